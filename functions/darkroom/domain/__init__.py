@@ -1,0 +1,1 @@
+"""What a job is and what it may do: pure rules, no I/O."""

@@ -1,0 +1,180 @@
+"""The events on the bus: their details are a contract, versioned, with S3 locations and no URLs."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from darkroom.domain.errors import Charged, Code, FieldProblem, failure
+from darkroom.domain.job import Asset, Job
+from darkroom.domain.requests import AnyModel, Edit, Operation, TextToImage
+
+SOURCE = "darkroom"
+
+IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    version: Literal["1"] = "1"
+    id: str = Field(description="The same at every delivery: deduplicate by it.")
+    caller: str
+    request_id: str = Field(description="What asked for the job: the JobRequested event's id.")
+
+
+class _JobEvent(_Event):
+    job_id: str
+    operation: Operation
+    model: str
+    estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
+
+
+class Timings(BaseModel):
+    """When each part of a job ended."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accepted_at: datetime
+    submitted_at: datetime | None
+    provider_completed_at: datetime | None
+    stored_at: datetime | None
+    ended_at: datetime | None
+
+
+class S3Location(BaseModel):
+    """Where an object lies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bucket: str
+    key: str
+
+
+class JobSubmitted(_JobEvent):
+    """The provider has accepted the job."""
+
+    prediction_id: str
+
+
+class JobCompleted(_JobEvent):
+    """The job is done and its outputs are in the assets bucket."""
+
+    prediction_id: str
+    assets: tuple[Asset, ...]
+    manifest: S3Location
+    checks: int
+    timings: Timings
+
+
+class JobFailed(_JobEvent):
+    """The job ended without an output."""
+
+    prediction_id: str | None
+    code: Code
+    message: str
+    detail: str | None = Field(description="The provider's own words, where it gave any.")
+    retryable: bool = Field(description="Whether asking again can help.")
+    charged: Charged = Field(description="Whether the provider took money for it.")
+    checks: int
+    timings: Timings
+
+
+class JobRejected(_Event):
+    """A request that never became a job: nothing was started, nothing is charged."""
+
+    job_id: None = None
+    code: Code = Code.INVALID_REQUEST
+    message: str
+    errors: tuple[FieldProblem, ...] = Field(description="One entry a bad field.")
+    idempotency_key: str | None = None
+
+
+class _Requested(BaseModel):
+    idempotency_key: IdempotencyKey | None = Field(
+        default=None, description="The same key asks for the same job; default: the event's id."
+    )
+
+
+class TextToImageRequested(TextToImage, _Requested):
+    """JobRequested for a picture from a prompt."""
+
+
+class EditRequested(Edit, _Requested):
+    """JobRequested for an edit of reference images."""
+
+
+class ModelRequested(AnyModel, _Requested):
+    """JobRequested for any other model of the provider."""
+
+
+type Event = JobSubmitted | JobCompleted | JobFailed | JobRejected
+
+PUBLISHED: tuple[type[BaseModel], ...] = (JobSubmitted, JobCompleted, JobFailed, JobRejected)
+REQUESTED: tuple[type[BaseModel], ...] = (TextToImageRequested, EditRequested, ModelRequested)
+
+
+def submitted(job: Job, prediction_id: str) -> JobSubmitted:
+    """Tell that the provider has accepted `job`."""
+    return JobSubmitted(
+        id=f"{job.job_id}.submitted",
+        caller=job.caller,
+        request_id=job.request_id,
+        job_id=job.job_id,
+        operation=job.operation,
+        model=job.model,
+        estimated_cost_micro_usd=job.estimated_cost_micro_usd,
+        prediction_id=prediction_id,
+    )
+
+
+def completed(job: Job, bucket: str) -> JobCompleted:
+    """Tell that `job` is done; its manifest lies in `bucket`."""
+    return JobCompleted(
+        id=f"{job.job_id}.completed",
+        caller=job.caller,
+        request_id=job.request_id,
+        job_id=job.job_id,
+        operation=job.operation,
+        model=job.model,
+        estimated_cost_micro_usd=job.estimated_cost_micro_usd,
+        prediction_id=job.prediction_id or "",
+        assets=job.assets,
+        manifest=S3Location(bucket=bucket, key=f"{job.prefix}/manifest.json"),
+        checks=job.checks,
+        timings=timings(job),
+    )
+
+
+def failed(job: Job) -> JobFailed:
+    """Tell that `job` has failed."""
+    code = job.code or Code.INTERNAL_ERROR
+    meaning = failure(code, sent=job.was_sent)
+    return JobFailed(
+        id=f"{job.job_id}.failed",
+        caller=job.caller,
+        request_id=job.request_id,
+        job_id=job.job_id,
+        operation=job.operation,
+        model=job.model,
+        estimated_cost_micro_usd=job.estimated_cost_micro_usd,
+        prediction_id=job.prediction_id,
+        code=code,
+        message=meaning.message,
+        detail=job.detail,
+        retryable=meaning.retryable,
+        charged=meaning.charged,
+        checks=job.checks,
+        timings=timings(job),
+    )
+
+
+def timings(job: Job) -> Timings:
+    """Return when each part of `job` ended."""
+    return Timings(
+        accepted_at=job.accepted_at,
+        submitted_at=job.submitted_at,
+        provider_completed_at=job.provider_completed_at,
+        stored_at=job.stored_at,
+        ended_at=job.ended_at,
+    )

@@ -1,0 +1,124 @@
+"""From a caller's words to a request, or to a list of what is wrong with them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from darkroom.domain.errors import FieldProblem, InvalidRequestError
+from darkroom.domain.requests import (
+    EDIT_MODEL,
+    MAX_IMAGES,
+    MAX_INPUT_BYTES,
+    TEXT_TO_IMAGE_MODEL,
+    AnyModel,
+    Edit,
+    JobRequest,
+    Operation,
+    TextToImage,
+)
+
+# Sync mode answers 504 for work that goes on and is billed; base64 output does not fit our steps.
+NEVER_SENT = ("enable_sync_mode", "enable_base64_output")
+_OPERATIONS: dict[str, type[TextToImage | Edit]] = {
+    Operation.TEXT_TO_IMAGE: TextToImage,
+    Operation.EDIT: Edit,
+}
+_GPT_IMAGE_2 = {TEXT_TO_IMAGE_MODEL: Operation.TEXT_TO_IMAGE, EDIT_MODEL: Operation.EDIT}
+
+
+def parse_request(body: object, *, max_deadline_seconds: int) -> JobRequest:
+    """Return the typed request; raises InvalidRequestError with one entry a bad field."""
+    if not isinstance(body, Mapping):
+        raise InvalidRequestError.of("", f"is {_kind(body)}", "a JSON object")
+    request = _parse_model(body) if "model" in body else _parse_operation(body)
+    if (request.deadline_seconds or 0) > max_deadline_seconds:
+        raise InvalidRequestError.of(
+            "deadline_seconds", "is longer than this stack allows", f"30 to {max_deadline_seconds}"
+        )
+    return request
+
+
+def _parse_operation(body: Mapping[str, Any], prefix: str = "") -> TextToImage | Edit:
+    operation = body.get("operation")
+    kind = _OPERATIONS.get(operation) if isinstance(operation, str) else None
+    if kind is None:
+        raise InvalidRequestError.of(
+            "operation",
+            "is missing" if operation is None else "is not known",
+            f"{' or '.join(_OPERATIONS)}; or, instead of it, model and input",
+        )
+    return _validate(kind, body, prefix)
+
+
+def _parse_model(body: Mapping[str, Any]) -> JobRequest:
+    request = _validate(AnyModel, body)
+    for name in NEVER_SENT:
+        if name in request.input:
+            raise InvalidRequestError.of(
+                f"input.{name}", "is never sent: outputs arrive as files", "leave it out"
+            )
+    if len(json.dumps(request.input, ensure_ascii=False).encode()) > MAX_INPUT_BYTES:
+        raise InvalidRequestError.of("input", "is too large", f"{MAX_INPUT_BYTES} bytes of JSON")
+    if operation := _GPT_IMAGE_2.get(request.model):
+        # The same model under its provider's name has the same rules.
+        if "deadline_seconds" in request.input or "operation" in request.input:
+            raise InvalidRequestError.of("input", "has a field that is not the model's")
+        known = {
+            **request.input,
+            "operation": operation,
+            "deadline_seconds": request.deadline_seconds,
+        }
+        return _parse_operation(known, "input.")
+    return request
+
+
+def _validate[R: BaseModel](kind: type[R], body: Mapping[str, Any], prefix: str = "") -> R:
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        allowed = f"one of {', '.join(kind.model_fields)}"
+        raise InvalidRequestError([_problem(e, allowed, prefix) for e in error.errors()]) from None
+
+
+def _problem(error: ErrorDetails, fields: str, prefix: str) -> FieldProblem:
+    field = prefix + ".".join(str(part) for part in error["loc"])
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return FieldProblem(field=field, message="is missing", allowed="required")
+        case "extra_forbidden":
+            return FieldProblem(
+                field=field, message="is not a field of this request", allowed=fields
+            )
+        case "enum" | "literal_error":
+            return FieldProblem(
+                field=field, message="is not one of the values", allowed=str(context["expected"])
+            )
+        case "string_too_short" | "value_error":
+            return FieldProblem(field=field, message="is empty", allowed="at least 1 character")
+        case "string_too_long":
+            limit = f"at most {context['max_length']:,} characters"
+            return FieldProblem(field=field, message="is too long", allowed=limit)
+        case "too_short" | "too_long":
+            return FieldProblem(
+                field=field,
+                message=f"has {context['actual_length']} items",
+                allowed=f"1 to {MAX_IMAGES} items",
+            )
+        case _:
+            return FieldProblem(field=field, message="is not valid", allowed=error["msg"])
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case str():
+            return "a string"
+        case list():
+            return "a list"
+        case _:
+            return "a number or boolean"

@@ -1,0 +1,40 @@
+"""What a job costs at the provider, in integer micro-USD, from the published tables."""
+
+from typing import Any
+
+from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL, Quality, Resolution
+
+# Two tables are public: A, the catalogue of 2026-06-23, and B, that of 2026-07-29. Neither has been
+# taken back, so an estimate is the higher of the two, cell by cell.
+AS_OF = "2026-07-29"
+
+_CENT = 10_000
+_COLUMNS = (Resolution.R1K, Resolution.R2K, Resolution.R4K)
+_CENTS_A = {
+    (TEXT_TO_IMAGE_MODEL, Quality.LOW): (1, 2, 3),
+    (TEXT_TO_IMAGE_MODEL, Quality.MEDIUM): (6, 12, 18),
+    (TEXT_TO_IMAGE_MODEL, Quality.HIGH): (22, 44, 66),
+    (EDIT_MODEL, Quality.LOW): (3, 6, 9),
+    (EDIT_MODEL, Quality.MEDIUM): (6, 12, 18),
+    (EDIT_MODEL, Quality.HIGH): (22, 44, 66),
+}
+# B was published for edit only; its text-to-image half is inferred from a sister model's.
+_CENTS_B = {
+    (TEXT_TO_IMAGE_MODEL, Quality.LOW): (1, 2, 3),
+    (TEXT_TO_IMAGE_MODEL, Quality.MEDIUM): (6, 10, 18),
+    (TEXT_TO_IMAGE_MODEL, Quality.HIGH): (22, 40, 72),
+    (EDIT_MODEL, Quality.LOW): (2, 3, 4),
+    (EDIT_MODEL, Quality.MEDIUM): (7, 11, 19),
+    (EDIT_MODEL, Quality.HIGH): (23, 41, 73),
+}
+_FURTHER_IMAGE = 12_000  # table B, for each reference after the first
+
+
+def estimate(model: str, model_input: dict[str, Any], images: int) -> int | None:
+    """Return the highest published price in micro-USD; None where no price is published."""
+    quality, resolution = model_input.get("quality"), model_input.get("resolution")
+    if (model, quality) not in _CENTS_A or resolution not in _COLUMNS:
+        return None
+    row, column = (model, Quality(str(quality))), _COLUMNS.index(Resolution(str(resolution)))
+    cents = max(_CENTS_A[row][column], _CENTS_B[row][column])
+    return cents * _CENT + max(0, images - 1) * _FURTHER_IMAGE

@@ -1,0 +1,61 @@
+"""What the state machine carries from step to step: the job id, waits and counters."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from darkroom.domain.errors import Code
+
+
+class Outcome(StrEnum):
+    """What a step came to; each one is named by a Choice state of the machine."""
+
+    DEFERRED = "deferred"  # not sent: submit again after the wait
+    SUBMITTED = "submitted"
+    PROCESSING = "processing"  # check again after the wait
+    COMPLETED = "completed"  # at the provider: finalize
+    STORED = "stored"  # the job is done
+    FAILED = "failed"  # for the reason in `code`
+
+
+class Step(BaseModel):
+    """Input and output of every step."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    job_id: str
+    outcome: Outcome | None = None
+    wait_seconds: int = 0
+    checks: int = 0
+    unreadable: int = Field(default=0, description="Unreadable answers in a row.")
+    copies: int = Field(default=0, description="Tries of storing the outputs.")
+    code: Code | None = None
+
+    def processing(self, wait_seconds: int) -> "Step":
+        """Go on: look again after the wait."""
+        return self._next(outcome=Outcome.PROCESSING, wait_seconds=wait_seconds)
+
+    def deferred(self, wait_seconds: int) -> "Step":
+        """Submit again after the wait."""
+        return self._next(outcome=Outcome.DEFERRED, wait_seconds=wait_seconds)
+
+    def submitted(self, wait_seconds: int) -> "Step":
+        """The provider has it."""
+        return self._next(outcome=Outcome.SUBMITTED, wait_seconds=wait_seconds)
+
+    def completed(self) -> "Step":
+        """The provider has finished."""
+        return self._next(outcome=Outcome.COMPLETED)
+
+    def stored(self) -> "Step":
+        """The job is done."""
+        return self._next(outcome=Outcome.STORED)
+
+    def failed(self, code: Code) -> "Step":
+        """The job cannot go on."""
+        return self._next(outcome=Outcome.FAILED, code=code)
+
+    def _next(self, *, outcome: Outcome, wait_seconds: int = 0, code: Code | None = None) -> "Step":
+        return self.model_copy(
+            update={"outcome": outcome, "wait_seconds": wait_seconds, "code": code}
+        )

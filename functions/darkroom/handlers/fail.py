@@ -1,0 +1,21 @@
+"""Fail: end one job that cannot go on. Called by the Fail state."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from darkroom import bootstrap
+from darkroom.domain.errors import Code
+from darkroom.domain.steps import Step
+from darkroom.observability import logger, observed
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Record why, tell the bus, and return the code that the execution ends with."""
+    step = Step.model_validate(event)
+    job = bootstrap.end_job().fail(step.job_id, step.code or Code.INTERNAL_ERROR)
+    # A job that was stored before a later crash keeps its outputs; the crash still shows red.
+    result = step.failed(job.code or step.code or Code.INTERNAL_ERROR).model_dump(mode="json")
+    logger.info("fail", status=job.status, **result)
+    return result

@@ -1,0 +1,22 @@
+"""OnExecutionEnded: close what the machine could not. Called by the rule on ended executions."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from darkroom import bootstrap
+from darkroom.domain.errors import Code
+from darkroom.observability import correlate, logger, observed
+
+_CODES = {"ABORTED": Code.CANCELED, "TIMED_OUT": Code.DEADLINE_EXCEEDED}
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """End the job of one failed, stopped or timed-out execution, if it is still open."""
+    execution = event["detail"]
+    job_id = execution["name"]
+    correlate(job_id)
+    job = bootstrap.end_job().fail(job_id, _CODES.get(execution["status"], Code.INTERNAL_ERROR))
+    logger.info("execution ended", execution=execution["status"], status=job.status, code=job.code)
+    return {"job_id": job_id, "status": str(job.status)}

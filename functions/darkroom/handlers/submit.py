@@ -1,0 +1,18 @@
+"""Submit: hand one job to the provider. Called by the Submit state."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from darkroom import bootstrap
+from darkroom.domain.steps import Step
+from darkroom.observability import logger, observed
+
+
+@observed
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Take a step and return the next one."""
+    step = bootstrap.submit_job()(Step.model_validate(event))
+    result = step.model_dump(mode="json")
+    logger.info("submit", **result)
+    return result

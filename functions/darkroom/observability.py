@@ -1,0 +1,83 @@
+"""Logs and metrics: JSON lines with the job id on each, EMF, and crashes that tell no secrets."""
+
+import functools
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
+
+logger = Logger()
+metrics = Metrics()
+
+type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+
+class CrashError(Exception):
+    """A crash, told without the words of the error that caused it."""
+
+
+class PowertoolsMetrics:
+    """The port Metrics as CloudWatch embedded metrics."""
+
+    def count(self, name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
+        """Add to a metric."""
+        if not dimensions:
+            metrics.add_metric(name=name, unit=MetricUnit(unit), value=value)
+            return
+        with single_metric(name=name, unit=MetricUnit(unit), value=value) as metric:
+            for key, dimension in dimensions.items():
+                metric.add_dimension(name=key, value=dimension)
+
+
+def observed(handler: Handler) -> Handler:
+    """Give every line of `handler` a correlation id, send its metrics, and make crashes safe.
+
+    An exception's message may quote a prompt or a signed URL, and Step Functions keeps it in the
+    execution's history; so its kind and place are logged, and only its kind is passed on.
+    """
+
+    @functools.wraps(handler)
+    def wrapper(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        # httpx logs every URL it calls, presigned ones too.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        logger.append_keys(function_request_id=context.aws_request_id)
+        correlate(_job_id(event))
+        try:
+            return handler(event, context)
+        except Exception as error:
+            kind = describe(error)
+            places = [
+                f"{frame.filename.rsplit('/darkroom/')[-1]}:{frame.lineno} {frame.name}"
+                for frame in traceback.extract_tb(error.__traceback__)
+            ]
+            # Not logger.exception: it would print the message.
+            logger.error("crashed", error=kind, at=places)  # noqa: TRY400
+            raise CrashError(kind) from None
+        finally:
+            logger.remove_keys(["function_request_id"])
+            metrics.flush_metrics()
+
+    return wrapper
+
+
+def correlate(job_id: str | None) -> None:
+    """Put the job id on every line from here on."""
+    logger.set_correlation_id(job_id)
+
+
+def describe(error: Exception) -> str:
+    """Return what `error` is, without its message."""
+    if isinstance(error, ClientError):
+        return f"{error.operation_name}: {error.response['Error']['Code']}"
+    return type(error).__name__
+
+
+def _job_id(event: object) -> str | None:
+    """Return the job id of a step; doors set it once they know it."""
+    value = event.get("job_id") if isinstance(event, dict) else None
+    return value if isinstance(value, str) else None

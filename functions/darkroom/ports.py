@@ -1,0 +1,176 @@
+"""What the use cases need of the world. Adapters make it real; tests make it small."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import IO, Any, NamedTuple, Protocol
+
+from darkroom.domain.errors import Code
+from darkroom.domain.events import Event
+from darkroom.domain.job import Asset, Job, Status
+from darkroom.domain.media import Format
+from darkroom.domain.references import S3Object
+
+type Clock = Callable[[], datetime]
+
+
+class Jobs(Protocol):
+    """The job records."""
+
+    def create(self, job: Job) -> bool:
+        """Store a new record; False if there is one with this id already."""
+
+    def get(self, job_id: str) -> Job | None:
+        """Return the record, read consistently."""
+
+    def update(self, job_id: str, *, when: Sequence[Status], **changes: object) -> Job | None:
+        """Change fields if the status is one of `when`; None, and nothing changed, if it is not.
+
+        A change to None removes the field.
+        """
+
+
+class Accepted(NamedTuple):
+    """The provider has made a prediction, and will charge for it."""
+
+    prediction_id: str
+
+
+class NotSent(NamedTuple):
+    """The request never left: it may be sent again."""
+
+
+class Throttled(NamedTuple):
+    """The provider answered that it took nothing, and to come back later."""
+
+    retry_after: int | None
+
+
+class Refused(NamedTuple):
+    """The provider answered that it will not do this."""
+
+    code: Code
+    detail: str
+
+
+class Unknown(NamedTuple):
+    """The request left and no answer tells what became of it: it may be paid for."""
+
+
+type Submission = Accepted | NotSent | Throttled | Refused | Unknown
+
+
+class Running(NamedTuple):
+    """The prediction goes on; `known` is False for a status word that no table has."""
+
+    status: str
+    known: bool
+
+
+class Done(NamedTuple):
+    """The prediction has outputs: URLs on the provider's CDN."""
+
+    outputs: tuple[str, ...]
+
+
+class Broken(NamedTuple):
+    """The prediction has failed."""
+
+    code: Code
+    detail: str
+
+
+class Unreadable(NamedTuple):
+    """No answer could be had; `code` says what to call it if that stays so."""
+
+    code: Code
+    reason: str
+
+
+type Prediction = Running | Done | Broken | Unreadable
+
+
+class Provider(Protocol):
+    """The provider's API."""
+
+    def submit(self, model: str, model_input: dict[str, Any]) -> Submission:
+        """Send the POST, once."""
+
+    def check(self, prediction_id: str) -> Prediction:
+        """Read a prediction; safe to repeat."""
+
+
+class Download(NamedTuple):
+    """A file that has arrived whole."""
+
+    format: Format
+    size: int
+    sha256: str
+    dimensions: tuple[int, int] | None
+
+
+class NotDownloaded(NamedTuple):
+    """A file that has not; `final` says that another try cannot help."""
+
+    code: Code
+    reason: str
+    final: bool = False
+
+
+class Downloads(Protocol):
+    """The provider's CDN."""
+
+    def fetch(self, url: str, into: IO[bytes]) -> Download | NotDownloaded:
+        """Stream a file into `into` and judge it by its own bytes."""
+
+
+class References(Protocol):
+    """Reference images in S3."""
+
+    def look(self, reference: S3Object) -> tuple[S3Object, int, bytes] | None:
+        """Return the object pinned to its version, its length, and its first bytes.
+
+        None if it does not exist or may not be read.
+        """
+
+    def keep(self, job_id: str, data: bytes, known: Format) -> S3Object:
+        """Store bytes that came with a request."""
+
+    def presign(self, reference: S3Object, seconds: int) -> str:
+        """Return a URL at which the provider can read the object for so long."""
+
+
+class Assets(Protocol):
+    """The outputs' bucket."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+
+    def store(
+        self, key: str, file: IO[bytes], download: Download, metadata: dict[str, str]
+    ) -> Asset:
+        """Store a file unless the key is taken; either way return what lies there."""
+
+    def write_manifest(self, key: str, manifest: dict[str, Any]) -> None:
+        """Store the manifest, over an older one of the same job."""
+
+
+class Events(Protocol):
+    """The bus."""
+
+    def publish(self, event: Event) -> None:
+        """Put the event on the bus; raises if the bus did not take it."""
+
+
+class Workflow(Protocol):
+    """The state machine."""
+
+    def start(self, job_id: str) -> None:
+        """Start the job's execution; a second start does nothing."""
+
+
+class Metrics(Protocol):
+    """What is counted."""
+
+    def count(self, name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
+        """Add to a metric."""

@@ -1,0 +1,70 @@
+"""What each function reads from its environment: one model a handler, the template's other half."""
+
+import os
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """Base: a field `table_name` is the variable TABLE_NAME."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the environment; raises ValidationError if a variable is missing or wrong."""
+        names = {name: name.upper() for name in cls.model_fields}
+        return cls.model_validate(
+            {name: os.environ[key] for name, key in names.items() if key in os.environ}
+        )
+
+
+class _Records(Settings):
+    table_name: str
+
+
+class _Provider(Settings):
+    provider_url: str
+    provider_secret_id: str
+
+
+class OnRequestSettings(_Records):
+    """Of the function OnRequest."""
+
+    assets_bucket: str
+    event_bus_name: str
+    state_machine_arn: str
+    default_deadline_seconds: int
+    max_deadline_seconds: int
+    record_retention_days: int
+
+
+class SubmitSettings(_Records, _Provider):
+    """Of the function Submit."""
+
+    assets_bucket: str
+    event_bus_name: str
+    max_queue_seconds: int
+    duration_scale: float
+
+
+class CheckSettings(_Records, _Provider):
+    """Of the function Check."""
+
+    duration_scale: float
+
+
+class FinalizeSettings(_Records, _Provider):
+    """Of the function Finalize."""
+
+    assets_bucket: str
+    asset_hosts: str
+    event_bus_name: str
+
+
+class EndSettings(_Records):
+    """Of the functions Fail and OnExecutionEnded."""
+
+    assets_bucket: str
+    event_bus_name: str

@@ -1,0 +1,81 @@
+"""Check: ask the provider how a prediction stands, and decide when to look again."""
+
+import math
+from dataclasses import dataclass
+from typing import assert_never
+
+from darkroom.domain import polling
+from darkroom.domain.errors import Code
+from darkroom.domain.job import OPEN, Job, Status
+from darkroom.domain.steps import Step
+from darkroom.ports import Broken, Clock, Done, Jobs, Metrics, Provider, Running, Unreadable
+
+
+@dataclass(frozen=True)
+class CheckJob:
+    """Move a job by the provider's own answer, and by its deadline."""
+
+    jobs: Jobs
+    provider: Provider
+    metrics: Metrics
+    now: Clock
+    duration_scale: float
+
+    def __call__(self, step: Step) -> Step:
+        """Return the outcome; safe to repeat."""
+        job = self.jobs.get(step.job_id)
+        if job is None:
+            raise LookupError("there is no record of this job")
+        match job.status:
+            case Status.COMPLETED:
+                return step.stored()
+            case Status.FAILED:
+                return step.failed(job.code or Code.INTERNAL_ERROR)
+            case Status.QUEUED | Status.SUBMITTING:
+                raise LookupError(f"the job is {job.status}: there is nothing to check")
+            case Status.SUBMITTED:
+                return self._check(step, job)
+            case _:
+                assert_never(job.status)
+
+    def _check(self, step: Step, job: Job) -> Step:
+        answer = self.provider.check(job.prediction_id or "")
+        step = step.model_copy(
+            update={
+                "checks": step.checks + 1,
+                "unreadable": step.unreadable + 1 if isinstance(answer, Unreadable) else 0,
+            }
+        )
+        seen: dict[str, object] = {"checks": step.checks}
+        if isinstance(answer, Done) and job.provider_completed_at is None:
+            seen["provider_completed_at"] = self.now()
+        if isinstance(answer, Broken):
+            seen["detail"] = answer.detail or None
+        self.jobs.update(job.job_id, when=OPEN, **seen)
+        match answer:
+            case Done():
+                return step.completed()
+            case Broken():
+                return step.failed(answer.code)
+            case Unreadable() | Running():
+                return self._again(step, job, answer)
+            case _:
+                assert_never(answer)
+
+    def _again(self, step: Step, job: Job, answer: Unreadable | Running) -> Step:
+        elapsed = (self.now() - (job.submitted_at or job.accepted_at)).total_seconds()
+        # What is known to be finished is paid for: then only unreadable answers end the waiting.
+        finished = job.provider_completed_at is not None
+        left = math.inf if finished else job.deadline_seconds - elapsed
+        if left <= 0:
+            return step.failed(Code.DEADLINE_EXCEEDED)
+        if isinstance(answer, Unreadable):
+            self.metrics.count("UnreadableChecks")
+            if step.unreadable >= polling.MAX_UNREADABLE:
+                return step.failed(answer.code)
+            return step.processing(polling.clip(polling.unreadable_wait(step.unreadable), left))
+        if not answer.known:
+            # Someone has to look at it; the deadline bounds it meanwhile.
+            self.metrics.count("UnknownStatuses")
+        kind = polling.expected(job.input, self.duration_scale)
+        return step.processing(polling.next_wait(elapsed, kind, step.checks, left))

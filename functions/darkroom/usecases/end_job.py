@@ -1,0 +1,66 @@
+"""End a job: one terminal status by a conditional write, then its event."""
+
+from dataclasses import dataclass
+
+from darkroom.domain import events
+from darkroom.domain.errors import Code
+from darkroom.domain.job import OPEN, Asset, Job, Status
+from darkroom.ports import Clock, Events, Jobs, Metrics
+
+
+@dataclass(frozen=True)
+class EndJob:
+    """Write the terminal status, whoever is first, and announce it."""
+
+    jobs: Jobs
+    events: Events
+    metrics: Metrics
+    now: Clock
+    assets_bucket: str
+
+    def complete(self, job_id: str, assets: tuple[Asset, ...]) -> Job:
+        """End the job with its outputs, unless it has ended; return what it ended as."""
+        now = self.now()
+        job = self.jobs.update(
+            job_id,
+            when=[Status.SUBMITTED],
+            status=Status.COMPLETED,
+            assets=assets,
+            stored_at=now,
+            ended_at=now,
+        )
+        if job:
+            self.metrics.count("JobsCompleted")
+            self._measure(job)
+        return self.announce(job or self._known(job_id))
+
+    def fail(self, job_id: str, code: Code) -> Job:
+        """End the job with `code`, unless it has ended; return what it ended as."""
+        job = self.jobs.update(
+            job_id, when=OPEN, status=Status.FAILED, code=code, ended_at=self.now()
+        )
+        if job:
+            self.metrics.count("JobsFailed", code=str(code))
+            self._measure(job)
+        return self.announce(job or self._known(job_id))
+
+    def announce(self, job: Job) -> Job:
+        """Publish the terminal event unless it is known to be out: a crash may come between."""
+        if job.announced_at is None:
+            if job.status is Status.COMPLETED:
+                self.events.publish(events.completed(job, self.assets_bucket))
+            else:
+                self.events.publish(events.failed(job))
+            self.jobs.update(job.job_id, when=[job.status], announced_at=self.now())
+        return job
+
+    def _known(self, job_id: str) -> Job:
+        job = self.jobs.get(job_id)
+        if job is None:
+            raise LookupError("there is no record of this job")
+        return job
+
+    def _measure(self, job: Job) -> None:
+        self.metrics.count("Checks", job.checks)
+        seconds = (self.now() - job.accepted_at).total_seconds()
+        self.metrics.count("JobDuration", seconds, "Seconds")

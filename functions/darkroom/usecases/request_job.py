@@ -1,0 +1,67 @@
+"""Request: an event that asks for a job becomes one, or a JobRejected that says why not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter, ValidationError
+
+from darkroom.domain import events
+from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
+from darkroom.domain.job import Job
+from darkroom.domain.parsing import parse_request
+from darkroom.ports import Events, Metrics
+from darkroom.usecases.create_job import CreateJob
+
+_KEY = TypeAdapter[str](events.IdempotencyKey)
+
+
+@dataclass(frozen=True)
+class RequestJob:
+    """The event door."""
+
+    create_job: CreateJob
+    events: Events
+    metrics: Metrics
+    max_deadline: int
+
+    def __call__(self, detail: object, *, caller: str, event_id: str) -> Job | None:
+        """Return the job, None if the request was refused; safe to repeat."""
+        key: str | None = None
+        try:
+            key, body = _split(detail)
+            request = parse_request(body, max_deadline_seconds=self.max_deadline)
+            return self.create_job(request, caller=caller, key=key or event_id, request_id=event_id)
+        except InvalidRequestError as error:
+            problems = error.problems
+        except ConflictError as error:
+            problems = [
+                FieldProblem(
+                    field="idempotency_key", message=str(error), allowed="a key of its own"
+                )
+            ]
+        self.metrics.count("RequestsRejected")
+        self.events.publish(
+            events.JobRejected(
+                id=f"{event_id}.rejected",
+                caller=caller,
+                request_id=event_id,
+                message="; ".join(f"{p.field or 'detail'} {p.message}" for p in problems),
+                errors=tuple(problems),
+                idempotency_key=key,
+            )
+        )
+        return None
+
+
+def _split(detail: object) -> tuple[str | None, object]:
+    """Part the idempotency key from the request."""
+    if not isinstance(detail, Mapping) or "idempotency_key" not in detail:
+        return None, detail
+    body = {name: value for name, value in detail.items() if name != "idempotency_key"}
+    given = detail["idempotency_key"]
+    try:
+        return (None if given is None else _KEY.validate_python(given)), body
+    except ValidationError:
+        raise InvalidRequestError.of(
+            "idempotency_key", "is not valid", "a string of 1 to 256 characters"
+        ) from None

@@ -1,0 +1,34 @@
+"""Write the JSON Schemas of the events, from their models, into infra/events/.
+
+Called by `make schemas`; a test fails when a file and its model differ.
+"""
+
+import json
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from darkroom.domain.events import PUBLISHED, REQUESTED
+
+TARGET = Path(__file__).parent / "events"
+
+
+def schemas() -> dict[str, str]:
+    """Return each file's name and text."""
+    documents = {model.__name__: model.model_json_schema() for model in PUBLISHED}
+    first, second, third = REQUESTED
+    documents["JobRequested"] = TypeAdapter(first | second | third).json_schema()
+    return {
+        f"{name}.json": json.dumps(
+            {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name} | document,
+            indent=2,
+        )
+        + "\n"
+        for name, document in documents.items()
+    }
+
+
+if __name__ == "__main__":
+    TARGET.mkdir(exist_ok=True)
+    for name, text in schemas().items():
+        (TARGET / name).write_text(text)
