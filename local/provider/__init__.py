@@ -1,0 +1,1 @@
+"""The provider simulator: WaveSpeedAI's contract on the wire, offline."""

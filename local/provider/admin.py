@@ -1,0 +1,194 @@
+"""The admin API: script faults, move the clock, flip switches, and see all that happened."""
+
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.provider.clock import rfc3339
+from local.provider.envelope import ApiError
+from local.provider.fault_names import FAULTS
+from local.provider.faults import Rule
+from local.provider.ledger import MICRO, Account, Entry
+from local.provider.predictions import Prediction
+from local.provider.wire import json_object, world_of
+from local.provider.world import World
+
+
+async def faults(request: Request) -> Response:
+    """`/faults`: GET the script, POST one rule, DELETE them all."""
+    world = world_of(request)
+    if request.method == "DELETE":
+        world.faults.clear()
+    if request.method == "POST":
+        try:
+            rule = world.faults.add(Rule.model_validate(await json_object(request)))
+        except ValueError as error:
+            raise ApiError(400, _reason(error)) from error
+        return JSONResponse(rule.model_dump(), 201)
+    return JSONResponse([rule.model_dump() for rule in world.faults.rules])
+
+
+async def fault(request: Request) -> Response:
+    """`DELETE /faults/{id}`."""
+    if not world_of(request).faults.remove(request.path_params["id"]):
+        raise ApiError(404, "no such rule")
+    return Response(status_code=204)
+
+
+async def fault_names(_: Request) -> Response:
+    """`GET /fault-names`: every fault with its parameters."""
+    names = [{"name": f.name, "params": f.defaults, "does": f.does} for f in FAULTS.values()]
+    return JSONResponse(names)
+
+
+async def requests(request: Request) -> Response:
+    """`/requests`: GET the log by origin, method, path, status and text, or DELETE it."""
+    entries = world_of(request).requests
+    if request.method == "DELETE":
+        entries.clear()
+    wanted = request.query_params
+    found = [entry.to_json() for entry in entries]
+    for field in ("origin", "method", "status"):
+        if field in wanted:
+            found = [entry for entry in found if str(entry[field]) == wanted[field]]
+    found = [entry for entry in found if wanted.get("path", "") in entry["path"]]
+    found = [entry for entry in found if wanted.get("contains", "") in str(entry["body"])]
+    return JSONResponse(found)
+
+
+async def served(request: Request) -> Response:
+    """`GET /served`: by path, the length and hash of every body that the CDN sent."""
+    by_path: dict[str, list[dict[str, Any]]] = {}
+    for entry in world_of(request).requests:
+        if entry.origin == "cdn" and entry.method == "GET" and entry.response_sha256:
+            body = {
+                "sha256": entry.response_sha256,
+                "length": entry.response_length,
+                "status": entry.status,
+                "is_complete": entry.is_complete,
+                "fault": entry.fault,
+            }
+            by_path.setdefault(entry.path, []).append(body)
+    return JSONResponse(by_path)
+
+
+async def ledger(request: Request) -> Response:
+    """`GET /ledger`: charges and refunds, all or of one `prediction`; balances by account."""
+    world = world_of(request)
+    world.settle()
+    only = request.query_params.get("prediction")
+    entries = [e for e in world.ledger.entries if only in (None, e.prediction)]
+    accounts = [_account(world, account) for account in world.ledger.accounts.values()]
+    return JSONResponse({"entries": [_movement(entry) for entry in entries], "accounts": accounts})
+
+
+async def predictions(request: Request) -> Response:
+    """`GET /predictions`: oldest first, by `status` and `model`, deleted ones too."""
+    world, wanted = world_of(request), request.query_params
+    found = [_prediction(world, each) for each in world.predictions.values()]
+    for field in ("status", "model"):
+        found = [each for each in found if wanted.get(field) in (None, each[field])]
+    return JSONResponse(found)
+
+
+async def deliveries(request: Request) -> Response:
+    """`GET /webhooks`: every webhook that was posted, with what was signed."""
+    return JSONResponse(world_of(request).deliveries)
+
+
+async def clock(request: Request) -> Response:
+    """`/clock`: GET the time; POST `{"advance": seconds}` to let it pass."""
+    world = world_of(request)
+    if request.method == "POST":
+        seconds = (await json_object(request)).get("advance")
+        if not isinstance(seconds, int | float) or seconds < 0:
+            raise ApiError(400, "advance must be a number of seconds, not negative")
+        world.clock.advance(seconds)
+    return JSONResponse({"now": rfc3339(world.clock.now())})
+
+
+async def balance(request: Request) -> Response:
+    """`PUT /balance`: `{"usd": 1.5, "key": …}`; without a key, the first account's."""
+    world, body = world_of(request), await json_object(request)
+    accounts = world.ledger.accounts
+    account = accounts.get(body.get("key") or next(iter(accounts)))
+    usd = body.get("usd")
+    if account is None or not isinstance(usd, int | float):
+        raise ApiError(400, "needs usd, a number, and a known key or none")
+    world.settle()
+    world.ledger.set_balance(account, round(usd * MICRO))
+    return JSONResponse(_account(world, account))
+
+
+async def options(request: Request) -> Response:
+    """`/options`: GET the switches; PATCH some of them, for what is submitted from now on."""
+    world = world_of(request)
+    if request.method == "PATCH":
+        try:
+            world.options = world.options.changed(await json_object(request))
+        except ValidationError as error:
+            raise ApiError(400, _reason(error)) from error
+    return JSONResponse(world.options.model_dump())
+
+
+async def reset(request: Request) -> Response:
+    """`POST /reset`: as if just started, on the same ports."""
+    world_of(request).reset()
+    return Response(status_code=204)
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    return str(error)
+
+
+def _account(world: World, account: Account) -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "uuid": account.uuid,
+        "key": f"…{account.key[-4:]}",
+        "balance_micro_usd": world.ledger.balance(account),
+    }
+
+
+def _movement(entry: Entry) -> dict[str, Any]:
+    amount = {"amount_micro_usd": entry.amount, "at": rfc3339(entry.at)}
+    return {key: value for key, value in asdict(entry).items() if key != "amount"} | amount
+
+
+def _prediction(world: World, prediction: Prediction) -> dict[str, Any]:
+    plan, now = prediction.plan, world.clock.now()
+    end = plan.finished_at
+    return prediction.view(now, world.origin) | {
+        "inputs": prediction.inputs,
+        "account": prediction.account.name,
+        "price_micro_usd": prediction.price,
+        "webhook": prediction.webhook,
+        "faults": prediction.faults,
+        "starts_at": rfc3339(plan.started_at),
+        "ends_at": None if end is None else rfc3339(end),
+        "ends_as": plan.final,
+        "is_deleted": prediction.is_deleted,
+        "output_urls": [output.url for output in prediction.outputs],
+    }
+
+
+ROUTES = [
+    Route("/faults", faults, methods=["GET", "POST", "DELETE"]),
+    Route("/faults/{id:int}", fault, methods=["DELETE"]),
+    Route("/fault-names", fault_names),
+    Route("/requests", requests, methods=["GET", "DELETE"]),
+    Route("/served", served),
+    Route("/ledger", ledger),
+    Route("/predictions", predictions),
+    Route("/webhooks", deliveries),
+    Route("/clock", clock, methods=["GET", "POST"]),
+    Route("/balance", balance, methods=["PUT"]),
+    Route("/options", options, methods=["GET", "PATCH"]),
+    Route("/reset", reset, methods=["POST"]),
+]

@@ -1,0 +1,131 @@
+"""Bills: what each prediction was charged, and the totals by model and day."""
+
+from collections import defaultdict
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from local.provider.catalog import CATALOG
+from local.provider.clock import DAY, rfc3339
+from local.provider.envelope import ApiError, success
+from local.provider.ledger import MICRO, Account, Entry
+from local.provider.listing import moment, page_of, within
+from local.provider.wire import answer_with, authenticated, json_object, world_of
+from local.provider.world import World
+
+
+async def search_billings(request: Request) -> Response:
+    """`POST /billings/search`: the only way to join a real charge to a prediction."""
+    world, account = world_of(request), authenticated(request)
+    query = await json_object(request)
+    page, size = page_of(query)
+    kind = query.get("billing_type")
+    if kind not in (None, "", "deduct", "refund"):
+        raise ApiError(400, "billing_type must be one of: deduct, refund")
+
+    async def answer() -> Response:
+        found = [
+            entry
+            for entry in _entries(world, account, query)
+            if kind in (None, "", entry.kind)
+            and query.get("access_key_uuid") in (None, "", account.uuid)
+        ]
+        found.reverse()
+        first = (page - 1) * size
+        items = [_item(world, account, entry) for entry in found[first : first + size]]
+        return success({"page": page, "has_more": first + size < len(found), "items": items})
+
+    return await answer_with(request, "billing", answer)
+
+
+async def usage_stats(request: Request) -> Response:
+    """`POST /user/usage_stats`: at most 31 days at once."""
+    world, account = world_of(request), authenticated(request)
+    query = await json_object(request)
+    start, end = moment(query, "start_time"), moment(query, "end_time")
+    if start is None or end is None or not 0 <= end - start <= 31 * DAY:
+        raise ApiError(400, "start_time and end_time must span at most 31 days")
+
+    async def answer() -> Response:
+        entries = _entries(world, account, query)
+        charges = [entry for entry in entries if entry.kind == "deduct"]
+        now = world.clock.now()
+        ok = [e for e in charges if world.predictions[e.prediction].status(now) == "completed"]
+        summary = {
+            "total_cost": _usd(charges),
+            "total_requests": len(charges),
+            "success_requests": len(ok),
+        }
+        return success(
+            {
+                "per_model_usage": _by_model(charges),
+                "daily_usage": _by_day(charges),
+                "summary": summary,
+            }
+        )
+
+    return await answer_with(request, "billing", answer)
+
+
+def _entries(world: World, account: Account, query: dict[str, Any]) -> list[Entry]:
+    world.settle()
+    window = moment(query, "start_time"), moment(query, "end_time")
+    model = query.get("model_uuid")
+    return [
+        entry
+        for entry in world.ledger.entries
+        if entry.account == account.uuid
+        and within(entry.at, *window)
+        and model in (None, "", entry.model)
+    ]
+
+
+def _item(world: World, account: Account, entry: Entry) -> dict[str, Any]:
+    prediction = world.predictions[entry.prediction]
+    return {
+        "uuid": entry.uuid,
+        "billing_type": entry.kind,
+        "price": entry.amount / MICRO,
+        "created_at": rfc3339(entry.at),
+        "access_key_name": account.name,
+        "access_key_uuid": account.uuid,
+        "order": {},
+        "prediction": {
+            "uuid": entry.prediction,
+            "model_uuid": entry.model,
+            "status": prediction.status(world.clock.now()),
+        },
+        "consumption": None,
+    }
+
+
+def _usd(entries: list[Entry]) -> float:
+    return sum(entry.amount for entry in entries) / MICRO
+
+
+def _by_model(charges: list[Entry]) -> list[dict[str, Any]]:
+    groups: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in charges:
+        groups[entry.model].append(entry)
+    return [
+        {
+            "model_uuid": model,
+            "model_type": CATALOG[model].type,
+            "unit_price": _usd(entries) / len(entries),
+            "total_cost": _usd(entries),
+            "total_count": len(entries),
+            "last_used_date": rfc3339(entries[-1].at)[:10],
+        }
+        for model, entries in groups.items()
+    ]
+
+
+def _by_day(charges: list[Entry]) -> list[dict[str, Any]]:
+    groups: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in charges:
+        groups[rfc3339(entry.at)[:10]].append(entry)
+    return [
+        {"date": day, "amount": _usd(entries), "count": len(entries), "models": _by_model(entries)}
+        for day, entries in groups.items()
+    ]

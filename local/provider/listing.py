@@ -1,0 +1,78 @@
+"""`POST /predictions`: an account's predictions of the last seven days, newest first."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from local.provider.clock import SECOND, parse_time
+from local.provider.envelope import ApiError, success
+from local.provider.faults import Call
+from local.provider.predictions import Prediction
+from local.provider.wire import authenticated, json_object, spoil, strike, world_of
+from local.provider.world import World
+
+
+async def list_predictions(request: Request) -> Response:
+    """One page; `list.lag`, `list.no_inputs` and `list.shift` bend it, other faults spoil it."""
+    world, account = world_of(request), authenticated(request)
+    query = await json_object(request)
+    page_of(query)
+    fault = strike(request, Call("list"))
+    kind, params = (fault.name.kind, fault.params) if fault else ("", {})
+
+    async def answer() -> Response:
+        lag = world.options.list_lag_seconds + (params["seconds"] if kind == "lag" else 0)
+        newest = world.clock.now() - round(lag * SECOND)
+        found = [p for p in world.of(account) if p.created_at <= newest]
+        found = [p for p in reversed(found) if _matches(world, p, query)]
+        page, size = page_of(query)
+        first = (page - 1) * size + (params["by"] if kind == "shift" else 0)
+        with_inputs = query.get("include_inputs") is True and kind != "no_inputs"
+        items = [_item(world, p, with_inputs=with_inputs) for p in found[first : first + size]]
+        return success({"page": page, "page_size": size, "total": len(found), "items": items})
+
+    if fault is None or kind in ("lag", "no_inputs", "shift"):
+        return await answer()
+    return await spoil(request, fault, answer)
+
+
+def page_of(query: dict[str, Any]) -> tuple[int, int]:
+    """Page and page size. Raises ApiError with 400 outside of what the provider allows."""
+    page, size = query.get("page", 1), query.get("page_size", 20)
+    if not isinstance(page, int) or page < 1:
+        raise ApiError(400, "page must be at least 1")
+    if not isinstance(size, int) or not 1 <= size <= 100:
+        raise ApiError(400, "page_size must be between 1 and 100")
+    return page, size
+
+
+def moment(query: dict[str, Any], name: str) -> int | None:
+    """A time of the query. Raises ApiError with 400 when it is not ISO 8601."""
+    text = query.get(name)
+    if text is None:
+        return None
+    try:
+        return parse_time(str(text))
+    except ValueError:
+        raise ApiError(400, f"{name} must be an ISO 8601 time") from None
+
+
+def within(at: int, after: int | None, before: int | None) -> bool:
+    """Whether a moment lies in a window that may be open on either side."""
+    return (after is None or at >= after) and (before is None or at <= before)
+
+
+def _matches(world: World, prediction: Prediction, query: dict[str, Any]) -> bool:
+    window = moment(query, "created_after"), moment(query, "created_before")
+    model, status = query.get("model"), query.get("status")
+    return (
+        within(prediction.created_at, *window)
+        and model in (None, "", prediction.model.id)
+        and status in (None, "", prediction.status(world.clock.now()))
+    )
+
+
+def _item(world: World, prediction: Prediction, *, with_inputs: bool) -> dict[str, Any]:
+    item = prediction.view(world.clock.now(), world.origin)
+    return item | {"inputs": prediction.inputs} if with_inputs else item

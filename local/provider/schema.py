@@ -1,0 +1,101 @@
+"""A model's schema: published in the model list, and checked before anything is charged."""
+
+import re
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from local.provider import prices
+from local.provider.catalog import CATALOG, Model
+from local.provider.ledger import MICRO
+
+
+def request_schema(model: Model) -> dict[str, Any]:
+    """The schema as the model list publishes it."""
+    return {
+        "type": "object",
+        "properties": model.properties,
+        "required": list(model.required),
+        "x-order-properties": list(model.properties),
+    }
+
+
+def describe(model: Model, table: prices.Table, order: int, origin: str) -> dict[str, Any]:
+    """A model as the model list prints it."""
+    schema = {
+        "type": "model_run",
+        "method": "POST",
+        "server": origin,
+        "api_path": f"/api/v3/{model.id}",
+        "request_schema": request_schema(model),
+    }
+    return {
+        "model_id": model.id,
+        "name": model.id,
+        "description": f"{model.type}, simulated",
+        "type": model.type,
+        "base_price": prices.price(table, model.id, model.base_price, {}) / MICRO,
+        "formula": prices.formula(table, model.id, model.base_price),
+        "sort_order": order,
+        "api_schema": {"api_schemas": [schema]},
+    }
+
+
+def complaint(model: Model, inputs: dict[str, Any], *, strict: bool) -> str | None:
+    """What is wrong with the inputs, or nothing. The inputs' values are never quoted back."""
+    error = next(iter(_validator(model.id, strict).iter_errors(inputs)), None)
+    if error is not None:
+        return _explain(error)
+    for number, media in enumerate(model.media(inputs), start=1):
+        if not _is_media(media, strict=strict):
+            return f"image {number} must be a public URL that starts with https:// or http://"
+    return None
+
+
+@cache
+def _validator(model_id: str, strict: bool) -> Draft202012Validator:  # noqa: FBT001
+    return Draft202012Validator(
+        request_schema(CATALOG[model_id]) | {"additionalProperties": not strict}
+    )
+
+
+def _explain(error: ValidationError) -> str:
+    field = error.json_path.removeprefix("$.").removeprefix("$")
+    wanted: Any = error.validator_value
+    instance: Any = error.instance
+    match error.validator:
+        case "required":
+            missing = next(name for name in wanted if name not in instance)
+            return f"property '{missing}' is required"
+        case "additionalProperties":
+            schema: Any = error.schema
+            unknown = sorted(set(instance) - set(schema["properties"]))
+            return f"unknown property '{unknown[0]}'"
+        case "enum":
+            allowed = ", ".join(map(str, wanted))
+            return f"value of '{field}' must be one of: {allowed}"
+        case "type":
+            return f"'{field}' must be of type {wanted}"
+        case "minLength" | "pattern" if field in ("prompt", "text"):
+            return f"'{field}' must not be empty"
+        case rule:
+            return f"'{field}' is invalid ({rule} {wanted})"
+
+
+def _is_media(text: str, *, strict: bool) -> bool:
+    if re.match(r"https?://", text):
+        return is_web_url(text)
+    # Data URIs and bare base64 are undocumented; third parties send them all the same.
+    return not strict
+
+
+def is_web_url(text: str) -> bool:
+    """Whether it is an http or https URL with a host."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

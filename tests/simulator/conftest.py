@@ -1,0 +1,44 @@
+"""One simulator for all of its tests: its time stands still until a test lets it pass."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from local.provider.clock import Clock
+from local.provider.options import Setup
+from local.provider.testing import Provider, running
+from tests.simulator.client import Api
+
+KEYS = ("wsk_first_key_0001", "wsk_second_key_0002")
+
+
+@pytest.fixture(scope="session")
+def _provider() -> Iterator[Provider]:
+    began = time.time_ns()
+    with running(Setup(keys=KEYS), clock=Clock(lambda: began), time_scale=1) as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(_provider: Provider) -> Provider:
+    _provider.reset()
+    return _provider
+
+
+@pytest.fixture(scope="session")
+def _apis(_provider: Provider) -> Iterator[list[Api]]:
+    apis = [Api(_provider, key) for key in KEYS]
+    yield apis
+    for api in apis:
+        api.close()
+
+
+@pytest.fixture
+def api(provider: Provider, _apis: list[Api]) -> Api:
+    return _apis[0]
+
+
+@pytest.fixture
+def other_api(provider: Provider, _apis: list[Api]) -> Api:
+    return _apis[1]

@@ -1,0 +1,151 @@
+from typing import Any
+
+import pytest
+
+from tests.simulator.client import EDIT, TEXT, Api
+
+HALF_AN_HOUR = 1800
+
+
+def kinds(api: Api, prediction: dict[str, Any]) -> list[str]:
+    return [entry["kind"] for entry in api.provider.ledger(prediction["id"])]
+
+
+def test_the_balance_falls_when_a_prediction_is_submitted(api: Api, other_api: Api) -> None:
+    before = api.balance()
+
+    api.submit(quality="high", resolution="4k")
+
+    assert api.balance() == pytest.approx(before - 0.72)
+    assert other_api.balance() == before
+
+
+def test_a_failed_prediction_is_refunded_after_a_while(api: Api) -> None:
+    before = api.balance()
+    api.provider.fault("run.failed")
+    api.provider.fault("run.duration", seconds=10)
+    prediction = api.submit()
+
+    api.provider.advance(11)
+    assert api.result(prediction)["status"] == "failed"
+    assert kinds(api, prediction) == ["deduct"]
+
+    api.provider.advance(HALF_AN_HOUR)
+    assert kinds(api, prediction) == ["deduct", "refund"]
+    assert api.balance() == before
+
+
+def test_the_delay_of_a_refund_is_scaled(api: Api) -> None:
+    api.provider.options(time_scale=0.01)
+    api.provider.fault("run.failed")
+    api.provider.fault("run.duration", seconds=1)
+    prediction = api.submit()
+
+    api.provider.advance(8)
+
+    assert kinds(api, prediction) == ["deduct", "refund"]
+
+
+@pytest.mark.parametrize(
+    ("options", "fault", "refunded"),
+    [
+        ({}, "run.moderated", False),
+        ({"refund_moderated": True}, "run.moderated", True),
+        ({"refunds": "never"}, "run.failed", False),
+        ({}, "run.timeout", True),
+        ({}, "run.cancelled", False),
+        ({}, "run.empty_outputs", False),
+    ],
+)
+def test_what_is_refunded_depends_on_how_it_ended(
+    api: Api, options: dict[str, Any], fault: str, refunded: bool
+) -> None:
+    api.provider.options(**options)
+    api.provider.fault(fault)
+    prediction = api.run()
+
+    assert ("refund" in kinds(api, prediction)) is refunded
+
+
+@pytest.mark.parametrize("status", [400, 402])
+def test_without_credit_a_submit_is_refused(api: Api, status: int) -> None:
+    api.provider.options(no_credit=status)
+    api.provider.set_balance(0.1)
+
+    assert api.post(f"/{TEXT}", {"prompt": "x"}).status_code == 200
+    reply = api.post(f"/{TEXT}", {"prompt": "x"})
+
+    assert reply.status_code == status
+    assert "credits" in reply.json()["message"]
+    assert len(api.provider.ledger()) == 1
+
+
+def test_missing_credit_can_hide_in_a_200(api: Api) -> None:
+    api.provider.options(no_credit=200)
+    api.provider.set_balance(0)
+
+    reply = api.post(f"/{TEXT}", {"prompt": "x"})
+
+    assert reply.status_code == 200
+    assert reply.json() == {"code": 402, "message": "insufficient credits"}
+    assert api.provider.predictions() == []
+
+
+def test_missing_credit_can_fail_the_prediction(api: Api) -> None:
+    api.provider.options(no_credit=1407)
+    api.provider.set_balance(0)
+
+    done = api.run("x", EDIT)
+
+    assert (done["status"], done["code"]) == ("failed", 1407)
+    assert api.provider.ledger() == []
+
+
+def test_bills_join_charges_and_refunds_to_predictions(api: Api) -> None:
+    kept = api.run()
+    api.provider.fault("run.failed")
+    lost = api.run(quality="low")
+
+    charges = api.data(api.post("/billings/search", {"billing_type": "deduct"}))
+    refunds = api.data(api.post("/billings/search", {"billing_type": "refund"}))
+
+    assert [item["prediction"]["uuid"] for item in charges["items"]] == [lost["id"], kept["id"]]
+    assert [item["price"] for item in charges["items"]] == [0.01, 0.06]
+    [refund] = refunds["items"]
+    assert refund["prediction"] == {"uuid": lost["id"], "model_uuid": TEXT, "status": "failed"}
+    assert refund["price"] == 0.01
+    assert refund["access_key_name"] == "key-1"
+
+
+def test_bills_come_in_pages_and_time_windows(api: Api) -> None:
+    for _ in range(5):
+        last = api.submit()
+        api.provider.advance(60)
+
+    first = api.data(api.post("/billings/search", {"page": 1, "page_size": 3}))
+    second = api.data(api.post("/billings/search", {"page": 2, "page_size": 3}))
+    recent = api.data(api.post("/billings/search", {"start_time": last["created_at"]}))
+
+    assert (len(first["items"]), first["has_more"]) == (3, True)
+    assert (len(second["items"]), second["has_more"]) == (2, False)
+    assert len(recent["items"]) == 1
+    assert api.post("/billings/search", {"page_size": 101}).status_code == 400
+    assert api.post("/billings/search", {"start_time": "yesterday"}).status_code == 400
+
+
+def test_usage_adds_up_by_model_and_day(api: Api) -> None:
+    first = api.submit(quality="low")
+    api.run("x", EDIT)
+    api.provider.advance(2 * 86_400)
+    done = api.run()
+
+    window = {"start_time": first["created_at"], "end_time": done["created_at"]}
+    usage = api.data(api.post("/user/usage_stats", window))
+
+    assert usage["summary"] == {"total_cost": 0.14, "total_requests": 3, "success_requests": 3}
+    assert {each["model_uuid"]: each["total_count"] for each in usage["per_model_usage"]} == {
+        TEXT: 2,
+        EDIT: 1,
+    }
+    assert [day["count"] for day in usage["daily_usage"]] == [2, 1]
+    assert api.post("/user/usage_stats", {}).status_code == 400

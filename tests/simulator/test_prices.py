@@ -1,0 +1,105 @@
+from typing import Any
+
+import jsonata  # type: ignore[import-untyped]
+import pytest
+
+from tests.simulator.client import EDIT, PICTURE, TEXT, Api
+
+CELLS = [(q, r) for q in ("low", "medium", "high") for r in ("1k", "2k", "4k")]
+
+# Milli-USD by table and model, rows low to high, columns 1k to 4k; then one more image.
+PUBLISHED: dict[tuple[str, str], tuple[list[int], int]] = {
+    ("a", TEXT): ([10, 20, 30, 60, 120, 180, 220, 440, 660], 0),
+    ("a", EDIT): ([30, 60, 90, 60, 120, 180, 220, 440, 660], 0),
+    ("b", TEXT): ([10, 20, 30, 60, 100, 180, 220, 400, 720], 0),
+    ("b", EDIT): ([20, 30, 40, 70, 110, 190, 230, 410, 730], 12),
+    ("max", TEXT): ([10, 20, 30, 60, 120, 180, 220, 440, 720], 0),
+    ("max", EDIT): ([30, 60, 90, 70, 120, 190, 230, 440, 730], 12),
+}
+
+
+def inputs_for(model: str, quality: str, resolution: str, images: int = 1) -> dict[str, Any]:
+    inputs: dict[str, Any] = {"prompt": "x", "quality": quality, "resolution": resolution}
+    return inputs | ({"images": [PICTURE] * images} if model == EDIT else {})
+
+
+@pytest.mark.parametrize(("table", "model"), PUBLISHED)
+def test_every_cell_is_quoted_as_published(api: Api, table: str, model: str) -> None:
+    cells, further = PUBLISHED[table, model]
+    api.provider.options(prices=table)
+
+    for (quality, resolution), milli in zip(CELLS, cells, strict=True):
+        for images in (1, 16) if model == EDIT else (1,):
+            body = {"model_id": model, "inputs": inputs_for(model, quality, resolution, images)}
+            quote = api.data(api.post("/model/price", body))
+            assert quote["price"] == pytest.approx((milli + further * (images - 1)) / 1000)
+
+
+@pytest.mark.parametrize(("table", "model"), PUBLISHED)
+def test_the_published_formula_gives_the_quoted_price(api: Api, table: str, model: str) -> None:
+    api.provider.options(prices=table)
+    listed = {each["model_id"]: each for each in api.data(api.get("/models"))}
+    formula = jsonata.Jsonata(listed[model]["formula"])
+
+    for quality, resolution in CELLS:
+        inputs = inputs_for(model, quality, resolution, 3)
+        quote = api.data(api.post("/model/price", {"model_id": model, "inputs": inputs}))
+        assert formula.evaluate(inputs) == pytest.approx(quote["price"] * 1_000_000)
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_the_charge_is_the_quote_in_integer_micro_usd(api: Api, images: int) -> None:
+    inputs = inputs_for(EDIT, "high", "4k", images)
+    prediction = api.data(api.post(f"/{EDIT}", inputs))
+
+    [charge] = api.provider.ledger(prediction["id"])
+
+    assert charge["kind"] == "deduct"
+    assert charge["amount_micro_usd"] == 730_000 + 12_000 * (images - 1)
+
+
+def test_missing_inputs_are_priced_at_their_defaults(api: Api) -> None:
+    quote = api.data(api.post("/model/price", {"model_id": TEXT}))
+
+    assert quote["price"] == 0.06
+
+
+def test_the_older_path_prints_a_unit_price(api: Api) -> None:
+    quote = api.data(api.post("/model/pricing", {"model_id": TEXT, "inputs": {"prompt": "x"}}))
+
+    assert (quote["unit_price"], quote["currency"]) == (0.06, "USD")
+    assert "price" not in quote
+
+
+def test_a_discount_lowers_what_is_paid_but_not_the_list_price(api: Api) -> None:
+    api.provider.options(discount_rate=0.25)
+    quote = api.data(api.post("/model/price", {"model_id": TEXT, "inputs": {}}))
+    prediction = api.submit()
+
+    assert (quote["price"], quote["discounted_price"]) == (0.06, 0.045)
+    assert api.provider.ledger(prediction["id"])[0]["amount_micro_usd"] == 45_000
+
+
+def test_a_quote_and_a_charge_can_be_made_to_differ(api: Api) -> None:
+    api.provider.fault("price.off", factor=0.5)
+    api.provider.fault("run.charge", factor=2)
+
+    quote = api.data(api.post("/model/price", {"model_id": TEXT, "inputs": {}}))
+    prediction = api.submit()
+
+    assert quote["price"] == 0.03
+    assert api.provider.ledger(prediction["id"])[0]["amount_micro_usd"] == 120_000
+
+
+def test_an_unknown_model_has_no_price(api: Api) -> None:
+    assert api.post("/model/price", {"model_id": "no/such"}).status_code == 404
+
+
+def test_the_model_list_carries_schemas(api: Api) -> None:
+    listed = {each["model_id"]: each for each in api.data(api.get("/models"))}
+    schema = listed[EDIT]["api_schema"]["api_schemas"][0]
+
+    assert schema["api_path"] == f"/api/v3/{EDIT}"
+    assert schema["request_schema"]["required"] == ["prompt", "images"]
+    assert schema["request_schema"]["x-order-properties"][:2] == ["prompt", "images"]
+    assert len(schema["request_schema"]["properties"]["aspect_ratio"]["enum"]) == 15

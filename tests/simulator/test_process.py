@@ -1,0 +1,71 @@
+"""The simulator as a program."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.provider.testing import running
+from tests.simulator.client import TEXT
+
+PROGRAM = (sys.executable, "-W", "error", "-m", "local.provider")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_where_it_listens_and_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    ready_file = tmp_path / "ready.json"
+    options = ["--time-scale", "0.001", "--prices", "a", "--ready-file", str(ready_file)]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [*PROGRAM, "--key", "k1", "--key", "k2", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        line = process.stdout.readline()
+        ready = json.loads(line)
+        url = f"{ready['provider_url']}/api/v3/{TEXT}"
+        reply = httpx.post(url, json={"prompt": "x"}, headers={"Authorization": "Bearer k2"})
+        switches = httpx.get(f"{ready['provider_admin_url']}/options").json()
+        with httpx.Client() as hanging:
+            httpx.post(f"{ready['provider_admin_url']}/faults", json={"fault": "submit.hang"})
+            with pytest.raises(httpx.ReadTimeout):
+                hanging.post(url, json={}, headers={"Authorization": "Bearer k1"}, timeout=0.2)
+        process.send_signal(number)
+        code = process.wait(timeout=10)
+        rest, errors = process.stdout.read(), process.stderr.read()
+
+    assert set(ready) == {"provider_url", "provider_admin_url", "cdn_url", "pid"}
+    assert ready["pid"] == process.pid
+    assert ready_file.read_text() == line
+    assert reply.status_code == 200
+    assert (switches["time_scale"], switches["prices"]) == (0.001, "a")
+    assert (code, rest, errors) == (0, "", "")
+
+
+def test_stopping_releases_whoever_is_kept_waiting() -> None:
+    with running() as provider:
+        provider.fault("submit.accept_then_hang")
+        seen: list[str] = []
+
+        def wait() -> None:
+            headers = {"Authorization": f"Bearer {provider.key}"}
+            try:
+                httpx.post(f"{provider.provider_url}/api/v3/{TEXT}", json={"prompt": "x"},
+                           headers=headers, timeout=30)  # fmt: skip
+            except httpx.HTTPError as error:
+                seen.append(type(error).__name__)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        while not provider.ledger():
+            continue
+    waiting.join(5)
+
+    assert seen == ["RemoteProtocolError"]
