@@ -6,13 +6,12 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, single_metric
+from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 logger = Logger()
-metrics = Metrics()
 
 type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
@@ -26,16 +25,13 @@ class PowertoolsMetrics:
 
     def count(self, name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
         """Add to a metric."""
-        if not dimensions:
-            metrics.add_metric(name=name, unit=MetricUnit(unit), value=value)
-            return
         with single_metric(name=name, unit=MetricUnit(unit), value=value) as metric:
             for key, dimension in dimensions.items():
                 metric.add_dimension(name=key, value=dimension)
 
 
 def observed(handler: Handler) -> Handler:
-    """Give every line of `handler` a correlation id, send its metrics, and make crashes safe.
+    """Give every line of `handler` a correlation id, and make crashes safe to tell.
 
     An exception's message may quote a prompt or a signed URL, and Step Functions keeps it in the
     execution's history; so its kind and place are logged, and only its kind is passed on.
@@ -46,7 +42,7 @@ def observed(handler: Handler) -> Handler:
         # httpx logs every URL it calls, presigned ones too.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         logger.append_keys(function_request_id=context.aws_request_id)
-        correlate(_job_id(event))
+        correlate(event.get("job_id"))
         try:
             return handler(event, context)
         except Exception as error:
@@ -60,7 +56,6 @@ def observed(handler: Handler) -> Handler:
             raise CrashError(kind) from None
         finally:
             logger.remove_keys(["function_request_id"])
-            metrics.flush_metrics()
 
     return wrapper
 
@@ -75,9 +70,3 @@ def describe(error: Exception) -> str:
     if isinstance(error, ClientError):
         return f"{error.operation_name}: {error.response['Error']['Code']}"
     return type(error).__name__
-
-
-def _job_id(event: object) -> str | None:
-    """Return the job id of a step; doors set it once they know it."""
-    value = event.get("job_id") if isinstance(event, dict) else None
-    return value if isinstance(value, str) else None

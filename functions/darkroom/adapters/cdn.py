@@ -43,7 +43,7 @@ class Cdn:
                     if response.status_code != httpx.codes.OK:
                         return _missing(f"the CDN answered {response.status_code}")
                     return _receive(response, into, give_up_at)
-        except httpx.InvalidURL:
+        except (httpx.InvalidURL, UnicodeError):  # the latter: an odd xn-- host
             return _refuse("the output is not at a valid URL")
         except (httpx.TransportError, httpx.DecodingError) as error:
             return _missing(f"the download broke off: {type(error).__name__}")

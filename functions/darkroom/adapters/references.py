@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _HEAD = 64  # bytes: enough for any magic number
 _UNREADABLE = frozenset(
     {"403", "404", "400", "AccessDenied", "NoSuchKey", "NoSuchBucket", "NoSuchVersion",
-     "PermanentRedirect", "301", "InvalidBucketName", "NotFound", "InvalidObjectState"}
+     "PermanentRedirect", "301", "InvalidBucketName", "NotFound", "InvalidObjectState",
+     "KeyTooLongError", "InvalidURI", "InvalidRequest"}
 )  # fmt: skip
 
 

@@ -21,4 +21,6 @@ class ProviderKey:
     def read(self, *, fresh: bool = False) -> SecretStr:
         """Return the key; `fresh` reads it past the cache."""
         value = self._secrets.get(self._secret_id, max_age=_MAX_AGE, force_fetch=fresh)
-        return SecretStr(value.decode() if isinstance(value, bytes) else str(value))
+        text = value.decode() if isinstance(value, bytes) else str(value)
+        # A pasted key may end in a new line, with which no header can be sent.
+        return SecretStr(text.strip())

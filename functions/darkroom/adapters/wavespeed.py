@@ -1,6 +1,6 @@
 """WaveSpeedAI's REST API. The only place that knows its URLs, fields, statuses and codes."""
 
-import json
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -53,6 +53,7 @@ _PREDICTION_CODES = {
 }
 _MODERATION = ("moderation", "sensitive", "flagged", "policy", "safety", "nsfw", "prohibited")
 _CREDITS = ("insufficient credit", "insufficient balance", "top up")
+_SECONDS = re.compile(r"[0-9]{1,9}")  # of Retry-After; its other form, a date, is not seen
 _DETAIL = 300  # characters kept of the provider's words
 
 
@@ -160,7 +161,7 @@ def _outputs(outputs: object) -> tuple[str, ...]:
 def _refusal(status: int, body: Mapping[str, Any] | None, response: httpx.Response) -> Submission:
     if status == httpx.codes.TOO_MANY_REQUESTS:
         after = response.headers.get("retry-after", "")
-        return Throttled(int(after) if after.isdigit() else None)
+        return Throttled(int(after) if _SECONDS.fullmatch(after) else None)
     if status in (httpx.codes.REQUEST_TIMEOUT, 499):
         return Unknown()  # a gateway gave up on a request that may have gone through
     detail = _detail(body or {})
@@ -174,7 +175,8 @@ def _classify(known: Code | None, detail: str, otherwise: Code) -> Code:
     words = detail.lower()
     if any(word in words for word in _CREDITS):
         return Code.INSUFFICIENT_CREDITS
-    if any(word in words for word in _MODERATION):
+    # A key's role can be against a policy, too.
+    if otherwise is not Code.UNAUTHORIZED and any(word in words for word in _MODERATION):
         return Code.MODERATED
     return otherwise
 
@@ -185,13 +187,13 @@ def _detail(body: Mapping[str, Any]) -> str:
     candidates = (data.get("error"), body.get("message"), body.get("error"), body.get("msg"))
     for words in (*candidates, data.get("message")):
         if isinstance(words, str) and words and words != "success":
-            return words[:_DETAIL]
+            return words[:_DETAIL].encode(errors="replace").decode()  # maybe half a letter
     return ""
 
 
 def _body(response: httpx.Response) -> Mapping[str, Any] | None:
     try:
         body = response.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):  # no JSON, no text, a number or a nesting without end
         return None
     return body if isinstance(body, Mapping) else None

@@ -58,7 +58,7 @@ class Job(BaseModel):
     references: tuple[Reference, ...] = ()
     prefix: str = Field(description="Where its assets go in the assets bucket, without a slash.")
     deadline_seconds: int
-    estimated_cost_micro_usd: int | None
+    estimated_cost_micro_usd: int | None = None  # a record leaves out what is None
     status: Status = Status.QUEUED
     code: Code | None = None
     detail: str | None = Field(default=None, description="The provider's own words on a failure.")

@@ -53,6 +53,7 @@ _MAGIC = (
     (0, b"Kaydara FBX Binary", Format(Kind.MODEL, "application/octet-stream", "fbx")),
     (0, b"PK\x03\x04", Format(Kind.MODEL, "application/zip", "zip")),
 )
+_PNG_END = b"IEND\xaeB`\x82"  # the last chunk is always the same, checksum and all
 _MAX_BYTES = {Kind.IMAGE: 50_000_000}
 _MAX_BYTES_OTHER = 400_000_000  # fits the function's /tmp of 512 MB
 
@@ -125,7 +126,7 @@ def is_whole(known: Format, header: bytes, tail: bytes, size: int) -> bool:
     `tail` is the file's last TAIL_BYTES bytes, `size` its length.
     """
     if known == PNG:
-        return b"IEND" in tail
+        return _PNG_END in tail
     if known == JPEG:
         # Some encoders append a few bytes after the end marker.
         return b"\xff\xd9" in tail

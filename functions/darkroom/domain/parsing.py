@@ -26,6 +26,8 @@ _OPERATIONS: dict[str, type[TextToImage | Edit]] = {
     Operation.TEXT_TO_IMAGE: TextToImage,
     Operation.EDIT: Edit,
 }
+# A refusal is an event, and an event has 256 KB.
+_MAX_PROBLEMS, _MAX_FIELD = 32, 100
 _GPT_IMAGE_2 = {TEXT_TO_IMAGE_MODEL: Operation.TEXT_TO_IMAGE, EDIT_MODEL: Operation.EDIT}
 
 
@@ -60,12 +62,19 @@ def _parse_model(body: Mapping[str, Any]) -> JobRequest:
             raise InvalidRequestError.of(
                 f"input.{name}", "is never sent: outputs arrive as files", "leave it out"
             )
-    if len(json.dumps(request.input, ensure_ascii=False).encode()) > MAX_INPUT_BYTES:
+    try:
+        size = len(json.dumps(request.input, ensure_ascii=False, allow_nan=False).encode())
+    except (ValueError, RecursionError):  # 1e999, half a surrogate pair, a thousand brackets
+        raise InvalidRequestError.of("input", "is not valid", "plain JSON") from None
+    if size > MAX_INPUT_BYTES:
         raise InvalidRequestError.of("input", "is too large", f"{MAX_INPUT_BYTES} bytes of JSON")
     if operation := _GPT_IMAGE_2.get(request.model):
         # The same model under its provider's name has the same rules.
-        if "deadline_seconds" in request.input or "operation" in request.input:
-            raise InvalidRequestError.of("input", "has a field that is not the model's")
+        for name in ("deadline_seconds", "operation"):
+            if name in request.input:
+                raise InvalidRequestError.of(
+                    f"input.{name}", "is not a field of the model", "leave it out"
+                )
         known = {
             **request.input,
             "operation": operation,
@@ -80,11 +89,14 @@ def _validate[R: BaseModel](kind: type[R], body: Mapping[str, Any], prefix: str 
         return kind.model_validate(body)
     except ValidationError as error:
         allowed = f"one of {', '.join(kind.model_fields)}"
-        raise InvalidRequestError([_problem(e, allowed, prefix) for e in error.errors()]) from None
+        problems = [_problem(e, allowed, prefix) for e in error.errors()[:_MAX_PROBLEMS]]
+        raise InvalidRequestError(problems) from None
 
 
 def _problem(error: ErrorDetails, fields: str, prefix: str) -> FieldProblem:
-    field = prefix + ".".join(str(part) for part in error["loc"])
+    path = prefix + ".".join(str(part) for part in error["loc"])
+    # An unknown field's name is the caller's own: it may be long.
+    field = path[:_MAX_FIELD]
     context = error.get("ctx", {})
     match error["type"]:
         case "missing":
@@ -108,6 +120,9 @@ def _problem(error: ErrorDetails, fields: str, prefix: str) -> FieldProblem:
                 message=f"has {context['actual_length']} items",
                 allowed=f"1 to {MAX_IMAGES} items",
             )
+        case "tuple_type":
+            limit = f"a list of 1 to {MAX_IMAGES} strings"
+            return FieldProblem(field=field, message="is not a list", allowed=limit)
         case _:
             return FieldProblem(field=field, message="is not valid", allowed=error["msg"])
 

@@ -33,8 +33,11 @@ _FURTHER_IMAGE = 12_000  # table B, for each reference after the first
 def estimate(model: str, model_input: dict[str, Any], images: int) -> int | None:
     """Return the highest published price in micro-USD; None where no price is published."""
     quality, resolution = model_input.get("quality"), model_input.get("resolution")
-    if (model, quality) not in _CENTS_A or resolution not in _COLUMNS:
+    # Another model's fields of these names may hold anything, also what cannot be looked up.
+    if quality not in list(Quality) or resolution not in _COLUMNS:
         return None
-    row, column = (model, Quality(str(quality))), _COLUMNS.index(Resolution(str(resolution)))
+    row, column = (model, Quality(quality)), _COLUMNS.index(Resolution(resolution))
+    if row not in _CENTS_A:
+        return None
     cents = max(_CENTS_A[row][column], _CENTS_B[row][column])
     return cents * _CENT + max(0, images - 1) * _FURTHER_IMAGE

@@ -4,6 +4,7 @@ import base64
 import binascii
 import ipaddress
 import re
+import unicodedata
 from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,8 +17,9 @@ ALLOWED_FORMS = (
 )
 
 _MAX_URL = 8_192
-_DATA_URI = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<parameters>(;[^,;]*)*),", re.ASCII)
+_DATA_URI = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<parameters>(;[^,;]*)*),", re.A | re.I)
 _S3_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.{1,1024})", re.S)
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa")
 
 
@@ -70,7 +72,7 @@ def parse_reference(text: str) -> Url | S3Object | bytes:
             raise BadReferenceError("is not a base64 data URI")
         return _decode(text[match.end() :])
     if "://" in text[:64]:
-        raise BadReferenceError(f"has the scheme {scheme.split('://')[0]}://, which is not allowed")
+        raise BadReferenceError("has a scheme that is not allowed")
     return _decode(text)
 
 
@@ -94,13 +96,15 @@ def _url(text: str) -> Url:
         host, _ = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         raise BadReferenceError("is not a valid URL") from None
-    if len(text) > _MAX_URL or any(ord(c) <= 0x20 or ord(c) == 0x7F for c in text):
+    # A backslash is a slash to some readers, and so the host another one.
+    if len(text) > _MAX_URL or any(ord(c) <= 0x20 or c in "\x7f\\" for c in text):
         raise BadReferenceError("is not a valid URL")
     if parts.username is not None or parts.password is not None:
         raise BadReferenceError("carries credentials")
     if not host:
         raise BadReferenceError("is not a valid URL")
-    if _is_private(host):
+    # Full-width letters and digits are plain ones to a resolver.
+    if _is_private(unicodedata.normalize("NFKC", host).rstrip(".").lower()):
         raise BadReferenceError("points at a private address")
     return Url(url=text)
 
@@ -108,10 +112,18 @@ def _url(text: str) -> Url:
 def _is_private(host: str) -> bool:
     """Tell whether `host` is no public name: private or odd IP literals, local and bare names."""
     try:
-        return not ipaddress.ip_address(host.partition("%")[0]).is_global
+        return not _is_public(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
         pass
     last = host.rsplit(".", 1)[-1]
     # 2130706433, 0x7f.1 and 127.1 are addresses to a resolver, though not to the ipaddress module.
     looks_numeric = last.isdigit() or re.fullmatch(r"0x[0-9a-f]*", last) is not None
     return looks_numeric or "." not in host or f".{host}".endswith(_PRIVATE_SUFFIXES)
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if not address.is_global or address.is_multicast:
+        return False
+    # Of IPv6 only what is given out as global unicast: not NAT64, nor the retired forms that hold
+    # an IPv4 address.
+    return address.version == 4 or address in _GLOBAL_UNICAST

@@ -14,9 +14,10 @@ CALLER = "events"
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Make a job of one JobRequested event."""
+    correlate(event["id"])  # until there is a job
     job = bootstrap.request_job()(event.get("detail"), caller=CALLER, event_id=event["id"])
     if job is None:
-        logger.warning("request rejected", event_id=event["id"])
+        logger.warning("request rejected")
         return {"job_id": None}
     correlate(job.job_id)
     logger.info("request", event_id=event["id"], status=job.status, operation=job.operation)

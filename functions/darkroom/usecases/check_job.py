@@ -40,6 +40,9 @@ class CheckJob:
 
     def _check(self, step: Step, job: Job) -> Step:
         answer = self.provider.check(job.prediction_id or "")
+        if isinstance(answer, Running) and job.provider_completed_at is not None:
+            # What has finished cannot run again: this answer tells nothing.
+            answer = Unreadable(Code.PROVIDER_UNAVAILABLE, "the prediction went backwards")
         step = step.model_copy(
             update={
                 "checks": step.checks + 1,
