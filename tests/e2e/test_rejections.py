@@ -1,0 +1,98 @@
+"""Bad input at the event door: a JobRejected that names the field, no job and no charge."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from local.events import put
+from tests.e2e.desk import Desk, picture
+
+PICTURE = base64.b64encode(picture()).decode()
+
+
+def _edit(*images: object, **more: object) -> dict[str, object]:
+    return {"operation": "edit", "prompt": "x", "images": list(images)} | more
+
+
+def _text(**fields: object) -> dict[str, object]:
+    return {"operation": "text-to-image", "prompt": "x"} | fields
+
+
+BAD: dict[str, tuple[object, str]] = {
+    "empty prompt": (_text(prompt=""), "prompt"),
+    "blank prompt": (_text(prompt="  \n"), "prompt"),
+    "missing prompt": ({"operation": "text-to-image"}, "prompt"),
+    "long prompt": (_text(prompt="x" * 32_001), "prompt"),
+    "no images": (_edit(), "images"),
+    "17 images": (_edit(*["https://a.example/b.png"] * 17), "images"),
+    "missing images": ({"operation": "edit", "prompt": "x"}, "images"),
+    "wrong quality": (_text(quality="ultra"), "quality"),
+    "wrong resolution": (_text(resolution="1K"), "resolution"),
+    "wrong ratio": (_text(aspect_ratio="7:5"), "aspect_ratio"),
+    "wrong format": (_text(output_format="gif"), "output_format"),
+    "wrong operation": (_text(operation="paint"), "operation"),
+    "missing operation": ({"prompt": "x"}, "operation"),
+    "unknown field": (_text(size="1024x1024"), "size"),
+    "sync mode": (_text(enable_sync_mode=True), "enable_sync_mode"),
+    "not an image": (_edit(base64.b64encode(b"plain words").decode()), "images.0"),
+    "malformed base64": (_edit(PICTURE, "this is no picture!"), "images.1"),
+    "http": (_edit("http://a.example/b.png"), "images.0"),
+    "private address": (_edit("https://10.0.0.8/b.png"), "images.0"),
+    "no such object": (_edit("s3://{assets}/uploads/none.png"), "images.0"),
+    "no such bucket": (_edit("s3://nobody-has-this-bucket/a.png"), "images.0"),
+    "somebody else's object": (_edit("s3://{foreign}/a.png"), "images.0"),
+    "a text object": (_edit("s3://{assets}/uploads/words.png"), "images.0"),
+    "an empty object": (_edit("s3://{assets}/uploads/empty.png"), "images.0"),
+    "a huge object": (_edit("s3://{assets}/uploads/huge.png"), "images.0"),
+    "a list": ([_text()], ""),
+    "a string": ("a picture of a cat", ""),
+    "null": (None, ""),
+}
+
+
+@pytest.fixture(scope="module")
+def foreign(desk: Desk) -> str:
+    bucket = desk.bucket("somebody-elses-bucket")
+    desk.s3.put_object(Bucket=bucket, Key="a.png", Body=picture())
+    return bucket
+
+
+@pytest.fixture(scope="module")
+def fill(desk: Desk, foreign: str) -> Callable[[Any], Any]:
+    """Put bucket names where a case names them."""
+    bucket = desk.stack.assets_bucket
+    bodies = {
+        "words": b"These are words and no picture at all.",
+        "empty": b"",
+        "huge": picture() + bytes(20_000_001),
+    }
+    for name, body in bodies.items():
+        desk.s3.put_object(Bucket=bucket, Key=f"uploads/{name}.png", Body=body)
+
+    def fill(detail: Any) -> Any:
+        if isinstance(detail, dict) and "images" in detail:
+            names = {"assets": bucket, "foreign": foreign}
+            filled = [i.format(**names) if "s3://" in i else i for i in detail["images"]]
+            return detail | {"images": filled}
+        return detail
+
+    return fill
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_it_is_rejected_with_the_field_that_is_wrong(
+    desk: Desk, fill: Callable[[Any], Any], name: str
+) -> None:
+    detail, field = BAD[name]
+    before = desk.charged()
+
+    event = desk.outcome(put(desk.stack, fill(detail)))
+
+    assert event["detail-type"] == "JobRejected"
+    problems = {problem["field"]: problem for problem in event["detail"]["errors"]}
+    assert field in problems
+    assert problems[field]["allowed"]
+    assert event["detail"]["job_id"] is None
+    assert desk.charged() == before
