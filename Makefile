@@ -1,0 +1,109 @@
+# What people and CI call. `make help` lists it; every tool comes from a pinned, hashed list.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+VENVS := .local/venvs
+ASL_VALIDATOR := 4.0.0
+UV := $(BIN)/uv
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate
+
+project := .venv/.ready
+emulator := $(VENVS)/emulator/.ready
+sam := $(VENVS)/sam/.ready
+checkov := $(VENVS)/checkov/.ready
+node := .local/node/.ready-$(ASL_VALIDATOR)
+stack := $(project) $(emulator) $(sam)
+linters := $(project) $(sam) $(checkov) $(node)
+
+##@ On one machine
+# Variables: PROMPT QUALITY RESOLUTION TIME_SCALE PROVIDER PROVIDER_URL PROVIDER_KEY (README.md)
+
+.PHONY: run
+run: $(stack) ## Make a picture and an edit of it: PROMPT="…" QUALITY=low RESOLUTION=1k
+	@PYTHONPATH=functions $(BIN)/python -m local run
+
+.PHONY: up
+up: $(stack) ## Keep the stack up until Ctrl-C, with its addresses in .local/stack.json
+	@PYTHONPATH=functions $(BIN)/python -m local up
+
+##@ Checks
+
+.PHONY: test
+test: lint $(stack) $(linters) ## Everything: formatter, linters, types, all tests, on the local stack too
+	$(BIN)/pytest -n 2 --ignore=tests/e2e
+	$(BIN)/pytest tests/e2e
+
+.PHONY: check
+check: lint $(linters) ## Before each commit: formatter, linters, types, the fast tests
+	$(BIN)/pytest -n 2 -q tests/unit tests/contract tests/infra tests/local_stack
+
+# cfn-lint, checkov and asl-validator are run by tests/infra.
+.PHONY: lint
+lint: $(project)
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy
+
+.PHONY: fmt
+fmt: $(project) ## Format, and mend what the linter can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: bench
+bench: $(stack) ## The benchmarks
+	@PYTHONPATH=functions $(BIN)/python -m benchmarks
+
+##@ What is generated
+
+.PHONY: schemas
+schemas: $(project) ## The JSON Schemas of the events, from the models
+	@PYTHONPATH=functions $(BIN)/python -m infra.generate_events
+
+.PHONY: lock
+lock: $(project) ## The pinned, hashed requirements, from the .in files
+	$(LOCK) functions/requirements.in -o functions/requirements.txt
+	for name in dev emulator sam checkov; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt; done
+
+##@ The rest
+
+.PHONY: setup
+setup: $(stack) $(linters) ## Install every tool (the other targets do so when they need to)
+
+.PHONY: clean
+clean: ## Remove what was built and cached; the installed tools stay
+	rm -rf .aws-sam .local/{build,logs,tmp} .{mypy,pytest,ruff}_cache .hypothesis .coverage
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.local/*' -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+# --------------------------------------------------------------------------------- environments
+
+$(project): requirements/dev.txt
+	@python3.13 -c '' 2>/dev/null || { echo "Python 3.13 is missing: 'python3.13' must be on PATH (for example: pyenv install 3.13)" >&2; exit 1; }
+	@echo "setting up .venv"
+	@$(BIN)/pip --version >/dev/null 2>&1 || python3.13 -m venv --clear .venv
+	@mkdir -p .local
+	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' $< > .local/uv.txt
+	@$(BIN)/pip install -qq --require-hashes --no-deps -r .local/uv.txt
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python $<
+	@touch $@
+
+# Lambda workers start cold many times: compiled bytecode halves that.
+$(VENVS)/%/.ready: requirements/%.txt $(project)
+	@echo "setting up $(@D)"
+	@[ -x $(@D)/bin/python ] || $(UV) venv --quiet --python $(BIN)/python $(@D)
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(@D)/bin/python $<
+	@touch $@
+
+$(node):
+	@{ node --version && npm --version; } >/dev/null 2>&1 || { echo "Node.js is missing: 'node' and 'npm' must be on PATH (make check needs them)" >&2; exit 1; }
+	@echo "setting up .local/node"
+	@rm -rf .local/node && mkdir -p .local/node
+	@npm install --silent --no-audit --no-fund --prefix .local/node asl-validator@$(ASL_VALIDATOR) >/dev/null
+	@touch $@

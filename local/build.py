@@ -1,0 +1,92 @@
+"""The real `sam build`, done again only when something it reads has changed."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local import machines, paths
+from local.environment import plain_environment
+from local.errors import LocalError
+from local.processes import Supervisor
+
+BUILD_SECONDS = 300
+KEPT_BUILDS = 3
+RECIPE = "1"  # part of the digest: raise it when this module builds differently
+IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
+
+
+def architecture() -> str:
+    """The processor of this machine in Lambda's words: functions run on it directly."""
+    return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
+
+
+def build(supervisor: Supervisor, template: Path = paths.TEMPLATE) -> tuple[Path, bool]:
+    """The built template, and whether it had to be built; safe for two starts at once."""
+    if not template.exists():
+        raise LocalError(f"there is no {template}")
+    target = paths.BUILDS / digest(template)[:16]
+    with _locked(paths.STATE / "build.lock"):
+        if (target / "template.yaml").exists():
+            target.touch()
+            return target / "template.yaml", False
+        unfinished = target.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _sam_build(supervisor, template, unfinished)
+        machines.to_json(unfinished / "template.yaml")
+        unfinished.rename(target)
+        _forget_old_builds()
+    return target / "template.yaml", True
+
+
+def digest(template: Path) -> str:
+    """A hash over everything a build reads: the template, functions/, infra/, the architecture."""
+    total = hashlib.sha256(f"{RECIPE} {architecture()}".encode())
+    folder = template.parent
+    for path in [template, *_files(folder / "functions"), *_files(folder / "infra")]:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return total.hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    found = (path for path in folder.rglob("*") if not IGNORED & set(path.parts))
+    return sorted(path for path in found if path.is_file())
+
+
+def _sam_build(supervisor: Supervisor, template: Path, target: Path) -> None:
+    # SAM looks for python3.13 on PATH; the project's own is the one that surely works.
+    search = f"{paths.PROJECT_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    environment = {**plain_environment(), "PATH": search, **sam_settings()}
+    argv: list[str | Path] = [paths.SAM, "build", "--template-file", template]
+    argv += ["--build-dir", target, "--parameter-overrides", f"Architecture={architecture()}"]
+    supervisor.run("sam-build", argv, environment, seconds=BUILD_SECONDS)
+
+
+def sam_settings() -> dict[str, str]:
+    """SAM CLI without telemetry and with its own state in this clone; no AWS profile is read."""
+    return {
+        "SAM_CLI_TELEMETRY": "0",
+        "__SAM_CLI_APP_DIR": str(paths.STATE / "sam-cli"),
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+
+def _forget_old_builds() -> None:
+    builds = sorted(paths.BUILDS.iterdir(), key=lambda path: path.stat().st_mtime)
+    for old in builds[:-KEPT_BUILDS]:
+        if old.stat().st_mtime < time.time() - 3600:  # a deploy may be reading a younger one
+            shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,132 @@
+"""The AWS emulator: MiniStack as a child process, on loopback, with IAM enforced."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import httpx
+from botocore.config import Config
+
+from local import paths
+from local.errors import LocalError
+from local.ports import LOOPBACK, free_port
+from local.processes import Child, Supervisor
+from local.waiting import until
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+REGION = "us-east-1"
+# The emulator's root account: it takes this pair unsigned and asks no policy about it.
+ROOT_KEY = "test"
+SERVICES = (
+    "cloudformation",
+    "dynamodb",
+    "events",
+    "iam",
+    "lambda",
+    "logs",
+    "monitoring",
+    "s3",
+    "secretsmanager",
+    "sqs",
+    "ssm",
+    "states",
+    "sts",
+)
+LAUNCHER = Path(__file__).with_name("launch_emulator.py")
+START_SECONDS = 30
+PORT_TAKEN = "already in use"
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """Where the emulator answers, and how to talk to it."""
+
+    url: str
+
+    @property
+    def session(self) -> "Session":
+        """A boto3 session with root's keys, which reads nothing of the user's own AWS settings."""
+        return boto3.Session(
+            aws_access_key_id=ROOT_KEY, aws_secret_access_key=ROOT_KEY, region_name=REGION
+        )
+
+    def client(self, service: Any) -> Any:
+        """A boto3 client of this emulator; its S3 URLs are signed as AWS wants them today."""
+        config = Config(signature_version="s3v4") if service == "s3" else None
+        return self.session.client(service, endpoint_url=self.url, config=config)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What points AWS tools at this emulator, and nowhere else."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": ROOT_KEY,
+            "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+def start(supervisor: Supervisor, temporary: Path) -> Emulator:
+    """Start MiniStack on a free port and wait until it is ready."""
+    python = paths.EMULATOR_BIN / "python"
+    if not python.exists():
+        raise LocalError("the emulator is not installed: run `make setup`")
+    for _ in range(ATTEMPTS):
+        port = free_port()
+        child = supervisor.start("emulator", [python, "-P", LAUNCHER], settings(port, temporary))
+        emulator = Emulator(f"http://{LOOPBACK}:{port}")
+        try:
+            until(partial(_ready, child, emulator.url), seconds=START_SECONDS, what="its start")
+        except LocalError as error:
+            if PORT_TAKEN not in child.log.read_text(errors="replace"):
+                raise LocalError(f"the emulator: {error}", child.log) from None
+        else:
+            _require_iam(emulator.url)
+            return emulator
+    raise LocalError("other programs took every port that was free for the emulator", child.log)
+
+
+def settings(port: int, temporary: Path) -> Mapping[str, str]:
+    """MiniStack's whole environment. Functions inherit it, so nothing of ours is passed on."""
+    return {
+        "PATH": f"{paths.EMULATOR_BIN}{os.pathsep}{os.defpath}",
+        "HOME": str(temporary),
+        "TMPDIR": str(temporary),  # workers unpack code here and never remove it
+        "LANG": "C.UTF-8",
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": LOOPBACK,
+        "AUTH": "true",
+        "SERVICES": ",".join(SERVICES),
+        "MINISTACK_REGION": REGION,
+        "LAMBDA_EXECUTOR": "local",
+        "LAMBDA_ACCOUNT_CONCURRENCY": "16",
+        "IOT_MTLS_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def _ready(child: Child, url: str) -> bool | None:
+    child.require_alive()
+    try:
+        answer = httpx.get(f"{url}/_ministack/ready", trust_env=False, timeout=1)
+    except httpx.TransportError:
+        return None
+    return True if answer.status_code == httpx.codes.OK else None
+
+
+def _require_iam(url: str) -> None:
+    health = httpx.get(f"{url}/_ministack/health", trust_env=False, timeout=5).json()
+    if health.get("auth") != "enabled":
+        raise LocalError(
+            "the emulator does not enforce IAM: is it another version than the pinned?"
+        )

@@ -1,0 +1,58 @@
+"""What a person may say on the command line of make: variables, all of them optional."""
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from local.errors import LocalError
+
+SIMULATOR_TIME_SCALE = 0.1
+
+
+class Options(BaseModel):
+    """Which provider to use, and how fast the simulated one should be."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    provider: Literal["simulator", "wavespeed"] = "simulator"
+    provider_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
+    provider_key: SecretStr | None = None
+    wavespeed_api_key: SecretStr | None = None
+    time_scale: float | None = Field(default=None, gt=0, le=10)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.provider == "wavespeed" and self.wavespeed_api_key is None:
+            raise ValueError("PROVIDER=wavespeed needs WAVESPEED_API_KEY in the environment")
+        if self.provider == "wavespeed" and self.provider_url is not None:
+            raise ValueError("PROVIDER=wavespeed and PROVIDER_URL exclude each other")
+        if (self.provider_url is None) != (self.provider_key is None):
+            raise ValueError("PROVIDER_URL and PROVIDER_KEY go together")
+        return self
+
+    @property
+    def scale(self) -> float:
+        """How long a picture takes, as a multiple of the published durations."""
+        if self.time_scale is not None:
+            return self.time_scale
+        return SIMULATOR_TIME_SCALE if self.provider == "simulator" else 1.0
+
+
+def read[M: BaseModel](model: type[M], variables: Mapping[str, str]) -> M:
+    """The model from variables named like its fields in capitals; an empty one is not set."""
+    given = {
+        name: variables[name.upper()] for name in model.model_fields if variables.get(name.upper())
+    }
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise LocalError("; ".join(_sentence(problem) for problem in error.errors())) from None
+
+
+def _sentence(problem: Mapping[str, object]) -> str:
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    where = problem["loc"]
+    if not isinstance(where, tuple) or not where:
+        return message
+    return f"{str(where[0]).upper()}: {message[:1].lower()}{message[1:]}"

@@ -1,0 +1,54 @@
+"""A live line for each job: rewritten in place on a terminal, one line a change elsewhere."""
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+CLEAR_LINE = "\r\x1b[2K"
+
+
+class Progress:
+    """The line of one job: what it is, its status, seconds since the start, checks made."""
+
+    def __init__(
+        self,
+        name: str,
+        out: TextIO,
+        *,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name = name
+        self._out = out
+        self._live = out.isatty()
+        self._clock = clock
+        self._start = clock()
+        self._limit = seconds
+        self._shown: tuple[str, int] | None = None
+
+    def show(self, status: str, checks: int) -> None:
+        """Bring the line up to date; without a terminal nothing is printed unless it changed."""
+        line = self.line(status, checks)
+        if self._live:
+            self._out.write(f"{CLEAR_LINE}{line}")
+        elif (status, checks) != self._shown:
+            self._out.write(f"{line}\n")
+        self._out.flush()
+        self._shown = (status, checks)
+
+    def end(self) -> None:
+        """Leave the last line standing."""
+        if self._live and self._shown is not None:
+            self._out.write("\n")
+            self._out.flush()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the job has had its time."""
+        return self._clock() - self._start > self._limit
+
+    def line(self, status: str, checks: int) -> str:
+        """The line as it is printed."""
+        seconds = self._clock() - self._start
+        counted = "1 check" if checks == 1 else f"{checks} checks"
+        return f"  {self._name:<14} {status:<11}{seconds:6.1f} s  {counted}"

@@ -1,0 +1,128 @@
+"""The running local stack: what it is, and how it is started and stopped."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from local import build, deploy, emulator, paths, simulator
+from local.emulator import Emulator
+from local.options import Options
+from local.processes import Supervisor
+from local.workspace import Workspace, workspace
+
+type Say = Callable[[str], None]
+
+
+class Stack(BaseModel):
+    """Where everything is: the content of .local/stack.json."""
+
+    model_config = ConfigDict(frozen=True)
+
+    emulator_url: str
+    region: str
+    access_key_id: str
+    secret_access_key: str
+    stack_name: str
+    event_bus: str
+    table: str
+    assets_bucket: str
+    state_machine_arn: str
+    provider_url: str
+    provider_admin_url: str | None
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulator."""
+        return Emulator(self.emulator_url).client(service)
+
+    def write(self, path: Path) -> None:
+        """Write it where only its owner may read it."""
+        paths.write_private(path, self.model_dump_json(indent=2) + "\n")
+
+
+class Running:
+    """A stack together with the processes behind it."""
+
+    def __init__(self, stack: Stack, children: Supervisor) -> None:
+        self.stack = stack
+        self.children = children
+
+    @property
+    def logs(self) -> Path:
+        """Where the processes write."""
+        return self.children.logs
+
+    def require_alive(self) -> None:
+        """Fail when a process has ended by itself."""
+        for child in self.children.children:
+            child.require_alive()
+
+
+@contextmanager
+def running(
+    options: Options | None = None,
+    *,
+    template: Path = paths.TEMPLATE,
+    say: Say = lambda _line: None,
+) -> Iterator[Running]:
+    """Start the whole stack; stop everything at the end, whatever happens."""
+    with workspace() as space, Supervisor(space.logs) as children:
+        yield Running(_start(options or Options(), template, space, children, say), children)
+
+
+def _start(
+    options: Options, template: Path, space: Workspace, children: Supervisor, say: Say
+) -> Stack:
+    lap = _laps(say)
+    aws = emulator.start(children, space.temporary)
+    lap("emulator", aws.url)
+    provider = simulator.provider(options, children, space.temporary)
+    lap("provider", provider.url)
+    built, is_new = build.build(children, template)
+    lap("build", "built" if is_new else "unchanged since the last build")
+    parameters = stack_parameters(options, provider)
+    outputs = deploy.deploy(children, aws, built, parameters, space.temporary)
+    lap("deploy", f"stack {deploy.STACK_NAME}")
+    return Stack(
+        emulator_url=aws.url,
+        region=emulator.REGION,
+        access_key_id=emulator.ROOT_KEY,
+        secret_access_key=emulator.ROOT_KEY,
+        stack_name=deploy.STACK_NAME,
+        event_bus=outputs["EventBusName"],
+        table=outputs["TableName"],
+        assets_bucket=outputs["AssetsBucketName"],
+        state_machine_arn=outputs["StateMachineArn"],
+        provider_url=provider.url,
+        provider_admin_url=provider.admin_url,
+    )
+
+
+def stack_parameters(options: Options, provider: simulator.Provider) -> dict[str, str]:
+    """The template's parameters on one machine; the rest keeps its default, as on AWS."""
+    parameters = {
+        "Architecture": build.architecture(),
+        "TlsOnly": "false",  # the emulator speaks plain HTTP
+        "ProviderApiKey": provider.key,
+        "DurationScale": f"{options.scale:g}",
+    }
+    if not provider.is_real:
+        parameters["ProviderUrl"] = provider.url
+    if provider.asset_hosts is not None:
+        parameters["AssetHosts"] = provider.asset_hosts
+    return parameters
+
+
+def _laps(say: Say) -> Callable[[str, str], None]:
+    since = time.monotonic()
+
+    def lap(name: str, what: str) -> None:
+        nonlocal since
+        now = time.monotonic()
+        say(f"  {name:<10}{now - since:5.1f} s  {what}")
+        since = now
+
+    return lap

@@ -1,0 +1,113 @@
+"""The live line of a job, and the report at its end."""
+
+import io
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from darkroom.domain.events import JobCompleted
+from local import report
+from local.demo import Finished
+from local.progress import CLEAR_LINE, Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def seconds() -> Iterator[int]:
+    return iter(count())
+
+
+def progress(out: io.StringIO, seconds: Iterator[int]) -> Progress:
+    return Progress("edit", out, seconds=3, clock=lambda: next(seconds))
+
+
+def test_a_terminal_gets_one_line_that_is_rewritten(seconds: Iterator[int]) -> None:
+    out = Terminal()
+    shown = progress(out, seconds)
+
+    shown.show("queued", 0)
+    shown.show("queued", 0)
+    shown.end()
+
+    assert out.getvalue().count(CLEAR_LINE) == 2
+    assert out.getvalue().count("\n") == 1
+
+
+def test_a_file_gets_a_line_for_each_change_only(seconds: Iterator[int]) -> None:
+    out = io.StringIO()
+    shown = progress(out, seconds)
+
+    for status, checks in [("queued", 0), ("queued", 0), ("submitted", 0), ("submitted", 1)]:
+        shown.show(status, checks)
+    shown.end()
+
+    assert [line.split() for line in out.getvalue().splitlines()] == [
+        ["edit", "queued", "1.0", "s", "0", "checks"],
+        ["edit", "submitted", "3.0", "s", "0", "checks"],
+        ["edit", "submitted", "4.0", "s", "1", "check"],
+    ]
+
+
+def test_a_job_is_late_when_its_time_is_up(seconds: Iterator[int]) -> None:
+    shown = progress(io.StringIO(), seconds)
+
+    assert [shown.is_late for _ in range(4)] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("micro_usd", "said"), [(60_000, "$0.0600 (estimated)"), (0, "$0.0000"), (None, "unknown")]
+)
+def test_an_unknown_price_is_unknown_and_not_zero(micro_usd: int | None, said: str) -> None:
+    assert said in report.price(micro_usd)
+
+
+def test_the_report_says_what_where_how_long_and_how_much() -> None:
+    detail = JobCompleted.model_validate(
+        {
+            "id": "j.completed",
+            "caller": "events",
+            "request_id": "e",
+            "job_id": "j",
+            "operation": "edit",
+            "model": "openai/gpt-image-2/edit",
+            "estimated_cost_micro_usd": 60_000,
+            "prediction_id": "p",
+            "assets": [
+                {
+                    "bucket": "b",
+                    "key": "jobs/j/0.png",
+                    "content_type": "image/png",
+                    "size": 1234,
+                    "sha256": "00",
+                    "width": 1024,
+                    "height": 768,
+                }
+            ],
+            "manifest": {"bucket": "b", "key": "jobs/j/manifest.json"},
+            "checks": 2,
+            "timings": {
+                "accepted_at": "2026-11-22T10:00:00Z",
+                "submitted_at": "2026-11-22T10:00:01Z",
+                "provider_completed_at": "2026-11-22T10:00:06Z",
+                "stored_at": "2026-11-22T10:00:07.500Z",
+                "ended_at": "2026-11-22T10:00:07.500Z",
+            },
+        }
+    )
+
+    facts = dict(report.facts(Finished("edit", detail, {}, Path("/elsewhere/j-edit.png"))))
+
+    assert facts == {
+        "job id": "j",
+        "seconds": "7.5 from accepted to stored",
+        "checks": "2",
+        "price": "$0.0600 (estimated)",
+        "stored at": "s3://b/jobs/j/0.png",
+        "file": "/elsewhere/j-edit.png (1024x768, 1,234 bytes, image/png)",
+    }

@@ -1,0 +1,88 @@
+"""What is written down about a running stack, and what the template is told."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from local import __main__ as command
+from local.errors import LocalError
+from local.options import Options
+from local.simulator import Provider
+from local.stack import Stack, stack_parameters
+
+STACK = Stack(
+    emulator_url="http://127.0.0.1:1",
+    region="us-east-1",
+    access_key_id="test",
+    secret_access_key="test",
+    stack_name="darkroom",
+    event_bus="bus",
+    table="table",
+    assets_bucket="bucket",
+    state_machine_arn="arn:aws:states:us-east-1:000000000000:stateMachine:m",
+    provider_url="http://127.0.0.1:2",
+    provider_admin_url=None,
+)
+
+
+def test_a_stack_read_back_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "stack.json"
+
+    STACK.write(path)
+
+    assert Stack.model_validate_json(path.read_text()) == STACK
+
+
+def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "stack.json"
+    path.touch(mode=0o644)
+
+    STACK.write(path)
+
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_local_provider_is_named_with_loopback_hosts_and_a_scaled_duration() -> None:
+    provider = Provider("http://127.0.0.1:2", "key", asset_hosts="127.0.0.1,localhost")
+
+    parameters = stack_parameters(Options(time_scale=0.25), provider)
+
+    assert parameters["ProviderUrl"] == "http://127.0.0.1:2"
+    assert parameters["AssetHosts"] == "127.0.0.1,localhost"
+    assert parameters["DurationScale"] == "0.25"
+    assert parameters["TlsOnly"] == "false"
+
+
+def test_the_real_provider_keeps_the_defaults_of_the_template() -> None:
+    provider = Provider("https://example.test", "key", is_real=True)
+    options = Options.model_validate({"provider": "wavespeed", "wavespeed_api_key": "key"})
+
+    parameters = stack_parameters(options, provider)
+
+    assert parameters.keys().isdisjoint({"ProviderUrl", "AssetHosts"})
+    assert parameters["DurationScale"] == "1"
+
+
+def test_a_provider_does_not_print_its_key() -> None:
+    assert "very-secret" not in repr(Provider("http://127.0.0.1:2", "very-secret"))
+
+
+def test_a_second_stack_in_the_same_clone_is_told_who_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.paths.STATE", tmp_path)
+    monkeypatch.setattr("local.paths.STACK_LOCK", tmp_path / "stack.lock")
+
+    held = pytest.raises(LocalError, match=f"process {os.getpid()}")
+    with command.only_one(), held, command.only_one():
+        pass
+
+
+def test_the_lock_is_free_again_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.paths.STATE", tmp_path)
+    monkeypatch.setattr("local.paths.STACK_LOCK", tmp_path / "stack.lock")
+
+    for _ in range(2):
+        with command.only_one():
+            pass
