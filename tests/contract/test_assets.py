@@ -1,0 +1,141 @@
+"""The port Assets: in memory and over S3 (moto), one suite."""
+
+import base64
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import ANY, Stubber
+from mypy_boto3_s3 import S3Client
+
+from darkroom.adapters.assets import AssetBucket
+from darkroom.domain import media
+from darkroom.domain.job import Asset
+from darkroom.ports import Assets, Download
+from tests.fakes import pictures
+from tests.fakes.storage import InMemoryAssets
+
+KEY = "jobs/j/0.png"
+DIGEST = hashlib.sha256(pictures.PNG).digest()
+
+type Read = Callable[[str], bytes]
+
+
+@pytest.fixture(params=["memory", "s3"])
+def store(request: pytest.FixtureRequest) -> tuple[Assets, Read]:
+    """A store, and a way to read what lies in it."""
+    if request.param == "memory":
+        memory = InMemoryAssets()
+
+        def read_memory(key: str) -> bytes:
+            manifest = memory.manifests.get(key)
+            return memory.files[key] if manifest is None else json.dumps(manifest).encode()
+
+        return memory, read_memory
+    client: S3Client = request.getfixturevalue("s3")
+    return AssetBucket(client, "assets"), lambda key: read(client, key)
+
+
+def read(client: S3Client, key: str) -> bytes:
+    return client.get_object(Bucket="assets", Key=key)["Body"].read()
+
+
+def put(assets: Assets, data: bytes, **changes: Any) -> Asset:
+    known = media.sniff(data) or media.PNG
+    digest = hashlib.sha256(data).hexdigest()
+    size = media.dimensions(known, data) if known in media.PICTURES else None
+    download = Download(known, len(data), digest, size)
+    metadata = {"darkroom-job-id": "j", "sha256": digest} | changes
+    return assets.store(KEY, io.BytesIO(data), download, metadata)
+
+
+def test_a_file_is_stored_as_it_came(store: tuple[Assets, Read]) -> None:
+    assets, read_back = store
+
+    asset = put(assets, pictures.PNG)
+
+    assert read_back(KEY) == pictures.PNG
+    assert assets.bucket == "assets"
+    assert asset == Asset(
+        bucket="assets", key=KEY, content_type="image/png", size=len(pictures.PNG),
+        sha256=hashlib.sha256(pictures.PNG).hexdigest(), width=1, height=1,
+    )  # fmt: skip
+
+
+def test_a_file_that_is_no_picture_has_no_dimensions(store: tuple[Assets, Read]) -> None:
+    asset = put(store[0], b"glTF\x02\x00\x00\x00" + bytes(99))
+
+    assert (asset.content_type, asset.width, asset.height) == ("model/gltf-binary", None, None)
+
+
+def test_a_taken_key_is_not_overwritten_and_what_lies_there_is_told(
+    store: tuple[Assets, Read],
+) -> None:
+    assets, read_back = store
+    first = put(assets, pictures.PNG)
+
+    second = put(assets, pictures.PNG + b"and more")
+
+    assert read_back(KEY) == pictures.PNG
+    assert (second.size, second.sha256) == (first.size, first.sha256)
+
+
+def test_the_same_file_twice_is_the_same_asset(store: tuple[Assets, Read]) -> None:
+    assert put(store[0], pictures.PNG) == put(store[0], pictures.PNG)
+
+
+def test_a_manifest_is_written_over_an_older_one(store: tuple[Assets, Read]) -> None:
+    assets, read_back = store
+
+    assets.write_manifest("jobs/j/manifest.json", {"prompt": "fog"})
+    assets.write_manifest("jobs/j/manifest.json", {"prompt": "Nebel über Ö", "cost": None})
+
+    written = json.loads(read_back("jobs/j/manifest.json"))
+    assert written == {"prompt": "Nebel über Ö", "cost": None}
+
+
+def test_an_object_tells_its_type_and_origin(s3: S3Client) -> None:
+    put(AssetBucket(s3, "assets"), pictures.PNG, model="openai/gpt-image-2/edit")
+
+    head = s3.head_object(Bucket="assets", Key=KEY)
+    assert head["ContentType"] == "image/png"
+    assert head["Metadata"] == {
+        "darkroom-job-id": "j",
+        "sha256": DIGEST.hex(),
+        "model": "openai/gpt-image-2/edit",
+    }
+
+
+def test_a_manifest_is_json_for_people(s3: S3Client) -> None:
+    AssetBucket(s3, "assets").write_manifest("m.json", {"prompt": "Ö"})
+
+    head = s3.head_object(Bucket="assets", Key="m.json")
+    assert head["ContentType"] == "application/json"
+    assert "Ö" in read(s3, "m.json").decode()
+
+
+def test_a_put_names_its_checksum_and_a_conflict_is_a_crash_to_be_tried_again(s3: S3Client) -> None:
+    with Stubber(s3) as stub:
+        stub.add_client_error(
+            "put_object", "ConditionalRequestConflict", http_status_code=409,
+            expected_params={"Bucket": "assets", "Key": KEY, "IfNoneMatch": "*", "Body": ANY,
+                             "ContentLength": len(pictures.PNG), "ContentType": "image/png",
+                             "ChecksumSHA256": base64.b64encode(DIGEST).decode(),
+                             "Metadata": ANY},
+        )  # fmt: skip
+
+        with pytest.raises(ClientError, match="ConditionalRequestConflict"):
+            put(AssetBucket(s3, "assets"), pictures.PNG)
+
+
+def test_an_older_object_without_a_digest_is_told_with_the_new_one(s3: S3Client) -> None:
+    s3.put_object(Bucket="assets", Key=KEY, Body=b"12345")
+
+    asset = put(AssetBucket(s3, "assets"), pictures.PNG)
+
+    assert asset.size == 5
+    assert asset.sha256 == hashlib.sha256(pictures.PNG).hexdigest()

@@ -1,0 +1,173 @@
+"""The ports Events and Workflow: in memory, and over EventBridge and Step Functions (moto)."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import ANY, Stubber
+from jsonschema import Draft202012Validator
+from mypy_boto3_stepfunctions import SFNClient
+
+from darkroom.adapters.bus import Bus, NotPublishedError
+from darkroom.adapters.workflow import StateMachine
+from darkroom.domain import events
+from darkroom.domain.errors import Code, FieldProblem
+from darkroom.domain.events import Event, JobRejected
+from darkroom.domain.job import Asset, Job, Status
+from darkroom.domain.requests import Operation
+from darkroom.ports import Events, Workflow
+from tests.fakes.signals import START, InMemoryEvents, InMemoryWorkflow
+
+SCHEMAS = Path(__file__).parents[2] / "infra" / "events"
+ASSET = Asset(bucket="b", key="jobs/j/0.png", content_type="image/png", size=9, sha256="ab" * 32)
+JOB = Job(
+    job_id="j", caller="tests", request_id="r", fingerprint="f", operation=Operation.EDIT,
+    model="a/b", input={}, prefix="jobs/j", deadline_seconds=900, estimated_cost_micro_usd=None,
+    status=Status.FAILED, code=Code.MODERATED, prediction_id="p", accepted_at=START,
+    assets=(ASSET,), expires_at=1,
+)  # fmt: skip
+REJECTED = JobRejected(
+    id="e.rejected", caller="events", request_id="e", message="prompt is missing",
+    errors=(FieldProblem(field="prompt", message="is missing", allowed="required"),),
+)  # fmt: skip
+EVENTS: list[Event] = [
+    events.submitted(JOB, "p"),
+    events.completed(JOB, "b"),
+    events.failed(JOB),
+    REJECTED,
+]
+
+type Seen = Callable[[], list[tuple[str, dict[str, Any]]]]
+
+
+@pytest.fixture(params=["memory", "eventbridge"])
+def bus(request: pytest.FixtureRequest) -> tuple[Events, Seen]:
+    """A bus, and a way to see what came out of it."""
+    if request.param == "memory":
+        memory = InMemoryEvents()
+        return memory, lambda: [
+            (type(event).__name__, json.loads(event.model_dump_json()))
+            for event in memory.published
+        ]
+    request.getfixturevalue("aws")
+    return Bus(boto3.client("events"), "darkroom"), _eavesdrop()
+
+
+def _eavesdrop() -> Seen:
+    """Make the bus `darkroom` with a rule that sends everything of ours to a queue."""
+    client, sqs = boto3.client("events"), boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="seen")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    client.create_event_bus(Name="darkroom")
+    pattern = json.dumps({"source": ["darkroom"]})
+    client.put_rule(Name="all", EventBusName="darkroom", EventPattern=pattern)
+    client.put_targets(Rule="all", EventBusName="darkroom", Targets=[{"Id": "1", "Arn": arn}])
+
+    def seen() -> list[tuple[str, dict[str, Any]]]:
+        found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        bodies = [json.loads(message["Body"]) for message in found]
+        return [(body["detail-type"], body["detail"]) for body in bodies]
+
+    return seen
+
+
+def test_events_come_out_as_they_went_in(bus: tuple[Events, Seen]) -> None:
+    publish, seen = bus[0].publish, bus[1]
+
+    for event in EVENTS:
+        publish(event)
+
+    assert seen() == [
+        (type(event).__name__, json.loads(event.model_dump_json())) for event in EVENTS
+    ]
+
+
+def test_what_comes_out_keeps_the_published_contract(bus: tuple[Events, Seen]) -> None:
+    for event in EVENTS:
+        bus[0].publish(event)
+
+    out = bus[1]()
+    assert len(out) == len(EVENTS)
+    for name, detail in out:
+        schema = json.loads((SCHEMAS / f"{name}.json").read_text())
+        Draft202012Validator(schema).validate(detail)
+
+
+@pytest.mark.usefixtures("aws")
+def test_an_entry_that_the_bus_refuses_is_a_crash() -> None:
+    client = boto3.client("events")
+    with Stubber(client) as stub:
+        stub.add_response(
+            "put_events",
+            {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]},
+            {"Entries": [{"EventBusName": "darkroom", "Source": "darkroom",
+                          "DetailType": "JobRejected", "Detail": ANY}]},
+        )  # fmt: skip
+
+        with pytest.raises(NotPublishedError, match="ThrottlingException"):
+            Bus(client, "darkroom").publish(REJECTED)
+
+
+@pytest.fixture(params=["memory", "stepfunctions"])
+def workflow(request: pytest.FixtureRequest) -> tuple[Workflow, Callable[[], list[str]]]:
+    """A workflow, and a way to see what was started."""
+    if request.param == "memory":
+        memory = InMemoryWorkflow()
+        return memory, lambda: sorted(memory.started)
+    request.getfixturevalue("aws")
+    client = boto3.client("stepfunctions")
+    arn = machine(client)
+
+    def started() -> list[str]:
+        return sorted(e["name"] for e in client.list_executions(stateMachineArn=arn)["executions"])
+
+    return StateMachine(client, arn), started
+
+
+def machine(client: SFNClient) -> str:
+    states = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+    return client.create_state_machine(
+        name="image", definition=json.dumps(states), roleArn="arn:aws:iam::123456789012:role/x"
+    )["stateMachineArn"]
+
+
+def test_a_job_is_started_once(workflow: tuple[Workflow, Callable[[], list[str]]]) -> None:
+    start, started = workflow[0].start, workflow[1]
+
+    for job_id in ("a" * 26, "b" * 26, "a" * 26):
+        start(job_id)
+
+    assert started() == ["a" * 26, "b" * 26]
+
+
+@pytest.mark.usefixtures("aws")
+def test_an_execution_carries_the_job_id_and_nothing_else() -> None:
+    client = boto3.client("stepfunctions")
+    arn = machine(client)
+
+    StateMachine(client, arn).start("j")
+
+    [execution] = client.list_executions(stateMachineArn=arn)["executions"]
+    told = client.describe_execution(executionArn=execution["executionArn"])
+    assert json.loads(told["input"]) == {"job_id": "j"}
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("code", ["ExecutionAlreadyExists", "StateMachineDoesNotExist"])
+def test_only_an_execution_that_exists_is_no_error(code: str) -> None:
+    client = boto3.client("stepfunctions")
+    with Stubber(client) as stub:
+        stub.add_client_error("start_execution", code)
+        start = StateMachine(client, "arn:aws:states:eu-central-1:1:stateMachine:x").start
+
+        if code == "ExecutionAlreadyExists":
+            start("j")
+        else:
+            with pytest.raises(ClientError, match=code):
+                start("j")

@@ -1,0 +1,104 @@
+"""Where the CDN adapter goes: hosts on the list, and redirects between them, only."""
+
+import functools
+import io
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from darkroom.adapters.cdn import Cdn
+from darkroom.domain.errors import Code
+from darkroom.ports import Download, NotDownloaded
+from tests.contract.wire import Wire, file
+from tests.fakes.pictures import PNG
+
+HOSTS = ("cdn.test", "*.cloudfront.net")
+URL = "https://cdn.test/output/0.png"
+
+
+def fetch(
+    reply: httpx.Response | Callable[[httpx.Request], httpx.Response], url: str = URL
+) -> tuple[Download | NotDownloaded, bytes, Wire]:
+    wire, into = Wire(reply), io.BytesIO()
+    return Cdn(HOSTS, wire.transport).fetch(url, into), into.getvalue(), wire
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://cdn.test/0.png", "https://evil.test/0.png", "https://cdn.test.evil.test/0.png",
+     "https://evilcdn.test/0.png", "https://cloudfront.net/0.png",
+     "https://x.cloudfront.net@evil.test/",
+     "https://evil.test/x.cloudfront.net", "https://evil.test#.cloudfront.net",
+     "https://169.254.169.254/latest/", "http://127.0.0.1/", "ftp://cdn.test/0.png", "file:///etc/x",
+     "//cdn.test/0.png", "/output/0.png", "", "https://", "https://[::1", "https://cdn.test:x/",
+     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB", "https://xn--/", "https://xn--\xfc.cloudfront.net/",
+     "https://cdn.test/" + "x" * 70_000, "https://cdn.test/\x00"],
+    ids=lambda url: url[:40],
+)  # fmt: skip
+def test_a_url_that_is_not_the_cdns_is_never_asked_for(url: str) -> None:
+    found, written, wire = fetch(file(PNG), url)
+
+    assert isinstance(found, NotDownloaded)
+    assert (found.code, found.final) == (Code.ASSET_INVALID, True)
+    assert wire.requests == []
+    assert written == b""
+
+
+@pytest.mark.parametrize("url", ["https://d2p7.cloudfront.net/a", "HTTPS://CDN.TEST/a"])
+def test_a_host_is_allowed_by_pattern_and_in_any_case(url: str) -> None:
+    assert isinstance(fetch(file(PNG), url)[0], Download)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_plain_http_is_for_a_listed_simulator_on_this_machine_only(host: str) -> None:
+    wire = Wire(file(PNG))
+
+    allowed = Cdn([host], wire.transport).fetch(f"http://{host}:9/a", io.BytesIO())
+    listed = Cdn(["cdn.test", host], wire.transport).fetch("http://cdn.test/a", io.BytesIO())
+
+    assert isinstance(allowed, Download)
+    assert isinstance(listed, NotDownloaded)
+
+
+def redirect(request: httpx.Request, to: str, status: int = 302) -> httpx.Response:
+    if request.url.path == "/moved":
+        return file(PNG)
+    return httpx.Response(status, headers={"Location": to})
+
+
+@pytest.mark.parametrize("to", ["/moved", "https://x.cloudfront.net/moved", "//cdn.test/moved"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_within_the_list_is_followed(to: str, status: int) -> None:
+    found, written, _ = fetch(functools.partial(redirect, to=to, status=status))
+
+    assert isinstance(found, Download)
+    assert written == PNG
+
+
+@pytest.mark.parametrize(
+    "to",
+    ["http://169.254.169.254/latest/meta-data/", "https://evil.test/moved", "http://cdn.test/moved",
+     "http://127.0.0.1/moved", "file:///etc/passwd", "//evil.test/moved"],
+)  # fmt: skip
+def test_a_redirect_off_the_list_is_not(to: str) -> None:
+    found, _, wire = fetch(functools.partial(redirect, to=to))
+
+    assert isinstance(found, NotDownloaded)
+    assert (found.code, found.final) == (Code.ASSET_INVALID, True)
+    assert len(wire.requests) == 1
+
+
+def test_a_redirect_to_nowhere_is_no_crash() -> None:
+    found, _, _ = fetch(functools.partial(redirect, to="https://[::1"))
+
+    assert isinstance(found, NotDownloaded)
+
+
+@pytest.mark.parametrize("to", [URL, ""])
+def test_redirects_end(to: str) -> None:
+    found, _, wire = fetch(functools.partial(redirect, to=to))
+
+    assert isinstance(found, NotDownloaded)
+    assert found.final
+    assert 2 <= len(wire.requests) <= 5

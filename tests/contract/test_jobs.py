@@ -1,0 +1,213 @@
+"""The port Jobs: in memory and over DynamoDB (moto), one suite."""
+
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from darkroom.adapters.table import JobTable
+from darkroom.domain.errors import Code
+from darkroom.domain.job import OPEN, Asset, Job, Status
+from darkroom.domain.references import S3Object, Url
+from darkroom.domain.requests import Operation
+from darkroom.ports import Jobs
+from tests.fakes.signals import START
+from tests.fakes.storage import InMemoryJobs
+
+ASSET = Asset(
+    bucket="assets", key="jobs/j/0.png", content_type="image/png", size=9, sha256="ab" * 32,
+    width=3, height=2,
+)  # fmt: skip
+
+
+def job(**changes: Any) -> Job:
+    plain: dict[str, Any] = {
+        "job_id": "j", "caller": "tests", "request_id": "r", "fingerprint": "f",
+        "operation": "text-to-image", "model": "a/b", "input": {"prompt": "x"}, "prefix": "jobs/j",
+        "deadline_seconds": 900, "estimated_cost_micro_usd": None, "accepted_at": START,
+        "expires_at": 1_800_000_000,
+    }  # fmt: skip
+    return Job.model_validate(plain | changes)
+
+
+@pytest.fixture
+def dynamodb(aws: None) -> DynamoDBClient:
+    client = boto3.client("dynamodb")
+    client.create_table(
+        TableName="darkroom",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+    )
+    return client
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def jobs(request: pytest.FixtureRequest) -> Jobs:
+    if request.param == "memory":
+        return InMemoryJobs()
+    return JobTable(request.getfixturevalue("dynamodb"), "darkroom")
+
+
+def test_a_job_comes_back_as_it_was(jobs: Jobs) -> None:
+    assert jobs.create(job())
+
+    assert jobs.get("j") == job()
+
+
+def test_the_first_record_of_an_id_stays(jobs: Jobs) -> None:
+    jobs.create(job())
+
+    assert not jobs.create(job(caller="other"))
+
+    assert jobs.get("j") == job()
+
+
+def test_a_job_that_is_not_there_is_none(jobs: Jobs) -> None:
+    assert jobs.get("none") is None
+    assert jobs.update("none", when=list(Status), checks=1) is None
+    assert jobs.get("none") is None
+
+
+def test_an_update_returns_the_whole_new_record(jobs: Jobs) -> None:
+    jobs.create(job(caller="me"))
+    later = START + timedelta(seconds=1.5)
+
+    updated = jobs.update(
+        "j", when=[Status.QUEUED], status=Status.SUBMITTING, submitting_at=later, submit_attempts=1
+    )
+
+    assert updated == jobs.get("j")
+    assert updated == job(caller="me", status="submitting", submitting_at=later, submit_attempts=1)
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("when", [[Status.QUEUED], list(OPEN), [Status.FAILED], list(Status)])
+def test_an_update_in_another_status_changes_nothing(
+    jobs: Jobs, status: Status, when: list[Status]
+) -> None:
+    jobs.create(job(status=status))
+
+    updated = jobs.update("j", when=when, checks=7, status=Status.FAILED, code=Code.CANCELED)
+
+    assert (updated is not None) == (status in when)
+    assert jobs.get("j") == (updated or job(status=status))
+
+
+def test_of_two_that_want_the_same_step_one_gets_it(jobs: Jobs) -> None:
+    jobs.create(job())
+
+    first, second = (
+        jobs.update("j", when=[Status.QUEUED], status=Status.SUBMITTING) for _ in range(2)
+    )
+
+    assert first is not None
+    assert second is None
+
+
+def test_a_change_to_none_removes_the_field(jobs: Jobs) -> None:
+    jobs.create(job(status="submitting", submitting_at=START, detail="words"))
+
+    updated = jobs.update(
+        "j", when=[Status.SUBMITTING], status=Status.QUEUED, submitting_at=None, detail=None
+    )
+
+    assert updated == jobs.get("j") == job()
+
+
+def test_only_removing_fields_is_an_update_too(jobs: Jobs) -> None:
+    jobs.create(job(detail="words"))
+
+    assert jobs.update("j", when=OPEN, detail=None) == job()
+
+
+def test_assets_can_be_added_at_the_end(jobs: Jobs) -> None:
+    jobs.create(job(status="submitted"))
+    bare = ASSET.model_copy(update={"width": None, "height": None})
+
+    jobs.update("j", when=OPEN, status=Status.COMPLETED, assets=(ASSET, bare), stored_at=START)
+
+    assert jobs.get("j") == job(status="completed", assets=(ASSET, bare), stored_at=START)
+
+
+TEXT = st.text(max_size=30)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+MOMENTS = st.none() | st.timedeltas(timedelta(0), timedelta(days=400)).map(START.__add__)
+JOBS = st.fixed_dictionaries(
+    {
+        "operation": st.sampled_from(Operation),
+        "input": st.dictionaries(TEXT, JSON, max_size=4),
+        "references": st.lists(
+            st.builds(Url, url=TEXT)
+            | st.builds(S3Object, bucket=TEXT, key=TEXT, version_id=st.none() | TEXT),
+            max_size=3,
+        ),
+        "estimated_cost_micro_usd": st.none() | st.integers(0, 10**9),
+        "status": st.sampled_from(Status),
+        "code": st.none() | st.sampled_from(Code),
+        "detail": st.none() | TEXT,
+        "prediction_id": st.none() | TEXT,
+        "checks": st.integers(0, 10_000),
+        "submitted_at": MOMENTS,
+        "ended_at": MOMENTS,
+        "assets": st.lists(st.just(ASSET), max_size=2),
+    }
+)
+
+
+@settings(settings.get_profile("contract"))
+@given(JOBS)
+def test_any_job_comes_back_as_it_was(jobs: Jobs, changes: dict[str, Any]) -> None:
+    whole = job(**changes)
+    jobs.create(job())
+
+    stored = jobs.update("j", when=list(Status), **{name: getattr(whole, name) for name in changes})
+
+    assert stored == jobs.get("j") == whole
+    # Numbers of the provider's input come back as they went in: 1 is not 1.0.
+    assert stored is not None
+    assert repr(stored.input) == repr(whole.input)
+
+
+def test_a_long_prompt_and_sixteen_long_urls_fit_one_item(dynamodb: DynamoDBClient) -> None:
+    whole = job(
+        input={"prompt": "\U0001f3ee" * 32_000},
+        references=[Url(url="https://example.com/" + "x" * 8_170)] * 16,
+    )
+
+    assert JobTable(dynamodb, "darkroom").create(whole)
+
+    [item] = dynamodb.scan(TableName="darkroom")["Items"]
+    assert len(str(item).encode()) < 400_000
+
+
+def test_the_time_to_live_is_a_number(dynamodb: DynamoDBClient) -> None:
+    JobTable(dynamodb, "darkroom").create(job())
+
+    [item] = dynamodb.scan(TableName="darkroom")["Items"]
+    assert item["expires_at"] == {"N": "1800000000"}
+    assert (item["pk"], item["sk"]) == ({"S": "JOB#j"}, {"S": "JOB"})
+
+
+def test_another_error_of_the_table_is_a_crash(dynamodb: DynamoDBClient) -> None:
+    table = JobTable(dynamodb, "no-such-table")
+
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        table.create(job())
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        table.update("j", when=OPEN, checks=1)

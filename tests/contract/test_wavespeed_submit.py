@@ -1,0 +1,224 @@
+"""Submitting: every answer of wavespeed-api.md 1.5, 6.2, 6.3 and 12.1 and what it is taken for."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from darkroom.domain.errors import Code
+from darkroom.ports import Accepted, NotSent, Refused, Submission, Throttled, Unknown
+from tests.contract.wire import BASE, ID, Answer, Keys, Wire, envelope, error, html, provider
+
+MODEL = "openai/gpt-image-2/text-to-image"
+CREATED = {"id": ID, "model": MODEL, "status": "created", "outputs": [], "urls": {}}
+CREDIT = "Insufficient credits. Please top up your account to continue."
+TOUCHY = "Content flagged as potentially sensitive. Please try different prompts or images."
+
+
+def submit(*answers: Answer) -> Submission:
+    return provider(Wire(*answers)).submit(MODEL, {"prompt": "x"})
+
+
+def test_the_post_is_what_the_provider_expects_and_nothing_more() -> None:
+    wire = Wire(envelope(CREATED))
+    model_input = {"prompt": "Ö\U0001f3ee", "quality": "low", "nested": {"seed": 1}}
+
+    assert provider(wire, Keys("wsk_1")).submit(MODEL, model_input) == Accepted(ID)
+
+    [request] = wire.requests
+    assert request.method == "POST"
+    assert str(request.url) == f"{BASE}/api/v3/{MODEL}"
+    assert request.headers["authorization"] == "Bearer wsk_1"
+    assert request.headers["content-type"] == "application/json"
+    assert json.loads(request.content) == model_input
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        envelope(CREATED),
+        envelope(CREATED | {"status": "processing"}),
+        envelope({"id": "pred_x/…?"}),
+        envelope(CREATED | {"outputs": None, "created_at": "2025-05-19T06:09:15.948268264Z"}),
+        # Sync mode's way of saying that it goes on, and a prediction that has failed already: both
+        # exist, and a check tells more.
+        envelope(CREATED | {"code": 5004, "error": "Sync mode timed out after 90 seconds"}),
+        envelope(CREATED | {"status": "failed", "error": "x"}, code=402, message="no credit"),
+        httpx.Response(200, json={"data": CREATED}),
+    ],
+)
+def test_an_answer_with_an_id_is_accepted(answer: httpx.Response) -> None:
+    assert submit(answer) == Accepted(json.loads(answer.content)["data"]["id"])
+
+
+NOT_SENT = [
+    httpx.ConnectError("refused"),
+    httpx.ConnectError("[Errno -2] Name or service not known"),
+    httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED]"),
+    httpx.ConnectTimeout("slow"),
+    httpx.PoolTimeout("busy"),
+]
+
+
+@pytest.mark.parametrize("failure", NOT_SENT, ids=repr)
+def test_a_connection_that_never_was_sent_nothing(failure: Exception) -> None:
+    assert submit(failure) == NotSent()
+
+
+AMBIGUOUS: list[Answer] = [
+    httpx.ReadTimeout("60 s"),
+    httpx.WriteTimeout("slow"),
+    httpx.ReadError("reset by peer"),
+    httpx.WriteError("broken pipe"),
+    httpx.CloseError("x"),
+    httpx.RemoteProtocolError("server disconnected without sending a response"),
+    httpx.ProxyError("x"),
+    httpx.DecodingError("bad gzip"),
+    error(500), error(502), error(503), error(504), error(408), error(499), error(599),
+    html(500), html(502), html(503), html(504), html(200),
+    httpx.Response(503, headers={"Retry-After": "5"}, json={"code": 503, "message": "busy"}),
+    httpx.Response(200), httpx.Response(200, text="OK"), httpx.Response(200, text='{"data": {"id"'),
+    httpx.Response(200, content=b"\xff\xfe\x00"), httpx.Response(200, json=[]),
+    httpx.Response(200, json=None), httpx.Response(200, text="[" * 100_000),
+    httpx.Response(200, text='{"code": ' + "9" * 5000 + "}"),
+    httpx.Response(201, json={"data": CREATED}), httpx.Response(204),
+    httpx.Response(302, headers={"location": "https://elsewhere.test/"}),
+    httpx.Response(307, headers={"location": "https://elsewhere.test/"}),
+    envelope(None), envelope([]), envelope({}), envelope({"id": ""}), envelope({"id": None}),
+    envelope({"id": 5}), envelope({"id": ["x"]}), envelope("x"),
+    envelope(None, code=500, message="internal error"), envelope(None, code="400"),
+    envelope({}, code=None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", AMBIGUOUS, ids=repr)
+def test_whatever_does_not_say_what_became_of_it_is_unknown_and_sent_once(answer: Answer) -> None:
+    wire = Wire(answer)
+
+    assert provider(wire).submit(MODEL, {"prompt": "x"}) == Unknown()
+
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("", None), ("7", 7), ("0", 0), ("-1", None), ("1.5", None), ("9" * 5000, None),
+     ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("\xb2", None)],
+)  # fmt: skip
+@pytest.mark.parametrize("body", [b'{"code":429,"message":"concurrency limit"}', b"", b"<html>"])
+def test_a_429_took_nothing(value: str, seconds: int | None, body: bytes) -> None:
+    headers = [(b"Retry-After", value.encode("latin-1"))] if value else []
+
+    assert submit(httpx.Response(429, headers=headers, content=body)) == Throttled(seconds)
+
+
+def test_a_429_may_come_as_a_body_code() -> None:
+    assert submit(envelope(None, code=429, message="too many requests")) == Throttled(None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (error(400, "prompt is required"), Code.INVALID_REQUEST),
+        (error(400, "aspect_ratio must be one of 1:1"), Code.INVALID_REQUEST),
+        (error(400, CREDIT), Code.INSUFFICIENT_CREDITS),
+        (error(400, TOUCHY), Code.MODERATED),
+        (httpx.Response(400, json={"error": "base64 with webhook"}), Code.INVALID_REQUEST),
+        (html(400), Code.INVALID_REQUEST),
+        (error(402, "Payment required"), Code.INSUFFICIENT_CREDITS),
+        (error(403, "Access denied by your role's policy", error_code="x"), Code.UNAUTHORIZED),
+        (error(403, "Please top up your account"), Code.INSUFFICIENT_CREDITS),
+        (error(404, "unknown model"), Code.INVALID_REQUEST),
+        (error(413, "too large"), Code.INVALID_REQUEST),
+        (error(422, "invalid"), Code.INVALID_REQUEST),
+        (error(409, "conflict"), Code.REJECTED),
+        (error(418), Code.REJECTED),
+        (httpx.Response(405), Code.REJECTED),
+        (envelope(None, code=400, message="bad enum"), Code.INVALID_REQUEST),
+        (envelope(None, code=402, message="insufficient credits"), Code.INSUFFICIENT_CREDITS),
+        (envelope({}, code=401, message="key"), Code.UNAUTHORIZED),
+    ],
+)
+def test_a_refusal_has_a_code(answer: httpx.Response, code: Code) -> None:
+    found = submit(answer)
+
+    assert isinstance(found, Refused)
+    assert found.code is code
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"data": {"error": "first"}, "message": "second"}, "first"),
+        ({"message": "second", "error": "third"}, "second"),
+        ({"message": "success", "error": "third"}, "third"),
+        ({"message": "", "msg": "fourth"}, "fourth"),
+        ({"data": {"message": "fifth"}}, "fifth"),
+        ({"message": {"not": "text"}}, ""),
+        ({"message": "x" * 5000}, "x" * 300),
+        ({"message": "cut \ud83d"}, "cut ?"),
+    ],
+)
+def test_the_providers_words_are_kept_short(body: dict[str, Any], words: str) -> None:
+    found = submit(httpx.Response(400, content=json.dumps(body).encode()))
+
+    assert found == Refused(Code.INVALID_REQUEST, words)
+
+
+def test_a_401_is_sent_once_more_with_a_key_read_afresh() -> None:
+    wire, keys = Wire(error(401), envelope(CREATED)), Keys("old", "new")
+
+    assert provider(wire, keys).submit(MODEL, {"prompt": "x"}) == Accepted(ID)
+
+    sent = [request.headers["authorization"] for request in wire.requests]
+    assert sent == ["Bearer old", "Bearer new"]
+    assert wire.requests[0].content == wire.requests[1].content
+    assert keys.reads == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        (error(401, "bad key"), Refused(Code.UNAUTHORIZED, "bad key")),
+        (httpx.ConnectError("x"), NotSent()),
+        (httpx.ReadTimeout("x"), Unknown()),
+        (html(502), Unknown()),
+        (error(429), Throttled(None)),
+    ],
+)
+def test_the_second_answer_after_a_401_is_what_counts(second: Answer, expected: Submission) -> None:
+    wire = Wire(error(401), second)
+
+    assert provider(wire).submit(MODEL, {"prompt": "x"}) == expected
+
+    assert len(wire.requests) == 2
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "code", "data", "message", "error"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(settings.get_profile("contract"), max_examples=200)
+@given(st.integers(200, 599), JSON)
+def test_any_reply_is_taken_for_something_and_never_for_unsent(status: int, body: Any) -> None:
+    found = submit(httpx.Response(status, json=body))
+
+    assert not isinstance(found, NotSent)
+    assert not isinstance(found, Accepted) or body["data"]["id"] == found.prediction_id
+    if status >= 500:
+        assert found == Unknown()
+    if isinstance(found, Throttled | Refused):
+        assert 400 <= status < 500 or 400 <= body["code"] < 500

@@ -1,0 +1,203 @@
+"""FinalizeJob: every output stored whole and once, a manifest, then the end of the job."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from darkroom.domain import polling
+from darkroom.domain.errors import Charged, Code
+from darkroom.domain.events import JobCompleted, failed
+from darkroom.domain.job import Asset, Status
+from darkroom.domain.steps import Outcome, Step
+from darkroom.ports import Broken, Done, NotDownloaded, Running, Unreadable
+from tests.fakes.crashes import DeadError
+from tests.fakes.pictures import JPEG, PNG
+from tests.fakes.provider import OUTPUT, PREDICTION
+from tests.fakes.world import World
+
+SECOND = "https://cdn.test/output/1.bin"
+LATE = NotDownloaded(Code.ASSET_UNAVAILABLE, "the CDN answered 404")
+
+
+def completed(*outputs: str, **files: Any) -> tuple[World, Step]:
+    """A job whose prediction has just been seen completed."""
+    world = World()
+    world.provider.predictions = [Done(outputs or (OUTPUT,))]
+    world.downloads.files = {OUTPUT: PNG, **files}
+    job = world.accepted()
+    step = world.submit_job()(Step(job_id=job.job_id))
+    world.clock.advance(30)
+    return world, world.check_job()(step)
+
+
+def test_an_output_is_stored_under_the_jobs_folder_and_the_job_ends() -> None:
+    world, step = completed()
+    world.clock.advance(1)
+
+    step = world.finalize_job()(step)
+
+    assert step.outcome is Outcome.STORED
+    job = world.job(step.job_id)
+    key, digest = f"jobs/{job.job_id}/0.png", hashlib.sha256(PNG).hexdigest()
+    assert world.assets.files == {key: PNG}
+    assert world.assets.metadata[key] == {
+        "darkroom-job-id": job.job_id,
+        "prediction-id": PREDICTION,
+        "model": "openai/gpt-image-2/text-to-image",
+        "sha256": digest,
+    }
+    assert job.status is Status.COMPLETED
+    assert job.stored_at == job.ended_at == job.announced_at == world.clock()
+    assert job.assets == (
+        Asset(bucket="assets", key=key, content_type="image/png", size=len(PNG), sha256=digest,
+              width=1, height=1),
+    )  # fmt: skip
+    event = world.events.published[-1]
+    assert isinstance(event, JobCompleted)
+    assert event.assets == job.assets
+
+
+def test_the_manifest_says_what_was_asked_what_came_when_and_what_it_cost() -> None:
+    world, step = completed()
+
+    world.finalize_job()(step)
+
+    job = world.job(step.job_id)
+    [(key, manifest)] = world.assets.manifests.items()
+    assert key == f"jobs/{job.job_id}/manifest.json"
+    assert manifest["input"] == job.input
+    assert manifest["assets"] == [job.assets[0].model_dump(mode="json")]
+    assert manifest["estimated_cost_micro_usd"] == 60_000
+    assert manifest["submitted_at"] == job.submitted_at.isoformat()  # type: ignore[union-attr]
+    assert manifest["provider_completed_at"] == world.clock().isoformat()
+    assert OUTPUT not in str(manifest)
+
+
+def test_several_outputs_are_stored_in_order_each_by_its_own_format() -> None:
+    world, step = completed(OUTPUT, SECOND, **{SECOND: JPEG})
+
+    world.finalize_job()(step)
+
+    prefix = f"jobs/{step.job_id}"
+    assert world.assets.files == {f"{prefix}/0.png": PNG, f"{prefix}/1.jpg": JPEG}
+    stored = world.job(step.job_id).assets
+    assert [(asset.key, asset.width) for asset in stored] == [
+        (f"{prefix}/0.png", 1),
+        (f"{prefix}/1.jpg", 3),
+    ]
+
+
+def test_an_output_that_is_late_is_tried_again_after_a_wait() -> None:
+    world, step = completed(**{OUTPUT: [LATE, LATE, PNG]})
+
+    first = world.finalize_job()(step)
+    second = world.finalize_job()(first)
+    third = world.finalize_job()(second)
+
+    assert [(each.outcome, each.wait_seconds) for each in (first, second)] == [
+        (Outcome.PROCESSING, polling.COPY_WAITS[0]),
+        (Outcome.PROCESSING, polling.COPY_WAITS[1]),
+    ]
+    assert third.outcome is Outcome.STORED
+
+
+def test_a_second_output_that_fails_leaves_the_job_open_and_the_first_stored() -> None:
+    world, step = completed(OUTPUT, SECOND, **{SECOND: [LATE, JPEG]})
+
+    step = world.finalize_job()(step)
+    assert step.outcome is Outcome.PROCESSING
+    assert world.assets.manifests == {}
+    assert world.job(step.job_id).assets == ()
+
+    assert world.finalize_job()(step).outcome is Outcome.STORED
+    assert len(world.job(step.job_id).assets) == 2
+
+
+@pytest.mark.parametrize("code", [Code.ASSET_UNAVAILABLE, Code.ASSET_INVALID])
+def test_an_output_that_never_comes_fails_after_all_tries(code: Code) -> None:
+    world, step = completed(**{OUTPUT: NotDownloaded(code, "why")})
+
+    for _ in polling.COPY_WAITS:
+        step = world.finalize_job()(step)
+        assert step.outcome is Outcome.PROCESSING
+    step = world.finalize_job()(step)
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, code)
+    assert world.job(step.job_id).detail == "why"
+    assert world.assets.files == {}
+
+
+def test_a_final_problem_is_not_tried_again_and_was_paid_for() -> None:
+    world, step = completed(**{OUTPUT: NotDownloaded(Code.ASSET_INVALID, "why", final=True)})
+
+    step = world.finalize_job()(step)
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, Code.ASSET_INVALID)
+    ended = world.end_job().fail(step.job_id, Code.ASSET_INVALID)
+    assert failed(ended).charged is Charged.YES
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Unreadable(Code.PROVIDER_UNAVAILABLE, "HTTP 502"), Running("processing", known=True)],
+)
+def test_a_prediction_that_cannot_be_read_again_is_tried_so_often(answer: Any) -> None:
+    world, step = completed()
+    world.provider.predictions = [answer]
+
+    for _ in polling.COPY_WAITS:
+        step = world.finalize_job()(step)
+        assert step.outcome is Outcome.PROCESSING
+    step = world.finalize_job()(step)
+
+    assert step.code is Code.ASSET_UNAVAILABLE
+
+
+def test_a_prediction_that_has_broken_meanwhile_fails() -> None:
+    world, step = completed()
+    world.provider.predictions = [Broken(Code.PROVIDER_FAILED, "deleted")]
+
+    assert world.finalize_job()(step).code is Code.PROVIDER_FAILED
+
+
+def test_a_rerun_after_the_end_stores_and_announces_nothing_more() -> None:
+    world, step = completed()
+    first = world.finalize_job()(step)
+    published = list(world.events.published)
+    world.downloads.fetched.clear()
+
+    assert world.finalize_job()(step) == first
+
+    assert world.downloads.fetched == []
+    assert world.events.published == published
+
+
+def test_a_rerun_after_a_crash_keeps_the_first_bytes() -> None:
+    world, step = completed()
+    world.fuse.plan = {world.fuse.calls + 3: "after"}  # get, check, fetch, store
+    with pytest.raises(DeadError):
+        world.finalize_job()(step)
+    world.downloads.files[OUTPUT] = PNG + b"other"
+
+    world.finalize_job()(step)
+
+    [asset] = world.job(step.job_id).assets
+    assert world.assets.files == {asset.key: PNG}
+    assert asset.size == len(PNG)
+    assert asset.sha256 == hashlib.sha256(PNG).hexdigest()
+
+
+def test_a_job_that_was_stopped_is_not_stored() -> None:
+    world, step = completed()
+    world.end_job().fail(step.job_id, Code.CANCELED)
+
+    step = world.finalize_job()(step)
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
+    assert world.assets.files == {}
+
+
+def test_a_job_without_a_record_is_a_crash() -> None:
+    with pytest.raises(LookupError):
+        World().finalize_job()(Step(job_id="none"))

@@ -1,0 +1,125 @@
+"""Imports point inward, and importing does nothing: read off the sources and off a bare process."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "functions" / "darkroom"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+HANDLERS = sorted(path.stem for path in (PACKAGE / "handlers").glob("*.py") if path.stem[0] != "_")
+DARKROOM_OF = {
+    "domain": {"domain"},
+    "usecases": {"domain", "ports", "usecases"},
+    "ports": {"domain"},
+    "adapters": {"domain", "ports"},
+    "settings": set(),
+    "observability": set(),
+    "bootstrap": {"adapters", "domain", "observability", "settings", "usecases"},
+    "handlers": {"bootstrap", "domain", "observability"},
+    "__init__": set(),
+}
+OTHERS_OF = {
+    "domain": {"pydantic", "pydantic_core"},
+    "usecases": {"pydantic"},
+    "ports": set(),
+    "adapters": {"aws_lambda_powertools", "boto3", "botocore", "httpx", "pydantic"},
+    "settings": {"pydantic"},
+    "observability": {"aws_lambda_powertools", "botocore"},
+    "bootstrap": {"boto3", "botocore"},
+    "handlers": {"aws_lambda_powertools"},
+    "__init__": set(),
+}
+per_module = pytest.mark.parametrize(
+    "path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE))
+)
+
+
+def layer(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The dotted name of everything that a module imports, also inside its functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom(module=module, level=level):
+                assert level == 0, "imports are absolute"
+                assert module
+                yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def test_there_are_modules_and_handlers_to_look_at() -> None:
+    assert len(MODULES) > 30
+    assert {layer(path) for path in MODULES} == DARKROOM_OF.keys() == OTHERS_OF.keys()
+    assert {"submit", "check", "finalize", "fail", "on_request", "on_execution_ended"} <= {
+        *HANDLERS
+    }
+
+
+@per_module
+def test_imports_point_inward(path: Path) -> None:
+    inner = {name.split(".")[1] for name in imports(path) if name.startswith("darkroom.")}
+
+    assert inner <= DARKROOM_OF[layer(path)]
+
+
+@per_module
+def test_a_layer_uses_only_the_libraries_it_is_allowed(path: Path) -> None:
+    outer = {name.split(".")[0] for name in imports(path)} - {"darkroom"} - sys.stdlib_module_names
+
+    typing_only = {name for name in outer if name.startswith("mypy_boto3_")}
+    assert outer - typing_only <= OTHERS_OF[layer(path)]
+    assert not typing_only or layer(path) in {"adapters", "bootstrap"}
+
+
+@per_module
+def test_only_settings_reads_the_environment(path: Path) -> None:
+    nodes = ast.walk(ast.parse(path.read_text()))
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    names |= {name.rsplit(".", 1)[-1] for name in imports(path)}
+
+    reads = names & {"environ", "environb", "getenv", "getenvb"}
+    assert not reads or layer(path) == "settings"
+
+
+@per_module
+def test_modules_are_short_and_say_what_they_are(path: Path) -> None:
+    text = path.read_text()
+
+    assert len(text.splitlines()) <= (60 if layer(path) == "handlers" else 200)
+    assert ast.get_docstring(ast.parse(text))
+
+
+BARE = """
+import sys
+sys.path[:0] = [{package!r}]
+import socket, boto3, os
+def refuse(*_, **__):
+    raise AssertionError("done at import")
+boto3.client = boto3.resource = boto3.Session.client = socket.socket.connect = refuse
+import darkroom.settings
+darkroom.settings.Settings.read = refuse
+import darkroom.handlers.{handler} as module
+assert callable(module.handler)
+assert "httpx" not in sys.modules, "httpx is loaded on use only"
+"""
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_importing_a_handler_opens_no_client_and_needs_no_environment(handler: str) -> None:
+    code = BARE.format(package=str(PACKAGE.parent), handler=handler)
+
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-W", "error", "-c", code], env={}, capture_output=True, text=True,
+        check=False, timeout=30,
+    )  # fmt: skip
+
+    assert done.stderr == ""
+    assert done.returncode == 0
+    assert done.stdout == ""

@@ -1,0 +1,161 @@
+"""What a file is by its own bytes, held against Pillow."""
+
+import functools
+import io
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from darkroom.domain import media
+from darkroom.domain.media import JPEG, PICTURES, PNG, WEBP, Format
+
+SIZES = st.tuples(st.integers(1, 90), st.integers(1, 90))
+EXIF = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08" + bytes(6)  # a directory without entries
+ENCODINGS: dict[str, tuple[Format, str, dict[str, object]]] = {
+    "png": (PNG, "PNG", {}),
+    "png with alpha": (PNG, "PNG", {"mode": "RGBA"}),
+    "jpeg": (JPEG, "JPEG", {}),
+    "progressive jpeg": (JPEG, "JPEG", {"progressive": True}),
+    "grey jpeg": (JPEG, "JPEG", {"mode": "L"}),
+    "jpeg with exif": (JPEG, "JPEG", {"exif": EXIF + bytes(60_000)}),
+    "jpeg with a colour profile in segments": (JPEG, "JPEG", {"icc_profile": bytes(300_000)}),
+    "jpeg with a comment": (JPEG, "JPEG", {"comment": b"\xff\xc0" * 5_000}),
+    "lossy webp": (WEBP, "WEBP", {}),
+    "lossless webp": (WEBP, "WEBP", {"lossless": True}),
+    "extended webp": (WEBP, "WEBP", {"mode": "RGBA", "exif": EXIF}),
+}
+every_encoding = pytest.mark.parametrize("name", ENCODINGS)
+
+
+@functools.cache
+def picture(name: str, size: tuple[int, int] = (40, 30)) -> bytes:
+    _, kind, options = ENCODINGS[name]
+    mode = str(options.get("mode", "RGB"))
+    image = Image.radial_gradient("L").resize(size).convert(mode)
+    out = io.BytesIO()
+    image.save(out, kind, **{key: value for key, value in options.items() if key != "mode"})
+    return out.getvalue()
+
+
+def is_whole(known: Format, data: bytes) -> bool:
+    return media.is_whole(
+        known, data[: media.HEADER_BYTES], data[-media.TAIL_BYTES :], size=len(data)
+    )
+
+
+@every_encoding
+@given(size=SIZES)
+def test_format_and_dimensions_are_what_pillow_sees(name: str, size: tuple[int, int]) -> None:
+    data = picture(name, size)
+
+    known = media.sniff(data[: media.MAGIC_BYTES])
+
+    assert known == ENCODINGS[name][0]
+    assert media.dimensions(known, data[: media.HEADER_BYTES]) == Image.open(io.BytesIO(data)).size
+    assert is_whole(known, data)
+
+
+@every_encoding
+def test_a_cut_file_is_seen_wherever_it_was_cut(name: str) -> None:
+    data, known = picture(name), ENCODINGS[name][0]
+    # The last byte of a JPEG's end marker and all before it; a metadata block has no end marker.
+    cuts = range(1, len(data) - 1) if len(data) < 10_000 else range(len(data) - 2000, len(data))
+
+    whole = [cut for cut in cuts if is_whole(known, data[:cut])]
+
+    assert whole == []
+
+
+def test_bytes_behind_the_end_of_a_picture_are_forgiven() -> None:
+    for name in ("png", "jpeg", "lossy webp"):
+        assert is_whole(ENCODINGS[name][0], picture(name) + b"\n" * 9)
+
+
+@every_encoding
+def test_the_end_alone_does_not_hide_a_loss_in_webp(name: str) -> None:
+    data = picture(name)
+    if ENCODINGS[name][0] == WEBP:
+        assert not is_whole(WEBP, data[:100] + data[104:])
+
+
+@every_encoding
+@given(data=st.data())
+def test_a_truncated_or_damaged_header_never_crashes(name: str, data: st.DataObject) -> None:
+    original = bytearray(picture(name)[:4000])
+    at = data.draw(st.integers(0, len(original) - 1))
+    original[at] = data.draw(st.integers(0, 255))
+    header = bytes(original[: data.draw(st.integers(0, len(original)))])
+
+    for known in PICTURES:
+        size = media.dimensions(known, header)
+        assert size is None or min(size) > 0
+        assert media.is_whole(known, header, header[-media.TAIL_BYTES :], len(header)) in {
+            True,
+            False,
+        }
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_can_be_looked_at(data: bytes) -> None:
+    known = media.sniff(data)
+
+    for each in PICTURES:
+        media.dimensions(each, data)
+        media.is_whole(each, data, data, len(data))
+    assert known is None or known.extension
+
+
+def test_dimensions_behind_a_megabyte_of_metadata_are_not_found() -> None:
+    plain = picture("jpeg")
+    segment = b"\xff\xe2" + struct.pack(">H", 65_535) + bytes(65_533)
+
+    near, far = (plain[:2] + segment * count + plain[2:] for count in (12, 20))
+
+    assert media.dimensions(JPEG, near[: media.HEADER_BYTES]) == (40, 30)
+    assert media.dimensions(JPEG, far[: media.HEADER_BYTES]) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "content_type"),
+    [
+        (b"GIF89a", "image/gif"),
+        (b"\x00\x00\x00\x20ftypisom", "video/mp4"),
+        (b"\x00\x00\x00\x14ftypqt  ", "video/quicktime"),
+        (b"\x00\x00\x00\x20ftypM4A ", "audio/mp4"),
+        (b"\x1a\x45\xdf\xa3", "video/webm"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "audio/wav"),
+        (b"ID3\x04", "audio/mpeg"),
+        (b"OggS\x00", "audio/ogg"),
+        (b"fLaC\x00", "audio/flac"),
+        (b"glTF\x02\x00\x00\x00", "model/gltf-binary"),
+        (b"ply\nformat", "model/ply"),
+        (b"PK\x03\x04", "application/zip"),
+    ],
+)
+def test_outputs_of_other_models_are_known_by_their_magic(head: bytes, content_type: str) -> None:
+    known = media.sniff(head.ljust(media.MAGIC_BYTES, b"\x00"))
+
+    assert known is not None
+    assert known.content_type == content_type
+    assert media.dimensions(known, head) is None
+    assert media.is_whole(known, head, head, len(head))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"<!DOCTYPE html><html>", b'<?xml version="1.0"?><Error>', b'{"code":404}', b"%PDF-1.7",
+     b"MZ\x90\x00", b"\x7fELF", b"#!/bin/sh\n", b"<svg xmlns=", b"BM6\x00", b"II*\x00", b"\x89PNX"],
+)  # fmt: skip
+def test_what_is_no_media_file_is_not_stored(head: bytes) -> None:
+    assert media.sniff(head.ljust(media.MAGIC_BYTES, b" ")) is None
+
+
+def test_a_picture_may_have_50_mb_and_a_video_more() -> None:
+    video = media.sniff(b"\x00\x00\x00\x20ftypisom")
+
+    assert video is not None
+    assert {media.max_bytes(each) for each in PICTURES} == {50_000_000}
+    assert 50_000_000 < media.max_bytes(video) < 512_000_000

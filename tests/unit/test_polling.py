@@ -1,0 +1,147 @@
+"""When to look again: properties of the waits."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.domain import polling
+from darkroom.domain.polling import Expected
+
+KINDS = st.sampled_from(
+    [
+        polling.expected({"quality": quality, "resolution": resolution})
+        for quality in ("low", "medium", "high")
+        for resolution in ("1k", "2k", "4k")
+    ]
+    + [polling.expected({})]
+)
+SECONDS = st.floats(0, 20_000, allow_nan=False)
+
+
+@given(SECONDS, KINDS, st.integers(0, 500), st.floats(-1000, 20_000) | st.just(math.inf))
+def test_a_wait_is_whole_seconds_from_1(
+    elapsed: float, kind: Expected, checks: int, left: float
+) -> None:
+    wait = polling.next_wait(elapsed, kind, checks, left)
+
+    assert isinstance(wait, int)
+    assert wait >= 1
+
+
+@given(SECONDS, KINDS, st.integers(0, 500), st.floats(1, 20_000))
+def test_a_wait_never_goes_a_second_beyond_the_deadline(
+    elapsed: float, kind: Expected, checks: int, left: float
+) -> None:
+    assert polling.next_wait(elapsed, kind, checks, left) < left + 1
+
+
+@given(KINDS, st.integers(30, 3600), st.floats(0, 3))
+def test_the_last_check_falls_on_the_deadline_after_few_others(
+    kind: Expected, deadline: int, lag: float
+) -> None:
+    elapsed, checks = 0.0, 0
+    while elapsed < deadline:
+        elapsed += polling.next_wait(elapsed, kind, checks, deadline - elapsed)
+        if elapsed < deadline:  # each check itself takes a moment
+            elapsed = min(elapsed + lag, deadline)
+        checks += 1
+
+    assert deadline <= elapsed < deadline + 1
+    assert checks <= 25 + deadline / 30
+
+
+@given(KINDS)
+def test_the_first_check_comes_about_when_half_of_the_jobs_are_done(kind: Expected) -> None:
+    first = polling.next_wait(0, kind, 0, 3600)
+
+    assert kind.low < first < kind.high
+    assert first == math.ceil(math.sqrt(kind.low * kind.high))
+
+
+@given(KINDS, st.floats(1, 3600))
+def test_a_first_check_that_comes_late_is_not_put_off(kind: Expected, elapsed: float) -> None:
+    wait = polling.next_wait(elapsed, kind, 0, 3600)
+
+    assert wait == max(1, math.ceil(kind.median - elapsed))
+
+
+@given(KINDS, st.floats(0, 3600), st.floats(0, 3600), st.integers(1, 50))
+def test_later_waits_grow_slowly_up_to_half_a_minute(
+    kind: Expected, one: float, other: float, checks: int
+) -> None:
+    sooner, later = sorted((one, other))
+    first = polling.next_wait(sooner, kind, checks, math.inf)
+    second = polling.next_wait(later, kind, checks, math.inf)
+
+    assert first <= second <= 30
+    assert second <= 1 + later * 0.15
+
+
+def test_better_and_larger_pictures_are_expected_to_take_longer() -> None:
+    medians = [
+        [
+            polling.expected({"quality": quality, "resolution": resolution}).median
+            for resolution in ("1k", "2k", "4k")
+        ]
+        for quality in ("low", "medium", "high")
+    ]
+
+    assert all(row == sorted(row) for row in medians)
+    assert all(list(column) == sorted(column) for column in zip(*medians, strict=True))
+
+
+@pytest.mark.parametrize("quality", [None, "", "ultra", ["high"], {"a": 1}])
+def test_what_other_models_call_quality_is_no_matter(quality: object) -> None:
+    kind = polling.expected({"quality": quality, "resolution": "1k"})
+
+    assert kind == polling.expected({})
+    assert kind.low < kind.high
+
+
+@given(st.floats(0.001, 10))
+def test_the_scale_multiplies_what_is_expected(scale: float) -> None:
+    model_input = {"quality": "high", "resolution": "2k"}
+    plain, scaled = polling.expected(model_input), polling.expected(model_input, scale)
+
+    assert scaled.median == pytest.approx(plain.median * scale)
+    assert polling.next_wait(0, scaled, 0, math.inf) == max(1, math.ceil(scaled.median))
+
+
+@given(st.integers(1, 10_000))
+def test_unreadable_answers_are_asked_again_soon_then_slowly(in_a_row: int) -> None:
+    wait = polling.unreadable_wait(in_a_row)
+
+    assert 1 <= wait <= 30
+    assert wait <= polling.unreadable_wait(in_a_row + 1)
+
+
+def test_an_unreadable_provider_is_given_minutes() -> None:
+    waits = [polling.unreadable_wait(n + 1) for n in range(polling.MAX_UNREADABLE - 1)]
+
+    assert 120 <= sum(waits) <= 600
+
+
+@given(st.integers(1, 10_000))
+def test_a_submit_that_never_left_is_tried_again_within_a_minute(attempts: int) -> None:
+    wait = polling.unsent_wait(attempts)
+
+    assert 1 <= wait <= polling.unsent_wait(attempts + 1) <= 60
+
+
+@given(st.integers(0, 10_000), st.text())
+def test_the_providers_own_time_is_honoured(retry_after: int, job_id: str) -> None:
+    assert polling.throttled_wait(retry_after, job_id) == max(1, retry_after)
+
+
+@given(st.text())
+def test_without_one_a_job_waits_a_minute_and_always_the_same(job_id: str) -> None:
+    wait = polling.throttled_wait(None, job_id)
+
+    assert 60 <= wait < 75
+    assert polling.throttled_wait(None, job_id) == wait
+
+
+def test_throttled_jobs_come_back_spread_out() -> None:
+    assert len({polling.throttled_wait(None, f"job-{n}") for n in range(100)}) > 10

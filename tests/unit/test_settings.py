@@ -1,0 +1,67 @@
+"""Settings: one model a handler, read once from its variables, wrong ones refused."""
+
+import pytest
+from pydantic import ValidationError
+
+from darkroom import settings
+from darkroom.settings import Settings
+
+VALUES = {
+    "TABLE_NAME": "table", "ASSETS_BUCKET": "assets", "EVENT_BUS_NAME": "bus",
+    "STATE_MACHINE_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:image",
+    "DEFAULT_DEADLINE_SECONDS": "900", "MAX_DEADLINE_SECONDS": "3600",
+    "RECORD_RETENTION_DAYS": "90", "PROVIDER_URL": "https://api.wavespeed.ai",
+    "PROVIDER_SECRET_ID": "secret", "MAX_QUEUE_SECONDS": "1800", "DURATION_SCALE": "0.5",
+    "ASSET_HOSTS": "*.wavespeed.ai,*.cloudfront.net",
+}  # fmt: skip
+MODELS = [
+    model
+    for name, model in vars(settings).items()
+    if name.endswith("Settings") and model is not Settings
+]
+per_model = pytest.mark.parametrize("model", MODELS)
+
+
+@pytest.fixture(autouse=True)
+def variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in VALUES.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_every_function_has_a_model() -> None:
+    assert len(MODELS) >= 5
+
+
+@per_model
+def test_each_model_reads_its_own_variables(model: type[Settings]) -> None:
+    found = model.read()
+
+    assert {name.upper() for name in model.model_fields} <= VALUES.keys()
+    for name, value in found:
+        assert str(value) == VALUES[name.upper()]
+
+
+@per_model
+def test_a_missing_variable_is_named(
+    model: type[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in model.model_fields:
+        with monkeypatch.context() as patch:
+            patch.delenv(name.upper())
+            with pytest.raises(ValidationError, match=name):
+                model.read()
+
+
+def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_QUEUE_SECONDS", "soon")
+
+    with pytest.raises(ValidationError, match="max_queue_seconds"):
+        settings.SubmitSettings.read()
+
+
+def test_settings_do_not_change_and_hold_no_secret() -> None:
+    found = settings.CheckSettings.read()
+
+    with pytest.raises(ValidationError):
+        found.table_name = "other"  # type: ignore[misc]
+    assert not any("key" in name or "token" in name for name in type(found).model_fields)

@@ -1,0 +1,210 @@
+"""SubmitJob: what each answer of the provider comes to, and that no re-run sends a second POST."""
+
+from datetime import timedelta
+
+import pytest
+
+from darkroom.domain.errors import Charged, Code
+from darkroom.domain.events import JobSubmitted, failed
+from darkroom.domain.job import Job, Status
+from darkroom.domain.references import S3Object
+from darkroom.domain.steps import Outcome, Step
+from darkroom.ports import Accepted, NotSent, Refused, Submission, Throttled, Unknown
+from tests.fakes.pictures import PNG
+from tests.fakes.provider import PREDICTION
+from tests.fakes.world import DEADLINE, MAX_QUEUE, World
+
+
+def submit(world: World, job: Job) -> Step:
+    return world.submit_job()(Step(job_id=job.job_id))
+
+
+def answering(*answers: Submission) -> tuple[World, Job]:
+    world = World()
+    world.provider.submissions = list(answers)
+    return world, world.accepted()
+
+
+def test_an_accepted_job_waits_for_about_the_median() -> None:
+    world, job = answering(Accepted("p-1"))
+
+    step = submit(world, job)
+
+    assert (step.outcome, step.wait_seconds) == (Outcome.SUBMITTED, 35)
+    stored = world.job(job.job_id)
+    assert (stored.status, stored.prediction_id) == (Status.SUBMITTED, "p-1")
+    assert stored.submitting_at == stored.submitted_at == world.clock()
+    assert stored.submit_attempts == 1
+    assert world.provider.posts == [(job.model, job.input)]
+    [event] = world.events.published
+    assert isinstance(event, JobSubmitted)
+    assert (event.id, event.prediction_id) == (f"{job.job_id}.submitted", "p-1")
+
+
+def test_the_first_wait_ends_at_a_short_deadline() -> None:
+    world = World()
+    job = world.accepted(
+        {"operation": "text-to-image", "prompt": "x", "quality": "high", "resolution": "4k",
+         "deadline_seconds": 40}
+    )  # fmt: skip
+
+    assert submit(world, job).wait_seconds == 40
+
+
+def test_s3_references_are_presigned_at_submit_and_never_stored() -> None:
+    world = World()
+    world.references.objects["public", "a.png"] = [PNG]
+    url = "https://example.com/b.png?x=1"
+    job = world.accepted({"operation": "edit", "prompt": "x", "images": ["s3://public/a.png", url]})
+
+    submit(world, job)
+
+    [(_, sent)] = world.provider.posts
+    seconds = DEADLINE + 3600
+    presigned = f"https://public.s3.test/a.png?versionId=v1&X-Amz-Expires={seconds}"
+    assert sent == job.input | {"images": [presigned, url]}
+    assert "X-Amz" not in world.job(job.job_id).model_dump_json()
+    assert job.references[0] == S3Object(bucket="public", key="a.png", version_id="v1")
+
+
+def test_a_request_that_never_left_is_sent_again_later() -> None:
+    world, job = answering(NotSent(), NotSent(), Accepted(PREDICTION))
+
+    first = submit(world, job)
+    assert (first.outcome, first.wait_seconds) == (Outcome.DEFERRED, 5)
+    stored = world.job(job.job_id)
+    assert (stored.status, stored.submitting_at) == (Status.QUEUED, None)
+    assert not stored.was_sent
+    second = submit(world, job)
+    third = submit(world, job)
+
+    assert (second.outcome, second.wait_seconds) == (Outcome.DEFERRED, 10)
+    assert third.outcome is Outcome.SUBMITTED
+    assert world.job(job.job_id).submit_attempts == 3
+
+
+@pytest.mark.parametrize(("retry_after", "low", "high"), [(7, 7, 7), (None, 60, 75), (0, 1, 1)])
+def test_a_throttled_job_waits_as_it_was_told(retry_after: int | None, low: int, high: int) -> None:
+    world, job = answering(Throttled(retry_after))
+
+    step = submit(world, job)
+
+    assert step.outcome is Outcome.DEFERRED
+    assert low <= step.wait_seconds <= high
+    assert world.job(job.job_id).status is Status.QUEUED
+
+
+def test_a_wait_never_outlasts_the_queue_and_then_the_job_is_given_up() -> None:
+    world, job = answering(Throttled(86_400))
+
+    step = submit(world, job)
+    assert step.wait_seconds == MAX_QUEUE + 1
+    world.clock.advance(step.wait_seconds)
+    step = submit(world, job)
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, Code.PROVIDER_UNAVAILABLE)
+    assert len(world.provider.posts) == 1
+    ended = world.end_job().fail(job.job_id, Code.PROVIDER_UNAVAILABLE)
+    assert failed(ended).charged is Charged.NO
+
+
+@pytest.mark.parametrize("code", [Code.MODERATED, Code.INVALID_REQUEST, Code.UNAUTHORIZED])
+def test_a_refusal_keeps_the_providers_words_in_the_record_only(code: Code) -> None:
+    world, job = answering(Refused(code, "the provider's words"))
+
+    step = submit(world, job)
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, code)
+    assert "words" not in step.model_dump_json()
+    assert world.job(job.job_id).detail == "the provider's words"
+
+
+def test_an_unknown_outcome_is_never_sent_again() -> None:
+    world, job = answering(Unknown(), Accepted(PREDICTION))
+
+    for _ in range(3):
+        step = submit(world, job)
+        assert (step.outcome, step.code) == (Outcome.FAILED, Code.SUBMISSION_UNKNOWN)
+
+    assert len(world.provider.posts) == 1
+    ended = world.end_job().fail(job.job_id, Code.SUBMISSION_UNKNOWN)
+    assert failed(ended).charged is Charged.MAYBE
+
+
+def test_a_rerun_after_success_says_the_same_and_sends_nothing() -> None:
+    world, job = answering(Accepted(PREDICTION))
+    first = submit(world, job)
+
+    assert submit(world, job) == first
+
+    assert len(world.provider.posts) == 1
+    assert {event.id for event in world.events.published} == {f"{job.job_id}.submitted"}
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "code"),
+    [
+        (Status.SUBMITTING, Outcome.FAILED, Code.SUBMISSION_UNKNOWN),
+        (Status.SUBMITTED, Outcome.SUBMITTED, None),
+        (Status.COMPLETED, Outcome.STORED, None),
+        (Status.FAILED, Outcome.FAILED, Code.CANCELED),
+    ],
+)
+def test_a_job_found_in_another_status_is_only_reported(
+    status: Status, outcome: Outcome, code: Code | None
+) -> None:
+    world, job = answering(Accepted(PREDICTION))
+    world.jobs.update(job.job_id, when=[Status.QUEUED], status=status, code=Code.CANCELED)
+
+    step = submit(world, job)
+
+    assert (step.outcome, step.code) == (outcome, code)
+    assert world.provider.posts == []
+
+
+def test_a_job_stopped_during_the_post_keeps_what_it_paid_for() -> None:
+    world, job = answering(Accepted("p-1"))
+    submitting = world.provider.submit
+
+    def stopped_meanwhile(model: str, model_input: dict[str, object]) -> Submission:
+        world.end_job().fail(job.job_id, Code.CANCELED)
+        return submitting(model, model_input)
+
+    world.provider.submit = stopped_meanwhile  # type: ignore[method-assign]
+
+    step = submit(world, job)
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
+    stored = world.job(job.job_id)
+    assert (stored.status, stored.prediction_id) == (Status.FAILED, "p-1")
+
+
+@pytest.mark.parametrize("answer", [NotSent(), Throttled(5)])
+def test_a_job_stopped_during_a_deferred_post_stays_stopped(answer: Submission) -> None:
+    world, job = answering(answer)
+    submitting = world.provider.submit
+
+    def stopped_meanwhile(model: str, model_input: dict[str, object]) -> Submission:
+        world.end_job().fail(job.job_id, Code.CANCELED)
+        return submitting(model, model_input)
+
+    world.provider.submit = stopped_meanwhile  # type: ignore[method-assign]
+
+    assert submit(world, job).code is Code.CANCELED
+    assert len(world.provider.posts) == 1
+
+
+def test_a_job_without_a_record_is_a_crash() -> None:
+    with pytest.raises(LookupError):
+        World().submit_job()(Step(job_id="none"))
+
+
+def test_time_in_the_queue_does_not_count_against_the_deadline() -> None:
+    world, job = answering(Throttled(60), Accepted(PREDICTION))
+    submit(world, job)
+    world.clock.advance(DEADLINE + 1)
+
+    step = submit(world, job)
+
+    assert step.outcome is Outcome.SUBMITTED
+    assert world.job(job.job_id).submitted_at == job.accepted_at + timedelta(seconds=DEADLINE + 1)
