@@ -1,0 +1,110 @@
+"""Finalize one asset and print the process's peak memory in MB, before and after.
+
+Called by finalize_memory, in a process of its own: a peak never goes down again.
+"""
+
+import resource
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from darkroom.adapters.assets import AssetBucket
+from darkroom.adapters.cdn import Cdn
+from darkroom.domain.events import Event
+from darkroom.domain.job import Job, Status
+from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL, Operation
+from darkroom.domain.steps import Outcome, Step
+from darkroom.ports import Done, Prediction, Submission
+from darkroom.usecases.end_job import EndJob
+from darkroom.usecases.finalize_job import FinalizeJob
+
+_NOW = datetime(2026, 11, 22, tzinfo=UTC)
+_JOB = Job(
+    job_id="bench",
+    caller="bench",
+    request_id="bench",
+    fingerprint="",
+    operation=Operation.TEXT_TO_IMAGE,
+    model=TEXT_TO_IMAGE_MODEL,
+    input={},
+    prefix="jobs/bench",
+    deadline_seconds=900,
+    estimated_cost_micro_usd=None,
+    status=Status.SUBMITTED,
+    prediction_id="bench",
+    accepted_at=_NOW,
+    expires_at=0,
+)
+
+
+class _World:
+    """The ports that move no bytes: records, provider, bus, metrics."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.job = _JOB
+
+    def create(self, _: Job) -> bool:
+        return False
+
+    def get(self, _: str) -> Job | None:
+        return self.job
+
+    def update(self, job_id: str, *, when: Sequence[Status], **changes: object) -> Job | None:
+        if job_id != self.job.job_id or self.job.status not in when:
+            return None
+        self.job = self.job.model_copy(update=changes)
+        return self.job
+
+    def submit(self, _model: str, _input: dict[str, Any]) -> Submission:
+        raise NotImplementedError
+
+    def check(self, _: str) -> Prediction:
+        return Done((self._url,))
+
+    def publish(self, event: Event) -> None:
+        pass
+
+    def count(self, name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
+        pass
+
+
+def main(size: int, cdn: str, s3: str) -> None:
+    """Finalize and print."""
+    world = _World(f"{cdn}/{size}.png")
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3,
+        region_name="us-east-1",
+        aws_access_key_id="bench",
+        aws_secret_access_key="bench",  # noqa: S106
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+    )
+    finalize = FinalizeJob(
+        jobs=world,
+        provider=world,
+        downloads=Cdn(["127.0.0.1"]),
+        assets=AssetBucket(client, "assets"),
+        end=EndJob(
+            jobs=world, events=world, metrics=world, now=lambda: _NOW, assets_bucket="assets"
+        ),
+        now=lambda: _NOW,
+    )
+    before = _peak()
+    step = finalize(Step(job_id="bench"))
+    stored = [asset.size for asset in world.job.assets]
+    if step.outcome is not Outcome.STORED or stored != [size]:
+        sys.exit(f"the asset was not stored: {step}")
+    print(before, _peak())
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])

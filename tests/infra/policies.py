@@ -1,0 +1,50 @@
+"""Policy statements in a form that a table in a test can be compared with."""
+
+from typing import Any
+
+from tests.infra.template import properties
+
+type Grants = dict[str, set[str]]
+
+
+def statements(entries: list[Any]) -> list[dict[str, Any]]:
+    """Return the statements; of an `!If`, those that may be there."""
+    found: list[dict[str, Any]] = []
+    for entry in entries:
+        if "Fn::If" in entry:
+            _, *branches = entry["Fn::If"]
+            found += statements([b for b in branches if b != {"Ref": "AWS::NoValue"}])
+        elif "Statement" in entry:
+            found += statements(_list(entry["Statement"]))
+        else:
+            found.append(entry)
+    return found
+
+
+def grants(resource: str) -> Grants:
+    """Return what the role of a function or state machine allows: action to resources."""
+    allowed: Grants = {}
+    for statement in statements(properties(resource)["Policies"]):
+        assert statement["Effect"] == "Allow", "a role's policy is read as what it allows"
+        for action in _list(statement["Action"]):
+            names = {name(target) for target in _list(statement["Resource"])}
+            allowed.setdefault(action, set()).update(names)
+    return allowed
+
+
+def name(value: Any) -> str:
+    """Return a reference in one line: `Table.Arn`, `Table`, or the text of a `!Sub`."""
+    if isinstance(value, str):
+        return value
+    ((function, argument),) = value.items()
+    match function:
+        case "Ref" | "Fn::Sub":
+            return str(argument)
+        case "Fn::GetAtt":
+            return ".".join(argument)
+        case _:
+            raise ValueError(f"cannot read {function}")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

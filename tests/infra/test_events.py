@@ -1,0 +1,109 @@
+"""The events' schemas are generated from the models, and what handlers publish fits them."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from darkroom.domain import events
+from darkroom.domain.errors import Code, FieldProblem
+from darkroom.domain.job import Asset, Job, Status
+from darkroom.domain.requests import Operation
+from infra.generate_events import TARGET, schemas
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+JOB = Job(
+    job_id="cmjb2hb7562g6nkk3rro3j6g5c",
+    caller="events",
+    request_id="event-1",
+    fingerprint="f",
+    operation=Operation.TEXT_TO_IMAGE,
+    model="openai/gpt-image-2/text-to-image",
+    input={"prompt": "A lighthouse"},
+    prefix="jobs/cmjb2hb7562g6nkk3rro3j6g5c",
+    deadline_seconds=900,
+    estimated_cost_micro_usd=60_000,
+    status=Status.COMPLETED,
+    prediction_id="p",
+    accepted_at=NOW,
+    expires_at=0,
+    assets=(
+        Asset(bucket="b", key="k", content_type="image/png", size=1, sha256="s", width=1, height=1),
+        Asset(bucket="b", key="k", content_type="audio/mpeg", size=1, sha256="s"),
+    ),
+)
+UNPRICED = JOB.model_copy(update={"estimated_cost_micro_usd": None, "prediction_id": None})
+REJECTED = events.JobRejected(
+    id="event-1.rejected",
+    caller="events",
+    request_id="event-1",
+    message="prompt is missing",
+    errors=(FieldProblem(field="prompt", message="is missing", allowed="required"),),
+)
+PUBLISHED = [
+    events.submitted(JOB, "p"),
+    events.completed(JOB, "assets"),
+    events.failed(UNPRICED),
+    *(events.failed(JOB.model_copy(update={"code": code})) for code in Code),
+    REJECTED,
+]
+REQUESTS: list[dict[str, Any]] = [
+    {"operation": "text-to-image", "prompt": "A lighthouse"},
+    {"operation": "text-to-image", "prompt": "A", "quality": "high", "idempotency_key": "k"},
+    {"operation": "edit", "prompt": "Make it night", "images": ["s3://photos/house.jpg"]},
+    {"model": "any/model", "input": {"prompt": "A"}, "deadline_seconds": 60},
+]
+NO_REQUESTS: list[object] = [
+    {"operation": "text-to-image"},
+    {"operation": "text-to-image", "prompt": ""},
+    {"operation": "edit", "prompt": "A", "images": []},
+    {"operation": "edit", "prompt": "A", "images": ["s3://a/b"] * 17},
+    {"operation": "text-to-image", "prompt": "A", "size": "1024x1024"},
+    {"model": "any/model"},
+    [],
+]
+
+
+def validator(name: str) -> Draft202012Validator:
+    schema = json.loads((TARGET / f"{name}.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def test_the_schemas_are_those_of_the_models() -> None:
+    files = {path.name: path.read_text() for path in TARGET.glob("*.json")}
+
+    assert files == schemas(), "run `make schemas`"
+
+
+@pytest.mark.parametrize("event", PUBLISHED, ids=lambda event: type(event).__name__)
+def test_what_is_published_fits_its_schema(event: events.Event) -> None:
+    detail = json.loads(event.model_dump_json())
+
+    validator(type(event).__name__).validate(detail)
+    assert detail["version"] == "1"
+
+
+@pytest.mark.parametrize("event", PUBLISHED, ids=lambda event: type(event).__name__)
+def test_a_schema_allows_nothing_beside_what_it_says(event: events.Event) -> None:
+    detail = json.loads(event.model_dump_json())
+
+    assert not validator(type(event).__name__).is_valid({**detail, "prompt": "A lighthouse"})
+    for field in detail.keys() - {"version"}:  # a version that is left out is the first
+        assert not validator(type(event).__name__).is_valid({**detail, field: object()}), field
+
+
+@pytest.mark.parametrize("detail", REQUESTS)
+def test_a_request_fits_the_schema_that_callers_read(detail: dict[str, Any]) -> None:
+    validator("JobRequested").validate(detail)
+
+
+@pytest.mark.parametrize("detail", NO_REQUESTS)
+def test_what_is_no_request_does_not(detail: object) -> None:
+    assert not validator("JobRequested").is_valid(detail)
+
+
+def test_every_kind_of_event_has_an_example_here() -> None:
+    assert {type(event) for event in PUBLISHED} == set(events.PUBLISHED)

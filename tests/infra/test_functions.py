@@ -1,0 +1,151 @@
+"""Functions: their settings, their logs, and where what they cannot handle goes."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom import settings
+from tests.infra.template import ROOT, functions, properties, resources, template
+
+SETTINGS: dict[str, type[settings.Settings]] = {
+    "OnRequestFunction": settings.OnRequestSettings,
+    "SubmitFunction": settings.SubmitSettings,
+    "CheckFunction": settings.CheckSettings,
+    "FinalizeFunction": settings.FinalizeSettings,
+    "FailFunction": settings.EndSettings,
+    "OnExecutionEndedFunction": settings.EndSettings,
+}
+ASYNCHRONOUS = [f for f in functions() if "Events" in properties(f)]
+RULES = [
+    pytest.param(event["Properties"], id=f"{function}.{name}")
+    for function in ASYNCHRONOUS
+    for name, event in properties(function)["Events"].items()
+]
+
+
+@pytest.mark.parametrize("function", functions())
+def test_a_function_is_given_exactly_the_variables_that_it_reads(function: str) -> None:
+    variables = set(properties(function)["Environment"]["Variables"])
+    own = {name for name in variables if not name.startswith("POWERTOOLS_")}
+
+    assert own == {name.upper() for name in SETTINGS[function].model_fields}
+
+
+def test_every_function_logs_and_counts_under_our_name() -> None:
+    shared = template()["Globals"]["Function"]["Environment"]["Variables"]
+
+    assert set(shared) == {
+        "POWERTOOLS_SERVICE_NAME",
+        "POWERTOOLS_METRICS_NAMESPACE",
+        "POWERTOOLS_LOG_LEVEL",
+    }
+
+
+def test_no_variable_and_no_substitution_holds_the_api_key() -> None:
+    for function in functions():
+        assert "ProviderApiKey" not in str(properties(function))
+    assert "ProviderApiKey" not in str(properties("ImageJobStateMachine"))
+    assert "ProviderApiKey" not in str(template()["Outputs"])
+    parameter = template()["Parameters"]["ProviderApiKey"]
+    assert parameter["NoEcho"] is True
+    assert "Default" not in parameter
+
+
+@pytest.mark.parametrize("function", functions())
+def test_a_function_runs_on_the_chosen_processor_within_a_stated_time(function: str) -> None:
+    given = properties(function)
+
+    assert given["Runtime"] == "python3.13"
+    assert given["Architectures"] == [{"Ref": "Architecture"}]
+    assert 0 < given["Timeout"] <= 900
+    assert given["CodeUri"] == "functions/"
+    assert given["Description"]
+
+
+def test_the_processor_is_arm_unless_asked_otherwise() -> None:
+    assert template()["Parameters"]["Architecture"]["Default"] == "arm64"
+
+
+@pytest.mark.parametrize("function", functions())
+def test_a_handler_exists_and_is_named_like_its_function(function: str) -> None:
+    module, _, attribute = properties(function)["Handler"].rpartition(".")
+    words = module.rsplit(".", 1)[1].split("_")
+
+    assert function == "".join(word.title() for word in words) + "Function"
+    assert callable(getattr(importlib.import_module(module), attribute))
+
+
+def test_every_handler_is_deployed() -> None:
+    files = (ROOT / "functions/darkroom/handlers").glob("*.py")
+    modules = {f"darkroom.handlers.{Path(f).stem}.handler" for f in files if f.stem != "__init__"}
+
+    assert modules == {properties(function)["Handler"] for function in functions()}
+
+
+@pytest.mark.parametrize("function", functions())
+def test_a_function_has_a_log_group_of_its_own(function: str) -> None:
+    group = properties(function)["LoggingConfig"]["LogGroup"]["Ref"]
+
+    assert group == function.replace("Function", "Logs")
+
+
+@pytest.mark.parametrize("group", resources("AWS::Logs::LogGroup"))
+def test_logs_are_deleted_after_a_while(group: str) -> None:
+    assert properties(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_every_log_group_belongs_to_a_function_or_the_machine() -> None:
+    owners = {function.replace("Function", "Logs") for function in functions()}
+
+    assert set(resources("AWS::Logs::LogGroup")) == owners | {"ImageJobLogs"}
+
+
+def test_the_machine_logs_errors_without_data() -> None:
+    logging = properties("ImageJobStateMachine")["Logging"]
+
+    assert logging["IncludeExecutionData"] is False
+    assert logging["Level"] == "ERROR"
+    (destination,) = logging["Destinations"]
+    assert "ImageJobLogs" in str(destination)
+
+
+def test_the_machine_is_a_standard_one() -> None:
+    assert properties("ImageJobStateMachine")["Type"] == "STANDARD"
+
+
+@pytest.mark.parametrize("function", ASYNCHRONOUS)
+def test_an_asynchronous_function_has_somewhere_to_put_what_it_cannot_do(function: str) -> None:
+    config = properties(function)["EventInvokeConfig"]
+
+    assert config["MaximumRetryAttempts"] == 2
+    failure = config["DestinationConfig"]["OnFailure"]
+    assert failure == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_tries_for_a_day_and_keeps_what_it_cannot_deliver(rule: dict[str, Any]) -> None:
+    assert rule["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+    assert rule["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+
+
+def test_the_door_takes_job_requests_from_anybody_on_our_bus() -> None:
+    rule = properties("OnRequestFunction")["Events"]["JobRequested"]["Properties"]
+
+    assert rule["EventBusName"] == {"Ref": "EventBus"}
+    assert rule["Pattern"] == {"detail-type": ["JobRequested"]}
+
+
+def test_the_last_resort_sees_every_execution_that_ends_badly() -> None:
+    rule = properties("OnExecutionEndedFunction")["Events"]["ExecutionEnded"]["Properties"]
+
+    assert "EventBusName" not in rule  # Step Functions tells the default bus
+    assert rule["Pattern"] == {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {
+            "stateMachineArn": [{"Ref": "ImageJobStateMachine"}],
+            "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+        },
+    }

@@ -1,0 +1,105 @@
+"""The linters of the trade over template and state machine; and that each of them can fail."""
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.infra.template import ROOT, definition, properties
+from tests.infra.tools import ASL_VALIDATOR, CFN_LINT, CHECKOV, run
+
+pytestmark = pytest.mark.linters
+
+
+def inlined(machine: dict[str, Any], folder: Path) -> Path:
+    """Write a template that holds the definition: cfn-lint does not look into files beside one."""
+    text = json.dumps(machine)
+    for name in properties("ImageJobStateMachine")["DefinitionSubstitutions"]:
+        arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
+        text = text.replace(f"${{{name}}}", arn)
+    resource = {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {
+            "RoleArn": "arn:aws:iam::123456789012:role/machine",
+            "DefinitionString": text,
+        },
+    }
+    path = folder / "scratch.json"
+    path.write_text(json.dumps({"Resources": {"Machine": resource}}))
+    return path
+
+
+def plain(machine: dict[str, Any], folder: Path) -> Path:
+    """Write the definition as asl-validator reads it: JSON."""
+    path = folder / "machine.asl.json"
+    path.write_text(json.dumps(machine))
+    return path
+
+
+@pytest.fixture
+def broken() -> dict[str, Any]:
+    """Return the definition to be spoilt."""
+    return copy.deepcopy(definition())
+
+
+def test_cfn_lint_has_nothing_to_say_about_the_template() -> None:
+    assert run(CFN_LINT, "template.yaml") == (0, "")
+
+
+def test_cfn_lint_has_nothing_to_say_about_the_state_machine(tmp_path: Path) -> None:
+    assert run(CFN_LINT, inlined(definition(), tmp_path)) == (0, "")
+
+
+def test_cfn_lint_sees_a_state_of_no_type(tmp_path: Path, broken: dict[str, Any]) -> None:
+    broken["States"]["Wait"]["Type"] = "Pause"
+
+    code, said = run(CFN_LINT, inlined(broken, tmp_path))
+
+    assert code != 0
+    assert "E3601" in said
+
+
+def test_asl_validator_finds_the_state_machine_valid(tmp_path: Path) -> None:
+    code, said = run(ASL_VALIDATOR, "--json-path", plain(definition(), tmp_path))
+
+    assert code == 0, said
+
+
+@pytest.mark.parametrize("spoil", ["target", "expression", "mixed"])
+def test_asl_validator_sees_what_is_broken(
+    tmp_path: Path, broken: dict[str, Any], spoil: str
+) -> None:
+    match spoil:
+        case "target":
+            broken["States"]["Wait"]["Next"] = "Chek"
+        case "expression":
+            broken["States"]["Wait"]["Seconds"] = "{% $states.input. %}"
+        case _:
+            broken["States"]["Check"]["ResultPath"] = "$.result"
+
+    code, said = run(ASL_VALIDATOR, "--json-path", plain(broken, tmp_path))
+
+    assert code != 0, said
+
+
+def test_checkov_finds_nothing_but_what_is_excused() -> None:
+    code, said = run(CHECKOV, "--file", "template.yaml")
+
+    assert code == 0, said
+    passed = re.search(r"Passed checks: (\d+), Failed checks: 0", said)
+    assert passed, said
+    assert int(passed[1]) > 20  # it did look
+
+
+def test_every_check_that_is_skipped_has_its_reason() -> None:
+    """In the file of checkov: a comment above each check, or above the block that shares it."""
+    lines = (ROOT / ".checkov.yaml").read_text().splitlines()
+    skips = [n for n, line in enumerate(lines) if re.match(r"\s+- CKV", line)]
+
+    assert skips
+    for number in skips:
+        above = next(line for line in reversed(lines[:number]) if not line.strip().startswith("- "))
+        assert above.strip().startswith("# "), lines[number]

@@ -1,0 +1,181 @@
+"""The definition as a graph: every way through it is bounded, retried, caught and ends."""
+
+import re
+from typing import Any
+
+import pytest
+
+from darkroom.domain.steps import Outcome
+from tests.infra.template import DEFINITION, definition, properties
+
+STATES: dict[str, dict[str, Any]] = definition()["States"]
+TASKS = [name for name, state in STATES.items() if state["Type"] == "Task"]
+CHOICES = [name for name, state in STATES.items() if state["Type"] == "Choice"]
+# Where each outcome of a step leads. What is not listed cannot come of that step.
+ROUTES = {
+    "Submitted": {
+        Outcome.SUBMITTED: "Wait",
+        Outcome.DEFERRED: "Defer",
+        Outcome.STORED: "Done",
+        Outcome.FAILED: "Fail",
+    },
+    "Checked": {
+        Outcome.PROCESSING: "Wait",
+        Outcome.COMPLETED: "Finalize",
+        Outcome.STORED: "Done",
+        Outcome.FAILED: "Fail",
+    },
+    "Finalized": {
+        Outcome.STORED: "Done",
+        Outcome.PROCESSING: "Wait",
+        Outcome.FAILED: "Fail",
+    },
+}
+
+
+def ways(state: dict[str, Any]) -> set[str]:
+    """Return the states that may follow."""
+    branches = [state, *state.get("Choices", []), *state.get("Catch", [])]
+    found = {branch["Next"] for branch in branches if "Next" in branch}
+    return found | ({state["Default"]} if "Default" in state else set())
+
+
+def function_of(task: str) -> str:
+    """Return the logical id of the function that a task invokes, through the substitutions."""
+    placeholder = STATES[task]["Arguments"]["FunctionName"].removeprefix("${").removesuffix("}")
+    value = properties("ImageJobStateMachine")["DefinitionSubstitutions"][placeholder]
+    name, attribute = value["Fn::GetAtt"]
+    assert attribute == "Arn"
+    return str(name)
+
+
+def test_the_definition_fits_on_three_screens() -> None:
+    assert len(DEFINITION.read_text().splitlines()) < 150
+
+
+def test_the_machine_is_jsonata_and_has_a_time_limit() -> None:
+    assert definition()["QueryLanguage"] == "JSONata"
+    assert definition()["Comment"]
+    text = DEFINITION.read_text()
+    assert not re.search(r"\b(InputPath|OutputPath|ResultPath|ResultSelector|Parameters)\b", text)
+
+
+def test_the_machines_time_limit_is_beyond_every_limit_inside_it() -> None:
+    """It cannot be caught: the longest queue, the longest deadline and a long finalize fit in."""
+    from tests.infra.template import template
+
+    parameters = template()["Parameters"]
+    longest = (
+        parameters["MaxQueueSeconds"]["MaxValue"]
+        + parameters["MaxDeadlineSeconds"]["MaxValue"]
+        + STATES["Finalize"]["TimeoutSeconds"]
+    )
+    assert definition()["TimeoutSeconds"] > longest
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_is_named_like_its_function_and_its_handler(name: str) -> None:
+    function = function_of(name)
+
+    assert function == f"{name}Function"
+    assert properties(function)["Handler"] == f"darkroom.handlers.{name.lower()}.handler"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_waits_longer_than_its_function_may_run(name: str) -> None:
+    limit = STATES[name]["TimeoutSeconds"]
+
+    assert isinstance(limit, int)  # the emulator takes nothing else
+    assert limit > properties(function_of(name))["Timeout"]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_is_retried_after_any_crash_with_jitter_and_a_cap(name: str) -> None:
+    (retry,) = STATES[name]["Retry"]
+
+    assert set(retry["ErrorEquals"]) == {"States.TaskFailed", "States.Timeout"}
+    assert retry["JitterStrategy"] == "FULL"
+    assert retry["MaxDelaySeconds"] >= retry["IntervalSeconds"] > 0
+    assert retry["MaxAttempts"] >= 3
+    assert retry["BackoffRate"] > 1
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_that_cannot_be_done_leads_to_the_failure_path(name: str) -> None:
+    (catch,) = STATES[name]["Catch"]
+
+    assert catch["ErrorEquals"] == ["States.ALL"]
+    assert catch["Next"] == ("Failed" if name == "Fail" else "Fail")
+    # Only the job's own step goes on: an error's words may quote what is private.
+    assert "$states.errorOutput" not in catch["Output"]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_passes_on_its_step_and_no_more(name: str) -> None:
+    assert STATES[name]["Arguments"]["Payload"] == "{% $states.input %}"
+    assert STATES[name]["Output"] == "{% $states.result.Payload %}"
+    assert STATES[name]["Resource"] == "arn:aws:states:::lambda:invoke"
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_choice_names_each_outcome_and_sends_the_rest_to_fail(name: str) -> None:
+    routes = {}
+    for choice in STATES[name]["Choices"]:
+        match = re.fullmatch(r"{% \$states\.input\.outcome = '(\w+)' %}", choice["Condition"])
+        assert match, choice["Condition"]
+        routes[Outcome(match[1])] = choice["Next"]
+
+    assert routes == ROUTES[name]
+    assert STATES[name]["Default"] == "Fail"
+
+
+def test_every_outcome_is_routed_somewhere() -> None:
+    assert set(ROUTES) == set(CHOICES)
+    assert {outcome for routes in ROUTES.values() for outcome in routes} == set(Outcome)
+
+
+def test_every_next_state_exists() -> None:
+    for name, state in STATES.items():
+        assert ways(state) <= set(STATES), name
+
+
+def test_every_state_can_be_reached() -> None:
+    reached: set[str] = set()
+    ahead = {definition()["StartAt"]}
+    while ahead:
+        reached |= ahead
+        ahead = {after for name in ahead for after in ways(STATES[name])} - reached
+
+    assert reached == set(STATES)
+
+
+def test_from_every_state_an_end_can_be_reached() -> None:
+    ends = {name for name, state in STATES.items() if state["Type"] in ("Succeed", "Fail")}
+    assert ends == {"Done", "Failed"}
+    finite = set(ends)
+    while more := {n for n, s in STATES.items() if n not in finite and ways(s) & finite}:
+        finite |= more
+
+    assert finite == set(STATES)
+
+
+def test_a_loop_always_waits() -> None:
+    """Without the Wait states no state can come twice: nothing spins."""
+    quick = {name: ways(state) for name, state in STATES.items() if state["Type"] != "Wait"}
+    while ends := [name for name, after in quick.items() if not after & set(quick)]:
+        for name in ends:
+            del quick[name]
+
+    assert quick == {}
+
+
+def test_the_machine_ends_red_with_our_code() -> None:
+    assert STATES["Failed"]["Type"] == "Fail"
+    assert "$states.input.code" in STATES["Failed"]["Error"]
+    assert STATES["Failed"]["Cause"]
+
+
+def test_placeholders_and_substitutions_are_the_same_set() -> None:
+    placeholders = set(re.findall(r"\${(\w+)}", DEFINITION.read_text()))
+
+    assert placeholders == set(properties("ImageJobStateMachine")["DefinitionSubstitutions"])

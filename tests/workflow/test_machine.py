@@ -1,0 +1,91 @@
+"""The hooks in moto are there for a reason each: these fail when the reason is gone."""
+
+import json
+import threading
+import time
+from datetime import timedelta
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
+    WaitFunction,
+)
+from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
+
+from tests.workflow.cloud import Cloud
+from tests.workflow.machine import START, evaluate
+from tests.workflow.provider import problem
+
+
+def test_moto_cannot_evaluate_jsonata_by_itself() -> None:
+    assert moto_jsonata._eval_jsonata is None
+    with pytest.raises(TypeError):
+        moto_jsonata.eval_jsonata_expression("1 + 1")
+
+
+def test_moto_has_no_lambda_that_runs_python_in_this_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without the hook, a task looks for a function in moto's own Lambda, and finds none."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "submit", "Payload": {}},
+        "End": True,
+    }
+    before = set(threading.enumerate())
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        states = boto3.client("stepfunctions", region_name="us-east-1")
+        machine = states.create_state_machine(
+            name="bare",
+            definition=json.dumps({"StartAt": "Submit", "States": {"Submit": task}}),
+            roleArn="arn:aws:iam::123456789012:role/machine",
+        )["stateMachineArn"]
+        execution = states.start_execution(stateMachineArn=machine)["executionArn"]
+        for thread in set(threading.enumerate()) - before:
+            thread.join()
+        ended = states.describe_execution(executionArn=execution)
+
+    assert ended["status"] == "FAILED"
+    assert "ResourceNotFound" in ended["error"]
+
+
+def test_moto_waits_and_retries_in_real_time() -> None:
+    waited: list[float] = []
+    event = SimpleNamespace(wait=waited.append)
+    env = SimpleNamespace(program_state_event=event, is_running=lambda: False)
+
+    WaitFunction._wait_interval(SimpleNamespace(), env, 5)  # type: ignore[arg-type]
+
+    assert waited == [5]
+    assert vars(retrier_decl)["time"] is time
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("($states := {'input': {'a': 1}}; $merge([$states.input, {'b': 2}]))", {"a": 1, "b": 2}),
+        ("($states := {'input': {}}; $exists($states.input.code))", False),
+        ("[1..3]", [1, 2, 3]),
+    ],
+)
+def test_jsonata_comes_out_as_plain_values(expression: str, value: object) -> None:
+    result = evaluate(expression)
+
+    assert result == value
+    assert type(result) is type(value)
+
+
+def test_hours_pass_at_once_and_for_the_handlers_too(cloud: Cloud) -> None:
+    cloud.provider.submits(problem(429))
+
+    run = cloud.run()
+
+    assert run.job.ended_at is not None
+    assert run.job.ended_at - START > timedelta(hours=1)
+    assert cloud.clock.now == run.job.ended_at
