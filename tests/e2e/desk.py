@@ -48,9 +48,13 @@ class Desk:
 
     def job(self, job_id: str) -> Job:
         """The job's record."""
-        job = self._jobs.get(job_id)
+        job = self.find(job_id)
         assert job is not None
         return job
+
+    def find(self, job_id: str) -> Job | None:
+        """The job's record, if there is one yet."""
+        return self._jobs.get(job_id)
 
     def body(self, asset: dict[str, Any]) -> bytes:
         """The bytes of a stored asset."""

@@ -4,12 +4,13 @@ import base64
 import io
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from PIL import Image
 
-from darkroom.domain.job import Status
+from darkroom.domain.job import Status, job_id
+from darkroom.handlers.on_request import CALLER
+from local.waiting import until
 from tests.e2e.desk import Desk, picture, sha256
 
 
@@ -99,20 +100,18 @@ def test_an_edit_takes_a_reference_as(desk: Desk, reference: Callable[[Desk], st
 def test_an_edit_uses_the_version_that_lay_there_when_it_was_asked_for(desk: Desk) -> None:
     bucket, key = desk.stack.assets_bucket, "uploads/changing.png"
     desk.s3.put_object(Bucket=bucket, Key=key, Body=picture(640, 480))
-    marker = "[[fault submit.http status=429 retry_after=3]]"
 
     asked = desk.ask(
-        operation="edit", prompt=f"Version one {marker}", images=[f"s3://{bucket}/{key}"]
+        operation="edit",
+        prompt="Version one [[fault submit.http status=429 retry_after=3]]",
+        images=[f"s3://{bucket}/{key}"],
+        idempotency_key="pinned",
     )
-    job = desk.bus.wait_for(lambda e: _is_submitted(e, asked), seconds=60, what="submit")
+    until(lambda: desk.find(job_id(CALLER, "pinned")), seconds=60, what="the record")
     desk.s3.put_object(Bucket=bucket, Key=key, Body=b"no picture any more")
 
-    assert desk.job(job["detail"]["job_id"]).references[0].model_dump()["version_id"]
     assert desk.outcome(asked)["detail-type"] == "JobCompleted"
-
-
-def _is_submitted(event: dict[str, Any], asked: str) -> bool:
-    return event["detail-type"] == "JobSubmitted" and event["detail"]["request_id"] == asked
+    assert len(desk.posts("Version one")) == 2  # so the second came after the overwriting
 
 
 @pytest.mark.parametrize(

@@ -105,3 +105,18 @@ def test_an_event_that_is_out_is_not_published_again() -> None:
 def test_a_job_without_a_record_is_a_crash() -> None:
     with pytest.raises(LookupError):
         World().end_job().fail("none", Code.CANCELED)
+
+
+def test_an_execution_under_another_name_than_a_jobs_closes_nothing() -> None:
+    world = World()
+
+    assert world.end_job().close("started-by-hand", Code.CANCELED) is None
+    assert world.events.published == []
+
+
+def test_a_job_that_has_not_ended_is_not_announced() -> None:
+    world, job = in_status(Status.SUBMITTED)
+
+    with pytest.raises(LookupError):
+        world.end_job().announce(job)
+    assert world.events.published == []

@@ -119,6 +119,21 @@ def test_dimensions_behind_a_megabyte_of_metadata_are_not_found() -> None:
 
 
 @pytest.mark.parametrize(
+    "segment",
+    [
+        b"\xff\xff\xff\xfe\x00\x02",  # fill bytes
+        b"\xff\xc4\x00\x0b" + bytes(9),  # Huffman tables: C4 is no frame
+        b"\xff\xcc\x00\x0b" + bytes(9),  # arithmetic coding conditions
+        b"\xff\xc8\x00\x0b" + bytes(9),
+    ],
+)
+def test_other_segments_before_the_frame_of_a_jpeg_are_passed_over(segment: bytes) -> None:
+    plain = picture("jpeg")
+
+    assert media.dimensions(JPEG, plain[:2] + segment + plain[2:]) == (40, 30)
+
+
+@pytest.mark.parametrize(
     ("head", "content_type"),
     [
         (b"GIF89a", "image/gif"),

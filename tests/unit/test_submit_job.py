@@ -1,5 +1,6 @@
 """SubmitJob: what each answer of the provider comes to, and that no re-run sends a second POST."""
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from darkroom.domain.steps import Outcome, Step
 from darkroom.ports import Accepted, NotSent, Refused, Submission, Throttled, Unknown
 from tests.fakes.pictures import PNG
 from tests.fakes.provider import PREDICTION
+from tests.fakes.storage import InMemoryJobs
 from tests.fakes.world import DEADLINE, MAX_QUEUE, World
 
 
@@ -192,6 +194,29 @@ def test_a_job_stopped_during_a_deferred_post_stays_stopped(answer: Submission) 
 
     assert submit(world, job).code is Code.CANCELED
     assert len(world.provider.posts) == 1
+
+
+@dataclass
+class StaleJobs(InMemoryJobs):
+    """Records of which the first look sees an older state, as a second execution may."""
+
+    stale: list[Job] = field(default_factory=list)
+
+    def get(self, job_id: str) -> Job | None:
+        return self.stale.pop() if self.stale else super().get(job_id)
+
+
+@pytest.mark.parametrize("status", [Status.SUBMITTING, Status.SUBMITTED, Status.FAILED])
+def test_of_two_submits_at_once_only_one_sends(status: Status) -> None:
+    world = World(jobs=(jobs := StaleJobs()))
+    job = world.accepted()
+    jobs.update(job.job_id, when=[Status.QUEUED], status=status)
+    jobs.stale.append(job)
+
+    submit(world, job)
+
+    assert world.provider.posts == []
+    assert world.job(job.job_id).status is status
 
 
 def test_a_job_without_a_record_is_a_crash() -> None:

@@ -117,10 +117,10 @@ class Cloud:
 
     def end(self, job_id: str, execution: str | None = None) -> None:
         """Do what the rule on ended executions does, if it matches."""
-        status = self._execution(execution or job_id)["status"]
+        told = self._execution(execution or job_id)
         event = properties("OnExecutionEndedFunction")["Events"]["ExecutionEnded"]["Properties"]
-        if status in event["Pattern"]["detail"]["status"]:
-            detail = {"name": execution or job_id, "status": status}
+        if told["status"] in event["Pattern"]["detail"]["status"]:
+            detail = {name: told.get(name) for name in ("name", "status", "error")}
             self.lambdas.deliver("OnExecutionEndedFunction", {"id": "end-1", "detail": detail})
 
     def look(self, job_id: str, execution: str | None = None) -> Run:

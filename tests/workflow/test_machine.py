@@ -1,7 +1,6 @@
 """The hooks in moto are there for a reason each: these fail when the reason is gone."""
 
 import json
-import threading
 import time
 from datetime import timedelta
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
     WaitFunction,
 )
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from tests.workflow.cloud import Cloud
 from tests.workflow.machine import START, evaluate
@@ -30,6 +30,7 @@ def test_moto_has_no_lambda_that_runs_python_in_this_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without the hook, a task looks for a function in moto's own Lambda, and finds none."""
+    monkeypatch.setattr(ExecutionWorker, "start", ExecutionWorker._execution_logic)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     task = {
@@ -38,7 +39,6 @@ def test_moto_has_no_lambda_that_runs_python_in_this_process(
         "Parameters": {"FunctionName": "submit", "Payload": {}},
         "End": True,
     }
-    before = set(threading.enumerate())
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
         states = boto3.client("stepfunctions", region_name="us-east-1")
         machine = states.create_state_machine(
@@ -47,8 +47,6 @@ def test_moto_has_no_lambda_that_runs_python_in_this_process(
             roleArn="arn:aws:iam::123456789012:role/machine",
         )["stateMachineArn"]
         execution = states.start_execution(stateMachineArn=machine)["executionArn"]
-        for thread in set(threading.enumerate()) - before:
-            thread.join()
         ended = states.describe_execution(executionArn=execution)
 
     assert ended["status"] == "FAILED"

@@ -14,8 +14,9 @@ from darkroom.observability import logger, observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Record why, tell the bus, and return the code that the execution ends with."""
     step = Step.model_validate(event)
-    job = bootstrap.end_job().fail(step.job_id, step.code or Code.INTERNAL_ERROR)
+    code = step.code or Code.INTERNAL_ERROR
+    job = bootstrap.end_job().fail(step.job_id, code)
     # A job that was stored before a later crash keeps its outputs; the crash still shows red.
-    result = step.failed(job.code or step.code or Code.INTERNAL_ERROR).model_dump(mode="json")
+    result = step.failed(job.code or code).model_dump(mode="json")
     logger.info("fail", status=job.status, **result)
     return result

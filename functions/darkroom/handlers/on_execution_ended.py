@@ -1,5 +1,6 @@
 """OnExecutionEnded: close what the machine could not. Called by the rule on ended executions."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -17,6 +18,15 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     execution = event["detail"]
     job_id = execution["name"]
     correlate(job_id)
-    job = bootstrap.end_job().fail(job_id, _CODES.get(execution["status"], Code.INTERNAL_ERROR))
-    logger.info("execution ended", execution=execution["status"], status=job.status, code=job.code)
-    return {"job_id": job_id, "status": str(job.status)}
+    job = bootstrap.end_job().close(job_id, _code(execution))
+    status, code = (job.status, job.code) if job else (None, None)
+    logger.info("execution ended", execution=execution["status"], status=status, code=code)
+    return {"job_id": job_id, "status": status}
+
+
+def _code(execution: Mapping[str, Any]) -> Code:
+    """Return why it ended: its own error where that is one of ours."""
+    error = execution.get("error")
+    if error in list(Code):
+        return Code(error)
+    return _CODES.get(execution["status"], Code.INTERNAL_ERROR)

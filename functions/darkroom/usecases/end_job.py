@@ -6,6 +6,7 @@ from darkroom.domain import events
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Asset, Job, Status
 from darkroom.ports import Clock, Events, Jobs, Metrics
+from darkroom.usecases.known_job import known_job
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class EndJob:
         if job:
             self.metrics.count("JobsCompleted")
             self._measure(job)
-        return self.announce(job or self._known(job_id))
+        return self.announce(job or known_job(self.jobs, job_id))
 
     def fail(self, job_id: str, code: Code) -> Job:
         """End the job with `code`, unless it has ended; return what it ended as."""
@@ -42,22 +43,22 @@ class EndJob:
         if job:
             self.metrics.count("JobsFailed", code=str(code))
             self._measure(job)
-        return self.announce(job or self._known(job_id))
+        return self.announce(job or known_job(self.jobs, job_id))
+
+    def close(self, execution: str, code: Code) -> Job | None:
+        """End the job of an execution; None if it has none: one can be started under any name."""
+        return self.fail(execution, code) if self.jobs.get(execution) else None
 
     def announce(self, job: Job) -> Job:
         """Publish the terminal event unless it is known to be out: a crash may come between."""
+        if job.is_open:
+            raise LookupError(f"the job is {job.status}: it has not ended")
         if job.announced_at is None:
             if job.status is Status.COMPLETED:
                 self.events.publish(events.completed(job, self.assets_bucket))
             else:
                 self.events.publish(events.failed(job))
             self.jobs.update(job.job_id, when=[job.status], announced_at=self.now())
-        return job
-
-    def _known(self, job_id: str) -> Job:
-        job = self.jobs.get(job_id)
-        if job is None:
-            raise LookupError("there is no record of this job")
         return job
 
     def _measure(self, job: Job) -> None:

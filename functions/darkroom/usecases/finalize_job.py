@@ -19,6 +19,7 @@ from darkroom.ports import (
     Provider,
 )
 from darkroom.usecases.end_job import EndJob
+from darkroom.usecases.known_job import known_job
 
 # Below this a picture stays in memory, above it goes to /tmp: memory is bounded either way.
 _SPOOL_BYTES = 4 * 1024 * 1024
@@ -37,9 +38,7 @@ class FinalizeJob:
 
     def __call__(self, step: Step) -> Step:
         """Return the outcome; safe to repeat: keys are the same each time and never overwritten."""
-        job = self.jobs.get(step.job_id)
-        if job is None:
-            raise LookupError("there is no record of this job")
+        job = known_job(self.jobs, step.job_id)
         if not job.is_open:
             return self._ended(step, self.end.announce(job))
         # The URLs are asked for again rather than carried: no state and no record holds one.

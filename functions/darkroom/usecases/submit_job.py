@@ -22,6 +22,7 @@ from darkroom.ports import (
     Throttled,
     Unknown,
 )
+from darkroom.usecases.known_job import known_job
 
 # Beyond the deadline, for the provider's queue and its own retries of the download.
 _PRESIGN_MARGIN = 3600
@@ -41,9 +42,7 @@ class SubmitJob:
 
     def __call__(self, step: Step) -> Step:
         """Return the outcome; safe to repeat: a re-run never sends a second POST."""
-        job = self.jobs.get(step.job_id)
-        if job is None:
-            raise LookupError("there is no record of this job")
+        job = known_job(self.jobs, step.job_id)
         match job.status:
             case Status.QUEUED:
                 return self._submit(step, job)
