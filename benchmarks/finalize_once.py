@@ -27,6 +27,7 @@ _JOB = Job(
     job_id="bench",
     caller="bench",
     request_id="bench",
+    idempotency_key="k",
     fingerprint="",
     operation=Operation.TEXT_TO_IMAGE,
     model=TEXT_TO_IMAGE_MODEL,

@@ -1,8 +1,9 @@
 """What the use cases need of the world. Adapters make it real; tests make it small."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, Protocol
 
 from darkroom.domain.errors import Code
 from darkroom.domain.events import Event
@@ -29,57 +30,66 @@ class Jobs(Protocol):
         """
 
 
-class Accepted(NamedTuple):
+@dataclass(frozen=True)
+class Accepted:
     """The provider has made a prediction, and will charge for it."""
 
     prediction_id: str
 
 
-class NotSent(NamedTuple):
+@dataclass(frozen=True)
+class NotSent:
     """The request never left: it may be sent again."""
 
 
-class Throttled(NamedTuple):
+@dataclass(frozen=True)
+class Throttled:
     """The provider answered that it took nothing, and to come back later."""
 
     retry_after: int | None
 
 
-class Refused(NamedTuple):
+@dataclass(frozen=True)
+class Refused:
     """The provider answered that it will not do this."""
 
     code: Code
     detail: str
 
 
-class Unknown(NamedTuple):
+@dataclass(frozen=True)
+class Unknown:
     """The request left and no answer tells what became of it: it may be paid for."""
 
 
 type Submission = Accepted | NotSent | Throttled | Refused | Unknown
 
 
-class Running(NamedTuple):
+@dataclass(frozen=True)
+class Running:
     """The prediction goes on; `known` is False for a status word that no table has."""
 
     status: str
     known: bool
 
 
-class Done(NamedTuple):
+@dataclass(frozen=True)
+class Done:
     """The prediction has outputs: URLs on the provider's CDN."""
 
     outputs: tuple[str, ...]
 
 
-class Broken(NamedTuple):
+@dataclass(frozen=True)
+class Broken:
     """The prediction has failed."""
 
     code: Code
     detail: str
 
 
-class Unreadable(NamedTuple):
+@dataclass(frozen=True)
+class Unreadable:
     """No answer could be had; `code` says what to call it if that stays so."""
 
     code: Code
@@ -99,7 +109,8 @@ class Provider(Protocol):
         """Read a prediction; safe to repeat."""
 
 
-class Download(NamedTuple):
+@dataclass(frozen=True)
+class Download:
     """A file that has arrived whole."""
 
     format: Format
@@ -108,7 +119,8 @@ class Download(NamedTuple):
     dimensions: tuple[int, int] | None
 
 
-class NotDownloaded(NamedTuple):
+@dataclass(frozen=True)
+class NotDownloaded:
     """A file that has not; `final` says that another try cannot help."""
 
     code: Code

@@ -25,7 +25,8 @@ from tests.fakes.signals import START, InMemoryEvents, InMemoryWorkflow
 SCHEMAS = Path(__file__).parents[2] / "infra" / "events"
 ASSET = Asset(bucket="b", key="jobs/j/0.png", content_type="image/png", size=9, sha256="ab" * 32)
 JOB = Job(
-    job_id="j", caller="tests", request_id="r", fingerprint="f", operation=Operation.EDIT,
+    job_id="j", caller="tests", request_id="r", idempotency_key="k",
+    fingerprint="f", operation=Operation.EDIT,
     model="a/b", input={}, prefix="jobs/j", deadline_seconds=900, estimated_cost_micro_usd=None,
     status=Status.FAILED, code=Code.MODERATED, prediction_id="p", accepted_at=START,
     assets=(ASSET,), expires_at=1,

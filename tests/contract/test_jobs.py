@@ -27,7 +27,8 @@ ASSET = Asset(
 
 def job(**changes: Any) -> Job:
     plain: dict[str, Any] = {
-        "job_id": "j", "caller": "tests", "request_id": "r", "fingerprint": "f",
+        "job_id": "j", "caller": "tests", "request_id": "r", "idempotency_key": "k",
+        "fingerprint": "f",
         "operation": "text-to-image", "model": "a/b", "input": {"prompt": "x"}, "prefix": "jobs/j",
         "deadline_seconds": 900, "estimated_cost_micro_usd": None, "accepted_at": START,
         "expires_at": 1_800_000_000,

@@ -32,6 +32,7 @@ def test_the_same_key_and_request_are_the_same_job_also_all_at_once(desk: Desk) 
         what="the job",
     )
     assert done["detail"]["request_id"] in asked
+    assert done["detail"]["idempotency_key"] == "twins"
     assert len(desk.posts("Twins, not two")) == 1
     assert desk.charges(done["detail"]["prediction_id"]) == 1
 

@@ -18,6 +18,7 @@ JOB = Job(
     job_id="cmjb2hb7562g6nkk3rro3j6g5c",
     caller="events",
     request_id="event-1",
+    idempotency_key="k",
     fingerprint="f",
     operation=Operation.TEXT_TO_IMAGE,
     model="openai/gpt-image-2/text-to-image",

@@ -25,6 +25,7 @@ def job(**changes: Any) -> Job:
         "job_id": "j",
         "caller": "tests",
         "request_id": "r",
+        "idempotency_key": "k",
         "fingerprint": "f",
         "operation": "edit",
         "model": "openai/gpt-image-2/edit",

@@ -1,7 +1,7 @@
 """The events on the bus: their details are a contract, versioned, with S3 locations and no URLs."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -25,6 +25,7 @@ class _Event(BaseModel):
 
 class _JobEvent(_Event):
     job_id: str
+    idempotency_key: str = Field(description="The sender's own key, or else the request's id.")
     operation: Operation
     model: str
     estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
@@ -117,13 +118,7 @@ REQUESTED: tuple[type[BaseModel], ...] = (TextToImageRequested, EditRequested, M
 def submitted(job: Job, prediction_id: str) -> JobSubmitted:
     """Tell that the provider has accepted `job`."""
     return JobSubmitted(
-        id=f"{job.job_id}.submitted",
-        caller=job.caller,
-        request_id=job.request_id,
-        job_id=job.job_id,
-        operation=job.operation,
-        model=job.model,
-        estimated_cost_micro_usd=job.estimated_cost_micro_usd,
+        **_about(job, "submitted"),
         prediction_id=prediction_id,
     )
 
@@ -131,13 +126,7 @@ def submitted(job: Job, prediction_id: str) -> JobSubmitted:
 def completed(job: Job, bucket: str) -> JobCompleted:
     """Tell that `job` is done; its manifest lies in `bucket`."""
     return JobCompleted(
-        id=f"{job.job_id}.completed",
-        caller=job.caller,
-        request_id=job.request_id,
-        job_id=job.job_id,
-        operation=job.operation,
-        model=job.model,
-        estimated_cost_micro_usd=job.estimated_cost_micro_usd,
+        **_about(job, "completed"),
         prediction_id=job.prediction_id or "",
         assets=job.assets,
         manifest=S3Location(bucket=bucket, key=f"{job.prefix}/manifest.json"),
@@ -151,13 +140,7 @@ def failed(job: Job) -> JobFailed:
     code = job.code or Code.INTERNAL_ERROR
     meaning = failure(code, sent=job.was_sent)
     return JobFailed(
-        id=f"{job.job_id}.failed",
-        caller=job.caller,
-        request_id=job.request_id,
-        job_id=job.job_id,
-        operation=job.operation,
-        model=job.model,
-        estimated_cost_micro_usd=job.estimated_cost_micro_usd,
+        **_about(job, "failed"),
         prediction_id=job.prediction_id,
         code=code,
         message=meaning.message,
@@ -169,12 +152,12 @@ def failed(job: Job) -> JobFailed:
     )
 
 
+def _about(job: Job, what: str) -> dict[str, Any]:
+    """Return what every event of a job says."""
+    shared = _JobEvent.model_fields.keys() & Job.model_fields.keys()
+    return {name: getattr(job, name) for name in shared} | {"id": f"{job.job_id}.{what}"}
+
+
 def timings(job: Job) -> Timings:
     """Return when each part of `job` ended."""
-    return Timings(
-        accepted_at=job.accepted_at,
-        submitted_at=job.submitted_at,
-        provider_completed_at=job.provider_completed_at,
-        stored_at=job.stored_at,
-        ended_at=job.ended_at,
-    )
+    return Timings.model_validate({name: getattr(job, name) for name in Timings.model_fields})

@@ -51,6 +51,7 @@ class Job(BaseModel):
     job_id: str
     caller: str
     request_id: str = Field(description="What asked for it: an event id, a request id, …")
+    idempotency_key: str
     fingerprint: str
     operation: Operation
     model: str

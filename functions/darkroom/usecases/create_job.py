@@ -41,7 +41,24 @@ class CreateJob:
         asked = fingerprint(request, (_name(reference) for reference in given))
         job = self.jobs.get(identity)
         if job is None:
-            job = self._new(request, given, identity, asked, caller, request_id)
+            kept = self._keep(given, identity)
+            now = self.now()
+            job = Job(
+                job_id=identity,
+                caller=caller,
+                request_id=request_id,
+                idempotency_key=key,
+                fingerprint=asked,
+                operation=request.operation,
+                model=request.model,
+                input=request.input,
+                references=tuple(kept),
+                prefix=f"jobs/{identity}",
+                deadline_seconds=request.deadline_seconds or self.default_deadline,
+                estimated_cost_micro_usd=pricing.estimate(request.model, request.input, len(kept)),
+                accepted_at=now,
+                expires_at=int((now + self.retention).timestamp()),
+            )
             if self.jobs.create(job):
                 self.metrics.count("JobsAccepted")
             else:  # another delivery of the same request was quicker
@@ -52,34 +69,7 @@ class CreateJob:
             self.workflow.start(identity)
         return job
 
-    def _new(
-        self,
-        request: JobRequest,
-        given: "list[Url | S3Object | bytes]",
-        identity: str,
-        asked: str,
-        caller: str,
-        request_id: str,
-    ) -> Job:
-        kept = self._keep(given, identity)
-        now = self.now()
-        return Job(
-            job_id=identity,
-            caller=caller,
-            request_id=request_id,
-            fingerprint=asked,
-            operation=request.operation,
-            model=request.model,
-            input=request.input,
-            references=tuple(kept),
-            prefix=f"jobs/{identity}",
-            deadline_seconds=request.deadline_seconds or self.default_deadline,
-            estimated_cost_micro_usd=pricing.estimate(request.model, request.input, len(kept)),
-            accepted_at=now,
-            expires_at=int((now + self.retention).timestamp()),
-        )
-
-    def _keep(self, given: "list[Url | S3Object | bytes]", identity: str) -> list[Url | S3Object]:
+    def _keep(self, given: list[Url | S3Object | bytes], identity: str) -> list[Url | S3Object]:
         """Check every reference, then store the bytes among them: all or none."""
         problems: list[FieldProblem] = []
         looked: list[Url | S3Object | bytes] = []
