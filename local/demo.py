@@ -3,7 +3,6 @@
 import hashlib
 import secrets
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,16 +31,6 @@ class Picture(TextToImage):
     )
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A job that the demo ran: its terminal event, parsed and as it came, and the saved file."""
-
-    name: str
-    detail: JobCompleted
-    event: Event
-    file: Path
-
-
 def run(stack: Running, picture: Picture, *, is_real: bool) -> None:
     """Generate, edit, save and report. Raises LocalError with the reason when a job fails."""
     asked = picture.model_dump(mode="json", exclude_none=True)
@@ -58,7 +47,7 @@ def run(stack: Running, picture: Picture, *, is_real: bool) -> None:
     print(report.SIMULATED if stack.stack.provider_admin_url else "")
 
 
-def run_job(stack: Running, bus: Listener, request: dict[str, Any]) -> Finished:
+def run_job(stack: Running, bus: Listener, request: dict[str, Any]) -> report.Finished:
     """Send one JobRequested, follow the job to its end, save its first output."""
     name = request["operation"]
     print(f"\n{name}: {request['prompt']}")
@@ -67,7 +56,7 @@ def run_job(stack: Running, bus: Listener, request: dict[str, Any]) -> Finished:
     event = _follow(stack, bus, name, job_id(CALLER, key), event_id)
     if event["detail-type"] == "JobCompleted":
         detail = JobCompleted.model_validate(event["detail"])
-        return Finished(name, detail, event, _save(stack.stack, name, detail))
+        return report.Finished(name, detail, event, _save(stack.stack, name, detail))
     report.show_event(event)
     raise LocalError(_reason(event), stack.logs)
 

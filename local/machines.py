@@ -1,8 +1,4 @@
-"""State machine definitions as JSON, because the emulator takes nothing else from S3.
-
-AWS substitutes `${Name}` as text before it parses, so a number stays a number. In JSON a
-placeholder stands in quotes unless it is written without them; that is done here for numbers.
-"""
+"""State machine definitions as JSON, because the emulator takes nothing else from S3."""
 
 import json
 from pathlib import Path
@@ -57,39 +53,7 @@ def to_json(built_template: Path) -> None:
         if resource.get("Type") not in STATE_MACHINES or not isinstance(uri, str):
             continue
         definition = yaml.safe_load((built_template.parent / uri).read_text())
-        numbers = numeric_substitutions(properties, template.get("Parameters", {}))
         target = built_template.with_name(f"{name}.asl.json")
-        target.write_text(definition_text(definition, numbers))
+        target.write_text(json.dumps(definition, indent=2, ensure_ascii=False))
         properties["DefinitionUri"] = target.name
     built_template.write_text(yaml.dump(template, Dumper=_Dumper, sort_keys=False, width=100))
-
-
-def numeric_substitutions(properties: dict[str, Any], parameters: dict[str, Any]) -> set[str]:
-    """The names of the substitutions that are numbers: literals, or parameters of type Number."""
-    return {
-        name
-        for name, value in properties.get("DefinitionSubstitutions", {}).items()
-        if _is_number(value, parameters)
-    }
-
-
-def definition_text(definition: dict[str, Any], numbers: set[str]) -> str:
-    """The definition as JSON in which placeholders of numbers stand without quotes."""
-    text = json.dumps(definition, indent=2, ensure_ascii=False)
-    for name in numbers:
-        text = text.replace(f'"${{{name}}}"', f"${{{name}}}")
-    return text
-
-
-def _is_number(value: Any, parameters: dict[str, Any]) -> bool:
-    match value:
-        case {"Ref": str(name)}:
-            return bool(parameters.get(name, {}).get("Type") == "Number")
-        case bool():
-            return False
-        case int() | float():
-            return True
-        case str():
-            return value.lstrip("-").replace(".", "", 1).isdigit()
-        case _:
-            return False

@@ -1,13 +1,12 @@
 """What the demo says about a finished job, and about where its pictures come from."""
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
 
+from darkroom.domain.events import JobCompleted
 from local import paths
 from local.events import Event
-
-if TYPE_CHECKING:
-    from local.demo import Finished
 
 SIMULATED = """
 These two pictures were drawn by the provider simulator on this machine (local/provider), not by
@@ -20,7 +19,17 @@ real provider cannot fetch it. On AWS the same request works.
 """
 
 
-def show(finished: "Finished") -> None:
+@dataclass(frozen=True)
+class Finished:
+    """A job that the demo ran: its terminal event, parsed and as it came, and the saved file."""
+
+    name: str
+    detail: JobCompleted
+    event: Event
+    file: Path
+
+
+def show(finished: Finished) -> None:
     """Print everything about one completed job."""
     for label, value in facts(finished):
         print(f"    {label:<9} {value}")
@@ -34,7 +43,7 @@ def show_event(event: Event) -> None:
         print(f"      {line}")
 
 
-def facts(finished: "Finished") -> list[tuple[str, str]]:
+def facts(finished: Finished) -> list[tuple[str, str]]:
     """The lines of the report, label and value."""
     detail, asset = finished.detail, finished.detail.assets[0]
     timings = detail.timings

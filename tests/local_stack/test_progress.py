@@ -9,8 +9,8 @@ import pytest
 
 from darkroom.domain.events import JobCompleted
 from local import report
-from local.demo import Finished
 from local.progress import CLEAR_LINE, Progress
+from local.report import Finished
 
 
 class Terminal(io.StringIO):
@@ -73,6 +73,7 @@ def test_the_report_says_what_where_how_long_and_how_much() -> None:
             "id": "j.completed",
             "caller": "events",
             "request_id": "e",
+            "idempotency_key": "k",
             "job_id": "j",
             "operation": "edit",
             "model": "openai/gpt-image-2/edit",
