@@ -61,6 +61,9 @@ class _World:
         self.job = self.job.model_copy(update=changes)
         return self.job
 
+    def prepare(self) -> None:
+        raise NotImplementedError
+
     def submit(self, _model: str, _input: dict[str, Any]) -> Submission:
         raise NotImplementedError
 

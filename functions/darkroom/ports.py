@@ -102,6 +102,9 @@ type Prediction = Running | Done | Broken | Unreadable
 class Provider(Protocol):
     """The provider's API."""
 
+    def prepare(self) -> None:
+        """Make sure that a submit can be sent: what can crash before it, crashes here."""
+
     def submit(self, model: str, model_input: dict[str, Any]) -> Submission:
         """Send the POST, once."""
 

@@ -29,6 +29,9 @@ class ScriptedProvider:
     answered: list[Submission] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
 
+    def prepare(self) -> None:
+        pass
+
     def submit(self, model: str, model_input: dict[str, Any]) -> Submission:
         self.posts.append((model, model_input))
         self.answered.append(_next(self.submissions))

@@ -122,6 +122,10 @@ def test_gpt_image_2_by_its_id_has_the_same_rules(
     assert field in problems({"model": model, "input": given})
 
 
+def test_a_list_with_one_bad_item_is_not_called_too_short() -> None:
+    assert problems({"operation": "edit", "prompt": "x", "images": [""]}).keys() == {"images.0"}
+
+
 def test_the_deadline_of_any_model_is_bounded() -> None:
     assert "deadline_seconds" in problems({"model": "a/b", "input": {}, "deadline_seconds": 3601})
     assert "deadline_seconds" in problems(

@@ -192,5 +192,5 @@ def test_only_a_death_around_the_post_is_not_recovered_from() -> None:
             if Machine(world).run().status is Status.FAILED:
                 lost.append((at, when))
 
-    # 0-2 create, 3 get, 4 queued -> submitting, 5 the POST, 6 submitting -> submitted.
-    assert lost == [(4, "after"), (5, "before"), (5, "after"), (6, "before")]
+    # 0-2 create, 3 get, 4 prepare, 5 queued -> submitting, 6 the POST, 7 submitting -> submitted.
+    assert lost == [(5, "after"), (6, "before"), (6, "after"), (7, "before")]

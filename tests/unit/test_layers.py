@@ -15,7 +15,7 @@ DARKROOM_OF = {
     "domain": {"domain"},
     "usecases": {"domain", "ports", "usecases"},
     "ports": {"domain"},
-    "adapters": {"domain", "ports"},
+    "adapters": {"adapters", "domain", "ports"},
     "settings": set(),
     "observability": set(),
     "bootstrap": {"adapters", "domain", "observability", "settings", "usecases"},

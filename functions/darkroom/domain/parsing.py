@@ -89,7 +89,11 @@ def _validate[R: BaseModel](kind: type[R], body: Mapping[str, Any], prefix: str 
         return kind.model_validate(body)
     except ValidationError as error:
         allowed = f"one of {', '.join(kind.model_fields)}"
-        problems = [_problem(e, allowed, prefix) for e in error.errors()[:_MAX_PROBLEMS]]
+        found = error.errors()
+        # A list with a bad item is also said to be too short, by the items that are good.
+        lists = {each["loc"][:1] for each in found if len(each["loc"]) > 1}
+        kept = [e for e in found if e["type"] != "too_short" or e["loc"] not in lists]
+        problems = [_problem(each, allowed, prefix) for each in kept[:_MAX_PROBLEMS]]
         raise InvalidRequestError(problems) from None
 
 

@@ -78,6 +78,6 @@ class CheckJob:
             return step.processing(polling.clip(polling.unreadable_wait(step.unreadable), left))
         if not answer.known:
             # Someone has to look at it; the deadline bounds it meanwhile.
-            self.metrics.count("UnknownStatuses")
+            self.metrics.count("UnknownStatuses", status=answer.status[:40] or "none")
         kind = polling.expected(job.input, self.duration_scale)
         return step.processing(polling.next_wait(elapsed, kind, step.checks, left))

@@ -62,6 +62,7 @@ class SubmitJob:
         if self.now() - job.accepted_at > self.max_queue:
             return step.failed(Code.PROVIDER_UNAVAILABLE)
         model_input = self._input(job)
+        self.provider.prepare()
         attempts = job.submit_attempts + 1
         begun = self.jobs.update(
             job.job_id,
