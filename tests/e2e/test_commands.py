@@ -1,0 +1,105 @@
+"""The commands behind `make run` and `make up`: what they print, write and leave behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from local import paths
+from local.events import Listener
+from local.stack import Stack
+from local.waiting import until
+from tests.e2e.desk import Desk
+
+SECONDS = 150
+
+
+@contextmanager
+def command(name: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "PYTHONPATH": str(paths.FUNCTIONS), **variables}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local", name],
+        cwd=paths.ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_run_makes_a_picture_and_an_edit_of_it_and_says_all_about_them() -> None:
+    with command("run", PROMPT="A kite", QUALITY="low", TIME_SCALE="0.05") as process:
+        printed, _ = process.communicate(timeout=SECONDS)
+
+    assert process.returncode == 0, printed
+    assert printed.count('"detail-type": "JobCompleted"') == 2
+    for label in ("job id", "seconds", "checks", "price", "stored at"):
+        assert printed.count(f"    {label} ") == 2, label
+    files = [line.split()[1] for line in printed.splitlines() if line.startswith("    file ")]
+    assert [(paths.ROOT / file).stat().st_size > 100_000 for file in files] == [True, True]
+    assert "simulator" in printed
+    assert "WAVESPEED_API_KEY" in printed
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"QUALITY": "ultra"}, "QUALITY"),
+        ({"PROMPT": " "}, "PROMPT"),
+        ({"PROVIDER": "wavespeed", "WAVESPEED_API_KEY": ""}, "WAVESPEED_API_KEY"),
+        ({"PROVIDER_URL": "http://127.0.0.1:9"}, "PROVIDER_KEY"),
+    ],
+)
+def test_run_says_what_is_wrong_before_it_starts_anything(
+    variables: dict[str, str], said: str
+) -> None:
+    with command("run", **variables) as process:
+        printed, _ = process.communicate(timeout=SECONDS)
+
+    assert process.returncode == 1
+    assert said in printed
+    assert "emulator" not in printed
+
+
+def test_up_keeps_a_stack_with_a_running_provider_until_it_is_interrupted(desk: Desk) -> None:
+    secrets: Any = desk.stack.client("secretsmanager")
+    secret = secrets.list_secrets()["SecretList"][0]["ARN"]
+    key = secrets.get_secret_value(SecretId=secret)["SecretString"]
+
+    with command("up", PROVIDER_URL=desk.stack.provider_url, PROVIDER_KEY=key) as process:
+        text = until(lambda: _stack_file(process), seconds=SECONDS, what=".local/stack.json")
+        stack = Stack.model_validate_json(text)
+        with Listener(stack) as bus:
+            beside = Desk(stack, bus)
+            event = beside.run(prompt="A second stack beside the first")
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=SECONDS)
+
+    assert event["detail-type"] == "JobCompleted"
+    assert len(desk.posts("A second stack beside the first")) == 1
+    assert process.returncode == 0, printed
+    assert key not in printed
+    assert not paths.STACK_FILE.exists()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(stack.emulator_url)
+    assert json.loads(text).keys() >= {
+        "emulator_url", "region", "access_key_id", "secret_access_key", "stack_name", "event_bus",
+        "table", "assets_bucket", "state_machine_arn", "provider_url", "provider_admin_url",
+    }  # fmt: skip
+
+
+def _stack_file(process: subprocess.Popen[str]) -> str | None:
+    assert process.poll() is None, process.communicate()[0]
+    return paths.STACK_FILE.read_text() if paths.STACK_FILE.exists() else None
