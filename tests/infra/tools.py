@@ -19,7 +19,7 @@ def run(tool: Path, *arguments: str | Path, stdin: str | None = None) -> tuple[i
     """Run a tool offline; return its exit code and what it printed. A missing one is a failure."""
     if not tool.exists():
         pytest.fail(f"{tool.relative_to(ROOT)} is missing: run `make setup`", pytrace=False)
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [tool, *arguments],
         cwd=ROOT,
         env={

@@ -90,7 +90,7 @@ def test_a_child_that_ignores_sigterm_is_killed(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, tmp_path])  # noqa: S603
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, tmp_path])
     child, grandchild = ids(tmp_path)
 
     parent.kill()

@@ -20,7 +20,7 @@ PROGRAM = (sys.executable, "-W", "error", "-m", "local.provider")
 def test_it_says_where_it_listens_and_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     ready_file = tmp_path / "ready.json"
     options = ["--time-scale", "0.001", "--prices", "a", "--ready-file", str(ready_file)]
-    with subprocess.Popen(  # noqa: S603 - our own program
+    with subprocess.Popen(
         [*PROGRAM, "--key", "k1", "--key", "k2", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

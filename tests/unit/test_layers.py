@@ -115,7 +115,7 @@ assert "httpx" not in sys.modules, "httpx is loaded on use only"
 def test_importing_a_handler_opens_no_client_and_needs_no_environment(handler: str) -> None:
     code = BARE.format(package=str(PACKAGE.parent), handler=handler)
 
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], env={}, capture_output=True, text=True,
         check=False, timeout=30,
     )  # fmt: skip
