@@ -12,6 +12,7 @@ from local import build, deploy, emulator, paths, simulator
 from local.emulator import Emulator
 from local.options import Options
 from local.processes import Supervisor
+from local.warmup import warm_up
 from local.workspace import Workspace, workspace
 
 type Say = Callable[[str], None]
@@ -86,6 +87,7 @@ def _start(
     parameters = stack_parameters(options, provider)
     outputs = deploy.deploy(children, aws, built, parameters, space.temporary)
     lap("deploy", f"stack {deploy.STACK_NAME}")
+    lap("warm-up", f"{warm_up(aws, deploy.STACK_NAME)} functions")
     return Stack(
         emulator_url=aws.url,
         region=emulator.REGION,

@@ -30,6 +30,7 @@ FAULTS = {
     "submit: throttled": Fault("submit.http status=429 retry_after=1", posts=2),
     "submit: throttled twice": Fault("submit.http status=429 retry_after=1 times=2", posts=3),
     "submit: accepted, then closed": Fault("submit.accept_then_close", "submission_unknown"),
+    "submit: accepted, then silent": Fault("submit.accept_then_hang", "submission_unknown"),
     "submit: closed": Fault("submit.close", "submission_unknown"),
     "submit: 502 page, accepted": Fault(
         "submit.http status=502 body=html accepted=true", "submission_unknown"

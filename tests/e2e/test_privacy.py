@@ -62,6 +62,13 @@ def test_every_line_of_ours_has_the_job_id_as_correlation_id(desk: Desk, traces:
     assert steps == {"request", "submit", "check", "finalize"}
 
 
+def test_no_function_crashed(desk: Desk, traces: Traces) -> None:
+    crashes = [line for line in _lines(desk) if '"message":"crashed"' in line]
+
+    assert traces
+    assert crashes == []
+
+
 def test_metrics_count_what_was_accepted_completed_and_failed(desk: Desk, traces: Traces) -> None:
     lines = [json.loads(line) for line in _lines(desk) if line.startswith('{"_aws"')]
 

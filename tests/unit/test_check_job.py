@@ -210,5 +210,9 @@ def test_a_job_that_was_never_submitted_cannot_be_checked() -> None:
 
     with pytest.raises(LookupError):
         check(world, Step(job_id=job.job_id))
-    with pytest.raises(LookupError):
-        check(world, Step(job_id="none"))
+
+
+def test_a_job_without_a_record_fails() -> None:
+    step = check(World(), Step(job_id="none"))
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, Code.INTERNAL_ERROR)

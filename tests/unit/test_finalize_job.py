@@ -134,8 +134,8 @@ def test_a_final_problem_is_not_tried_again_and_was_paid_for() -> None:
     step = world.finalize_job()(step)
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.ASSET_INVALID)
-    ended = world.end_job().fail(step.job_id, Code.ASSET_INVALID)
-    assert failed(ended).charged is Charged.YES
+    world.end_job().fail(step.job_id, Code.ASSET_INVALID)
+    assert failed(world.job(step.job_id)).charged is Charged.YES
 
 
 @pytest.mark.parametrize(
@@ -198,6 +198,7 @@ def test_a_job_that_was_stopped_is_not_stored() -> None:
     assert world.assets.files == {}
 
 
-def test_a_job_without_a_record_is_a_crash() -> None:
-    with pytest.raises(LookupError):
-        World().finalize_job()(Step(job_id="none"))
+def test_a_job_without_a_record_fails() -> None:
+    step = World().finalize_job()(Step(job_id="none"))
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, Code.INTERNAL_ERROR)

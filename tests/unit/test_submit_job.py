@@ -106,8 +106,8 @@ def test_a_wait_never_outlasts_the_queue_and_then_the_job_is_given_up() -> None:
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.PROVIDER_UNAVAILABLE)
     assert len(world.provider.posts) == 1
-    ended = world.end_job().fail(job.job_id, Code.PROVIDER_UNAVAILABLE)
-    assert failed(ended).charged is Charged.NO
+    world.end_job().fail(job.job_id, Code.PROVIDER_UNAVAILABLE)
+    assert failed(world.job(job.job_id)).charged is Charged.NO
 
 
 @pytest.mark.parametrize("code", [Code.MODERATED, Code.INVALID_REQUEST, Code.UNAUTHORIZED])
@@ -129,8 +129,8 @@ def test_an_unknown_outcome_is_never_sent_again() -> None:
         assert (step.outcome, step.code) == (Outcome.FAILED, Code.SUBMISSION_UNKNOWN)
 
     assert len(world.provider.posts) == 1
-    ended = world.end_job().fail(job.job_id, Code.SUBMISSION_UNKNOWN)
-    assert failed(ended).charged is Charged.MAYBE
+    world.end_job().fail(job.job_id, Code.SUBMISSION_UNKNOWN)
+    assert failed(world.job(job.job_id)).charged is Charged.MAYBE
 
 
 def test_a_rerun_after_success_says_the_same_and_sends_nothing() -> None:
@@ -219,9 +219,13 @@ def test_of_two_submits_at_once_only_one_sends(status: Status) -> None:
     assert world.job(job.job_id).status is status
 
 
-def test_a_job_without_a_record_is_a_crash() -> None:
-    with pytest.raises(LookupError):
-        World().submit_job()(Step(job_id="none"))
+def test_a_job_without_a_record_sends_nothing_and_fails() -> None:
+    world = World()
+
+    step = world.submit_job()(Step(job_id="none"))
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, Code.INTERNAL_ERROR)
+    assert world.provider.posts == []
 
 
 def test_time_in_the_queue_does_not_count_against_the_deadline() -> None:

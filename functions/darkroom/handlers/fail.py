@@ -17,6 +17,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     code = step.code or Code.INTERNAL_ERROR
     job = bootstrap.end_job().fail(step.job_id, code)
     # A job that was stored before a later crash keeps its outputs; the crash still shows red.
-    result = step.failed(job.code or code).model_dump(mode="json")
-    logger.info("fail", status=job.status, **result)
+    result = step.failed((job and job.code) or code).model_dump(mode="json")
+    logger.info("fail", status=job and job.status, **result)
     return result

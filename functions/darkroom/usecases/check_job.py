@@ -9,7 +9,6 @@ from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.steps import Step
 from darkroom.ports import Broken, Clock, Done, Jobs, Metrics, Provider, Running, Unreadable
-from darkroom.usecases.known_job import known_job
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,9 @@ class CheckJob:
 
     def __call__(self, step: Step) -> Step:
         """Return the outcome; safe to repeat."""
-        job = known_job(self.jobs, step.job_id)
+        job = self.jobs.get(step.job_id)
+        if job is None:
+            return step.failed(Code.INTERNAL_ERROR)
         match job.status:
             case Status.COMPLETED:
                 return step.stored()

@@ -6,7 +6,6 @@ from darkroom.domain import events
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Asset, Job, Status
 from darkroom.ports import Clock, Events, Jobs, Metrics
-from darkroom.usecases.known_job import known_job
 
 
 @dataclass(frozen=True)
@@ -19,8 +18,11 @@ class EndJob:
     now: Clock
     assets_bucket: str
 
-    def complete(self, job_id: str, assets: tuple[Asset, ...]) -> Job:
-        """End the job with its outputs, unless it has ended; return what it ended as."""
+    def complete(self, job_id: str, assets: tuple[Asset, ...]) -> Job | None:
+        """End the job with its outputs, unless it has ended; return what it ended as.
+
+        None if there is no record of it.
+        """
         now = self.now()
         job = self.jobs.update(
             job_id,
@@ -33,21 +35,22 @@ class EndJob:
         if job:
             self.metrics.count("JobsCompleted")
             self._measure(job)
-        return self.announce(job or known_job(self.jobs, job_id))
+        known = job or self.jobs.get(job_id)
+        return self.announce(known) if known else None
 
-    def fail(self, job_id: str, code: Code) -> Job:
-        """End the job with `code`, unless it has ended; return what it ended as."""
+    def fail(self, job_id: str, code: Code) -> Job | None:
+        """End the job with `code`, unless it has ended; return what it ended as.
+
+        None if there is no record of it: an execution can be started by hand under any name.
+        """
         job = self.jobs.update(
             job_id, when=OPEN, status=Status.FAILED, code=code, ended_at=self.now()
         )
         if job:
             self.metrics.count("JobsFailed", code=str(code))
             self._measure(job)
-        return self.announce(job or known_job(self.jobs, job_id))
-
-    def close(self, execution: str, code: Code) -> Job | None:
-        """End the job of an execution; None if it has none: one can be started under any name."""
-        return self.fail(execution, code) if self.jobs.get(execution) else None
+        known = job or self.jobs.get(job_id)
+        return self.announce(known) if known else None
 
     def announce(self, job: Job) -> Job:
         """Publish the terminal event unless it is known to be out: a crash may come between."""

@@ -19,7 +19,6 @@ from darkroom.ports import (
     Provider,
 )
 from darkroom.usecases.end_job import EndJob
-from darkroom.usecases.known_job import known_job
 
 # Below this a picture stays in memory, above it goes to /tmp: memory is bounded either way.
 _SPOOL_BYTES = 4 * 1024 * 1024
@@ -38,7 +37,9 @@ class FinalizeJob:
 
     def __call__(self, step: Step) -> Step:
         """Return the outcome; safe to repeat: keys are the same each time and never overwritten."""
-        job = known_job(self.jobs, step.job_id)
+        job = self.jobs.get(step.job_id)
+        if job is None:
+            return step.failed(Code.INTERNAL_ERROR)
         if not job.is_open:
             return self._ended(step, self.end.announce(job))
         # The URLs are asked for again rather than carried: no state and no record holds one.
@@ -84,10 +85,10 @@ class FinalizeJob:
             return step.failed(problem.code)
         return step.processing(polling.COPY_WAITS[step.copies - 1])
 
-    def _ended(self, step: Step, job: Job) -> Step:
-        if job.status is Status.COMPLETED:
+    def _ended(self, step: Step, job: Job | None) -> Step:
+        if job and job.status is Status.COMPLETED:
             return step.stored()
-        return step.failed(job.code or Code.INTERNAL_ERROR)
+        return step.failed((job and job.code) or Code.INTERNAL_ERROR)
 
     def _manifest(self, job: Job, assets: list[Asset]) -> dict[str, Any]:
         """Say what was asked, what came, when, and what it cost."""

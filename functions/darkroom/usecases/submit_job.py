@@ -22,7 +22,6 @@ from darkroom.ports import (
     Throttled,
     Unknown,
 )
-from darkroom.usecases.known_job import known_job
 
 # Beyond the deadline, for the provider's queue and its own retries of the download.
 _PRESIGN_MARGIN = 3600
@@ -42,7 +41,9 @@ class SubmitJob:
 
     def __call__(self, step: Step) -> Step:
         """Return the outcome; safe to repeat: a re-run never sends a second POST."""
-        job = known_job(self.jobs, step.job_id)
+        job = self.jobs.get(step.job_id)
+        if job is None:
+            return step.failed(Code.INTERNAL_ERROR)
         match job.status:
             case Status.QUEUED:
                 return self._submit(step, job)
