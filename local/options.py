@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from local.errors import LocalError
 
@@ -20,6 +28,11 @@ class Options(BaseModel):
     provider_key: SecretStr | None = None
     wavespeed_api_key: SecretStr | None = None
     time_scale: float | None = Field(default=None, gt=0, le=10)
+
+    @field_validator("provider_url", mode="before")
+    @classmethod
+    def _without_a_slash(cls, url: object) -> object:
+        return url.rstrip("/") if isinstance(url, str) else url
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

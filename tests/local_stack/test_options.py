@@ -74,3 +74,9 @@ def test_a_picture_is_checked_before_anything_starts(variables: dict[str, str], 
 def test_a_blank_prompt_is_refused() -> None:
     with pytest.raises(LocalError, match="PROMPT"):
         read(Picture, {"PROMPT": "   "})
+
+
+def test_a_provider_url_may_end_in_a_slash() -> None:
+    options = read(Options, {"PROVIDER_URL": "http://127.0.0.1:9000/", "PROVIDER_KEY": "k"})
+
+    assert options.provider_url == "http://127.0.0.1:9000"
