@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.domain.errors import Code, failure
 from darkroom.domain.parsing import parse_request
 from tests.infra.template import ROOT
 
@@ -91,3 +92,14 @@ def test_every_target_for_people_is_explained() -> None:
 def exists(path: str) -> bool:
     """Tell whether a path is there; a module may be named without its suffix."""
     return (ROOT / path).exists() or path.split("/")[0] in MADE
+
+
+def test_the_page_of_events_has_every_code_with_what_it_means() -> None:
+    page = (ROOT / "docs" / "events.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (yes|no) \| (yes|no|maybe) \|$", page, re.M)
+
+    meant = [(code, failure(code, sent=True)) for code in Code]
+    assert sorted(rows) == sorted(
+        (str(code), "yes" if meaning.retryable else "no", str(meaning.charged))
+        for code, meaning in meant
+    )
