@@ -2,6 +2,7 @@
 
 import sys
 
-from benchmarks import finalize_memory
+from benchmarks import finalize_memory, polling
 
+polling.main()
 sys.exit(finalize_memory.main())

@@ -157,10 +157,6 @@ class References(Protocol):
 class Assets(Protocol):
     """The outputs' bucket."""
 
-    @property
-    def bucket(self) -> str:
-        """The bucket's name."""
-
     def store(
         self, key: str, file: IO[bytes], download: Download, metadata: dict[str, str]
     ) -> Asset:

@@ -1,6 +1,7 @@
 """When to look again: properties of the waits."""
 
 import math
+import statistics
 
 import pytest
 from hypothesis import given
@@ -53,18 +54,23 @@ def test_the_last_check_falls_on_the_deadline_after_few_others(
 
 
 @given(KINDS)
-def test_the_first_check_comes_about_when_half_of_the_jobs_are_done(kind: Expected) -> None:
+def test_the_first_check_comes_when_a_quarter_of_the_jobs_are_done(kind: Expected) -> None:
+    logarithms = statistics.NormalDist(
+        (math.log(kind.low) + math.log(kind.high)) / 2,
+        math.log(kind.high / kind.low) / (2 * statistics.NormalDist().inv_cdf(0.95)),
+    )
+
     first = polling.next_wait(0, kind, 0, 3600)
 
-    assert kind.low < first < kind.high
-    assert first == math.ceil(math.sqrt(kind.low * kind.high))
+    assert kind.low < first < kind.median
+    assert first == pytest.approx(math.exp(logarithms.inv_cdf(0.25)), abs=1)
 
 
 @given(KINDS, st.floats(1, 3600))
 def test_a_first_check_that_comes_late_is_not_put_off(kind: Expected, elapsed: float) -> None:
     wait = polling.next_wait(elapsed, kind, 0, 3600)
 
-    assert wait == max(1, math.ceil(kind.median - elapsed))
+    assert wait == max(1, math.ceil(kind.quarter - elapsed))
 
 
 @given(KINDS, st.floats(0, 3600), st.floats(0, 3600), st.integers(1, 50))
@@ -105,8 +111,8 @@ def test_the_scale_multiplies_what_is_expected(scale: float) -> None:
     model_input = {"quality": "high", "resolution": "2k"}
     plain, scaled = polling.expected(model_input), polling.expected(model_input, scale)
 
-    assert scaled.median == pytest.approx(plain.median * scale)
-    assert polling.next_wait(0, scaled, 0, math.inf) == max(1, math.ceil(scaled.median))
+    assert scaled.quarter == pytest.approx(plain.quarter * scale)
+    assert polling.next_wait(0, scaled, 0, math.inf) == max(1, math.ceil(scaled.quarter))
 
 
 @given(st.integers(1, 10_000))

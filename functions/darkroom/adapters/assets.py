@@ -22,11 +22,6 @@ class AssetBucket:
         self._client = client
         self._bucket = bucket
 
-    @property
-    def bucket(self) -> str:
-        """The bucket's name."""
-        return self._bucket
-
     def store(
         self, key: str, file: IO[bytes], download: Download, metadata: dict[str, str]
     ) -> Asset:
