@@ -51,7 +51,8 @@ def provider(options: Options, supervisor: Supervisor, temporary: Path) -> Provi
     if options.provider_url is not None and options.provider_key is not None:
         _require_listener(options.provider_url)
         key = options.provider_key.get_secret_value()
-        return Provider(options.provider_url, key, asset_hosts=LOOPBACK_HOSTS)
+        is_here = urlsplit(options.provider_url).hostname in LOOPBACK_HOSTS.split(",")
+        return Provider(options.provider_url, key, asset_hosts=LOOPBACK_HOSTS if is_here else None)
     return start(supervisor, temporary, time_scale=options.scale)
 
 

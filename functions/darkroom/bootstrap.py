@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from darkroom.usecases.request_job import RequestJob
     from darkroom.usecases.submit_job import SubmitJob
 
-# Well below the functions' timeouts, retries included.
+# At the worst 3 x 6 seconds a call and its back-off: below the functions' timeouts, POST included.
 _AWS = Config(
-    connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4}
+    connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3}
 )
 _METRICS = PowertoolsMetrics()
 
@@ -102,7 +102,7 @@ def finalize_job() -> "FinalizeJob":
     return FinalizeJob(
         jobs=_jobs(env.table_name),
         provider=_provider(env.provider_url, env.provider_secret_id),
-        downloads=Cdn(env.asset_hosts.split(",")),
+        downloads=Cdn([host.strip().lower() for host in env.asset_hosts.split(",")]),
         assets=AssetBucket(_s3(), env.assets_bucket),
         end=_end(env.table_name, env.event_bus_name, env.assets_bucket),
         now=_now,
@@ -131,8 +131,14 @@ def _bus(name: str) -> Bus:
 
 
 def _s3() -> "S3Client":
-    # Presigned URLs need version 4 named: the default for them is older in some regions.
-    return boto3.client("s3", config=_AWS.merge(Config(signature_version="s3v4")))
+    # What is presigned has to name version 4, and the regional host: else botocore signs for the
+    # global one, which answers other regions with a redirect that breaks the signature.
+    return boto3.client(
+        "s3",
+        config=_AWS.merge(
+            Config(signature_version="s3v4", s3={"addressing_style": "virtual"}, read_timeout=20)
+        ),
+    )
 
 
 def _provider(url: str, secret_id: str) -> "WaveSpeed":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any, Protocol
 
-from darkroom.domain.errors import Code
+from darkroom.domain.errors import Charged, Code
 from darkroom.domain.events import Event
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.media import Format
@@ -82,10 +82,11 @@ class Done:
 
 @dataclass(frozen=True)
 class Broken:
-    """The prediction has failed."""
+    """The prediction has failed; `charged` where that is not what the code says."""
 
     code: Code
     detail: str
+    charged: Charged | None = None
 
 
 @dataclass(frozen=True)

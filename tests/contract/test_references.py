@@ -9,10 +9,12 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
+from darkroom import bootstrap
 from darkroom.adapters.references import ReferenceStore
 from darkroom.domain.media import JPEG, PNG
 from darkroom.domain.references import S3Object
 from darkroom.ports import References
+from tests.contract.conftest import REGION
 from tests.fakes import pictures
 from tests.fakes.storage import InMemoryReferences
 
@@ -204,3 +206,13 @@ def test_trouble_of_ours_is_a_crash_and_no_refusal(s3: S3Client, code: str) -> N
 
         with pytest.raises(ClientError, match=code):
             ReferenceStore(s3, "assets").look(at("a.png"))
+
+
+def test_the_deployed_client_presigns_for_its_own_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    store = ReferenceStore(bootstrap._s3(), "assets")
+
+    url = store.presign(S3Object(bucket="my-photos", key="a.png"), 60)
+
+    assert urlsplit(url).netloc == f"my-photos.s3.{REGION}.amazonaws.com"
+    assert REGION in url.partition("X-Amz-Credential=")[2]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkroom.domain.errors import Code
+from darkroom.domain.errors import Charged, Code
 from darkroom.ports import Broken, Done, Prediction, Running, Unreadable
 from tests.contract.wire import BASE, ID, Answer, Keys, Wire, envelope, error, html, provider
 
@@ -73,14 +73,29 @@ def test_a_finished_prediction_has_its_outputs_in_order(
 def test_a_finished_prediction_without_outputs_has_failed(outputs: object) -> None:
     found = check(prediction("completed", outputs=outputs))
 
-    assert found == Broken(Code.PROVIDER_FAILED, "completed without outputs")
+    assert found == Broken(Code.PROVIDER_FAILED, "completed without outputs", Charged.YES)
 
 
 @pytest.mark.parametrize(
-    "word", ["failed", "error", "cancelled", "canceled", "timeout", "deleted", "Failed"]
+    ("word", "charged"),
+    [
+        ("failed", None),
+        ("error", None),
+        ("timeout", None),
+        ("Failed", None),
+        ("cancelled", Charged.MAYBE),
+        ("canceled", Charged.MAYBE),
+        ("deleted", Charged.MAYBE),
+    ],
 )
-def test_every_word_for_an_end_without_a_result_is_one(word: str) -> None:
-    assert check(prediction(word, error="gone")) == Broken(Code.PROVIDER_FAILED, "gone")
+def test_every_word_for_an_end_without_a_result_is_one(word: str, charged: Charged | None) -> None:
+    assert check(prediction(word, error="gone")) == Broken(Code.PROVIDER_FAILED, "gone", charged)
+
+
+def test_a_link_in_the_providers_words_is_left_out() -> None:
+    found = check(prediction("failed", error="cannot read https://b.s3/k?X-Amz-Signature=1 now"))
+
+    assert found == Broken(Code.PROVIDER_FAILED, "cannot read … now")
 
 
 @pytest.mark.parametrize(

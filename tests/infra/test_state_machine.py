@@ -91,13 +91,27 @@ def test_a_task_waits_longer_than_its_function_may_run(name: str) -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_is_retried_after_any_crash_with_jitter_and_a_cap(name: str) -> None:
-    (retry,) = STATES[name]["Retry"]
+    throttled, crashed = STATES[name]["Retry"]
 
-    assert set(retry["ErrorEquals"]) == {"States.TaskFailed", "States.Timeout"}
-    assert retry["JitterStrategy"] == "FULL"
-    assert retry["MaxDelaySeconds"] >= retry["IntervalSeconds"] > 0
-    assert retry["MaxAttempts"] >= 3
-    assert retry["BackoffRate"] > 1
+    assert set(throttled["ErrorEquals"]) == {"Lambda.TooManyRequestsException", "Lambda.Unknown"}
+    assert throttled["MaxAttempts"] * throttled["MaxDelaySeconds"] >= 900
+    assert set(crashed["ErrorEquals"]) == {"States.TaskFailed", "States.Timeout"}
+    assert crashed["MaxAttempts"] >= 8
+    for retry in (throttled, crashed):
+        assert retry["JitterStrategy"] == "FULL"
+        assert retry["MaxDelaySeconds"] >= retry["IntervalSeconds"] > 0
+        assert retry["BackoffRate"] > 1
+
+
+@pytest.mark.parametrize("name", ["Check", "Finalize"])
+def test_a_step_of_what_is_paid_for_is_tried_for_ten_minutes(name: str) -> None:
+    crashed = STATES[name]["Retry"][1]
+
+    waits = [
+        min(crashed["IntervalSeconds"] * crashed["BackoffRate"] ** n, crashed["MaxDelaySeconds"])
+        for n in range(crashed["MaxAttempts"])
+    ]
+    assert sum(waits) >= 600
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -122,6 +122,13 @@ def test_gpt_image_2_by_its_id_has_the_same_rules(
     assert field in problems({"model": model, "input": given})
 
 
+@pytest.mark.parametrize(
+    "model", ["predictions/delete", "media/uploads", "billings/search", "Model/price", "user/x"]
+)
+def test_the_providers_other_endpoints_are_no_models(model: str) -> None:
+    assert problems({"model": model, "input": {"ids": ["somebody-elses"]}}).keys() == {"model"}
+
+
 def test_a_list_with_one_bad_item_is_not_called_too_short() -> None:
     assert problems({"operation": "edit", "prompt": "x", "images": [""]}).keys() == {"images.0"}
 

@@ -108,10 +108,11 @@ def test_a_second_output_that_fails_leaves_the_job_open_and_the_first_stored() -
     step = world.finalize_job()(step)
     assert step.outcome is Outcome.PROCESSING
     assert world.assets.manifests == {}
-    assert world.job(step.job_id).assets == ()
+    assert [asset.key[-5:] for asset in world.job(step.job_id).assets] == ["0.png"]
 
     assert world.finalize_job()(step).outcome is Outcome.STORED
     assert len(world.job(step.job_id).assets) == 2
+    assert world.downloads.fetched.count(OUTPUT) == 1  # what is stored is not fetched again
 
 
 @pytest.mark.parametrize("code", [Code.ASSET_UNAVAILABLE, Code.ASSET_INVALID])

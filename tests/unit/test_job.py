@@ -151,3 +151,25 @@ def test_a_failed_job_that_was_never_sent_was_not_charged() -> None:
 
 def test_a_job_that_failed_without_a_code_failed_by_us() -> None:
     assert events.failed(job(status=Status.FAILED)).code is Code.INTERNAL_ERROR
+
+
+@pytest.mark.parametrize(
+    ("facts", "charged"),
+    [
+        ({"submitting_at": None}, Charged.NO),
+        ({"code": Code.UNAUTHORIZED}, Charged.NO),
+        ({"code": Code.UNAUTHORIZED, "prediction_id": "p"}, Charged.MAYBE),
+        ({"code": Code.PROVIDER_FAILED, "prediction_id": "p"}, Charged.NO),
+        ({"code": Code.PROVIDER_FAILED, "charged": Charged.MAYBE}, Charged.MAYBE),
+        ({"code": Code.PROVIDER_FAILED, "charged": Charged.YES}, Charged.YES),
+        ({"code": Code.UNAUTHORIZED, "provider_completed_at": START}, Charged.YES),
+        ({"code": Code.CANCELED}, Charged.MAYBE),
+    ],
+)
+def test_what_was_charged_goes_by_the_facts_before_the_code(
+    facts: dict[str, Any], charged: Charged
+) -> None:
+    ended = {"status": "failed", "code": Code.CANCELED, "submitting_at": START}
+    told = events.failed(job(**{"prediction_id": None} | ended | facts))
+
+    assert told.charged is charged

@@ -136,18 +136,30 @@ def test_a_submit_that_never_left_is_tried_again_within_a_minute(attempts: int) 
     assert 1 <= wait <= polling.unsent_wait(attempts + 1) <= 60
 
 
-@given(st.integers(0, 10_000), st.text())
-def test_the_providers_own_time_is_honoured(retry_after: int, job_id: str) -> None:
-    assert polling.throttled_wait(retry_after, job_id) == max(1, retry_after)
+@given(st.integers(0, 10_000), st.text(), st.integers(1, 10_000))
+def test_the_providers_own_time_is_honoured(retry_after: int, job_id: str, attempts: int) -> None:
+    wait = polling.throttled_wait(retry_after, job_id, attempts)
+
+    assert max(1, retry_after) <= wait <= max(60, retry_after)
+
+
+@given(st.integers(0, 60))
+def test_a_short_time_said_again_and_again_does_not_fill_the_history(retry_after: int) -> None:
+    waited, turns = 0, 0
+    while waited < 5_400:  # the longest queue
+        turns += 1
+        waited += polling.throttled_wait(retry_after, "job", turns)
+
+    assert turns * 9 < 25_000 / 10
 
 
 @given(st.text())
 def test_without_one_a_job_waits_a_minute_and_always_the_same(job_id: str) -> None:
-    wait = polling.throttled_wait(None, job_id)
+    wait = polling.throttled_wait(None, job_id, 1)
 
     assert 60 <= wait < 75
-    assert polling.throttled_wait(None, job_id) == wait
+    assert polling.throttled_wait(None, job_id, 1) == wait
 
 
 def test_throttled_jobs_come_back_spread_out() -> None:
-    assert len({polling.throttled_wait(None, f"job-{n}") for n in range(100)}) > 10
+    assert len({polling.throttled_wait(None, f"job-{n}", 1) for n in range(100)}) > 10

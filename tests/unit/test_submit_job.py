@@ -1,5 +1,6 @@
 """SubmitJob: what each answer of the provider comes to, and that no re-run sends a second POST."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -237,3 +238,21 @@ def test_time_in_the_queue_does_not_count_against_the_deadline() -> None:
 
     assert step.outcome is Outcome.SUBMITTED
     assert world.job(job.job_id).submitted_at == job.accepted_at + timedelta(seconds=DEADLINE + 1)
+
+
+class DeafJobs(InMemoryJobs):
+    """A table whose answer is lost: the SDK writes again, and is refused for its own change."""
+
+    def update(self, job_id: str, *, when: Sequence[Status], **changes: object) -> Job | None:
+        answer = super().update(job_id, when=when, **changes)
+        return None if "submit_token" in changes else answer
+
+
+def test_a_write_that_the_sdk_repeated_is_not_taken_for_anothers_submit() -> None:
+    world = World(jobs=DeafJobs())
+    job = world.accepted()
+
+    step = submit(world, job)
+
+    assert step.outcome is Outcome.SUBMITTED
+    assert len(world.provider.posts) == 1

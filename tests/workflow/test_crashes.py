@@ -4,6 +4,7 @@ from itertools import repeat
 
 import pytest
 
+from tests.infra.template import definition
 from tests.workflow.cloud import CHECK, FAIL, PROMPT, STRAIGHT, SUBMIT, Cloud
 from tests.workflow.lambdas import Fault, KilledError
 from tests.workflow.provider import failed
@@ -131,7 +132,9 @@ def test_a_step_that_never_works_ends_the_job(
     assert run.end == ("FAILED", "internal_error")
     assert run.states == [*way, *FAIL]
     assert run.job.code == "internal_error"
-    assert run.history.count('"TaskFailed"') == 9
+    throttled, crashed = definition()["States"][way[-1]]["Retry"]
+    tries = throttled if fault is Fault.THROTTLED else crashed
+    assert run.history.count('"TaskFailed"') == tries["MaxAttempts"] + 1
     assert len(cloud.provider.posts) == (0 if function == "SubmitFunction" else 1)
 
 

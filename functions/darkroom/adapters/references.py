@@ -3,7 +3,7 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError, EndpointProviderError, ParamValidationError
 
 from darkroom.domain.media import Format
 from darkroom.domain.references import S3Object
@@ -35,7 +35,7 @@ class ReferenceStore:
             if error.response["Error"]["Code"] in _UNREADABLE:
                 return None
             raise
-        except ParamValidationError:
+        except (ParamValidationError, EndpointProviderError):
             return None
         with answer["Body"] as body:
             head = body.read(_HEAD)

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from darkroom.domain.errors import Code
+from darkroom.domain.errors import Charged, Code
 from darkroom.ports import (
     Broken,
     Done,
@@ -20,6 +20,7 @@ from darkroom.ports import (
 
 _SUCCEEDED = frozenset({"completed", "succeeded", "success"})
 _FAILED = frozenset({"failed", "error", "cancelled", "canceled", "timeout", "deleted"})
+_STOPPED = frozenset({"cancelled", "canceled", "deleted"})
 _RUNNING = frozenset({"created", "queued", "pending", "processing"})
 
 _HTTP_CODES = {
@@ -45,6 +46,7 @@ _PREDICTION_CODES = {
 _MODERATION = ("moderation", "sensitive", "flagged", "policy", "safety", "nsfw", "prohibited")
 _CREDITS = ("insufficient credit", "insufficient balance", "top up")
 _SECONDS = re.compile(r"[0-9]{1,9}")  # of Retry-After; its other form, a date, is not seen
+_LINK = re.compile(r"(https?://|data:|s3://)\S+", re.I)
 _DETAIL = 300  # characters kept of the provider's words
 
 
@@ -54,13 +56,15 @@ def read_prediction(body: Mapping[str, Any], data: Mapping[str, Any]) -> Predict
     if status in _SUCCEEDED:
         outputs = _outputs(data.get("outputs"))
         if not outputs:
-            return Broken(Code.PROVIDER_FAILED, "completed without outputs")
+            return Broken(Code.PROVIDER_FAILED, "completed without outputs", Charged.YES)
         return Done(outputs)
     if status in _FAILED:
         # The envelope's code may name another cause than the prediction's own: it is not asked.
         code, detail = data.get("code"), _detail(body)
         known = _PREDICTION_CODES.get(code) if isinstance(code, int) else None
-        return Broken(_classify(known, detail, Code.PROVIDER_FAILED), detail)
+        # What fails is refunded; of what was stopped or removed nobody says so.
+        charged = Charged.MAYBE if status in _STOPPED else None
+        return Broken(_classify(known, detail, Code.PROVIDER_FAILED), detail, charged)
     return Running(status, known=status in _RUNNING)
 
 
@@ -104,7 +108,9 @@ def _detail(body: Mapping[str, Any]) -> str:
     candidates = (data.get("error"), body.get("message"), body.get("error"), body.get("msg"))
     for words in (*candidates, data.get("message")):
         if isinstance(words, str) and words and words != "success":
-            return words[:_DETAIL].encode(errors="replace").decode()  # maybe half a letter
+            # They may quote a reference, which is a signed URL.
+            safe = _LINK.sub("…", words)
+            return safe[:_DETAIL].encode(errors="replace").decode()  # maybe half a letter
     return ""
 
 

@@ -146,10 +146,21 @@ def failed(job: Job) -> JobFailed:
         message=meaning.message,
         detail=job.detail,
         retryable=meaning.retryable,
-        charged=meaning.charged,
+        charged=_charged(job, meaning.charged),
         checks=job.checks,
         timings=timings(job),
     )
+
+
+def _charged(job: Job, by_code: Charged) -> Charged:
+    """Return what is known of the money, facts before the code."""
+    if not job.was_sent:
+        return Charged.NO
+    if job.provider_completed_at is not None:
+        return Charged.YES
+    if job.code is Code.UNAUTHORIZED and job.prediction_id:
+        return Charged.MAYBE  # the key was lost, and not the prediction
+    return job.charged or by_code
 
 
 def _about(job: Job, what: str) -> dict[str, Any]:

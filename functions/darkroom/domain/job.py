@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from darkroom.domain.errors import Code
+from darkroom.domain.errors import Charged, Code
 from darkroom.domain.references import Reference
 from darkroom.domain.requests import JobRequest, Operation
 
@@ -63,8 +63,10 @@ class Job(BaseModel):
     status: Status = Status.QUEUED
     code: Code | None = None
     detail: str | None = Field(default=None, description="The provider's own words on a failure.")
+    charged: Charged | None = Field(default=None, description="Where the code does not tell.")
     prediction_id: str | None = None
     submit_attempts: int = 0
+    submit_token: str | None = Field(default=None, description="Whose POST it is that was begun.")
     checks: int = 0
     accepted_at: datetime
     submitting_at: datetime | None = Field(

@@ -12,6 +12,7 @@ from darkroom.domain.requests import (
     EDIT_MODEL,
     MAX_IMAGES,
     MAX_INPUT_BYTES,
+    NOT_MODELS,
     TEXT_TO_IMAGE_MODEL,
     AnyModel,
     Edit,
@@ -57,6 +58,8 @@ def _parse_operation(body: Mapping[str, Any], prefix: str = "") -> TextToImage |
 
 def _parse_model(body: Mapping[str, Any]) -> JobRequest:
     request = _validate(AnyModel, body)
+    if request.model.partition("/")[0].lower() in NOT_MODELS:
+        raise InvalidRequestError.of("model", "is no model", "a model id, such as maker/model")
     for name in NEVER_SENT:
         if name in request.input:
             raise InvalidRequestError.of(

@@ -90,11 +90,12 @@ def unsent_wait(attempts: int) -> int:
     return min(60, 5 << min(attempts - 1, 10))
 
 
-def throttled_wait(retry_after: int | None, job_id: str) -> int:
+def throttled_wait(retry_after: int | None, job_id: str, attempts: int) -> int:
     """Return the seconds until the next try of a submit that the provider put off.
 
+    Not sooner than it said, and less and less often: an execution has 25,000 events of history.
     Where it did not say how long, jobs come back spread out, each always after the same time.
     """
     if retry_after is not None:
-        return max(1, retry_after)
+        return max(retry_after, min(60, 1 << min(attempts - 1, 6)))
     return _THROTTLED + zlib.crc32(job_id.encode()) % _THROTTLED_SPREAD

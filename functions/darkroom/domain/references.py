@@ -63,8 +63,9 @@ def parse_reference(text: str) -> Url | S3Object | bytes:
         return _url(text)
     if scheme.startswith("s3://"):
         match = _S3_URI.fullmatch(text)
-        if match is None:
-            raise BadReferenceError("is not an s3://bucket/key URI")
+        # Directory buckets (…--x-s3) are read by other rules than all others.
+        if match is None or match["bucket"].endswith("--x-s3"):
+            raise BadReferenceError("is not an s3://bucket/key URI of a general purpose bucket")
         return S3Object(bucket=match["bucket"], key=match["key"])
     if scheme.startswith("data:"):
         match = _DATA_URI.match(text)

@@ -14,6 +14,12 @@ MAX_IMAGES = 16
 # DynamoDB holds 400 KB an item; the rest is the job's own.
 MAX_INPUT_BYTES = 256 * 1024
 
+# Not models: the provider's other endpoints, which stand beside them under the same path.
+NOT_MODELS = frozenset(
+    {"account", "balance", "billing", "billings", "media", "model", "models", "prediction",
+     "predictions", "upload", "uploads", "user", "webhook", "webhooks"}
+)  # fmt: skip
+
 AspectRatio = Literal[
     "1:1", "1:2", "2:1", "1:3", "3:1", "2:3", "3:2", "3:4",
     "4:3", "4:5", "5:4", "9:16", "16:9", "9:21", "21:9",

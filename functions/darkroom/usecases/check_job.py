@@ -53,7 +53,7 @@ class CheckJob:
         if isinstance(answer, Done) and job.provider_completed_at is None:
             seen["provider_completed_at"] = self.now()
         if isinstance(answer, Broken):
-            seen["detail"] = answer.detail or None
+            seen |= {"detail": answer.detail or None, "charged": answer.charged}
         self.jobs.update(job.job_id, when=OPEN, **seen)
         match answer:
             case Done():

@@ -54,12 +54,14 @@ class FinalizeJob:
                 return self._again(step, job, unread)
 
     def _copy(self, step: Step, job: Job, outputs: tuple[str, ...]) -> Step:
-        stored: list[Asset] = []
-        for index, url in enumerate(outputs):
+        stored = list(job.assets)  # by an earlier run that did not come to its end
+        for index, url in enumerate(outputs[len(stored) :], start=len(stored)):
             asset = self._copy_one(job, index, url)
             if isinstance(asset, NotDownloaded):
                 return self._again(step, job, asset)
             stored.append(asset)
+            if len(stored) < len(outputs):
+                self.jobs.update(job.job_id, when=[Status.SUBMITTED], assets=tuple(stored))
         self.assets.write_manifest(f"{job.prefix}/manifest.json", self._manifest(job, stored))
         return self._ended(step, self.end.complete(job.job_id, tuple(stored)))
 

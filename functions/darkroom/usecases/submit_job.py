@@ -1,6 +1,7 @@
 """Submit: hand a job to the provider, at most once."""
 
 import math
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
@@ -65,14 +66,7 @@ class SubmitJob:
         model_input = self._input(job)
         self.provider.prepare()
         attempts = job.submit_attempts + 1
-        begun = self.jobs.update(
-            job.job_id,
-            when=[Status.QUEUED],
-            status=Status.SUBMITTING,
-            submitting_at=self.now(),
-            submit_attempts=attempts,
-        )
-        if begun is None:  # somebody else moved the job since it was read
+        if not self._begin(job, attempts):  # somebody else moved the job since it was read
             return self(step)
         answer = self.provider.submit(job.model, model_input)
         match answer:
@@ -81,7 +75,7 @@ class SubmitJob:
             case NotSent():
                 return self._defer(step, polling.unsent_wait(attempts))
             case Throttled():
-                wait = polling.throttled_wait(answer.retry_after, job.job_id)
+                wait = polling.throttled_wait(answer.retry_after, job.job_id, attempts)
                 return self._defer(step, wait)
             case Refused():
                 self.jobs.update(job.job_id, when=OPEN, detail=answer.detail or None)
@@ -90,6 +84,21 @@ class SubmitJob:
                 return step.failed(Code.SUBMISSION_UNKNOWN)
             case _:
                 assert_never(answer)
+
+    def _begin(self, job: Job, attempts: int) -> bool:
+        """Move the record to `submitting`; True if it was this run that did."""
+        token = uuid.uuid4().hex
+        begun = self.jobs.update(
+            job.job_id,
+            when=[Status.QUEUED],
+            status=Status.SUBMITTING,
+            submitting_at=self.now(),
+            submit_attempts=attempts,
+            submit_token=token,
+        )
+        # The SDK repeats a write whose answer was lost, and is refused for our own change.
+        seen = begun or self.jobs.get(job.job_id)
+        return seen is not None and (seen.status, seen.submit_token) == (Status.SUBMITTING, token)
 
     def _input(self, job: Job) -> dict[str, object]:
         if not job.references:
