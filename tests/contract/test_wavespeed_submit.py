@@ -84,7 +84,7 @@ AMBIGUOUS: list[Answer] = [
     httpx.Response(200, content=b"\xff\xfe\x00"), httpx.Response(200, json=[]),
     httpx.Response(200, json=None), httpx.Response(200, text="[" * 100_000),
     httpx.Response(200, text='{"code": ' + "9" * 5000 + "}"),
-    httpx.Response(201, json={"data": CREATED}), httpx.Response(204),
+    httpx.Response(201, json={"data": {}}), httpx.Response(204),
     httpx.Response(302, headers={"location": "https://elsewhere.test/"}),
     httpx.Response(307, headers={"location": "https://elsewhere.test/"}),
     envelope(None), envelope([]), envelope({}), envelope({"id": ""}), envelope({"id": None}),
@@ -222,3 +222,16 @@ def test_any_reply_is_taken_for_something_and_never_for_unsent(status: int, body
         assert found == Unknown()
     if isinstance(found, Throttled | Refused):
         assert 400 <= status < 500 or 400 <= body["code"] < 500
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 500])
+def test_an_id_proves_that_there_is_a_prediction_whatever_the_status(status: int) -> None:
+    assert submit(httpx.Response(status, json={"data": CREATED})) == Accepted(ID)
+
+
+def test_our_key_is_taken_out_of_the_providers_words() -> None:
+    answer = httpx.Response(403, json={"code": 403, "message": "key wsk_1 may not do this"})
+
+    assert provider(Wire(answer), Keys("wsk_1")).submit(MODEL, {"prompt": "x"}) == Refused(
+        Code.UNAUTHORIZED, "key … may not do this"
+    )

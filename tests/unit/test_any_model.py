@@ -129,6 +129,13 @@ def test_the_providers_other_endpoints_are_no_models(model: str) -> None:
     assert problems({"model": model, "input": {"ids": ["somebody-elses"]}}).keys() == {"model"}
 
 
+@pytest.mark.parametrize("deadline", ["100", True, 99.5])
+def test_a_deadline_is_a_whole_number(deadline: object) -> None:
+    body = {"operation": "text-to-image", "prompt": "x", "deadline_seconds": deadline}
+
+    assert problems(body).keys() == {"deadline_seconds"}
+
+
 def test_a_list_with_one_bad_item_is_not_called_too_short() -> None:
     assert problems({"operation": "edit", "prompt": "x", "images": [""]}).keys() == {"images.0"}
 

@@ -1,6 +1,8 @@
 """WaveSpeedAI's REST API. Only this and wavespeed_replies know its URLs, fields and words."""
 
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -11,8 +13,10 @@ from darkroom.adapters.wavespeed_replies import read_body, read_prediction, read
 from darkroom.domain.errors import Code
 from darkroom.ports import (
     Accepted,
+    Broken,
     NotSent,
     Prediction,
+    Refused,
     Submission,
     Unknown,
     Unreadable,
@@ -21,6 +25,7 @@ from darkroom.ports import (
 # A submit that times out may be paid for and lost, so it is given long; a check is simply repeated.
 _SUBMIT_TIMEOUT = httpx.Timeout(60, connect=5)
 _CHECK_TIMEOUT = httpx.Timeout(10, connect=5)
+_MAX_REPLY = 4_000_000  # bytes
 
 
 class Key(Protocol):
@@ -62,15 +67,17 @@ class WaveSpeed:
             return Unknown()
         body = read_body(response)
         if 400 <= response.status_code < 500:
-            return read_refusal(response.status_code, body, response)
-        if response.status_code != httpx.codes.OK or body is None:
+            return self._hide(read_refusal(response.status_code, body, response))
+        if body is None:
             return Unknown()
         data = body.get("data")
         if isinstance(data, Mapping) and isinstance(data.get("id"), str) and data["id"]:
             return Accepted(data["id"])
+        if not response.is_success:
+            return Unknown()
         status = body.get("code")
         if isinstance(status, int) and 400 <= status < 500:
-            return read_refusal(status, body, response)
+            return self._hide(read_refusal(status, body, response))
         return Unknown()
 
     def check(self, prediction_id: str) -> Prediction:
@@ -84,9 +91,16 @@ class WaveSpeed:
         data = body.get("data") if body else None
         if response.status_code in (401, 403):
             return Unreadable(Code.UNAUTHORIZED, f"HTTP {response.status_code}")
-        if response.status_code != httpx.codes.OK or not isinstance(data, Mapping):
+        if not response.is_success or not isinstance(data, Mapping):
             return Unreadable(Code.PROVIDER_UNAVAILABLE, f"HTTP {response.status_code}")
-        return read_prediction(body or {}, data)
+        return self._hide(read_prediction(body or {}, data))
+
+    def _hide[T](self, answer: T) -> T:
+        """Take our key out of the provider's words, which may quote it."""
+        if isinstance(answer, Refused | Broken):
+            key = self._key.read().get_secret_value()
+            return replace(answer, detail=answer.detail.replace(key, "…"))
+        return answer
 
     def _authorized(
         self, client: httpx.Client, method: str, url: str, json: dict[str, Any] | None = None
@@ -102,4 +116,12 @@ def _send(
     client: httpx.Client, method: str, url: str, key: SecretStr, body: dict[str, Any] | None
 ) -> httpx.Response:
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"}
-    return client.request(method, url, headers=headers, json=body)
+    content, give_up_at = bytearray(), time.monotonic() + (client.timeout.read or 0) + 2
+    with client.stream(method, url, headers=headers, json=body) as response:
+        for chunk in response.iter_bytes():
+            content += chunk
+            # The time-out is for one read: a reply that drips would never meet it.
+            if time.monotonic() > give_up_at or len(content) > _MAX_REPLY:
+                raise httpx.ReadTimeout("the reply does not end")
+    kept = [(name, value) for name, value in response.headers.raw if name.lower() == b"retry-after"]
+    return httpx.Response(response.status_code, headers=kept, content=bytes(content))

@@ -66,7 +66,10 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     deadline_seconds: int | None = Field(
-        default=None, ge=30, description="Seconds after submit until the job is given up."
+        default=None,
+        ge=30,
+        strict=True,
+        description="Seconds after submit until it is given up.",
     )
 
     @property

@@ -1,6 +1,7 @@
 """Check: ask the provider how a prediction stands, and decide when to look again."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -9,6 +10,9 @@ from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.steps import Step
 from darkroom.ports import Broken, Clock, Done, Jobs, Metrics, Provider, Running, Unreadable
+
+# What is shown of a status that nobody knows: it is the provider's text.
+_WORD = re.compile(r"[a-z_]{1,24}")
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class CheckJob:
             return step.processing(polling.clip(polling.unreadable_wait(step.unreadable), left))
         if not answer.known:
             # Someone has to look at it; the deadline bounds it meanwhile.
-            self.metrics.count("UnknownStatuses", status=answer.status[:40] or "none")
+            word = answer.status if _WORD.fullmatch(answer.status) else "other"
+            self.metrics.count("UnknownStatuses", status=word)
         kind = polling.expected(job.input, self.duration_scale)
         return step.processing(polling.next_wait(elapsed, kind, step.checks, left))
