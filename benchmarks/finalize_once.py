@@ -96,7 +96,6 @@ def main(size: int, cdn: str, s3: str) -> None:
         end=EndJob(
             jobs=world, events=world, metrics=world, now=lambda: _NOW, assets_bucket="assets"
         ),
-        now=lambda: _NOW,
     )
     before = _peak()
     step = finalize(Step(job_id="bench"))

@@ -105,7 +105,6 @@ def finalize_job() -> "FinalizeJob":
         downloads=Cdn([host.strip().lower() for host in env.asset_hosts.split(",")]),
         assets=AssetBucket(_s3(), env.assets_bucket),
         end=_end(env.table_name, env.event_bus_name, env.assets_bucket),
-        now=_now,
     )
 
 

@@ -83,7 +83,6 @@ class World:
             downloads=self._fused(self.downloads),
             assets=self._fused(self.assets),
             end=self.end_job(),
-            now=self.clock,
         )
 
     def end_job(self) -> EndJob:

@@ -1,7 +1,5 @@
 """SubmitJob: what each answer of the provider comes to, and that no re-run sends a second POST."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -14,7 +12,6 @@ from darkroom.domain.steps import Outcome, Step
 from darkroom.ports import Accepted, NotSent, Refused, Submission, Throttled, Unknown
 from tests.fakes.pictures import PNG
 from tests.fakes.provider import PREDICTION
-from tests.fakes.storage import InMemoryJobs
 from tests.fakes.world import DEADLINE, MAX_QUEUE, World
 
 
@@ -197,29 +194,6 @@ def test_a_job_stopped_during_a_deferred_post_stays_stopped(answer: Submission) 
     assert len(world.provider.posts) == 1
 
 
-@dataclass
-class StaleJobs(InMemoryJobs):
-    """Records of which the first look sees an older state, as a second execution may."""
-
-    stale: list[Job] = field(default_factory=list)
-
-    def get(self, job_id: str) -> Job | None:
-        return self.stale.pop() if self.stale else super().get(job_id)
-
-
-@pytest.mark.parametrize("status", [Status.SUBMITTING, Status.SUBMITTED, Status.FAILED])
-def test_of_two_submits_at_once_only_one_sends(status: Status) -> None:
-    world = World(jobs=(jobs := StaleJobs()))
-    job = world.accepted()
-    jobs.update(job.job_id, when=[Status.QUEUED], status=status)
-    jobs.stale.append(job)
-
-    submit(world, job)
-
-    assert world.provider.posts == []
-    assert world.job(job.job_id).status is status
-
-
 def test_a_job_without_a_record_sends_nothing_and_fails() -> None:
     world = World()
 
@@ -238,21 +212,3 @@ def test_time_in_the_queue_does_not_count_against_the_deadline() -> None:
 
     assert step.outcome is Outcome.SUBMITTED
     assert world.job(job.job_id).submitted_at == job.accepted_at + timedelta(seconds=DEADLINE + 1)
-
-
-class DeafJobs(InMemoryJobs):
-    """A table whose answer is lost: the SDK writes again, and is refused for its own change."""
-
-    def update(self, job_id: str, *, when: Sequence[Status], **changes: object) -> Job | None:
-        answer = super().update(job_id, when=when, **changes)
-        return None if "submit_token" in changes else answer
-
-
-def test_a_write_that_the_sdk_repeated_is_not_taken_for_anothers_submit() -> None:
-    world = World(jobs=DeafJobs())
-    job = world.accepted()
-
-    step = submit(world, job)
-
-    assert step.outcome is Outcome.SUBMITTED
-    assert len(world.provider.posts) == 1

@@ -11,7 +11,6 @@ from darkroom.domain.steps import Step
 from darkroom.ports import (
     Assets,
     Broken,
-    Clock,
     Done,
     Downloads,
     Jobs,
@@ -33,7 +32,6 @@ class FinalizeJob:
     downloads: Downloads
     assets: Assets
     end: EndJob
-    now: Clock
 
     def __call__(self, step: Step) -> Step:
         """Return the outcome; safe to repeat: keys are the same each time and never overwritten."""
