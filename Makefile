@@ -7,6 +7,7 @@ SHELL := bash
 BIN := .venv/bin
 VENVS := .local/venvs
 ASL_VALIDATOR := 4.0.0
+WAVESPEED_JS := 0.3.2
 UV := $(BIN)/uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate
 
@@ -14,7 +15,7 @@ project := .venv/.ready
 emulator := $(VENVS)/emulator/.ready
 sam := $(VENVS)/sam/.ready
 checkov := $(VENVS)/checkov/.ready
-node := .local/node/.ready-$(ASL_VALIDATOR)
+node := .local/node/.ready-$(ASL_VALIDATOR)-$(WAVESPEED_JS)
 stack := $(project) $(emulator) $(sam)
 linters := $(project) $(sam) $(checkov) $(node)
 
@@ -28,6 +29,20 @@ run: $(stack) ## Make a picture and an edit of it: PROMPT="…" QUALITY=low RESO
 .PHONY: up
 up: $(stack) ## Keep the stack up until Ctrl-C, with its addresses in .local/stack.json
 	@PYTHONPATH=functions $(BIN)/python -m local up
+
+##@ API keys of a stack: the one that is up here, or STACK=name on AWS
+
+.PHONY: key
+key: $(project) ## A new key, shown once: NAME=shop ROLE=submit|read|admin DAYS=90 BUDGET=5.00
+	@PYTHONPATH=functions $(BIN)/python -m local.keys create
+
+.PHONY: keys
+keys: $(project) ## The keys there are
+	@PYTHONPATH=functions $(BIN)/python -m local.keys list
+
+.PHONY: revoke
+revoke: $(project) ## Revoke a key: ID=…
+	@PYTHONPATH=functions $(BIN)/python -m local.keys revoke
 
 ##@ Checks
 
@@ -59,8 +74,9 @@ bench: $(stack) ## The benchmarks
 ##@ What is generated
 
 .PHONY: schemas
-schemas: $(project) ## The JSON Schemas of the events, from the models
+schemas: $(project) ## The schemas of the events and the OpenAPI document, from the models
 	@PYTHONPATH=functions $(BIN)/python -m infra.generate_events
+	@PYTHONPATH=functions $(BIN)/python -m infra.generate_api
 
 .PHONY: lock
 lock: $(project) ## The pinned, hashed requirements, from the .in files
@@ -105,5 +121,5 @@ $(node):
 	@{ node --version && npm --version; } >/dev/null 2>&1 || { echo "Node.js is missing: 'node' and 'npm' must be on PATH (make check needs them)" >&2; exit 1; }
 	@echo "setting up .local/node"
 	@rm -rf .local/node && mkdir -p .local/node
-	@npm install --silent --no-audit --no-fund --prefix .local/node asl-validator@$(ASL_VALIDATOR) >/dev/null
+	@npm install --silent --no-audit --no-fund --prefix .local/node asl-validator@$(ASL_VALIDATOR) wavespeed@$(WAVESPEED_JS) >/dev/null
 	@touch $@

@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def run() -> None:
-    """Start the stack, make two pictures, stop."""
+    """Start the stack, make a picture by each door, stop."""
     options = read(Options, os.environ)
     picture = read(demo.Picture, os.environ)
     print("Starting the local stack:")

@@ -24,6 +24,7 @@ REGION = "us-east-1"
 # The emulator's root account: it takes this pair unsigned and asks no policy about it.
 ROOT_KEY = "test"
 SERVICES = (
+    "apigateway",
     "cloudformation",
     "dynamodb",
     "events",

@@ -1,9 +1,17 @@
-"""Run as a script by the emulator's own Python: MiniStack with one repair.
+"""Run as a script by the emulator's own Python: MiniStack with five repairs.
 
-An event rule invokes a function once and forgets it, so that a throttle or a crash loses the
-event. On AWS that invocation is asynchronous: throttles wait, crashes are tried again and then
-go to the function's failure destination. MiniStack has that path for `InvocationType=Event`;
-rules are led into it here. Written for the version pinned in requirements/emulator.in.
+1. An event rule invokes a function once and forgets it, so that a throttle or a crash loses the
+   event. On AWS that invocation is asynchronous: throttles wait, crashes are tried again and then
+   go to the function's failure destination. MiniStack has that path for `InvocationType=Event`;
+   rules are led into it here.
+2. S3's events lack the object's version id, which AWS tells of every object that has one.
+3. A function behind API Gateway is told another path than the one that the client asked for, where
+   AWS tells what stands before ours, too; and no domain name.
+4. An imported OpenAPI document loses its gateway responses.
+5. An API call that finds all functions busy is refused, at 16 calls at once where AWS runs 1,000;
+   it waits for its turn instead.
+
+Written for the version pinned in requirements/emulator.in.
 """
 
 import json
@@ -17,9 +25,19 @@ THROTTLE_PAUSE_SECONDS = 0.05
 app: Any = import_module("ministack.app")
 lambdas: Any = import_module("ministack.services.lambda_svc")
 rules: Any = import_module("ministack.services.eventbridge")
+s3: Any = import_module("ministack.services.s3")
+gateway: Any = import_module("ministack.services.apigateway_v1")
 
 patient: ContextVar[bool] = ContextVar("patient", default=False)
-execute_once = lambdas._execute_function  # noqa: SLF001 - the repair is inside
+version: ContextVar[str | None] = ContextVar("version", default=None)
+# The repairs are inside: these names are MiniStack's own.
+execute_once = lambdas._execute_function  # noqa: SLF001
+fire_event = s3._fire_s3_event  # noqa: SLF001
+dispatch_event = rules._dispatch_event  # noqa: SLF001
+build_event = gateway._build_lambda_event_v1  # noqa: SLF001
+call_once = gateway._call_lambda_raw  # noqa: SLF001
+ask_authorizer = gateway._invoke_authorizer_lambda  # noqa: SLF001
+import_document = gateway._import_rest_api  # noqa: SLF001
 
 
 def execute(function: dict[str, Any], event: dict[str, Any]) -> Any:
@@ -44,7 +62,68 @@ def dispatch(arn: str, payload: str) -> None:
         patient.reset(token)
 
 
+def fire(*args: Any, version_id: str | None = None, **kwargs: Any) -> None:
+    """Tell of an object, and remember which version it is."""
+    token = version.set(version_id)
+    try:
+        fire_event(*args, version_id=version_id, **kwargs)
+    finally:
+        version.reset(token)
+
+
+def dispatch_with_version(event: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    """Dispatch an event; one of S3's with the version of its object."""
+    if event.get("Source") == "aws.s3" and (told := version.get()):
+        detail = json.loads(event["Detail"])
+        detail["object"]["version-id"] = told
+        event = {**event, "Detail": json.dumps(detail)}
+    return dispatch_event(event, *args, **kwargs)
+
+
+def build(api_id: str, stage: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Build a function's event with the path that stack.json's `api_url` leads to."""
+    event: dict[str, Any] = build_event(api_id, stage, *args, **kwargs)
+    context = event["requestContext"]
+    context["path"] = f"/_aws/execute-api/{api_id}/{stage}{event['path']}"
+    context["domainName"] = event["headers"].get("host", "")
+    return event
+
+
+async def call(*args: Any, **kwargs: Any) -> Any:
+    """Call the function behind an API as soon as one is free."""
+    token = patient.set(True)
+    try:
+        return await call_once(*args, **kwargs)
+    finally:
+        patient.reset(token)
+
+
+async def authorize(*args: Any, **kwargs: Any) -> Any:
+    """Call an API's authorizer as soon as a function is free."""
+    token = patient.set(True)
+    try:
+        return await ask_authorizer(*args, **kwargs)
+    finally:
+        patient.reset(token)
+
+
+def import_all(spec: dict[str, Any], base: dict[str, Any] | None = None) -> Any:
+    """Import an OpenAPI document with its gateway responses."""
+    api_id = import_document(spec, base)
+    for name, told in spec.get("x-amazon-apigateway-gateway-responses", {}).items():
+        status, *_ = gateway._put_gateway_response(api_id, name, told)  # noqa: SLF001
+        if status >= 400:
+            raise ValueError(f"the gateway response {name} is not valid")
+    return api_id
+
+
 if __name__ == "__main__":
+    s3._fire_s3_event = fire  # noqa: SLF001
+    rules._dispatch_event = dispatch_with_version  # noqa: SLF001
+    gateway._build_lambda_event_v1 = build  # noqa: SLF001
+    gateway._call_lambda_raw = call  # noqa: SLF001
+    gateway._invoke_authorizer_lambda = authorize  # noqa: SLF001
+    gateway._import_rest_api = import_all  # noqa: SLF001
     lambdas._execute_function = execute  # noqa: SLF001
     rules._dispatch_to_lambda = dispatch  # noqa: SLF001
     app.main()

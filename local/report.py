@@ -9,13 +9,13 @@ from local import paths
 from local.events import Event
 
 SIMULATED = """
-These two pictures were drawn by the provider simulator on this machine (local/provider), not by
+These pictures were drawn by the provider simulator on this machine (local/provider), not by
 GPT Image 2, and nothing was charged: the prices are what the provider would have taken.
 For real ones: WAVESPEED_API_KEY=… make run PROVIDER=wavespeed
 """
 NO_REAL_EDIT = """
-The edit is left out: its reference lies in the emulator's S3 on this machine's loopback, where the
-real provider cannot fetch it. On AWS the same request works.
+The S3 door is left out, and the event door makes no edit: references lie in the emulator's S3 on
+this machine's loopback, where the real provider cannot fetch them. On AWS both work.
 """
 
 

@@ -3,11 +3,15 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from darkroom.adapters.key_table import KeyTable
+from darkroom.domain.callers import Role
+from darkroom.domain.keys import mint
 from local import build, deploy, emulator, paths, simulator
 from local.emulator import Emulator
 from local.options import Options
@@ -31,6 +35,9 @@ class Stack(BaseModel):
     event_bus: str
     table: str
     assets_bucket: str
+    inbox_bucket: str
+    api_url: str
+    api_key: str
     state_machine_arn: str
     provider_url: str
     provider_admin_url: str | None
@@ -88,6 +95,8 @@ def _start(
     outputs = deploy.deploy(children, aws, built, parameters, space.temporary)
     lap("deploy", f"stack {deploy.STACK_NAME}")
     lap("warm-up", f"{warm_up(aws, deploy.STACK_NAME)} functions")
+    token, key = mint("local", Role.ADMIN, now=datetime.now(UTC))
+    KeyTable(aws.client("dynamodb"), outputs["TableName"]).add(key)
     return Stack(
         emulator_url=aws.url,
         region=emulator.REGION,
@@ -97,6 +106,10 @@ def _start(
         event_bus=outputs["EventBusName"],
         table=outputs["TableName"],
         assets_bucket=outputs["AssetsBucketName"],
+        inbox_bucket=outputs["InboxBucketName"],
+        # The emulator answers at no host of the API's own that every program can resolve.
+        api_url=f"{aws.url}/_aws/execute-api/{outputs['ApiId']}/live",
+        api_key=token,
         state_machine_arn=outputs["StateMachineArn"],
         provider_url=provider.url,
         provider_admin_url=provider.admin_url,

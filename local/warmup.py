@@ -7,7 +7,22 @@ from typing import Any
 from local.emulator import Emulator
 
 # To the steps a job that has no record, to the doors a request that is none: each says so and ends.
-EVENT = {"id": "warm-up", "job_id": "warm-up", "detail": {"name": "warm-up", "status": "FAILED"}}
+EVENT = {
+    "id": "warm-up",
+    "job_id": "warm-up",
+    "caller": "warm-up",
+    "detail": {
+        "name": "warm-up",
+        "status": "FAILED",
+        "bucket": {"name": "warm-up"},
+        "object": {"key": "warm-up/", "etag": ""},
+    },
+    "httpMethod": "GET",
+    "path": "/warm-up",
+    "headers": {},
+    "methodArn": "arn:aws:execute-api:region:account:api/live/GET/warm-up",
+    "requestContext": {"requestId": "warm-up", "path": "/warm-up"},
+}
 
 
 def warm_up(emulator: Emulator, stack_name: str) -> int:

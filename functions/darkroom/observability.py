@@ -46,18 +46,22 @@ def observed(handler: Handler) -> Handler:
         try:
             return handler(event, context)
         except Exception as error:
-            kind = describe(error)
-            places = [
-                f"{frame.filename.rsplit('/darkroom/')[-1]}:{frame.lineno} {frame.name}"
-                for frame in traceback.extract_tb(error.__traceback__)
-            ]
-            # Not logger.exception: it would print the message.
-            logger.error("crashed", error=kind, at=places)  # noqa: TRY400
-            raise CrashError(kind) from None
+            tell_crash(error)
+            raise CrashError(describe(error)) from None
         finally:
             logger.remove_keys(["function_request_id"])
 
     return wrapper
+
+
+def tell_crash(error: Exception) -> None:
+    """Log a crash by its kind and its place, and no word of its message."""
+    places = [
+        f"{frame.filename.rsplit('/darkroom/')[-1]}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    # Not logger.exception: it would print the message.
+    logger.error("crashed", error=describe(error), at=places)
 
 
 def correlate(job_id: str | None) -> None:

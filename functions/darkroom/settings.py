@@ -29,8 +29,8 @@ class _Provider(Settings):
     provider_secret_id: str
 
 
-class OnRequestSettings(_Records):
-    """Of the function OnRequest."""
+class DoorSettings(_Records):
+    """Of every function that makes jobs; of the function OnRequest nothing besides."""
 
     assets_bucket: str
     event_bus_name: str
@@ -38,6 +38,23 @@ class OnRequestSettings(_Records):
     default_deadline_seconds: int
     max_deadline_seconds: int
     record_retention_days: int
+
+
+class OnUploadSettings(DoorSettings):
+    """Of the function OnUpload."""
+
+    inbox_bucket: str
+
+
+class ApiSettings(DoorSettings):
+    """Of the function Api."""
+
+    allowed_origin: str
+    duration_scale: float
+
+
+class AuthorizerSettings(_Records):
+    """Of the function Authorizer."""
 
 
 class SubmitSettings(_Records, _Provider):

@@ -8,6 +8,7 @@ import pytest
 import requests
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
+from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_s3 import S3Client
 from pytest_socket import enable_socket, socket_allow_hosts
 
@@ -16,8 +17,10 @@ from local.provider import testing
 from local.provider.options import Options
 from tests.contract.simulated import Connect
 from tests.contract.wire import Keys
+from tests.infra.template import properties
 
 REGION: Final = "eu-central-1"
+TABLE: Final = "darkroom"
 
 settings.register_profile(
     "contract",
@@ -65,6 +68,20 @@ def s3(aws: None) -> S3Client:
             Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
     client.put_bucket_versioning(Bucket="assets", VersioningConfiguration={"Status": "Enabled"})
+    return client
+
+
+@pytest.fixture
+def dynamodb(aws: None) -> DynamoDBClient:
+    """DynamoDB with the template's table."""
+    client, table = boto3.client("dynamodb"), properties("Table")
+    client.create_table(
+        TableName=TABLE,
+        BillingMode=table["BillingMode"],
+        AttributeDefinitions=table["AttributeDefinitions"],
+        KeySchema=table["KeySchema"],
+        GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"],
+    )
     return client
 
 

@@ -32,8 +32,8 @@ def store(request: pytest.FixtureRequest) -> tuple[Assets, Read]:
         memory = InMemoryAssets()
 
         def read_memory(key: str) -> bytes:
-            manifest = memory.manifests.get(key)
-            return memory.files[key] if manifest is None else json.dumps(manifest).encode()
+            document = memory.documents.get(key)
+            return memory.files[key] if document is None else json.dumps(document).encode()
 
         return memory, read_memory
     client: S3Client = request.getfixturevalue("s3")
@@ -87,11 +87,11 @@ def test_the_same_file_twice_is_the_same_asset(store: tuple[Assets, Read]) -> No
     assert put(store[0], pictures.PNG) == put(store[0], pictures.PNG)
 
 
-def test_a_manifest_is_written_over_an_older_one(store: tuple[Assets, Read]) -> None:
+def test_a_document_is_written_over_an_older_one(store: tuple[Assets, Read]) -> None:
     assets, read_back = store
 
-    assets.write_manifest("jobs/j/manifest.json", {"prompt": "fog"})
-    assets.write_manifest("jobs/j/manifest.json", {"prompt": "Nebel über Ö", "cost": None})
+    assets.write_json("jobs/j/manifest.json", {"prompt": "fog"})
+    assets.write_json("jobs/j/manifest.json", {"prompt": "Nebel über Ö", "cost": None})
 
     written = json.loads(read_back("jobs/j/manifest.json"))
     assert written == {"prompt": "Nebel über Ö", "cost": None}
@@ -109,8 +109,8 @@ def test_an_object_tells_its_type_and_origin(s3: S3Client) -> None:
     }
 
 
-def test_a_manifest_is_json_for_people(s3: S3Client) -> None:
-    AssetBucket(s3, "assets").write_manifest("m.json", {"prompt": "Ö"})
+def test_a_document_is_json_for_people(s3: S3Client) -> None:
+    AssetBucket(s3, "assets").write_json("m.json", {"prompt": "Ö"})
 
     head = s3.head_object(Bucket="assets", Key="m.json")
     assert head["ContentType"] == "application/json"
@@ -138,3 +138,15 @@ def test_an_older_object_without_a_digest_is_told_with_the_new_one(s3: S3Client)
 
     assert asset.size == 5
     assert asset.sha256 == hashlib.sha256(pictures.PNG).hexdigest()
+
+
+def test_a_document_is_taken_away_if_there_is_one(s3: S3Client) -> None:
+    assets = AssetBucket(s3, "assets")
+    assets.write_json("errors/a.json", {"message": "x"})
+
+    assets.remove("errors/a.json")
+    assets.remove("errors/none.json")
+
+    versions = s3.list_object_versions(Bucket="assets")
+    assert [each["Key"] for each in versions["DeleteMarkers"]] == ["errors/a.json"]
+    assert "Contents" not in s3.list_objects_v2(Bucket="assets")

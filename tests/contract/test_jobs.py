@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from darkroom.domain.job import OPEN, Asset, Job, Status
 from darkroom.domain.references import S3Object, Url
 from darkroom.domain.requests import Operation
 from darkroom.ports import Jobs
+from tests.contract.conftest import TABLE
 from tests.fakes.signals import START
 from tests.fakes.storage import InMemoryJobs
 
@@ -36,29 +36,11 @@ def job(**changes: Any) -> Job:
     return Job.model_validate(plain | changes)
 
 
-@pytest.fixture
-def dynamodb(aws: None) -> DynamoDBClient:
-    client = boto3.client("dynamodb")
-    client.create_table(
-        TableName="darkroom",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-    )
-    return client
-
-
 @pytest.fixture(params=["memory", "dynamodb"])
 def jobs(request: pytest.FixtureRequest) -> Jobs:
     if request.param == "memory":
         return InMemoryJobs()
-    return JobTable(request.getfixturevalue("dynamodb"), "darkroom")
+    return JobTable(request.getfixturevalue("dynamodb"), TABLE)
 
 
 def test_a_job_comes_back_as_it_was(jobs: Jobs) -> None:
@@ -117,6 +99,26 @@ def test_of_two_that_want_the_same_step_one_gets_it(jobs: Jobs) -> None:
     assert second is None
 
 
+def test_a_change_may_ask_that_a_field_is_not_set(jobs: Jobs) -> None:
+    jobs.create(job(status="submitted"))
+
+    first, second = (
+        jobs.update("j", when=OPEN, absent="canceled_at", canceled_at=START + timedelta(n))
+        for n in range(2)
+    )
+
+    assert first == jobs.get("j") == job(status="submitted", canceled_at=START)
+    assert second is None
+
+
+def test_a_field_that_is_not_set_does_not_stand_for_the_status(jobs: Jobs) -> None:
+    jobs.create(job(status="failed"))
+
+    assert jobs.update("j", when=OPEN, absent="canceled_at", checks=1) is None
+    assert jobs.update("none", when=OPEN, absent="canceled_at", checks=1) is None
+    assert jobs.get("j") == job(status="failed")
+
+
 def test_a_change_to_none_removes_the_field(jobs: Jobs) -> None:
     jobs.create(job(status="submitting", submitting_at=START, detail="words"))
 
@@ -165,6 +167,7 @@ JOBS = st.fixed_dictionaries(
         "prediction_id": st.none() | TEXT,
         "checks": st.integers(0, 10_000),
         "submitted_at": MOMENTS,
+        "canceled_at": MOMENTS,
         "ended_at": MOMENTS,
         "assets": st.lists(st.just(ASSET), max_size=2),
     }
@@ -191,16 +194,16 @@ def test_a_long_prompt_and_sixteen_long_urls_fit_one_item(dynamodb: DynamoDBClie
         references=[Url(url="https://example.com/" + "x" * 8_170)] * 16,
     )
 
-    assert JobTable(dynamodb, "darkroom").create(whole)
+    assert JobTable(dynamodb, TABLE).create(whole)
 
-    [item] = dynamodb.scan(TableName="darkroom")["Items"]
+    [item] = dynamodb.scan(TableName=TABLE)["Items"]
     assert len(str(item).encode()) < 400_000
 
 
 def test_the_time_to_live_is_a_number(dynamodb: DynamoDBClient) -> None:
-    JobTable(dynamodb, "darkroom").create(job())
+    JobTable(dynamodb, TABLE).create(job())
 
-    [item] = dynamodb.scan(TableName="darkroom")["Items"]
+    [item] = dynamodb.scan(TableName=TABLE)["Items"]
     assert item["expires_at"] == {"N": "1800000000"}
     assert (item["pk"], item["sk"]) == ({"S": "JOB#j"}, {"S": "JOB"})
 

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
-from darkroom import bootstrap
 from darkroom.adapters.references import ReferenceStore
+from darkroom.bootstrap import clients
 from darkroom.domain.media import JPEG, PNG
 from darkroom.domain.references import S3Object
 from darkroom.ports import References
@@ -54,11 +54,11 @@ def test_an_object_is_seen_with_its_version_length_and_first_bytes(
     seen = references.look(at("a.png"))
 
     assert seen is not None
-    pinned, size, head = seen
-    assert (pinned.bucket, pinned.key, size) == ("assets", "a.png", 5000)
+    pinned = seen.reference
+    assert (pinned.bucket, pinned.key, seen.size) == ("assets", "a.png", 5000)
     assert pinned.version_id
-    assert data.startswith(head)
-    assert len(head) >= 32
+    assert data.startswith(seen.head)
+    assert len(seen.head) >= 32
 
 
 def test_each_look_pins_the_version_of_its_time(store: tuple[References, Put]) -> None:
@@ -70,8 +70,8 @@ def test_each_look_pins_the_version_of_its_time(store: tuple[References, Put]) -
 
     assert first is not None
     assert second is not None
-    assert first[0].version_id != second[0].version_id
-    assert (first[2], second[2]) == (b"one", b"three")
+    assert first.reference.version_id != second.reference.version_id
+    assert (first.head, second.head) == (b"one", b"three")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_odd_keys_are_keys(store: tuple[References, Put], key: str) -> None:
     seen = references.look(at(key))
 
     assert seen is not None
-    assert (seen[0].key, seen[2]) == (key, b"odd")
+    assert (seen.reference.key, seen.head) == (key, b"odd")
 
 
 def test_an_empty_object_has_no_length(store: tuple[References, Put]) -> None:
@@ -104,7 +104,7 @@ def test_an_empty_object_has_no_length(store: tuple[References, Put]) -> None:
     seen = references.look(at("empty.png"))
 
     assert seen is not None
-    assert seen[1:] == (0, b"")
+    assert (seen.size, seen.head) == (0, b"")
 
 
 @pytest.mark.parametrize(
@@ -115,21 +115,21 @@ def test_kept_bytes_can_be_seen(
 ) -> None:
     references, _ = store
 
-    kept = references.keep("job-1", data, PNG if known == PNG else JPEG)
+    kept = references.keep("job-1", "tests", data, PNG if known == PNG else JPEG)
 
     assert kept.bucket == "assets"
     assert kept.key.startswith("references/job-1/")
     assert kept.key.endswith(ending)
     seen = references.look(kept)
     assert seen is not None
-    assert seen[1] == len(data)
+    assert seen.size == len(data)
 
 
 def test_the_same_bytes_are_kept_under_the_same_key(store: tuple[References, Put]) -> None:
     references, _ = store
 
     keys = [
-        references.keep(job, data, PNG).key
+        references.keep(job, "tests", data, PNG).key
         for job, data in [("j", b"a"), ("j", b"a"), ("j", b"b"), ("k", b"a")]
     ]
 
@@ -162,7 +162,7 @@ def test_a_presigned_url_serves_the_pinned_version_after_a_change(s3: S3Client) 
     s3.put_object(Bucket="assets", Key="a b/ü.png", Body=b"second")
     assert seen is not None
 
-    answer = requests.get(store.presign(seen[0], 60), timeout=5)
+    answer = requests.get(store.presign(seen.reference, 60), timeout=5)
 
     assert answer.content == b"first"
 
@@ -173,7 +173,7 @@ def test_a_bucket_without_versions_pins_none(s3: S3Client) -> None:
     seen = ReferenceStore(s3, "assets").look(at("a.png", bucket="plain"))
 
     assert seen is not None
-    assert seen[0] == at("a.png", bucket="plain")
+    assert seen.reference == at("a.png", bucket="plain")
 
 
 @pytest.mark.parametrize("key", ["é" * 1000, "x" * 1025])
@@ -210,7 +210,7 @@ def test_trouble_of_ours_is_a_crash_and_no_refusal(s3: S3Client, code: str) -> N
 
 def test_the_deployed_client_presigns_for_its_own_region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    store = ReferenceStore(bootstrap._s3(), "assets")
+    store = ReferenceStore(clients.s3.__wrapped__(), "assets")
 
     url = store.presign(S3Object(bucket="my-photos", key="a.png"), 60)
 

@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
+from urllib.parse import unquote
 
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.media import Format
 from darkroom.domain.references import S3Object
-from darkroom.ports import Download
+from darkroom.ports import Cursor, Download, Found
 
 _HEAD = 64
 
@@ -28,17 +29,33 @@ class InMemoryJobs:
     def get(self, job_id: str) -> Job | None:
         return self.records.get(job_id)
 
-    def update(self, job_id: str, *, when: Sequence[Status], **changes: object) -> Job | None:
+    def update(
+        self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
+    ) -> Job | None:
         unknown = changes.keys() - Job.model_fields.keys()
         assert not unknown, f"a job has no {unknown}"
         job = self.records.get(job_id)
         if job is None or job.status not in when:
+            return None
+        if absent and getattr(job, absent) is not None:
             return None
         merged = dict(job) | changes
         self.records[job_id] = Job.model_validate(
             {k: v for k, v in merged.items() if v is not None}
         )
         return self.records[job_id]
+
+    def page(
+        self, caller: str | None, *, limit: int, after: Cursor | None
+    ) -> tuple[list[Job], Cursor | None]:
+        places = {Cursor(j.accepted_at, j.job_id): j for j in self.records.values()}
+        ordered = sorted(places, key=lambda c: (c.accepted_at, c.job_id), reverse=True)
+        wanted = [c for c in ordered if caller in (None, places[c].caller)]
+        if after:
+            place = (after.accepted_at, after.job_id)
+            wanted = [c for c in wanted if (c.accepted_at, c.job_id) < place]
+        page = wanted[:limit]
+        return [places[c] for c in page], page[-1] if len(wanted) > limit else None
 
 
 @dataclass
@@ -48,18 +65,33 @@ class InMemoryReferences:
     bucket: str = "assets"
     objects: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
+    owners: dict[str, str] = field(default_factory=dict)  # by key, in `bucket`
 
-    def look(self, reference: S3Object) -> tuple[S3Object, int, bytes] | None:
+    def locate(self, text: str) -> S3Object | None:
+        root = f"https://{self.bucket}.s3.test/"
+        if text.startswith("upload:"):
+            return S3Object(bucket=self.bucket, key=f"uploads/{text.removeprefix('upload:')}")
+        if text.startswith(root):
+            key = unquote(text.removeprefix(root).partition("?")[0])
+            return S3Object(bucket=self.bucket, key=key)
+        return None
+
+    def look(self, reference: S3Object) -> Found | None:
         versions = self.objects.get((reference.bucket, reference.key))
         if not versions or reference.bucket in self.forbidden:
             return None
-        pinned = reference.model_copy(update={"version_id": f"v{len(versions)}"})
-        return pinned, len(versions[-1]), versions[-1][:_HEAD]
+        number = int((reference.version_id or f"v{len(versions)}").removeprefix("v"))
+        pinned = reference.model_copy(update={"version_id": f"v{number}"})
+        data = versions[number - 1]
+        is_owned = reference.bucket == self.bucket
+        owner = self.owners.get(reference.key) if is_owned else None
+        return Found(pinned, len(data), data[:_HEAD], owner, is_owned)
 
-    def keep(self, job_id: str, data: bytes, known: Format) -> S3Object:
+    def keep(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
         key = f"references/{job_id}/{hashlib.sha256(data).hexdigest()}.{known.extension}"
         versions = self.objects.setdefault((self.bucket, key), [])
         versions.append(data)
+        self.owners[key] = caller
         return S3Object(bucket=self.bucket, key=key, version_id=f"v{len(versions)}")
 
     def presign(self, reference: S3Object, seconds: int) -> str:
@@ -76,7 +108,7 @@ class InMemoryAssets:
     bucket: str = "assets"
     files: dict[str, bytes] = field(default_factory=dict)
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)
-    manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def store(
         self, key: str, file: IO[bytes], download: Download, metadata: dict[str, str]
@@ -94,5 +126,8 @@ class InMemoryAssets:
             height=height,
         )
 
-    def write_manifest(self, key: str, manifest: dict[str, Any]) -> None:
-        self.manifests[key] = manifest
+    def write_json(self, key: str, document: dict[str, Any]) -> None:
+        self.documents[key] = document
+
+    def remove(self, key: str) -> None:
+        self.documents.pop(key, None)

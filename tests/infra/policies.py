@@ -8,14 +8,16 @@ type Grants = dict[str, set[str]]
 
 
 def statements(entries: list[Any]) -> list[dict[str, Any]]:
-    """Return the statements; of an `!If`, those that may be there."""
+    """Return the statements; of an `!If`, those that may be there; of a `!Ref`, the policy's."""
     found: list[dict[str, Any]] = []
     for entry in entries:
-        if "Fn::If" in entry:
+        if "Ref" in entry:
+            found += statements([properties(entry["Ref"])["PolicyDocument"]])
+        elif "Fn::If" in entry:
             _, *branches = entry["Fn::If"]
             found += statements([b for b in branches if b != {"Ref": "AWS::NoValue"}])
         elif "Statement" in entry:
-            found += statements(_list(entry["Statement"]))
+            found += statements(listed(entry["Statement"]))
         else:
             found.append(entry)
     return found
@@ -26,8 +28,8 @@ def grants(resource: str) -> Grants:
     allowed: Grants = {}
     for statement in statements(properties(resource)["Policies"]):
         assert statement["Effect"] == "Allow", "a role's policy is read as what it allows"
-        for action in _list(statement["Action"]):
-            names = {name(target) for target in _list(statement["Resource"])}
+        for action in listed(statement["Action"]):
+            names = {name(target) for target in listed(statement["Resource"])}
             allowed.setdefault(action, set()).update(names)
     return allowed
 
@@ -46,5 +48,6 @@ def name(value: Any) -> str:
             raise ValueError(f"cannot read {function}")
 
 
-def _list(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """Return a list, of one where only one thing stands."""
     return value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""template.yaml and the state machine as data, for tests here and in tests/workflow."""
+"""template.yaml, the API and the state machine as data, for tests here and in tests/workflow."""
 
 from functools import cache
 from pathlib import Path
@@ -8,6 +8,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 DEFINITION = ROOT / "infra/statemachines/image_job.asl.yaml"
+OPENAPI = ROOT / "infra/api/openapi.yaml"
 
 
 class _Loader(yaml.SafeLoader):
@@ -50,7 +51,8 @@ def properties(name: str) -> dict[str, Any]:
     if resource["Type"] != "AWS::Serverless::Function":
         return own
     shared = template()["Globals"]["Function"]
-    variables = shared["Environment"]["Variables"] | own["Environment"]["Variables"]
+    variables: dict[str, Any] = {**shared["Environment"]["Variables"]}
+    variables |= own.get("Environment", {}).get("Variables", {})
     merged: dict[str, Any] = shared | own | {"Environment": {"Variables": variables}}
     return merged
 
@@ -58,6 +60,19 @@ def properties(name: str) -> dict[str, Any]:
 def functions() -> list[str]:
     """Return the logical ids of all functions."""
     return list(resources("AWS::Serverless::Function"))
+
+
+def parameters() -> dict[str, dict[str, Any]]:
+    """Return what whoever deploys may choose."""
+    found: dict[str, dict[str, Any]] = template()["Parameters"]
+    return found
+
+
+@cache
+def api() -> dict[str, Any]:
+    """Return the API's document, which CloudFormation includes; its functions are long forms."""
+    document: dict[str, Any] = yaml.safe_load(OPENAPI.read_text())
+    return document
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Functions: their settings, their logs, and where what they cannot handle goes."""
+"""Functions: their settings, their handlers and their logs."""
 
 import importlib
 from pathlib import Path
@@ -10,19 +10,32 @@ from darkroom import settings
 from tests.infra.template import ROOT, functions, properties, resources, template
 
 SETTINGS: dict[str, type[settings.Settings]] = {
-    "OnRequestFunction": settings.OnRequestSettings,
+    "ApiFunction": settings.ApiSettings,
+    "AuthorizerFunction": settings.AuthorizerSettings,
+    "OnUploadFunction": settings.OnUploadSettings,
+    "OnRequestFunction": settings.DoorSettings,
     "SubmitFunction": settings.SubmitSettings,
     "CheckFunction": settings.CheckSettings,
     "FinalizeFunction": settings.FinalizeSettings,
     "FailFunction": settings.EndSettings,
     "OnExecutionEndedFunction": settings.EndSettings,
 }
-ASYNCHRONOUS = [f for f in functions() if "Events" in properties(f)]
-RULES = [
-    pytest.param(event["Properties"], id=f"{function}.{name}")
-    for function in ASYNCHRONOUS
-    for name, event in properties(function)["Events"].items()
-]
+MEANINGS: dict[str, dict[str, Any]] = {
+    "ALLOWED_ORIGIN": {"Ref": "AllowedOrigin"},
+    "ASSETS_BUCKET": {"Ref": "AssetsBucket"},
+    "ASSET_HOSTS": {"Ref": "AssetHosts"},
+    "DEFAULT_DEADLINE_SECONDS": {"Ref": "DefaultDeadlineSeconds"},
+    "DURATION_SCALE": {"Ref": "DurationScale"},
+    "EVENT_BUS_NAME": {"Ref": "EventBus"},
+    "INBOX_BUCKET": {"Ref": "InboxBucket"},
+    "MAX_DEADLINE_SECONDS": {"Ref": "MaxDeadlineSeconds"},
+    "MAX_QUEUE_SECONDS": {"Ref": "MaxQueueSeconds"},
+    "PROVIDER_SECRET_ID": {"Fn::GetAtt": ["ProviderKey", "Id"]},
+    "PROVIDER_URL": {"Ref": "ProviderUrl"},
+    "RECORD_RETENTION_DAYS": {"Ref": "RecordRetentionDays"},
+    "STATE_MACHINE_ARN": {"Ref": "ImageJobStateMachine"},
+    "TABLE_NAME": {"Ref": "Table"},
+}
 
 
 @pytest.mark.parametrize("function", functions())
@@ -33,14 +46,24 @@ def test_a_function_is_given_exactly_the_variables_that_it_reads(function: str) 
     assert own == {name.upper() for name in SETTINGS[function].model_fields}
 
 
-def test_every_function_logs_and_counts_under_our_name() -> None:
+def test_every_function_logs_and_counts_under_our_name_and_knows_the_table() -> None:
     shared = template()["Globals"]["Function"]["Environment"]["Variables"]
 
-    assert set(shared) == {
-        "POWERTOOLS_SERVICE_NAME",
-        "POWERTOOLS_METRICS_NAMESPACE",
-        "POWERTOOLS_LOG_LEVEL",
+    assert shared == {
+        "POWERTOOLS_SERVICE_NAME": "darkroom",
+        "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
+        "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"},
+        "TABLE_NAME": {"Ref": "Table"},
     }
+
+
+@pytest.mark.parametrize("function", functions())
+def test_a_variable_means_the_same_in_every_function(function: str) -> None:
+    """So ASSETS_BUCKET is the bucket of the assets, and the limits are those that were chosen."""
+    variables = properties(function)["Environment"]["Variables"]
+    own = {name: value for name, value in variables.items() if not name.startswith("POWERTOOLS_")}
+
+    assert own.items() <= MEANINGS.items()
 
 
 def test_no_variable_and_no_substitution_holds_the_api_key() -> None:
@@ -113,39 +136,3 @@ def test_the_machine_logs_errors_without_data() -> None:
 
 def test_the_machine_is_a_standard_one() -> None:
     assert properties("ImageJobStateMachine")["Type"] == "STANDARD"
-
-
-@pytest.mark.parametrize("function", ASYNCHRONOUS)
-def test_an_asynchronous_function_has_somewhere_to_put_what_it_cannot_do(function: str) -> None:
-    config = properties(function)["EventInvokeConfig"]
-
-    assert config["MaximumRetryAttempts"] == 2
-    failure = config["DestinationConfig"]["OnFailure"]
-    assert failure == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_a_rule_tries_for_a_day_and_keeps_what_it_cannot_deliver(rule: dict[str, Any]) -> None:
-    assert rule["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
-    assert rule["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
-
-
-def test_the_door_takes_job_requests_from_anybody_on_our_bus() -> None:
-    rule = properties("OnRequestFunction")["Events"]["JobRequested"]["Properties"]
-
-    assert rule["EventBusName"] == {"Ref": "EventBus"}
-    assert rule["Pattern"] == {"detail-type": ["JobRequested"]}
-
-
-def test_the_last_resort_sees_every_execution_that_ends_badly() -> None:
-    rule = properties("OnExecutionEndedFunction")["Events"]["ExecutionEnded"]["Properties"]
-
-    assert "EventBusName" not in rule  # Step Functions tells the default bus
-    assert rule["Pattern"] == {
-        "source": ["aws.states"],
-        "detail-type": ["Step Functions Execution Status Change"],
-        "detail": {
-            "stateMachineArn": [{"Ref": "ImageJobStateMachine"}],
-            "status": ["FAILED", "TIMED_OUT", "ABORTED"],
-        },
-    }

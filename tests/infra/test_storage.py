@@ -10,6 +10,10 @@ from tests.infra.template import ROOT, properties, resources, template
 BUCKETS = list(resources("AWS::S3::Bucket"))
 # What callers and local/ read, and so must not lose its name.
 OUTPUTS = {
+    "ApiUrl",
+    "ApiId",
+    "InboxBucketName",
+    "OnRequestFunctionArn",
     "EventBusName",
     "EventBusArn",
     "AssetsBucketName",
@@ -58,13 +62,45 @@ def test_a_bucket_forgets_uploads_that_were_never_finished(bucket: str) -> None:
     assert "Prefix" not in rule
 
 
-def test_kept_references_go_with_their_records_and_assets_stay() -> None:
+def test_references_uploads_and_notes_go_with_the_records_and_assets_stay() -> None:
     rules = properties("AssetsBucket")["LifecycleConfiguration"]["Rules"]
     expiring = [rule for rule in rules if "ExpirationInDays" in rule]
 
     assert [(r["Prefix"], r["ExpirationInDays"]) for r in expiring] == [
-        ("references/", {"Ref": "RecordRetentionDays"})
+        ("references/", {"Ref": "RecordRetentionDays"}),
+        ("uploads/", {"Ref": "RecordRetentionDays"}),
+        ("errors/", {"Ref": "RecordRetentionDays"}),
     ]
+    for rule in expiring:  # in a bucket with versions, what expires only hides
+        assert rule["Status"] == "Enabled"
+        assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+
+
+def test_the_inbox_tells_of_every_upload_and_never_deletes_one() -> None:
+    inbox = properties("InboxBucket")
+
+    told = inbox["NotificationConfiguration"]
+    assert told == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    assert not [r for r in inbox["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in r]
+
+
+def test_the_bucket_of_the_outputs_starts_nothing() -> None:
+    assert "NotificationConfiguration" not in properties("AssetsBucket")
+
+
+def test_only_the_allowed_origins_pages_may_follow_a_presigned_url() -> None:
+    condition, allowed, otherwise = properties("AssetsBucket")["CorsConfiguration"]["Fn::If"]
+
+    assert condition == "AllowsOrigin"
+    (rule,) = allowed["CorsRules"]
+    assert rule["AllowedOrigins"] == [{"Ref": "AllowedOrigin"}]
+    assert set(rule["AllowedMethods"]) == {"GET", "PUT"}
+    assert rule["AllowedHeaders"] == ["*"]  # what is signed decides, and it varies
+    assert otherwise == {"Ref": "AWS::NoValue"}
+    assert template()["Parameters"]["AllowedOrigin"]["Default"] == ""
+    assert template()["Conditions"]["AllowsOrigin"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "AllowedOrigin"}, ""]}]
+    }
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
@@ -105,11 +141,51 @@ def test_records_expire_can_be_restored_and_are_encrypted() -> None:
     assert table["BillingMode"] == "PAY_PER_REQUEST"
 
 
+def test_jobs_are_listed_by_caller_and_by_time_from_indexes_that_hold_keys_only() -> None:
+    """So that a change of a record, of which a job has many, writes no index."""
+    table = properties("Table")
+    indexes = {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]}
+
+    keys = {name: schema(index["KeySchema"]) for name, index in indexes.items()}
+    assert keys == {
+        "by-caller": {"HASH": "caller", "RANGE": "accepted_at"},
+        "by-time": {"HASH": "sk", "RANGE": "accepted_at"},
+    }
+    for index in indexes.values():
+        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+def test_the_table_defines_the_attributes_of_its_keys_and_no_other() -> None:
+    """DynamoDB refuses a table that does not."""
+    table = properties("Table")
+    schemas = [table["KeySchema"], *(i["KeySchema"] for i in table["GlobalSecondaryIndexes"])]
+
+    defined = {a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]}
+    assert set(defined) == {name for keys in schemas for name in schema(keys).values()}
+    assert set(defined.values()) == {"S"}
+    assert schema(table["KeySchema"]) == {"HASH": "pk", "RANGE": "sk"}
+
+
+def schema(keys: list[dict[str, str]]) -> dict[str, str]:
+    return {key["KeyType"]: key["AttributeName"] for key in keys}
+
+
 def test_the_stack_says_what_a_caller_needs() -> None:
     outputs = template()["Outputs"]
 
     assert set(outputs) >= OUTPUTS
     assert all(output["Description"] for output in outputs.values())
+
+
+def test_the_urls_and_names_that_the_stack_says_are_those_of_its_own_parts() -> None:
+    told = {key: output["Value"] for key, output in template()["Outputs"].items()}
+
+    host = "${RestApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
+    assert told["ApiUrl"] == {"Fn::Sub": f"https://{host}/{properties('RestApi')['StageName']}"}
+    assert told["ApiId"] == {"Ref": "RestApi"}
+    assert told["InboxBucketName"] == {"Ref": "InboxBucket"}
+    assert told["AssetsBucketName"] == {"Ref": "AssetsBucket"}
+    assert told["OnRequestFunctionArn"] == {"Fn::GetAtt": ["OnRequestFunction", "Arn"]}
 
 
 def test_what_the_local_stack_reads_of_the_outputs_is_there() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.template import functions, template
+from tests.infra.template import api, functions, properties, template
 from tests.infra.tools import SAM_PYTHON, run
 
 pytestmark = pytest.mark.linters
@@ -18,6 +18,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 print(json.dumps(Translator({}, Parser()).translate(json.load(sys.stdin), {})))
 """
+DOORS = ("ApiFunction", "OnUploadFunction", "OnRequestFunction")
 
 
 @cache
@@ -26,6 +27,8 @@ def translated() -> dict[str, dict[str, Any]]:
     given = json.loads(json.dumps(template()))
     for parameter in given["Parameters"].values():
         parameter.setdefault("Default", "secret")
+    # CloudFormation includes the document first, and hands SAM what it has read.
+    given["Resources"]["RestApi"]["Properties"]["DefinitionBody"] = api()
     for resource in given["Resources"].values():
         # SAM wants to read these from S3; they are tested by themselves.
         if "DefinitionUri" in resource.get("Properties", {}):
@@ -34,7 +37,8 @@ def translated() -> dict[str, dict[str, Any]]:
             resource["Properties"]["CodeUri"] = "s3://bucket/functions.zip"
     code, said = run(SAM_PYTHON, "-c", _TRANSLATE, stdin=json.dumps(given))
     assert code == 0, said
-    document: dict[str, dict[str, Any]] = json.loads(said)["Resources"]
+    # Behind the line that is ours, SAM may say something of its own features.
+    document: dict[str, dict[str, Any]] = json.loads(said.splitlines()[0])["Resources"]
     return document
 
 
@@ -47,9 +51,10 @@ def test_every_rule_may_invoke_its_function_and_no_other() -> None:
     permissions = {
         (p["SourceArn"]["Fn::GetAtt"][0], p["FunctionName"]["Ref"]): p
         for p in of("AWS::Lambda::Permission").values()
+        if "Fn::GetAtt" in p["SourceArn"]
     }
 
-    assert len(rules) == 2
+    assert len(rules) == 3
     for rule, given in rules.items():
         (target,) = given["Targets"]
         function, _ = target["Arn"]["Fn::GetAtt"]
@@ -57,6 +62,52 @@ def test_every_rule_may_invoke_its_function_and_no_other() -> None:
         assert permission["Action"] == "lambda:InvokeFunction"
         assert permission["Principal"] == "events.amazonaws.com"
     assert permissions == {}
+
+
+def test_beside_rules_only_the_api_may_invoke_functions() -> None:
+    permissions = of("AWS::Lambda::Permission").values()
+
+    others = {p["FunctionName"]["Ref"]: p for p in permissions if "Fn::Sub" in p["SourceArn"]}
+    assert len(permissions) == 5
+    assert set(others) == {"ApiFunction", "AuthorizerFunction"}
+    for permission in others.values():
+        assert permission["Principal"] == "apigateway.amazonaws.com"
+        assert "${RestApi}" in permission["SourceArn"]["Fn::Sub"]
+
+
+def test_what_a_rule_makes_of_an_event_reaches_its_target() -> None:
+    made = {
+        target["Arn"]["Fn::GetAtt"][0]: target.get("InputTransformer")
+        for rule in of("AWS::Events::Rule").values()
+        for target in rule["Targets"]
+    }
+
+    asked = properties("OnRequestFunction")["Events"]["JobRequested"]["Properties"]
+    assert made == {
+        "OnRequestFunction": asked["InputTransformer"],
+        "OnUploadFunction": None,
+        "OnExecutionEndedFunction": None,
+    }
+
+
+def test_the_api_has_one_stage_and_it_is_the_one_that_is_told() -> None:
+    """Left alone, SAM would deploy a second one, named Stage, without limits."""
+    ((_, stage),) = of("AWS::ApiGateway::Stage").items()
+    ((deployed, deployment),) = of("AWS::ApiGateway::Deployment").items()
+
+    assert stage["StageName"] == "live"
+    assert stage["DeploymentId"] == {"Ref": deployed}
+    assert stage["MethodSettings"] == properties("RestApi")["MethodSettings"]
+    assert "StageName" not in deployment
+
+
+def test_the_api_keeps_its_document_as_it_is() -> None:
+    body = of("AWS::ApiGateway::RestApi")["RestApi"]["Body"]
+
+    assert body["paths"].keys() == api()["paths"].keys()
+    assert body["components"].keys() == api()["components"].keys()
+    responses = "x-amazon-apigateway-gateway-responses"
+    assert body[responses].keys() == api()[responses].keys()
 
 
 @pytest.mark.parametrize("function", functions())
@@ -69,13 +120,18 @@ def test_a_functions_role_is_its_own_and_lambdas_only(function: str) -> None:
 
 
 @pytest.mark.parametrize("function", functions())
-def test_a_function_gets_no_managed_policy_but_the_one_for_logs(function: str) -> None:
-    (policy,) = of("AWS::IAM::Role")[f"{function}Role"]["ManagedPolicyArns"]
+def test_a_function_gets_no_managed_policy_but_the_one_for_logs_and_a_door_ours(
+    function: str,
+) -> None:
+    logs, *ours = of("AWS::IAM::Role")[f"{function}Role"]["ManagedPolicyArns"]
 
-    assert "AWSLambdaBasicExecutionRole" in json.dumps(policy)
+    assert "AWSLambdaBasicExecutionRole" in json.dumps(logs)
+    assert ours == ([{"Ref": "DoorPolicy"}] if function in DOORS else [])
 
 
-@pytest.mark.parametrize("function", ["OnRequestFunction", "OnExecutionEndedFunction"])
+@pytest.mark.parametrize(
+    "function", ["OnUploadFunction", "OnRequestFunction", "OnExecutionEndedFunction"]
+)
 def test_an_asynchronous_function_may_send_to_the_queue(function: str) -> None:
     policies = of("AWS::IAM::Role")[f"{function}Role"]["Policies"]
     sending = [

@@ -90,6 +90,7 @@ def test_the_report_says_what_where_how_long_and_how_much() -> None:
                     "height": 768,
                 }
             ],
+            "uris": ["s3://b/jobs/j/0.png"],
             "manifest": {"bucket": "b", "key": "jobs/j/manifest.json"},
             "checks": 2,
             "timings": {

@@ -168,7 +168,7 @@ def test_one_bad_reference_keeps_nothing() -> None:
     found = refused(world, edit(encoded(PNG), "s3://public/none.png", encoded(b"<html>"), URL))
 
     assert found == {
-        "images.1": "does not exist, or this deployment may not read it",
+        "images.1": "does not exist, or may not be read",
         "images.2": "is not a PNG, JPEG or WebP image",
     }
 

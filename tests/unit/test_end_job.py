@@ -1,6 +1,7 @@
 """EndJob: one terminal status, whoever is first, and its event at least once."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from tests.fakes.world import World
 def in_status(status: Status) -> tuple[World, Job]:
     world = World()
     job = world.accepted()
-    changes = {"submitting_at": world.clock()} if status is not Status.QUEUED else {}
+    changes: dict[str, Any] = {} if status is Status.QUEUED else {"submitting_at": world.clock()}
     world.jobs.update(job.job_id, when=[Status.QUEUED], status=status, **changes)
     return world, job
 

@@ -8,8 +8,10 @@ import pytest
 from darkroom.domain import polling
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.events import JobCompleted, failed
-from darkroom.domain.job import Asset, Status
+from darkroom.domain.job import OPEN, Asset, Status
+from darkroom.domain.references import S3Object
 from darkroom.domain.steps import Outcome, Step
+from darkroom.domain.uploads import encode
 from darkroom.ports import Broken, Done, NotDownloaded, Running, Unreadable
 from tests.fakes.crashes import DeadError
 from tests.fakes.pictures import JPEG, PNG
@@ -43,6 +45,7 @@ def test_an_output_is_stored_under_the_jobs_folder_and_the_job_ends() -> None:
     assert world.assets.files == {key: PNG}
     assert world.assets.metadata[key] == {
         "darkroom-job-id": job.job_id,
+        "darkroom-caller": "tests",
         "prediction-id": PREDICTION,
         "model": "openai/gpt-image-2/text-to-image",
         "sha256": digest,
@@ -64,7 +67,7 @@ def test_the_manifest_says_what_was_asked_what_came_when_and_what_it_cost() -> N
     world.finalize_job()(step)
 
     job = world.job(step.job_id)
-    [(key, manifest)] = world.assets.manifests.items()
+    [(key, manifest)] = world.assets.documents.items()
     assert key == f"jobs/{job.job_id}/manifest.json"
     assert manifest["input"] == job.input
     assert manifest["assets"] == [job.assets[0].model_dump(mode="json")]
@@ -72,6 +75,28 @@ def test_the_manifest_says_what_was_asked_what_came_when_and_what_it_cost() -> N
     assert manifest["submitted_at"] == job.submitted_at.isoformat()  # type: ignore[union-attr]
     assert manifest["provider_completed_at"] == world.clock().isoformat()
     assert OUTPUT not in str(manifest)
+
+
+def test_an_output_of_an_upload_names_it_beside_the_manifest() -> None:
+    world, step = completed()
+    source = S3Object(bucket="inbox", key="scan/Öl.png", version_id="v7")
+    world.jobs.update(
+        step.job_id, when=OPEN, source=source, preset="scan@3", prefix="edits/scan/Öl.png/j"
+    )
+
+    world.finalize_job()(step)
+
+    named = world.assets.metadata["edits/scan/Öl.png/j/0.png"]
+    assert {name: named[name] for name in named if "source" in name or name == "preset"} == {
+        "source-bucket": "inbox",
+        "source-key": encode("scan/Öl.png"),
+        "source-version-id": "v7",
+        "preset": "scan@3",
+    }
+    assert all(value.isascii() for value in named.values())
+    manifest = world.assets.documents["edits/scan/Öl.png/j/manifest.json"]
+    assert manifest["source"] == {"bucket": "inbox", "key": "scan/Öl.png", "version_id": "v7"}
+    assert (manifest["preset"], manifest["caller"]) == ("scan@3", "tests")
 
 
 def test_several_outputs_are_stored_in_order_each_by_its_own_format() -> None:
@@ -107,7 +132,7 @@ def test_a_second_output_that_fails_leaves_the_job_open_and_the_first_stored() -
 
     step = world.finalize_job()(step)
     assert step.outcome is Outcome.PROCESSING
-    assert world.assets.manifests == {}
+    assert world.assets.documents == {}
     assert [asset.key[-5:] for asset in world.job(step.job_id).assets] == ["0.png"]
 
     assert world.finalize_job()(step).outcome is Outcome.STORED

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain import callers
 from darkroom.domain.errors import Code
 from darkroom.domain.events import JobRejected
 from darkroom.domain.job import Job, job_id
@@ -21,7 +22,9 @@ def edit(*images: object) -> dict[str, Any]:
 
 
 def ask(world: World, detail: object, event_id: str = "event-1") -> Job | None:
-    return world.request_job()(detail, caller="events", event_id=event_id)
+    return world.request_job()(
+        detail, caller=callers.of_rule("events", sees_all=True), event_id=event_id
+    )
 
 
 def rejection(world: World) -> JobRejected:

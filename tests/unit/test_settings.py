@@ -12,7 +12,8 @@ VALUES = {
     "DEFAULT_DEADLINE_SECONDS": "900", "MAX_DEADLINE_SECONDS": "3600",
     "RECORD_RETENTION_DAYS": "90", "PROVIDER_URL": "https://api.wavespeed.ai",
     "PROVIDER_SECRET_ID": "secret", "MAX_QUEUE_SECONDS": "1800", "DURATION_SCALE": "0.5",
-    "ASSET_HOSTS": "*.wavespeed.ai,*.cloudfront.net",
+    "ASSET_HOSTS": "*.wavespeed.ai,*.cloudfront.net", "INBOX_BUCKET": "inbox",
+    "ALLOWED_ORIGIN": "https://studio.example.com",
 }  # fmt: skip
 MODELS = [
     model
@@ -29,7 +30,10 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_function_has_a_model() -> None:
-    assert len(MODELS) >= 5
+    assert {model.__name__ for model in MODELS} == {
+        "DoorSettings", "OnUploadSettings", "ApiSettings", "AuthorizerSettings",
+        "SubmitSettings", "CheckSettings", "FinalizeSettings", "EndSettings",
+    }  # fmt: skip
 
 
 @per_model
@@ -57,6 +61,12 @@ def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 
     with pytest.raises(ValidationError, match="max_queue_seconds"):
         settings.SubmitSettings.read()
+
+
+def test_no_origin_is_an_origin_that_is_allowed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_ORIGIN", "")
+
+    assert settings.ApiSettings.read().allowed_origin == ""
 
 
 def test_settings_do_not_change_and_hold_no_secret() -> None:

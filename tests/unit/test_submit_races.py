@@ -37,8 +37,10 @@ def test_of_two_submits_at_once_only_one_sends(status: Status) -> None:
 class DeafJobs(InMemoryJobs):
     """A table whose answer is lost: the SDK writes again, and is refused for its own change."""
 
-    def update(self, job_id: str, *, when: Sequence[Status], **changes: object) -> Job | None:
-        answer = super().update(job_id, when=when, **changes)
+    def update(
+        self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
+    ) -> Job | None:
+        answer = super().update(job_id, when=when, absent=absent, **changes)
         return None if "submit_token" in changes else answer
 
 

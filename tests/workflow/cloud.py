@@ -11,10 +11,11 @@ import httpx
 import pytest
 import yaml
 
-from darkroom import bootstrap
 from darkroom.adapters.table import JobTable
+from darkroom.bootstrap import clients, doors, steps
 from darkroom.domain.job import Job
 from tests.infra.template import DEFINITION, properties
+from tests.workflow.doors import of_call, of_rule
 from tests.workflow.lambdas import Lambdas
 from tests.workflow.machine import Clock, Machine
 from tests.workflow.provider import API, CDN, KEY, ROTATED_KEY, SIGNATURE, Provider
@@ -47,14 +48,14 @@ _VARIABLES = {
     "MAX_QUEUE_SECONDS": "3600",
     "DURATION_SCALE": "1",
     "RECORD_RETENTION_DAYS": "90",
+    "ALLOWED_ORIGIN": "",
 }
-_MADE_ONCE = (
-    bootstrap.request_job,
-    bootstrap.submit_job,
-    bootstrap.check_job,
-    bootstrap.finalize_job,
-    bootstrap.end_job,
-)
+_MADE_ONCE = [
+    made
+    for module in (clients, doors, steps)
+    for made in vars(module).values()
+    if hasattr(made, "cache_clear")
+]
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Cloud:
         self.provider.on_post = self.lambdas.effect
         for name, value in _VARIABLES.items():
             patch.setenv(name, value)
-        patch.setattr(bootstrap, "_now", lambda: self.clock.now)
+        patch.setattr(clients, "now", lambda: self.clock.now)
         patch.setattr(
             httpx.HTTPTransport, "handle_request", lambda _, request: self.provider.handle(request)
         )
@@ -105,8 +106,15 @@ class Cloud:
     def request(self, detail: object = REQUEST, event_id: str = "event-1") -> str:
         """Put a JobRequested through its door; return the job's id."""
         event = {"id": event_id, "detail-type": "JobRequested", "detail": detail}
-        job_id: str = self.lambdas.invoke("OnRequestFunction", event)["job_id"]
+        told = of_rule("OnRequestFunction", "JobRequested", event)
+        job_id: str = self.lambdas.invoke("OnRequestFunction", told)["job_id"]
         return job_id
+
+    def cancel(self, job_id: str) -> int:
+        """Cancel a job by its HTTP route; return the status of the answer."""
+        call = of_call("DELETE", f"/v1/jobs/{job_id}", role="admin")
+        status: int = self.lambdas.invoke("ApiFunction", call)["statusCode"]
+        return status
 
     def run(self, detail: object = REQUEST) -> Run:
         """Request a job, run its execution and the rule on its end; see that promises are kept."""
@@ -204,12 +212,13 @@ class Cloud:
 
     def _deploy(self) -> None:
         self.lambdas.watch(_session())
-        keys = properties("Table")
+        table = properties("Table")
         boto3.client("dynamodb").create_table(
             TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=keys["AttributeDefinitions"],
-            KeySchema=keys["KeySchema"],
+            BillingMode=table["BillingMode"],
+            AttributeDefinitions=table["AttributeDefinitions"],
+            KeySchema=table["KeySchema"],
+            GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"],
         )
         boto3.client("s3").create_bucket(Bucket=BUCKET)
         boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=KEY)

@@ -1,4 +1,4 @@
-"""The outputs' bucket: files at keys that are never overwritten, and a manifest beside them."""
+"""The outputs' bucket: files at keys that are never overwritten, and documents beside them."""
 
 import base64
 import json
@@ -61,11 +61,22 @@ class AssetBucket:
             )
         return asset
 
-    def write_manifest(self, key: str, manifest: dict[str, Any]) -> None:
-        """Store the manifest, over an older one of the same job."""
+    def write_json(self, key: str, document: dict[str, Any]) -> None:
+        """Store a document for people, over an older one at the same key."""
         self._client.put_object(
             Bucket=self._bucket,
             Key=key,
-            Body=json.dumps(manifest, indent=2, ensure_ascii=False).encode(),
+            Body=json.dumps(document, indent=2, ensure_ascii=False).encode(errors="replace"),
             ContentType="application/json",
         )
+
+    def remove(self, key: str) -> None:
+        """Take a document away, if there is one."""
+        try:
+            # In a bucket with versions, deleting what is not there would leave a marker behind.
+            self._client.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+                return
+            raise
+        self._client.delete_object(Bucket=self._bucket, Key=key)

@@ -2,7 +2,10 @@
 
 DarkroomError
 ├── InvalidRequestError   the request breaks a rule; carries one entry a bad field
-└── ConflictError         the idempotency key was used for another request
+├── ConflictError         the idempotency key was used for another request
+├── NotFoundError         there is no such job, or it is another caller's
+├── ForbiddenError        the caller's role does not allow this
+└── EndedError            the job has ended: there is nothing to cancel
 """
 
 from enum import StrEnum
@@ -119,3 +122,15 @@ class InvalidRequestError(DarkroomError):
 
 class ConflictError(DarkroomError):
     """The same idempotency key came with another request."""
+
+
+class NotFoundError(DarkroomError):
+    """There is no such thing, or it is another caller's: nobody is told which."""
+
+
+class ForbiddenError(DarkroomError):
+    """The caller's role does not allow this."""
+
+
+class EndedError(DarkroomError):
+    """The job has ended, otherwise than by being canceled."""

@@ -7,11 +7,22 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from darkroom.domain.errors import Charged, Code, FieldProblem, failure
 from darkroom.domain.job import Asset, Job
+from darkroom.domain.references import S3Object
 from darkroom.domain.requests import AnyModel, Edit, Operation, TextToImage
 
 SOURCE = "darkroom"
 
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class S3Location(BaseModel):
+    """Where an object lies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bucket: str
+    key: str
+    version_id: str | None = None
 
 
 class _Event(BaseModel):
@@ -28,6 +39,9 @@ class _JobEvent(_Event):
     idempotency_key: str = Field(description="The sender's own key, or else the request's id.")
     operation: Operation
     model: str
+    source: S3Location | None = Field(
+        default=None, description="The upload that asked for it; null at the other doors."
+    )
     estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
 
 
@@ -43,15 +57,6 @@ class Timings(BaseModel):
     ended_at: datetime | None
 
 
-class S3Location(BaseModel):
-    """Where an object lies."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    bucket: str
-    key: str
-
-
 class JobSubmitted(_JobEvent):
     """The provider has accepted the job."""
 
@@ -63,6 +68,9 @@ class JobCompleted(_JobEvent):
 
     prediction_id: str
     assets: tuple[Asset, ...]
+    uris: tuple[str, ...] = Field(
+        description="The assets as s3:// URIs: a rule can hand them on as the next job's images."
+    )
     manifest: S3Location
     checks: int
     timings: Timings
@@ -77,6 +85,9 @@ class JobFailed(_JobEvent):
     detail: str | None = Field(description="The provider's own words, where it gave any.")
     retryable: bool = Field(description="Whether asking again can help.")
     charged: Charged = Field(description="Whether the provider took money for it.")
+    assets: tuple[Asset, ...] = Field(
+        default=(), description="What was stored all the same, of a job canceled after its submit."
+    )
     checks: int
     timings: Timings
 
@@ -89,6 +100,7 @@ class JobRejected(_Event):
     message: str
     errors: tuple[FieldProblem, ...] = Field(description="One entry a bad field.")
     idempotency_key: str | None = None
+    source: S3Location | None = Field(default=None, description="The upload that was refused.")
 
 
 class _Requested(BaseModel):
@@ -129,6 +141,7 @@ def completed(job: Job, bucket: str) -> JobCompleted:
         **_about(job, "completed"),
         prediction_id=job.prediction_id or "",
         assets=job.assets,
+        uris=tuple(f"s3://{asset.bucket}/{asset.key}" for asset in job.assets),
         manifest=S3Location(bucket=bucket, key=f"{job.prefix}/manifest.json"),
         checks=job.checks,
         timings=timings(job),
@@ -146,27 +159,25 @@ def failed(job: Job) -> JobFailed:
         message=meaning.message,
         detail=job.detail,
         retryable=meaning.retryable,
-        charged=_charged(job, meaning.charged),
+        charged=job.charge,
+        assets=job.assets,
         checks=job.checks,
         timings=timings(job),
     )
 
 
-def _charged(job: Job, by_code: Charged) -> Charged:
-    """Return what is known of the money, facts before the code."""
-    if not job.was_sent:
-        return Charged.NO
-    if job.provider_completed_at is not None:
-        return Charged.YES
-    if job.code is Code.UNAUTHORIZED and job.prediction_id:
-        return Charged.MAYBE  # the key was lost, and not the prediction
-    return job.charged or by_code
-
-
 def _about(job: Job, what: str) -> dict[str, Any]:
     """Return what every event of a job says."""
-    shared = _JobEvent.model_fields.keys() & Job.model_fields.keys()
-    return {name: getattr(job, name) for name in shared} | {"id": f"{job.job_id}.{what}"}
+    shared = _JobEvent.model_fields.keys() & Job.model_fields.keys() - {"source"}
+    return {name: getattr(job, name) for name in shared} | {
+        "id": f"{job.job_id}.{what}",
+        "source": job.source and located(job.source),
+    }
+
+
+def located(item: S3Object) -> S3Location:
+    """Return where an object lies, as events tell it."""
+    return S3Location(bucket=item.bucket, key=item.key, version_id=item.version_id)
 
 
 def timings(job: Job) -> Timings:

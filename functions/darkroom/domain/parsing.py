@@ -27,8 +27,16 @@ _OPERATIONS: dict[str, type[TextToImage | Edit]] = {
     Operation.TEXT_TO_IMAGE: TextToImage,
     Operation.EDIT: Edit,
 }
+_OURS = ("deadline_seconds", "operation")
 # A refusal is an event, and an event has 256 KB.
 _MAX_PROBLEMS, _MAX_FIELD = 32, 100
+_MAX_DEPTH = 100  # what reads and writes records gives up somewhere above 200
+_TYPES = {
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "dict_type": "a JSON object",
+    "bool_type": "true or false",
+}
 _GPT_IMAGE_2 = {TEXT_TO_IMAGE_MODEL: Operation.TEXT_TO_IMAGE, EDIT_MODEL: Operation.EDIT}
 
 
@@ -69,11 +77,13 @@ def _parse_model(body: Mapping[str, Any]) -> JobRequest:
         size = len(json.dumps(request.input, ensure_ascii=False, allow_nan=False).encode())
     except (ValueError, RecursionError):  # 1e999, half a surrogate pair, a thousand brackets
         raise InvalidRequestError.of("input", "is not valid", "plain JSON") from None
+    if not _is_flat(request.input, _MAX_DEPTH):
+        raise InvalidRequestError.of("input", "is nested too deep", f"{_MAX_DEPTH} levels")
     if size > MAX_INPUT_BYTES:
         raise InvalidRequestError.of("input", "is too large", f"{MAX_INPUT_BYTES} bytes of JSON")
     if operation := _GPT_IMAGE_2.get(request.model):
         # The same model under its provider's name has the same rules.
-        for name in ("deadline_seconds", "operation"):
+        for name in _OURS:
             if name in request.input:
                 raise InvalidRequestError.of(
                     f"input.{name}", "is not a field of the model", "leave it out"
@@ -87,11 +97,24 @@ def _parse_model(body: Mapping[str, Any]) -> JobRequest:
     return request
 
 
+def _is_flat(value: object, levels: int) -> bool:
+    match value:
+        case dict():
+            inner = list(value.values())
+        case list():
+            inner = value
+        case _:
+            return True
+    return levels > 0 and all(_is_flat(each, levels - 1) for each in inner)
+
+
 def _validate[R: BaseModel](kind: type[R], body: Mapping[str, Any], prefix: str = "") -> R:
     try:
         return kind.model_validate(body)
     except ValidationError as error:
-        allowed = f"one of {', '.join(kind.model_fields)}"
+        # Inside a model's own input, ours are not fields.
+        names = [n for n in kind.model_fields if not prefix or n not in _OURS]
+        allowed = f"one of {', '.join(names)}"
         found = error.errors()
         # A list with a bad item is also said to be too short, by the items that are good.
         lists = {each["loc"][:1] for each in found if len(each["loc"]) > 1}
@@ -127,6 +150,16 @@ def _problem(error: ErrorDetails, fields: str, prefix: str) -> FieldProblem:
                 message=f"has {context['actual_length']} items",
                 allowed=f"1 to {MAX_IMAGES} items",
             )
+        case "greater_than_equal" | "less_than_equal":
+            low, high = context.get("ge"), context.get("le")
+            limit = f"{low} or more" if high is None else f"{high} or less"
+            return FieldProblem(field=field, message="is out of range", allowed=limit)
+        case "string_type" | "int_type" | "dict_type" | "bool_type":
+            return FieldProblem(
+                field=field, message="is of another type", allowed=_TYPES[error["type"]]
+            )
+        case "string_pattern_mismatch":
+            return FieldProblem(field=field, message="is no model id", allowed="maker/model")
         case "tuple_type":
             limit = f"a list of 1 to {MAX_IMAGES} strings"
             return FieldProblem(field=field, message="is not a list", allowed=limit)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 # The provider states no limit; 20 MB of PNG, JPEG or WebP is what every source agrees to take.
 MAX_REFERENCE_BYTES = 20 * 1000 * 1000
 ALLOWED_FORMS = (
-    "an https:// URL, s3://bucket/key, a data URI or base64 of a PNG, JPEG or WebP image"
+    "an https:// URL, s3://bucket/key, upload:id, a data URI or base64 of a PNG, JPEG or WebP image"
 )
 
 _MAX_URL = 8_192
@@ -47,6 +47,11 @@ class S3Object(BaseModel):
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def has_dots(self) -> bool:
+        """Whether a URL of it means another object: clients resolve such parts of a path."""
+        return not {".", ".."}.isdisjoint(self.key.split("/"))
 
 
 type Reference = Annotated[Url | S3Object, Field(discriminator="kind")]

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 TEXT_TO_IMAGE_MODEL = "openai/gpt-image-2/text-to-image"
 EDIT_MODEL = "openai/gpt-image-2/edit"
@@ -58,7 +58,17 @@ class OutputFormat(StrEnum):
     WEBP = "webp"
 
 
-Prompt = Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT_CHARACTERS)]
+def _not_blank(prompt: str) -> str:
+    if not prompt.strip():
+        raise ValueError("must not be blank")
+    return prompt
+
+
+Prompt = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_PROMPT_CHARACTERS),
+    AfterValidator(_not_blank),
+]
 
 
 class _Request(BaseModel):
@@ -84,13 +94,6 @@ class _Picture(_Request):
     resolution: Resolution = Resolution.R1K
     quality: Quality = Quality.MEDIUM
     output_format: OutputFormat = OutputFormat.PNG
-
-    @field_validator("prompt")
-    @classmethod
-    def _not_blank(cls, prompt: str) -> str:
-        if not prompt.strip():
-            raise ValueError("must not be blank")
-        return prompt
 
     @property
     def input(self) -> dict[str, Any]:
@@ -120,7 +123,7 @@ class Edit(_Picture):
         Field(
             min_length=1,
             max_length=MAX_IMAGES,
-            description="Each an https URL, an s3:// URI, a data URI or base64.",
+            description="Each an https URL, an s3:// URI, upload:<id>, a data URI or base64.",
         ),
     ]
 

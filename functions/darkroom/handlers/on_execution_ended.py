@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom import bootstrap
+from darkroom.bootstrap import steps
 from darkroom.domain.errors import Code
 from darkroom.observability import correlate, logger, observed
 
@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     execution = event["detail"]
     job_id = execution["name"]
     correlate(job_id)
-    job = bootstrap.end_job().fail(job_id, _code(execution))
+    job = steps.end_job().fail(job_id, _code(execution))
     status, code = (job.status, job.code) if job else (None, None)
     logger.info("execution ended", execution=execution["status"], status=status, code=code)
     return {"job_id": job_id, "status": status}

@@ -1,21 +1,24 @@
-"""OnRequest: the event door. Called by the rule on JobRequested events."""
+"""OnRequest: the event door. Called by rules, each of which says who asks.
+
+A rule passes {"caller": a name, "id": the event's id, "detail": the event's detail}, and perhaps
+"sees_all": whoever may put events on a bus chooses neither whose job it is nor what it may see.
+"""
 
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom import bootstrap
+from darkroom.bootstrap import doors
+from darkroom.domain import callers
 from darkroom.observability import correlate, logger, observed
-
-# Everybody who may put events on the bus is one caller.
-CALLER = "events"
 
 
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Make a job of one JobRequested event."""
     correlate(event["id"])  # until there is a job
-    job = bootstrap.request_job()(event.get("detail"), caller=CALLER, event_id=event["id"])
+    caller = callers.of_rule(event["caller"], sees_all=event.get("sees_all") is True)
+    job = doors.request_job()(event.get("detail"), caller=caller, event_id=event["id"])
     if job is None:
         logger.warning("request rejected")
         return {"job_id": None}

@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom import bootstrap
+from darkroom.bootstrap import steps
 from darkroom.domain.steps import Step
 from darkroom.observability import logger, observed
 
@@ -12,7 +12,7 @@ from darkroom.observability import logger, observed
 @observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take a step and return the next one."""
-    step = bootstrap.submit_job()(Step.model_validate(event))
+    step = steps.submit_job()(Step.model_validate(event))
     result = step.model_dump(mode="json")
     logger.info("submit", **result)
     return result

@@ -3,7 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 from darkroom.domain import polling
 from darkroom.domain.errors import Code
@@ -53,7 +53,7 @@ class CheckJob:
                 "unreadable": step.unreadable + 1 if isinstance(answer, Unreadable) else 0,
             }
         )
-        seen: dict[str, object] = {"checks": step.checks}
+        seen: dict[str, Any] = {"checks": step.checks}
         if isinstance(answer, Done) and job.provider_completed_at is None:
             seen["provider_completed_at"] = self.now()
         if isinstance(answer, Broken):

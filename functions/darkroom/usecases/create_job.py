@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from darkroom.domain import media, pricing
+from darkroom.domain.callers import Caller
 from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
 from darkroom.domain.job import Job, Status, fingerprint, job_id
 from darkroom.domain.references import (
@@ -17,6 +18,20 @@ from darkroom.domain.references import (
 )
 from darkroom.domain.requests import JobRequest
 from darkroom.ports import Clock, Jobs, Metrics, References, Workflow
+
+type Given = Url | S3Object | bytes
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a request comes from, besides what it asks."""
+
+    caller: Caller
+    key: str  # the same key of the same caller asks for the same job
+    request_id: str
+    source: S3Object | None = None  # the upload that asks, pinned
+    preset: str | None = None
+    folder: str | None = None  # where its assets go, in a folder of the job
 
 
 @dataclass(frozen=True)
@@ -31,34 +46,18 @@ class CreateJob:
     default_deadline: int
     retention: timedelta
 
-    def __call__(self, request: JobRequest, *, caller: str, key: str, request_id: str) -> Job:
+    def __call__(self, request: JobRequest, origin: Origin) -> Job:
         """Return the job; raises InvalidRequestError or ConflictError.
 
         Safe to repeat: a crash between the record and the start is mended by the next try.
         """
-        identity = job_id(caller, key)
-        given = _parse(request)
+        identity = job_id(origin.caller.name, origin.key)
+        given = self._parse(request, origin)
         asked = fingerprint(request, (_name(reference) for reference in given))
         job = self.jobs.get(identity)
         if job is None:
-            kept = self._keep(given, identity)
-            now = self.now()
-            job = Job(
-                job_id=identity,
-                caller=caller,
-                request_id=request_id,
-                idempotency_key=key,
-                fingerprint=asked,
-                operation=request.operation,
-                model=request.model,
-                input=request.input,
-                references=tuple(kept),
-                prefix=f"jobs/{identity}",
-                deadline_seconds=request.deadline_seconds or self.default_deadline,
-                estimated_cost_micro_usd=pricing.estimate(request.model, request.input, len(kept)),
-                accepted_at=now,
-                expires_at=int((now + self.retention).timestamp()),
-            )
+            kept = self._keep(given, identity, origin.caller)
+            job = self._new(request, origin, identity, asked, kept)
             if self.jobs.create(job):
                 self.metrics.count("JobsAccepted")
             else:  # another delivery of the same request was quicker
@@ -69,25 +68,75 @@ class CreateJob:
             self.workflow.start(identity)
         return job
 
-    def _keep(self, given: list[Url | S3Object | bytes], identity: str) -> list[Url | S3Object]:
+    def resume(self, origin: Origin) -> Job | None:
+        """Return the job that was made of this before, started if it has not been."""
+        job = self.jobs.get(job_id(origin.caller.name, origin.key))
+        if job is not None and job.status is Status.QUEUED:
+            self.workflow.start(job.job_id)
+        return job
+
+    def _new(
+        self,
+        request: JobRequest,
+        origin: Origin,
+        identity: str,
+        asked: str,
+        kept: list[Url | S3Object],
+    ) -> Job:
+        now = self.now()
+        return Job(
+            job_id=identity,
+            caller=origin.caller.name,
+            request_id=origin.request_id,
+            idempotency_key=origin.key,
+            fingerprint=asked,
+            operation=request.operation,
+            model=request.model,
+            input=request.input,
+            references=tuple(kept),
+            source=origin.source,
+            preset=origin.preset,
+            prefix=f"{origin.folder or 'jobs'}/{identity}",
+            deadline_seconds=request.deadline_seconds or self.default_deadline,
+            estimated_cost_micro_usd=pricing.estimate(request.model, request.input, len(kept)),
+            accepted_at=now,
+            expires_at=int((now + self.retention).timestamp()),
+        )
+
+    def _parse(self, request: JobRequest, origin: Origin) -> list[Given]:
+        parsed: list[Given] = []
+        problems: list[FieldProblem] = []
+        for index, text in enumerate(request.references):
+            if origin.source is not None and text == str(origin.source):
+                parsed.append(origin.source)
+                continue
+            try:
+                parsed.append(self.references.locate(text) or parse_reference(text))
+            except BadReferenceError as error:
+                problems.append(_problem(index, error))
+        if problems:
+            raise InvalidRequestError(problems)
+        return parsed
+
+    def _keep(self, given: list[Given], identity: str, caller: Caller) -> list[Url | S3Object]:
         """Check every reference, then store the bytes among them: all or none."""
         problems: list[FieldProblem] = []
-        looked: list[Url | S3Object | bytes] = []
+        looked: list[Given] = []
         for index, reference in enumerate(given):
             try:
-                looked.append(self._look(reference))
+                looked.append(self._look(reference, caller))
             except BadReferenceError as error:
                 problems.append(_problem(index, error))
         if problems:
             raise InvalidRequestError(problems)
         return [
-            self.references.keep(identity, reference, _picture(reference))
+            self.references.keep(identity, caller.name, reference, _picture(reference))
             if isinstance(reference, bytes)
             else reference
             for reference in looked
         ]
 
-    def _look(self, reference: Url | S3Object | bytes) -> Url | S3Object | bytes:
+    def _look(self, reference: Given, caller: Caller) -> Given:
         match reference:
             case Url():
                 return reference
@@ -95,24 +144,14 @@ class CreateJob:
                 _check(len(reference), reference)
                 return reference
             case S3Object():
-                seen = self.references.look(reference)
-                if seen is None:
-                    raise BadReferenceError("does not exist, or this deployment may not read it")
-                pinned, size, head = seen
-                _check(size, head)
-                return pinned
-
-
-def _parse(request: JobRequest) -> list[Url | S3Object | bytes]:
-    parsed, problems = [], []
-    for index, text in enumerate(request.references):
-        try:
-            parsed.append(parse_reference(text))
-        except BadReferenceError as error:
-            problems.append(_problem(index, error))
-    if problems:
-        raise InvalidRequestError(problems)
-    return parsed
+                if reference.has_dots:
+                    raise BadReferenceError("has a . or .. in its path, which no URL can carry")
+                found = self.references.look(reference)
+                # What is another's is refused like what is not there.
+                if found is None or (found.is_owned and not caller.owns(found.owner)):
+                    raise BadReferenceError("does not exist, or may not be read")
+                _check(found.size, found.head)
+                return found.reference
 
 
 def _problem(index: int, error: BadReferenceError) -> FieldProblem:
@@ -134,7 +173,7 @@ def _picture(head: bytes) -> media.Format:
     return known
 
 
-def _name(reference: Url | S3Object | bytes) -> str:
+def _name(reference: Given) -> str:
     match reference:
         case Url():
             return reference.url

@@ -8,6 +8,7 @@ from darkroom.domain import polling, pricing
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.steps import Step
+from darkroom.domain.uploads import LOOP_MARK, encode
 from darkroom.ports import (
     Assets,
     Broken,
@@ -60,7 +61,7 @@ class FinalizeJob:
             stored.append(asset)
             if len(stored) < len(outputs):
                 self.jobs.update(job.job_id, when=[Status.SUBMITTED], assets=tuple(stored))
-        self.assets.write_manifest(f"{job.prefix}/manifest.json", self._manifest(job, stored))
+        self.assets.write_json(f"{job.prefix}/manifest.json", self._manifest(job, stored))
         return self._ended(step, self.end.complete(job.job_id, tuple(stored)))
 
     def _copy_one(self, job: Job, index: int, url: str) -> Asset | NotDownloaded:
@@ -69,10 +70,12 @@ class FinalizeJob:
             if isinstance(download, NotDownloaded):
                 return download
             metadata = {
-                "darkroom-job-id": job.job_id,
+                LOOP_MARK: job.job_id,
+                "darkroom-caller": encode(job.caller),
                 "prediction-id": job.prediction_id or "",
                 "model": job.model,
                 "sha256": download.sha256,
+                **_source(job),
             }
             key = f"{job.prefix}/{index}.{download.format.extension}"
             file.seek(0)
@@ -99,13 +102,33 @@ class FinalizeJob:
             "operation": job.operation,
             "model": job.model,
             "input": job.input,
+            "preset": job.preset,
+            "source": job.source and job.source.model_dump(mode="json", exclude={"kind"}),
             "references": [str(reference) for reference in job.references],
             "prediction_id": job.prediction_id,
             "assets": [asset.model_dump(mode="json") for asset in assets],
             "estimated_cost_micro_usd": job.estimated_cost_micro_usd,
             "prices_as_of": pricing.AS_OF,
-            "accepted_at": job.accepted_at.isoformat(),
-            "submitted_at": job.submitted_at and job.submitted_at.isoformat(),
-            "provider_completed_at": job.provider_completed_at
-            and job.provider_completed_at.isoformat(),
+            **{
+                name: moment and moment.isoformat()
+                for name, moment in (
+                    ("accepted_at", job.accepted_at),
+                    ("submitted_at", job.submitted_at),
+                    ("canceled_at", job.canceled_at),
+                    ("provider_completed_at", job.provider_completed_at),
+                )
+            },
         }
+
+
+def _source(job: Job) -> dict[str, str]:
+    """Return the metadata that names the upload behind an output."""
+    if job.source is None:
+        return {}
+    named = {
+        "source-bucket": job.source.bucket,
+        "source-key": encode(job.source.key),
+        "source-version-id": job.source.version_id,
+        "preset": job.preset,
+    }
+    return {name: value for name, value in named.items() if value}

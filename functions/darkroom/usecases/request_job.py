@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from darkroom.domain import events
+from darkroom.domain.callers import Caller
 from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
 from darkroom.domain.job import Job
 from darkroom.domain.parsing import parse_request
 from darkroom.ports import Events, Metrics
-from darkroom.usecases.create_job import CreateJob
+from darkroom.usecases.create_job import CreateJob, Origin
 
 _KEY = TypeAdapter[str](events.IdempotencyKey)
 
@@ -24,13 +25,13 @@ class RequestJob:
     metrics: Metrics
     max_deadline: int
 
-    def __call__(self, detail: object, *, caller: str, event_id: str) -> Job | None:
+    def __call__(self, detail: object, *, caller: Caller, event_id: str) -> Job | None:
         """Return the job, None if the request was refused; safe to repeat."""
         key: str | None = None
         try:
             key, body = _split(detail)
             request = parse_request(body, max_deadline_seconds=self.max_deadline)
-            return self.create_job(request, caller=caller, key=key or event_id, request_id=event_id)
+            return self.create_job(request, Origin(caller, key or event_id, event_id))
         except InvalidRequestError as error:
             problems = error.problems
         except ConflictError as error:
@@ -43,7 +44,7 @@ class RequestJob:
         self.events.publish(
             events.JobRejected(
                 id=f"{event_id}.rejected",
-                caller=caller,
+                caller=caller.name,
                 request_id=event_id,
                 message="; ".join(f"{p.field or 'detail'} {p.message}" for p in problems),
                 errors=tuple(problems),

@@ -61,6 +61,8 @@ class SubmitJob:
                 assert_never(job.status)
 
     def _submit(self, step: Step, job: Job) -> Step:
+        if job.canceled_at is not None:  # while a POST was under way that then took nothing
+            return step.failed(Code.CANCELED)
         if self.now() - job.accepted_at > self.max_queue:
             return step.failed(Code.PROVIDER_UNAVAILABLE)
         model_input = self._input(job)
@@ -141,6 +143,8 @@ class SubmitJob:
         )
         if job is None:
             return self(step)
+        if job.canceled_at is not None:
+            return step.failed(Code.CANCELED)
         queued_for = (self.now() - job.accepted_at).total_seconds()
         left = self.max_queue.total_seconds() - queued_for
         # A second past the limit, so that the next look finds it over.

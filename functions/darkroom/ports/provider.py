@@ -1,33 +1,10 @@
-"""What the use cases need of the world. Adapters make it real; tests make it small."""
+"""The provider and its CDN, and everything that they can answer."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import IO, Any, Protocol
 
 from darkroom.domain.errors import Charged, Code
-from darkroom.domain.events import Event
-from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.media import Format
-from darkroom.domain.references import S3Object
-
-type Clock = Callable[[], datetime]
-
-
-class Jobs(Protocol):
-    """The job records."""
-
-    def create(self, job: Job) -> bool:
-        """Store a new record; False if there is one with this id already."""
-
-    def get(self, job_id: str) -> Job | None:
-        """Return the record, read consistently."""
-
-    def update(self, job_id: str, *, when: Sequence[Status], **changes: object) -> Job | None:
-        """Change fields if the status is one of `when`; None, and nothing changed, if it is not.
-
-        A change to None removes the field.
-        """
 
 
 @dataclass(frozen=True)
@@ -137,52 +114,3 @@ class Downloads(Protocol):
 
     def fetch(self, url: str, into: IO[bytes]) -> Download | NotDownloaded:
         """Stream a file into `into` and judge it by its own bytes."""
-
-
-class References(Protocol):
-    """Reference images in S3."""
-
-    def look(self, reference: S3Object) -> tuple[S3Object, int, bytes] | None:
-        """Return the object pinned to its version, its length, and its first bytes.
-
-        None if it does not exist or may not be read.
-        """
-
-    def keep(self, job_id: str, data: bytes, known: Format) -> S3Object:
-        """Store bytes that came with a request."""
-
-    def presign(self, reference: S3Object, seconds: int) -> str:
-        """Return a URL at which the provider can read the object for so long."""
-
-
-class Assets(Protocol):
-    """The outputs' bucket."""
-
-    def store(
-        self, key: str, file: IO[bytes], download: Download, metadata: dict[str, str]
-    ) -> Asset:
-        """Store a file unless the key is taken; either way return what lies there."""
-
-    def write_manifest(self, key: str, manifest: dict[str, Any]) -> None:
-        """Store the manifest, over an older one of the same job."""
-
-
-class Events(Protocol):
-    """The bus."""
-
-    def publish(self, event: Event) -> None:
-        """Put the event on the bus; raises if the bus did not take it."""
-
-
-class Workflow(Protocol):
-    """The state machine."""
-
-    def start(self, job_id: str) -> None:
-        """Start the job's execution; a second start does nothing."""
-
-
-class Metrics(Protocol):
-    """What is counted."""
-
-    def count(self, name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
-        """Add to a metric."""

@@ -1,0 +1,50 @@
+"""Leave to put a file: a presigned PUT that S3 takes for one type, one length, one owner, once."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from darkroom.adapters.references import OWNER, UPLOADS
+from darkroom.domain.references import S3Object
+from darkroom.domain.uploads import encode
+from darkroom.ports import Ticket
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_LIFE = timedelta(minutes=15)
+_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+
+
+class UploadBucket:
+    """The port Uploads over S3; `bucket` is where the assets are."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def ticket(self, caller: str, content_type: str, size: int, now: datetime) -> Ticket:
+        """Return leave to put a file of `size` bytes."""
+        upload_id = f"{secrets.token_hex(16)}.{_EXTENSIONS[content_type]}"
+        key = f"{UPLOADS}{upload_id}"
+        owner = encode(caller)
+        url = self._client.generate_presigned_url(
+            "put_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": key,
+                "ContentType": content_type,
+                "ContentLength": size,
+                "IfNoneMatch": "*",
+                "Metadata": {OWNER: owner},
+            },
+            ExpiresIn=int(_LIFE.total_seconds()),
+        )
+        # Exactly what is signed; the client sends Content-Length by itself.
+        headers = {
+            "Content-Type": content_type,
+            "If-None-Match": "*",
+            f"x-amz-meta-{OWNER}": owner,
+        }
+        location = S3Object(bucket=self._bucket, key=key)
+        return Ticket(upload_id, location, url, headers, now + _LIFE)

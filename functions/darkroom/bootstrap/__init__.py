@@ -1,0 +1,1 @@
+"""Put together: the only place that makes clients and chooses adapters."""

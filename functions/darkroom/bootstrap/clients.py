@@ -1,0 +1,89 @@
+"""The clients of AWS and of the provider, and the adapters that more than one function needs."""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from darkroom.adapters.bus import Bus
+from darkroom.adapters.table import JobTable
+from darkroom.observability import PowertoolsMetrics
+from darkroom.usecases.end_job import EndJob
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
+
+    from darkroom.adapters.wavespeed import WaveSpeed
+
+# At the worst 3 x 6 seconds a call and its back-off: below the functions' timeouts, POST included.
+_AWS = Config(
+    connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3}
+)
+METRICS = PowertoolsMetrics()
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """Return the client of the table."""
+    return boto3.client("dynamodb", config=_AWS)
+
+
+@cache
+def states() -> "SFNClient":
+    """Return the client of Step Functions."""
+    return boto3.client("stepfunctions", config=_AWS)
+
+
+@cache
+def events() -> "EventBridgeClient":
+    """Return the client of the bus."""
+    return boto3.client("events", config=_AWS)
+
+
+def jobs(table: str) -> JobTable:
+    """Return the records."""
+    return JobTable(dynamodb(), table)
+
+
+def bus(name: str) -> Bus:
+    """Return the bus."""
+    return Bus(events(), name)
+
+
+@cache
+def s3() -> "S3Client":
+    """Return the client of every bucket."""
+    # What is presigned has to name version 4, and the regional host: else botocore signs for the
+    # global one, which answers other regions with a redirect that breaks the signature.
+    return boto3.client(
+        "s3",
+        config=_AWS.merge(
+            Config(signature_version="s3v4", s3={"addressing_style": "virtual"}, read_timeout=20)
+        ),
+    )
+
+
+def provider(url: str, secret_id: str) -> "WaveSpeed":
+    """Return the provider."""
+    from darkroom.adapters.secrets import ProviderKey
+    from darkroom.adapters.wavespeed import WaveSpeed
+
+    key = ProviderKey(boto3.client("secretsmanager", config=_AWS), secret_id)
+    return WaveSpeed(url, key)
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def end_job(table: str, bus_name: str, bucket: str) -> EndJob:
+    """Return the use case in which every job ends."""
+    return EndJob(
+        jobs=jobs(table), events=bus(bus_name), metrics=METRICS, now=now, assets_bucket=bucket
+    )

@@ -1,0 +1,114 @@
+"""The use cases of the doors. Once a container, on use.
+
+Imports stand inside the functions: each Lambda loads only what its own use case needs.
+"""
+
+import time
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from darkroom import settings
+from darkroom.bootstrap import clients
+
+if TYPE_CHECKING:
+    from darkroom.usecases.authorize import Authorize
+    from darkroom.usecases.create_job import CreateJob
+    from darkroom.usecases.request_job import RequestJob
+    from darkroom.usecases.upload_job import UploadJob
+    from darkroom.web.api import Api
+
+
+@cache
+def request_job() -> "RequestJob":
+    """Build the use case of OnRequest."""
+    from darkroom.usecases.request_job import RequestJob
+
+    env = settings.DoorSettings.read()
+    return RequestJob(
+        create_job=_create(env),
+        events=clients.bus(env.event_bus_name),
+        metrics=clients.METRICS,
+        max_deadline=env.max_deadline_seconds,
+    )
+
+
+@cache
+def upload_job() -> "UploadJob":
+    """Build the use case of OnUpload."""
+    from darkroom.adapters.assets import AssetBucket
+    from darkroom.adapters.inbox import InboxBucket
+    from darkroom.adapters.preset_document import PresetDocument
+    from darkroom.usecases.upload_job import UploadJob
+
+    env = settings.OnUploadSettings.read()
+    return UploadJob(
+        create_job=_create(env),
+        inbox=InboxBucket(clients.s3(), env.inbox_bucket),
+        presets=PresetDocument(clients.s3(), env.assets_bucket),
+        assets=AssetBucket(clients.s3(), env.assets_bucket),
+        events=clients.bus(env.event_bus_name),
+        metrics=clients.METRICS,
+        now=clients.now,
+        max_deadline=env.max_deadline_seconds,
+    )
+
+
+@cache
+def authorize() -> "Authorize":
+    """Build the use case of Authorizer."""
+    from darkroom.adapters.key_table import KeyTable
+    from darkroom.usecases.authorize import Authorize
+
+    env = settings.AuthorizerSettings.read()
+    keys = KeyTable(clients.dynamodb(), env.table_name)
+    return Authorize(keys=keys, now=clients.now)
+
+
+@cache
+def api() -> "Api":
+    """Build the HTTP door."""
+    from darkroom.adapters.preset_document import PresetDocument
+    from darkroom.adapters.references import ReferenceStore
+    from darkroom.adapters.uploads import UploadBucket
+    from darkroom.usecases.budget import Budget
+    from darkroom.usecases.cancel_job import CancelJob
+    from darkroom.usecases.find_jobs import FindJobs
+    from darkroom.usecases.make_upload import MakeUpload
+    from darkroom.web.api import Api
+    from darkroom.web.parts import Parts
+
+    env = settings.ApiSettings.read()
+    jobs, s3 = clients.jobs(env.table_name), clients.s3()
+    find = FindJobs(jobs=jobs, lists=jobs, sleep=time.sleep)
+    end = clients.end_job(env.table_name, env.event_bus_name, env.assets_bucket)
+    parts = Parts(
+        create_job=_create(env),
+        find=find,
+        cancel=CancelJob(find=find, jobs=jobs, end=end, now=clients.now),
+        make_upload=MakeUpload(uploads=UploadBucket(s3, env.assets_bucket), now=clients.now),
+        presets=PresetDocument(s3, env.assets_bucket),
+        references=ReferenceStore(s3, env.assets_bucket),
+        budget=Budget(lists=jobs, now=clients.now),
+        now=clients.now,
+        max_deadline=env.max_deadline_seconds,
+        duration_scale=env.duration_scale,
+        allowed_origin=env.allowed_origin,
+    )
+    return Api(parts)
+
+
+def _create(env: settings.DoorSettings) -> "CreateJob":
+    from darkroom.adapters.references import ReferenceStore
+    from darkroom.adapters.workflow import StateMachine
+    from darkroom.usecases.create_job import CreateJob
+
+    return CreateJob(
+        jobs=clients.jobs(env.table_name),
+        references=ReferenceStore(clients.s3(), env.assets_bucket),
+        workflow=StateMachine(clients.states(), env.state_machine_arn),
+        metrics=clients.METRICS,
+        now=clients.now,
+        default_deadline=env.default_deadline_seconds,
+        retention=timedelta(days=env.record_retention_days),
+    )

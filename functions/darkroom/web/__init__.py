@@ -1,0 +1,1 @@
+"""HTTP: routes, what goes over the wire, and how errors look there."""

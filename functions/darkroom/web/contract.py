@@ -1,0 +1,117 @@
+"""What the HTTP API takes and gives. infra/api/openapi.yaml is generated from these models."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from darkroom.domain.errors import Charged, Code, FieldProblem
+from darkroom.domain.events import S3Location, Timings
+from darkroom.domain.job import Asset, Status
+from darkroom.domain.presets import Presets
+from darkroom.domain.references import MAX_REFERENCE_BYTES
+from darkroom.domain.requests import Operation
+
+# API Gateway hands a function 6 MB at most, what it adds to a body included.
+MAX_BODY_BYTES = 5_000_000
+MAX_WAIT_SECONDS = 25  # API Gateway gives up after 29
+MAX_PAGE = 100
+
+
+class _Model(BaseModel):
+    # Open: a later version may say more, and a problem may have members of its own.
+    model_config = ConfigDict(frozen=True)
+
+
+class AssetView(Asset):
+    """A stored output, with a URL for now."""
+
+    url: str = Field(description="Presigned at this moment, for an hour at most. Store the key.")
+
+
+class FailureView(_Model):
+    """Why a job ended without what was asked for."""
+
+    code: Code
+    message: str
+    detail: str | None = Field(description="The provider's own words, where it gave any.")
+    retryable: bool = Field(description="Whether asking again can help.")
+
+
+class JobView(_Model):
+    """A job as its caller sees it."""
+
+    job_id: str
+    status: Status
+    operation: Operation
+    model: str
+    input: dict[str, object] = Field(description="What was asked for, references aside.")
+    references: tuple[str, ...] = Field(description="URLs without their queries, s3:// URIs.")
+    caller: str
+    idempotency_key: str
+    preset: str | None
+    source: S3Location | None = Field(description="The upload that asked for it.")
+    deadline_seconds: int
+    estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
+    charged: Charged = Field(description="Whether the provider took money for it, as far as known.")
+    canceled_at: datetime | None = Field(
+        description="When it was canceled; still open, it ends as soon as its result is filed."
+    )
+    failure: FailureView | None
+    assets: tuple[AssetView, ...]
+    prediction_id: str | None
+    checks: int
+    timings: Timings
+
+
+class JobPage(_Model):
+    """Jobs, newest first."""
+
+    jobs: tuple[JobView, ...]
+    cursor: str | None = Field(description="Give it back to go on; null at the end.")
+
+
+class Estimate(_Model):
+    """The price of a request."""
+
+    operation: Operation
+    model: str
+    estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
+    prices_as_of: str
+
+
+class UploadRequest(BaseModel):
+    """A file that is about to be put."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    content_type: Literal["image/png", "image/jpeg", "image/webp"]
+    size: Annotated[int, Field(ge=1, le=MAX_REFERENCE_BYTES, description="bytes")]
+
+
+class UploadTicket(_Model):
+    """Leave to put that file, once: PUT it to `url` with exactly these headers."""
+
+    upload_id: str
+    reference: str = Field(description="To be used in a job's `images`.")
+    uri: str = Field(description="The same as an s3:// URI.")
+    method: Literal["PUT"] = "PUT"
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+class PresetsView(Presets):
+    """The presets that serve now."""
+
+    problem: str | None = Field(description="What is wrong with a newer document.")
+
+
+class Problem(_Model):
+    """An error, as RFC 9457 has it."""
+
+    type: str = Field(description="Stable: what a program goes by.")
+    title: str
+    status: int
+    detail: str
+    errors: tuple[FieldProblem, ...] = Field(default=(), description="One entry a bad field.")

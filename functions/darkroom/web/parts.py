@@ -1,0 +1,27 @@
+"""What the routes are made of."""
+
+from dataclasses import dataclass
+
+from darkroom.ports import Clock, PresetStore, References
+from darkroom.usecases.budget import Budget
+from darkroom.usecases.cancel_job import CancelJob
+from darkroom.usecases.create_job import CreateJob
+from darkroom.usecases.find_jobs import FindJobs
+from darkroom.usecases.make_upload import MakeUpload
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The use cases and ports behind the routes, and the settings of the door."""
+
+    create_job: CreateJob
+    find: FindJobs
+    cancel: CancelJob
+    make_upload: MakeUpload
+    presets: PresetStore
+    references: References
+    budget: Budget
+    now: Clock
+    max_deadline: int
+    duration_scale: float
+    allowed_origin: str

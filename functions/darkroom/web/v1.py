@@ -1,0 +1,143 @@
+"""Darkroom's own routes, under /v1."""
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+
+from darkroom.domain import pricing
+from darkroom.domain.errors import ForbiddenError, InvalidRequestError
+from darkroom.domain.job import Job, Status
+from darkroom.domain.parsing import parse_request
+from darkroom.observability import correlate
+from darkroom.usecases.create_job import Origin
+from darkroom.web import contract, views
+from darkroom.web.incoming import Incoming
+from darkroom.web.parts import Parts
+from darkroom.web.replies import reply
+
+_MAX_CALLER = 256
+
+
+class V1:
+    """The routes, on an app."""
+
+    def __init__(self, app: APIGatewayRestResolver, parts: Parts) -> None:
+        self._app = app
+        self._parts = parts
+        app.post("/v1/jobs")(self.create_job)
+        app.get("/v1/jobs")(self.list_jobs)
+        app.get("/v1/jobs/<job_id>")(self.get_job)
+        app.delete("/v1/jobs/<job_id>")(self.cancel_job)
+        app.post("/v1/estimates")(self.estimate)
+        app.post("/v1/uploads")(self.make_upload)
+        app.get("/v1/presets")(self.presets)
+
+    def create_job(self) -> Response[str]:
+        """Accept a job."""
+        request = self._incoming()
+        request.must_submit()
+        key = request.idempotency_key()
+        asked = parse_request(request.json(), max_deadline_seconds=self._parts.max_deadline)
+        request_id = request.event.request_context.request_id
+        job = self._parts.create_job(asked, Origin(request.caller, key, request_id))
+        place = f"{request.full_path.rstrip('/')}/{job.job_id}"
+        return self._show(202, job, Location=place)
+
+    def get_job(self, job_id: str) -> Response[str]:
+        """Show a job, at once or when it has changed."""
+        request = self._incoming("wait")
+        known = views.revisions(request.header("if-none-match") or "")
+        wait = request.number("wait", 1, contract.MAX_WAIT_SECONDS)
+        if wait is None:
+            job = self._parts.find.one(request.caller, job_id)
+        else:
+            job = self._parts.find.changed(request.caller, job_id, seconds=wait, known=known)
+        if known & {job.revision, "*"}:
+            return Response(status_code=304, body="", headers={"ETag": views.etag(job)})
+        return self._show(200, job)
+
+    def cancel_job(self, job_id: str) -> Response[str]:
+        """Cancel a job."""
+        request = self._incoming()
+        request.must_submit()
+        job = self._parts.cancel(request.caller, job_id)
+        return self._show(202 if job.is_open else 200, job)
+
+    def list_jobs(self) -> Response[str]:
+        """Show jobs, newest first."""
+        request = self._incoming("status", "limit", "cursor", "caller")
+        owner = request.query("caller")
+        if owner is not None and not 1 <= len(owner) <= _MAX_CALLER:
+            raise InvalidRequestError.of("caller", "is not valid", f"1 to {_MAX_CALLER} characters")
+        if not request.caller.sees_all:
+            if owner not in (None, request.caller.name):
+                raise ForbiddenError("only an admin key sees other callers' jobs")
+            owner = request.caller.name
+        word, cursor = request.query("status"), request.query("cursor")
+        if word is not None and word not in list(Status):
+            raise InvalidRequestError.of("status", "is not one of the values", ", ".join(Status))
+        jobs, after = self._parts.find.page(
+            owner,
+            status=Status(word) if word else None,
+            limit=request.number("limit", 1, contract.MAX_PAGE) or 20,
+            after=views.unpack(cursor) if cursor is not None else None,
+        )
+        shown = tuple(views.job_view(job, self._parts.references.presign) for job in jobs)
+        return reply(200, contract.JobPage(jobs=shown, cursor=views.pack(after)))
+
+    def estimate(self) -> Response[str]:
+        """Say what a request would cost."""
+        asked = parse_request(
+            self._incoming().json(), max_deadline_seconds=self._parts.max_deadline
+        )
+        price = pricing.estimate(asked.model, asked.input, len(asked.references))
+        return reply(
+            200,
+            contract.Estimate(
+                operation=asked.operation,
+                model=asked.model,
+                estimated_cost_micro_usd=price,
+                prices_as_of=pricing.AS_OF,
+            ),
+        )
+
+    def make_upload(self) -> Response[str]:
+        """Give leave to put a file."""
+        request = self._incoming()
+        request.must_submit()
+        body = request.json()
+        known = contract.UploadRequest.model_fields
+        if not isinstance(body, dict):
+            raise InvalidRequestError.of("", "is no JSON object", ", ".join(known))
+        for name in body.keys() - known.keys():
+            raise InvalidRequestError.of(name[:100], "is not a field of this", ", ".join(known))
+        ticket = self._parts.make_upload(request.caller, body.get("content_type"), body.get("size"))
+        return reply(
+            201,
+            contract.UploadTicket(
+                upload_id=ticket.upload_id,
+                reference=f"upload:{ticket.upload_id}",
+                uri=str(ticket.location),
+                url=ticket.url,
+                headers=ticket.headers,
+                expires_at=ticket.expires_at,
+            ),
+        )
+
+    def presets(self) -> Response[str]:
+        """Show what the folders of the inbox do."""
+        self._incoming()
+        serving, problem = self._parts.presets.read()
+        return reply(200, contract.PresetsView(**dict(serving), problem=problem))
+
+    def _show(self, status: int, job: Job, **headers: str) -> Response[str]:
+        correlate(job.job_id)
+        if job.is_open:
+            seconds = views.retry_after(job, self._parts.now(), self._parts.duration_scale)
+            headers["Retry_After"] = str(seconds)
+        view = views.job_view(job, self._parts.references.presign)
+        return reply(status, view, ETag=views.etag(job), **headers)
+
+    def _incoming(self, *query: str) -> Incoming:
+        """Return the request; its query may have these parameters and no others."""
+        request = Incoming.of(self._app.current_event)
+        request.only(*query)
+        return request

@@ -1,0 +1,90 @@
+"""From records to what callers see."""
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from darkroom.domain import events, polling
+from darkroom.domain.errors import InvalidRequestError, failure
+from darkroom.domain.job import Asset, Job, is_job_id
+from darkroom.domain.references import S3Object
+from darkroom.ports import Cursor
+from darkroom.web.contract import AssetView, FailureView, JobView
+
+URL_SECONDS = 3600
+
+type Presign = Callable[[S3Object, int], str]
+
+
+def job_view(job: Job, presign: Presign) -> JobView:
+    """Return the job as its caller sees it, with URLs minted now."""
+    told: FailureView | None = None
+    if job.code is not None:
+        meaning = failure(job.code, sent=job.was_sent)
+        told = FailureView(
+            code=job.code,
+            message=meaning.message,
+            detail=job.detail,
+            retryable=meaning.retryable,
+        )
+    shared = (JobView.model_fields.keys() & Job.model_fields.keys()) - {
+        "references", "source", "assets",
+    }  # fmt: skip
+    return JobView.model_validate(
+        {
+            **{name: getattr(job, name) for name in shared},
+            "references": [str(reference) for reference in job.references],
+            "source": job.source and events.located(job.source),
+            "charged": job.charge,
+            "failure": told,
+            "assets": [
+                AssetView(**dict(asset), url=asset_url(asset, presign)) for asset in job.assets
+            ],
+            "timings": events.timings(job),
+        }
+    )
+
+
+def asset_url(asset: Asset, presign: Presign) -> str:
+    """Return a URL for a stored output."""
+    return presign(S3Object(bucket=asset.bucket, key=asset.key), URL_SECONDS)
+
+
+def etag(job: Job) -> str:
+    """Return a strong validator: it changes with everything but the URLs."""
+    return f'"{job.revision}"'
+
+
+def revisions(tags: str) -> set[str]:
+    """Return what an If-None-Match header names; a weak tag counts like a strong one."""
+    named = (tag.strip().removeprefix("W/").strip('"') for tag in tags.split(","))
+    return {tag for tag in named if tag}
+
+
+def retry_after(job: Job, now: datetime, scale: float) -> int:
+    """Return the seconds after which it is worth looking again, by how long such jobs take."""
+    kind = polling.expected(job.input, scale)
+    elapsed = (now - job.submitted_at).total_seconds() if job.submitted_at else 0.0
+    return polling.next_wait(elapsed, kind, job.checks, job.deadline_seconds)
+
+
+def pack(cursor: Cursor | None) -> str | None:
+    """Return a cursor as an opaque word."""
+    if cursor is None:
+        return None
+    text = json.dumps([cursor.accepted_at.isoformat(), cursor.job_id])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def unpack(word: str) -> Cursor:
+    """Return the cursor in a word of `pack`; raises InvalidRequestError."""
+    try:
+        text = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
+        accepted_at, job_id = json.loads(text)
+        moment, named = datetime.fromisoformat(accepted_at).astimezone(UTC), str(job_id)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        moment, named = datetime.now(UTC), ""
+    if not is_job_id(named):
+        raise InvalidRequestError.of("cursor", "is not valid", "the cursor of the page before")
+    return Cursor(moment, named)

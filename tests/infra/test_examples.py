@@ -1,0 +1,57 @@
+"""The examples in the pages are what they say: events fit their schemas, presets can serve."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from darkroom.domain import presets
+from darkroom.web.contract import JobView
+from infra.generate_events import TARGET
+from tests.infra.template import ROOT
+
+
+def blocks(page: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return each JSON block of a page, with the bold word that introduces it."""
+    text = (ROOT / "docs" / page).read_text()
+    found = re.findall(r"^\*\*(\w+)\*\*(?:(?!^```).)*?^```json\n(.*?)^```", text, re.M | re.S)
+    return [(name, json.loads(block)) for name, block in found]
+
+
+@pytest.mark.parametrize(("name", "example"), blocks("events.md"), ids=lambda v: str(v)[:20])
+def test_an_event_in_the_page_fits_its_schema(name: str, example: dict[str, Any]) -> None:
+    schema = json.loads((TARGET / f"{name}.json").read_text())
+
+    Draft202012Validator(schema).validate(example)
+    assert example.keys() == schema["properties"].keys(), "the example shows every field"
+
+
+def test_every_event_has_an_example() -> None:
+    shown = {name for name, _ in blocks("events.md")}
+
+    assert shown | {"JobRequested"} == {path.stem for path in TARGET.glob("*.json")}
+
+
+def test_the_presets_in_the_page_can_serve() -> None:
+    text = (ROOT / "docs" / "inbox.md").read_text()
+    (block,) = re.findall(r"^```json\n(.*?)^```", text, re.M | re.S)
+
+    assert presets.parse(block.encode()).version == 2
+
+
+def test_the_page_names_the_presets_that_ship() -> None:
+    text = (ROOT / "docs" / "inbox.md").read_text()
+
+    assert [name for name in presets.shipped().presets if f"`{name}`" not in text] == []
+
+
+def test_the_job_in_the_page_of_http_is_one_as_it_is_shown() -> None:
+    text = (ROOT / "docs" / "http.md").read_text()
+    (block,) = re.findall(r"^```json\n(.*?)^```", text, re.M | re.S)
+
+    shown = json.loads(block)
+
+    assert JobView.model_validate(shown)
+    assert shown.keys() == JobView.model_fields.keys()

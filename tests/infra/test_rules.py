@@ -1,0 +1,109 @@
+"""The rules that start functions: what they match, what they pass on, and what is never lost."""
+
+from typing import Any
+
+import pytest
+
+from tests.infra.template import functions, properties
+from tests.workflow.doors import of_rule
+
+ASYNCHRONOUS = [f for f in functions() if "Events" in properties(f)]
+RULES = [
+    pytest.param(event["Properties"], id=f"{function}.{name}")
+    for function in ASYNCHRONOUS
+    for name, event in properties(function)["Events"].items()
+]
+# Whatever a sender may write into an event: names that ours has, our syntax, other sources.
+DETAILS: list[dict[str, Any]] = [
+    {"operation": "text-to-image", "prompt": "A lighthouse"},
+    {"caller": "somebody else", "id": "another"},
+    {"prompt": '", "caller": "somebody else"}'},
+    {"prompt": "<id> <detail> <caller> <aws.events.rule-name> $.source"},
+    {},
+]
+
+
+def rule(function: str, name: str) -> dict[str, Any]:
+    given: dict[str, Any] = properties(function)["Events"][name]["Properties"]
+    return given
+
+
+def test_these_functions_are_started_by_events() -> None:
+    assert ASYNCHRONOUS == ["OnUploadFunction", "OnRequestFunction", "OnExecutionEndedFunction"]
+
+
+@pytest.mark.parametrize("function", ASYNCHRONOUS)
+def test_an_asynchronous_function_has_somewhere_to_put_what_it_cannot_do(function: str) -> None:
+    config = properties(function)["EventInvokeConfig"]
+
+    assert config["MaximumRetryAttempts"] == 2
+    failure = config["DestinationConfig"]["OnFailure"]
+    assert failure == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+
+
+@pytest.mark.parametrize("given", RULES)
+def test_a_rule_tries_for_a_day_and_keeps_what_it_cannot_deliver(given: dict[str, Any]) -> None:
+    assert given["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+    assert given["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+
+
+def test_the_event_door_takes_job_requests_from_anybody_on_our_bus() -> None:
+    given = rule("OnRequestFunction", "JobRequested")
+
+    assert given["EventBusName"] == {"Ref": "EventBus"}
+    assert given["Pattern"] == {"detail-type": ["JobRequested"]}
+
+
+def test_the_event_door_hears_the_rules_name_for_the_caller_and_the_event_itself() -> None:
+    """The template has no other placeholder, and the id is EventBridge's own."""
+    transformer = rule("OnRequestFunction", "JobRequested")["InputTransformer"]
+
+    assert transformer["InputPathsMap"] == {"id": "$.id", "detail": "$.detail"}
+    # A placeholder in quotes would be text: a detail with quotes of its own would break it.
+    assert transformer["InputTemplate"] == (
+        '{"caller": "events", "sees_all": true, "id": <id>, "detail": <detail>}'
+    )
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+def test_a_sender_has_no_say_in_who_the_caller_is(detail: dict[str, Any]) -> None:
+    event = {
+        "id": "event-1",
+        "source": "my.shop",
+        "account": "111122223333",
+        "detail-type": "JobRequested",
+        "caller": "somebody else",
+        "detail": detail,
+    }
+
+    told = of_rule("OnRequestFunction", "JobRequested", event)
+
+    assert told == {"caller": "events", "sees_all": True, "id": "event-1", "detail": detail}
+
+
+def test_the_upload_door_sees_every_object_that_is_made_in_the_inbox_and_in_no_other_bucket() -> (
+    None
+):
+    given = rule("OnUploadFunction", "ObjectCreated")
+
+    assert "EventBusName" not in given  # S3 tells the default bus
+    assert "InputTransformer" not in given
+    assert given["Pattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [{"Ref": "InboxBucket"}]}},
+    }
+
+
+def test_the_last_resort_sees_every_execution_that_ends_badly() -> None:
+    given = rule("OnExecutionEndedFunction", "ExecutionEnded")
+
+    assert "EventBusName" not in given  # Step Functions tells the default bus
+    assert given["Pattern"] == {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {
+            "stateMachineArn": [{"Ref": "ImageJobStateMachine"}],
+            "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+        },
+    }

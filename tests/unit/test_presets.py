@@ -1,0 +1,148 @@
+"""The document of presets: what serves, and what is told of one that cannot."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.domain import presets
+from darkroom.domain.parsing import parse_request
+from darkroom.domain.presets import MAX_DOCUMENT_BYTES, BrokenPresetsError, Preset, Presets
+from darkroom.domain.requests import Edit, Quality
+from darkroom.domain.uploads import edit_of
+
+SECRET = "sesame-4711"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+# Near enough to be taken at times.
+SETTINGS = st.fixed_dictionaries(
+    {"prompt": st.text("a \n", max_size=2)},
+    optional={
+        "description": st.text(max_size=5),
+        "quality": st.sampled_from(["low", "best"]),
+        "aspect_ratio": st.sampled_from(["21:9", "big", None]),
+    },
+)
+DOCUMENTS = st.fixed_dictionaries(
+    {
+        "version": st.integers(min_value=1) | JSON,
+        "presets": st.dictionaries(st.sampled_from(["scan", "a.B-1", "?"]), SETTINGS),
+    }
+)
+
+
+def document(version: Any = 1, name: str = "scan", **preset: Any) -> bytes:
+    settings = {"prompt": "flat"} | preset
+    return json.dumps({"version": version, "presets": {name: settings}}).encode()
+
+
+def edit(preset: Preset) -> Edit:
+    """The edit that a picture in the preset's folder asks for."""
+    body = edit_of(preset, {}, "s3://inbox/scan/a.png", [])
+    request = parse_request(body, max_deadline_seconds=3600)
+    assert isinstance(request, Edit)
+    return request
+
+
+def test_five_presets_are_shipped_and_each_is_an_edit_that_says_what_it_is_for() -> None:
+    shipped = presets.shipped()
+
+    assert list(shipped.presets) == [
+        "remove-background", "product-studio", "warmer-light", "clean-scan", "extend-to-16x9"
+    ]  # fmt: skip
+    for preset in shipped.presets.values():
+        assert preset.description.endswith(".")
+        assert edit(preset).prompt == preset.prompt
+        assert len(preset.prompt) > 100
+    assert edit(shipped.presets["extend-to-16x9"]).aspect_ratio == "16:9"
+
+
+def test_a_document_says_what_each_preset_asks_and_the_rest_is_default() -> None:
+    parsed = presets.parse(document(version=7, quality="low", aspect_ratio="3:2"))
+
+    assert parsed.version == 7
+    asked = edit(parsed.presets["scan"])
+    assert (asked.prompt, asked.quality, asked.aspect_ratio) == ("flat", Quality.LOW, "3:2")
+    assert (asked.resolution, asked.output_format) == ("1k", "png")
+
+
+def test_a_byte_order_mark_is_no_reason_to_refuse_a_document() -> None:
+    assert presets.parse(b"\xef\xbb\xbf" + document()) == presets.parse(document())
+
+
+@pytest.mark.parametrize("name", ["scan", "SCAN", "1", "a.b_c-d", "x" * 63])
+def test_a_presets_name_is_plain(name: str) -> None:
+    assert list(presets.parse(document(name=name)).presets) == [name]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"", "not valid JSON"),
+        (b"\xff\xfe{\x00}\x00", "not valid JSON"),
+        (b'{"version": 1, "presets": {}', "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b'{"version": ' + b"9" * 5000 + b"}", "not valid JSON"),
+        (b" " * MAX_DOCUMENT_BYTES + document(), "larger than 1048576 bytes"),
+        (b"[]", "document: "),
+        (b'{"presets": {}}', "version: "),
+        (b'{"version": 1}', "presets: "),
+        (b'{"version": 1, "presets": []}', "presets: "),
+        (b'{"version": 1, "presets": {"scan": "flat"}}', "presets.scan: "),
+        (b'{"version": 1, "presets": {"a": {"prompt": "x"}}, "owner": "me"}', "owner: "),
+        (b'{"version": 1, "presets": {}}', "presets: "),
+        (document(version=0), "version: "),
+        (document(version=1.5), "version: "),
+        (document(version="1"), "version: "),
+        (document(version=True), "version: "),
+        (document(version=10**30), "version: "),
+        (document(prompt=""), "presets.scan.prompt: "),
+        (document(prompt=" \n"), "presets.scan.prompt: "),
+        (document(prompt=None), "presets.scan.prompt: "),
+        (document(prompt="x" * 32_001), "presets.scan.prompt: "),
+        (document(quality=SECRET), "presets.scan.quality: "),
+        (document(resolution=SECRET), "presets.scan.resolution: "),
+        (document(aspect_ratio=SECRET), "presets.scan.aspect_ratio: "),
+        (document(output_format=SECRET), "presets.scan.output_format: "),
+        (document(images=[SECRET]), "presets.scan.images: "),
+        (document(name=""), "presets."),
+        (document(name="a/b"), "presets.a/b"),
+        (document(name="-a"), "presets.-a"),
+        (document(name="größe"), "presets.größe"),
+        (document(name="a\n"), "presets.a"),
+        (document(name="x" * 64), "presets.x"),
+        (document(name="references"), "presets: "),
+    ],
+)
+def test_what_cannot_serve_is_told_by_its_place_and_without_its_words(
+    text: bytes, told: str
+) -> None:
+    with pytest.raises(BrokenPresetsError) as caught:
+        presets.parse(text)
+
+    assert told in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+@given(st.binary() | JSON.map(json.dumps).map(str.encode))
+def test_whatever_lies_there_is_a_document_or_broken(text: bytes) -> None:
+    try:
+        served = presets.parse(text)
+    except BrokenPresetsError:
+        return
+    assert isinstance(served, Presets)
+
+
+@given(DOCUMENTS)
+def test_every_preset_of_a_document_that_serves_is_a_good_edit(document: dict[str, Any]) -> None:
+    try:
+        served = presets.parse(json.dumps(document).encode())
+    except BrokenPresetsError:
+        return
+    for preset in served.presets.values():
+        assert edit(preset).prompt == preset.prompt
