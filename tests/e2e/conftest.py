@@ -8,6 +8,7 @@ from local.events import Listener
 from local.options import Options
 from local.stack import Running, running
 from tests.e2e.desk import Desk
+from tests.e2e.shop import Shop
 
 # Twenty times as fast as the real provider.
 _TIME_SCALE = 0.05
@@ -23,3 +24,9 @@ def local_stack() -> Iterator[Running]:
 def desk(local_stack: Running) -> Iterator[Desk]:
     with Listener(local_stack.stack) as bus:
         yield Desk(local_stack.stack, bus)
+
+
+@pytest.fixture(scope="session")
+def shop(desk: Desk) -> Iterator[Shop]:
+    with desk.http(desk.key("shop")) as client:
+        yield Shop(client)

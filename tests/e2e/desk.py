@@ -8,11 +8,14 @@ from typing import Any
 import httpx
 
 from darkroom.adapters.table import JobTable
+from darkroom.domain.callers import Role
 from darkroom.domain.job import Job
+from local import keys
 from local.events import Event, Listener, put
 from local.stack import Stack
 
 JOB_SECONDS = 120
+EVENTS = "events"  # the caller that the stack's own rule names
 TERMINAL = ("JobCompleted", "JobFailed", "JobRejected")
 
 
@@ -40,6 +43,49 @@ class Desk:
             ),
             seconds=JOB_SECONDS,
             what=f"the end of {event_id}",
+        )
+
+    def drop(self, key: str, body: bytes, **metadata: str) -> str:
+        """Put an object into the inbox, dashes in metadata as underscores; return its version."""
+        named = {name.replace("_", "-"): value for name, value in metadata.items()}
+        answer = self.s3.put_object(
+            Bucket=self.stack.inbox_bucket, Key=key, Body=body, Metadata=named
+        )
+        version: str = answer["VersionId"]
+        return version
+
+    def outcome_of_upload(self, key: str, version: str) -> Event:
+        """The terminal event of an upload."""
+        return self.bus.wait_for(
+            lambda event: (
+                event["detail-type"] in TERMINAL
+                and (event["detail"].get("source") or {}).get("key") == key
+                and event["detail"]["source"]["version_id"] == version
+            ),
+            seconds=JOB_SECONDS,
+            what=f"the end of {key}",
+        )
+
+    def outcome_of_job(self, job_id: str) -> Event:
+        """The terminal event of a job."""
+        return self.bus.wait_for(
+            lambda event: event["detail"]["job_id"] == job_id and event["detail-type"] in TERMINAL,
+            seconds=JOB_SECONDS,
+            what=f"the end of {job_id}",
+        )
+
+    def key(self, name: str, role: Role = Role.SUBMIT, **more: Any) -> str:
+        """A new API key."""
+        token, _ = keys.create(self.stack.client("dynamodb"), self.stack.table, name, role, **more)
+        return token
+
+    def http(self, token: str) -> httpx.Client:
+        """A client of the API with a key."""
+        return httpx.Client(
+            base_url=self.stack.api_url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=60,
+            trust_env=False,
         )
 
     def run(self, detail: object = None, **request: object) -> Event:

@@ -39,16 +39,18 @@ def command(name: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_run_makes_a_picture_and_an_edit_of_it_and_says_all_about_them() -> None:
+def test_run_makes_a_picture_by_each_door_and_says_all_about_it() -> None:
     with command("run", PROMPT="A kite", QUALITY="low", TIME_SCALE="0.05") as process:
         printed, _ = process.communicate(timeout=SECONDS)
 
     assert process.returncode == 0, printed
-    assert printed.count('"detail-type": "JobCompleted"') == 2
+    assert printed.count('"detail-type": "JobCompleted"') == 3
+    for door in ("HTTP", "S3", "event"):
+        assert f"The {door} door" in printed
     for label in ("job id", "seconds", "checks", "price", "stored at"):
-        assert printed.count(f"    {label} ") == 2, label
+        assert printed.count(f"    {label} ") == 3, label
     files = [line.split()[1] for line in printed.splitlines() if line.startswith("    file ")]
-    assert [(paths.ROOT / file).stat().st_size > 100_000 for file in files] == [True, True]
+    assert [(paths.ROOT / file).stat().st_size > 100_000 for file in files] == [True] * 3
     assert "simulator" in printed
     assert "WAVESPEED_API_KEY" in printed
 
@@ -84,10 +86,15 @@ def test_up_keeps_a_stack_with_a_running_provider_until_it_is_interrupted(desk: 
         with Listener(stack) as bus:
             beside = Desk(stack, bus)
             event = beside.run(prompt="A second stack beside the first")
+        made = _key(NAME="shop", ROLE="read", DAYS="7", BUDGET="2.50")
+        presets = httpx.get(f"{stack.api_url}/v1/presets", headers=_bearer(made.stdout.strip()))
         process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=SECONDS)
 
     assert event["detail-type"] == "JobCompleted"
+    assert presets.status_code == 200
+    assert "shop  read" in made.stderr
+    assert "$2.50 a day" in made.stderr
     assert len(desk.posts("A second stack beside the first")) == 1
     assert process.returncode == 0, printed
     assert key not in printed
@@ -96,8 +103,25 @@ def test_up_keeps_a_stack_with_a_running_provider_until_it_is_interrupted(desk: 
         httpx.get(stack.emulator_url)
     assert json.loads(text).keys() >= {
         "emulator_url", "region", "access_key_id", "secret_access_key", "stack_name", "event_bus",
-        "table", "assets_bucket", "state_machine_arn", "provider_url", "provider_admin_url",
+        "table", "assets_bucket", "inbox_bucket", "api_url", "api_key", "state_machine_arn",
+        "provider_url", "provider_admin_url",
     }  # fmt: skip
+
+
+def _key(**variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local.keys", "create"],
+        cwd=paths.ROOT,
+        env={**os.environ, "PYTHONPATH": str(paths.FUNCTIONS), **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _stack_file(process: subprocess.Popen[str]) -> str | None:

@@ -1,9 +1,8 @@
 """Every accepted job ends once, whoever ends it; the same request is the same job."""
 
 from darkroom.domain.job import Status, job_id
-from darkroom.handlers.on_request import CALLER
 from local.events import Event
-from tests.e2e.desk import Desk
+from tests.e2e.desk import EVENTS, Desk
 
 
 def test_a_job_whose_execution_is_stopped_by_hand_ends_as_canceled(desk: Desk) -> None:
@@ -27,7 +26,7 @@ def test_the_same_key_and_request_are_the_same_job_also_all_at_once(desk: Desk) 
     asked = [desk.ask(keyed) for _ in range(10)]
 
     done = desk.bus.wait_for(
-        lambda e: e["detail"]["job_id"] == job_id(CALLER, "twins") and "assets" in e["detail"],
+        lambda e: e["detail"]["job_id"] == job_id(EVENTS, "twins") and "assets" in e["detail"],
         seconds=60,
         what="the job",
     )

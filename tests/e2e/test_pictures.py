@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from darkroom.domain.job import Status, job_id
-from darkroom.handlers.on_request import CALLER
 from local.waiting import until
-from tests.e2e.desk import Desk, picture, sha256
+from tests.e2e.desk import EVENTS, Desk, picture, sha256
 
 
 def test_a_prompt_becomes_a_stored_picture_with_a_manifest_and_a_price(desk: Desk) -> None:
@@ -31,6 +30,7 @@ def test_a_prompt_becomes_a_stored_picture_with_a_manifest_and_a_price(desk: Des
     manifest = json.loads(desk.body(detail["manifest"]))
     assert manifest["input"]["prompt"] == prompt
     assert manifest["assets"] == detail["assets"]
+    assert detail["uris"] == [f"s3://{asset['bucket']}/{asset['key']}"]
 
 
 def test_the_record_tells_when_each_part_ended(desk: Desk) -> None:
@@ -56,6 +56,7 @@ def test_the_object_names_its_job_prediction_model_and_digest(desk: Desk) -> Non
     assert head["ContentType"] == "image/png"
     assert head["Metadata"] == {
         "darkroom-job-id": detail["job_id"],
+        "darkroom-caller": EVENTS,
         "prediction-id": detail["prediction_id"],
         "model": "openai/gpt-image-2/text-to-image",
         "sha256": asset["sha256"],
@@ -107,7 +108,7 @@ def test_an_edit_uses_the_version_that_lay_there_when_it_was_asked_for(desk: Des
         images=[f"s3://{bucket}/{key}"],
         idempotency_key="pinned",
     )
-    until(lambda: desk.find(job_id(CALLER, "pinned")), seconds=60, what="the record")
+    until(lambda: desk.find(job_id(EVENTS, "pinned")), seconds=60, what="the record")
     desk.s3.put_object(Bucket=bucket, Key=key, Body=b"no picture any more")
 
     assert desk.outcome(asked)["detail-type"] == "JobCompleted"

@@ -21,7 +21,7 @@ class Traces(NamedTuple):
 
 @pytest.fixture(scope="module")
 def traces(desk: Desk) -> Traces:
-    """An edit that completes and one that the provider refuses with the prompt in its words."""
+    """A job by each door, one that the provider refuses with the prompt in its words, and a key."""
     image = f"data:image/png;base64,{base64.b64encode(picture()).decode()}"
     done = desk.run(
         {"operation": "edit", "quality": "low", "prompt": f"Show {WORDS}", "images": [image]}
@@ -29,16 +29,42 @@ def traces(desk: Desk) -> Traces:
     words = f"The prompt {WORDS} was flagged"
     failed = desk.run(prompt=f'{WORDS} [[fault run.failed code=1200 message="{words}"]]')
     assert [done["detail-type"], failed["detail-type"]] == ["JobCompleted", "JobFailed"]
+    token = desk.key("private")
+    with desk.http(token) as client:
+        asked = {"operation": "text-to-image", "quality": "low", "prompt": f"Ask for {WORDS}"}
+        http = client.post("/v1/jobs", json=asked).json()
+        client.post("/v1/jobs", json=asked | {"quality": WORDS})
+        client.get(f"/v1/jobs/{http['job_id']}", params={"wait": 1})
+    version = desk.drop("warmer-light/walrus.png", picture(), quality="low", prompt=f"A {WORDS}")
+    upload = desk.outcome_of_upload("warmer-light/walrus.png", version)
+    assert [upload["detail-type"], desk.outcome_of_job(http["job_id"])["detail-type"]] == [
+        "JobCompleted", "JobCompleted",
+    ]  # fmt: skip
     key = desk.stack.client("secretsmanager").get_secret_value(
         SecretId=desk.stack.client("secretsmanager").list_secrets()["SecretList"][0]["ARN"]
     )["SecretString"]
     return Traces(
-        {name: event["detail"]["job_id"] for name, event in (("done", done), ("failed", failed))},
-        [WORDS, "heliotrope", key, "http://", "https://", "X-Amz-Signature", "base64,"],
+        {
+            "done": done["detail"]["job_id"],
+            "failed": failed["detail"]["job_id"],
+            "http": http["job_id"],
+            "upload": upload["detail"]["job_id"],
+        },
+        [
+            WORDS,
+            "heliotrope",
+            key,
+            token,
+            "dk_",
+            "http://",
+            "https://",
+            "X-Amz-Signature",
+            "base64,",
+        ],
     )
 
 
-@pytest.mark.parametrize("job", ["done", "failed"])
+@pytest.mark.parametrize("job", ["done", "failed", "http", "upload"])
 def test_no_execution_holds_a_prompt_a_url_or_the_key(desk: Desk, traces: Traces, job: str) -> None:
     history = json.dumps(desk.execution_events(traces.jobs[job]), default=str)
 
@@ -60,6 +86,9 @@ def test_every_line_of_ours_has_the_job_id_as_correlation_id(desk: Desk, traces:
     assert [line for line in ours if not line.get("correlation_id")] == []
     steps = {line["message"] for line in ours if line["correlation_id"] == traces.jobs["done"]}
     assert steps == {"request", "submit", "check", "finalize"}
+    assert "upload" in {
+        line["message"] for line in ours if line["correlation_id"] == traces.jobs["upload"]
+    }
 
 
 def test_no_function_crashed(desk: Desk, traces: Traces) -> None:
