@@ -41,3 +41,7 @@ def _measure(size: int, cdn: str, s3: str) -> float:
     before, peak = (float(word) for word in done.stdout.split())
     print(f"finalize: {size / 1e6:.0f} MB asset, peak {peak:.1f} MB ({before:.1f} MB before it)")
     return peak
+
+
+if __name__ == "__main__":
+    sys.exit(main())

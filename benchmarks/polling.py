@@ -33,3 +33,7 @@ def _job(kind: polling.Expected, rng: random.Random) -> tuple[int, float]:
         elapsed += polling.next_wait(elapsed, kind, looks, DEADLINE - elapsed)
         looks += 1
     return looks, elapsed - min(duration, DEADLINE)
+
+
+if __name__ == "__main__":
+    main()
