@@ -98,11 +98,10 @@ class UploadJob:
         preset = presets.presets.get(upload.preset)
         if preset is None:
             names = islice(presets.presets, _MAX_NAMES)  # an event has 256 KB
-            known = ", ".join(names) or "none: the document has no presets"
             raise InvalidRequestError.of(
                 "folder",
                 "is the name of no preset" if upload.preset else "is missing: it lies at the top",
-                f"a folder of {known}",
+                f"a folder of {', '.join(names)}",
             )
         return preset, f"{upload.preset}@{presets.version}"
 
