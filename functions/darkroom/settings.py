@@ -53,6 +53,12 @@ class ApiSettings(DoorSettings):
     duration_scale: float
 
 
+class SweepSettings(_Records):
+    """Of the function Sweep."""
+
+    state_machine_arn: str
+
+
 class AuthorizerSettings(_Records):
     """Of the function Authorizer."""
 

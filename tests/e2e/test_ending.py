@@ -1,8 +1,18 @@
 """Every accepted job ends once, whoever ends it; the same request is the same job."""
 
+import json
+from datetime import timedelta
+
+from darkroom.adapters.table import JobTable
 from darkroom.domain.job import Status, job_id
 from local.events import Event
 from tests.e2e.desk import EVENTS, Desk
+
+# What a job has only later in its life.
+_LATER = (
+    "prediction_id", "submit_token", "submitting_at", "submitted_at", "provider_completed_at",
+    "stored_at", "ended_at", "announced_at",
+)  # fmt: skip
 
 
 def test_a_job_whose_execution_is_stopped_by_hand_ends_as_canceled(desk: Desk) -> None:
@@ -45,6 +55,38 @@ def test_the_same_key_with_another_request_is_a_conflict(desk: Desk) -> None:
     assert event["detail-type"] == "JobRejected"
     assert event["detail"]["errors"][0]["field"] == "idempotency_key"
     assert desk.posts("Second come") == []
+
+
+def test_a_job_that_was_recorded_and_never_started_is_started_by_the_sweep(desk: Desk) -> None:
+    """As after a crash of the HTTP door, whose caller may not know a key to ask again with."""
+    done = desk.job(desk.run(prompt="Model of a lost one")["detail"]["job_id"])
+    lost = done.model_copy(
+        update={
+            "job_id": job_id(EVENTS, "lost"),
+            "idempotency_key": "lost",
+            "prefix": f"jobs/{job_id(EVENTS, 'lost')}",
+            "input": {**done.input, "prompt": "Lost and found"},
+            "accepted_at": done.accepted_at - timedelta(minutes=3),
+            "status": Status.QUEUED,
+            "assets": (),
+            "checks": 0,
+            "submit_attempts": 0,
+        }
+        | dict.fromkeys(_LATER)
+    )
+    assert JobTable(desk.stack.client("dynamodb"), desk.stack.table).create(lost)
+    functions = desk.stack.client("lambda")
+    (name,) = [
+        function["FunctionName"]
+        for function in functions.list_functions()["Functions"]
+        if "Sweep" in function["FunctionName"]
+    ]
+
+    answer = functions.invoke(FunctionName=name, Payload='{"id": "sweep-1"}')
+
+    assert lost.job_id in json.loads(answer["Payload"].read())["started"]
+    assert desk.outcome_of_job(lost.job_id)["detail-type"] == "JobCompleted"
+    assert len(desk.posts("Lost and found")) == 1
 
 
 def _submitted(desk: Desk, asked: str) -> Event:

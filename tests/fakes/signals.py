@@ -42,9 +42,11 @@ class InMemoryWorkflow:
 
     started: list[str] = field(default_factory=list)
 
-    def start(self, job_id: str) -> None:
-        if job_id not in self.started:
-            self.started.append(job_id)
+    def start(self, job_id: str) -> bool:
+        if job_id in self.started:
+            return False
+        self.started.append(job_id)
+        return True
 
 
 class Counted(NamedTuple):

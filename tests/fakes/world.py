@@ -17,6 +17,7 @@ from darkroom.usecases.finalize_job import FinalizeJob
 from darkroom.usecases.find_jobs import FindJobs
 from darkroom.usecases.make_upload import MakeUpload
 from darkroom.usecases.request_job import RequestJob
+from darkroom.usecases.restart_jobs import RestartJobs
 from darkroom.usecases.submit_job import SubmitJob
 from darkroom.usecases.upload_job import UploadJob
 from darkroom.web.api import Api
@@ -83,6 +84,14 @@ class World:
             metrics=self.metrics,
             now=self.clock,
             max_deadline=3600,
+        )
+
+    def restart_jobs(self) -> RestartJobs:
+        return RestartJobs(
+            lists=self.jobs,
+            workflow=self._fused(self.workflow),
+            metrics=self.metrics,
+            now=self.clock,
         )
 
     def authorize(self) -> Authorize:

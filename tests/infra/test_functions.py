@@ -14,6 +14,7 @@ SETTINGS: dict[str, type[settings.Settings]] = {
     "AuthorizerFunction": settings.AuthorizerSettings,
     "OnUploadFunction": settings.OnUploadSettings,
     "OnRequestFunction": settings.DoorSettings,
+    "SweepFunction": settings.SweepSettings,
     "SubmitFunction": settings.SubmitSettings,
     "CheckFunction": settings.CheckSettings,
     "FinalizeFunction": settings.FinalizeSettings,

@@ -48,6 +48,11 @@ GRANTS: dict[str, Grants] = {
         "s3:ListBucketVersions": {"AssetsBucket.Arn", "InboxBucket.Arn"},
     },
     "OnRequestFunction": _DOOR,
+    "SweepFunction": {
+        "dynamodb:Query": {"${Table.Arn}/index/by-time"},
+        "dynamodb:BatchGetItem": {"Table.Arn"},
+        "states:StartExecution": {"ImageJobStateMachine"},
+    },
     "SubmitFunction": {
         **_RECORD,
         **_KEY,
@@ -66,11 +71,9 @@ GRANTS: dict[str, Grants] = {
     "FailFunction": {**_RECORD, **_BUS},
     "OnExecutionEndedFunction": {**_RECORD, **_BUS},
 }
-# Functions that the world can reach: of the table, which items each may touch.
-ITEMS = {
-    "ApiFunction": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["JOB#*"]}},
-    "OnUploadFunction": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["JOB#*"]}},
-    "OnRequestFunction": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["JOB#*"]}},
+# Which items of the table each function may touch: nobody but the authorizer a key.
+_JOB_ITEMS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["JOB#*"]}}
+ITEMS = dict.fromkeys(GRANTS, _JOB_ITEMS) | {
     "AuthorizerFunction": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["KEYS"]}},
 }
 # Log delivery: these have no resource-level rights (the service authorization reference says so).
@@ -112,7 +115,9 @@ def test_nothing_else_is_allowed_on_everything() -> None:
 
 
 @pytest.mark.parametrize("function", ITEMS)
-def test_a_door_reads_and_writes_no_api_key_and_the_authorizer_nothing_else(function: str) -> None:
+def test_no_function_touches_an_api_key_but_the_authorizer_and_that_nothing_else(
+    function: str,
+) -> None:
     """A key is made by the account's owner only: no code that callers can reach is able to.
 
     AWS tells LeadingKeys with each of these actions, and with an absent key ForAllValues is true:
@@ -212,6 +217,7 @@ def test_rules_invoke_functions_by_events_for_which_sam_makes_the_permission() -
     assert rules == {
         "OnUploadFunction.ObjectCreated": "EventBridgeRule",
         "OnRequestFunction.JobRequested": "EventBridgeRule",
+        "SweepFunction.EveryFiveMinutes": "Schedule",
         "OnExecutionEndedFunction.ExecutionEnded": "EventBridgeRule",
     }
     assert not resources("AWS::Events::Rule")

@@ -29,7 +29,12 @@ def rule(function: str, name: str) -> dict[str, Any]:
 
 
 def test_these_functions_are_started_by_events() -> None:
-    assert ASYNCHRONOUS == ["OnUploadFunction", "OnRequestFunction", "OnExecutionEndedFunction"]
+    assert ASYNCHRONOUS == [
+        "OnUploadFunction",
+        "OnRequestFunction",
+        "SweepFunction",
+        "OnExecutionEndedFunction",
+    ]
 
 
 @pytest.mark.parametrize("function", ASYNCHRONOUS)
@@ -107,3 +112,7 @@ def test_the_last_resort_sees_every_execution_that_ends_badly() -> None:
             "status": ["FAILED", "TIMED_OUT", "ABORTED"],
         },
     }
+
+
+def test_the_sweep_comes_every_few_minutes() -> None:
+    assert rule("SweepFunction", "EveryFiveMinutes")["Schedule"] == "rate(5 minutes)"

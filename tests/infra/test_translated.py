@@ -54,7 +54,7 @@ def test_every_rule_may_invoke_its_function_and_no_other() -> None:
         if "Fn::GetAtt" in p["SourceArn"]
     }
 
-    assert len(rules) == 3
+    assert len(rules) == 4
     for rule, given in rules.items():
         (target,) = given["Targets"]
         function, _ = target["Arn"]["Fn::GetAtt"]
@@ -68,7 +68,7 @@ def test_beside_rules_only_the_api_may_invoke_functions() -> None:
     permissions = of("AWS::Lambda::Permission").values()
 
     others = {p["FunctionName"]["Ref"]: p for p in permissions if "Fn::Sub" in p["SourceArn"]}
-    assert len(permissions) == 5
+    assert len(permissions) == 6
     assert set(others) == {"ApiFunction", "AuthorizerFunction"}
     for permission in others.values():
         assert permission["Principal"] == "apigateway.amazonaws.com"
@@ -86,6 +86,7 @@ def test_what_a_rule_makes_of_an_event_reaches_its_target() -> None:
     assert made == {
         "OnRequestFunction": asked["InputTransformer"],
         "OnUploadFunction": None,
+        "SweepFunction": None,
         "OnExecutionEndedFunction": None,
     }
 

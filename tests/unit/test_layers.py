@@ -61,7 +61,7 @@ def test_there_are_modules_and_handlers_to_look_at() -> None:
     assert {layer(path) for path in MODULES} == DARKROOM_OF.keys() == OTHERS_OF.keys()
     assert HANDLERS == [
         "api", "authorizer", "check", "fail", "finalize", "on_execution_ended", "on_request",
-        "on_upload", "submit",
+        "on_upload", "submit", "sweep",
     ]  # fmt: skip
 
 

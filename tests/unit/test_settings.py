@@ -31,7 +31,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_function_has_a_model() -> None:
     assert {model.__name__ for model in MODELS} == {
-        "DoorSettings", "OnUploadSettings", "ApiSettings", "AuthorizerSettings",
+        "DoorSettings", "OnUploadSettings", "ApiSettings", "AuthorizerSettings", "SweepSettings",
         "SubmitSettings", "CheckSettings", "FinalizeSettings", "EndSettings",
     }  # fmt: skip
 

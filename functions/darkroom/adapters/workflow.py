@@ -16,8 +16,8 @@ class StateMachine:
         self._client = client
         self._arn = arn
 
-    def start(self, job_id: str) -> None:
-        """Start the job's execution; a second start does nothing."""
+    def start(self, job_id: str) -> bool:
+        """Start the job's execution; a second start does nothing, and says so by False."""
         try:
             self._client.start_execution(
                 stateMachineArn=self._arn, name=job_id, input=json.dumps({"job_id": job_id})
@@ -25,3 +25,5 @@ class StateMachine:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                 raise
+            return False
+        return True

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.authorize import Authorize
     from darkroom.usecases.create_job import CreateJob
     from darkroom.usecases.request_job import RequestJob
+    from darkroom.usecases.restart_jobs import RestartJobs
     from darkroom.usecases.upload_job import UploadJob
     from darkroom.web.api import Api
 
@@ -51,6 +52,21 @@ def upload_job() -> "UploadJob":
         metrics=clients.METRICS,
         now=clients.now,
         max_deadline=env.max_deadline_seconds,
+    )
+
+
+@cache
+def restart_jobs() -> "RestartJobs":
+    """Build the use case of Sweep."""
+    from darkroom.adapters.workflow import StateMachine
+    from darkroom.usecases.restart_jobs import RestartJobs
+
+    env = settings.SweepSettings.read()
+    return RestartJobs(
+        lists=clients.jobs(env.table_name),
+        workflow=StateMachine(clients.states(), env.state_machine_arn),
+        metrics=clients.METRICS,
+        now=clients.now,
     )
 
 

@@ -20,8 +20,8 @@ class Events(Protocol):
 class Workflow(Protocol):
     """The state machine."""
 
-    def start(self, job_id: str) -> None:
-        """Start the job's execution; a second start does nothing."""
+    def start(self, job_id: str) -> bool:
+        """Start the job's execution; a second start does nothing, and says so by False."""
 
 
 class Metrics(Protocol):
