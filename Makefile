@@ -23,7 +23,7 @@ linters := $(project) $(sam) $(checkov) $(node)
 # Variables: PROMPT QUALITY RESOLUTION TIME_SCALE PROVIDER PROVIDER_URL PROVIDER_KEY (README.md)
 
 .PHONY: run
-run: $(stack) ## Make a picture and an edit of it: PROMPT="…" QUALITY=low RESOLUTION=1k
+run: $(stack) ## A picture by each of the three doors: PROMPT="…" QUALITY=low RESOLUTION=1k
 	@PYTHONPATH=functions $(BIN)/python -m local run
 
 .PHONY: up
