@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from darkroom.domain.job import Status
-from darkroom.web.contract import MAX_PAGE, MAX_WAIT_SECONDS
+from darkroom.web.contract import MAX_PAGE, MAX_WAIT_SECONDS, WIRE
 
-_V3 = "/api/v3"
+_V3 = WIRE.rstrip("/")
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,6 @@ execute_once = lambdas._execute_function  # noqa: SLF001
 fire_event = s3._fire_s3_event  # noqa: SLF001
 dispatch_event = rules._dispatch_event  # noqa: SLF001
 build_event = gateway._build_lambda_event_v1  # noqa: SLF001
-call_once = gateway._call_lambda_raw  # noqa: SLF001
-ask_authorizer = gateway._invoke_authorizer_lambda  # noqa: SLF001
 import_document = gateway._import_rest_api  # noqa: SLF001
 
 
@@ -89,22 +87,21 @@ def build(api_id: str, stage: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
     return event
 
 
-async def call(*args: Any, **kwargs: Any) -> Any:
-    """Call the function behind an API as soon as one is free."""
-    token = patient.set(True)
-    try:
-        return await call_once(*args, **kwargs)
-    finally:
-        patient.reset(token)
+def patiently(ask: Any) -> Any:
+    """Return one of an API's two ways to call a function, made to wait until one is free."""
+
+    async def ask_patiently(*args: Any, **kwargs: Any) -> Any:
+        token = patient.set(True)
+        try:
+            return await ask(*args, **kwargs)
+        finally:
+            patient.reset(token)
+
+    return ask_patiently
 
 
-async def authorize(*args: Any, **kwargs: Any) -> Any:
-    """Call an API's authorizer as soon as a function is free."""
-    token = patient.set(True)
-    try:
-        return await ask_authorizer(*args, **kwargs)
-    finally:
-        patient.reset(token)
+call = patiently(gateway._call_lambda_raw)  # noqa: SLF001
+authorize = patiently(gateway._invoke_authorizer_lambda)  # noqa: SLF001
 
 
 def import_all(spec: dict[str, Any], base: dict[str, Any] | None = None) -> Any:

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError, ParamValidationError
 
 from darkroom.domain.errors import InvalidRequestError
-from darkroom.domain.uploads import Upload
+from darkroom.domain.uploads import MAX_KEY_BYTES, Upload
 from darkroom.ports import Opened
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
-_MAX_KEY_BYTES = 1024
 # A key that S3 cannot have is not there either.
 _NOT_THERE = frozenset({"404", "NoSuchKey", "NotFound", "400", "KeyTooLongError"})
 # Archived, or encrypted with a key that this deployment may not use.
@@ -54,7 +53,7 @@ class InboxBucket:
     def has(self, key: str) -> bool:
         """Tell whether an object lies at `key`, which may be anything."""
         try:
-            if len(key.encode()) > _MAX_KEY_BYTES:
+            if len(key.encode()) > MAX_KEY_BYTES:
                 return False
         except UnicodeEncodeError:  # half a surrogate pair
             return False

@@ -10,15 +10,13 @@ from botocore.exceptions import ClientError, EndpointProviderError, ParamValidat
 
 from darkroom.domain.media import Format
 from darkroom.domain.references import S3Object
-from darkroom.domain.uploads import decode, encode
+from darkroom.domain.uploads import OWNER_MARK, decode, encode
 from darkroom.ports import Found
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
-# On everything that lies in the assets bucket: whose it is.
-OWNER = "darkroom-caller"
 UPLOADS = "uploads/"
 _HEAD = 64  # bytes: enough for any magic number
 _UPLOAD_ID = re.compile(r"upload:([a-z0-9.]{1,64})")
@@ -75,7 +73,7 @@ class ReferenceStore:
             # A bucket without versioning calls its only version "null".
             update={"version_id": None if version == "null" else version}
         )
-        owner = answer["Metadata"].get(OWNER)
+        owner = answer["Metadata"].get(OWNER_MARK)
         return Found(
             pinned,
             answer["ContentLength"],
@@ -93,7 +91,7 @@ class ReferenceStore:
             Key=key,
             Body=data,
             ContentType=known.content_type,
-            Metadata={OWNER: encode(caller)},
+            Metadata={OWNER_MARK: encode(caller)},
         )
         return S3Object(bucket=self._bucket, key=key, version_id=answer.get("VersionId"))
 

@@ -4,16 +4,17 @@ import secrets
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from darkroom.adapters.references import OWNER, UPLOADS
+from darkroom.adapters.references import UPLOADS
+from darkroom.domain import media
 from darkroom.domain.references import S3Object
-from darkroom.domain.uploads import encode
+from darkroom.domain.uploads import OWNER_MARK, encode
 from darkroom.ports import Ticket
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _LIFE = timedelta(minutes=15)
-_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+_EXTENSIONS = {known.content_type: known.extension for known in media.PICTURES}
 
 
 class UploadBucket:
@@ -36,7 +37,7 @@ class UploadBucket:
                 "ContentType": content_type,
                 "ContentLength": size,
                 "IfNoneMatch": "*",
-                "Metadata": {OWNER: owner},
+                "Metadata": {OWNER_MARK: owner},
             },
             ExpiresIn=int(_LIFE.total_seconds()),
         )
@@ -44,7 +45,7 @@ class UploadBucket:
         headers = {
             "Content-Type": content_type,
             "If-None-Match": "*",
-            f"x-amz-meta-{OWNER}": owner,
+            f"x-amz-meta-{OWNER_MARK}": owner,
         }
         location = S3Object(bucket=self._bucket, key=key)
         return Ticket(upload_id, location, url, headers, now + _LIFE)

@@ -19,9 +19,11 @@ JOB_SUFFIX = ".job.json"
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 # Outputs carry it: what Darkroom made never starts a job by being copied into the inbox.
 LOOP_MARK = "darkroom-job-id"
+# On everything that lies in the assets bucket: the caller whose it is.
+OWNER_MARK = "darkroom-caller"
 
 # S3 allows 1,024 bytes a key; behind ours come a job id and the longest name of a file.
-_MAX_KEY_BYTES = 1024
+MAX_KEY_BYTES = 1024
 _LONGEST_TAIL = len("/") + 26 + len("/manifest.json")
 # Object metadata that overrides a preset, and the field that each one stands for.
 _OVERRIDES = {
@@ -136,17 +138,17 @@ def candidates(text: str, folder: str) -> list[str]:
 
 def output_folder(upload: Upload) -> str:
     """Return where the outputs of an upload go, in a folder of their job: its own path."""
-    return _cut(f"edits/{upload.key}", _MAX_KEY_BYTES - _LONGEST_TAIL)
+    return _cut(f"edits/{upload.key}", MAX_KEY_BYTES - _LONGEST_TAIL)
 
 
 def error_key(upload: Upload) -> str:
     """Return where a person is told why an upload was refused."""
     key = f"errors/{upload.key}.json"
-    if len(key.encode()) <= _MAX_KEY_BYTES:
+    if len(key.encode()) <= MAX_KEY_BYTES:
         return key
     # Two long keys may begin alike.
     tail = f"~{hashlib.sha256(upload.key.encode()).hexdigest()[:12]}.json"
-    return _cut(f"errors/{upload.key}", _MAX_KEY_BYTES - len(tail)) + tail
+    return _cut(f"errors/{upload.key}", MAX_KEY_BYTES - len(tail)) + tail
 
 
 def _cut(key: str, limit: int) -> str:

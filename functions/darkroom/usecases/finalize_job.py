@@ -8,7 +8,7 @@ from darkroom.domain import polling, pricing
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.steps import Step
-from darkroom.domain.uploads import LOOP_MARK, encode
+from darkroom.domain.uploads import LOOP_MARK, OWNER_MARK, encode
 from darkroom.ports import (
     Assets,
     Broken,
@@ -71,7 +71,7 @@ class FinalizeJob:
                 return download
             metadata = {
                 LOOP_MARK: job.job_id,
-                "darkroom-caller": encode(job.caller),
+                OWNER_MARK: encode(job.caller),
                 "prediction-id": job.prediction_id or "",
                 "model": job.model,
                 "sha256": download.sha256,

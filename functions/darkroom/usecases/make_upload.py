@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from darkroom.domain import media
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.references import MAX_REFERENCE_BYTES
 from darkroom.ports import Clock, Ticket, Uploads
 
-CONTENT_TYPES = ("image/png", "image/jpeg", "image/webp")
+CONTENT_TYPES = tuple(known.content_type for known in media.PICTURES)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from darkroom.domain.errors import DarkroomError, NotFoundError
 from darkroom.observability import logger, tell_crash
 from darkroom.web import problems
+from darkroom.web.contract import WIRE
 from darkroom.web.parts import Parts
 from darkroom.web.problems import MediaTypeError, TooLargeError
 from darkroom.web.replies import reply
 from darkroom.web.v1 import V1
-from darkroom.web.wire import PREFIX, Wire
+from darkroom.web.wire import Wire
 
 _EXPOSED = ["Location", "ETag", "Retry-After"]
 _ACCEPTED = ["Idempotency-Key", "If-None-Match"]
@@ -59,7 +60,7 @@ class Api:
 
     def _refuse(self, error: Exception) -> Response[str]:
         problem = problems.problem_of(error, self._app.current_event.http_method)
-        if self._app.current_event.path.startswith(PREFIX):
+        if self._app.current_event.path.startswith(WIRE):
             # The provider's own envelope.
             return reply(problem.status, {"code": problem.status, "message": problem.detail})
         return reply(problem.status, problem, content_type=problems.CONTENT_TYPE)

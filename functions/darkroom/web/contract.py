@@ -12,6 +12,7 @@ from darkroom.domain.presets import Presets
 from darkroom.domain.references import MAX_REFERENCE_BYTES
 from darkroom.domain.requests import Operation
 
+WIRE = "/api/v3/"  # below it the provider's own wire format is spoken
 # API Gateway hands a function 6 MB at most, what it adds to a body included.
 MAX_BODY_BYTES = 5_000_000
 MAX_WAIT_SECONDS = 25  # API Gateway gives up after 29

@@ -12,11 +12,10 @@ from pydantic_core import from_json
 from darkroom.domain import callers
 from darkroom.domain.callers import Caller, Role
 from darkroom.domain.errors import ForbiddenError, InvalidRequestError
-from darkroom.web.contract import MAX_BODY_BYTES
+from darkroom.web.contract import MAX_BODY_BYTES, WIRE
 from darkroom.web.problems import MediaTypeError, TooLargeError
 
 _KEY = re.compile(r"[\x21-\x7e]{1,256}")
-_ROOT = "/api/v3/"
 _JSON = re.compile(r"application/([\w.+-]+\+)?json *(; *charset *= *\"?utf-8\"?)? *", re.I)
 # What stands for bytes that were not UTF-8, once API Gateway has made text of them.
 _MANGLED = "\ufffd"
@@ -28,7 +27,6 @@ class Incoming:
 
     event: APIGatewayProxyEvent
     caller: Caller
-    name: str  # of the key
     role: Role
     daily_budget_micro_usd: int | None
 
@@ -38,7 +36,7 @@ class Incoming:
         told = event.raw_event["requestContext"]["authorizer"]
         role, budget = Role(told["role"]), told.get("daily_budget_micro_usd")
         caller = callers.of_key(told["name"], role)
-        return cls(event, caller, told["name"], role, int(budget) if budget else None)
+        return cls(event, caller, role, int(budget) if budget else None)
 
     def must_submit(self) -> None:
         """Raise ForbiddenError if the key is only for reading."""
@@ -119,4 +117,4 @@ class Incoming:
     def base_url(self) -> str:
         """Scheme, host and what stands before our own path."""
         scheme = self.header("x-forwarded-proto") or "http"
-        return f"{scheme}://{self.header('host')}{self.full_path.partition(_ROOT)[0]}"
+        return f"{scheme}://{self.header('host')}{self.full_path.partition(WIRE)[0]}"

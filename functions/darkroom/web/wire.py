@@ -15,11 +15,11 @@ from darkroom.domain.parsing import NEVER_SENT, parse_request
 from darkroom.observability import correlate
 from darkroom.usecases.create_job import Origin
 from darkroom.web import views
+from darkroom.web.contract import WIRE
 from darkroom.web.incoming import Incoming
 from darkroom.web.parts import Parts
 from darkroom.web.replies import reply
 
-PREFIX = "/api/v3/"
 # In USD. What GET /balance says where no daily budget limits the key: JSON has no infinity.
 UNLIMITED_BALANCE = 1_000_000
 _STATUSES = {
@@ -48,11 +48,11 @@ class Wire:
     def __init__(self, app: APIGatewayRestResolver, parts: Parts) -> None:
         self._app = app
         self._parts = parts
-        app.get(f"{PREFIX}predictions/<job_id>/result")(self.result)
-        app.get(f"{PREFIX}predictions/<job_id>")(self.result)
-        app.post(f"{PREFIX}media/uploads")(self.make_upload)
-        app.get(f"{PREFIX}balance")(self.balance)
-        app.post(f"{PREFIX}.+")(self.submit)  # a model's id has slashes
+        app.get(f"{WIRE}predictions/<job_id>/result")(self.result)
+        app.get(f"{WIRE}predictions/<job_id>")(self.result)
+        app.post(f"{WIRE}media/uploads")(self.make_upload)
+        app.get(f"{WIRE}balance")(self.balance)
+        app.post(f"{WIRE}.+")(self.submit)  # a model's id has slashes
 
     def submit(self) -> Response[str]:
         """Accept a job in the place of a prediction."""
@@ -62,7 +62,7 @@ class Wire:
             raise InvalidRequestError.of(
                 "webhook", "is not called here", "poll, or subscribe to the deployment's event bus"
             )
-        model = request.event.path.removeprefix(PREFIX)
+        model = request.event.path.removeprefix(WIRE)
         asked = _parse(model, request.json(), self._parts.max_deadline)
         key, request_id = request.idempotency_key(), request.event.request_context.request_id
         job = self._parts.create_job(asked, Origin(request.caller, key, request_id))
@@ -147,7 +147,7 @@ def _prediction(job: Job, request: Incoming, parts: Parts) -> dict[str, object]:
         "model": job.model,
         "status": "cancelled" if job.code is Code.CANCELED else _STATUSES[job.status],
         "outputs": urls if is_done else [],
-        "urls": {"get": f"{request.base_url}{PREFIX}predictions/{job.job_id}/result"},
+        "urls": {"get": f"{request.base_url}{WIRE}predictions/{job.job_id}/result"},
         "has_nsfw_contents": [False] * len(urls) if is_done else [],
         "created_at": job.accepted_at.isoformat().replace("+00:00", "Z"),
         "error": "",
