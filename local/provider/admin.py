@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.provider import admin_webhooks
 from local.provider.clock import rfc3339
 from local.provider.envelope import ApiError
 from local.provider.fault_names import FAULTS
@@ -95,11 +96,6 @@ async def predictions(request: Request) -> Response:
     return JSONResponse(found)
 
 
-async def deliveries(request: Request) -> Response:
-    """`GET /webhooks`: every webhook that was posted, with what was signed."""
-    return JSONResponse(world_of(request).deliveries)
-
-
 async def clock(request: Request) -> Response:
     """`/clock`: GET the time; POST `{"advance": seconds}` to let it pass."""
     world = world_of(request)
@@ -114,8 +110,7 @@ async def clock(request: Request) -> Response:
 async def balance(request: Request) -> Response:
     """`PUT /balance`: `{"usd": 1.5, "key": …}`; without a key, the first account's."""
     world, body = world_of(request), await json_object(request)
-    accounts = world.ledger.accounts
-    account = accounts.get(body.get("key") or next(iter(accounts)))
+    account = world.ledger.account(body.get("key"))
     usd = body.get("usd")
     if account is None or not isinstance(usd, int | float):
         raise ApiError(400, "needs usd, a number, and a known key or none")
@@ -186,9 +181,9 @@ ROUTES = [
     Route("/served", served),
     Route("/ledger", ledger),
     Route("/predictions", predictions),
-    Route("/webhooks", deliveries),
     Route("/clock", clock, methods=["GET", "POST"]),
     Route("/balance", balance, methods=["PUT"]),
     Route("/options", options, methods=["GET", "PATCH"]),
     Route("/reset", reset, methods=["POST"]),
+    *admin_webhooks.ROUTES,
 ]

@@ -6,15 +6,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.provider import prices, submissions
+from local.provider import submissions
 from local.provider.billing import search_billings, usage_stats
-from local.provider.catalog import CATALOG, Model
+from local.provider.catalog_routes import get_models, known_model, quote
 from local.provider.envelope import ApiError, success
 from local.provider.faults import Call
 from local.provider.ledger import MICRO
 from local.provider.listing import list_predictions
 from local.provider.predictions import Prediction
-from local.provider.schema import describe, is_web_url
+from local.provider.schema import is_web_url
 from local.provider.upload_routes import create_ticket, receive_form
 from local.provider.wire import answer_with, authenticated, json_object, spoil, strike, world_of
 
@@ -25,7 +25,7 @@ async def submit(request: Request) -> Response:
     """`POST /{model}`: a prediction, charged at once."""
     await request.body()  # so that the request log has it even when the key is refused
     world, account = world_of(request), authenticated(request)
-    model = _model(request.path_params["model"])
+    model = known_model(request.path_params["model"])
     inputs = await json_object(request)
     prompt = model.prompt(inputs)
 
@@ -40,9 +40,10 @@ async def submit(request: Request) -> Response:
             prediction = submissions.create(world, account, model, inputs, webhook)
         except submissions.NoCreditError as error:
             return error.response()
+        await submissions.announce_early(prediction)
         if inputs.get("enable_sync_mode"):
             return success(await submissions.hold(world, prediction))
-        return success(prediction.view(prediction.created_at, world.origin))
+        return success(prediction.accepted(world.origin))
 
     call = Call("submit", prompt, model.id, scope=f"{account.number}:{prompt}")
     return await answer_with(request, call, accept)
@@ -61,7 +62,10 @@ async def get_result(request: Request) -> Response:
         return success(await submissions.result(world, prediction))
 
     call = Call("poll", prediction.prompt, prediction.model.id, scope=prediction.id)
-    return await answer_with(request, call, answer)
+    fault = strike(request, call)
+    if fault is not None and fault.name.kind == "stale":
+        return success(prediction.unfinished(world.origin))
+    return await answer() if fault is None else await spoil(request, fault, answer)
 
 
 async def delete_one(request: Request) -> Response:
@@ -102,51 +106,17 @@ async def get_balance(request: Request) -> Response:
     return await answer_with(request, "balance", answer)
 
 
-async def quote(request: Request) -> Response:
-    """`POST /model/price` and the older `/model/pricing`: what these inputs would cost."""
-    authenticated(request)
-    options, body = world_of(request).options, await json_object(request)
-    model, inputs = _model(str(body.get("model_id"))), body.get("inputs") or {}
-    if not isinstance(inputs, dict):
-        raise ApiError(400, "property 'inputs' must be an object")
-    fault = strike(request, Call("price", model.prompt(inputs), model.id))
-    factor = fault.params["factor"] if fault and fault.name.kind == "off" else 1
-
-    async def answer() -> Response:
-        micro = factor * prices.price(options.prices, model.id, model.base_price, inputs)
-        name = "unit_price" if request.url.path.endswith("pricing") else "price"
-        data = {
-            "model_id": model.id,
-            name: micro / MICRO,
-            "discounted_price": prices.discounted(micro, options.discount_rate) / MICRO,
-            "discount_rate": options.discount_rate,
-            "currency": "USD",
-        }
-        return success(data)
-
-    if fault is None or fault.name.kind == "off":
-        return await answer()
-    return await spoil(request, fault, answer)
-
-
-async def get_models(request: Request) -> Response:
-    """`GET /models`: the catalogue with schemas and formulas."""
-    world = world_of(request)
-    authenticated(request)
-    table = world.options.prices
-    listed = [describe(model, table, n, world.origin) for n, model in enumerate(CATALOG.values())]
-    return success(listed)
-
-
 async def get_webhook_secret(request: Request) -> Response:
     """`GET /webhook/secret`: one for each key."""
-    return success({"secret": authenticated(request).secret})
+    account = authenticated(request)
 
+    async def answer() -> Response:
+        return success({"secret": account.secret})
 
-def _model(model_id: str) -> Model:
-    if model_id not in CATALOG:
-        raise ApiError(404, "model not found")
-    return CATALOG[model_id]
+    fault = strike(request, Call("secret"))
+    if fault is not None and fault.name.kind == "plain":
+        return success(account.secret)
+    return await answer() if fault is None else await spoil(request, fault, answer)
 
 
 def _prediction(request: Request) -> Prediction:

@@ -46,7 +46,7 @@ def rfc3339(moment: int) -> str:
 
 def parse_time(text: str) -> int:
     """Nanoseconds of an ISO 8601 time; without an offset it is UTC. Raises ValueError."""
-    fraction = re.search(r"\.(\d+)", text)
+    fraction = re.search(r"[.,](\d+)", text)
     moment = datetime.fromisoformat(text).replace(microsecond=0)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from local.provider.chance import seeded
-from local.provider.fault_names import FaultName, Params, fault_name
+from local.provider.fault_names import FaultName, fault_name
+from local.provider.fault_table import Params
 
 _MARKER = re.compile(r"\[\[\s*fault\s+(.*?)\]\]", re.DOTALL)
 
@@ -87,7 +88,7 @@ def _marker(text: str) -> Marker:
             raise ValueError(msg)
         given[key] = value
     # What happens to a prediction is its nature, so a repeat of the prompt shares it.
-    times = int(given.pop("times", 0 if name.point == "run" else 1))
+    times = int(given.pop("times", 0 if name.point in ("run", "webhook") else 1))
     return Marker(Fault(name, name.params(given)), times)
 
 

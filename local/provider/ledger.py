@@ -23,6 +23,10 @@ class Account:
         """The key's name on bills."""
         return f"key-{self.number}"
 
+    def rotate_secret(self, secret: str | None = None) -> None:
+        """Replace the webhook secret by this one, or by a fresh one."""
+        self.secret = secret or f"whsec_{uuid4().hex}"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -52,6 +56,10 @@ class Ledger:
             )
             for number, key in enumerate(keys, start=1)
         }
+
+    def account(self, key: str | None) -> Account | None:
+        """The account of a key; without one, the first."""
+        return self.accounts.get(key or next(iter(self.accounts)))
 
     def record(self, entry: Entry) -> None:
         """Add a movement; entries stay in the order of their times."""

@@ -15,19 +15,19 @@ def earliest_start(world: World, account: Account) -> int:
     limits, now = world.options.limits, world.clock.now()
     if limits.mode == "off":
         return now
-    mine = world.of(account)
+    mine, (per_minute, concurrent) = world.of(account), limits.most
     ends = [p.plan.finished_at or now + 7 * DAY for p in mine if not p.is_finished(now)]
     window = round(limits.window_seconds * SECOND)
     if limits.mode == "429":
         recent = [p for p in mine if p.created_at > now - window]
-        if len(ends) >= limits.concurrent:
+        if len(ends) >= concurrent:
             raise _refusal(limits, _TOO_MANY_AT_ONCE)
-        if len(recent) >= limits.per_minute:
+        if len(recent) >= per_minute:
             raise _refusal(limits, _TOO_MANY_A_MINUTE)
         return now
     starts = sorted(p.plan.started_at for p in mine)
-    slot = sorted(ends)[-limits.concurrent] if len(ends) >= limits.concurrent else now
-    turn = starts[-limits.per_minute] + window if len(starts) >= limits.per_minute else now
+    slot = sorted(ends)[-concurrent] if len(ends) >= concurrent else now
+    turn = starts[-per_minute] + window if len(starts) >= per_minute else now
     return max(now, slot, turn)
 
 

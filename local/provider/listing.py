@@ -18,13 +18,13 @@ async def list_predictions(request: Request) -> Response:
     world, account = world_of(request), authenticated(request)
     query = await json_object(request)
     page_of(query)
-    fault = strike(request, Call("list"))
+    fault = strike(request, Call("list", model=str(query.get("model") or "")))
     kind, params = (fault.name.kind, fault.params) if fault else ("", {})
 
     async def answer() -> Response:
         lag = world.options.list_lag_seconds + (params["seconds"] if kind == "lag" else 0)
         newest = world.clock.now() - round(lag * SECOND)
-        found = [p for p in world.of(account) if p.created_at <= newest]
+        found = [p for p in world.of(account) if _listed_at(p) <= newest]
         found = [p for p in reversed(found) if _matches(world, p, query)]
         page, size = page_of(query)
         first = (page - 1) * size + (params["by"] if kind == "shift" else 0)
@@ -63,6 +63,11 @@ def within(at: int, after: int | None, before: int | None) -> bool:
     return (after is None or at >= after) and (before is None or at <= before)
 
 
+def _listed_at(prediction: Prediction) -> int:
+    hidden: float = prediction.quirks.get("unlisted", {"seconds": 0})["seconds"]
+    return prediction.created_at + round(hidden * SECOND)
+
+
 def _matches(world: World, prediction: Prediction, query: dict[str, Any]) -> bool:
     window = moment(query, "created_after"), moment(query, "created_before")
     model, status = query.get("model"), query.get("status")
@@ -75,4 +80,6 @@ def _matches(world: World, prediction: Prediction, query: dict[str, Any]) -> boo
 
 def _item(world: World, prediction: Prediction, *, with_inputs: bool) -> dict[str, Any]:
     item = prediction.view(world.clock.now(), world.origin)
-    return item | {"inputs": prediction.inputs} if with_inputs else item
+    if with_inputs and "unlisted_inputs" not in prediction.quirks:
+        item["inputs"] = prediction.inputs
+    return item

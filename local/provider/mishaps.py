@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from local.provider.clock import SECOND
-from local.provider.fault_names import Params
+from local.provider.fault_table import Params
 from local.provider.faults import Fault
 from local.provider.predictions import Output, Plan, Prediction, Shape
 
@@ -20,7 +20,10 @@ def befall(prediction: Prediction, fault: Fault) -> None:
     """Let one fault happen to a prediction."""
     kind, params, plan = fault.name.kind, fault.params, prediction.plan
     prediction.faults.append(fault.name.name)
-    if kind in _SHAPES:
+    prediction.quirks[kind] = params
+    if kind == "early":
+        plan.hurry(prediction.created_at)
+    elif kind in _SHAPES:
         plan.shape = _SHAPES[kind]
         if kind == "two":
             _double(prediction)

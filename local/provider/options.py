@@ -19,14 +19,37 @@ class StatusWords(_Switches):
     running: str = "processing"
 
 
+Tier = Literal["bronze", "silver", "gold", "ultra",
+               "older bronze", "older silver", "older gold", "older ultra"]  # fmt: skip
+
+# Images a minute and predictions at once. The page about tiers exists in two versions.
+TIERS: dict[Tier, tuple[int, int]] = {
+    "bronze": (2, 2),
+    "silver": (500, 300),
+    "gold": (3000, 3000),
+    "ultra": (5000, 10_000),
+    "older bronze": (10, 3),
+    "older silver": (500, 100),
+    "older gold": (3000, 2000),
+    "older ultra": (5000, 5000),
+}
+
+
 class Limits(_Switches):
     """The account tier: what is above it waits in a queue, or is answered with 429."""
 
     mode: Literal["off", "queue", "429"] = "off"
-    per_minute: int = Field(default=2, ge=1)
-    concurrent: int = Field(default=2, ge=1)
+    tier: Tier = "bronze"
+    per_minute: int | None = Field(default=None, ge=1)  # None: the tier's
+    concurrent: int | None = Field(default=None, ge=1)
     window_seconds: float = Field(default=60, gt=0)
     retry_after: int | None = None
+
+    @property
+    def most(self) -> tuple[int, int]:
+        """How many predictions a minute, and at once."""
+        per_minute, concurrent = TIERS[self.tier]
+        return self.per_minute or per_minute, self.concurrent or concurrent
 
 
 class Options(_Switches):
@@ -35,6 +58,7 @@ class Options(_Switches):
     strict: bool = True
     time_scale: float = Field(default=0.1, ge=0)
     prices: Literal["max", "a", "b"] = "max"
+    price_paths: Literal["both", "newer", "older"] = "both"
     discount_rate: float = Field(default=0, ge=0, lt=1)
     status_words: StatusWords = StatusWords()
     limits: Limits = Limits()

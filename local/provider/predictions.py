@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from local.provider.catalog import Model
 from local.provider.clock import DAY, SECOND, rfc3339
+from local.provider.fault_table import Params
 from local.provider.ledger import Account
 
 RETENTION = 7 * DAY
@@ -33,6 +34,11 @@ class Plan:
         """End it as failed, not before the given moment."""
         self.finished_at = max(self.started_at, at)
         self.final, self.code, self.error = "failed", code, error
+
+    def hurry(self, at: int) -> None:
+        """Let it have ended by this moment, if it ends at all."""
+        if self.finished_at is not None:
+            self.started_at = self.finished_at = at
 
     @property
     def succeeds(self) -> bool:
@@ -63,7 +69,9 @@ class Prediction:
     price: int
     webhook: str | None = None
     faults: list[str] = field(default_factory=list)
+    quirks: dict[str, Params] = field(default_factory=dict)  # what its faults say, by kind
     fetching: asyncio.Task[None] | None = None
+    announcing: asyncio.Task[None] | None = None
     references: list[str] = field(default_factory=list)
     is_deleted: bool = False
     is_refunded: bool = False
@@ -113,6 +121,14 @@ class Prediction:
         if finished and plan.shape == "absent":
             del body["outputs"]
         return body
+
+    def accepted(self, origin: str) -> dict[str, Any]:
+        """The prediction as a submit answers it, even when it has ended in the meantime."""
+        return self.view(self.created_at - 1, origin)
+
+    def unfinished(self, origin: str) -> dict[str, Any]:
+        """The prediction as if it still ran."""
+        return self.accepted(origin) | {"status": self.plan.steps[-1][1]}
 
     def _execution_ms(self) -> int:
         if self.plan.execution_ms is not None:

@@ -1,5 +1,6 @@
 """Take a request in: check it, charge for it, plan what will happen, set the rest going."""
 
+import asyncio
 import base64
 from typing import Any
 from uuid import uuid4
@@ -7,20 +8,20 @@ from uuid import uuid4
 from starlette.responses import JSONResponse
 
 from local.provider import references
+from local.provider.announcements import deliver
 from local.provider.catalog import Model
 from local.provider.chance import seeded
 from local.provider.clock import SECOND
 from local.provider.durations import queue_time, run_time
 from local.provider.envelope import MESSAGES, ApiError
 from local.provider.faults import Call
-from local.provider.ledger import Account, Entry
+from local.provider.ledger import MICRO, Account, Entry
 from local.provider.limits import earliest_start
 from local.provider.mishaps import befall
 from local.provider.outputs import new_output
 from local.provider.predictions import Plan, Prediction
 from local.provider.prices import discounted, price
 from local.provider.schema import complaint
-from local.provider.webhooks import deliver
 from local.provider.world import World
 
 SYNC_SECONDS = 90
@@ -60,14 +61,15 @@ def create(world: World, account: Account, model: Model, inputs: dict[str, Any],
         webhook=webhook,
     )
     scope = f"{account.number}:{prediction.prompt}"
-    for fault in world.faults.take_all(Call("run", prediction.prompt, model.id, scope)):
-        befall(prediction, fault)
+    for point in ("run", "webhook") if webhook else ("run",):
+        for fault in world.faults.take_all(Call(point, prediction.prompt, model.id, scope)):
+            befall(prediction, fault)
     _charge(world, prediction)
     world.add(prediction)
     if model.media(inputs) and prediction.plan.code != NO_CREDIT:
         prediction.fetching = world.spawn(_fetch(world, prediction))
     if webhook:
-        world.spawn(deliver(world, prediction))
+        prediction.announcing = world.spawn(deliver(world, prediction))
     return prediction
 
 
@@ -103,6 +105,8 @@ def _charge(world: World, prediction: Prediction) -> None:
             prediction.created_at,
         )
     )
+    if "emptied" in prediction.quirks:
+        world.ledger.set_balance(account, round(prediction.quirks["emptied"]["usd"] * MICRO))
 
 
 async def _fetch(world: World, prediction: Prediction) -> None:
@@ -115,6 +119,13 @@ async def _fetch(world: World, prediction: Prediction) -> None:
             prediction.plan.fail(world.clock.now(), UNREADABLE, message)
             return
         prediction.references.append(str(path))
+
+
+async def announce_early(prediction: Prediction) -> None:
+    """Let the webhook be there before the submit's answer, if a fault wants it so."""
+    early = prediction.quirks.get("early")
+    if early is not None and prediction.announcing is not None:
+        await asyncio.wait([prediction.announcing], timeout=early["seconds"])
 
 
 async def hold(world: World, prediction: Prediction) -> dict[str, Any]:

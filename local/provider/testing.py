@@ -65,9 +65,24 @@ class Provider:
         """All predictions, by status and model."""
         return self._list("/predictions", **filters)
 
-    def deliveries(self) -> list[dict[str, Any]]:
-        """Webhooks posted."""
-        return self._list("/webhooks")
+    def deliveries(self, **filters: Any) -> list[dict[str, Any]]:
+        """Webhooks posted, and kept back (attempt 0), by prediction."""
+        return self._list("/webhooks", **filters)
+
+    def replay(self, **which: Any) -> dict[str, Any]:
+        """Post a webhook again, byte for byte: the last of a prediction, or one by its number."""
+        return self._object("POST", "/webhooks/replay", which)
+
+    def webhook_secret(self, key: str | None = None) -> str:
+        """What an account's webhooks are signed with."""
+        secret: str = self._object("GET", "/webhook-secret", {"key": key})["secret"]
+        return secret
+
+    def rotate_webhook_secret(self, secret: str | None = None, key: str | None = None) -> str:
+        """Give an account this webhook secret, or a fresh one."""
+        body = {"secret": secret, "key": key}
+        rotated: str = self._object("POST", "/webhook-secret", body)["secret"]
+        return rotated
 
     def served(self) -> dict[str, list[dict[str, Any]]]:
         """What the CDN sent, by path."""

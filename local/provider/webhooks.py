@@ -1,24 +1,19 @@
-"""Tell a caller that a prediction has ended: sign the prediction and post it."""
+"""What a webhook says and how it is signed: as documented, or as the faults of its job want it."""
 
 import hashlib
 import hmac
 import json
 import time
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
-import httpx
-
-from local.provider.clock import rfc3339
-from local.provider.predictions import Prediction
-from local.provider.world import World
-
-ATTEMPTS = 3
-ANNOUNCED = ("completed", "failed")
+from local.provider.deliveries import Hook
+from local.provider.fault_table import Params
 
 
 def signature(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
     """The `v3,` signature. The key is the secret's text after `whsec_`, not decoded base64."""
-    key = secret.removeprefix("whsec_").encode("ascii")
+    key = secret.removeprefix("whsec_").encode()
     signed = f"{webhook_id}.{timestamp}.".encode() + body
     return "v3," + hmac.new(key, signed, hashlib.sha256).hexdigest()
 
@@ -33,45 +28,26 @@ def signed_headers(secret: str, webhook_id: str, timestamp: int, body: bytes) ->
     }
 
 
-async def deliver(world: World, prediction: Prediction) -> None:
-    """Post the bare prediction object when it has ended, up to three times until a 2xx."""
-    if prediction.fetching:
-        await prediction.fetching
-    if prediction.plan.finished_at is None or prediction.webhook is None:
-        return
-    await world.clock.sleep_until(prediction.plan.finished_at)
-    now = world.clock.now()
-    if prediction.is_gone(now) or prediction.status(now) not in ANNOUNCED:
-        return
-    payload = prediction.view(now, world.origin) | {"input": prediction.inputs}
-    body = json.dumps(payload, separators=(",", ":")).encode()
-    for attempt in range(1, ATTEMPTS + 1):
-        # The receiver compares it with its own clock, so it is never the advanced one.
-        timestamp = int(time.time())
-        headers = signed_headers(prediction.account.secret, prediction.id, timestamp, body)
-        status = await _post(world, prediction.webhook, body, headers)
-        world.deliveries.append(_record(prediction, attempt, status, headers, body, now))
-        if status is not None and 200 <= status < 300:
-            return
-        await world.pause(2 ** (attempt - 1) * world.options.time_scale)
+def composed(url: str, payload: dict[str, Any], secret: str, quirks: dict[str, Params]) -> Hook:
+    """A hook that carries this prediction, signed now."""
+    webhook_id = payload["id"]
+    if "event_id" in quirks:
+        webhook_id = uuid5(NAMESPACE_URL, webhook_id).hex  # the same again for a further try
+    if "wrong_secret" in quirks:
+        secret = quirks["wrong_secret"]["secret"]
+    # The receiver compares it with its own clock, so it is never the advanced one.
+    timestamp = int(time.time() - quirks.get("old_timestamp", {"seconds": 0})["seconds"])
+    body = _encoded(payload, quirks)
+    headers = signed_headers(secret, webhook_id, timestamp, body)
+    if "tampered" in quirks:
+        output = f"{quirks['tampered']['origin']}/output/tampered.png"
+        body = _encoded(payload | {"status": "completed", "outputs": [output]}, quirks)
+    for name in quirks.get("missing_headers", {"names": ""})["names"].split(","):
+        headers.pop(name.strip(), None)
+    return Hook(url, headers, body)
 
 
-async def _post(world: World, url: str, body: bytes, headers: dict[str, str]) -> int | None:
-    try:
-        reply = await world.client.post(url, content=body, headers=headers, follow_redirects=False)
-    except (httpx.HTTPError, httpx.InvalidURL):
-        return None
-    return reply.status_code
-
-
-def _record(prediction: Prediction, attempt: int, status: int | None, headers: dict[str, str],
-            body: bytes, now: int) -> dict[str, Any]:  # fmt: skip
-    return {
-        "prediction": prediction.id,
-        "url": prediction.webhook,
-        "attempt": attempt,
-        "status": status,
-        "headers": headers,
-        "body": body.decode(),
-        "at": rfc3339(now),
-    }
+def _encoded(payload: dict[str, Any], quirks: dict[str, Params]) -> bytes:
+    enveloped = {"code": 200, "message": "success", "data": payload}
+    content = enveloped if "enveloped" in quirks else payload
+    return json.dumps(content, separators=(",", ":")).encode()

@@ -65,8 +65,9 @@ async def spoil(request: Request, fault: Fault, answer: Answer) -> Response:
     """What a fault makes of an answer; an `accepted` one has been carried out all the same."""
     params, kind, world = fault.params, fault.name.kind, world_of(request)
     if kind == "slow":
+        accepted = await answer() if params.get("accepted") else None
         await world.pause(params["seconds"])
-        return await answer()
+        return accepted or await answer()
     normal: Response = JSONResponse({"code": 200, "message": "success", "data": {}})
     if params.get("accepted", kind == "truncated"):
         normal = await answer()

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from local.provider.clock import SECOND, Clock
+from local.provider.deliveries import Deliveries
 from local.provider.faults import Faults
 from local.provider.gallery import Gallery
 from local.provider.ledger import MICRO, Account, Ledger
@@ -44,7 +45,7 @@ class World:
         self.predictions: dict[str, Prediction] = {}
         self.files: dict[str, tuple[Prediction, Output]] = {}
         self.uploads: dict[str, Upload] = {}
-        self.deliveries: list[dict[str, Any]] = []
+        self.deliveries = Deliveries()
         self._temporary = TemporaryDirectory(prefix="darkroom-provider-")
         self._tasks: set[asyncio.Task[Any]] = set()
         self.reset()
@@ -93,20 +94,29 @@ class World:
 
     def settle(self) -> None:
         """Book the refunds that have become due; called before anyone looks at the money."""
-        options, now = self.options, self.clock.now()
-        if options.refunds == "never":
-            return
-        delay = round(options.refund_delay_seconds * options.time_scale * SECOND)
+        now = self.clock.now()
         for prediction in self.predictions.values():
-            end = prediction.plan.finished_at
-            spared = prediction.plan.code == MODERATED and not options.refund_moderated
-            due = end is not None and end + delay <= now and not spared
-            if end is None or not due or prediction.is_refunded:
-                continue
-            if prediction.status(now) in REFUNDED:
+            due = self._refund_at(prediction)
+            finished = prediction.is_finished(now) and not prediction.is_refunded
+            if due is not None and due <= now and finished:
                 prediction.is_refunded = True
                 for charge in self.ledger.of(prediction.id):
-                    self.ledger.record(charge.refunded(end + delay))
+                    self.ledger.record(charge.refunded(due))
+
+    def _refund_at(self, prediction: Prediction) -> int | None:
+        """When the charge is given back, if ever."""
+        options, plan, quirks = self.options, prediction.plan, prediction.quirks
+        if plan.finished_at is None or plan.succeeds or "refund_never" in quirks:
+            return None
+        if "refund_now" in quirks:
+            return plan.finished_at
+        if "refund_after" in quirks:
+            wait: float = quirks["refund_after"]["seconds"]
+            return plan.finished_at + round(wait * SECOND)
+        spared = plan.code == MODERATED and not options.refund_moderated
+        if options.refunds == "never" or spared or plan.final not in REFUNDED:
+            return None
+        return plan.finished_at + round(options.refund_delay_seconds * options.time_scale * SECOND)
 
     async def close(self) -> None:
         """Stop what runs and remove the files."""

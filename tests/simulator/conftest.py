@@ -9,6 +9,7 @@ from local.provider.clock import Clock
 from local.provider.options import Setup
 from local.provider.testing import Provider, running
 from tests.simulator.client import Api
+from tests.simulator.receiver import Receiver, receiving
 
 KEYS = ("wsk_first_key_0001", "wsk_second_key_0002")
 
@@ -42,3 +43,9 @@ def api(provider: Provider, _apis: list[Api]) -> Api:
 @pytest.fixture
 def other_api(provider: Provider, _apis: list[Api]) -> Api:
     return _apis[1]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver

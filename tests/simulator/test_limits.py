@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from local.provider.options import Options
 from tests.simulator.client import TEXT, Api
 
 
@@ -22,6 +23,24 @@ def test_too_many_at_once_are_refused(api: Api, other_api: Api) -> None:
     assert other_api.submit()["status"] == "created"
     api.finish(running[0])
     assert api.submit()["status"] == "created"
+
+
+@pytest.mark.parametrize(
+    ("tier", "taken"), [("bronze", 2), ("older bronze", 3), ("silver", 300), ("older gold", 2000)]
+)
+def test_a_tier_gives_the_limits_that_are_not_set(tier: str, taken: int) -> None:
+    limits = Options().changed({"limits": {"tier": tier}}).limits
+
+    assert limits.most[1] == taken
+    assert limits.model_copy(update={"concurrent": 7}).most == (limits.most[0], 7)
+
+
+def test_a_tier_is_chosen_by_its_name(api: Api) -> None:
+    api.provider.options(limits={"mode": "429", "tier": "older bronze"})
+
+    statuses = [api.post(f"/{TEXT}", {"prompt": "x"}).status_code for _ in range(4)]
+
+    assert statuses == [200, 200, 200, 429]
 
 
 @pytest.mark.parametrize("retry_after", [None, 7])

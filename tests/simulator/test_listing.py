@@ -1,3 +1,4 @@
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -48,6 +49,27 @@ def test_the_list_is_filtered_by_model_status_and_time(api: Api) -> None:
     assert listed(api, **window) == [edit["id"]]
 
 
+def test_times_in_a_query_can_have_any_iso_form(api: Api) -> None:
+    old = api.submit()
+    api.provider.advance(1)
+    new = api.submit()
+    moment = datetime.fromisoformat(new["created_at"])  # it keeps six of the nine digits
+    west = moment.astimezone(timezone(-timedelta(hours=5)))
+
+    for start in (
+        new["created_at"],
+        f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z",
+        f"{moment:%Y-%m-%dT%H:%M:%S.%f}",
+        f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z",
+        moment.isoformat(),
+        west.isoformat(),
+    ):
+        assert listed(api, created_after=start) == [new["id"]]
+    for end in (old["created_at"], f"{moment - timedelta(seconds=0.5):%Y-%m-%dT%H:%M:%S.%f}Z"):
+        assert listed(api, created_before=end) == [old["id"]]
+    assert listed(api, created_after=f"{moment + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}") == []
+
+
 def test_inputs_come_only_when_asked_for(api: Api) -> None:
     api.submit("a distinguishing prompt", quality="low")
 
@@ -78,3 +100,26 @@ def test_the_list_can_shift_and_lose_its_inputs(api: Api) -> None:
     bare = api.data(api.post("/predictions", {"include_inputs": True}))["items"]
     assert [("inputs" in item) for item in bare] == [False, False]
     assert listed(api) == [newer["id"], older["id"]]
+
+
+def test_one_prediction_can_be_listed_late_or_without_its_inputs(api: Api) -> None:
+    hidden = api.submit("x [[fault run.unlisted seconds=30]]")
+    bare = api.submit("x [[fault run.unlisted_inputs]]")
+    usual = api.submit()
+
+    items = api.data(api.post("/predictions", {"include_inputs": True}))["items"]
+
+    assert [item["id"] for item in items] == [usual["id"], bare["id"]]
+    assert [("inputs" in item) for item in items] == [True, False]
+    assert api.result(hidden)["status"] == "created"
+    api.provider.advance(31)
+    assert listed(api) == [usual["id"], bare["id"], hidden["id"]]
+
+
+def test_a_fault_of_the_list_can_be_meant_for_one_model(api: Api) -> None:
+    edit, text = api.submit("x", EDIT), api.submit()
+    api.provider.fault("list.lag", match={"model": EDIT}, times=0)
+
+    assert listed(api, model=TEXT) == [text["id"]]
+    assert listed(api, model=EDIT) == []
+    assert listed(api) == [text["id"], edit["id"]]

@@ -67,6 +67,52 @@ def test_what_is_refunded_depends_on_how_it_ended(
     assert ("refund" in kinds(api, prediction)) is refunded
 
 
+@pytest.mark.parametrize(
+    ("faults", "refunded"),
+    [
+        (["run.failed", "money.refund_never"], False),
+        (["run.failed", "money.refund_now"], True),
+        (["run.moderated", "money.refund_now"], True),
+        (["run.cancelled", "money.refund_now"], True),
+        (["money.refund_now"], False),
+    ],
+)
+@pytest.mark.parametrize("refunds", ["delayed", "never"])
+def test_one_job_of_a_mix_can_be_refunded_otherwise(
+    api: Api, faults: list[str], refunded: bool, refunds: str
+) -> None:
+    api.provider.options(refunds=refunds)
+    prompt = "x " + " ".join(f"[[fault {fault}]]" for fault in faults)
+
+    prediction = api.run(prompt)
+
+    assert ("refund" in kinds(api, prediction)) is refunded
+
+
+def test_a_refund_can_come_at_once_or_at_a_time_of_its_own(api: Api) -> None:
+    prompt = "x [[fault run.failed]][[fault run.duration seconds=10]]"
+    at_once = api.submit(f"{prompt}[[fault money.refund_now]]")
+    later = api.submit(f"{prompt}[[fault money.refund_after seconds=7200]]")
+
+    api.provider.advance(11)
+    assert (kinds(api, at_once), kinds(api, later)) == (["deduct", "refund"], ["deduct"])
+
+    api.provider.advance(7100)
+    assert kinds(api, later) == ["deduct"]
+    api.provider.advance(100)
+    assert kinds(api, later) == ["deduct", "refund"]
+
+
+def test_the_balance_can_fall_in_the_middle_of_a_batch(api: Api) -> None:
+    api.provider.fault("money.emptied", match={"nth": 2}, usd=0.07)
+
+    replies = [api.post(f"/{TEXT}", {"prompt": "x"}) for _ in range(4)]
+
+    assert [reply.status_code for reply in replies] == [200, 200, 200, 400]
+    assert api.balance() == pytest.approx(0.01)
+    assert len(api.provider.ledger()) == 3
+
+
 @pytest.mark.parametrize("status", [400, 402])
 def test_without_credit_a_submit_is_refused(api: Api, status: int) -> None:
     api.provider.options(no_credit=status)

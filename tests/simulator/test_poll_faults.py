@@ -45,6 +45,25 @@ def test_a_poll_can_answer_200_with_another_code(api: Api) -> None:
     assert api.get(f"/predictions/{prediction['id']}").json()["code"] == 500
 
 
+def test_a_poll_can_be_behind_the_end(api: Api) -> None:
+    done = api.run()
+    api.provider.fault("poll.stale", times=2)
+
+    behind, unchanged, caught_up = (api.result(done) for _ in range(3))
+
+    assert behind == unchanged
+    assert (behind["status"], behind["outputs"], behind["executionTime"]) == ("processing", [], 0)
+    assert caught_up == done
+
+
+def test_the_secret_can_come_without_an_object_around_it(api: Api) -> None:
+    api.provider.fault("secret.plain")
+
+    plain, usual = (api.data(api.get("/webhook/secret")) for _ in range(2))
+
+    assert plain == usual["secret"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "point"),
     [
@@ -54,6 +73,8 @@ def test_a_poll_can_answer_200_with_another_code(api: Api) -> None:
         ("POST", "/billings/search", "billing"),
         ("POST", "/media/uploads", "upload"),
         ("POST", "/predictions/delete", "delete"),
+        ("GET", "/models", "models"),
+        ("GET", "/webhook/secret", "secret"),
     ],
 )
 def test_other_calls_can_fail_in_the_same_ways(

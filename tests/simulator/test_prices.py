@@ -91,6 +91,31 @@ def test_a_quote_and_a_charge_can_be_made_to_differ(api: Api) -> None:
     assert api.provider.ledger(prediction["id"])[0]["amount_micro_usd"] == 120_000
 
 
+@pytest.mark.parametrize(
+    ("paths", "statuses"), [("both", (200, 200)), ("older", (404, 200)), ("newer", (200, 404))]
+)
+def test_either_price_path_can_be_missing(api: Api, paths: str, statuses: tuple[int, int]) -> None:
+    api.provider.options(price_paths=paths)
+    body = {"model_id": TEXT, "inputs": {"prompt": "x"}}
+
+    replies = [api.post(f"/model/{path}", body) for path in ("price", "pricing")]
+
+    assert tuple(reply.status_code for reply in replies) == statuses
+    assert {reply.json()["code"] for reply in replies} == set(statuses)
+
+
+def test_a_prompt_can_make_its_own_quote_fail_or_lie(api: Api) -> None:
+    def quote(prompt: str) -> Any:
+        return api.post("/model/price", {"model_id": TEXT, "inputs": {"prompt": prompt}})
+
+    failing = [quote(f"{animal} [[fault price.http status=500]]") for animal in ("fox", "hen")]
+    [lie] = [quote("cow [[fault price.off factor=0.5]]")]
+
+    assert [reply.status_code for reply in failing] == [500, 500]
+    assert quote("fox [[fault price.http status=500]]").status_code == 200
+    assert api.data(lie)["price"] == 0.03
+
+
 def test_an_unknown_model_has_no_price(api: Api) -> None:
     assert api.post("/model/price", {"model_id": "no/such"}).status_code == 404
 

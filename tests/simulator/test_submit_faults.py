@@ -143,6 +143,18 @@ def test_an_answer_can_be_slow(api: Api) -> None:
     assert reply.elapsed.total_seconds() > 0.3
 
 
+def test_a_slow_answer_can_be_about_a_task_that_exists_by_then(api: Api) -> None:
+    api.provider.fault("submit.slow", seconds=0.3, accepted=True)
+
+    with pytest.raises(httpx.ReadTimeout):
+        api.post(f"/{TEXT}", BODY, timeout=0.1)
+
+    # On a busy machine the client may have given up before the simulator has read the request.
+    while charged(api) < 1:
+        continue
+    assert len(api.provider.predictions()) == 1
+
+
 def test_an_invalid_request_is_never_accepted(api: Api) -> None:
     api.provider.fault("submit.accept_then_close")
 

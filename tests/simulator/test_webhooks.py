@@ -1,55 +1,11 @@
-import hmac
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from queue import Queue
-from typing import NamedTuple
-from urllib.parse import quote
-
 import pytest
 
 from local.provider.webhooks import signature
-from tests.simulator.client import LONG_ENOUGH, TEXT, Api
+from tests.simulator.client import TEXT, Api
+from tests.simulator.receiver import Receiver, posted, receiving
 
 SECRET = "whsec_simulator_test_secret_0001"
 ID, AT = "e6832d4abffb4d79bfbca19783fca133", 1790000000
-
-
-class Hook(NamedTuple):
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-class Receiver(NamedTuple):
-    url: str
-    answers: list[int]
-    hooks: "Queue[Hook]"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    answers: list[int] = []
-    hooks: Queue[Hook] = Queue()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(answers.pop(0) if answers else 204)
-            self.end_headers()
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            hooks.put(Hook(self.path, headers, body))
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.02])
-        thread.start()
-        yield Receiver(f"http://127.0.0.1:{server.server_port}/hook?job=a%26b", answers, hooks)
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize(
@@ -74,35 +30,86 @@ def test_the_end_of_a_prediction_is_posted_bare_and_signed(
 ) -> None:
     if status == "failed":
         api.provider.fault("run.failed")
-    reply = api.post(f"/{TEXT}?webhook={quote(receiver.url, safe='')}", {"prompt": "x"})
-    prediction = api.data(reply)
-    secret = api.data(api.get("/webhook/secret"))["secret"]
+    prediction = receiver.run(api)
+    hook = receiver.next()
 
-    api.provider.advance(LONG_ENOUGH)
-    hook = receiver.hooks.get(timeout=5)
-
-    headers = hook.headers
-    expected = signature(secret, prediction["id"], int(headers["webhook-timestamp"]), hook.body)
-    assert hmac.compare_digest(headers["webhook-signature"], expected)
-    assert headers["webhook-id"] == prediction["id"]
+    assert hook.verdict(api.data(api.get("/webhook/secret"))["secret"]) == "genuine"
+    assert hook.headers["webhook-id"] == prediction["id"]
     assert hook.path == "/hook?job=a%26b"
-    assert json.loads(hook.body) == api.result(prediction) | {"input": {"prompt": "x"}}
-    assert json.loads(hook.body)["status"] == status
+    assert hook.prediction == api.result(prediction) | {"input": {"prompt": "x"}}
+    assert hook.prediction["status"] == status
 
 
 def test_a_webhook_is_tried_again_until_it_is_taken(api: Api, receiver: Receiver) -> None:
     api.provider.options(time_scale=0.01)
     receiver.answers.extend([500, 503])
-    api.data(api.post(f"/{TEXT}?webhook={quote(receiver.url, safe='')}", {"prompt": "x"}))
+    receiver.run(api)
 
-    api.provider.advance(LONG_ENOUGH)
-    bodies = [receiver.hooks.get(timeout=5).body for _ in range(3)]
+    bodies = [receiver.next().body for _ in range(3)]
 
     assert bodies[0] == bodies[1] == bodies[2]
-    deadline = threading.Event()
-    while len(api.provider.deliveries()) < 3 and not deadline.wait(0.01):
-        continue
-    assert [each["status"] for each in api.provider.deliveries()] == [500, 503, 204]
+    seen = posted(api, 3)
+    assert [(each["attempt"], each["status"]) for each in seen] == [(1, 500), (2, 503), (3, 204)]
+
+
+def test_a_webhook_is_given_up_after_three_tries(api: Api, receiver: Receiver) -> None:
+    api.provider.options(time_scale=0.001)
+    receiver.answers.extend([500] * 3)
+    receiver.run(api)
+    posted(api, 3)
+
+    later = receiver.run(api)
+
+    assert [each["prediction"] for each in posted(api, 4)][3] == later["id"]
+
+
+def test_nobody_at_the_webhooks_address_is_an_attempt_without_a_status(api: Api) -> None:
+    api.provider.options(time_scale=0.001)
+    with receiving() as gone:
+        pass
+    gone.run(api)
+
+    assert [each["status"] for each in posted(api, 3)] == [None, None, None]
+
+
+def test_a_recorded_webhook_is_replayed_byte_for_byte(api: Api, receiver: Receiver) -> None:
+    first = receiver.run(api)
+    posted(api, 1)
+    second = receiver.run(api)
+    [one, two] = posted(api, 2)
+    original = [receiver.next() for _ in range(2)]
+    receiver.answers.append(409)
+
+    again = api.provider.replay(prediction=first["id"])
+    by_number = api.provider.replay(number=two["number"])
+
+    assert [receiver.next() for _ in range(2)] == original
+    assert (again["status"], again["replay_of"]) == (409, one["number"])
+    assert (by_number["prediction"], by_number["status"]) == (second["id"], 204)
+    mine = api.provider.deliveries(prediction=first["id"])
+    assert [each["number"] for each in mine] == [1, 3]
+
+
+def test_nothing_is_replayed_that_was_not_recorded(api: Api) -> None:
+    admin = api.provider.provider_admin_url
+
+    assert api.anyone.post(f"{admin}/webhooks/replay", json={"number": 1}).status_code == 404
+
+
+def test_a_secret_is_read_and_rotated_by_the_admin(
+    api: Api, other_api: Api, receiver: Receiver
+) -> None:
+    key = other_api.http.headers["authorization"].split()[1]
+    before, other = api.provider.webhook_secret(), api.provider.webhook_secret(key)
+
+    fresh = api.provider.rotate_webhook_secret()
+    chosen = api.provider.rotate_webhook_secret(SECRET, key)
+    receiver.run(other_api)
+
+    assert len({before, other, fresh, chosen}) == 4
+    assert api.data(api.get("/webhook/secret"))["secret"] == fresh
+    assert chosen == SECRET
+    assert receiver.next().verdict(SECRET) == "genuine"
 
 
 def test_each_key_has_a_secret_of_its_own(api: Api, other_api: Api) -> None:

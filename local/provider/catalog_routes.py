@@ -1,0 +1,61 @@
+"""What models there are, and what a prediction would cost."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from local.provider import prices
+from local.provider.catalog import CATALOG, Model
+from local.provider.envelope import ApiError, success
+from local.provider.faults import Call
+from local.provider.ledger import MICRO
+from local.provider.schema import describe
+from local.provider.wire import answer_with, authenticated, json_object, spoil, strike, world_of
+
+
+def known_model(model_id: str) -> Model:
+    """The model of this id. Raises ApiError with 404."""
+    if model_id not in CATALOG:
+        raise ApiError(404, "model not found")
+    return CATALOG[model_id]
+
+
+async def quote(request: Request) -> Response:
+    """`POST /model/price` and the older `/model/pricing`: what these inputs would cost."""
+    account = authenticated(request)
+    options, body = world_of(request).options, await json_object(request)
+    is_older = request.url.path.endswith("pricing")
+    if options.price_paths == ("newer" if is_older else "older"):
+        raise ApiError(404)
+    model, inputs = known_model(str(body.get("model_id"))), body.get("inputs") or {}
+    if not isinstance(inputs, dict):
+        raise ApiError(400, "property 'inputs' must be an object")
+    prompt = model.prompt(inputs)
+    fault = strike(request, Call("price", prompt, model.id, scope=f"{account.number}:{prompt}"))
+    factor = fault.params["factor"] if fault and fault.name.kind == "off" else 1
+
+    async def answer() -> Response:
+        micro = factor * prices.price(options.prices, model.id, model.base_price, inputs)
+        data = {
+            "model_id": model.id,
+            "unit_price" if is_older else "price": micro / MICRO,
+            "discounted_price": prices.discounted(micro, options.discount_rate) / MICRO,
+            "discount_rate": options.discount_rate,
+            "currency": "USD",
+        }
+        return success(data)
+
+    if fault is None or fault.name.kind == "off":
+        return await answer()
+    return await spoil(request, fault, answer)
+
+
+async def get_models(request: Request) -> Response:
+    """`GET /models`: the catalogue with schemas and formulas."""
+    world = world_of(request)
+    authenticated(request)
+
+    async def answer() -> Response:
+        table, models = world.options.prices, enumerate(CATALOG.values())
+        return success([describe(model, table, n, world.origin) for n, model in models])
+
+    return await answer_with(request, "models", answer)
