@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from darkroom.adapters.cdn import Cdn
 from darkroom.domain.errors import Code
 from darkroom.ports import Download, NotDownloaded
 from tests.contract.wire import Wire, file
 from tests.fakes.pictures import PNG
+from tests.unit.test_ssrf import AMBIGUOUS, OTHER_SCHEMES, short
 
 HOSTS = ("cdn.test", "*.cloudfront.net")
 URL = "https://cdn.test/output/0.png"
@@ -102,3 +105,76 @@ def test_redirects_end(to: str) -> None:
     assert isinstance(found, NotDownloaded)
     assert found.final
     assert 2 <= len(wire.requests) <= 5
+
+
+@pytest.mark.parametrize("url", [*AMBIGUOUS, *OTHER_SCHEMES], ids=short)
+def test_of_an_ambiguous_url_nothing_but_the_cdn_itself_is_asked(url: str) -> None:
+    wire = Wire(file(PNG))
+
+    Cdn(["cdn.ok"], wire.transport).fetch(url, io.BytesIO())
+
+    assert {(asked.url.scheme, asked.headers["host"]) for asked in wire.requests} <= {
+        ("https", "cdn.ok")
+    }
+    assert not any("authorization" in asked.headers for asked in wire.requests)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://cdn.ok:8443/", "https://cdn.ok:80/", "https://cdn.ok:22/", "https://cdn.ok:0/",
+     "https://cdn.ok./", "https://a:b@cdn.ok/", "https://a@cdn.ok/", "http://cdn.ok:443/",
+     "https://evil.test\\.cdn.ok/", "https://evil.test%2f.cdn.ok/", "https://evil.test .cdn.ok/",
+     "https://evil.test%00.cdn.ok/", "https://evil.test;.cdn.ok/", "https://[::1].cdn.ok/"],
+)  # fmt: skip
+def test_the_cdn_is_asked_by_its_plain_name_on_the_port_of_https_without_credentials(
+    url: str,
+) -> None:
+    wire = Wire(file(PNG))
+
+    found = Cdn(["cdn.ok", "*.cdn.ok"], wire.transport).fetch(url, io.BytesIO())
+
+    assert isinstance(found, NotDownloaded)
+    assert found.final
+    assert wire.requests == []
+
+
+@given(st.text(max_size=60), st.sampled_from(["", "https://", "https://cdn.ok", "//", "http://["]))
+def test_no_text_as_url_or_as_redirect_is_a_crash(text: str, start: str) -> None:
+    for reply, url in (
+        (file(PNG), start + text),
+        (httpx.Response(302, headers={b"Location": (start + text).encode()}), URL),
+    ):
+        wire = Wire(reply)
+
+        Cdn(["cdn.ok", "cdn.test"], wire.transport).fetch(url, io.BytesIO())
+
+        assert {asked.url.host for asked in wire.requests} <= {"cdn.ok", "cdn.test"}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "url"),
+    [
+        (["*"], "http://127.0.0.1:9/"),
+        (["127.*", "local*"], "http://localhost:9/"),
+        (["127.0.0.1"], "http://localhost:9/"),
+        (["localhost"], "http://127.0.0.1:9/"),
+        (["127.0.0.1"], "https://127.0.0.1/"),
+        (["127.0.0.1"], "http://127.0.0.1@127.0.0.1:9/"),
+        (["127.0.0.1", "127.0.0.2"], "http://127.0.0.2:9/"),
+        (["127.0.0.1", "::1"], "http://[::1]:9/"),
+        (["127.0.0.1", "*"], "http://127.1:9/"),
+        (["127.0.0.1", "*"], "http://2130706433:9/"),
+        (["localhost", "*"], "http://localhost.:9/"),
+        (["localhost", "*"], "http://a.localhost:9/"),
+    ],
+)
+def test_the_loopback_is_not_reached_by_another_name_or_by_a_pattern(
+    hosts: list[str], url: str
+) -> None:
+    wire = Wire(file(PNG))
+
+    found = Cdn(hosts, wire.transport).fetch(url, io.BytesIO())
+
+    assert isinstance(found, NotDownloaded)
+    assert found.final
+    assert wire.requests == []

@@ -162,7 +162,8 @@ def test_outputs_of_other_models_are_known_by_their_magic(head: bytes, content_t
 @pytest.mark.parametrize(
     "head",
     [b"", b"<!DOCTYPE html><html>", b'<?xml version="1.0"?><Error>', b'{"code":404}', b"%PDF-1.7",
-     b"MZ\x90\x00", b"\x7fELF", b"#!/bin/sh\n", b"<svg xmlns=", b"BM6\x00", b"II*\x00", b"\x89PNX"],
+     b"MZ\x90\x00", b"\x7fELF", b"#!/bin/sh\n", b"<svg xmlns=", b"BM6\x00", b"II*\x00", b"\x89PNX",
+     b"<script>WEBP", b"RIFX\x00\x00\x00\x00WEBP", b"<script>WAVE", b"<!--ftypqt  ", b"GIF88a"],
 )  # fmt: skip
 def test_what_is_no_media_file_is_not_stored(head: bytes) -> None:
     assert media.sniff(head.ljust(media.MAGIC_BYTES, b" ")) is None
@@ -174,3 +175,17 @@ def test_a_picture_may_have_50_mb_and_a_video_more() -> None:
     assert video is not None
     assert {media.max_bytes(each) for each in PICTURES} == {50_000_000}
     assert 50_000_000 < media.max_bytes(video) < 512_000_000
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "size"),
+    [(0, 1, None), (1, 0, None), (65_536, 65_535, (65_536, 65_535)), (65_536, 65_536, None),
+     (2**31 - 1, 2**31 - 1, None), (2**32 - 1, 1, (2**32 - 1, 1))],
+)  # fmt: skip
+def test_a_picture_has_some_pixels_and_not_more_than_any_picture_can_have(
+    width: int, height: int, size: tuple[int, int] | None
+) -> None:
+    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", width, height)
+
+    assert media.dimensions(PNG, header) == size
+    assert media.dimensions(PNG, header[:-1]) is None

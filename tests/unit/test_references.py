@@ -1,4 +1,4 @@
-"""Reference images: four forms, and no address that a private network could answer."""
+"""Reference images: their forms; what a URL among them may not be is in test_ssrf."""
 
 import base64
 import ipaddress
@@ -12,14 +12,9 @@ from darkroom.domain.references import (
     BadReferenceError,
     S3Object,
     Url,
+    is_public,
     parse_reference,
 )
-
-
-def wide(text: str) -> str:
-    """In full-width letters, which a resolver reads as plain ones."""
-    return "".join(chr(ord(character) + 0xFEE0) for character in text)
-
 
 PUBLIC = [
     "https://example.com/a.png",
@@ -34,37 +29,6 @@ PUBLIC = [
     "https://localhost.example.com/a.png",
     "https://example.com/http://127.0.0.1/",
 ]
-PRIVATE = [
-    "https://127.0.0.1/", "https://127.1/", "https://127.0.0.1./", "https://127.0.0.1../",
-    "https://0/", "https://0.0.0.0/", "https://10.0.0.1/", "https://172.16.0.1/",
-    "https://192.168.1.1/", "https://169.254.169.254/latest/meta-data/", "https://100.64.0.1/",
-    "https://224.0.0.1/", "https://255.255.255.255/", "https://2130706433/", "https://0x7f000001/",
-    "https://0x7f.0.0.1/", "https://0x7f.1/", "https://0X7F.1/", "https://127.0.0x1/",
-    "https://0177.0.0.1/", "https://017700000001/", "https://127.0.1/", "https://169.254.43518/",
-    "https://[::1]/", "https://[::]/", "https://[::ffff:127.0.0.1]/", "https://[::ffff:7f00:1]/",
-    "https://[::ffff:a9fe:a9fe]/", "https://[::127.0.0.1]/", "https://[64:ff9b::7f00:1]/",
-    "https://[64:ff9b:1::7f00:1]/", "https://[2002:7f00:1::]/", "https://[fe80::1]/",
-    "https://[fe80::1%25eth0]/", "https://[fc00::1]/", "https://[fd00:ec2::254]/",
-    "https://[fec0::1]/", "https://[ff02::1]/", "https://[2001:db8::1]/",
-    "https://localhost/", "https://LOCALHOST/", "https://localhost./", "https://a.localhost/",
-    "https://printer/", "https://router.local/", "https://nas.lan/", "https://x.home.arpa/",
-    "https://metadata.google.internal/", "https://METADATA.google.Internal./",
-    f"https://metadata.google.{wide('internal')}/", f"https://{wide('localhost')}/",
-    f"https://{wide('127')}.0.0.{wide('1')}/", "https://127。0。0。1/", "https://①②⑦.⓪.⓪.①/",
-]  # fmt: skip
-MALFORMED = [
-    "https://", "https:///a.png", "https://:443/", "https://./", "https://[::1/", "https://[x]/",
-    "https://a.com:port/", "https://a.com:99999/", "https://user@example.com/",
-    "https://user:pass@example.com/", "https://@example.com/", "https://127.0.0.1\\.example.com/",
-    "https://example.com\\@127.0.0.1/", "https://example.com/\r\nHost: x", "https://exa mple.com/",
-    "https://example.com/\x00", "https://example.com/a\tb", "https://example.com/\x7f",
-    "https://example.com/" + "x" * 8192,
-]  # fmt: skip
-OTHER_SCHEMES = [
-    "http://example.com/a.png", "http://127.0.0.1/", "ftp://example.com/", "file:///etc/passwd",
-    "gopher://example.com/", "HTTP://EXAMPLE.COM/", " https://example.com/", "//example.com/a.png",
-    "javascript:alert(1)", "s3:/bucket/key", "https:/example.com",
-]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", PUBLIC)
@@ -72,51 +36,57 @@ def test_a_public_https_url_is_kept_as_it_is(text: str) -> None:
     assert parse_reference(text) == Url(url=text)
 
 
-@pytest.mark.parametrize("text", PRIVATE)
-def test_a_private_address_is_refused_however_it_is_written(text: str) -> None:
-    with pytest.raises(BadReferenceError, match="points at a private address"):
-        parse_reference(text)
+def test_the_reason_of_a_refusal_says_what_to_change() -> None:
+    for text, reason in {
+        "https://10.0.0.1/": "points at a private address",
+        "https://user:pass@example.com/": "carries credentials",
+        "https://exa mple.com/": "is not a valid URL",
+        "https://[::1/": "is not a valid URL",
+        "https://": "is not a valid URL",
+        "ftp://example.com/": "has a scheme that is not allowed",
+        "file:/etc/passwd": "is neither a URI nor valid base64",
+    }.items():
+        with pytest.raises(BadReferenceError, match=reason):
+            parse_reference(text)
 
 
-@pytest.mark.parametrize("text", MALFORMED)
-def test_a_malformed_url_is_refused(text: str) -> None:
-    with pytest.raises(BadReferenceError, match=r"is not a valid URL|carries credentials"):
-        parse_reference(text)
-
-
-@pytest.mark.parametrize("text", OTHER_SCHEMES)
-def test_no_other_scheme_is_a_reference(text: str) -> None:
-    with pytest.raises(BadReferenceError, match=r"scheme|neither a URI nor valid base64"):
-        parse_reference(text)
-
-
-@given(st.ip_addresses(v=4))
-def test_an_ipv4_literal_is_accepted_only_where_the_internet_is(
-    address: ipaddress.IPv4Address,
+@given(st.ip_addresses(v=4), st.integers(0, 2**32 - 1))
+def test_an_ipv6_address_that_holds_an_ipv4_one_is_never_public(
+    inner: ipaddress.IPv4Address, rest: int
 ) -> None:
-    is_public = address.is_global and not address.is_multicast
+    packed = inner.packed
+    holders = [
+        bytes(10) + b"\xff\xff" + packed,  # mapped
+        bytes(12) + packed,  # compatible, retired
+        bytes.fromhex("0064ff9b0000000000000000") + packed,  # NAT64
+        bytes.fromhex("0064ff9b0001") + bytes(6) + packed,  # NAT64 of one's own
+        bytes.fromhex("2002") + packed + bytes(6) + rest.to_bytes(4),  # 6to4
+        bytes.fromhex("20010000") + rest.to_bytes(4) + bytes(4) + packed,  # Teredo
+    ]
+
+    assert not any(is_public(ipaddress.ip_address(holder)) for holder in holders)
+
+
+@pytest.mark.parametrize(
+    "text", ["8.8.8.8", "1.1.1.1", "52.84.0.1", "2606:4700::1", "2600:9000::1"]
+)
+def test_an_address_of_the_internet_is_public(text: str) -> None:
+    assert is_public(ipaddress.ip_address(text))
+
+
+@given(st.ip_addresses())
+def test_an_ip_literal_is_accepted_only_where_the_internet_is(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
+    host = str(address) if address.version == 4 else f"[{address}]"
     try:
-        parse_reference(f"https://{address}/a.png")
+        parse_reference(f"https://{host}/a.png")
     except BadReferenceError:
-        assert not is_public
+        assert not is_public(address)
     else:
-        assert is_public
-
-
-@given(st.ip_addresses(v=4), st.sampled_from(["{:d}", "{:#x}", "{:#o}"]))
-def test_an_ipv4_address_as_one_number_is_refused(
-    address: ipaddress.IPv4Address, form: str
-) -> None:
-    with pytest.raises(BadReferenceError):
-        parse_reference(f"https://{form.format(int(address))}/a.png")
-
-
-@given(st.ip_addresses(v=4, network="10.0.0.0/8"), st.sampled_from(["::ffff:", "64:ff9b::", "::"]))
-def test_a_private_ipv4_address_inside_an_ipv6_one_is_refused(
-    address: ipaddress.IPv4Address, prefix: str
-) -> None:
-    with pytest.raises(BadReferenceError):
-        parse_reference(f"https://[{prefix}{address}]/a.png")
+        assert is_public(address)
+        assert address.is_global
+        assert not address.is_multicast
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Downloads from the provider's CDN: an untrusted URL to an untrusted file, within bounds."""
 
 import hashlib
+import re
 import time
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -8,6 +9,7 @@ from typing import IO
 
 import httpx
 
+from darkroom.adapters.addresses import LOOPBACK, NotPublicError, PinnedTransport
 from darkroom.domain import media
 from darkroom.domain.errors import Code
 from darkroom.ports import Download, NotDownloaded
@@ -17,7 +19,7 @@ _TOTAL_SECONDS = 200  # for one output; the function has 900 for all
 _REDIRECTS = 3
 # Compression would hide the file's own bytes, and its length, behind another's.
 _HEADERS = {"Accept-Encoding": "identity"}
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 
 
 class Cdn:
@@ -25,7 +27,9 @@ class Cdn:
 
     def __init__(self, hosts: Sequence[str], transport: httpx.BaseTransport | None = None) -> None:
         self._hosts = tuple(hosts)
-        self._client = httpx.Client(timeout=_TIMEOUT, transport=transport)
+        self._client = httpx.Client(
+            timeout=_TIMEOUT, transport=transport or PinnedTransport(), trust_env=False
+        )
 
     def fetch(self, url: str, into: IO[bytes]) -> Download | NotDownloaded:
         """Stream a file into `into` and judge it by its own bytes."""
@@ -45,28 +49,38 @@ class Cdn:
                     return _receive(response, into, give_up_at)
         except (httpx.InvalidURL, UnicodeError):  # the latter: an odd xn-- host
             return _refuse("the output is not at a valid URL")
+        except NotPublicError:
+            return _refuse("the output lies at an address that is not public")
         except (httpx.TransportError, httpx.DecodingError) as error:
             return _missing(f"the download broke off: {type(error).__name__}")
         return _refuse("the CDN redirects without end")
 
     def _is_allowed(self, url: httpx.URL) -> bool:
-        if not any(fnmatchcase(url.host, pattern) for pattern in self._hosts):
+        host = url.raw_host.decode("ascii")  # as it is looked up, not as it is shown
+        # Credentials would be sent on, and a name before an @ is there to be taken for the host.
+        if url.userinfo:
             return False
-        # A simulator on this machine has no certificate.
-        return url.scheme == "https" or (url.scheme == "http" and url.host in _LOOPBACK)
+        if host in LOOPBACK:
+            # A simulator on this machine has no certificate, and is meant by name, not by pattern.
+            return url.scheme == "http" and host in self._hosts
+        return (
+            (url.scheme, url.port) == ("https", None)
+            and _NAME.fullmatch(host) is not None
+            and any(fnmatchcase(host, pattern) for pattern in self._hosts)
+        )
 
 
 def _receive(
     response: httpx.Response, into: IO[bytes], give_up_at: float
 ) -> Download | NotDownloaded:
-    digest, header, tail, size, known = hashlib.sha256(), b"", b"", 0, None
+    digest, header, tail, size, known = hashlib.sha256(), bytearray(), b"", 0, None
     limit = media.HEADER_BYTES
     for chunk in response.iter_raw():
         size += len(chunk)
         if len(header) < media.HEADER_BYTES:
             header += chunk
         if known is None and size >= media.MAGIC_BYTES:
-            known = media.sniff(header)
+            known = media.sniff(bytes(header[: media.MAGIC_BYTES]))
             if known is None:
                 return NotDownloaded(Code.ASSET_INVALID, "the output is no known media file")
             limit = media.max_bytes(known)
@@ -82,9 +96,10 @@ def _receive(
     announced = response.headers.get("content-length", "")
     if announced.isdigit() and int(announced) != size:
         return _missing("the output came short of its announced length")
-    if known is None or not media.is_whole(known, header, tail, size):
+    head = bytes(header)
+    if known is None or not media.is_whole(known, head, tail, size):
         return _missing("the output is cut off")
-    dimensions = media.dimensions(known, header)
+    dimensions = media.dimensions(known, head)
     if known in media.PICTURES and dimensions is None:
         return NotDownloaded(Code.ASSET_INVALID, "the output has no dimensions")
     return Download(known, size, digest.hexdigest(), dimensions)

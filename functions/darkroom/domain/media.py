@@ -63,7 +63,12 @@ _MAGIC = (
     (0, b"Kaydara FBX Binary", Format(Kind.MODEL, "application/octet-stream", "fbx")),
     (0, b"PK\x03\x04", Format(Kind.MODEL, "application/zip", "zip")),
 )
+# What stands before magic bytes, by their offset: a container's name, the first box's small length.
+# Without it, a page that says WEBP at the right place would be a picture.
+_BEFORE = {0: b"", 4: b"\x00\x00", 8: b"RIFF"}
 _PNG_END = b"IEND\xaeB`\x82"  # the last chunk is always the same, checksum and all
+# WebP's own limit, and more than a JPEG can say: a PNG beyond it is a lie, or a bomb.
+_MAX_PIXELS = 2**32 - 1
 _MAX_BYTES = {Kind.IMAGE: 50_000_000}
 _MAX_BYTES_OTHER = 400_000_000  # fits the function's /tmp of 512 MB
 
@@ -71,7 +76,7 @@ _MAX_BYTES_OTHER = 400_000_000  # fits the function's /tmp of 512 MB
 def sniff(head: bytes) -> Format | None:
     """Return the format whose magic bytes `head` (MAGIC_BYTES or more) begins with."""
     for offset, magic, known in _MAGIC:
-        if head[offset : offset + len(magic)] == magic:
+        if head.startswith(magic, offset) and head.startswith(_BEFORE[offset]):
             return known
     return None
 
@@ -82,15 +87,18 @@ def max_bytes(known: Format) -> int:
 
 
 def dimensions(known: Format, header: bytes) -> tuple[int, int] | None:
-    """Return (width, height) in pixels out of a picture's header, None if it tells none."""
+    """Return (width, height) in pixels out of a picture's header, None if it tells none.
+
+    The picture is never decoded, so one that is large on little space costs nothing here.
+    """
     size: tuple[int, int] | None = None
-    if known == PNG and header[12:16] == b"IHDR":
+    if known == PNG and header[8:16] == b"\x00\x00\x00\rIHDR" and len(header) >= 24:
         size = _big(header[16:20]), _big(header[20:24])
     elif known == JPEG:
         size = _jpeg_dimensions(header)
     elif known == WEBP:
         size = _webp_dimensions(header)
-    return size if size and min(size) > 0 else None
+    return size if size and min(size) > 0 and size[0] * size[1] <= _MAX_PIXELS else None
 
 
 def _jpeg_dimensions(header: bytes) -> tuple[int, int] | None:
@@ -100,6 +108,8 @@ def _jpeg_dimensions(header: bytes) -> tuple[int, int] | None:
         marker = header[at + 1]
         if marker == 0xFF:  # fill byte
             at += 1
+        elif marker in (0xD9, 0xDA):  # the end, or the picture's data: too late for a frame
+            return None
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             return _big(header[at + 7 : at + 9]), _big(header[at + 5 : at + 7])
         else:
@@ -114,10 +124,10 @@ def _webp_dimensions(header: bytes) -> tuple[int, int] | None:
         return None
     if chunk == b"VP8X":
         return _little(body[4:7]) + 1, _little(body[7:10]) + 1
-    if chunk == b"VP8L":
+    if chunk == b"VP8L" and body[0] == 0x2F:
         bits = _little(body[1:5])
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if chunk == b"VP8 ":
+    if chunk == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":
         return _little(body[6:8]) & 0x3FFF, _little(body[8:10]) & 0x3FFF
     return None
 
@@ -141,5 +151,6 @@ def is_whole(known: Format, header: bytes, tail: bytes, size: int) -> bool:
         # Some encoders append a few bytes after the end marker.
         return b"\xff\xd9" in tail
     if known == WEBP:
-        return _little(header[4:8]) + 8 <= size
+        # The file holds what it says it holds, and that holds its first chunk.
+        return 20 + _little(header[16:20]) <= 8 + _little(header[4:8]) <= size
     return True

@@ -4,8 +4,8 @@ import base64
 import binascii
 import ipaddress
 import re
-import unicodedata
 from typing import Annotated, Literal
+from unicodedata import category, normalize
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,11 +16,27 @@ ALLOWED_FORMS = (
     "an https:// URL, s3://bucket/key, upload:id, a data URI or base64 of a PNG, JPEG or WebP image"
 )
 
-_MAX_URL = 8_192
+_MAX_URL, _MAX_NAME = 8_192, 253
 _DATA_URI = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<parameters>(;[^,;]*)*),", re.A | re.I)
 _S3_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.{1,1024})", re.S)
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-_PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa")
+# Of the public ranges what no public server has, whichever Python's tables say so yet: addresses
+# that each network gives a meaning of its own, retired tunnels, a cloud's host, documentation.
+_NOBODYS = [
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "2001::/23", "2002::/16",
+                 "3fff::/20")
+]  # fmt: skip
+_PRIVATE_SUFFIXES = (
+    ".localhost", ".localdomain", ".local", ".internal", ".intranet", ".private", ".corp", ".home",
+    ".lan", ".home.arpa",
+)  # fmt: skip
+# Controls, halves of surrogate pairs, and every kind of space.
+_NOT_IN_A_URL = frozenset({"Cc", "Cs", "Zs", "Zl", "Zp"})
+# Letters and marks that are not seen, and that some resolvers leave out of a name.
+_NOT_SEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
 
 
 class Url(BaseModel):
@@ -97,28 +113,51 @@ def _decode(text: str) -> bytes:
 def _url(text: str) -> Url:
     # The provider fetches it, not we: so names are not resolved here, and what can be read off the
     # text is refused. Nothing that our own network could answer is ever asked for.
+    # A backslash is a slash to some readers, and so the host another one.
+    if len(text) > _MAX_URL or any(c == "\\" or category(c) in _NOT_IN_A_URL for c in text):
+        raise BadReferenceError("is not a valid URL")
+    # Some readers look for an @ beyond the ? or # where the host ends for others.
+    if "@" in text.partition("://")[2].partition("/")[0]:
+        raise BadReferenceError("carries credentials")
     try:
         parts = urlsplit(text)
-        host, _ = (parts.hostname or "").rstrip("."), parts.port
+        host, _ = _plain(parts.hostname or ""), parts.port
     except ValueError:
         raise BadReferenceError("is not a valid URL") from None
-    # A backslash is a slash to some readers, and so the host another one.
-    if len(text) > _MAX_URL or any(ord(c) <= 0x20 or c in "\x7f\\" for c in text):
-        raise BadReferenceError("is not a valid URL")
-    if parts.username is not None or parts.password is not None:
-        raise BadReferenceError("carries credentials")
-    if not host:
-        raise BadReferenceError("is not a valid URL")
-    # Full-width letters and digits are plain ones to a resolver.
-    if _is_private(unicodedata.normalize("NFKC", host).rstrip(".").lower()):
+    if host.strip(".") and _is_private(host.rstrip(".")):
         raise BadReferenceError("points at a private address")
+    if not (_is_ipv6(host) if "[" in parts.netloc else _is_name(host.removesuffix("."))):
+        raise BadReferenceError("is not a valid URL")
     return Url(url=text)
+
+
+def _plain(host: str) -> str:
+    """Return a host as a resolver reads it, to whom wide letters, digits and dots are plain."""
+    return normalize("NFKC", host).replace("\u3002", ".").lower()
+
+
+def _is_name(host: str) -> bool:
+    """Tell whether a host consists of what names consist of: so no %31, and nothing unseen."""
+    return (
+        len(host) <= _MAX_NAME
+        and all(host.split("."))
+        and not _NOT_SEEN.search(host)
+        and all(c in "-_." or category(c)[0] in "LMN" for c in host)
+    )
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).version == 6
+    except ValueError:
+        return False
 
 
 def _is_private(host: str) -> bool:
     """Tell whether `host` is no public name: private or odd IP literals, local and bare names."""
     try:
-        return not _is_public(ipaddress.ip_address(host.partition("%")[0]))
+        # A zone is a network card of whoever asks.
+        return not is_public(ipaddress.ip_address(host)) or "%" in host
     except ValueError:
         pass
     last = host.rsplit(".", 1)[-1]
@@ -127,9 +166,12 @@ def _is_private(host: str) -> bool:
     return looks_numeric or "." not in host or f".{host}".endswith(_PRIVATE_SUFFIXES)
 
 
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Tell whether an address is one that servers on the internet have."""
     if not address.is_global or address.is_multicast:
         return False
     # Of IPv6 only what is given out as global unicast: not NAT64, nor the retired forms that hold
     # an IPv4 address.
-    return address.version == 4 or address in _GLOBAL_UNICAST
+    return (address.version == 4 or address in _GLOBAL_UNICAST) and not any(
+        address in network for network in _NOBODYS
+    )
