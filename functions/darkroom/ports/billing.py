@@ -1,0 +1,16 @@
+"""The provider's bills."""
+
+from datetime import datetime
+from typing import Protocol
+
+from darkroom.domain.bills import Movement
+
+
+class Billing(Protocol):
+    """What the provider says it took, and gave back."""
+
+    def charges(self, start: datetime, end: datetime) -> list[Movement] | None:
+        """Return every movement from `start` to before `end`, each once, in no order.
+
+        None if they could not be read, or not all of them: half a bill proves nothing.
+        """
