@@ -1,0 +1,1 @@
+"""Breaks the running local stack on purpose: AWS faults, killed workers, wrong clocks, replays."""

@@ -1,0 +1,91 @@
+"""`make faults`: break everything, and see whether every promise is kept.
+
+Variables: SEED, ONLY (a phase, or several with commas), SHORT=1. The long form writes its table
+into docs/reliability.md.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from local.errors import LocalError
+from local.events import Listener
+from local.options import Options
+from local.paths import ROOT
+from local.processes import stop_on_signals
+from local.stack import running
+from reliability import breaking, phases
+from reliability.audit import Row
+from reliability.lab import Lab
+from reliability.table import lines, total
+
+# Twenty times as fast as the real provider.
+TIME_SCALE = 0.05
+PAGE = ROOT / "docs" / "reliability.md"
+MARK = "<!-- the table; `make faults` writes what follows -->"
+
+type Phase = Callable[[Lab], list[Row]]
+
+LONG: dict[str, Phase] = {
+    "provider": lambda lab: phases.provider(lab, 3),
+    "shared": lambda lab: phases.shared_calls(lab, 3),
+    "mix": lambda lab: phases.mix(lab, 200),
+    "limits": lambda lab: phases.limits(lab, 40),
+    "aws": lambda lab: breaking.services(lab, 4),
+    "kills": breaking.kills,
+    "again": lambda lab: breaking.told_again(lab, 6),
+    "clock": lambda lab: breaking.wrong_clock(lab, 4),
+}
+SHORT: dict[str, Phase] = {
+    "mix": lambda lab: phases.mix(lab, 40),
+    "kills": lambda lab: breaking.kills(lab, 12),
+    "again": lambda lab: breaking.told_again(lab, 3),
+}
+
+
+def main() -> int:
+    """Run the phases; 1 if a promise was broken."""
+    is_short = bool(os.environ.get("SHORT"))
+    chosen = SHORT if is_short else LONG
+    only = [name for name in os.environ.get("ONLY", "").split(",") if name]
+    if unknown := set(only) - chosen.keys():
+        raise LocalError(f"ONLY: no phase {', '.join(sorted(unknown))}; {', '.join(chosen)}")
+    seed = int(os.environ.get("SEED") or 7)
+    rows: list[Row] = []
+    start = time.monotonic()
+    with running(Options(time_scale=TIME_SCALE), say=print) as stack, Listener(stack.stack) as bus:
+        lab = Lab(stack, bus, seed=seed)
+        for name, phase in chosen.items():
+            if not only or name in only:
+                since = time.monotonic()
+                found = phase(lab)
+                print(f"\n{name}: {time.monotonic() - since:.0f} s, seed {seed}")
+                print("\n".join(lines([*found, total(found)])), flush=True)
+                rows += found
+    minutes = (time.monotonic() - start) / 60
+    whole = total(rows)
+    for row in rows:
+        for each in row.unexpected:
+            print(f"unexpected: {row.name}: {each}")
+    if not is_short and not only and whole.is_good:
+        _write(rows, seed, minutes)
+    verdict = "every promise was kept" if whole.is_good else "A PROMISE WAS BROKEN"
+    print(f"\n{verdict}: seed {seed}")
+    return 0 if whole.is_good else 1
+
+
+def _write(rows: list[Row], seed: int, minutes: float) -> None:
+    text = PAGE.read_text().partition(MARK)[0]
+    told = f"{datetime.now(UTC):%Y-%m-%d}, seed {seed}, {minutes:.0f} minutes on {os.cpu_count()}"
+    table = "\n".join(lines([*rows, total(rows)]))
+    PAGE.write_text(f"{text}{MARK}\n\n{told} processors.\n\n{table}\n")
+
+
+if __name__ == "__main__":
+    stop_on_signals()
+    try:
+        sys.exit(main())
+    except LocalError as error:
+        sys.exit(f"make faults failed: {error}")
