@@ -9,6 +9,7 @@ VENVS := .local/venvs
 ASL_VALIDATOR := 4.0.0
 WAVESPEED_JS := 0.3.2
 UV := $(BIN)/uv
+PIP_AUDIT := $(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off --timeout 5 --cache-dir .local/pip-audit
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate
 
 project := .venv/.ready
@@ -18,6 +19,7 @@ checkov := $(VENVS)/checkov/.ready
 node := .local/node/.ready-$(ASL_VALIDATOR)-$(WAVESPEED_JS)
 stack := $(project) $(emulator) $(sam)
 linters := $(project) $(sam) $(checkov) $(node)
+pinned := $(wildcard functions/requirements.txt requirements/*.txt)
 
 ##@ On one machine
 # Variables: PROMPT QUALITY RESOLUTION TIME_SCALE PROVIDER PROVIDER_URL PROVIDER_KEY (README.md)
@@ -44,15 +46,21 @@ keys: $(project) ## The keys there are
 revoke: $(project) ## Revoke a key: ID=…
 	@PYTHONPATH=functions $(BIN)/python -m local.keys revoke
 
+##@ Dead letters of a stack, likewise
+
+.PHONY: redrive
+redrive: $(project) ## Deliver what could not be handled once more: DRY_RUN=1 only lists it
+	@PYTHONPATH=functions $(BIN)/python -m local.dead_letters
+
 ##@ Checks
 
 .PHONY: test
-test: lint $(stack) $(linters) ## Everything: formatter, linters, types, all tests, on the local stack too
+test: lint audit $(stack) $(linters) ## Everything: formatter, linters, types, all tests, on the local stack too
 	$(BIN)/pytest -n 2 --ignore=tests/e2e
 	$(BIN)/pytest tests/e2e
 
 .PHONY: check
-check: lint $(linters) ## Before each commit: formatter, linters, types, the fast tests
+check: lint audit $(linters) ## Before each commit: formatter, linters, types, the fast tests
 	$(BIN)/pytest -n 2 -q tests/unit tests/contract tests/infra tests/local_stack
 
 # cfn-lint, checkov and asl-validator are run by tests/infra.
@@ -61,11 +69,34 @@ lint: $(project)
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive functions local infra reliability
+
+# Where no service can tell of vulnerabilities, pip-audit crashes, or says that all is well: a registry
+# without such data looks to it like one that has none of the packages.
+.PHONY: audit
+audit: $(project) ## Known vulnerabilities of what is pinned: AUDIT="--vulnerability-service osv"
+	@mkdir -p .local/audit; untold=0 failed=0 i=0; \
+	for list in $(pinned); do \
+	  $(PIP_AUDIT) $(AUDIT) --requirement $$list &>.local/audit/$${list//\//-} & audits+=($$!); \
+	done; \
+	for list in $(pinned); do said=.local/audit/$${list//\//-}; \
+	  if wait $${audits[i++]}; then \
+	    untold=$$((untold + $$(grep -c 'could not be audited' $$said || true))); \
+	  elif grep -qE '(Connection|HTTP|Service)Error|Timeout|timed out' $$said && ! grep -q '^Found' $$said; then \
+	    untold=$$((untold + $$(grep -c == $$list))); \
+	  else echo "$$list:"; cat $$said; failed=1; fi >&2; \
+	done; \
+	[ $$untold = 0 ] || echo "pip-audit: no service here can tell of vulnerabilities in $$untold of the pinned packages"; \
+	exit $$failed
 
 .PHONY: fmt
 fmt: $(project) ## Format, and mend what the linter can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+.PHONY: faults
+faults: $(stack) ## Break everything, and see that every promise is kept: SEED=7 ONLY=kills SHORT=1
+	@PYTHONPATH=functions $(BIN)/python -m reliability
 
 .PHONY: bench
 bench: $(stack) ## The benchmarks

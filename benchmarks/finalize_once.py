@@ -16,10 +16,12 @@ from darkroom.adapters.assets import AssetBucket
 from darkroom.adapters.cdn import Cdn
 from darkroom.domain.events import Event
 from darkroom.domain.job import Job, Status
+from darkroom.domain.limiter import Line
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL, Operation
 from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import Done, Prediction, Submission
+from darkroom.ports import Also, Done, Hitch, Listed, Prediction, Submission
 from darkroom.usecases.end_job import EndJob
+from darkroom.usecases.file_outputs import FileOutputs
 from darkroom.usecases.finalize_job import FinalizeJob
 
 _NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -43,28 +45,56 @@ _JOB = Job(
 
 
 class _World:
-    """The ports that move no bytes: records, provider, bus, metrics."""
+    """The ports that move no bytes: records, line, provider, bus, metrics."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self.job = _JOB
 
-    def create(self, _: Job) -> bool:
-        return False
+    def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
+        raise NotImplementedError
 
     def get(self, _: str) -> Job | None:
         return self.job
 
-    def update(self, job_id: str, *, when: Sequence[Status], **changes: object) -> Job | None:
+    def update(
+        self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
+    ) -> Job | None:
+        job = self.together(job_id, (), when=when, absent=absent, **changes)
+        return job if isinstance(job, Job) else None
+
+    def together(
+        self,
+        job_id: str,
+        also: Sequence[Also],
+        *,
+        when: Sequence[Status],
+        absent: str | None = None,
+        **changes: object,
+    ) -> Job | Hitch:
+        del also, absent
         if job_id != self.job.job_id or self.job.status not in when:
-            return None
+            return Hitch.JOB
         self.job = self.job.model_copy(update=changes)
         return self.job
+
+    def read(self) -> Line:
+        return Line()
+
+    def swap(self, before: Line, after: Line) -> bool:
+        raise NotImplementedError
 
     def prepare(self) -> None:
         raise NotImplementedError
 
-    def submit(self, _model: str, _input: dict[str, Any]) -> Submission:
+    def submit(
+        self, model: str, model_input: dict[str, Any], webhook: str | None = None
+    ) -> Submission:
+        raise NotImplementedError
+
+    def list_predictions(
+        self, model: str, after: datetime, before: datetime
+    ) -> list[Listed] | None:
         raise NotImplementedError
 
     def check(self, _: str) -> Prediction:
@@ -91,10 +121,17 @@ def main(size: int, cdn: str, s3: str) -> None:
     finalize = FinalizeJob(
         jobs=world,
         provider=world,
-        downloads=Cdn(["127.0.0.1"]),
-        assets=AssetBucket(client, "assets"),
+        file=FileOutputs(
+            jobs=world, downloads=Cdn(["127.0.0.1"]), assets=AssetBucket(client, "assets")
+        ),
+        metrics=world,
         end=EndJob(
-            jobs=world, events=world, metrics=world, now=lambda: _NOW, assets_bucket="assets"
+            jobs=world,
+            lines=world,
+            events=world,
+            metrics=world,
+            now=lambda: _NOW,
+            assets_bucket="assets",
         ),
     )
     before = _peak()

@@ -23,6 +23,7 @@ _URI = (
 _PROBLEM, _JSON = "application/problem+json", "application/json"
 _ERRORS = {
     400: "Something about the request is not valid: one entry in `errors` a bad field.",
+    402: "The day's budget does not hold what the job would cost.",
     401: "The key is missing, unknown, expired or revoked.",
     403: "The key's role does not allow this.",
     404: "There is no such thing, or it is another caller's.",
@@ -33,6 +34,7 @@ _ERRORS = {
     429: "Too many requests a second.",
     500: "Darkroom itself failed.",
 }
+_KEYED = (403, 404)  # of every route that needs a key
 # API Gateway's own answers. Each body is a problem and the provider's envelope at once.
 _GATEWAY = {
     "UNAUTHORIZED": (401, "unauthorized", "the key is missing: Authorization: Bearer dk_..."),
@@ -94,11 +96,11 @@ def _operation(route: Route) -> dict[str, Any]:
         **{
             # Written out: API Gateway does not follow references to responses.
             str(status): _error(status, is_wire=route.is_wire)
-            for status in sorted({401, 403, 404, 429, 500, *route.errors})
+            for status in sorted({401, 429, 500, *(() if route.is_open else _KEYED), *route.errors})
         },
     }
-    operation["security"] = [{"key": []}]
-    operation["x-amazon-apigateway-integration"] = _integration("ApiFunction")
+    operation["security"] = [] if route.is_open else [{"key": []}]
+    operation["x-amazon-apigateway-integration"] = _integration(route.function)
     return operation
 
 

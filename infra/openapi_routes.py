@@ -43,6 +43,8 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     headers: tuple[str, ...] = ()
     errors: frozenset[int] = field(default_factory=frozenset)
+    function: str = "ApiFunction"
+    is_open: bool = False  # without a key
 
     @property
     def is_wire(self) -> bool:
@@ -80,13 +82,13 @@ _LISTED = (
 )
 _JOB_HEADERS = ("ETag", "Retry-After")
 _BODY = frozenset({400, 413, 415})
-_BAD, _CONFLICT = frozenset({400}), frozenset({409})
+_BAD, _CONFLICT, _PAYMENT = frozenset({400}), frozenset({409}), frozenset({402})
 
 ROUTES = (
     Route(
         "post", "/v1/jobs", "createJob", "Ask for a job.", {202: "JobView"},
         ("TextToImage", "Edit", "AnyModel"), (_ONCE,), ("Location", *_JOB_HEADERS),
-        _BODY | _CONFLICT,
+        _BODY | _CONFLICT | _PAYMENT,
     ),
     Route("get", "/v1/jobs", "listJobs", "Jobs, newest first.", {200: "JobPage"},
           parameters=_LISTED, errors=_BAD),
@@ -112,7 +114,7 @@ ROUTES = (
         {200: "WirePrediction"}, ("WireInput",),
         (Parameter("model", "path", "The model's id; it has slashes.", _TEXT),
          Parameter("webhook", "query", "Not called: refused.", _TEXT), _ONCE),
-        errors=_BODY | _CONFLICT,
+        errors=_BODY | _CONFLICT | _PAYMENT,
     ),
     Route("get", f"{_V3}/predictions/{{job_id}}/result", "getResult", "The provider's poll.",
           {200: "WirePrediction"}, parameters=(_JOB_ID,)),
@@ -120,6 +122,13 @@ ROUTES = (
           {200: "WirePrediction"}, parameters=(_JOB_ID,)),
     Route("post", f"{_V3}/media/uploads", "createTicket", "The provider's upload ticket.",
           {200: "WireUpload"}, ("WireUploadRequest",), errors=_BODY),
+    Route(
+        "post", "/webhooks/wavespeed/{job_id}", "takeWebhook",
+        "For the provider: a prediction has ended. Signed with the account's webhook secret.",
+        {204: None}, ("WireWebhook",),
+        (_JOB_ID, Parameter("token", "query", "Whose POST it was.", _TEXT)),
+        function="OnWebhookFunction", is_open=True,
+    ),
     Route("get", f"{_V3}/balance", "getBalance", "What is left of the key's daily budget.",
           {200: "WireBalance"}),
 )  # fmt: skip

@@ -50,6 +50,7 @@ _WIRE: dict[str, Any] = {
             code={"type": "integer"},
         )
     ),
+    "WireWebhook": {"type": "object", "description": "The prediction, as the provider tells it."},
     "WireUploadRequest": _object(
         ("filename", "size"),
         filename=_STRING | {"minLength": 1},

@@ -12,7 +12,8 @@ import httpx
 
 from darkroom.adapters.table import JobTable
 from darkroom.domain.events import JobCompleted, JobFailed, JobRejected
-from darkroom.domain.job import Job, job_id
+from darkroom.domain.identity import job_id
+from darkroom.domain.job import Job
 from darkroom.domain.requests import Operation, Prompt, TextToImage
 from local import events, paths, report
 from local.errors import LocalError

@@ -19,6 +19,9 @@ from local.processes import Supervisor
 from local.warmup import warm_up
 from local.workspace import Workspace, workspace
 
+# The simulator limits nobody unless it is told to. As fast as it is, so soon it is tried again.
+SIMULATORS_TIER = {"ImagesPerMinute": "6000", "JobsInFlight": "1000", "BreakerSeconds": "2"}
+
 type Say = Callable[[str], None]
 
 
@@ -93,6 +96,11 @@ def _start(
     lap("build", "built" if is_new else "unchanged since the last build")
     parameters = stack_parameters(options, provider)
     outputs = deploy.deploy(children, aws, built, parameters, space.temporary)
+    api_url = f"{aws.url}/_aws/execute-api/{outputs['ApiId']}/live"
+    # Not known before the deployment, which names the API.
+    aws.client("ssm").put_parameter(
+        Name=outputs["WebhooksSwitchName"], Value=api_url, Type="String", Overwrite=True
+    )
     lap("deploy", f"stack {deploy.STACK_NAME}")
     lap("warm-up", f"{warm_up(aws, deploy.STACK_NAME)} functions")
     token, key = mint("local", Role.ADMIN, now=datetime.now(UTC))
@@ -108,7 +116,7 @@ def _start(
         assets_bucket=outputs["AssetsBucketName"],
         inbox_bucket=outputs["InboxBucketName"],
         # The emulator answers at no host of the API's own that every program can resolve.
-        api_url=f"{aws.url}/_aws/execute-api/{outputs['ApiId']}/live",
+        api_url=api_url,
         api_key=token,
         state_machine_arn=outputs["StateMachineArn"],
         provider_url=provider.url,
@@ -126,6 +134,7 @@ def stack_parameters(options: Options, provider: simulator.Provider) -> dict[str
     }
     if not provider.is_real:
         parameters["ProviderUrl"] = provider.url
+        parameters |= SIMULATORS_TIER
     if provider.asset_hosts is not None:
         parameters["AssetHosts"] = provider.asset_hosts
     return parameters

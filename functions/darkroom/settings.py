@@ -1,7 +1,7 @@
 """What each function reads from its environment: one model a handler, the template's other half."""
 
 import os
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -29,7 +29,11 @@ class _Provider(Settings):
     provider_secret_id: str
 
 
-class DoorSettings(_Records):
+class _Line(Settings):
+    breaker_seconds: float
+
+
+class DoorSettings(_Records, _Provider):
     """Of every function that makes jobs; of the function OnRequest nothing besides."""
 
     assets_bucket: str
@@ -38,6 +42,7 @@ class DoorSettings(_Records):
     default_deadline_seconds: int
     max_deadline_seconds: int
     record_retention_days: int
+    daily_budget_usd: float
 
 
 class OnUploadSettings(DoorSettings):
@@ -53,8 +58,23 @@ class ApiSettings(DoorSettings):
     duration_scale: float
 
 
-class SweepSettings(_Records):
+class SweepSettings(_Records, _Provider):
     """Of the function Sweep."""
+
+    assets_bucket: str
+    asset_hosts: str
+    event_bus_name: str
+    state_machine_arn: str
+
+
+class ReconcileSettings(_Records, _Provider):
+    """Of the function Reconcile."""
+
+    assets_bucket: str
+
+
+class OnWebhookSettings(_Records, _Provider):
+    """Of the function OnWebhook."""
 
     state_machine_arn: str
 
@@ -63,16 +83,20 @@ class AuthorizerSettings(_Records):
     """Of the function Authorizer."""
 
 
-class SubmitSettings(_Records, _Provider):
+class SubmitSettings(_Records, _Provider, _Line):
     """Of the function Submit."""
 
     assets_bucket: str
     event_bus_name: str
     max_queue_seconds: int
     duration_scale: float
+    images_per_minute: int
+    jobs_in_flight: int
+    ambiguous_submit: Literal["fail", "resubmit"]
+    switches: str
 
 
-class CheckSettings(_Records, _Provider):
+class CheckSettings(_Records, _Provider, _Line):
     """Of the function Check."""
 
     duration_scale: float

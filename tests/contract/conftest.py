@@ -16,6 +16,7 @@ from darkroom.adapters.wavespeed import WaveSpeed
 from local.provider import testing
 from local.provider.options import Options
 from tests.contract.simulated import Connect
+from tests.contract.stores import Stores, be_strict, in_memory, over
 from tests.contract.wire import Keys
 from tests.infra.template import properties
 
@@ -82,7 +83,16 @@ def dynamodb(aws: None) -> DynamoDBClient:
         KeySchema=table["KeySchema"],
         GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"],
     )
+    be_strict(client)
     return client
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def stores(request: pytest.FixtureRequest) -> Stores:
+    """Give the table's ports twice: one suite for both."""
+    if request.param == "memory":
+        return in_memory()
+    return over(request.getfixturevalue("dynamodb"), TABLE)
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,9 @@ from mypy_boto3_stepfunctions import SFNClient
 
 from darkroom.adapters.bus import Bus, NotPublishedError
 from darkroom.adapters.workflow import StateMachine
-from darkroom.domain import events
+from darkroom.domain import announcements
 from darkroom.domain.errors import Code, FieldProblem
-from darkroom.domain.events import Event, JobRejected
+from darkroom.domain.events import PUBLISHED, BudgetThresholdReached, Event, JobRejected
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.requests import Operation
 from darkroom.ports import Events, Workflow
@@ -36,10 +36,12 @@ REJECTED = JobRejected(
     errors=(FieldProblem(field="prompt", message="is missing", allowed="required"),),
 )  # fmt: skip
 EVENTS: list[Event] = [
-    events.submitted(JOB, "p"),
-    events.completed(JOB, "b"),
-    events.failed(JOB),
+    announcements.submitted(JOB, "p"),
+    announcements.completed(JOB, "b"),
+    announcements.failed(JOB),
+    announcements.recovered(JOB, "b"),
     REJECTED,
+    BudgetThresholdReached.of(START.date(), "key:ada", 5_000_000, 4_000_000, "r"),
 ]
 
 type Seen = Callable[[], list[tuple[str, dict[str, Any]]]]
@@ -95,6 +97,7 @@ def test_what_comes_out_keeps_the_published_contract(bus: tuple[Events, Seen]) -
 
     out = bus[1]()
     assert len(out) == len(EVENTS)
+    assert {name for name, _ in out} == {kind.__name__ for kind in PUBLISHED}
     for name, detail in out:
         schema = json.loads((SCHEMAS / f"{name}.json").read_text())
         Draft202012Validator(schema).validate(detail)

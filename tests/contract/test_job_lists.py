@@ -12,18 +12,16 @@ from darkroom.adapters.table import JobTable
 from darkroom.domain.job import OPEN, Job
 from darkroom.ports import Cursor
 from tests.contract.conftest import TABLE
-from tests.contract.test_jobs import job
+from tests.contract.stores import Stores, job
 from tests.fakes.signals import START
 from tests.fakes.storage import InMemoryJobs
 
 type Lists = InMemoryJobs | JobTable
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
-def jobs(request: pytest.FixtureRequest) -> Lists:
-    if request.param == "memory":
-        return InMemoryJobs()
-    return JobTable(request.getfixturevalue("dynamodb"), TABLE)
+@pytest.fixture
+def jobs(stores: Stores) -> Lists:
+    return stores.jobs
 
 
 def add(jobs: Lists, name: str, seconds: float = 0, caller: str = "tests") -> Job:

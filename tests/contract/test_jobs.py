@@ -11,13 +11,14 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from darkroom.adapters.table import JobTable
 from darkroom.domain.errors import Code
-from darkroom.domain.job import OPEN, Asset, Job, Status
+from darkroom.domain.job import OPEN, Asset, Hold, Status
+from darkroom.domain.limiter import Lane
 from darkroom.domain.references import S3Object, Url
 from darkroom.domain.requests import Operation
 from darkroom.ports import Jobs
 from tests.contract.conftest import TABLE
+from tests.contract.stores import Stores, hold, job
 from tests.fakes.signals import START
-from tests.fakes.storage import InMemoryJobs
 
 ASSET = Asset(
     bucket="assets", key="jobs/j/0.png", content_type="image/png", size=9, sha256="ab" * 32,
@@ -25,22 +26,9 @@ ASSET = Asset(
 )  # fmt: skip
 
 
-def job(**changes: Any) -> Job:
-    plain: dict[str, Any] = {
-        "job_id": "j", "caller": "tests", "request_id": "r", "idempotency_key": "k",
-        "fingerprint": "f",
-        "operation": "text-to-image", "model": "a/b", "input": {"prompt": "x"}, "prefix": "jobs/j",
-        "deadline_seconds": 900, "estimated_cost_micro_usd": None, "accepted_at": START,
-        "expires_at": 1_800_000_000,
-    }  # fmt: skip
-    return Job.model_validate(plain | changes)
-
-
-@pytest.fixture(params=["memory", "dynamodb"])
-def jobs(request: pytest.FixtureRequest) -> Jobs:
-    if request.param == "memory":
-        return InMemoryJobs()
-    return JobTable(request.getfixturevalue("dynamodb"), TABLE)
+@pytest.fixture
+def jobs(stores: Stores) -> Jobs:
+    return stores.jobs
 
 
 def test_a_job_comes_back_as_it_was(jobs: Jobs) -> None:
@@ -144,12 +132,41 @@ def test_assets_can_be_added_at_the_end(jobs: Jobs) -> None:
     assert jobs.get("j") == job(status="completed", assets=(ASSET, bare), stored_at=START)
 
 
+def test_what_is_empty_or_none_is_left_out_and_comes_back(jobs: Jobs) -> None:
+    full = job(
+        references=[Url(url="https://a.test/b.png")], holds=[hold(5)], assets=[ASSET],
+        sent_images=["aa"], place=0, due_at=START, woken_at=START, wake_token="t", charged="maybe",
+    )  # fmt: skip
+    jobs.create(full, [100])
+
+    bare = jobs.update(
+        "j", when=OPEN, references=(), holds=(), assets=(), sent_images=(), place=None,
+        due_at=None, woken_at=None, wake_token=None, charged=None,
+    )  # fmt: skip
+
+    assert bare == jobs.get("j") == job()
+    assert (job().references, job().holds, job().place) == ((), (), None)
+
+
+def test_nothing_is_not_the_same_as_not_known(jobs: Jobs) -> None:
+    jobs.create(job(estimated_cost_micro_usd=0, place=0, detail="", input={}))
+
+    found = jobs.get("j")
+
+    assert found is not None
+    assert (found.estimated_cost_micro_usd, found.place, found.detail, found.input) == (
+        0, 0, "", {},
+    )  # fmt: skip
+
+
 TEXT = st.text(max_size=30)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
+SOME = st.lists(TEXT, max_size=2).map(tuple)
+HOLDS = st.builds(Hold, day=st.dates(), scope=TEXT, micro_usd=st.integers(0, 10**9))
 MOMENTS = st.none() | st.timedeltas(timedelta(0), timedelta(days=400)).map(START.__add__)
 JOBS = st.fixed_dictionaries(
     {
@@ -166,6 +183,16 @@ JOBS = st.fixed_dictionaries(
         "detail": st.none() | TEXT,
         "prediction_id": st.none() | TEXT,
         "checks": st.integers(0, 10_000),
+        "priced_as_of": st.none() | TEXT,
+        "holds": st.lists(HOLDS, max_size=2).map(tuple),
+        "lane": st.sampled_from(Lane),
+        "place": st.none() | st.integers(0, 10**6),
+        "due_at": MOMENTS,
+        "looks": st.integers(0, 9),
+        "submit_token": st.none() | TEXT,
+        "sent_images": SOME,
+        "wake_token": st.none() | TEXT,
+        "woken_at": MOMENTS,
         "submitted_at": MOMENTS,
         "canceled_at": MOMENTS,
         "ended_at": MOMENTS,

@@ -182,7 +182,7 @@ def test_a_401_is_sent_once_more_with_a_key_read_afresh() -> None:
 @pytest.mark.parametrize(
     ("second", "expected"),
     [
-        (error(401, "bad key"), Refused(Code.UNAUTHORIZED, "bad key")),
+        (error(401, "bad key"), Refused(Code.UNAUTHORIZED, "bad key", stops=True)),
         (httpx.ConnectError("x"), NotSent()),
         (httpx.ReadTimeout("x"), Unknown()),
         (html(502), Unknown()),

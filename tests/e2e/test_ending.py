@@ -4,7 +4,8 @@ import json
 from datetime import timedelta
 
 from darkroom.adapters.table import JobTable
-from darkroom.domain.job import Status, job_id
+from darkroom.domain.identity import job_id
+from darkroom.domain.job import Status
 from local.events import Event
 from tests.e2e.desk import EVENTS, Desk
 
@@ -71,6 +72,7 @@ def test_a_job_that_was_recorded_and_never_started_is_started_by_the_sweep(desk:
             "assets": (),
             "checks": 0,
             "submit_attempts": 0,
+            "due_at": done.accepted_at,
         }
         | dict.fromkeys(_LATER)
     )
@@ -84,7 +86,7 @@ def test_a_job_that_was_recorded_and_never_started_is_started_by_the_sweep(desk:
 
     answer = functions.invoke(FunctionName=name, Payload='{"id": "sweep-1"}')
 
-    assert lost.job_id in json.loads(answer["Payload"].read())["started"]
+    assert lost.job_id in json.loads(answer["Payload"].read())["restarted"]
     assert desk.outcome_of_job(lost.job_id)["detail-type"] == "JobCompleted"
     assert len(desk.posts("Lost and found")) == 1
 

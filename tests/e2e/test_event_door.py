@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from darkroom.domain.job import job_id
+from darkroom.domain.identity import job_id
 from local import paths
 from local.waiting import until
 from tests.e2e.desk import EVENTS, Desk

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from darkroom.domain.job import job_id
+from darkroom.domain.identity import job_id
 from tests.e2e.desk import Desk, picture, sha256
 from tests.e2e.shop import SMALL, Shop
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from darkroom.domain.job import Status, job_id
+from darkroom.domain.identity import job_id
+from darkroom.domain.job import Status
 from local.waiting import until
 from tests.e2e.desk import EVENTS, Desk, picture, sha256
 
@@ -128,13 +129,14 @@ def test_an_edit_uses_the_version_that_lay_there_when_it_was_asked_for(desk: Des
         ),
     ],
 )
-def test_any_other_model_runs_the_same_way_and_its_price_is_unknown(
+def test_any_other_model_runs_the_same_way_at_the_price_that_was_quoted(
     desk: Desk, model: str, given: dict[str, object], content_type: str, extension: str
 ) -> None:
     event = desk.run({"model": model, "input": given})
 
     assert event["detail-type"] == "JobCompleted", event["detail"]
-    assert event["detail"]["estimated_cost_micro_usd"] is None
+    (charge,) = desk.admin("ledger", prediction=event["detail"]["prediction_id"])["entries"]
+    assert event["detail"]["estimated_cost_micro_usd"] == charge["amount_micro_usd"] > 0
     (asset,) = event["detail"]["assets"]
     assert asset["content_type"] == content_type
     assert asset["key"].endswith(f"/0.{extension}")

@@ -7,8 +7,8 @@ from typing import Any, Literal
 type When = Literal["before", "after"]
 
 
-class DeadError(Exception):
-    """The function died: no code after this runs."""
+class DeadError(BaseException):
+    """The function died: no code after this runs, and none that catches what goes wrong."""
 
 
 @dataclass
@@ -27,6 +27,20 @@ class Fuse:
         if when == "after":
             raise DeadError
         return result
+
+
+@dataclass
+class Interruption(Fuse):
+    """A fuse that has something else happen just before a chosen call, once."""
+
+    at: int = 0
+    act: Callable[[], object] | None = None
+
+    def around[T](self, call: Callable[[], T]) -> T:
+        if self.act and self.calls >= self.at:
+            act, self.act = self.act, None
+            act()
+        return super().around(call)
 
 
 class Fused:

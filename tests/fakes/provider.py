@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import IO, Any
 
 from darkroom.domain import media
@@ -10,6 +11,7 @@ from darkroom.ports import (
     Accepted,
     Done,
     Download,
+    Listed,
     NotDownloaded,
     Prediction,
     Submission,
@@ -26,16 +28,34 @@ class ScriptedProvider:
     submissions: list[Submission] = field(default_factory=lambda: [Accepted(PREDICTION)])
     predictions: list[Prediction] = field(default_factory=lambda: [Done((OUTPUT,))])
     posts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    webhooks: list[str | None] = field(default_factory=list)
+    listed: list[Listed] | None = field(default_factory=list)
+    secrets: list[str] = field(default_factory=lambda: ["whsec_of_the_tests"])
     answered: list[Submission] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
 
     def prepare(self) -> None:
         pass
 
-    def submit(self, model: str, model_input: dict[str, Any]) -> Submission:
+    def submit(
+        self, model: str, model_input: dict[str, Any], webhook: str | None = None
+    ) -> Submission:
         self.posts.append((model, model_input))
+        self.webhooks.append(webhook)
         self.answered.append(_next(self.submissions))
         return self.answered[-1]
+
+    def list_predictions(
+        self, model: str, after: datetime, before: datetime
+    ) -> list[Listed] | None:
+        if self.listed is None:
+            return None
+        return [each for each in self.listed if after <= each.created_at <= before]
+
+    def read(self, *, fresh: bool = False) -> list[str]:
+        """The port Secrets."""
+        del fresh
+        return self.secrets
 
     def check(self, prediction_id: str) -> Prediction:
         self.checked.append(prediction_id)

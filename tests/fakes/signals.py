@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from darkroom.domain.events import Event
+from darkroom.ports import Execution
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -20,6 +21,10 @@ class StoppedClock:
 
     def advance(self, seconds: float) -> None:
         self.time += timedelta(seconds=seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """What a function does that waits for its slot; nothing else happens meanwhile."""
+        self.advance(seconds)
 
 
 @dataclass
@@ -41,12 +46,22 @@ class InMemoryWorkflow:
     """The port Workflow; `started` are the executions that exist."""
 
     started: list[str] = field(default_factory=list)
+    ended: dict[str, Execution] = field(default_factory=dict)
+    woken: list[str] = field(default_factory=list)
 
     def start(self, job_id: str) -> bool:
         if job_id in self.started:
             return False
         self.started.append(job_id)
         return True
+
+    def status(self, job_id: str) -> Execution | None:
+        if job_id not in self.started:
+            return None
+        return self.ended.get(job_id, Execution.RUNNING)
+
+    def wake(self, token: str) -> None:
+        self.woken.append(token)
 
 
 class Counted(NamedTuple):

@@ -3,26 +3,46 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import IO, Any
 from urllib.parse import unquote
 
+from darkroom.domain.errors import BudgetExceededError
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.media import Format
 from darkroom.domain.references import S3Object
-from darkroom.ports import Cursor, Download, Found
+from darkroom.ports import (
+    Also,
+    Claim,
+    Cursor,
+    Download,
+    Found,
+    Hitch,
+    LineChange,
+    Release,
+)
+from tests.fakes.line import InMemoryBudgets, InMemoryClaims, InMemoryLine
 
 _HEAD = 64
 
 
 @dataclass
 class InMemoryJobs:
-    """The port Jobs."""
+    """The ports Jobs and JobLists, with what changes together with a record."""
 
     records: dict[str, Job] = field(default_factory=dict)
+    line: InMemoryLine = field(default_factory=InMemoryLine)
+    claims: InMemoryClaims = field(default_factory=InMemoryClaims)
+    budgets: InMemoryBudgets = field(default_factory=InMemoryBudgets)
 
-    def create(self, job: Job) -> bool:
+    def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
         if job.job_id in self.records:
             return False
+        for hold, cap in zip(job.holds, caps, strict=True):
+            if self.budgets.held(hold.day, hold.scope).micro_usd + hold.micro_usd > cap:
+                raise BudgetExceededError(hold.scope, cap, None, hold.micro_usd)
+        for hold in job.holds:
+            self.budgets.add(hold, hold.micro_usd)
         self.records[job.job_id] = job
         return True
 
@@ -32,18 +52,49 @@ class InMemoryJobs:
     def update(
         self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
     ) -> Job | None:
+        job = self.together(job_id, [], when=when, absent=absent, **changes)
+        return job if isinstance(job, Job) else None
+
+    def together(
+        self,
+        job_id: str,
+        also: Sequence[Also],
+        *,
+        when: Sequence[Status],
+        absent: str | None = None,
+        **changes: object,
+    ) -> Job | Hitch:
         unknown = changes.keys() - Job.model_fields.keys()
         assert not unknown, f"a job has no {unknown}"
         job = self.records.get(job_id)
         if job is None or job.status not in when:
-            return None
+            return Hitch.JOB
         if absent and getattr(job, absent) is not None:
-            return None
+            return Hitch.JOB
+        for each in also:
+            if isinstance(each, LineChange) and not self.line.allows(each):
+                return Hitch.LINE
+            if isinstance(each, Claim):
+                owner = self.claims.owner(each.prediction_id)
+                if owner not in (None, job_id):
+                    return Hitch.CLAIM
+        for each in also:
+            match each:
+                case LineChange():
+                    assert self.line.change(each)
+                case Claim():
+                    self.claims.owners[each.prediction_id] = job_id
+                case Release():
+                    self.budgets.add(each.hold, -each.hold.micro_usd)
         merged = dict(job) | changes
         self.records[job_id] = Job.model_validate(
             {k: v for k, v in merged.items() if v is not None}
         )
         return self.records[job_id]
+
+    def due(self, before: datetime, *, limit: int) -> list[Job]:
+        found = [j for j in self.records.values() if j.due_at is not None and j.due_at <= before]
+        return sorted(found, key=lambda j: (str(j.due_at), j.job_id))[:limit]
 
     def page(
         self, caller: str | None, *, limit: int, after: Cursor | None

@@ -1,29 +1,38 @@
 """All fakes in one place, and the use cases over them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, cast
 
 from darkroom.domain.callers import Caller
 from darkroom.domain.job import Job
+from darkroom.domain.limiter import Tier
 from darkroom.domain.parsing import parse_request
+from darkroom.usecases.admit_job import AdmitJob
 from darkroom.usecases.authorize import Authorize
 from darkroom.usecases.budget import Budget
 from darkroom.usecases.cancel_job import CancelJob
 from darkroom.usecases.check_job import CheckJob
 from darkroom.usecases.create_job import CreateJob, Origin
 from darkroom.usecases.end_job import EndJob
+from darkroom.usecases.file_outputs import FileOutputs
 from darkroom.usecases.finalize_job import FinalizeJob
 from darkroom.usecases.find_jobs import FindJobs
+from darkroom.usecases.find_prediction import FindPrediction
 from darkroom.usecases.make_upload import MakeUpload
+from darkroom.usecases.recover_job import RecoverJob
 from darkroom.usecases.request_job import RequestJob
-from darkroom.usecases.restart_jobs import RestartJobs
 from darkroom.usecases.submit_job import SubmitJob
+from darkroom.usecases.sweep_jobs import SweepJobs
+from darkroom.usecases.take_webhook import TakeWebhook
 from darkroom.usecases.upload_job import UploadJob
+from darkroom.usecases.watch_provider import WatchProvider
 from darkroom.web.api import Api
 from darkroom.web.parts import Parts
 from tests.fakes.crashes import Fuse, Fused
 from tests.fakes.doors import InMemoryInbox, InMemoryKeys, InMemoryPresets, InMemoryUploads
+from tests.fakes.line import SetSwitches
+from tests.fakes.prices import InMemoryPrices
 from tests.fakes.provider import InMemoryDownloads, ScriptedProvider
 from tests.fakes.signals import InMemoryEvents, InMemoryMetrics, InMemoryWorkflow, StoppedClock
 from tests.fakes.storage import InMemoryAssets, InMemoryJobs, InMemoryReferences
@@ -50,6 +59,12 @@ class World:
     presets: InMemoryPresets = field(default_factory=InMemoryPresets)
     uploads: InMemoryUploads = field(default_factory=InMemoryUploads)
     keys: InMemoryKeys = field(default_factory=InMemoryKeys)
+    prices: InMemoryPrices = field(default_factory=InMemoryPrices)
+    switchboard: SetSwitches = field(default_factory=SetSwitches)
+    tier: Tier = field(default_factory=lambda: Tier(images_a_minute=6000, in_flight=1000))
+    stack_budget: int | None = None
+    resubmits: bool = False
+    max_queue: int = MAX_QUEUE
     fuse: Fuse = field(default_factory=lambda: Fuse({}))
 
     def __post_init__(self) -> None:
@@ -60,6 +75,8 @@ class World:
             jobs=self._fused(self.jobs),
             references=self._fused(self.references),
             workflow=self._fused(self.workflow),
+            prices=self.prices,
+            budget=self.budget(),
             metrics=self.metrics,
             now=self.clock,
             default_deadline=DEADLINE,
@@ -86,10 +103,35 @@ class World:
             max_deadline=3600,
         )
 
-    def restart_jobs(self) -> RestartJobs:
-        return RestartJobs(
+    def sweep_jobs(self) -> SweepJobs:
+        return SweepJobs(
+            jobs=self._fused(self.jobs),
             lists=self.jobs,
+            lines=self.jobs.line,
             workflow=self._fused(self.workflow),
+            end=self.end_job(),
+            recover=self.recover_job(),
+            metrics=self.metrics,
+            now=self.clock,
+        )
+
+    def recover_job(self) -> RecoverJob:
+        return RecoverJob(
+            jobs=self._fused(self.jobs),
+            find=self.find_prediction(),
+            provider=self._fused(self.provider),
+            file=self.file_outputs(),
+            events=self._fused(self.events),
+            metrics=self.metrics,
+            now=self.clock,
+            assets_bucket=self.assets.bucket,
+        )
+
+    def take_webhook(self) -> TakeWebhook:
+        return TakeWebhook(
+            jobs=self._fused(self.jobs),
+            workflow=self._fused(self.workflow),
+            secrets=self.provider,
             metrics=self.metrics,
             now=self.clock,
         )
@@ -118,7 +160,14 @@ class World:
         return MakeUpload(uploads=self.uploads, now=self.clock)
 
     def budget(self) -> Budget:
-        return Budget(lists=self.jobs, now=self.clock)
+        return Budget(
+            jobs=self._fused(self.jobs),
+            budgets=self.jobs.budgets,
+            events=self._fused(self.events),
+            metrics=self.metrics,
+            now=self.clock,
+            stack_micro_usd=self.stack_budget,
+        )
 
     def api(self, allowed_origin: str = "") -> Api:
         return Api(
@@ -129,6 +178,7 @@ class World:
                 make_upload=self.make_upload(),
                 presets=self.presets,
                 references=self.references,
+                prices=self.prices,
                 budget=self.budget(),
                 now=self.clock,
                 max_deadline=3600,
@@ -142,16 +192,51 @@ class World:
             jobs=self._fused(self.jobs),
             references=self._fused(self.references),
             provider=self._fused(self.provider),
+            admit=self.admit_job(),
+            find=self.find_prediction(),
+            switchboard=self.switchboard,
             events=self._fused(self.events),
+            metrics=self.metrics,
             now=self.clock,
-            max_queue=timedelta(seconds=MAX_QUEUE),
+            max_queue=timedelta(seconds=self.max_queue),
             duration_scale=1.0,
+            resubmits=self.resubmits,
+        )
+
+    def admit_job(self) -> AdmitJob:
+        """Sleeping moves the clock."""
+        return AdmitJob(
+            jobs=self._fused(self.jobs),
+            lines=self._fused(self.jobs.line),
+            metrics=self.metrics,
+            now=self.clock,
+            sleep=self.clock.sleep,
+            watch=self.watch_provider(),
+            tier=self.tier,
+            duration_scale=1.0,
+        )
+
+    def watch_provider(self) -> WatchProvider:
+        return WatchProvider(
+            lines=self._fused(self.jobs.line),
+            metrics=self.metrics,
+            now=self.clock,
+            breaker_seconds=30,
+        )
+
+    def find_prediction(self) -> FindPrediction:
+        return FindPrediction(
+            jobs=self._fused(self.jobs),
+            claims=self.jobs.claims,
+            provider=self._fused(self.provider),
+            now=self.clock,
         )
 
     def check_job(self) -> CheckJob:
         return CheckJob(
             jobs=self._fused(self.jobs),
             provider=self._fused(self.provider),
+            watch=self.watch_provider(),
             metrics=self.metrics,
             now=self.clock,
             duration_scale=1.0,
@@ -161,14 +246,22 @@ class World:
         return FinalizeJob(
             jobs=self._fused(self.jobs),
             provider=self._fused(self.provider),
+            file=self.file_outputs(),
+            metrics=self.metrics,
+            end=self.end_job(),
+        )
+
+    def file_outputs(self) -> FileOutputs:
+        return FileOutputs(
+            jobs=self._fused(self.jobs),
             downloads=self._fused(self.downloads),
             assets=self._fused(self.assets),
-            end=self.end_job(),
         )
 
     def end_job(self) -> EndJob:
         return EndJob(
             jobs=self._fused(self.jobs),
+            lines=self._fused(self.jobs.line),
             events=self._fused(self.events),
             metrics=self.metrics,
             now=self.clock,
@@ -181,6 +274,10 @@ class World:
         """A new job, queued."""
         request = parse_request(body or TEXT_TO_IMAGE, max_deadline_seconds=3600)
         return self.create_job()(request, Origin(caller, key, f"request-{key}"))
+
+    def beside(self) -> "World":
+        """Functions of the same deployment that do not die."""
+        return replace(self, fuse=Fuse({}))
 
     def job(self, job_id: str) -> Job:
         """The record as it is now."""

@@ -1,5 +1,7 @@
 """Policy statements in a form that a table in a test can be compared with."""
 
+from fnmatch import fnmatchcase as fnmatch
+from functools import cache
 from typing import Any
 
 from tests.infra.template import properties
@@ -32,6 +34,32 @@ def grants(resource: str) -> Grants:
             names = {name(target) for target in listed(statement["Resource"])}
             allowed.setdefault(action, set()).update(names)
     return allowed
+
+
+@cache
+def items(resource: str) -> list[tuple[set[str], set[str]]]:
+    """Return what a role may do with which items of the table: actions, and partitions' patterns.
+
+    One pair a statement: a request has to be allowed by one of them as a whole.
+    """
+    found = []
+    for statement in statements(properties(resource)["Policies"]):
+        if "Table.Arn" in {name(target) for target in listed(statement["Resource"])}:
+            (condition,) = statement["Condition"].items()
+            operator, keys = condition
+            assert operator in ("ForAllValues:StringLike", "ForAllValues:StringEquals")
+            assert set(keys) == {"dynamodb:LeadingKeys"}
+            actions = {action.removeprefix("dynamodb:") for action in listed(statement["Action"])}
+            found.append((actions, set(listed(keys["dynamodb:LeadingKeys"]))))
+    return found
+
+
+def may(resource: str, action: str, partitions: set[str]) -> bool:
+    """Tell whether a role may take an action on items of all of these partitions at once."""
+    return any(
+        action in actions and all(any(fnmatch(p, each) for each in patterns) for p in partitions)
+        for actions, patterns in items(resource)
+    )
 
 
 def name(value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from darkroom.domain import events
+from darkroom.domain import announcements, events
 from darkroom.domain.errors import Code, FieldProblem
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.requests import Operation
@@ -44,10 +44,12 @@ REJECTED = events.JobRejected(
     errors=(FieldProblem(field="prompt", message="is missing", allowed="required"),),
 )
 PUBLISHED = [
-    events.submitted(JOB, "p"),
-    events.completed(JOB, "assets"),
-    events.failed(UNPRICED),
-    *(events.failed(JOB.model_copy(update={"code": code})) for code in Code),
+    announcements.submitted(JOB, "p"),
+    announcements.completed(JOB, "assets"),
+    announcements.failed(UNPRICED),
+    announcements.recovered(JOB.model_copy(update={"code": Code.DEADLINE_EXCEEDED}), "assets"),
+    events.BudgetThresholdReached.of(NOW.date(), "STACK", 1_000_000, 800_001, "event-1"),
+    *(announcements.failed(JOB.model_copy(update={"code": code})) for code in Code),
     REJECTED,
 ]
 REQUESTS: list[dict[str, Any]] = [

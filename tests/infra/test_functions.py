@@ -5,16 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from darkroom import settings
-from tests.infra.template import ROOT, functions, properties, resources, template
+from tests.infra.template import ROOT, functions, parameters, properties, resources, template
 
 SETTINGS: dict[str, type[settings.Settings]] = {
     "ApiFunction": settings.ApiSettings,
     "AuthorizerFunction": settings.AuthorizerSettings,
     "OnUploadFunction": settings.OnUploadSettings,
     "OnRequestFunction": settings.DoorSettings,
+    "OnWebhookFunction": settings.OnWebhookSettings,
     "SweepFunction": settings.SweepSettings,
+    "ReconcileFunction": settings.ReconcileSettings,
     "SubmitFunction": settings.SubmitSettings,
     "CheckFunction": settings.CheckSettings,
     "FinalizeFunction": settings.FinalizeSettings,
@@ -23,18 +26,24 @@ SETTINGS: dict[str, type[settings.Settings]] = {
 }
 MEANINGS: dict[str, dict[str, Any]] = {
     "ALLOWED_ORIGIN": {"Ref": "AllowedOrigin"},
+    "AMBIGUOUS_SUBMIT": {"Ref": "AmbiguousSubmit"},
     "ASSETS_BUCKET": {"Ref": "AssetsBucket"},
     "ASSET_HOSTS": {"Ref": "AssetHosts"},
+    "BREAKER_SECONDS": {"Ref": "BreakerSeconds"},
+    "DAILY_BUDGET_USD": {"Ref": "DailyBudgetUsd"},
     "DEFAULT_DEADLINE_SECONDS": {"Ref": "DefaultDeadlineSeconds"},
     "DURATION_SCALE": {"Ref": "DurationScale"},
     "EVENT_BUS_NAME": {"Ref": "EventBus"},
+    "IMAGES_PER_MINUTE": {"Ref": "ImagesPerMinute"},
     "INBOX_BUCKET": {"Ref": "InboxBucket"},
+    "JOBS_IN_FLIGHT": {"Ref": "JobsInFlight"},
     "MAX_DEADLINE_SECONDS": {"Ref": "MaxDeadlineSeconds"},
     "MAX_QUEUE_SECONDS": {"Ref": "MaxQueueSeconds"},
     "PROVIDER_SECRET_ID": {"Fn::GetAtt": ["ProviderKey", "Id"]},
     "PROVIDER_URL": {"Ref": "ProviderUrl"},
     "RECORD_RETENTION_DAYS": {"Ref": "RecordRetentionDays"},
     "STATE_MACHINE_ARN": {"Ref": "ImageJobStateMachine"},
+    "SWITCHES": {"Fn::Sub": "/${AWS::StackName}/switches"},
     "TABLE_NAME": {"Ref": "Table"},
 }
 
@@ -65,6 +74,23 @@ def test_a_variable_means_the_same_in_every_function(function: str) -> None:
     own = {name: value for name, value in variables.items() if not name.startswith("POWERTOOLS_")}
 
     assert own.items() <= MEANINGS.items()
+
+
+@pytest.mark.parametrize("function", functions())
+def test_what_may_be_chosen_is_what_the_settings_take(function: str) -> None:
+    """At both ends of each range, and at every value of each closed set."""
+    model = SETTINGS[function]
+    for name, field in model.model_fields.items():
+        meaning = MEANINGS[name.upper()]
+        chosen = parameters().get(meaning.get("Ref", ""))
+        if chosen is None:
+            continue
+        values = [chosen.get(bound) for bound in ("Default", "MinValue", "MaxValue")]
+        values += chosen.get("AllowedValues", [])
+        reader: TypeAdapter[Any] = TypeAdapter(field.annotation or str)
+        for value in values:
+            if value is not None:
+                reader.validate_python(str(value))  # as it comes from the environment
 
 
 def test_no_variable_and_no_substitution_holds_the_api_key() -> None:

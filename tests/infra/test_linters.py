@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.infra.template import ROOT, definition, properties
+from tests.infra.template import ROOT, api, definition, properties, resources
 from tests.infra.tools import ASL_VALIDATOR, CFN_LINT, CHECKOV, run
 
 pytestmark = pytest.mark.linters
+
+TEMPLATES = ["template.yaml", "infra/observability.yaml"]
 
 
 def inlined(machine: dict[str, Any], folder: Path) -> Path:
@@ -45,8 +47,9 @@ def broken() -> dict[str, Any]:
     return copy.deepcopy(definition())
 
 
-def test_cfn_lint_has_nothing_to_say_about_the_template() -> None:
-    assert run(CFN_LINT, "template.yaml") == (0, "")
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_cfn_lint_has_nothing_to_say_about_a_template(name: str) -> None:
+    assert run(CFN_LINT, name) == (0, "")
 
 
 def test_cfn_lint_has_nothing_to_say_about_the_state_machine(tmp_path: Path) -> None:
@@ -85,13 +88,40 @@ def test_asl_validator_sees_what_is_broken(
     assert code != 0, said
 
 
-def test_checkov_finds_nothing_but_what_is_excused() -> None:
-    code, said = run(CHECKOV, "--file", "template.yaml")
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_checkov_finds_nothing_but_what_is_excused(name: str) -> None:
+    code, said = run(CHECKOV, "--file", name)
 
     assert code == 0, said
-    passed = re.search(r"Passed checks: (\d+), Failed checks: 0", said)
-    assert passed, said
-    assert int(passed[1]) > 20  # it did look
+    if name == "template.yaml":
+        passed = re.search(r"Passed checks: (\d+), Failed checks: 0", said)
+        assert passed, said
+        assert int(passed[1]) > 20  # it did look
+
+
+def test_every_template_is_looked_at() -> None:
+    nested = {
+        given["Properties"]["TemplateURL"]
+        for given in resources("AWS::CloudFormation::Stack").values()
+    }
+
+    assert {"template.yaml", *nested} == set(TEMPLATES)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_parameter_is_used_and_says_what_it_is_for(name: str) -> None:
+    text = (ROOT / name).read_text()
+    document = json.dumps(api()) + text
+    section = re.search(r"^Parameters:\n(.*?)^\w", text, re.M | re.S)
+    assert section
+    blocks = re.findall(r"^  (\w+):\n((?:    .*\n|\n)+)", section[1], re.M)
+
+    assert blocks
+    for parameter, block in blocks:
+        assert re.search(r"^    Description: \S", block, re.M), parameter
+        assert re.search(rf"!Ref {parameter}\b|\"{parameter}\"|{{{parameter}}}", document), (
+            parameter
+        )
 
 
 def test_every_check_that_is_skipped_has_its_reason() -> None:

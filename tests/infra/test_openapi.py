@@ -24,7 +24,9 @@ OPERATIONS = [
     for path, item in DOCUMENT["paths"].items()
     for method, operation in item.items()
 ]
-CALLS = [each for each in OPERATIONS if each[1] != "options"]
+# Called by the provider, which has no key of ours, and answered by a function of its own.
+OPEN = [("/webhooks/wavespeed/{job_id}", "post")]
+CALLS = [each for each in OPERATIONS if each[1] != "options" and (each[0], each[1]) not in OPEN]
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 GATEWAY: dict[str, Any] = DOCUMENT["x-amazon-apigateway-gateway-responses"]
 TAKEN: list[type[BaseModel]] = [TextToImage, Edit, AnyModel, contract.UploadRequest]
@@ -38,6 +40,10 @@ FOREIGN = {"const", "$defs", "propertyNames", "prefixItems", "examples", "patter
 
 
 every_call = pytest.mark.parametrize(("path", "method", "operation"), CALLS)
+with_webhooks = pytest.mark.parametrize(
+    ("path", "method", "operation"),
+    [each for each in OPERATIONS if each[1] != "options"],
+)
 
 
 def nodes(value: object) -> Iterator[dict[str, Any]]:
@@ -155,7 +161,7 @@ def test_every_call_says_which_statuses_there_are_one_by_one(
     assert "requestBody" not in operation or {"400", "413", "415"} <= statuses
 
 
-@every_call
+@with_webhooks
 def test_a_paths_parameters_are_described(
     path: str, method: str, operation: dict[str, Any]
 ) -> None:
@@ -166,7 +172,7 @@ def test_a_paths_parameters_are_described(
 
 
 def test_operations_have_names_of_their_own() -> None:
-    names = [operation["operationId"] for _, _, operation in CALLS]
+    names = [each["operationId"] for _, method, each in OPERATIONS if method != "options"]
 
     assert len(set(names)) == len(names)
 

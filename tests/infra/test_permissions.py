@@ -3,107 +3,55 @@
 The emulator enforces the functions' roles only; the rest is proven here.
 """
 
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 
 import pytest
 
-from darkroom.adapters import key_table, table
-from tests.infra.policies import Grants, grants, listed, name, statements
+from tests.infra import policies
+from tests.infra.policies import grants, listed, may, name, statements
+from tests.infra.rights import (
+    GRANTS,
+    ITEMS,
+    JOB,
+    KEYS,
+    LOG_DELIVERY,
+    PARTITIONS,
+    TRANSACTIONS,
+    WITHOUT_RESOURCE,
+)
 from tests.infra.template import functions, properties, resources, template
-
-_RECORD: Grants = {"dynamodb:GetItem": {"Table.Arn"}, "dynamodb:UpdateItem": {"Table.Arn"}}
-_KEY: Grants = {"secretsmanager:GetSecretValue": {"ProviderKey.Id"}}
-_BUS: Grants = {"events:PutEvents": {"EventBus.Arn"}}
-_ASSETS, _INBOX = "${AssetsBucket.Arn}/*", "${InboxBucket.Arn}/*"
-_KEPT, _OWN = "${AssetsBucket.Arn}/references/*", "ReferenceObjectArns"
-_OUTPUTS = {"${AssetsBucket.Arn}/jobs/*", "${AssetsBucket.Arn}/edits/*"}
-# What makes a job of a request, the same for all three doors.
-_DOOR: Grants = {
-    "dynamodb:GetItem": {"Table.Arn"},
-    "dynamodb:PutItem": {"Table.Arn"},
-    "s3:PutObject": {_KEPT},
-    "s3:GetObject": {_ASSETS, _OWN},
-    "states:StartExecution": {"ImageJobStateMachine"},
-    **_BUS,
-}
-GRANTS: dict[str, Grants] = {
-    "ApiFunction": {
-        **_DOOR,
-        "dynamodb:BatchGetItem": {"Table.Arn"},
-        "dynamodb:UpdateItem": {"Table.Arn"},
-        "dynamodb:Query": {"${Table.Arn}/index/by-caller", "${Table.Arn}/index/by-time"},
-        "s3:PutObject": {_KEPT, "${AssetsBucket.Arn}/uploads/*"},
-        "s3:GetObjectVersion": {"${AssetsBucket.Arn}/config/*"},
-        "s3:ListBucket": {"AssetsBucket.Arn"},
-        "s3:ListBucketVersions": {"AssetsBucket.Arn"},
-    },
-    "AuthorizerFunction": _RECORD,
-    "OnUploadFunction": {
-        **_DOOR,
-        "s3:PutObject": {_KEPT, "${AssetsBucket.Arn}/errors/*"},
-        "s3:DeleteObject": {"${AssetsBucket.Arn}/errors/*"},
-        "s3:GetObject": {_ASSETS, _OWN, _INBOX},
-        "s3:GetObjectVersion": {"${AssetsBucket.Arn}/config/*", _INBOX},
-        "s3:ListBucket": {"AssetsBucket.Arn", "InboxBucket.Arn"},
-        "s3:ListBucketVersions": {"AssetsBucket.Arn", "InboxBucket.Arn"},
-    },
-    "OnRequestFunction": _DOOR,
-    "SweepFunction": {
-        "dynamodb:Query": {"${Table.Arn}/index/by-time"},
-        "dynamodb:BatchGetItem": {"Table.Arn"},
-        "states:StartExecution": {"ImageJobStateMachine"},
-    },
-    "SubmitFunction": {
-        **_RECORD,
-        **_KEY,
-        **_BUS,
-        "s3:GetObject": {_ASSETS, _INBOX, _OWN},
-        "s3:GetObjectVersion": {_ASSETS, _INBOX, _OWN},
-    },
-    "CheckFunction": {**_RECORD, **_KEY},
-    "FinalizeFunction": {
-        **_RECORD,
-        **_KEY,
-        **_BUS,
-        "s3:GetObject": _OUTPUTS,
-        "s3:PutObject": _OUTPUTS,
-    },
-    "FailFunction": {**_RECORD, **_BUS},
-    "OnExecutionEndedFunction": {**_RECORD, **_BUS},
-}
-# Which items of the table each function may touch: nobody but the authorizer a key.
-_JOB_ITEMS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["JOB#*"]}}
-ITEMS = dict.fromkeys(GRANTS, _JOB_ITEMS) | {
-    "AuthorizerFunction": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["KEYS"]}},
-}
-# Log delivery: these have no resource-level rights (the service authorization reference says so).
-_WITHOUT_RESOURCE = {
-    "logs:CreateLogDelivery",
-    "logs:GetLogDelivery",
-    "logs:UpdateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:DescribeResourcePolicies",
-    "logs:DescribeLogGroups",
-}
 
 
 @pytest.mark.parametrize("function", functions())
 def test_a_function_may_do_exactly_what_it_does(function: str) -> None:
-    assert grants(function) == GRANTS[function]
+    of_items = {f"dynamodb:{action}" for actions, _ in ITEMS[function] for action in actions}
+    given = grants(function)
+
+    assert {action: targets for action, targets in given.items() if action not in of_items} == (
+        GRANTS[function]
+    )
+    assert all(given[action] == {"Table.Arn"} for action in of_items)
 
 
-def test_the_table_of_rights_names_no_function_that_is_gone() -> None:
-    assert set(GRANTS) == set(functions())
+def test_the_tables_of_rights_name_no_function_that_is_gone() -> None:
+    assert set(GRANTS) == set(ITEMS) == set(functions())
 
 
-def test_the_machine_may_invoke_its_four_functions_and_deliver_its_logs() -> None:
+def test_the_machine_may_invoke_its_four_functions_leave_a_token_and_deliver_its_logs() -> None:
     rights = grants("ImageJobStateMachine")
 
     steps = ("Submit", "Check", "Finalize", "Fail")
     assert rights.pop("lambda:InvokeFunction") == {f"{step}Function.Arn" for step in steps}
-    assert rights == {action: {"*"} for action in _WITHOUT_RESOURCE}
+    assert rights.pop("dynamodb:UpdateItem") == {"Table.Arn"}
+    assert policies.items("ImageJobStateMachine") == [({"UpdateItem"}, {JOB})]
+    assert rights == {action: {"*"} for action in LOG_DELIVERY}
+
+
+def test_what_looks_at_executions_looks_at_the_machines_own() -> None:
+    machine = name(properties("ImageJobStateMachine")["Name"])
+    (target,) = grants("SweepFunction")["states:DescribeExecution"]
+
+    assert target.endswith(f":execution:{machine}:*")
 
 
 def test_nothing_else_is_allowed_on_everything() -> None:
@@ -111,34 +59,46 @@ def test_nothing_else_is_allowed_on_everything() -> None:
         for statement in statements(properties(owner)["Policies"]):
             actions = listed(statement["Action"])
             assert not [a for a in actions if "*" in a], owner
-            assert statement["Resource"] != "*" or set(actions) <= _WITHOUT_RESOURCE, owner
+            assert statement["Resource"] != "*" or set(actions) <= WITHOUT_RESOURCE, owner
 
 
 @pytest.mark.parametrize("function", ITEMS)
-def test_no_function_touches_an_api_key_but_the_authorizer_and_that_nothing_else(
-    function: str,
-) -> None:
-    """A key is made by the account's owner only: no code that callers can reach is able to.
+def test_a_function_touches_exactly_the_items_that_it_needs(function: str) -> None:
+    """And no API key but the authorizer, which touches nothing else: only the account's owner makes
+    a key, and no code that callers can reach is able to.
 
     AWS tells LeadingKeys with each of these actions, and with an absent key ForAllValues is true:
     so only on AWS, and only for these, does it hold. A list of jobs is read from the indexes,
     which keys are not in.
     """
-    guarded = [
-        statement
-        for statement in statements(properties(function)["Policies"])
-        if "Table.Arn" in {name(target) for target in listed(statement["Resource"])}
-    ]
-
-    assert guarded
-    assert [statement["Condition"] for statement in guarded] == [ITEMS[function]] * len(guarded)
-    actions = {action for statement in guarded for action in listed(statement["Action"])}
-    assert actions <= {f"dynamodb:{a}Item" for a in ("Get", "BatchGet", "Put", "Update")}
+    assert ordered(policies.items(function)) == ordered(ITEMS[function])
+    for actions, patterns in ITEMS[function]:
+        assert actions <= {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"}
+        assert (KEYS in patterns) == (function == "AuthorizerFunction")
 
 
-def test_what_the_adapters_write_is_what_these_conditions_name() -> None:
-    assert fnmatch(table._partition("cmjb2hb7562g6nkk3rro3j6g5c"), "JOB#*")
-    assert key_table._PARTITION == "KEYS"
+def ordered(rights: list[tuple[set[str], set[str]]]) -> list[tuple[list[str], list[str]]]:
+    return sorted((sorted(actions), sorted(patterns)) for actions, patterns in rights)
+
+
+def test_every_item_is_of_a_kind_that_somebody_may_touch() -> None:
+    named = {pattern for each in ITEMS.values() for _, patterns in each for pattern in patterns}
+    assert named == set(PARTITIONS)
+    for pattern, key in PARTITIONS.items():
+        matching = {other for other in PARTITIONS if fnmatchcase(key["pk"]["S"], other)}
+        assert matching == {pattern}
+
+
+@pytest.mark.parametrize(("function", "actions", "patterns"), TRANSACTIONS)
+def test_what_is_written_at_once_is_allowed_at_once(
+    function: str, actions: set[str], patterns: set[str]
+) -> None:
+    """Whether AWS asks about each item by itself, or about all of them with each action."""
+    partitions = {PARTITIONS[pattern]["pk"]["S"] for pattern in patterns}
+
+    for action in actions:
+        assert may(function, action, partitions), action
+        assert all(may(function, action, {each}) for each in partitions)
 
 
 def test_a_door_writes_where_no_other_does_and_none_where_the_outputs_are() -> None:
@@ -177,6 +137,7 @@ def test_no_role_policy_or_permission_stands_beside_these() -> None:
         "DoorPolicy": "AWS::IAM::ManagedPolicy",
         "ApiPermission": "AWS::Lambda::Permission",
         "AuthorizerPermission": "AWS::Lambda::Permission",
+        "OnWebhookPermission": "AWS::Lambda::Permission",
     }
     for function in functions():
         assert "Role" not in properties(function)
@@ -189,6 +150,7 @@ def test_no_role_policy_or_permission_stands_beside_these() -> None:
     [
         ("ApiPermission", "ApiFunction", "${RestApi}/live/*"),
         ("AuthorizerPermission", "AuthorizerFunction", "${RestApi}/authorizers/*"),
+        ("OnWebhookPermission", "OnWebhookFunction", "${RestApi}/live/POST/webhooks/*"),
     ],
 )
 def test_only_our_api_may_invoke_what_stands_behind_it(
@@ -217,7 +179,8 @@ def test_rules_invoke_functions_by_events_for_which_sam_makes_the_permission() -
     assert rules == {
         "OnUploadFunction.ObjectCreated": "EventBridgeRule",
         "OnRequestFunction.JobRequested": "EventBridgeRule",
-        "SweepFunction.EveryFiveMinutes": "Schedule",
+        "SweepFunction.EveryMinute": "Schedule",
+        "ReconcileFunction.EveryMorning": "Schedule",
         "OnExecutionEndedFunction.ExecutionEnded": "EventBridgeRule",
     }
     assert not resources("AWS::Events::Rule")

@@ -1,9 +1,12 @@
 """The rules that start functions: what they match, what they pass on, and what is never lost."""
 
+import re
 from typing import Any
 
 import pytest
 
+from darkroom.domain import reconciliation
+from darkroom.handlers import sweep
 from tests.infra.template import functions, properties
 from tests.workflow.doors import of_rule
 
@@ -13,6 +16,8 @@ RULES = [
     for function in ASYNCHRONOUS
     for name, event in properties(function)["Events"].items()
 ]
+EACH_MINUTE = "rate(1 minute)"
+RETRIES = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
 # Whatever a sender may write into an event: names that ours has, our syntax, other sources.
 DETAILS: list[dict[str, Any]] = [
     {"operation": "text-to-image", "prompt": "A lighthouse"},
@@ -33,6 +38,7 @@ def test_these_functions_are_started_by_events() -> None:
         "OnUploadFunction",
         "OnRequestFunction",
         "SweepFunction",
+        "ReconcileFunction",
         "OnExecutionEndedFunction",
     ]
 
@@ -41,15 +47,20 @@ def test_these_functions_are_started_by_events() -> None:
 def test_an_asynchronous_function_has_somewhere_to_put_what_it_cannot_do(function: str) -> None:
     config = properties(function)["EventInvokeConfig"]
 
-    assert config["MaximumRetryAttempts"] == 2
+    # A sweep that fails is not tried again: the next one comes in a minute.
+    assert config["MaximumRetryAttempts"] == (0 if function == "SweepFunction" else 2)
     failure = config["DestinationConfig"]["OnFailure"]
     assert failure == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
 
 
 @pytest.mark.parametrize("given", RULES)
-def test_a_rule_tries_for_a_day_and_keeps_what_it_cannot_deliver(given: dict[str, Any]) -> None:
+def test_a_rule_tries_for_a_day_or_comes_again_and_keeps_what_it_cannot_deliver(
+    given: dict[str, Any],
+) -> None:
+    tries = (0, 60) if given.get("Schedule") == EACH_MINUTE else (185, 86400)
+
     assert given["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
-    assert given["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+    assert given["RetryPolicy"] == dict(zip(RETRIES, tries, strict=True))
 
 
 def test_the_event_door_takes_job_requests_from_anybody_on_our_bus() -> None:
@@ -114,5 +125,24 @@ def test_the_last_resort_sees_every_execution_that_ends_badly() -> None:
     }
 
 
-def test_the_sweep_comes_every_few_minutes() -> None:
-    assert rule("SweepFunction", "EveryFiveMinutes")["Schedule"] == "rate(5 minutes)"
+def test_the_sweep_comes_every_minute() -> None:
+    assert rule("SweepFunction", "EveryMinute")["Schedule"] == EACH_MINUTE
+
+
+def test_a_sweep_stops_in_time_to_finish_what_it_has_begun() -> None:
+    limit = properties("SweepFunction")["Timeout"]
+
+    # A job's outputs are copied within it, and then it goes on only with enough time left.
+    assert limit * 1000 > sweep._ENOUGH_MILLISECONDS
+    assert sweep._ENOUGH_MILLISECONDS >= 120_000
+
+
+def test_the_bills_are_compared_once_a_day_when_refunds_are_in() -> None:
+    minute, hour, *every = re.fullmatch(  # type: ignore[union-attr]
+        r"cron\((\d+) (\d+) (.) (.) (.) (.)\)",
+        rule("ReconcileFunction", "EveryMorning")["Schedule"],
+    ).groups()
+
+    assert every == ["*", "*", "?", "*"]
+    # The day before ends at midnight UTC, and what is not given back after six hours is told.
+    assert int(hour) + int(minute) / 60 >= reconciliation.REFUNDED_AFTER.total_seconds() / 3600

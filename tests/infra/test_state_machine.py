@@ -5,32 +5,37 @@ from typing import Any
 
 import pytest
 
-from darkroom.domain.steps import Outcome
-from tests.infra.template import DEFINITION, definition, properties
+from darkroom.domain.steps import Outcome, Step
+from tests.infra.template import DEFINITION, definition, parameters, properties
 
 STATES: dict[str, dict[str, Any]] = definition()["States"]
-TASKS = [name for name, state in STATES.items() if state["Type"] == "Task"]
+# What invokes functions; Listen is a task of another kind.
+TASKS = [name for name, state in STATES.items() if "FunctionName" in state.get("Arguments", {})]
 CHOICES = [name for name, state in STATES.items() if state["Type"] == "Choice"]
 # Where each outcome of a step leads. What is not listed cannot come of that step.
 ROUTES = {
-    "Submitted": {
-        Outcome.SUBMITTED: "Wait",
-        Outcome.DEFERRED: "Defer",
-        Outcome.STORED: "Done",
-        Outcome.FAILED: "Fail",
-    },
-    "Checked": {
-        Outcome.PROCESSING: "Wait",
-        Outcome.COMPLETED: "Finalize",
-        Outcome.STORED: "Done",
-        Outcome.FAILED: "Fail",
-    },
-    "Finalized": {
-        Outcome.STORED: "Done",
-        Outcome.PROCESSING: "Wait",
-        Outcome.FAILED: "Fail",
-    },
+    "Submitted": [
+        (Outcome.SUBMITTED, True, "Listen"),
+        (Outcome.SUBMITTED, False, "Wait"),
+        (Outcome.DEFERRED, False, "Defer"),
+        (Outcome.STORED, False, "Done"),
+        (Outcome.FAILED, False, "Fail"),
+    ],
+    "Checked": [
+        (Outcome.PROCESSING, True, "Listen"),
+        (Outcome.PROCESSING, False, "Wait"),
+        (Outcome.COMPLETED, False, "Finalize"),
+        (Outcome.STORED, False, "Done"),
+        (Outcome.FAILED, False, "Fail"),
+    ],
+    "Finalized": [
+        (Outcome.STORED, False, "Done"),
+        (Outcome.PROCESSING, False, "Wait"),
+        (Outcome.FAILED, False, "Fail"),
+    ],
 }
+# "…" or "… and may a webhook cut the wait short"; the first that holds is taken.
+_CONDITION = re.compile(r"{% \$states\.input\.outcome = '(\w+)'( and \$states\.input\.listen)? %}")
 
 
 def ways(state: dict[str, Any]) -> set[str]:
@@ -38,6 +43,14 @@ def ways(state: dict[str, Any]) -> set[str]:
     branches = [state, *state.get("Choices", []), *state.get("Catch", [])]
     found = {branch["Next"] for branch in branches if "Next" in branch}
     return found | ({state["Default"]} if "Default" in state else set())
+
+
+def tried(task: str) -> int:
+    """Return the most seconds that a task may take: throttled, and then dying at its limit."""
+    state = STATES[task]
+    throttled, crashed = state["Retry"]
+    dying = (crashed["MaxAttempts"] + 1) * (state["TimeoutSeconds"] + crashed["MaxDelaySeconds"])
+    return int(throttled["MaxAttempts"] * throttled["MaxDelaySeconds"] + dying)
 
 
 def function_of(task: str) -> str:
@@ -49,8 +62,8 @@ def function_of(task: str) -> str:
     return str(name)
 
 
-def test_the_definition_fits_on_three_screens() -> None:
-    assert len(DEFINITION.read_text().splitlines()) < 150
+def test_the_definition_fits_on_four_screens() -> None:
+    assert len(DEFINITION.read_text().splitlines()) < 200
 
 
 def test_the_machine_is_jsonata_and_has_a_time_limit() -> None:
@@ -61,14 +74,12 @@ def test_the_machine_is_jsonata_and_has_a_time_limit() -> None:
 
 
 def test_the_machines_time_limit_is_beyond_every_limit_inside_it() -> None:
-    """It cannot be caught: the longest queue, the longest deadline and a long finalize fit in."""
-    from tests.infra.template import template
-
-    parameters = template()["Parameters"]
+    """It cannot be caught: the longest queue, the longest deadline and each task's tries fit in."""
+    given = parameters()
     longest = (
-        parameters["MaxQueueSeconds"]["MaxValue"]
-        + parameters["MaxDeadlineSeconds"]["MaxValue"]
-        + STATES["Finalize"]["TimeoutSeconds"]
+        given["MaxQueueSeconds"]["MaxValue"]
+        + given["MaxDeadlineSeconds"]["MaxValue"]
+        + sum(tried(name) for name in TASKS)
     )
     assert definition()["TimeoutSeconds"] > longest
 
@@ -133,11 +144,11 @@ def test_a_task_passes_on_its_step_and_no_more(name: str) -> None:
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_a_choice_names_each_outcome_and_sends_the_rest_to_fail(name: str) -> None:
-    routes = {}
+    routes = []
     for choice in STATES[name]["Choices"]:
-        match = re.fullmatch(r"{% \$states\.input\.outcome = '(\w+)' %}", choice["Condition"])
+        match = _CONDITION.fullmatch(choice["Condition"])
         assert match, choice["Condition"]
-        routes[Outcome(match[1])] = choice["Next"]
+        routes.append((Outcome(match[1]), match[2] is not None, choice["Next"]))
 
     assert routes == ROUTES[name]
     assert STATES[name]["Default"] == "Fail"
@@ -145,7 +156,18 @@ def test_a_choice_names_each_outcome_and_sends_the_rest_to_fail(name: str) -> No
 
 def test_every_outcome_is_routed_somewhere() -> None:
     assert set(ROUTES) == set(CHOICES)
-    assert {outcome for routes in ROUTES.values() for outcome in routes} == set(Outcome)
+    assert {outcome for routes in ROUTES.values() for outcome, _, _ in routes} == set(Outcome)
+
+
+def test_what_the_machine_reads_of_a_step_is_there() -> None:
+    """Always, by its name: on AWS, a field that is not there ends the execution."""
+    read = set(re.findall(r"\$states\.input\.(\w+)", DEFINITION.read_text()))
+    written = Step(job_id="a").model_dump(mode="json")
+
+    assert read == {"outcome", "listen", "wait_seconds", "job_id", "code"}
+    assert read <= written.keys()
+    for word in ("outcome", "listen"):  # a Choice reads these of whatever a task has put out
+        assert word in written
 
 
 def test_every_next_state_exists() -> None:
@@ -174,8 +196,9 @@ def test_from_every_state_an_end_can_be_reached() -> None:
 
 
 def test_a_loop_always_waits() -> None:
-    """Without the Wait states no state can come twice: nothing spins."""
-    quick = {name: ways(state) for name, state in STATES.items() if state["Type"] != "Wait"}
+    """Without the states that wait no state can come twice: nothing spins."""
+    waiting = {name for name, state in STATES.items() if state["Type"] == "Wait"} | {"Listen"}
+    quick = {name: ways(state) for name, state in STATES.items() if name not in waiting}
     while ends := [name for name, after in quick.items() if not after & set(quick)]:
         for name in ends:
             del quick[name]

@@ -1,9 +1,12 @@
 """What is kept: closed, encrypted, and still there when the stack is gone."""
 
 import re
+from datetime import date
 
 import pytest
 
+from darkroom.adapters import items
+from darkroom.domain.job import Job
 from tests.infra.policies import name
 from tests.infra.template import ROOT, properties, resources, template
 
@@ -21,6 +24,8 @@ OUTPUTS = {
     "StateMachineArn",
     "ProviderKeyArn",
     "DeadLettersUrl",
+    "SubmitsSwitchName",
+    "WebhooksSwitchName",
 }
 
 
@@ -141,8 +146,8 @@ def test_records_expire_can_be_restored_and_are_encrypted() -> None:
     assert table["BillingMode"] == "PAY_PER_REQUEST"
 
 
-def test_jobs_are_listed_by_caller_and_by_time_from_indexes_that_hold_keys_only() -> None:
-    """So that a change of a record, of which a job has many, writes no index."""
+def test_jobs_are_listed_by_caller_by_time_and_by_what_is_due_from_indexes_of_keys() -> None:
+    """So that a change of a record, of which a job has many, writes no other index."""
     table = properties("Table")
     indexes = {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]}
 
@@ -150,9 +155,25 @@ def test_jobs_are_listed_by_caller_and_by_time_from_indexes_that_hold_keys_only(
     assert keys == {
         "by-caller": {"HASH": "caller", "RANGE": "accepted_at"},
         "by-time": {"HASH": "sk", "RANGE": "accepted_at"},
+        "by-due": {"HASH": "sk", "RANGE": "due_at"},
     }
     for index in indexes.values():
         assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+def test_the_indexes_are_keyed_by_fields_of_a_record_and_by_its_sort_key() -> None:
+    """`sk` is one word for all records: no other item is in their lists."""
+    keys = {
+        name
+        for index in properties("Table")["GlobalSecondaryIndexes"]
+        for name in schema(index["KeySchema"]).values()
+    }
+
+    assert keys - {"sk"} <= Job.model_fields.keys()
+    assert {items.line_key()["sk"]["S"], items.claim_key("p")["sk"]["S"]}.isdisjoint(
+        {items.SORT_KEY}
+    )
+    assert items.budget_key(date(2026, 11, 22), "STACK")["sk"]["S"] != items.SORT_KEY
 
 
 def test_the_table_defines_the_attributes_of_its_keys_and_no_other() -> None:

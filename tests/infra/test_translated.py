@@ -1,6 +1,9 @@
 """What SAM makes of the template: the permissions that AWS checks and the emulator does not."""
 
+import copy
 import json
+import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -46,6 +49,52 @@ def of(kind: str) -> dict[str, dict[str, Any]]:
     return {name: r["Properties"] for name, r in translated().items() if r["Type"] == kind}
 
 
+def needs(part: Any) -> Iterator[str]:
+    """Give the logical ids that a part of a template names."""
+    match part:
+        case {"Ref": str(name)}:
+            yield name
+        case {"Fn::GetAtt": [name, *_]} | {"Fn::GetAtt": str(name)}:
+            yield name.split(".")[0]
+        case {"Fn::Sub": str(text)}:
+            yield from re.findall(r"\${(\w+)[}.]", text)
+        case dict():
+            for value in part.values():
+                yield from needs(value)
+        case list():
+            for value in part:
+                yield from needs(value)
+
+
+def circle(resources: dict[str, Any]) -> set[str]:
+    """Return the resources that wait for each other, so that none of them can be made."""
+    waits: dict[str, set[str]] = {}
+    for name, given in resources.items():
+        told = given.get("DependsOn", [])
+        waits[name] = {*needs(given), *([told] if isinstance(told, str) else told)}
+        waits[name] &= set(resources) - {name}
+    while ready := [name for name, others in waits.items() if not others & set(waits)]:
+        for name in ready:
+            del waits[name]
+    return set(waits)
+
+
+def test_no_resource_waits_for_itself_the_apis_document_included() -> None:
+    """cfn-lint does not read what is included, and so knows of no way from the API to functions."""
+    assert circle(translated()) == set()
+
+
+def test_a_circle_would_be_seen() -> None:
+    """If Submit knew the switches by more than their names."""
+    spoilt = copy.deepcopy(translated())
+    variables = spoilt["SubmitFunction"]["Properties"]["Environment"]["Variables"]
+    variables["SWITCHES"] = {"Ref": "WebhooksSwitch"}
+
+    found = circle(spoilt)
+
+    assert {"WebhooksSwitch", "RestApi", "OnWebhookFunction", "SubmitFunction"} <= found
+
+
 def test_every_rule_may_invoke_its_function_and_no_other() -> None:
     rules = of("AWS::Events::Rule")
     permissions = {
@@ -54,7 +103,7 @@ def test_every_rule_may_invoke_its_function_and_no_other() -> None:
         if "Fn::GetAtt" in p["SourceArn"]
     }
 
-    assert len(rules) == 4
+    assert len(rules) == 5
     for rule, given in rules.items():
         (target,) = given["Targets"]
         function, _ = target["Arn"]["Fn::GetAtt"]
@@ -68,8 +117,8 @@ def test_beside_rules_only_the_api_may_invoke_functions() -> None:
     permissions = of("AWS::Lambda::Permission").values()
 
     others = {p["FunctionName"]["Ref"]: p for p in permissions if "Fn::Sub" in p["SourceArn"]}
-    assert len(permissions) == 6
-    assert set(others) == {"ApiFunction", "AuthorizerFunction"}
+    assert len(permissions) == len(of("AWS::Events::Rule")) + len(others)
+    assert set(others) == {"ApiFunction", "AuthorizerFunction", "OnWebhookFunction"}
     for permission in others.values():
         assert permission["Principal"] == "apigateway.amazonaws.com"
         assert "${RestApi}" in permission["SourceArn"]["Fn::Sub"]
@@ -87,6 +136,7 @@ def test_what_a_rule_makes_of_an_event_reaches_its_target() -> None:
         "OnRequestFunction": asked["InputTransformer"],
         "OnUploadFunction": None,
         "SweepFunction": None,
+        "ReconcileFunction": None,
         "OnExecutionEndedFunction": None,
     }
 
@@ -130,9 +180,7 @@ def test_a_function_gets_no_managed_policy_but_the_one_for_logs_and_a_door_ours(
     assert ours == ([{"Ref": "DoorPolicy"}] if function in DOORS else [])
 
 
-@pytest.mark.parametrize(
-    "function", ["OnUploadFunction", "OnRequestFunction", "OnExecutionEndedFunction"]
-)
+@pytest.mark.parametrize("function", [f for f in functions() if "Events" in properties(f)])
 def test_an_asynchronous_function_may_send_to_the_queue(function: str) -> None:
     policies = of("AWS::IAM::Role")[f"{function}Role"]["Policies"]
     sending = [

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from darkroom.domain.job import job_id
+from darkroom.domain.identity import job_id
 from local import demo
 from local.errors import LocalError
 from tests.local_stack.test_stack import STACK

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from darkroom.domain.errors import Charged, Code, EndedError
-from darkroom.domain.job import OPEN, Job, Status
+from darkroom.domain.job import Job, Status
+from darkroom.domain.limiter import Tier
 from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import Accepted, NotSent, Submission, Throttled, Unknown
+from darkroom.ports import Accepted, Hitch, NotSent, Submission, Throttled, Unknown
 from tests.fakes.pictures import PNG
 from tests.fakes.provider import OUTPUT, PREDICTION
+from tests.fakes.truths import assert_counts
 from tests.fakes.world import World
 from tests.unit.test_cancel_job import cancel, ended, submitted
 
@@ -19,24 +21,24 @@ def during_post(world: World, act: Callable[[], object]) -> None:
     """Do something while the next POST is under way."""
     submitting = world.provider.submit
 
-    def submit(model: str, model_input: dict[str, Any]) -> Submission:
+    def submit(model: str, model_input: dict[str, Any], webhook: str | None = None) -> Submission:
         world.provider.submit = submitting  # type: ignore[method-assign]
         act()
-        return submitting(model, model_input)
+        return submitting(model, model_input, webhook)
 
     world.provider.submit = submit  # type: ignore[method-assign]
 
 
 def before_the_next_change(world: World, act: Callable[[], object]) -> None:
     """Do something just before the next change of a record."""
-    update = world.jobs.update
+    together = world.jobs.together
 
-    def later(job_id: str, **change: Any) -> Job | None:
-        world.jobs.update = update  # type: ignore[method-assign]
+    def later(*arguments: Any, **change: Any) -> Job | Hitch:
+        world.jobs.together = together  # type: ignore[method-assign]
         act()
-        return update(job_id, **change)
+        return together(*arguments, **change)
 
-    world.jobs.update = later  # type: ignore[method-assign]
+    world.jobs.together = later  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("answer", [NotSent(), Throttled(5)])
@@ -54,6 +56,20 @@ def test_a_post_that_took_nothing_is_not_sent_again(answer: Submission) -> None:
     assert len(world.provider.posts) == 1
     event = ended(world, job)
     assert (event.code, event.charged) == (Code.CANCELED, Charged.NO)
+
+
+def test_a_crash_after_the_way_back_does_not_send_what_was_canceled_meanwhile() -> None:
+    world = World()
+    job = world.accepted()
+    admitted = world.admit_job()(job, ())
+    assert isinstance(admitted, Job)
+    cancel(world, job)
+    assert world.admit_job().put_back(admitted) is not None  # and here the function dies
+
+    step = world.submit_job()(Step(job_id=job.job_id))
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
+    assert world.provider.posts == []
 
 
 def test_a_post_that_was_taken_meanwhile_is_followed_to_its_end() -> None:
@@ -77,8 +93,10 @@ def test_a_post_of_unknown_outcome_stays_unknown() -> None:
     during_post(world, lambda: cancel(world, job))
 
     step = world.submit_job()(Step(job_id=job.job_id))
+    assert step.outcome is Outcome.DEFERRED, "it is looked for"
+    world.clock.advance(120)
 
-    assert step.code is Code.SUBMISSION_UNKNOWN
+    assert world.submit_job()(step).code is Code.SUBMISSION_UNKNOWN
 
 
 def test_of_a_cancel_and_a_completion_the_first_one_counts() -> None:
@@ -110,12 +128,24 @@ def test_a_cancel_that_comes_just_after_the_completion_is_too_late() -> None:
 def test_a_job_that_leaves_the_queue_while_it_is_canceled_is_marked_instead() -> None:
     world = World()
     job = world.accepted()
-    before_the_next_change(
-        world, lambda: world.jobs.update(job.job_id, when=OPEN, status=Status.SUBMITTING)
-    )
+    before_the_next_change(world, lambda: world.admit_job()(job, ()))
 
     canceled = cancel(world, job)
 
     assert (canceled.status, canceled.code) == (Status.SUBMITTING, None)
     assert canceled.canceled_at == world.clock()
     assert world.events.published == []
+    assert_counts(world.jobs)
+
+
+def test_a_job_that_takes_its_place_in_the_line_while_it_is_canceled_leaves_it_again() -> None:
+    world = World(tier=Tier(2, 2))
+    world.submit_job()(Step(job_id=world.accepted(key="ahead").job_id))
+    job = world.accepted()
+    before_the_next_change(world, lambda: world.admit_job()(job, ()))
+
+    canceled = cancel(world, job)
+
+    assert canceled.code is Code.CANCELED
+    assert len(world.jobs.line.line.interactive) == 0
+    assert_counts(world.jobs)

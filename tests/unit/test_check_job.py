@@ -216,3 +216,28 @@ def test_a_job_without_a_record_fails() -> None:
     step = check(World(), Step(job_id="none"))
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.INTERNAL_ERROR)
+
+
+def test_with_webhooks_each_wait_of_a_running_prediction_can_be_cut_short() -> None:
+    world, step = submitted(RUNNING, GONE, RUNNING)
+    step = step.model_copy(update={"webhook": True})
+    world.jobs.update(step.job_id, when=[Status.SUBMITTED], woken_at=world.clock(), wake_token="w")
+
+    first = check(world, step)
+    woken = world.job(step.job_id)
+    second = check(world, first)
+
+    assert (first.listen, second.listen) == (True, False), "what cannot be read is asked for again"
+    assert (woken.woken_at, woken.wake_token) == (None, None)
+
+
+def test_nobody_listens_in_the_last_minute_before_the_deadline() -> None:
+    world, step = submitted(RUNNING)
+    world.clock.time = world.job(step.job_id).submitted_at or world.clock()  # at the very start
+    step = step.model_copy(update={"webhook": True})
+    world.clock.advance(DEADLINE - 60)
+
+    step = check(world, step)
+
+    assert (step.outcome, step.listen) == (Outcome.PROCESSING, False)
+    assert step.wait_seconds <= 60

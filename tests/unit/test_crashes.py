@@ -1,196 +1,112 @@
 """Functions that die before or after any call of any port: one POST, one end, one kind of event."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from darkroom.domain.errors import Code
-from darkroom.domain.job import Job, Status
-from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import (
-    Accepted,
-    Broken,
-    Done,
-    NotDownloaded,
-    NotSent,
-    Prediction,
-    Refused,
-    Running,
-    Submission,
-    Throttled,
-    Unknown,
-    Unreadable,
-)
-from tests.fakes.crashes import DeadError, Fuse, When
+from darkroom.domain.errors import Charged, Code
+from darkroom.domain.job import Status
+from darkroom.ports import Broken, Done, NotDownloaded, Prediction, Running
+from tests.fakes.account import Take
+from tests.fakes.crashes import Fuse, When
+from tests.fakes.machine import alone, deployment
 from tests.fakes.pictures import PNG
-from tests.fakes.provider import OUTPUT, PREDICTION
-from tests.fakes.storage import InMemoryJobs
-from tests.fakes.world import TEXT_TO_IMAGE, World
+from tests.fakes.provider import OUTPUT
+from tests.fakes.truths import assert_claims, assert_counts, assert_ended
+from tests.fakes.world import World
 
-TRIES = 9  # of a step: the first, and MaxAttempts of its Retry
-TOOK_NOTHING = (NotSent, Throttled)
-
-
-@dataclass
-class OneWayJobs(InMemoryJobs):
-    """Records whose end is for good."""
-
-    def update(self, job_id: str, **change: Any) -> Job | None:
-        before = self.records.get(job_id)
-        after = super().update(job_id, **change)
-        if before and after and not before.is_open:
-            assert after.status is before.status
-            assert after.code is before.code
-        return after
-
-
-class StoppedError(Exception):
-    """A step died at every try."""
-
-
-@dataclass
-class Machine:
-    """The states of image_job.asl.yaml, over one world."""
-
-    world: World
-
-    def run(self) -> Job:
-        """Take one job from its request to the end of its execution."""
-        job = self._until_it_works(lambda: self.world.accepted(TEXT_TO_IMAGE))
-        assert self.world.workflow.started == [job.job_id]
-        try:
-            self._execute(Step(job_id=job.job_id))
-        except StoppedError:  # Fail itself died: on_execution_ended comes, as often as needed
-            end = self.world.end_job()
-            self._until_it_works(lambda: end.fail(job.job_id, Code.INTERNAL_ERROR))
-        return self.world.job(job.job_id)
-
-    def _execute(self, step: Step) -> None:
-        world = self.world
-        state: Callable[[Step], Step] = world.submit_job()
-        for _ in range(1000):
-            try:
-                step = self._retried(state, step)
-            except StoppedError:
-                step = step.model_copy(update={"code": Code.INTERNAL_ERROR})
-                break
-            world.clock.advance(step.wait_seconds)
-            match step.outcome:
-                case Outcome.DEFERRED:
-                    state = world.submit_job()
-                case Outcome.SUBMITTED | Outcome.PROCESSING:
-                    state = world.check_job()
-                case Outcome.COMPLETED:
-                    state = world.finalize_job()
-                case Outcome.STORED:
-                    return
-                case _:
-                    break
-        else:
-            raise AssertionError("the machine does not end")
-        code = step.code or Code.INTERNAL_ERROR
-        self._retried(lambda last: self._fail(last, code), step)
-
-    def _fail(self, step: Step, code: Code) -> Step:
-        self.world.end_job().fail(step.job_id, code)
-        return step
-
-    def _retried(self, state: Callable[[Step], Step], step: Step) -> Step:
-        for _ in range(TRIES):
-            try:
-                return state(step)
-            except DeadError:
-                self.world.clock.advance(1)
-        raise StoppedError
-
-    def _until_it_works[T](self, call: Callable[[], T]) -> T:
-        while True:
-            try:
-                return call()
-            except DeadError:
-                continue
-
-
-SUBMISSIONS: st.SearchStrategy[Submission] = st.sampled_from(
-    [Accepted(PREDICTION), NotSent(), Throttled(5), Throttled(None), Unknown(),
-     Refused(Code.MODERATED, "no")]
-)  # fmt: skip
-PREDICTIONS: st.SearchStrategy[Prediction] = st.sampled_from(
-    [Done((OUTPUT,)), Running("processing", known=True), Running("odd", known=False),
-     Unreadable(Code.PROVIDER_UNAVAILABLE, ""), Broken(Code.PROVIDER_FAILED, "no")]
-)  # fmt: skip
+TAKES = st.lists(st.sampled_from(Take), max_size=4)
+ENDS: st.SearchStrategy[Prediction] = st.sampled_from(
+    [
+        Done((OUTPUT,)),
+        Running("odd", known=False),
+        Broken(Code.PROVIDER_FAILED, "no"),
+        Broken(Code.MODERATED, "no"),
+    ]
+)
 FILES = st.lists(
     st.sampled_from([PNG, NotDownloaded(Code.ASSET_UNAVAILABLE, "")]), min_size=1, max_size=4
 )
 WHEN: st.SearchStrategy[When] = st.sampled_from(["before", "after"])
-SOME = st.dictionaries(st.integers(0, 40), WHEN, max_size=6)
+SOME = st.dictionaries(st.integers(0, 50), WHEN, max_size=6)
 # A run of crashes exhausts a step's tries.
 MANY = st.builds(
     lambda start, length, when: dict.fromkeys(range(start, start + length), when),
-    st.integers(0, 25),
+    st.integers(0, 30),
     st.integers(1, 40),
     WHEN,
 )
 
 
+def assert_whole(world: World) -> None:
+    """All that is true of every deployment when everything has ended."""
+    assert_ended(world)
+    assert_counts(world.jobs)
+    assert_claims(world.jobs)
+    for job in world.jobs.records.values():
+        assert (job.code is None) == (job.status is Status.COMPLETED)
+        if job.status is Status.COMPLETED:
+            assert [world.assets.files[asset.key] for asset in job.assets] == [PNG]
+
+
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    submissions=st.lists(SUBMISSIONS, min_size=1, max_size=4),
-    predictions=st.lists(PREDICTIONS, min_size=1, max_size=5),
-    files=FILES,
-    crashes=SOME | MANY,
-)
-@example([Accepted(PREDICTION)], [Done((OUTPUT,))], [PNG], {6: "after"})
+@given(takes=TAKES, end=ENDS, files=FILES, crashes=SOME | MANY, hooked=st.booleans())
+@example(takes=[], end=Done((OUTPUT,)), files=[PNG], crashes={7: "after"}, hooked=False)
 def test_whatever_dies_a_job_is_posted_once_and_ends_once(
-    submissions: list[Submission],
-    predictions: list[Prediction],
+    takes: list[Take],
+    end: Prediction,
     files: list[bytes | NotDownloaded],
     crashes: dict[int, When],
+    hooked: bool,
 ) -> None:
-    world = World(jobs=OneWayJobs(), fuse=Fuse(crashes))
-    world.provider.submissions = submissions
-    world.provider.predictions = predictions
+    world, account = deployment(fuse=Fuse(crashes))
+    account.takes, account.ends = takes, [end]
     world.downloads.files = {OUTPUT: files}
+    if hooked:
+        world.switchboard.set(webhook_url="https://api.test")
 
-    job = Machine(world).run()
+    job = alone(world)
 
-    *before, _ = world.provider.answered or [Unknown()]
-    assert all(isinstance(answer, TOOK_NOTHING) for answer in before)
-    assert not job.is_open
-    ends = {event.id for event in world.events.published if not event.id.endswith(".submitted")}
-    assert ends == {f"{job.job_id}.{job.status}"}
-    assert (job.code is None) == (job.status is Status.COMPLETED)
-    if job.status is Status.COMPLETED:
-        assert list(world.assets.files.values()) == [PNG]
-    elif any(isinstance(answer, Accepted | Unknown) for answer in world.provider.answered):
-        assert job.was_sent, "what may be paid for is not called free"
+    assert account.possibly_taken(job.job_id) <= 1
+    assert_whole(world)
+    if job.status is Status.FAILED and account.made and isinstance(end, Done):
+        assert job.charge is not Charged.NO, "what may be paid for is not called free"
 
 
-@given(st.integers(0, 30), WHEN)
-def test_one_crash_anywhere_costs_at_most_the_job_and_usually_not_even_that(
-    at: int, when: When
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(takes=TAKES, crashes=SOME | MANY)
+def test_even_with_resubmits_nothing_is_sent_again_that_the_list_knows_of(
+    takes: list[Take], crashes: dict[int, When]
 ) -> None:
-    world = World(fuse=Fuse({at: when}))
-    world.downloads.files = {OUTPUT: PNG}
+    world, account = deployment(fuse=Fuse(crashes), resubmits=True)
+    account.takes = takes
 
-    job = Machine(world).run()
+    job = alone(world)
 
-    assert len(world.provider.posts) <= 1
-    # Only a death between the two writes around the POST leaves its outcome unknown.
-    assert job.status is Status.COMPLETED or job.code is Code.SUBMISSION_UNKNOWN
+    assert len(account.made) <= 1
+    assert account.possibly_taken(job.job_id) <= 3
+    assert_whole(world)
+    if account.possibly_taken(job.job_id) and job.code is not Code.MODERATED:
+        assert job.charge is not Charged.NO
 
 
-def test_only_a_death_around_the_post_is_not_recovered_from() -> None:
-    lost = []
-    for at in range(30):
-        for when in ("before", "after"):
-            world = World(fuse=Fuse({at: when}))
-            world.downloads.files = {OUTPUT: PNG}
-            if Machine(world).run().status is Status.FAILED:
-                lost.append((at, when))
+def lost(resubmits: bool) -> list[tuple[int, When]]:
+    """The crashes that a job does not get over."""
+    whens: tuple[When, ...] = ("before", "after")
+    found = []
+    for at in range(40):
+        for when in whens:
+            world, account = deployment(fuse=Fuse({at: when}), resubmits=resubmits)
+            if alone(world).status is not Status.COMPLETED:
+                found.append((at, when))
+            assert len(account.made) <= 1
+            assert_whole(world)
+    return found
 
-    # 0-2 create, 3 get, 4 prepare, 5 queued -> submitting, 6 the POST, 7 submitting -> submitted.
-    assert lost == [(5, "after"), (6, "before"), (6, "after"), (7, "before")]
+
+def test_only_a_death_just_before_the_post_is_not_got_over() -> None:
+    # 0-2 create, 3 get, 4 prepare, 5 the line, 6 queued -> submitting, 7 the POST.
+    assert lost(resubmits=False) == [(6, "after"), (7, "before")]
+
+
+def test_with_resubmits_there_is_none() -> None:
+    assert lost(resubmits=True) == []

@@ -1,16 +1,21 @@
 """CreateJob: one job for a caller's key, all references or none, and a crash in between mended."""
 
 import base64
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from darkroom.domain.errors import ConflictError, InvalidRequestError
 from darkroom.domain.job import Job, Status
+from darkroom.domain.limiter import Lane
+from darkroom.domain.parsing import parse_request
 from darkroom.domain.references import MAX_REFERENCE_BYTES, S3Object, Url
+from darkroom.usecases.create_job import Origin
 from tests.fakes.crashes import DeadError
 from tests.fakes.pictures import JPEG, PNG, WEBP
-from tests.fakes.world import DEADLINE, World
+from tests.fakes.world import DEADLINE, TESTS, TEXT_TO_IMAGE, World
 
 URL = "https://example.com/a.png"
 
@@ -43,8 +48,24 @@ def test_a_new_job_is_recorded_and_started() -> None:
     assert (job.accepted_at, job.deadline_seconds) == (world.clock(), DEADLINE)
     assert job.estimated_cost_micro_usd == 60_000
     assert job.expires_at == int(world.clock().timestamp()) + 90 * 86_400
+    assert (job.lane, job.place, job.holds) == (Lane.INTERACTIVE, None, ())
+    assert job.due_at == world.clock() + timedelta(minutes=2), "the sweep looks whether it started"
     assert world.workflow.started == [job.job_id]
     assert world.metrics.total("JobsAccepted") == 1
+
+
+@pytest.mark.parametrize("lane", Lane)
+@pytest.mark.parametrize("door", Lane)
+def test_a_request_says_its_lane_or_else_its_door_does(lane: Lane, door: Lane) -> None:
+    world = World()
+    request = parse_request(TEXT_TO_IMAGE | {"lane": str(lane)}, max_deadline_seconds=3600)
+    silent = parse_request(TEXT_TO_IMAGE, max_deadline_seconds=3600)
+
+    said = world.create_job()(request, Origin(TESTS, "said", "r", lane=door))
+    unsaid = world.create_job()(silent, Origin(TESTS, "unsaid", "r", lane=door))
+
+    assert (said.lane, unsaid.lane) == (lane, door)
+    assert "lane" not in said.input
 
 
 def test_the_same_key_and_request_find_the_same_job() -> None:
@@ -108,9 +129,9 @@ def test_a_race_between_two_deliveries_makes_one_job() -> None:
     quicker = other.accepted()
 
     class Slow(type(world.jobs)):  # type: ignore[misc]
-        def create(self, job: Job) -> bool:
+        def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
             self.records.setdefault(quicker.job_id, quicker)
-            return bool(super().create(job))
+            return bool(super().create(job, caps))
 
     world.jobs = Slow()
     world.clock.advance(5)

@@ -10,15 +10,31 @@ from hypothesis import strategies as st
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.events import JobFailed
 from darkroom.domain.job import OPEN, Job, Status
+from darkroom.domain.limiter import Line, Tier
+from darkroom.domain.steps import Outcome, Step
 from tests.fakes.crashes import DeadError
+from tests.fakes.truths import assert_counts
 from tests.fakes.world import World
 
 
-def in_status(status: Status) -> tuple[World, Job]:
-    world = World()
+def in_status(status: Status, **settings: Any) -> tuple[World, Job]:
+    world = World(**settings)
     job = world.accepted()
-    changes: dict[str, Any] = {} if status is Status.QUEUED else {"submitting_at": world.clock()}
-    world.jobs.update(job.job_id, when=[Status.QUEUED], status=status, **changes)
+    if status is Status.SUBMITTING:
+        world.admit_job()(job, ())
+    elif status is Status.SUBMITTED:
+        world.submit_job()(Step(job_id=job.job_id))
+        world.events.published.clear()
+    return world, job
+
+
+def in_line() -> tuple[World, Job]:
+    """A job that waits for its turn."""
+    world = World(tier=Tier(2, 2))
+    world.submit_job()(Step(job_id=world.accepted(key="ahead").job_id))
+    job = world.accepted()
+    assert world.submit_job()(Step(job_id=job.job_id)).outcome is Outcome.DEFERRED
+    world.events.published.clear()
     return world, job
 
 
@@ -30,7 +46,6 @@ def test_an_open_job_fails_with_its_code(status: Status) -> None:
     world.end_job().fail(job.job_id, Code.CANCELED)
 
     ended = world.job(job.job_id)
-
     assert (ended.status, ended.code, ended.ended_at) == (
         Status.FAILED,
         Code.CANCELED,
@@ -73,6 +88,83 @@ def test_the_first_end_counts_and_is_announced_once(ends: list[Code | None]) -> 
     assert world.metrics.total("JobsCompleted") + world.metrics.total("JobsFailed") == 1
 
 
+@pytest.mark.parametrize("status", OPEN)
+@pytest.mark.parametrize("code", [None, *Code])
+def test_the_line_counts_it_no_more(status: Status, code: Code | None) -> None:
+    world, job = in_status(status)
+    assert_counts(world.jobs)
+
+    if code:
+        world.end_job().fail(job.job_id, code)
+    elif status is Status.SUBMITTED:
+        world.end_job().complete(job.job_id, ())
+
+    assert world.job(job.job_id).is_open == (code is None and status is not Status.SUBMITTED)
+    assert_counts(world.jobs)
+
+
+def test_a_job_that_waits_in_the_line_leaves_it() -> None:
+    world, job = in_line()
+    assert len(world.jobs.line.line.interactive) == 1
+
+    world.end_job().fail(job.job_id, Code.PROVIDER_UNAVAILABLE)
+
+    assert len(world.jobs.line.line.interactive) == 0
+    assert_counts(world.jobs)
+
+
+def test_a_line_that_moves_meanwhile_is_read_again() -> None:
+    world, job = in_line()
+    read, moves = world.jobs.line.read, [1, 2, 3]
+
+    def moved() -> Line:
+        line = read()
+        if moves and moves.pop():
+            world.jobs.line.swap(line, line.held_until(0))
+        return line
+
+    world.jobs.line.read = moved  # type: ignore[method-assign]
+    world.end_job().fail(job.job_id, Code.CANCELED)
+
+    assert world.job(job.job_id).code is Code.CANCELED
+    assert_counts(world.jobs)
+
+
+@pytest.mark.parametrize("code", Code)
+@pytest.mark.parametrize("status", OPEN)
+def test_what_was_held_of_a_budget_is_free_again_if_nothing_was_charged(
+    status: Status, code: Code
+) -> None:
+    world, job = in_status(status, stack_budget=100_000)
+    held = {(world.clock().date(), "STACK"): 60_000}
+    assert world.jobs.budgets.amounts == held
+
+    world.end_job().fail(job.job_id, code)
+
+    is_free = world.job(job.job_id).charge is Charged.NO
+    assert world.jobs.budgets.amounts == dict.fromkeys(held, 0) if is_free else held
+
+
+@pytest.mark.parametrize("code", Code)
+@pytest.mark.parametrize("status", OPEN)
+def test_only_what_was_given_up_after_a_post_is_looked_for_again(
+    status: Status, code: Code
+) -> None:
+    world, job = in_status(status)
+    proven = {
+        Code.INVALID_REQUEST, Code.MODERATED, Code.REJECTED, Code.BUDGET_EXCEEDED,
+        Code.INSUFFICIENT_CREDITS, Code.PROVIDER_FAILED, Code.ASSET_INVALID,
+    }  # fmt: skip
+    if status is not Status.SUBMITTED:
+        proven.add(Code.UNAUTHORIZED)  # then the POST itself was refused
+
+    world.end_job().fail(job.job_id, code)
+
+    lost = status is not Status.QUEUED and code not in proven
+    late = world.clock() + timedelta(minutes=2)
+    assert world.job(job.job_id).due_at == (late if lost else None)
+
+
 @pytest.mark.parametrize("at", [0, 1, 2])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("completes", [True, False])
@@ -95,6 +187,19 @@ def test_a_crash_anywhere_leaves_an_end_that_a_rerun_announces(
     assert ended.status is (Status.COMPLETED if completes else Status.FAILED)
     assert {event.id for event in world.events.published} == {f"{job.job_id}.{ended.status}"}
     assert world.job(job.job_id).announced_at is not None
+    assert_counts(world.jobs)
+
+
+@pytest.mark.parametrize("completes", [True, False])
+def test_an_end_that_was_not_announced_stays_due_for_the_sweep(completes: bool) -> None:
+    world, job = in_status(Status.SUBMITTED)
+    world.fuse.plan = {world.fuse.calls + 2: "before"}  # get, write, publish
+    end = world.end_job()
+    with pytest.raises(DeadError):
+        end.complete(job.job_id, ()) if completes else end.fail(job.job_id, Code.MODERATED)
+    assert world.events.published == []
+
+    assert world.job(job.job_id).due_at == world.clock() + timedelta(minutes=2)
 
 
 def test_an_event_that_is_out_is_not_published_again() -> None:

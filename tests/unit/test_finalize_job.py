@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from darkroom.domain import polling
+from darkroom.domain.announcements import failed
 from darkroom.domain.errors import Charged, Code
-from darkroom.domain.events import JobCompleted, failed
+from darkroom.domain.events import JobCompleted
 from darkroom.domain.job import OPEN, Asset, Status
 from darkroom.domain.references import S3Object
 from darkroom.domain.steps import Outcome, Step

@@ -8,19 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.web.contract import UploadRequest
+from infra.openapi_routes import ROUTES
 from tests.fakes.world import TEXT_TO_IMAGE, World
-from tests.unit.http import DOCUMENT, Client
+from tests.unit.http import Client
 
-ROUTES = [
-    (method, path)
-    for path, item in DOCUMENT["paths"].items()
-    for method in item
-    if method != "options"
-]
+SERVED = [(route.method, route.path) for route in ROUTES if route.function == "ApiFunction"]
 MODELS = ["openai/gpt-image-2/text-to-image", "openai/gpt-image-2/edit", "maker/model"]
 FIELDS = [
     "operation", "prompt", "images", "quality", "resolution", "aspect_ratio", "output_format",
-    "deadline_seconds", "model", "input", "enable_sync_mode", "filename",
+    "deadline_seconds", "lane", "model", "input", "enable_sync_mode", "filename",
     *UploadRequest.model_fields,
 ]  # fmt: skip
 WORDS = ["text-to-image", "edit", "1k", "low", "image/png", "upload:1.png", "s3://b/k", *MODELS]
@@ -50,7 +46,7 @@ BODIES = (
 NAMED = st.sampled_from(VALUES) | TEXTS
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize(("method", "path"), SERVED)
 @given(
     job_id=st.sampled_from(["own", "other"]) | st.text(min_size=1, max_size=30),
     model=st.sampled_from(MODELS) | st.text(min_size=1),
@@ -58,6 +54,7 @@ NAMED = st.sampled_from(VALUES) | TEXTS
     headers=st.dictionaries(st.sampled_from(HEADERS), NAMED, max_size=4),
     query=st.dictionaries(st.sampled_from(QUERY) | TEXTS, NAMED, max_size=2),
     role=st.sampled_from(["submit", "read", "admin"]),
+    daily_budget=st.none() | st.sampled_from([0, 60_000, 10**9]),
 )
 def test_anything_gets_a_documented_answer(
     method: str,
@@ -68,8 +65,9 @@ def test_anything_gets_a_documented_answer(
     headers: dict[str, str],
     query: dict[str, str],
     role: str,
+    daily_budget: int | None,
 ) -> None:
-    client = Client(World(), role=role)
+    client = Client(World(), role=role, daily_budget=daily_budget)
     known = {"own": client.as_("ada").accepted().job_id, "other": client.world.accepted().job_id}
     filled = path.replace("{job_id}", known.get(job_id, job_id)).replace("{model+}", model)
 

@@ -1,7 +1,8 @@
-"""Jobs over HTTP: asked for once, looked at, and waited for."""
+"""Jobs over HTTP: asked for once, and looked at."""
 
 import re
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ import pytest
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
 from darkroom.ports import Refused
-from tests.fakes.signals import START, StoppedClock
+from tests.fakes.signals import START
 from tests.fakes.storage import InMemoryJobs
 from tests.fakes.world import TEXT_TO_IMAGE, World
 from tests.unit.http import DOCUMENT, STAGE, V1_JOBS, Answer, Client, finished, submitted
@@ -91,10 +92,10 @@ class RacedJobs(InMemoryJobs):
     one: threading.Lock = field(default_factory=threading.Lock)
     created: int = 0
 
-    def create(self, job: Job) -> bool:
+    def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
         self.everybody.wait(timeout=10)
         with self.one:
-            is_first = super().create(job)
+            is_first = super().create(job, caps)
             self.created += is_first
         return is_first
 
@@ -178,75 +179,3 @@ def test_a_tag_changes_with_what_is_seen_and_with_nothing_else() -> None:
     tags.append(ada.get(path).headers["ETag"])
 
     assert tags[0] != tags[1] == tags[2]
-
-
-@dataclass
-class Watch(StoppedClock):
-    """Notes each time it is slept on; the job changes at the third."""
-
-    naps: list[float] = field(default_factory=list)
-    job_id: str = ""
-    world: World | None = None
-
-    def advance(self, seconds: float) -> None:
-        super().advance(seconds)
-        self.naps.append(seconds)
-        if self.world and len(self.naps) == 3:
-            submitted(self.world, self.job_id)
-
-
-def waiting(*, changes: bool) -> tuple[Client, Watch, str]:
-    watch = Watch()
-    ada = Client(World(clock=watch))
-    watch.job_id = ada.accepted().job_id
-    watch.world = ada.world if changes else None
-    return ada, watch, f"{V1_JOBS}/{watch.job_id}"
-
-
-@pytest.mark.parametrize("wait", [1, 10, 25])
-def test_a_wait_looks_once_a_second_and_gives_up_in_time(wait: int) -> None:
-    ada, watch, path = waiting(changes=False)
-
-    answer = ada.get(path, wait=wait)
-
-    assert (answer.status, answer.json["status"]) == (200, "queued")
-    assert watch.naps == [1.0] * wait
-
-
-def test_a_wait_ends_when_the_job_changes() -> None:
-    ada, watch, path = waiting(changes=True)
-
-    assert ada.get(path, wait=20).json["status"] == "submitted"
-    assert sum(watch.naps) == 3
-
-
-def test_a_wait_from_a_known_tag_that_sees_no_change_sends_nothing() -> None:
-    ada, watch, path = waiting(changes=False)
-    tag = ada.get(path).headers["ETag"]
-
-    assert ada.get(path, {"If-None-Match": tag}, wait=5).status == 304
-    assert sum(watch.naps) == 5
-
-
-def test_a_wait_from_an_older_tag_does_not_wait() -> None:
-    ada, watch, path = waiting(changes=False)
-
-    assert ada.get(path, {"If-None-Match": '"older"'}, wait=5).status == 200
-    assert watch.naps == []
-
-
-def test_nobody_waits_for_a_job_that_has_ended_or_is_anothers() -> None:
-    ada, watch, path = waiting(changes=False)
-    assert ada.as_("bob").get(path, wait=25).status == 404
-    finished(ada.world, watch.job_id)
-
-    assert ada.get(path, wait=25).json["status"] == "completed"
-    assert watch.naps == []
-
-
-@pytest.mark.parametrize("wait", ["0", "26", "-1", "1.5", "", "ten", "1e1", "٣"])
-def test_a_wait_is_one_to_25_seconds(wait: str) -> None:
-    answer = Client().get(f"{V1_JOBS}/{'a' * 26}", wait=wait)
-
-    assert (answer.status, answer.fields) == (400, ["wait"])
-    assert answer.json["errors"][0]["allowed"] == "a whole number, 1 to 25"

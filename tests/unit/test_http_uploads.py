@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain import pricing
 from tests.fakes.pictures import PNG
 from tests.unit.http import V1_JOBS, Client, refused
 
@@ -136,6 +137,7 @@ def test_the_presets_that_serve_are_shown_with_what_is_wrong_with_newer_ones() -
     ("body", "price"),
     [
         ({"operation": "text-to-image", "prompt": "x"}, 60_000),
+        ({"operation": "text-to-image", "prompt": "x", "lane": "batch"}, 60_000),
         ({"operation": "text-to-image", "prompt": "x", "quality": "low"}, 10_000),
         ({"operation": "edit", "prompt": "x", "images": ["s3://any/one", "s3://any/two"]}, 82_000),
         ({"model": "maker/other", "input": {"prompt": "x"}}, None),
@@ -149,4 +151,5 @@ def test_a_price_is_told_without_a_job_or_a_look_at_the_references(
     answer = reader.post("/v1/estimates", body)
 
     assert (answer.status, answer.json["estimated_cost_micro_usd"]) == (200, price)
+    assert answer.json["priced_as_of"] == (pricing.AS_OF if price else None)
     assert reader.world.jobs.records == {}

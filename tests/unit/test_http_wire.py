@@ -2,7 +2,6 @@
 
 import base64
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +10,6 @@ from darkroom.domain.errors import Code
 from darkroom.domain.job import Status
 from darkroom.ports import Broken, Refused
 from tests.fakes.pictures import PNG
-from tests.fakes.signals import START
-from tests.fakes.world import TEXT_TO_IMAGE
 from tests.unit.http import HOST, STAGE, V1_JOBS, Client, finished, refused, submitted
 
 T2I = "/api/v3/openai/gpt-image-2/text-to-image"
@@ -196,39 +193,3 @@ def test_bytes_and_urls_are_references_too() -> None:
     job_id = ada.post(EDIT, INPUT | {"images": images}).json["data"]["id"]
 
     assert len(ada.world.job(job_id).references) == 2
-
-
-def test_without_a_daily_budget_the_balance_is_a_million() -> None:
-    answer = Client(role="read").get("/api/v3/balance")
-
-    assert answer.json == {"code": 200, "message": "success", "data": {"balance": 1_000_000}}
-
-
-def test_a_daily_budget_shrinks_by_what_is_open_or_charged_today() -> None:
-    ada = Client(daily_budget=500_000)
-    left = [ada.get("/api/v3/balance").json["data"]["balance"]]
-    first = ada.accepted()
-    left.append(ada.get("/api/v3/balance").json["data"]["balance"])
-    ada.as_("bob").accepted()
-    finished(ada.world, first.job_id)
-    ada.accepted(TEXT_TO_IMAGE | {"quality": "high"})
-    left.append(ada.get("/api/v3/balance").json["data"]["balance"])
-
-    assert left == [0.5, 0.44, 0.22]
-
-
-def test_what_was_free_or_yesterday_does_not_count() -> None:
-    ada = Client(daily_budget=500_000)
-    old = ada.accepted()
-    ada.world.jobs.update(old.job_id, when=list(Status), accepted_at=START - timedelta(hours=13))
-    ada.delete(f"{V1_JOBS}/{ada.accepted().job_id}")
-
-    assert ada.get("/api/v3/balance").json["data"]["balance"] == 0.5
-
-
-@pytest.mark.parametrize("daily", [0, 60_000, 1])
-def test_a_balance_is_never_below_nothing(daily: int) -> None:
-    ada = Client(daily_budget=daily)
-    ada.accepted()
-
-    assert ada.get("/api/v3/balance").json["data"]["balance"] == 0

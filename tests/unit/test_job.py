@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.domain import events
+from darkroom.domain import announcements, events
 from darkroom.domain.errors import Charged, Code, failure
-from darkroom.domain.job import Asset, Job, Status, fingerprint, job_id
+from darkroom.domain.identity import fingerprint, job_id
+from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.references import Url
 from tests.fakes.signals import START
@@ -110,21 +111,26 @@ def test_events_have_stable_ids_one_for_each_fact() -> None:
     ended = job(status=Status.FAILED, code=Code.MODERATED)
 
     ids = [
-        events.submitted(ended, "p").id,
-        events.completed(ended, "assets").id,
-        events.failed(ended).id,
+        announcements.submitted(ended, "p").id,
+        announcements.completed(ended, "assets").id,
+        announcements.failed(ended).id,
+        announcements.recovered(ended, "assets").id,
+        events.BudgetThresholdReached.of(START.date(), "key:ada", 10, 8, "r").id,
     ]
 
-    assert ids == ["j.submitted", "j.completed", "j.failed"]
+    assert ids == [
+        "j.submitted", "j.completed", "j.failed", "j.recovered", "budget.2026-11-22.key:ada",
+    ]  # fmt: skip
 
 
 def test_no_event_holds_a_url_or_the_prompt() -> None:
     ended = job(status=Status.FAILED, prediction_id="p", assets=[ASSET], submitting_at=START)
 
     told = [
-        events.submitted(ended, "p"),
-        events.completed(ended, "assets"),
-        events.failed(ended),
+        announcements.submitted(ended, "p"),
+        announcements.completed(ended, "assets"),
+        announcements.failed(ended),
+        announcements.recovered(ended, "assets"),
     ]
 
     for event in told:
@@ -135,7 +141,7 @@ def test_no_event_holds_a_url_or_the_prompt() -> None:
 
 
 def test_a_completed_job_says_where_its_files_are() -> None:
-    event = events.completed(job(assets=[ASSET], prediction_id="p", checks=3), "assets")
+    event = announcements.completed(job(assets=[ASSET], prediction_id="p", checks=3), "assets")
 
     assert event.assets == (ASSET,)
     assert event.manifest == events.S3Location(bucket="assets", key="jobs/j/manifest.json")
@@ -143,14 +149,16 @@ def test_a_completed_job_says_where_its_files_are() -> None:
 
 
 def test_a_failed_job_that_was_never_sent_was_not_charged() -> None:
-    unsent = events.failed(job(status=Status.FAILED, code=Code.INTERNAL_ERROR))
-    sent = events.failed(job(status=Status.FAILED, code=Code.INTERNAL_ERROR, submitting_at=START))
+    unsent = announcements.failed(job(status=Status.FAILED, code=Code.INTERNAL_ERROR))
+    sent = announcements.failed(
+        job(status=Status.FAILED, code=Code.INTERNAL_ERROR, submitting_at=START)
+    )
 
     assert (unsent.charged, sent.charged) == (Charged.NO, Charged.MAYBE)
 
 
 def test_a_job_that_failed_without_a_code_failed_by_us() -> None:
-    assert events.failed(job(status=Status.FAILED)).code is Code.INTERNAL_ERROR
+    assert announcements.failed(job(status=Status.FAILED)).code is Code.INTERNAL_ERROR
 
 
 @pytest.mark.parametrize(
@@ -170,6 +178,47 @@ def test_what_was_charged_goes_by_the_facts_before_the_code(
     facts: dict[str, Any], charged: Charged
 ) -> None:
     ended = {"status": "failed", "code": Code.CANCELED, "submitting_at": START}
-    told = events.failed(job(**{"prediction_id": None} | ended | facts))
+    told = announcements.failed(job(**{"prediction_id": None} | ended | facts))
 
     assert told.charged is charged
+
+
+@pytest.mark.parametrize(
+    ("facts", "waits", "flies"),
+    [
+        ({}, False, False),
+        ({"place": 3}, True, False),
+        ({"status": "submitting", "place": 3}, False, True),
+        ({"status": "submitted"}, False, True),
+        ({"status": "completed", "place": 3}, False, False),
+        ({"status": "failed", "place": 3}, False, False),
+    ],
+)
+def test_a_job_waits_in_the_line_or_is_in_flight_or_neither(
+    facts: dict[str, Any], waits: bool, flies: bool
+) -> None:
+    assert (job(**facts).waits_in_line, job(**facts).is_in_flight) == (waits, flies)
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        {"place": 7},
+        {"due_at": START},
+        {"looks": 2},
+        {"submit_token": "t"},
+        {"wake_token": "t"},
+        {"woken_at": START},
+        {"sent_images": ("digest",)},
+        {"submitting_at": START},
+        {"announced_at": START},
+        {"holds": ({"day": START.date(), "scope": "s", "micro_usd": 1},)},
+    ],
+)
+def test_what_no_caller_sees_is_no_change_to_anybody_who_waits(unseen: dict[str, Any]) -> None:
+    assert job(**unseen).revision == job().revision
+
+
+def test_whoever_waits_sees_where_a_job_stands() -> None:
+    assert job(status="submitted").revision != job().revision
+    assert job(canceled_at=START).revision != job().revision

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from darkroom.domain import events
+from darkroom.domain import announcements, events
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.references import S3Object
@@ -100,12 +100,12 @@ def test_a_revision_is_the_same_wherever_the_record_comes_from() -> None:
 def test_every_event_of_an_upload_names_it_and_of_others_none() -> None:
     upload = job(source=SOURCE, preset="scan@3", status=Status.FAILED)
 
-    told = [events.submitted(upload, "p"), events.completed(upload, "assets")]
+    told = [announcements.submitted(upload, "p"), announcements.completed(upload, "assets")]
 
     place = events.S3Location(bucket="inbox", key="scan/a.png", version_id="v1")
-    assert [event.source for event in [*told, events.failed(upload)]] == [place] * 3
-    assert events.failed(job(status=Status.FAILED)).source is None
+    assert [event.source for event in [*told, announcements.failed(upload)]] == [place] * 3
+    assert announcements.failed(job(status=Status.FAILED)).source is None
 
 
 def test_a_completed_job_can_be_handed_on_by_its_uris() -> None:
-    assert events.completed(job(assets=(ASSET,)), "assets").uris == ("s3://assets/0.png",)
+    assert announcements.completed(job(assets=(ASSET,)), "assets").uris == ("s3://assets/0.png",)

@@ -19,7 +19,15 @@ DARKROOM_OF = {
     "settings": set(),
     "observability": set(),
     "web": {"domain", "observability", "ports", "usecases", "web"},
-    "bootstrap": {"adapters", "bootstrap", "observability", "settings", "usecases", "web"},
+    "bootstrap": {
+        "adapters",
+        "bootstrap",
+        "domain",
+        "observability",
+        "settings",
+        "usecases",
+        "web",
+    },
     "handlers": {"bootstrap", "domain", "observability"},
     "__init__": set(),
 }
@@ -61,7 +69,7 @@ def test_there_are_modules_and_handlers_to_look_at() -> None:
     assert {layer(path) for path in MODULES} == DARKROOM_OF.keys() == OTHERS_OF.keys()
     assert HANDLERS == [
         "api", "authorizer", "check", "fail", "finalize", "on_execution_ended", "on_request",
-        "on_upload", "submit", "sweep",
+        "on_upload", "on_webhook", "reconcile", "submit", "sweep",
     ]  # fmt: skip
 
 

@@ -130,36 +130,57 @@ def test_an_unreadable_provider_is_given_minutes() -> None:
 
 
 @given(st.integers(1, 10_000))
-def test_a_submit_that_never_left_is_tried_again_within_a_minute(attempts: int) -> None:
+def test_a_submit_that_never_left_is_tried_again_soon_then_every_two_minutes(attempts: int) -> None:
     wait = polling.unsent_wait(attempts)
 
-    assert 1 <= wait <= polling.unsent_wait(attempts + 1) <= 60
+    assert 5 <= wait <= polling.unsent_wait(attempts + 1) <= 120
 
 
-@given(st.integers(0, 10_000), st.text(), st.integers(1, 10_000))
-def test_the_providers_own_time_is_honoured(retry_after: int, job_id: str, attempts: int) -> None:
-    wait = polling.throttled_wait(retry_after, job_id, attempts)
-
-    assert max(1, retry_after) <= wait <= max(60, retry_after)
+@given(st.integers(0, 10_000))
+def test_the_providers_own_time_is_honoured(retry_after: int) -> None:
+    assert polling.throttled_wait(retry_after) == max(1, retry_after)
 
 
-@given(st.integers(0, 60))
-def test_a_short_time_said_again_and_again_does_not_fill_the_history(retry_after: int) -> None:
-    waited, turns = 0, 0
-    while waited < 5_400:  # the longest queue
-        turns += 1
-        waited += polling.throttled_wait(retry_after, "job", turns)
-
-    assert turns * 9 < 25_000 / 10
+def test_without_one_everybody_waits_a_minute() -> None:
+    assert polling.throttled_wait(None) == 60
 
 
-@given(st.text())
-def test_without_one_a_job_waits_a_minute_and_always_the_same(job_id: str) -> None:
-    wait = polling.throttled_wait(None, job_id, 1)
+@given(st.floats(0.1, 2), st.booleans())
+def test_an_unanswered_post_is_looked_for_as_long_as_the_list_may_be_late(
+    scale: float, was_read: bool
+) -> None:
+    looked = 0
+    while (wait := polling.look_wait(looked, scale, was_read=was_read)) is not None:
+        looked += wait
 
-    assert 60 <= wait < 75
-    assert polling.throttled_wait(None, job_id, 1) == wait
+    enough = (120 if was_read else 600) * scale
+    assert enough - 1e-6 <= looked < enough + max(1, 15 * scale) + 0.5
 
 
-def test_throttled_jobs_come_back_spread_out() -> None:
-    assert len({polling.throttled_wait(None, f"job-{n}", 1) for n in range(100)}) > 10
+def test_it_is_looked_for_longer_than_a_listing_lags() -> None:
+    assert polling.look_wait(90, 1, was_read=True) == 15
+    assert polling.look_wait(120, 1, was_read=True) is None
+
+
+def test_a_list_that_was_not_read_ends_nothing_for_ten_minutes() -> None:
+    assert polling.look_wait(120, 1, was_read=False) == 15
+    assert polling.look_wait(600, 1, was_read=False) is None
+
+
+@given(st.integers(1, 120))
+def test_however_short_its_waits_a_job_in_the_line_for_a_day_does_not_fill_the_history(
+    wait: int,
+) -> None:
+    waited = deferrals = 0
+    while waited < 86_400:
+        waited += polling.patient_wait(wait, deferrals)
+        deferrals += 1
+
+    assert deferrals * 9 < 25_000 - 2_000  # the rest is for what comes after
+
+
+@given(st.integers(1, 100_000), st.integers(0, 29))
+def test_for_the_first_times_a_job_waits_exactly_as_long_as_it_was_told(
+    wait: int, deferrals: int
+) -> None:
+    assert polling.patient_wait(wait, deferrals) == wait

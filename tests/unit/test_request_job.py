@@ -8,7 +8,8 @@ import pytest
 from darkroom.domain import callers
 from darkroom.domain.errors import Code
 from darkroom.domain.events import JobRejected
-from darkroom.domain.job import Job, job_id
+from darkroom.domain.identity import job_id
+from darkroom.domain.job import Job
 from darkroom.domain.references import MAX_REFERENCE_BYTES
 from tests.fakes.crashes import DeadError
 from tests.fakes.pictures import PNG

@@ -13,7 +13,9 @@ VALUES = {
     "RECORD_RETENTION_DAYS": "90", "PROVIDER_URL": "https://api.wavespeed.ai",
     "PROVIDER_SECRET_ID": "secret", "MAX_QUEUE_SECONDS": "1800", "DURATION_SCALE": "0.5",
     "ASSET_HOSTS": "*.wavespeed.ai,*.cloudfront.net", "INBOX_BUCKET": "inbox",
-    "ALLOWED_ORIGIN": "https://studio.example.com",
+    "ALLOWED_ORIGIN": "https://studio.example.com", "DAILY_BUDGET_USD": "12.5",
+    "BREAKER_SECONDS": "30.0", "IMAGES_PER_MINUTE": "10", "JOBS_IN_FLIGHT": "3",
+    "AMBIGUOUS_SUBMIT": "fail", "SWITCHES": "/darkroom/stack",
 }  # fmt: skip
 MODELS = [
     model
@@ -31,8 +33,9 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_function_has_a_model() -> None:
     assert {model.__name__ for model in MODELS} == {
-        "DoorSettings", "OnUploadSettings", "ApiSettings", "AuthorizerSettings", "SweepSettings",
-        "SubmitSettings", "CheckSettings", "FinalizeSettings", "EndSettings",
+        "DoorSettings", "OnUploadSettings", "OnWebhookSettings", "ApiSettings",
+        "AuthorizerSettings", "SubmitSettings", "CheckSettings", "FinalizeSettings",
+        "EndSettings", "SweepSettings", "ReconcileSettings",
     }  # fmt: skip
 
 
@@ -61,6 +64,17 @@ def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 
     with pytest.raises(ValidationError, match="max_queue_seconds"):
         settings.SubmitSettings.read()
+
+
+@pytest.mark.parametrize("policy", ["fail", "resubmit", "guess"])
+def test_an_ambiguous_submit_has_two_policies(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMBIGUOUS_SUBMIT", policy)
+
+    if policy == "guess":
+        with pytest.raises(ValidationError, match="ambiguous_submit"):
+            settings.SubmitSettings.read()
+    else:
+        assert settings.SubmitSettings.read().ambiguous_submit == policy
 
 
 def test_no_origin_is_an_origin_that_is_allowed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,17 @@
 """SubmitJob: what each answer of the provider comes to, and that no re-run sends a second POST."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
 
+from darkroom.domain.announcements import failed
 from darkroom.domain.errors import Charged, Code
-from darkroom.domain.events import JobSubmitted, failed
+from darkroom.domain.events import JobSubmitted
 from darkroom.domain.job import Job, Status
 from darkroom.domain.references import S3Object
 from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import Accepted, NotSent, Refused, Submission, Throttled, Unknown
+from darkroom.ports import Accepted, NotSent, Refused, Submission, Throttled
 from tests.fakes.pictures import PNG
 from tests.fakes.provider import PREDICTION
 from tests.fakes.world import DEADLINE, MAX_QUEUE, World
@@ -83,15 +85,38 @@ def test_a_request_that_never_left_is_sent_again_later() -> None:
     assert world.job(job.job_id).submit_attempts == 3
 
 
-@pytest.mark.parametrize(("retry_after", "low", "high"), [(7, 7, 7), (None, 60, 75), (0, 1, 1)])
-def test_a_throttled_job_waits_as_it_was_told(retry_after: int | None, low: int, high: int) -> None:
-    world, job = answering(Throttled(retry_after))
+@pytest.mark.parametrize(("retry_after", "seconds"), [(7, 7), (None, 60), (0, 1)])
+def test_a_throttled_job_waits_as_it_was_told_and_so_does_everybody(
+    retry_after: int | None, seconds: int
+) -> None:
+    world, job = answering(Throttled(retry_after), Accepted(PREDICTION))
 
     step = submit(world, job)
 
-    assert step.outcome is Outcome.DEFERRED
-    assert low <= step.wait_seconds <= high
-    assert world.job(job.job_id).status is Status.QUEUED
+    assert (step.outcome, step.wait_seconds) == (Outcome.DEFERRED, seconds)
+    stored = world.job(job.job_id)
+    assert (stored.status, stored.was_sent) == (Status.QUEUED, False)
+    assert stored.waits_in_line
+    if seconds > 1:
+        other = submit(world, world.accepted(key="another"))
+        assert (other.outcome, other.wait_seconds) == (Outcome.DEFERRED, seconds)
+    assert len(world.provider.posts) == 1
+    assert world.metrics.total("Throttled") == 1
+
+
+def test_who_is_put_off_very_often_comes_back_less_often() -> None:
+    world, job = answering(Throttled(1))
+    step = Step(job_id=job.job_id)
+    waits = []
+    for _ in range(100):
+        step = world.submit_job()(step)
+        waits.append(step.wait_seconds)
+        world.clock.advance(step.wait_seconds)
+
+    assert step.deferrals == 100
+    assert waits[:30] == [1] * 30
+    assert waits == sorted(waits)
+    assert waits[-1] == 3
 
 
 def test_a_wait_never_outlasts_the_queue_and_then_the_job_is_given_up() -> None:
@@ -108,7 +133,9 @@ def test_a_wait_never_outlasts_the_queue_and_then_the_job_is_given_up() -> None:
     assert failed(world.job(job.job_id)).charged is Charged.NO
 
 
-@pytest.mark.parametrize("code", [Code.MODERATED, Code.INVALID_REQUEST, Code.UNAUTHORIZED])
+@pytest.mark.parametrize(
+    "code", [Code.MODERATED, Code.INVALID_REQUEST, Code.REJECTED, Code.UNAUTHORIZED]
+)
 def test_a_refusal_keeps_the_providers_words_in_the_record_only(code: Code) -> None:
     world, job = answering(Refused(code, "the provider's words"))
 
@@ -117,18 +144,6 @@ def test_a_refusal_keeps_the_providers_words_in_the_record_only(code: Code) -> N
     assert (step.outcome, step.code) == (Outcome.FAILED, code)
     assert "words" not in step.model_dump_json()
     assert world.job(job.job_id).detail == "the provider's words"
-
-
-def test_an_unknown_outcome_is_never_sent_again() -> None:
-    world, job = answering(Unknown(), Accepted(PREDICTION))
-
-    for _ in range(3):
-        step = submit(world, job)
-        assert (step.outcome, step.code) == (Outcome.FAILED, Code.SUBMISSION_UNKNOWN)
-
-    assert len(world.provider.posts) == 1
-    world.end_job().fail(job.job_id, Code.SUBMISSION_UNKNOWN)
-    assert failed(world.job(job.job_id)).charged is Charged.MAYBE
 
 
 def test_a_rerun_after_success_says_the_same_and_sends_nothing() -> None:
@@ -144,7 +159,7 @@ def test_a_rerun_after_success_says_the_same_and_sends_nothing() -> None:
 @pytest.mark.parametrize(
     ("status", "outcome", "code"),
     [
-        (Status.SUBMITTING, Outcome.FAILED, Code.SUBMISSION_UNKNOWN),
+        (Status.SUBMITTING, Outcome.DEFERRED, None),
         (Status.SUBMITTED, Outcome.SUBMITTED, None),
         (Status.COMPLETED, Outcome.STORED, None),
         (Status.FAILED, Outcome.FAILED, Code.CANCELED),
@@ -162,33 +177,35 @@ def test_a_job_found_in_another_status_is_only_reported(
     assert world.provider.posts == []
 
 
-def test_a_job_stopped_during_the_post_keeps_what_it_paid_for() -> None:
-    world, job = answering(Accepted("p-1"))
+def stopped_during_the_post(world: World, job: Job) -> None:
     submitting = world.provider.submit
 
-    def stopped_meanwhile(model: str, model_input: dict[str, object]) -> Submission:
+    def stopped_meanwhile(
+        model: str, model_input: dict[str, object], webhook: str | None = None
+    ) -> Submission:
         world.end_job().fail(job.job_id, Code.CANCELED)
-        return submitting(model, model_input)
+        return submitting(model, model_input, webhook)
 
     world.provider.submit = stopped_meanwhile  # type: ignore[method-assign]
+
+
+def test_a_job_stopped_during_the_post_keeps_what_it_paid_for_and_is_looked_after() -> None:
+    world, job = answering(Accepted("p-1"))
+    stopped_during_the_post(world, job)
 
     step = submit(world, job)
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
     stored = world.job(job.job_id)
     assert (stored.status, stored.prediction_id) == (Status.FAILED, "p-1")
+    assert stored.due_at == world.clock()
+    assert world.jobs.claims.owner("p-1") == job.job_id
 
 
 @pytest.mark.parametrize("answer", [NotSent(), Throttled(5)])
 def test_a_job_stopped_during_a_deferred_post_stays_stopped(answer: Submission) -> None:
     world, job = answering(answer)
-    submitting = world.provider.submit
-
-    def stopped_meanwhile(model: str, model_input: dict[str, object]) -> Submission:
-        world.end_job().fail(job.job_id, Code.CANCELED)
-        return submitting(model, model_input)
-
-    world.provider.submit = stopped_meanwhile  # type: ignore[method-assign]
+    stopped_during_the_post(world, job)
 
     assert submit(world, job).code is Code.CANCELED
     assert len(world.provider.posts) == 1
@@ -212,3 +229,13 @@ def test_time_in_the_queue_does_not_count_against_the_deadline() -> None:
 
     assert step.outcome is Outcome.SUBMITTED
     assert world.job(job.job_id).submitted_at == job.accepted_at + timedelta(seconds=DEADLINE + 1)
+
+
+def test_what_was_sent_is_known_again_by_the_digests_of_its_images() -> None:
+    world = World()
+    url = "https://example.com/b.png?x=1"
+    job = world.accepted({"operation": "edit", "prompt": "x", "images": [url]})
+
+    submit(world, job)
+
+    assert world.job(job.job_id).sent_images == (hashlib.sha256(url.encode()).hexdigest(),)

@@ -51,6 +51,7 @@ def test_a_person_finds_a_note_beside_the_outputs_that_says_what_to_do() -> None
     assert world.assets.documents == {
         f"errors/{PAGE}.json": {
             "message": f"{PAGE} was not taken: {message}. Nothing was started or charged.",
+            "code": "invalid_request",
             "errors": [
                 {
                     "field": "object",

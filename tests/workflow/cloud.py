@@ -2,83 +2,46 @@
 
 import json
 import ssl
-from dataclasses import dataclass
+from collections import defaultdict
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import httpx
 import pytest
-import yaml
+from aws_lambda_powertools.utilities.parameters import base as parameters
 
+from darkroom.adapters.claims import BudgetTable
+from darkroom.adapters.items import SORT_KEY, read_job
+from darkroom.adapters.line_item import LineItem
 from darkroom.adapters.table import JobTable
-from darkroom.bootstrap import clients, doors, steps
+from darkroom.adapters.webhook_secrets import WebhookSecrets
+from darkroom.bootstrap import clients, doors, steps, sweeps
 from darkroom.domain.job import Job
-from tests.infra.template import DEFINITION, properties
-from tests.workflow.doors import of_call, of_rule
+from darkroom.domain.limiter import Line
+from tests.infra.template import properties
+from tests.workflow import deployment
+from tests.workflow.deployment import BUCKET, MACHINE, MACHINE_ARN, SECRET, STATES, TABLE, session
+from tests.workflow.doors import of_call, of_rule, of_webhook
 from tests.workflow.lambdas import Lambdas
-from tests.workflow.machine import Clock, Machine
-from tests.workflow.provider import API, CDN, KEY, ROTATED_KEY, SIGNATURE, Provider
+from tests.workflow.machine import FunctionError, Machine
+from tests.workflow.promises import PROMPT, Run, check, check_counts
+from tests.workflow.provider import Provider
+from tests.workflow.timeline import Clock
 
-REGION, ACCOUNT = "us-east-1", "123456789012"
-TABLE, BUS, BUCKET, SECRET, MACHINE = "records", "darkroom-events", "assets", "key", "image-job"
-PROMPT = "A lighthouse at dawn, nobody else's business"
 REQUEST: dict[str, Any] = {"operation": "text-to-image", "prompt": PROMPT}
-PRIVATE = (PROMPT, "https:", SIGNATURE, KEY, ROTATED_KEY)
 # The way through the machine if all goes well, and its last part if not.
 SUBMIT, CHECK = ["Submit", "Submitted"], ["Wait", "Check", "Checked"]
+LISTEN, DEFER = ["Listen", "Check", "Checked"], ["Submit", "Submitted", "Defer"]
 FINALIZE, FAIL = ["Finalize", "Finalized"], ["Fail", "Failed"]
 STRAIGHT = [*SUBMIT, *CHECK, *FINALIZE, "Done"]
-_STATES = f"arn:aws:states:{REGION}:{ACCOUNT}"
-_VARIABLES = {
-    "AWS_DEFAULT_REGION": REGION,
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "POWERTOOLS_SERVICE_NAME": "darkroom",
-    "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
-    "TABLE_NAME": TABLE,
-    "ASSETS_BUCKET": BUCKET,
-    "EVENT_BUS_NAME": BUS,
-    "STATE_MACHINE_ARN": f"{_STATES}:stateMachine:{MACHINE}",
-    "PROVIDER_URL": f"https://{API}",
-    "PROVIDER_SECRET_ID": SECRET,
-    "ASSET_HOSTS": CDN,
-    "DEFAULT_DEADLINE_SECONDS": "900",
-    "MAX_DEADLINE_SECONDS": "3600",
-    "MAX_QUEUE_SECONDS": "3600",
-    "DURATION_SCALE": "1",
-    "RECORD_RETENTION_DAYS": "90",
-    "ALLOWED_ORIGIN": "",
-}
 _MADE_ONCE = [
     made
-    for module in (clients, doors, steps)
+    for module in (clients, doors, steps, sweeps)
     for made in vars(module).values()
     if hasattr(made, "cache_clear")
 ]
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one execution came to."""
-
-    status: str
-    error: str | None
-    states: list[str]
-    job: Job
-    statuses: list[str]
-    events: list[tuple[str, dict[str, Any]]]
-    history: str
-
-    @property
-    def told(self) -> list[str]:
-        """The events on the bus, by name."""
-        return [name for name, _ in self.events]
-
-    @property
-    def end(self) -> tuple[str, str | None]:
-        """The execution's end, in short."""
-        return self.status, self.error
 
 
 class Cloud:
@@ -86,35 +49,72 @@ class Cloud:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.clock = Clock()
-        self.provider = Provider()
+        self.provider = Provider(lambda: self.clock.now)
         self.lambdas = Lambdas()
         self.machine = Machine(patch, self.clock, self.lambdas.invoke)
+        self.secrets: set[str] = set()  # tokens that were given out
+        self.may_pay_twice = False
+        self._patch = patch
+        self._statuses: dict[str, list[str]] = defaultdict(list)
+        self._events: list[tuple[str, dict[str, Any]]] = []
         self.provider.on_post = self.lambdas.effect
-        for name, value in _VARIABLES.items():
-            patch.setenv(name, value)
-        patch.setattr(clients, "now", lambda: self.clock.now)
-        patch.setattr(
-            httpx.HTTPTransport, "handle_request", lambda _, request: self.provider.handle(request)
-        )
-        patch.setattr(boto3, "DEFAULT_SESSION", _session())
-        # Reading the certificates takes longer than a job.
-        patch.setattr(ssl, "create_default_context", lambda **_: _certificates())
+        self.provider.on_get = self.lambdas.moment
+        self.provider.whose = lambda: self.lambdas.job_id
+        self.lambdas.on_records = self._note
+        self._put_in()
+        self.configure()
+        self.lambdas.watch(session())
+        self._queue = deployment.deploy()
+        self.budgets = BudgetTable(boto3.client("dynamodb"), TABLE)
+        self._sfn, self._sqs = boto3.client("stepfunctions"), boto3.client("sqs")
+
+    def configure(self, **variables: str) -> None:
+        """Deploy the functions with other variables."""
+        deployment.set_variables(self._patch, **variables)
         for make in _MADE_ONCE:
             make.cache_clear()
-        self._deploy()
+
+    def submits(self, value: str) -> None:
+        """Let the owner stop submits, or let them go on."""
+        deployment.switch("SubmitsSwitch", value)
+
+    def listen(self) -> None:
+        """Let the owner switch webhooks on."""
+        deployment.switch("WebhooksSwitch", deployment.PUBLIC_URL)
 
     def request(self, detail: object = REQUEST, event_id: str = "event-1") -> str:
         """Put a JobRequested through its door; return the job's id."""
         event = {"id": event_id, "detail-type": "JobRequested", "detail": detail}
         told = of_rule("OnRequestFunction", "JobRequested", event)
-        job_id: str = self.lambdas.invoke("OnRequestFunction", told)["job_id"]
+        job_id: str = self.lambdas.deliver("OnRequestFunction", told)["job_id"]
         return job_id
+
+    def call(self, method: str, path: str, **given: Any) -> dict[str, Any]:
+        """Call the HTTP API."""
+        answer: dict[str, Any] = self.lambdas.invoke(
+            "ApiFunction", of_call(method, path, role="admin", **given)
+        )
+        return answer
 
     def cancel(self, job_id: str) -> int:
         """Cancel a job by its HTTP route; return the status of the answer."""
-        call = of_call("DELETE", f"/v1/jobs/{job_id}", role="admin")
-        status: int = self.lambdas.invoke("ApiFunction", call)["statusCode"]
+        status: int = self.call("DELETE", f"/v1/jobs/{job_id}")["statusCode"]
         return status
+
+    def call_back(self, number: int = -1, **said: Any) -> int:
+        """Deliver the provider's webhook about a prediction; return the status of the answer."""
+        event = of_webhook(*self.provider.webhook(number, **said))
+        try:
+            status: int = self.lambdas.invoke("OnWebhookFunction", event)["statusCode"]
+        except FunctionError:
+            return 502  # that is what API Gateway makes of it
+        return status
+
+    def sweep(self) -> dict[str, list[str]] | None:
+        """Let the schedule call Sweep; return what it did, None if it died."""
+        done: dict[str, list[str]] | None
+        done = self.lambdas.deliver("SweepFunction", {"id": "sweep-1"})
+        return done
 
     def run(self, detail: object = REQUEST) -> Run:
         """Request a job, run its execution and the rule on its end; see that promises are kept."""
@@ -125,7 +125,7 @@ class Cloud:
 
     def end(self, job_id: str, execution: str | None = None) -> None:
         """Do what the rule on ended executions does, if it matches."""
-        told = self._execution(execution or job_id)
+        told = self.execution(execution or job_id)
         event = properties("OnExecutionEndedFunction")["Events"]["ExecutionEnded"]["Properties"]
         if told["status"] in event["Pattern"]["detail"]["status"]:
             detail = {name: told.get(name) for name in ("name", "status", "error")}
@@ -133,10 +133,8 @@ class Cloud:
 
     def look(self, job_id: str, execution: str | None = None) -> Run:
         """Return what an execution came to, having checked what holds for every job."""
-        told = self._execution(execution or job_id)
-        history = self._sfn.get_execution_history(
-            executionArn=told["executionArn"], maxResults=1000
-        )["events"]
+        told = self.execution(execution or job_id)
+        history = self.history(told["executionArn"])
         entered = [
             e["stateEnteredEventDetails"] for e in history if "stateEnteredEventDetails" in e
         ]
@@ -145,11 +143,12 @@ class Cloud:
             error=told.get("error"),
             states=[details["name"] for details in entered],
             job=self.job(job_id),
-            statuses=list(self.lambdas.statuses),
-            events=self._events(job_id),
+            statuses=list(self._statuses[job_id]),
+            posts=[post for post in self.provider.posts if post.job_id == job_id],
+            events=self.events(job_id),
             history=json.dumps([told, history], default=str),
         )
-        self._check_promises(run)
+        check(run, may_pay_twice=self.may_pay_twice)
         return run
 
     def job(self, job_id: str) -> Job:
@@ -158,21 +157,51 @@ class Cloud:
         assert job is not None
         return job
 
-    def start(self, job_id: str, name: str) -> None:
-        """Start another execution for a job, past its door."""
-        machine = _VARIABLES["STATE_MACHINE_ARN"]
-        step = json.dumps({"job_id": job_id})
-        self._sfn.start_execution(stateMachineArn=machine, name=name, input=step)
+    def jobs(self) -> list[Job]:
+        """Return every record."""
+        items = boto3.client("dynamodb").scan(TableName=TABLE, ConsistentRead=True)["Items"]
+        return [read_job(item) for item in items if item["sk"]["S"] == SORT_KEY]
+
+    def check_counts(self) -> None:
+        """See that what is counted is what there is."""
+        check_counts(
+            self.jobs(), self.line(), lambda day, scope: self.budgets.held(day, scope).micro_usd
+        )
+
+    def line(self) -> Line:
+        """Return the line."""
+        return LineItem(boto3.client("dynamodb"), TABLE).read()
+
+    def execution(self, name: str) -> Any:
+        """Return what Step Functions says of an execution."""
+        return self._sfn.describe_execution(executionArn=f"{STATES}:execution:{MACHINE}:{name}")
+
+    def history(self, arn: str) -> list[dict[str, Any]]:
+        """Return an execution's history."""
+        pages = self._sfn.get_paginator("get_execution_history").paginate(executionArn=arn)
+        return [dict(event) for page in pages for event in page["events"]]
+
+    def start(self, job_id: str, name: str, machine: str = MACHINE_ARN, **step: Any) -> str:
+        """Start another execution for a job, past its door; return its ARN."""
+        given = json.dumps({"job_id": job_id, **step})
+        answer = self._sfn.start_execution(stateMachineArn=machine, name=name, input=given)
+        return str(answer["executionArn"])
+
+    def redrive(self, job_id: str) -> str:
+        """Go on where the job's execution ended, like RedriveExecution, which moto lacks.
+
+        Returns the ARN of the execution that stands for it.
+        """
+        history = self.history(self.execution(job_id)["executionArn"])
+        last = [e["stateEnteredEventDetails"] for e in history if "stateEnteredEventDetails" in e]
+        state, step = last[-1]["name"], json.loads(last[-1]["input"])
+        name = f"redrive-{state}"
+        arn = deployment.create_machine(name, {**deployment.definition(), "StartAt": state})
+        return self.start(name=name, machine=arn, **step)
 
     def stop(self, job_id: str) -> None:
         """Stop the job's execution by hand."""
-        self._sfn.stop_execution(executionArn=f"{_STATES}:execution:{MACHINE}:{job_id}")
-
-    def forget(self) -> None:
-        """Forget what was seen of the jobs so far: the next one is judged by itself."""
-        self.lambdas.statuses.clear()
-        self.provider.posts.clear()
-        self.provider.not_taken.clear()
+        self._sfn.stop_execution(executionArn=f"{STATES}:execution:{MACHINE}:{job_id}")
 
     def rotate(self, key: str) -> None:
         """Put another key into the secret."""
@@ -182,74 +211,40 @@ class Cloud:
         """Return an object of the assets bucket."""
         return boto3.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
-    def _check_promises(self, run: Run) -> None:
-        """Check what holds however a job went."""
-        # Paid for once: every POST but the last is proven not to have been taken.
-        assert all(self.provider.not_taken[:-1])
-        # One terminal status, and it is the last.
-        assert run.job.status in ("completed", "failed")
-        assert [s for s in run.statuses if s in ("completed", "failed")] == [run.job.status]
-        # One terminal event or more, all with one id.
-        ids = {detail["id"] for name, detail in run.events if name in ("JobCompleted", "JobFailed")}
-        assert ids == {f"{run.job.job_id}.{run.job.status}"}
-        assert run.job.announced_at is not None
-        # Nothing private in the execution's history.
-        for private in PRIVATE:
-            assert private not in run.history
-
-    def _execution(self, name: str) -> Any:
-        arn = f"{_STATES}:execution:{MACHINE}:{name}"
-        return self._sfn.describe_execution(executionArn=arn)
-
-    def _events(self, job_id: str) -> list[tuple[str, dict[str, Any]]]:
-        found: list[tuple[str, dict[str, Any]]] = []
+    def events(self, job_id: str | None) -> list[tuple[str, dict[str, Any]]]:
+        """Return the events on the bus that tell of a job, or of none."""
         while messages := self._sqs.receive_message(
             QueueUrl=self._queue, MaxNumberOfMessages=10
         ).get("Messages"):
-            events = [json.loads(message["Body"]) for message in messages]
-            found += [(e["detail-type"], e["detail"]) for e in events]
-        return [(name, detail) for name, detail in found if detail["job_id"] == job_id]
+            for message in messages:
+                told = json.loads(message["Body"])
+                self._events.append((told["detail-type"], told["detail"]))
+                self._sqs.delete_message(
+                    QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"]
+                )
+        return [(name, detail) for name, detail in self._events if detail["job_id"] == job_id]
 
-    def _deploy(self) -> None:
-        self.lambdas.watch(_session())
-        table = properties("Table")
-        boto3.client("dynamodb").create_table(
-            TableName=TABLE,
-            BillingMode=table["BillingMode"],
-            AttributeDefinitions=table["AttributeDefinitions"],
-            KeySchema=table["KeySchema"],
-            GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"],
-        )
-        boto3.client("s3").create_bucket(Bucket=BUCKET)
-        boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=KEY)
-        self._sqs = boto3.client("sqs")
-        self._queue = self._sqs.create_queue(QueueName="listener")["QueueUrl"]
-        events = boto3.client("events")
-        events.create_event_bus(Name=BUS)
-        events.put_rule(Name="all", EventBusName=BUS, EventPattern='{"source": ["darkroom"]}')
-        listener = f"arn:aws:sqs:{REGION}:{ACCOUNT}:listener"
-        events.put_targets(Rule="all", EventBusName=BUS, Targets=[{"Id": "all", "Arn": listener}])
-        self._sfn = boto3.client("stepfunctions")
-        role = f"arn:aws:iam::{ACCOUNT}:role/machine"
-        self._sfn.create_state_machine(name=MACHINE, definition=_definition(), roleArn=role)
+    def _note(self, job_ids: set[str]) -> None:
+        """Note the status and the tokens of records that a handler has just changed."""
+        for job_id in job_ids:
+            job = self.job(job_id)
+            statuses = self._statuses[job_id]
+            if statuses[-1:] != [str(job.status)]:
+                statuses.append(str(job.status))
+            self.secrets |= {token for token in (job.submit_token, job.wake_token) if token}
 
-
-@cache
-def _session() -> boto3.Session:
-    """Return a session for all tests: the models of the services are read once."""
-    return boto3.Session(region_name=REGION)
+    def _put_in(self) -> None:
+        """Put the clock, the provider and cheap clients in the place of the world's."""
+        handle = self.provider.handle
+        self._patch.setattr(clients, "now", lambda: self.clock.now)
+        self._patch.setattr(steps, "time", SimpleNamespace(sleep=self.clock.sleep))
+        # What is remembered for a while: switches and keys, webhooks' secrets.
+        self._patch.setattr(parameters, "datetime", SimpleNamespace(now=lambda: self.clock.now))
+        self._patch.setattr(WebhookSecrets.__init__, "__defaults__", (lambda: self.clock.passed,))
+        self._patch.setattr(httpx.HTTPTransport, "handle_request", lambda _, asked: handle(asked))
+        self._patch.setattr(boto3, "DEFAULT_SESSION", session())
+        # Reading the certificates takes longer than a job.
+        self._patch.setattr(ssl, "create_default_context", lambda **_: _certificates())
 
 
 _certificates = cache(ssl.create_default_context)
-
-
-@cache
-def _definition() -> str:
-    """Return the shipped definition with the template's substitutions, as functions' ARNs."""
-    text = DEFINITION.read_text()
-    for name, value in properties("ImageJobStateMachine")["DefinitionSubstitutions"].items():
-        function, _ = value["Fn::GetAtt"]
-        text = text.replace(
-            f"${{{name}}}", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
-        )
-    return json.dumps(yaml.safe_load(text))

@@ -6,14 +6,26 @@ import pytest
 from moto import mock_aws
 
 from darkroom.observability import logger
-from tests.workflow.cloud import PRIVATE, Cloud
+from tests.workflow.cloud import Cloud
+from tests.workflow.promises import PRIVATE
 
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[Cloud]:
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
-        yield Cloud(monkeypatch)
+        made = Cloud(monkeypatch)
+        yield made
+        made.check_counts()
+        assert made.lambdas.refused == []
     ours = [
         str(vars(record)) for record in caplog.get_records("call") if record.name == logger.name
     ]
-    assert not [line for line in ours for private in PRIVATE if private in line]
+    private = (*PRIVATE, *made.secrets)
+    assert not [line for line in ours for each in private if each in line]
+
+
+@pytest.fixture
+def listening(cloud: Cloud) -> Cloud:
+    """The same, with webhooks on."""
+    cloud.listen()
+    return cloud

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Any
@@ -10,9 +11,18 @@ import boto3
 
 from tests.infra.template import properties
 from tests.workflow.machine import FunctionError
+from tests.workflow.rights import refused
 
 # What a handler changes in the world, besides the POST.
-_WRITES = ("dynamodb.PutItem", "dynamodb.UpdateItem", "s3.PutObject", "events.PutEvents")
+_WRITES = (
+    "dynamodb.PutItem",
+    "dynamodb.UpdateItem",
+    "dynamodb.TransactWriteItems",
+    "s3.PutObject",
+    "events.PutEvents",
+    "sfn.StartExecution",
+    "sfn.SendTaskSuccess",
+)
 
 
 class Fault(StrEnum):
@@ -33,11 +43,17 @@ class Lambdas:
 
     def __init__(self) -> None:
         self.effects: list[str] = []
-        self.statuses: list[str] = []
         self.on_effect: Callable[[str], None] = lambda _: None
+        self.on_records: Callable[[set[str]], None] = lambda _: None
         self.refused_events = 0
+        self.refused: list[str] = []  # what the template gives no right to
         self._faults: dict[str, Iterator[Fault | None]] = {}
-        self._running: list[str] = []
+        self._here = threading.local()  # each execution's functions run in their own thread
+
+    @property
+    def job_id(self) -> str:
+        """Whose job the running handler works on."""
+        return str(self._running[-1][1]) if self._running else ""
 
     def faults(self, function: str, faults: Iterable[Fault | None]) -> None:
         """Script what happens to the next invocations of a function."""
@@ -58,15 +74,15 @@ class Lambdas:
             raise FunctionError("Sandbox.Timedout")
         return answer
 
-    def deliver(self, function: str, event: dict[str, Any]) -> None:
-        """Invoke asynchronously: as often again as the template says."""
+    def deliver(self, function: str, event: dict[str, Any]) -> Any:
+        """Invoke asynchronously: as often again as the template says; None if all tries failed."""
         tries = 1 + properties(function)["EventInvokeConfig"]["MaximumRetryAttempts"]
         for _ in range(tries):
             try:
-                self.invoke(function, event)
+                return self.invoke(function, event)
             except FunctionError:
                 continue
-            return
+        return None
 
     def watch(self, session: boto3.Session) -> None:
         """Note every write that handlers make through the session's clients."""
@@ -76,16 +92,39 @@ class Lambdas:
                 name = f"{moment}.{write}"
                 session.events.unregister(name, unique_id="effects")
                 session.events.register(name, self._on_call, unique_id="effects")
+        session.events.unregister("before-call.dynamodb", unique_id="rights")
+        session.events.register("before-call.dynamodb", self._on_table, unique_id="rights")
 
     def effect(self, name: str) -> None:
         """Note that the running handler is about to change the world, or just has."""
         if self._running:
-            effect = f"{self._running[-1].removesuffix('Function')}: {name}"
-            self.effects.append(effect)
-            self.on_effect(effect)
+            told = self._told(name)
+            self.effects.append(told)
+            self._tell(lambda: self.on_effect(told))
+
+    def moment(self, name: str) -> None:
+        """Note that the running handler is about to look at the world, or just has."""
+        told = self._told(name)
+        self._tell(lambda: self.on_effect(told))
+
+    def _tell(self, told: Callable[[], None]) -> None:
+        """Let the test do something: what it asks of the table is not the handler's doing."""
+        running, self._here.running = self._running, []
+        try:
+            told()
+        finally:
+            self._here.running = running
+
+    def _told(self, name: str) -> str:
+        return f"{self._running[-1][0].removesuffix('Function')}: {name}"
+
+    @property
+    def _running(self) -> list[tuple[str, Any]]:
+        running: list[tuple[str, Any]] = self._here.__dict__.setdefault("running", [])
+        return running
 
     def _run(self, name: str, payload: Any) -> Any:
-        self._running.append(name)
+        self._running.append((name, payload.get("job_id")))
         try:
             return json.loads(json.dumps(_handler(name)(payload, _Context())))
         except KilledError:
@@ -95,21 +134,43 @@ class Lambdas:
         finally:
             self._running.pop()
 
-    def _on_call(self, event_name: str, **call: Any) -> None:
+    def _on_table(self, event_name: str, params: dict[str, Any], **_: Any) -> None:
+        if self._running:
+            operation = event_name.rsplit(".", 1)[-1]
+            self.refused += refused(self._running[-1][0], operation, params["body"])
+
+    def _on_call(self, event_name: str, context: dict[str, Any], **call: Any) -> None:
         moment, _, operation = event_name.split(".")
-        if moment == "after-call" and operation == "UpdateItem":
-            status = call["parsed"].get("Attributes", {}).get("status", {}).get("S")
-            if status and self.statuses[-1:] != [status]:
-                self.statuses.append(status)
+        if moment == "before-call":
+            context["records"] = _records(call["params"]["body"])
+        elif "Error" not in call["parsed"] and self._running:
+            self._tell(lambda: self.on_records(context["records"]))
         if moment == "after-call" and operation == "PutEvents" and self.refused_events:
             self.refused_events -= 1
             call["parsed"].update(FailedEntryCount=1, Entries=[{"ErrorCode": "InternalFailure"}])
         self.effect(f"{moment.removesuffix('-call')} {operation}")
 
 
+def _records(sent: Any) -> set[str]:
+    """Return the ids of the jobs whose records a call names as its own, in its keys and items."""
+    try:
+        asked = json.loads(sent)
+    except (TypeError, ValueError):
+        return set()
+    parts = asked.get("TransactItems")
+    items = [asked] if parts is None else [next(iter(part.values())) for part in parts]
+    keys = [item.get("Key") or item.get("Item") or {} for item in items]
+    names = [key["pk"]["S"] for key in keys if "pk" in key]
+    return {name.removeprefix("JOB#") for name in names if name.startswith("JOB#")}
+
+
 class _Context:
     function_name = "function"
     aws_request_id = "request"
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 600_000
 
 
 def _handler(function: str) -> Any:

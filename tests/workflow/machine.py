@@ -1,13 +1,13 @@
 """moto made to run the shipped state machine. Its private names are known in this file only.
 
-Three things are put in: JSONata (moto has the syntax but no evaluator, getmoto/moto#10105), Lambda
-(Python callables in place of containers) and time (waits and retry delays advance a clock and
-return at once). test_machine.py fails when moto no longer needs one of them.
+Four things are put in: JSONata (moto has the syntax but no evaluator, getmoto/moto#10105), Lambda
+(Python callables in place of containers), time (waits, callbacks' time-outs and retry delays are
+those of a simulated clock) and executions that have not begun, which moto cannot be asked about.
+test_machine.py fails when moto no longer needs one of them.
 """
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,13 +16,22 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_callback,
+)
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
     WaitFunction,
+)
+from moto.stepfunctions.parser.asl.eval.callback.callback import (
+    CallbackEndpoint,
+    CallbackOutcomeSuccess,
 )
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
-START = datetime(2026, 11, 22, 12, tzinfo=UTC)
+from tests.workflow.timeline import Clock
+
+Callback = state_task_service_callback.StateTaskServiceCallback
 
 
 class FunctionError(Exception):
@@ -34,22 +43,6 @@ class FunctionError(Exception):
         self.message = message
 
 
-class Clock:
-    """The time that handlers and state machine share; it only moves when somebody waits."""
-
-    def __init__(self) -> None:
-        self.now = START
-        self.waits: list[float] = []
-        self.on_wait: Callable[[], None] = lambda: None
-
-    def wait(self, seconds: float) -> None:
-        # Time costs nothing here: a machine that goes round for ever would do so for ever.
-        assert len(self.waits) < 1000, "this never ends"
-        self.now += timedelta(seconds=seconds)
-        self.waits.append(seconds)
-        self.on_wait()
-
-
 class Machine:
     """The hooks in moto, for as long as `patch` lasts."""
 
@@ -58,32 +51,52 @@ class Machine:
     ) -> None:
         self._clock = clock
         self._lambda = invoke
-        self._pending: list[ExecutionWorker] = []
         self._limit: float | None = None
+        self._stopped: set[object] = set()
         patch.setattr(moto_jsonata, "_eval_jsonata", evaluate)
         patch.setattr(lambda_eval_utils, "_invoke_lambda_function", self._invoke)
         patch.setattr(retrier_decl, "time", SimpleNamespace(sleep=clock.wait))
         patch.setattr(WaitFunction, "_wait_interval", self._wait)
-        # Executions run when `run_pending` says so, in this thread: nothing here depends on luck.
-        patch.setattr(ExecutionWorker, "start", lambda worker: self._pending.append(worker))
+        patch.setattr(Callback, "_wait_for_task_token_timeout", self._listen)
+        patch.setattr(CallbackEndpoint, "notify", then(CallbackEndpoint.notify, clock.hurry))
+        # Executions take turns when `run_pending` says so.
+        patch.setattr(ExecutionWorker, "start", self._starter())
+        patch.setattr(ExecutionWorker, "stop", then(ExecutionWorker.stop, self._hurry))
 
     def run_pending(self) -> None:
         """Run every started execution to its end."""
-        while self._pending:
-            worker = self._pending.pop(0)
-            worker._execution_logic()  # type: ignore[no-untyped-call]
+        self._clock.run()
 
     def time_out_after(self, seconds: float | None) -> None:
         """Let the machine's own time limit be over at the first wait that ends so late."""
         self._limit = seconds
+
+    def _starter(self) -> Callable[[ExecutionWorker], None]:
+        def start(worker: ExecutionWorker) -> None:
+            worker.env = _NotBegun()  # type: ignore[assignment]
+            self._clock.at(0, worker._execution_logic, key=worker)
+
+        return start
 
     def _wait(self, env: Any, wait_seconds: int) -> None:
         # Real ones wait whole seconds, one or more; a fraction would fail the execution on AWS.
         assert isinstance(wait_seconds, int)
         assert wait_seconds > 0
         self._clock.wait(wait_seconds)
-        if self._limit and (self._clock.now - START).total_seconds() > self._limit:
+        if self._limit and self._clock.passed > self._limit:
             env.set_timed_out()
+
+    def _listen(self, timeout_seconds: int, callback_endpoint: CallbackEndpoint) -> Any:
+        if callback_endpoint.get_outcome() is None:
+            self._clock.wait(timeout_seconds, key=callback_endpoint)
+        if self._clock.owner in self._stopped:
+            # For moto a time-out would undo the stop.
+            return CallbackOutcomeSuccess(callback_endpoint.callback_id, "{}")
+        return callback_endpoint.get_outcome()
+
+    def _hurry(self, worker: object) -> None:
+        self._stopped.add(worker)
+        self._clock.hurry(worker)
 
     def _invoke(self, parameters: dict[str, Any], region: str, state_credentials: Any) -> Any:
         payload = json.loads(parameters["Payload"])
@@ -95,6 +108,23 @@ class Machine:
             failure = {"errorType": error.kind, "errorMessage": error.message}
             return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": failure}
         return {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": answer}
+
+
+class _NotBegun:
+    """The environment of an execution that has not begun: no token is known to it."""
+
+    def __init__(self) -> None:
+        self.callback_pool_manager = SimpleNamespace(notify=lambda **_: False)
+
+
+def then(method: Callable[..., None], after: Callable[[object], None]) -> Callable[..., None]:
+    """Return a method that does something more with its object at the end."""
+
+    def wrapped(owner: object, *given: Any, **named: Any) -> None:
+        method(owner, *given, **named)
+        after(owner)
+
+    return wrapped
 
 
 def evaluate(expression: str) -> Any:

@@ -1,14 +1,14 @@
 """Jobs that are canceled by the HTTP route while their execution goes on."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
+from tests.workflow.answers import PNG, completed, failed, problem, standing
 from tests.workflow.cloud import CHECK, FAIL, FINALIZE, STRAIGHT, SUBMIT, Cloud
 from tests.workflow.doors import of_rule
-from tests.workflow.provider import PNG, accepted, completed, failed, problem, standing
-from tests.workflow.test_ends import at_wait
+from tests.workflow.provider import Taken
+from tests.workflow.scenes import at_wait, once
 
 
 def run_canceled(cloud: Cloud, job_id: str, wait: int) -> list[int]:
@@ -18,17 +18,6 @@ def run_canceled(cloud: Cloud, job_id: str, wait: int) -> list[int]:
     cloud.machine.run_pending()
     cloud.end(job_id)
     return answers
-
-
-def once(cloud: Cloud, moment: str, act: Callable[[], object]) -> None:
-    """Do something once, at a moment in the life of a job."""
-
-    def seen(effect: str) -> None:
-        if effect == moment:
-            cloud.lambdas.on_effect = lambda _: None
-            act()
-
-    cloud.lambdas.on_effect = seen
 
 
 def test_what_comes_after_a_cancel_is_filed_and_the_job_ends_canceled(cloud: Cloud) -> None:
@@ -41,7 +30,7 @@ def test_what_comes_after_a_cancel_is_filed_and_the_job_ends_canceled(cloud: Clo
     assert answers == [202]
     assert run.end == ("FAILED", "canceled")
     assert run.states == [*SUBMIT, *CHECK * 2, *FINALIZE, *FAIL]
-    assert run.statuses == ["submitting", "submitted", "failed"]
+    assert run.statuses == ["queued", "submitting", "submitted", "failed"]
     assert run.told == ["JobSubmitted", "JobFailed"]
     [asset] = run.job.assets
     assert cloud.asset(asset.key) == PNG
@@ -65,7 +54,7 @@ def test_a_canceled_job_that_breaks_at_the_provider_ends_with_its_code(cloud: Cl
 
 
 def test_a_job_that_is_canceled_while_it_is_put_off_is_never_sent_again(cloud: Cloud) -> None:
-    cloud.provider.submits(problem(429, retry_after="7"), accepted())
+    cloud.provider.submits(problem(429, retry_after="7"), Taken())
     job_id = cloud.request()
 
     answers = run_canceled(cloud, job_id, wait=1)
@@ -74,7 +63,7 @@ def test_a_job_that_is_canceled_while_it_is_put_off_is_never_sent_again(cloud: C
     assert answers == [200]
     assert run.end == ("FAILED", "canceled")
     assert run.states == [*SUBMIT, "Defer", *SUBMIT, *FAIL]
-    assert run.statuses == ["submitting", "queued", "failed"]
+    assert run.statuses == ["queued", "submitting", "queued", "failed"]
     assert len(cloud.provider.posts) == 1
     assert run.told == ["JobFailed"]
     assert run.events[0][1]["charged"] == "no"
@@ -96,7 +85,7 @@ def test_a_job_that_is_canceled_before_its_execution_begins_is_not_sent(cloud: C
 
 @pytest.mark.parametrize("taken", [True, False])
 def test_a_cancel_may_come_during_the_post(cloud: Cloud, taken: bool) -> None:
-    cloud.provider.submits(accepted() if taken else problem(429, retry_after="7"), accepted())
+    cloud.provider.submits(Taken() if taken else problem(429, retry_after="7"), Taken())
     job_id = cloud.request()
     once(cloud, "Submit: before POST", lambda: cloud.cancel(job_id))
 
@@ -112,7 +101,10 @@ def test_a_cancel_may_come_during_the_post(cloud: Cloud, taken: bool) -> None:
 
 @pytest.mark.parametrize(
     ("moment", "status"),
-    [("Finalize: before UpdateItem", "failed"), ("Finalize: after UpdateItem", "completed")],
+    [
+        ("Finalize: before TransactWriteItems", "failed"),
+        ("Finalize: after TransactWriteItems", "completed"),
+    ],
 )
 def test_of_a_cancel_and_a_completion_the_first_one_counts(
     cloud: Cloud, moment: str, status: str
@@ -137,7 +129,7 @@ def test_a_cancel_after_the_end_changes_nothing(cloud: Cloud) -> None:
 
     assert before.states == STRAIGHT
     assert cloud.job(before.job.job_id) == before.job
-    assert cloud._events(before.job.job_id) == []
+    assert cloud.events(before.job.job_id) == before.events
 
 
 def test_the_rule_names_the_caller_and_not_the_sender(cloud: Cloud) -> None:

@@ -4,9 +4,10 @@ import httpx
 import pytest
 
 from darkroom.domain.polling import MAX_UNREADABLE
-from tests.workflow import provider
-from tests.workflow.cloud import CHECK, FAIL, FINALIZE, PROMPT, REQUEST, SUBMIT, Cloud
-from tests.workflow.provider import completed, failed, html, problem, standing
+from tests.workflow import answers
+from tests.workflow.answers import completed, failed, html, problem, standing
+from tests.workflow.cloud import CHECK, FAIL, FINALIZE, REQUEST, SUBMIT, Cloud
+from tests.workflow.promises import PROMPT
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_a_failed_prediction_ends_the_job_with_its_code(
 
     assert run.end == ("FAILED", code)
     assert run.states == [*SUBMIT, *CHECK * 2, *FAIL]
-    assert run.statuses == ["submitting", "submitted", "failed"]
+    assert run.statuses == ["queued", "submitting", "submitted", "failed"]
     assert run.told == ["JobSubmitted", "JobFailed"]
     assert run.events[-1][1]["code"] == run.job.code == code
 
@@ -80,7 +81,7 @@ def test_a_status_that_nobody_knows_may_still_come_to_an_end(cloud: Cloud) -> No
         httpx.Response(200, json={"code": 200, "data": []}),
     ],
 )
-def test_polls_that_cannot_be_read_are_looked_past(cloud: Cloud, answer: provider.Answer) -> None:
+def test_polls_that_cannot_be_read_are_looked_past(cloud: Cloud, answer: answers.Answer) -> None:
     cloud.provider.checks(*[answer] * (MAX_UNREADABLE - 1), completed())
 
     run = cloud.run()

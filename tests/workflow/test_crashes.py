@@ -1,93 +1,16 @@
-"""Every function dies: once, for ever, and at each moment around a change that it makes."""
+"""Functions that die, time out or are throttled: once, often and for ever."""
 
 from itertools import repeat
 
 import pytest
 
 from tests.infra.template import definition
-from tests.workflow.cloud import CHECK, FAIL, PROMPT, STRAIGHT, SUBMIT, Cloud
-from tests.workflow.lambdas import Fault, KilledError
-from tests.workflow.provider import failed
+from tests.workflow.answers import failed
+from tests.workflow.cloud import CHECK, FAIL, STRAIGHT, SUBMIT, Cloud
+from tests.workflow.lambdas import Fault
+from tests.workflow.promises import PROMPT
 
-# What a job that succeeds, and one that fails, change in the world, in this order.
-SUCCESS = [
-    "Submit: UpdateItem",  # submitting
-    "Submit: POST",
-    "Submit: UpdateItem",  # submitted
-    "Submit: PutEvents",
-    "Check: UpdateItem",
-    "Finalize: PutObject",  # the picture
-    "Finalize: PutObject",  # the manifest
-    "Finalize: UpdateItem",  # completed
-    "Finalize: PutEvents",
-    "Finalize: UpdateItem",  # announced
-]
-FAILURE = [*SUCCESS[:5], "Fail: UpdateItem", "Fail: PutEvents", "Fail: UpdateItem"]
-# From the record's `submitting` to its `submitted` nobody can know whether the POST was taken.
-IN_DOUBT = [(0, "after"), (1, "before"), (1, "after"), (2, "before")]
 STEPS = ["SubmitFunction", "CheckFunction", "FinalizeFunction"]
-
-
-def moments(changes: list[str]) -> list[tuple[int, str]]:
-    return [(index, when) for index in range(len(changes)) for when in ("before", "after")]
-
-
-def kill_at(cloud: Cloud, index: int, when: str) -> None:
-    """Make the sandbox die before or after the index-th change, and never again."""
-    moment = 2 * index + (when == "after")
-    already = len(cloud.lambdas.effects)
-
-    def die(_: str) -> None:
-        if len(cloud.lambdas.effects) - already == moment + 1:
-            raise KilledError
-
-    cloud.lambdas.on_effect = die
-
-
-@pytest.mark.parametrize(("answer", "changes"), [("completed", SUCCESS), ("failed", FAILURE)])
-def test_the_lists_of_changes_are_complete(cloud: Cloud, answer: str, changes: list[str]) -> None:
-    if answer == "failed":
-        cloud.provider.checks(failed("broke"))
-
-    cloud.run()
-
-    seen = [effect.replace(" before", "") for effect in cloud.lambdas.effects if "before" in effect]
-    # The rule on failed executions finds the job closed.
-    assert seen[1 : len(changes) + 1] == changes
-    assert seen[len(changes) + 1 :] in ([], ["OnExecutionEnded: UpdateItem"])
-
-
-@pytest.mark.parametrize(("index", "when"), moments(SUCCESS))
-def test_a_job_survives_a_death_at_any_moment(cloud: Cloud, index: int, when: str) -> None:
-    job_id = cloud.request()
-    kill_at(cloud, index, when)
-    cloud.machine.run_pending()
-    cloud.end(job_id)
-
-    run = cloud.look(job_id)
-
-    if (index, when) in IN_DOUBT:
-        assert run.end == ("FAILED", "submission_unknown")
-        assert run.states == [*SUBMIT, *FAIL]
-    else:
-        assert run.end == ("SUCCEEDED", None)
-        assert run.states == STRAIGHT
-    assert len(cloud.provider.posts) == (0 if (index, when) in IN_DOUBT[:2] else 1)
-
-
-@pytest.mark.parametrize(("index", "when"), moments(FAILURE)[10:])
-def test_a_failure_is_told_whenever_fail_dies(cloud: Cloud, index: int, when: str) -> None:
-    cloud.provider.checks(failed("content policy"))
-    job_id = cloud.request()
-    kill_at(cloud, index, when)
-    cloud.machine.run_pending()
-    cloud.end(job_id)
-
-    run = cloud.look(job_id)
-
-    assert run.end == ("FAILED", "moderated")
-    assert run.states == [*SUBMIT, *CHECK, *FAIL]
-    assert run.job.code == "moderated"
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -99,7 +22,7 @@ def test_a_step_that_fails_once_is_run_again(cloud: Cloud, function: str, fault:
 
     assert run.end == ("SUCCEEDED", None)
     assert run.states == STRAIGHT
-    assert len(cloud.provider.posts) == 1
+    assert len(run.posts) == 1
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -135,7 +58,7 @@ def test_a_step_that_never_works_ends_the_job(
     throttled, crashed = definition()["States"][way[-1]]["Retry"]
     tries = throttled if fault is Fault.THROTTLED else crashed
     assert run.history.count('"TaskFailed"') == tries["MaxAttempts"] + 1
-    assert len(cloud.provider.posts) == (0 if function == "SubmitFunction" else 1)
+    assert len(run.posts) == (0 if function == "SubmitFunction" else 1)
 
 
 def test_a_submit_that_always_dies_at_its_end_has_still_sent_one_post(cloud: Cloud) -> None:
@@ -145,7 +68,7 @@ def test_a_submit_that_always_dies_at_its_end_has_still_sent_one_post(cloud: Clo
 
     assert run.end == ("FAILED", "internal_error")
     assert run.job.status == "failed"
-    assert len(cloud.provider.posts) == 1
+    assert len(run.posts) == 1
 
 
 def test_outputs_that_were_stored_stay_so_though_finalize_always_dies(cloud: Cloud) -> None:

@@ -1,30 +1,18 @@
-"""Executions that are stopped, time out or come twice."""
+"""Executions that are stopped, time out, come twice, or are started again when they have ended."""
 
 import pytest
 
-from tests.workflow.cloud import CHECK, FAIL, STRAIGHT, SUBMIT, Cloud
-from tests.workflow.provider import PREDICTION, problem, standing
-from tests.workflow.test_crashes import SUCCESS, moments
-
-
-def at_wait(cloud: Cloud, number: int, act: object) -> None:
-    """Do something once, while the machine waits for the number-th time."""
-
-    def waited() -> None:
-        if len(cloud.clock.waits) == number:
-            act()  # type: ignore[operator]
-
-    cloud.clock.on_wait = waited
+from tests.workflow.answers import PREDICTION, failed, html, problem, standing
+from tests.workflow.cloud import CHECK, DEFER, FAIL, STRAIGHT, SUBMIT, Cloud
+from tests.workflow.scenes import at_wait, finish, once
 
 
 def test_a_job_whose_execution_is_stopped_is_closed_as_canceled(cloud: Cloud) -> None:
     cloud.provider.checks(standing("processing"))
     job_id = cloud.request()
     at_wait(cloud, 2, lambda: cloud.stop(job_id))
-    cloud.machine.run_pending()
-    cloud.end(job_id)
 
-    run = cloud.look(job_id)
+    run = finish(cloud, job_id)
 
     assert run.status == "ABORTED"
     assert run.states == [*SUBMIT, *CHECK, "Wait"]
@@ -38,41 +26,12 @@ def test_a_job_that_is_stopped_before_it_was_sent_costs_nothing(cloud: Cloud) ->
     cloud.provider.submits(problem(429))
     job_id = cloud.request()
     at_wait(cloud, 1, lambda: cloud.stop(job_id))
-    cloud.machine.run_pending()
-    cloud.end(job_id)
 
-    run = cloud.look(job_id)
+    run = finish(cloud, job_id)
 
     assert run.status == "ABORTED"
-    assert run.states == [*SUBMIT, "Defer"]
+    assert run.states == DEFER
     assert run.events[-1][1]["charged"] == "no"
-
-
-@pytest.mark.parametrize(("index", "when"), moments(SUCCESS))
-def test_a_stop_may_come_while_a_function_works(cloud: Cloud, index: int, when: str) -> None:
-    job_id = cloud.request()
-    moment = len(cloud.lambdas.effects) + 2 * index + (when == "after") + 1
-
-    def stop(_: str) -> None:
-        if len(cloud.lambdas.effects) == moment:
-            cloud.lambdas.on_effect = lambda _: None
-            cloud.stop(job_id)
-            # The rule is quicker than the function, which goes on regardless.
-            event = {"id": "end", "detail": {"name": job_id, "status": "ABORTED"}}
-            cloud.lambdas.deliver("OnExecutionEndedFunction", event)
-
-    cloud.lambdas.on_effect = stop
-    cloud.machine.run_pending()
-    cloud.end(job_id)
-
-    run = cloud.look(job_id)
-
-    assert run.status == "ABORTED"
-    stored = (index, when) in moments(SUCCESS)[15:]
-    assert run.job.status == ("completed" if stored else "failed")
-    assert run.job.code == (None if stored else "canceled")
-    if len(cloud.provider.posts) == 1:
-        assert run.job.prediction_id == PREDICTION
 
 
 def test_an_execution_that_times_out_is_closed_as_too_late(cloud: Cloud) -> None:
@@ -86,6 +45,16 @@ def test_an_execution_that_times_out_is_closed_as_too_late(cloud: Cloud) -> None
     assert run.told == ["JobSubmitted", "JobFailed"]
 
 
+def test_an_ended_execution_that_is_told_twice_ends_the_job_once(cloud: Cloud) -> None:
+    cloud.provider.checks(standing("processing"))
+    cloud.machine.time_out_after(60)
+    run = cloud.run()
+
+    cloud.end(run.job.job_id)
+
+    assert cloud.events(run.job.job_id) == run.events
+
+
 def test_a_second_execution_of_a_finished_job_sends_nothing(cloud: Cloud) -> None:
     job_id = cloud.run().job.job_id
 
@@ -93,34 +62,27 @@ def test_a_second_execution_of_a_finished_job_sends_nothing(cloud: Cloud) -> Non
     cloud.machine.run_pending()
 
     assert len(cloud.provider.posts) == 1
-    again = cloud._execution("again")
-    assert again["status"] == "SUCCEEDED"
+    assert cloud.execution("again")["status"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("moment", ["Submit: after POST", "Submit: after PutEvents"])
 def test_a_second_execution_beside_the_first_sends_nothing(cloud: Cloud, moment: str) -> None:
     job_id = cloud.request()
 
-    def start_again(effect: str) -> None:
-        if effect == moment:
-            cloud.lambdas.on_effect = lambda _: None
-            cloud.start(job_id, name="again")
-            cloud.machine.run_pending()
+    def start_again() -> None:
+        cloud.start(job_id, name="again")
+        cloud.machine.run_pending()
 
-    cloud.lambdas.on_effect = start_again
+    once(cloud, moment, start_again)
     cloud.machine.run_pending()
 
     run = cloud.look(job_id)
 
-    assert len(cloud.provider.posts) == 1
+    assert len(run.posts) == 1
     assert run.job.prediction_id == PREDICTION
-    if moment == "Submit: after PutEvents":
-        assert run.end == ("SUCCEEDED", None)
-        assert run.states == [*SUBMIT, *CHECK, "Done"]
-    else:
-        # The second found the job between its POST and the answer, and could not know.
-        assert run.end == ("FAILED", "submission_unknown")
-        assert run.states == [*SUBMIT, *FAIL]
+    # Between the POST and its answer, the second found what the provider lists.
+    assert run.end == ("SUCCEEDED", None)
+    assert cloud.execution("again")["status"] == "SUCCEEDED"
 
 
 def test_the_same_event_twice_is_one_job(cloud: Cloud) -> None:
@@ -133,14 +95,64 @@ def test_the_same_event_twice_is_one_job(cloud: Cloud) -> None:
     run = cloud.look(job_id)
     assert run.states == STRAIGHT
     assert run.told == ["JobSubmitted", "JobCompleted"]
-    assert len(cloud.provider.posts) == 1
+    assert len(run.posts) == 1
 
 
-def test_an_ended_execution_that_is_told_twice_ends_the_job_once(cloud: Cloud) -> None:
-    cloud.provider.checks(standing("processing"))
-    cloud.machine.time_out_after(60)
-    job_id = cloud.run().job.job_id
+def stop_in(cloud: Cloud, state: str, job_id: str) -> None:
+    """Plan to stop the job's execution while it waits, or while a function works."""
+    moment = {"Submit": "POST", "Check": "UpdateItem", "Finalize": "TransactWriteItems"}
+    if state in moment:
+        once(cloud, f"{state}: before {moment[state]}", lambda: cloud.stop(job_id))
+    else:
+        cloud.clock.at(1, lambda: cloud.stop(job_id))
 
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "open"])
+@pytest.mark.parametrize("state", ["Submit", "Defer", "Wait", "Listen", "Check", "Finalize"])
+def test_a_redrive_of_what_was_stopped_never_sends_again(
+    cloud: Cloud, state: str, closed: bool
+) -> None:
+    """It goes on in the state in which it was stopped; the rule may have closed the job already."""
+    if state == "Listen":
+        cloud.listen()
+    if state == "Defer":
+        cloud.submits("off")
+    job_id = cloud.request()
+    stop_in(cloud, state, job_id)
+    cloud.machine.run_pending()
+    if closed:
+        cloud.end(job_id)
+    posts = len(cloud.provider.posts)
+    cloud.submits("on")
+
+    arn = cloud.redrive(job_id)
+    cloud.machine.run_pending()
     cloud.end(job_id)
 
-    assert cloud._events(job_id) == []
+    run = cloud.look(job_id)
+    assert run.status == "ABORTED"
+    assert len(run.posts) == (0 if state == "Defer" and closed else 1)
+    assert posts == (0 if state == "Defer" else 1)
+    redriven = cloud.history(arn)
+    assert redriven[-1]["type"] in ("ExecutionSucceeded", "ExecutionFailed")
+    # A function that has begun goes on regardless.
+    is_late = closed and state != "Finalize"
+    assert run.job.code == ("canceled" if is_late else None)
+
+
+@pytest.mark.parametrize("answer", [failed("broke"), html(502)])
+def test_a_redrive_of_what_failed_changes_nothing(cloud: Cloud, answer: object) -> None:
+    """On AWS it runs the state Failed again, and fails again; a new start finds the job ended."""
+    cloud.provider.checks(answer)  # type: ignore[arg-type]
+    run = cloud.run()
+    cloud.provider.checks(standing("processing"))
+
+    arn = cloud.redrive(run.job.job_id)
+    cloud.start(run.job.job_id, name="again")
+    cloud.machine.run_pending()
+
+    assert cloud.history(arn)[-1]["type"] == "ExecutionFailed"
+    assert cloud.execution("again")["error"] == run.error
+    assert cloud.job(run.job.job_id) == run.job
+    assert len(cloud.provider.posts) == 1
+    assert run.states[-2:] == FAIL

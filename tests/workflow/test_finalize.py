@@ -1,9 +1,9 @@
 import httpx
 import pytest
 
-from tests.workflow import provider
+from tests.workflow import answers
+from tests.workflow.answers import PNG, completed, failed, file, html
 from tests.workflow.cloud import CHECK, FAIL, FINALIZE, STRAIGHT, SUBMIT, Cloud
-from tests.workflow.provider import PNG, completed, failed, file, html
 
 AGAIN = [*CHECK, *FINALIZE]
 CUT_OFF = httpx.Response(200, content=PNG[:-8])
@@ -13,7 +13,7 @@ SHORT = httpx.Response(200, content=PNG[:-8], headers={"content-length": str(len
 @pytest.mark.parametrize(
     "trouble", [html(500), html(404), httpx.ReadTimeout, CUT_OFF, SHORT, file(b"")]
 )
-def test_a_download_that_fails_is_tried_again(cloud: Cloud, trouble: provider.Answer) -> None:
+def test_a_download_that_fails_is_tried_again(cloud: Cloud, trouble: answers.Answer) -> None:
     cloud.provider.files(trouble, trouble, file())
 
     run = cloud.run()

@@ -9,15 +9,20 @@ import boto3
 import pytest
 from moto import mock_aws
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_callback,
+)
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
     WaitFunction,
 )
+from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackEndpoint
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
+from tests.workflow.answers import problem
 from tests.workflow.cloud import Cloud
-from tests.workflow.machine import START, evaluate
-from tests.workflow.provider import problem
+from tests.workflow.machine import evaluate
+from tests.workflow.timeline import START, Clock
 
 
 def test_moto_cannot_evaluate_jsonata_by_itself() -> None:
@@ -64,6 +69,24 @@ def test_moto_waits_and_retries_in_real_time() -> None:
     assert vars(retrier_decl)["time"] is time
 
 
+def test_moto_waits_for_a_callback_in_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float | None] = []
+    endpoint = CallbackEndpoint("token")
+    monkeypatch.setattr(endpoint, "wait", lambda timeout: waited.append(timeout))
+    callback = state_task_service_callback.StateTaskServiceCallback
+
+    callback._wait_for_task_token_timeout(SimpleNamespace(), 60, endpoint)  # type: ignore[arg-type]
+
+    assert waited == [60]
+
+
+def test_moto_asks_every_execution_for_a_token_those_that_have_not_begun_too() -> None:
+    worker = ExecutionWorker.__new__(ExecutionWorker)
+    worker.__init__(*[None] * 4)  # type: ignore[misc]
+
+    assert worker.env is None  # of which it asks for the callbacks
+
+
 @pytest.mark.parametrize(
     ("expression", "value"),
     [
@@ -87,3 +110,46 @@ def test_hours_pass_at_once_and_for_the_handlers_too(cloud: Cloud) -> None:
     assert run.job.ended_at is not None
     assert run.job.ended_at - START > timedelta(hours=1)
     assert cloud.clock.now == run.job.ended_at
+
+
+def test_whoever_waits_takes_turns_in_the_order_of_time() -> None:
+    clock, told = Clock(), []
+
+    def worker(name: str, *waits: float) -> None:
+        for seconds in waits:
+            clock.wait(seconds)
+            told.append((name, clock.passed))
+
+    clock.at(0, lambda: worker("a", 10, 10))
+    clock.at(5, lambda: worker("b", 1, 10))
+    clock.run()
+
+    assert told == [("b", 6), ("a", 10), ("b", 16), ("a", 20)]
+
+
+def test_a_wait_can_be_cut_short_once() -> None:
+    clock, told = Clock(), []
+
+    def sleeper() -> None:
+        clock.wait(60, key="token")
+        told.append(clock.passed)
+        clock.wait(60)
+        told.append(clock.passed)
+
+    clock.at(0, sleeper)
+    clock.at(7, lambda: clock.hurry("token"))
+    clock.at(8, lambda: clock.hurry("token"))
+    clock.run()
+
+    assert told == [7, 67]
+
+
+def test_what_goes_wrong_in_a_turn_is_raised() -> None:
+    clock = Clock()
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    clock.at(1, broken)
+    with pytest.raises(ZeroDivisionError):
+        clock.run()

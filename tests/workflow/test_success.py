@@ -2,10 +2,13 @@ import base64
 
 import pytest
 
+from darkroom.domain.steps import LISTEN_SECONDS
 from darkroom.observability import logger
-from tests.workflow import provider
-from tests.workflow.cloud import BUCKET, CHECK, FINALIZE, PROMPT, STRAIGHT, SUBMIT, Cloud
-from tests.workflow.provider import PNG, PREDICTION, body
+from tests.workflow import answers
+from tests.workflow.answers import PNG, PREDICTION, body
+from tests.workflow.cloud import CHECK, FINALIZE, LISTEN, STRAIGHT, SUBMIT, Cloud
+from tests.workflow.deployment import BUCKET
+from tests.workflow.promises import PROMPT
 
 
 def test_a_job_that_is_done_at_the_first_look_is_stored_and_announced(cloud: Cloud) -> None:
@@ -13,9 +16,9 @@ def test_a_job_that_is_done_at_the_first_look_is_stored_and_announced(cloud: Clo
 
     assert run.end == ("SUCCEEDED", None)
     assert run.states == STRAIGHT
-    assert run.statuses == ["submitting", "submitted", "completed"]
+    assert run.statuses == ["queued", "submitting", "submitted", "completed"]
     assert run.told == ["JobSubmitted", "JobCompleted"]
-    assert len(cloud.provider.posts) == 1
+    assert len(run.posts) == 1
     assert run.job.prediction_id == PREDICTION
     assert [asset.key for asset in run.job.assets] == [f"jobs/{run.job.job_id}/0.png"]
     assert cloud.asset(run.job.assets[0].key) == PNG
@@ -24,8 +27,10 @@ def test_a_job_that_is_done_at_the_first_look_is_stored_and_announced(cloud: Clo
 def test_the_post_carries_the_request_and_nothing_else(cloud: Cloud) -> None:
     cloud.run({"operation": "text-to-image", "prompt": PROMPT, "quality": "low"})
 
-    assert cloud.provider.posts[0].url.path == "/api/v3/openai/gpt-image-2/text-to-image"
-    assert body(cloud.provider.posts[0]) == {
+    request = cloud.provider.posts[0].request
+    assert request.url.path == "/api/v3/openai/gpt-image-2/text-to-image"
+    assert request.url.query == b""
+    assert body(request) == {
         "prompt": PROMPT,
         "quality": "low",
         "resolution": "1k",
@@ -33,16 +38,23 @@ def test_the_post_carries_the_request_and_nothing_else(cloud: Cloud) -> None:
     }
 
 
+@pytest.mark.parametrize("way", [CHECK, LISTEN], ids=lambda way: way[0])
 @pytest.mark.parametrize("looks", [2, 5])
-def test_a_job_waits_as_long_as_the_provider_works_on_it(cloud: Cloud, looks: int) -> None:
-    working = [provider.standing("created")] + [provider.standing("processing")] * (looks - 2)
-    cloud.provider.checks(*working, provider.completed())
+def test_a_job_waits_as_long_as_the_provider_works_on_it(
+    cloud: Cloud, looks: int, way: list[str]
+) -> None:
+    if way == LISTEN:
+        cloud.listen()
+    working = [answers.standing("created")] + [answers.standing("processing")] * (looks - 2)
+    cloud.provider.checks(*working, answers.completed())
 
     run = cloud.run()
 
     assert run.end == ("SUCCEEDED", None)
-    assert run.states == [*SUBMIT, *CHECK * looks, *FINALIZE, "Done"]
+    assert run.states == [*SUBMIT, *way * looks, *FINALIZE, "Done"]
     assert run.job.checks == looks
+    if way == LISTEN:
+        assert cloud.clock.waits == [LISTEN_SECONDS] * looks
     assert cloud.clock.waits[1:] == sorted(cloud.clock.waits[1:])
     completed = run.events[-1][1]
     assert completed["checks"] == looks
@@ -63,7 +75,7 @@ def test_every_step_logs_a_line_with_the_job_id(
 
 
 def test_every_output_is_stored_and_listed_in_the_manifest(cloud: Cloud) -> None:
-    cloud.provider.checks(provider.completed(provider.OUTPUT, provider.OUTPUT))
+    cloud.provider.checks(answers.completed(answers.OUTPUT, answers.OUTPUT))
 
     run = cloud.run({"model": "any/model", "input": {"prompt": PROMPT}})
 
@@ -77,13 +89,13 @@ def test_every_output_is_stored_and_listed_in_the_manifest(cloud: Cloud) -> None
 
 
 def test_references_reach_the_provider_as_urls_and_the_execution_not_at_all(cloud: Cloud) -> None:
-    link = f"https://pictures.example.com/a.png?signature={provider.SIGNATURE}"
+    link = f"https://pictures.example.com/a.png?signature={answers.SIGNATURE}"
     data = "data:image/png;base64," + base64.b64encode(PNG).decode()
 
     run = cloud.run({"operation": "edit", "prompt": PROMPT, "images": [link, data]})
 
     assert run.end == ("SUCCEEDED", None)
-    given = body(cloud.provider.posts[0])["images"]
+    given = body(cloud.provider.posts[0].request)["images"]
     assert given[0] == link
     assert given[1].startswith(f"https://{BUCKET}.s3.amazonaws.com/references/{run.job.job_id}/")
     assert "X-Amz-Signature=" in given[1]

@@ -1,19 +1,25 @@
-"""WaveSpeedAI's REST API. Only this and wavespeed_replies know its URLs, fields and words."""
+"""WaveSpeedAI's REST API. Only the wavespeed modules know its URLs, fields and words."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 import httpx
-from pydantic import SecretStr
 
-from darkroom.adapters.wavespeed_replies import read_body, read_prediction, read_refusal
+from darkroom.adapters.wavespeed_http import Key, authorized, write_moment
+from darkroom.adapters.wavespeed_replies import (
+    read_body,
+    read_list,
+    read_prediction,
+    read_refusal,
+)
 from darkroom.domain.errors import Code
 from darkroom.ports import (
     Accepted,
     Broken,
+    Listed,
     NotSent,
     Prediction,
     Refused,
@@ -25,14 +31,7 @@ from darkroom.ports import (
 # A submit that times out may be paid for and lost, so it is given long; a check is simply repeated.
 _SUBMIT_TIMEOUT = httpx.Timeout(60, connect=5)
 _CHECK_TIMEOUT = httpx.Timeout(10, connect=5)
-_MAX_REPLY = 4_000_000  # bytes
-
-
-class Key(Protocol):
-    """Where the API key comes from."""
-
-    def read(self, *, fresh: bool = False) -> SecretStr:
-        """Return the key; `fresh` reads it past any cache."""
+_PAGE, _MAX_PAGES = 100, 50  # of the list; a window of minutes is shorter at any tier but the last
 
 
 class WaveSpeed:
@@ -56,11 +55,14 @@ class WaveSpeed:
         """Read the key, so that a secret that cannot be read never looks like a lost POST."""
         self._key.read()
 
-    def submit(self, model: str, model_input: dict[str, Any]) -> Submission:
+    def submit(
+        self, model: str, model_input: dict[str, Any], webhook: str | None = None
+    ) -> Submission:
         """Send the POST, once; a 401 took nothing, so it is sent again with a key read afresh."""
-        url = f"{self._base}/{quote(model)}"
+        called = f"?webhook={quote(webhook, safe='')}" if webhook else ""
+        url = f"{self._base}/{quote(model)}{called}"
         try:
-            response = self._authorized(self._submits, "POST", url, json=model_input)
+            response = authorized(self._submits, self._key, "POST", url, model_input)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             return NotSent()
         except (httpx.TransportError, httpx.DecodingError):
@@ -84,7 +86,7 @@ class WaveSpeed:
         """Read a prediction; safe to repeat."""
         url = f"{self._base}/predictions/{quote(prediction_id, safe='')}/result"
         try:
-            response = self._authorized(self._checks, "GET", url)
+            response = authorized(self._checks, self._key, "GET", url)
         except (httpx.TransportError, httpx.DecodingError) as error:
             return Unreadable(Code.PROVIDER_UNAVAILABLE, type(error).__name__)
         body = read_body(response)
@@ -95,33 +97,43 @@ class WaveSpeed:
             return Unreadable(Code.PROVIDER_UNAVAILABLE, f"HTTP {response.status_code}")
         return self._hide(read_prediction(body or {}, data))
 
+    def list_predictions(
+        self, model: str, after: datetime, before: datetime
+    ) -> list[Listed] | None:
+        """Return the predictions of a model made in a window; None if no answer could be had."""
+        found: dict[str, Listed] = {}
+        window = {"created_after": write_moment(after), "created_before": write_moment(before)}
+        for page in range(1, _MAX_PAGES + 1):
+            query = {"page": page, "page_size": _PAGE, "model": model, "include_inputs": True}
+            data = self._ask("POST", "predictions", query | window)
+            try:
+                listed = read_list(data)
+            except (ValueError, KeyError, TypeError):
+                return None
+            found |= {each.prediction_id: each for each in listed}
+            if len(listed) < _PAGE:
+                return list(found.values())
+        return None  # more than can be looked through
+
+    def webhook_secret(self) -> str | None:
+        """Return what the provider signs its webhooks with; None if no answer could be had."""
+        secret = self._ask("GET", "webhook/secret")
+        # An object by the documents, the plain text by some clients.
+        told = secret.get("secret") if isinstance(secret, Mapping) else secret
+        return told if isinstance(told, str) and told else None
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Return the data of an answer that creates nothing; None if none could be had."""
+        try:
+            response = authorized(self._checks, self._key, method, f"{self._base}/{path}", body)
+        except (httpx.TransportError, httpx.DecodingError):
+            return None
+        reply = read_body(response)
+        return reply.get("data") if reply and response.is_success else None
+
     def _hide[T](self, answer: T) -> T:
         """Take our key out of the provider's words, which may quote it."""
         if isinstance(answer, Refused | Broken):
             key = self._key.read().get_secret_value()
             return replace(answer, detail=answer.detail.replace(key, "…"))
         return answer
-
-    def _authorized(
-        self, client: httpx.Client, method: str, url: str, json: dict[str, Any] | None = None
-    ) -> httpx.Response:
-        """Send with the key; once more with a fresh one if it was refused."""
-        response = _send(client, method, url, self._key.read(), json)
-        if response.status_code == httpx.codes.UNAUTHORIZED:
-            response = _send(client, method, url, self._key.read(fresh=True), json)
-        return response
-
-
-def _send(
-    client: httpx.Client, method: str, url: str, key: SecretStr, body: dict[str, Any] | None
-) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {key.get_secret_value()}"}
-    content, give_up_at = bytearray(), time.monotonic() + (client.timeout.read or 0) + 2
-    with client.stream(method, url, headers=headers, json=body) as response:
-        for chunk in response.iter_bytes():
-            content += chunk
-            # The time-out is for one read: a reply that drips would never meet it.
-            if time.monotonic() > give_up_at or len(content) > _MAX_REPLY:
-                raise httpx.ReadTimeout("the reply does not end")
-    kept = [(name, value) for name, value in response.headers.raw if name.lower() == b"retry-after"]
-    return httpx.Response(response.status_code, headers=kept, content=bytes(content))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from darkroom.domain.errors import Charged, Code
 from darkroom.ports import (
     Broken,
     Done,
+    Listed,
     Prediction,
     Refused,
     Running,
@@ -86,7 +88,26 @@ def read_refusal(
     if status in (httpx.codes.REQUEST_TIMEOUT, 499):
         return Unknown()  # a gateway gave up on a request that may have gone through
     detail = _detail(body or {})
-    return Refused(_classify(None, detail, _HTTP_CODES.get(status, Code.REJECTED)), detail)
+    code = _classify(None, detail, _HTTP_CODES.get(status, Code.REJECTED))
+    # 403 is about this model or request; 401 and an empty account are about every one.
+    stops = status == httpx.codes.UNAUTHORIZED or code is Code.INSUFFICIENT_CREDITS
+    return Refused(code, detail, stops)
+
+
+def read_list(data: Mapping[str, Any]) -> list[Listed]:
+    """Return the predictions on a page of the list; raises ValueError or KeyError if it is none."""
+    return [_listed(item) for item in data["items"] if isinstance(item, Mapping)]
+
+
+def _listed(item: Mapping[str, Any]) -> Listed:
+    inputs = item.get("inputs", item.get("input"))
+    # Up to nine digits of a second, which no parser takes.
+    moment = re.sub(r"(\.\d{6})\d+", r"\1", str(item.get("created_at")))
+    return Listed(
+        prediction_id=str(item["id"]),
+        created_at=datetime.fromisoformat(moment),
+        inputs=dict(inputs) if isinstance(inputs, Mapping) else None,
+    )
 
 
 def _classify(known: Code | None, detail: str, otherwise: Code) -> Code:

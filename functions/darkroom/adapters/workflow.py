@@ -5,8 +5,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from darkroom.ports import Execution
+
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+
+
+# A wait that has ended, by itself or by an earlier call: on AWS, and on the emulator.
+_ENDED = frozenset({"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"})
 
 
 class StateMachine:
@@ -27,3 +33,23 @@ class StateMachine:
                 raise
             return False
         return True
+
+    def status(self, job_id: str) -> Execution | None:
+        """Return how the job's execution stands; None if there is none."""
+        arn = f"{self._arn.replace(':stateMachine:', ':execution:')}:{job_id}"
+        try:
+            answer = self._client.describe_execution(executionArn=arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+                raise
+            return None
+        status = answer["status"]
+        return Execution.RUNNING if status == "PENDING_REDRIVE" else Execution(status)
+
+    def wake(self, token: str) -> None:
+        """End the wait that `token` stands for; nothing if it has ended already."""
+        try:
+            self._client.send_task_success(taskToken=token, output="{}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _ENDED:
+                raise

@@ -8,6 +8,7 @@ import boto3
 from botocore.config import Config
 
 from darkroom.adapters.bus import Bus
+from darkroom.adapters.line_item import LineItem
 from darkroom.adapters.table import JobTable
 from darkroom.observability import PowertoolsMetrics
 from darkroom.usecases.end_job import EndJob
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
 
+    from darkroom.adapters.secrets import ProviderKey
+    from darkroom.adapters.switches import Parameters
     from darkroom.adapters.wavespeed import WaveSpeed
+    from darkroom.usecases.file_outputs import FileOutputs
+    from darkroom.usecases.find_prediction import FindPrediction
+    from darkroom.usecases.watch_provider import WatchProvider
 
 # At the worst 3 x 6 seconds a call and its back-off: below the functions' timeouts, POST included.
 _AWS = Config(
@@ -68,13 +74,25 @@ def s3() -> "S3Client":
     )
 
 
+def provider_key(secret_id: str) -> "ProviderKey":
+    """Return the provider's key."""
+    from darkroom.adapters.secrets import ProviderKey
+
+    return ProviderKey(boto3.client("secretsmanager", config=_AWS), secret_id)
+
+
 def provider(url: str, secret_id: str) -> "WaveSpeed":
     """Return the provider."""
-    from darkroom.adapters.secrets import ProviderKey
     from darkroom.adapters.wavespeed import WaveSpeed
 
-    key = ProviderKey(boto3.client("secretsmanager", config=_AWS), secret_id)
-    return WaveSpeed(url, key)
+    return WaveSpeed(url, provider_key(secret_id))
+
+
+def switches(prefix: str) -> "Parameters":
+    """Return the owner's switches."""
+    from darkroom.adapters.switches import Parameters
+
+    return Parameters(boto3.client("ssm", config=_AWS), prefix)
 
 
 def now() -> datetime:
@@ -82,8 +100,49 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def lines(table: str) -> LineItem:
+    """Return the line that jobs wait in."""
+    return LineItem(dynamodb(), table)
+
+
 def end_job(table: str, bus_name: str, bucket: str) -> EndJob:
     """Return the use case in which every job ends."""
     return EndJob(
-        jobs=jobs(table), events=bus(bus_name), metrics=METRICS, now=now, assets_bucket=bucket
+        jobs=jobs(table),
+        lines=lines(table),
+        events=bus(bus_name),
+        metrics=METRICS,
+        now=now,
+        assets_bucket=bucket,
+    )
+
+
+def watch(table: str, breaker_seconds: float) -> "WatchProvider":
+    """Return what tells the breaker."""
+    from darkroom.usecases.watch_provider import WatchProvider
+
+    return WatchProvider(
+        lines=lines(table), metrics=METRICS, now=now, breaker_seconds=breaker_seconds
+    )
+
+
+def find_prediction(table: str, of: "WaveSpeed") -> "FindPrediction":
+    """Return what looks for the prediction of an unanswered POST."""
+    from darkroom.adapters.claims import ClaimTable
+    from darkroom.usecases.find_prediction import FindPrediction
+
+    claims = ClaimTable(dynamodb(), table)
+    return FindPrediction(jobs=jobs(table), claims=claims, provider=of, now=now)
+
+
+def file_outputs(table: str, bucket: str, hosts: str) -> "FileOutputs":
+    """Return what copies outputs into the assets bucket."""
+    from darkroom.adapters.assets import AssetBucket
+    from darkroom.adapters.cdn import Cdn
+    from darkroom.usecases.file_outputs import FileOutputs
+
+    return FileOutputs(
+        jobs=jobs(table),
+        downloads=Cdn([host.strip().lower() for host in hosts.split(",")]),
+        assets=AssetBucket(s3(), bucket),
     )

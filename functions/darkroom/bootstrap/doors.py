@@ -12,10 +12,12 @@ from darkroom import settings
 from darkroom.bootstrap import clients
 
 if TYPE_CHECKING:
+    from darkroom.adapters.wavespeed_prices import WaveSpeedPrices
     from darkroom.usecases.authorize import Authorize
+    from darkroom.usecases.budget import Budget
     from darkroom.usecases.create_job import CreateJob
     from darkroom.usecases.request_job import RequestJob
-    from darkroom.usecases.restart_jobs import RestartJobs
+    from darkroom.usecases.take_webhook import TakeWebhook
     from darkroom.usecases.upload_job import UploadJob
     from darkroom.web.api import Api
 
@@ -56,15 +58,17 @@ def upload_job() -> "UploadJob":
 
 
 @cache
-def restart_jobs() -> "RestartJobs":
-    """Build the use case of Sweep."""
+def take_webhook() -> "TakeWebhook":
+    """Build the use case of OnWebhook."""
+    from darkroom.adapters.webhook_secrets import WebhookSecrets
     from darkroom.adapters.workflow import StateMachine
-    from darkroom.usecases.restart_jobs import RestartJobs
+    from darkroom.usecases.take_webhook import TakeWebhook
 
-    env = settings.SweepSettings.read()
-    return RestartJobs(
-        lists=clients.jobs(env.table_name),
+    env = settings.OnWebhookSettings.read()
+    return TakeWebhook(
+        jobs=clients.jobs(env.table_name),
         workflow=StateMachine(clients.states(), env.state_machine_arn),
+        secrets=WebhookSecrets(clients.provider(env.provider_url, env.provider_secret_id)),
         metrics=clients.METRICS,
         now=clients.now,
     )
@@ -87,7 +91,6 @@ def api() -> "Api":
     from darkroom.adapters.preset_document import PresetDocument
     from darkroom.adapters.references import ReferenceStore
     from darkroom.adapters.uploads import UploadBucket
-    from darkroom.usecases.budget import Budget
     from darkroom.usecases.cancel_job import CancelJob
     from darkroom.usecases.find_jobs import FindJobs
     from darkroom.usecases.make_upload import MakeUpload
@@ -105,7 +108,8 @@ def api() -> "Api":
         make_upload=MakeUpload(uploads=UploadBucket(s3, env.assets_bucket), now=clients.now),
         presets=PresetDocument(s3, env.assets_bucket),
         references=ReferenceStore(s3, env.assets_bucket),
-        budget=Budget(lists=jobs, now=clients.now),
+        prices=_prices(env),
+        budget=_budget(env),
         now=clients.now,
         max_deadline=env.max_deadline_seconds,
         duration_scale=env.duration_scale,
@@ -123,8 +127,34 @@ def _create(env: settings.DoorSettings) -> "CreateJob":
         jobs=clients.jobs(env.table_name),
         references=ReferenceStore(clients.s3(), env.assets_bucket),
         workflow=StateMachine(clients.states(), env.state_machine_arn),
+        prices=_prices(env),
+        budget=_budget(env),
         metrics=clients.METRICS,
         now=clients.now,
         default_deadline=env.default_deadline_seconds,
         retention=timedelta(days=env.record_retention_days),
+    )
+
+
+def _prices(env: settings.DoorSettings) -> "WaveSpeedPrices":
+    from darkroom.adapters.wavespeed_prices import WaveSpeedPrices
+
+    return WaveSpeedPrices(
+        env.provider_url, clients.provider_key(env.provider_secret_id), clients.now
+    )
+
+
+def _budget(env: settings.DoorSettings) -> "Budget":
+    from darkroom.adapters.claims import BudgetTable
+    from darkroom.usecases.budget import Budget
+
+    # 0 stands for no budget: a deployment that may spend nothing is switched off otherwise.
+    cap = round(env.daily_budget_usd * 1_000_000) or None
+    return Budget(
+        jobs=clients.jobs(env.table_name),
+        budgets=BudgetTable(clients.dynamodb(), env.table_name),
+        events=clients.bus(env.event_bus_name),
+        metrics=clients.METRICS,
+        now=clients.now,
+        stack_micro_usd=cap,
     )

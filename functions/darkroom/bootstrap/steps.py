@@ -3,6 +3,7 @@
 Imports stand inside the functions: each Lambda loads only what its own use case needs.
 """
 
+import time
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -21,17 +22,35 @@ if TYPE_CHECKING:
 def submit_job() -> "SubmitJob":
     """Build the use case of Submit."""
     from darkroom.adapters.references import ReferenceStore
+    from darkroom.domain.limiter import Tier
+    from darkroom.usecases.admit_job import AdmitJob
     from darkroom.usecases.submit_job import SubmitJob
 
     env = settings.SubmitSettings.read()
+    provider = clients.provider(env.provider_url, env.provider_secret_id)
+    admit = AdmitJob(
+        jobs=clients.jobs(env.table_name),
+        lines=clients.lines(env.table_name),
+        metrics=clients.METRICS,
+        now=clients.now,
+        sleep=time.sleep,
+        watch=clients.watch(env.table_name, env.breaker_seconds),
+        tier=Tier(env.images_per_minute, env.jobs_in_flight),
+        duration_scale=env.duration_scale,
+    )
     return SubmitJob(
         jobs=clients.jobs(env.table_name),
         references=ReferenceStore(clients.s3(), env.assets_bucket),
-        provider=clients.provider(env.provider_url, env.provider_secret_id),
+        provider=provider,
+        admit=admit,
+        find=clients.find_prediction(env.table_name, provider),
+        switchboard=clients.switches(env.switches),
         events=clients.bus(env.event_bus_name),
+        metrics=clients.METRICS,
         now=clients.now,
         max_queue=timedelta(seconds=env.max_queue_seconds),
         duration_scale=env.duration_scale,
+        resubmits=env.ambiguous_submit == "resubmit",
     )
 
 
@@ -44,6 +63,7 @@ def check_job() -> "CheckJob":
     return CheckJob(
         jobs=clients.jobs(env.table_name),
         provider=clients.provider(env.provider_url, env.provider_secret_id),
+        watch=clients.watch(env.table_name, env.breaker_seconds),
         metrics=clients.METRICS,
         now=clients.now,
         duration_scale=env.duration_scale,
@@ -53,16 +73,14 @@ def check_job() -> "CheckJob":
 @cache
 def finalize_job() -> "FinalizeJob":
     """Build the use case of Finalize."""
-    from darkroom.adapters.assets import AssetBucket
-    from darkroom.adapters.cdn import Cdn
     from darkroom.usecases.finalize_job import FinalizeJob
 
     env = settings.FinalizeSettings.read()
     return FinalizeJob(
         jobs=clients.jobs(env.table_name),
         provider=clients.provider(env.provider_url, env.provider_secret_id),
-        downloads=Cdn([host.strip().lower() for host in env.asset_hosts.split(",")]),
-        assets=AssetBucket(clients.s3(), env.assets_bucket),
+        file=clients.file_outputs(env.table_name, env.assets_bucket, env.asset_hosts),
+        metrics=clients.METRICS,
         end=clients.end_job(env.table_name, env.event_bus_name, env.assets_bucket),
     )
 

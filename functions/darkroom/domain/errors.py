@@ -5,6 +5,7 @@ DarkroomError
 ├── ConflictError         the idempotency key was used for another request
 ├── NotFoundError         there is no such job, or it is another caller's
 ├── ForbiddenError        the caller's role does not allow this
+├── BudgetExceededError   the day's budget does not hold what the job would cost
 └── EndedError            the job has ended: there is nothing to cancel
 """
 
@@ -134,3 +135,28 @@ class ForbiddenError(DarkroomError):
 
 class EndedError(DarkroomError):
     """The job has ended, otherwise than by being canceled."""
+
+
+class BudgetExceededError(DarkroomError):
+    """The day's budget does not hold what the job would cost; all amounts are in micro-USD."""
+
+    def __init__(self, scope: str, cap: int, left: int | None, cost: int | None) -> None:
+        told = "not known" if cost is None else _usd(cost)
+        rest = "" if left is None else f", of which {_usd(left)} is left until midnight UTC"
+        super().__init__(
+            f"the job's price is {told}; the daily budget of {scope} is {_usd(cap)}{rest}"
+        )
+        self.scope = scope
+        self.cap = cap
+        self.left = left
+        self.cost = cost
+
+    @property
+    def problem(self) -> FieldProblem:
+        """The error as one entry, for doors that answer with a list."""
+        allowed = "" if self.left is None else f"what costs no more than {_usd(self.left)}"
+        return FieldProblem(field="budget", message=str(self), allowed=allowed)
+
+
+def _usd(micro: int) -> str:
+    return f"${micro / 1_000_000:.4f}"

@@ -1,13 +1,12 @@
 """The events on the bus: their details are a contract, versioned, with S3 locations and no URLs."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from datetime import date, datetime
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from darkroom.domain.errors import Charged, Code, FieldProblem, failure
-from darkroom.domain.job import Asset, Job
-from darkroom.domain.references import S3Object
+from darkroom.domain.errors import Charged, Code, FieldProblem
+from darkroom.domain.job import Asset
 from darkroom.domain.requests import AnyModel, Edit, Operation, TextToImage
 
 SOURCE = "darkroom"
@@ -34,7 +33,9 @@ class _Event(BaseModel):
     request_id: str = Field(description="What asked for the job: the JobRequested event's id.")
 
 
-class _JobEvent(_Event):
+class JobEvent(_Event):
+    """What every event of a job says."""
+
     job_id: str
     idempotency_key: str = Field(description="The sender's own key, or else the request's id.")
     operation: Operation
@@ -57,13 +58,13 @@ class Timings(BaseModel):
     ended_at: datetime | None
 
 
-class JobSubmitted(_JobEvent):
+class JobSubmitted(JobEvent):
     """The provider has accepted the job."""
 
     prediction_id: str
 
 
-class JobCompleted(_JobEvent):
+class JobCompleted(JobEvent):
     """The job is done and its outputs are in the assets bucket."""
 
     prediction_id: str
@@ -76,7 +77,7 @@ class JobCompleted(_JobEvent):
     timings: Timings
 
 
-class JobFailed(_JobEvent):
+class JobFailed(JobEvent):
     """The job ended without an output."""
 
     prediction_id: str | None
@@ -90,6 +91,46 @@ class JobFailed(_JobEvent):
     )
     checks: int
     timings: Timings
+
+
+class JobRecovered(JobEvent):
+    """The outputs of a job that had been given up are in the assets bucket after all."""
+
+    prediction_id: str
+    code: Code = Field(description="Why it had been given up, as JobFailed told.")
+    assets: tuple[Asset, ...]
+    uris: tuple[str, ...]
+    manifest: S3Location
+    timings: Timings
+
+
+class BudgetThresholdReached(BaseModel):
+    """Most of a day's budget is spent, or held by jobs that are open."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal["1"] = "1"
+    id: str = Field(description="The same at every delivery: deduplicate by it.")
+    job_id: None = None
+    request_id: str = Field(description="What asked for the job that reached it.")
+    day: date = Field(description="In UTC: a budget is full again at midnight.")
+    caller: str = Field(description="Whose budget it is; STACK is the whole deployment's.")
+    budget_micro_usd: int
+    held_micro_usd: int
+
+    @classmethod
+    def of(
+        cls, day: date, scope: str, cap: int, held: int, request_id: str
+    ) -> "BudgetThresholdReached":
+        """Build it."""
+        return cls(
+            id=f"budget.{day.isoformat()}.{scope}",
+            request_id=request_id,
+            day=day,
+            caller=scope,
+            budget_micro_usd=cap,
+            held_micro_usd=held,
+        )
 
 
 class JobRejected(_Event):
@@ -121,65 +162,16 @@ class ModelRequested(AnyModel, _Requested):
     """JobRequested for any other model of the provider."""
 
 
-type Event = JobSubmitted | JobCompleted | JobFailed | JobRejected
+type Event = (
+    JobSubmitted | JobCompleted | JobFailed | JobRecovered | JobRejected | BudgetThresholdReached
+)
 
-PUBLISHED: tuple[type[BaseModel], ...] = (JobSubmitted, JobCompleted, JobFailed, JobRejected)
+PUBLISHED: tuple[type[BaseModel], ...] = (
+    JobSubmitted,
+    JobCompleted,
+    JobFailed,
+    JobRecovered,
+    JobRejected,
+    BudgetThresholdReached,
+)
 REQUESTED: tuple[type[BaseModel], ...] = (TextToImageRequested, EditRequested, ModelRequested)
-
-
-def submitted(job: Job, prediction_id: str) -> JobSubmitted:
-    """Tell that the provider has accepted `job`."""
-    return JobSubmitted(
-        **_about(job, "submitted"),
-        prediction_id=prediction_id,
-    )
-
-
-def completed(job: Job, bucket: str) -> JobCompleted:
-    """Tell that `job` is done; its manifest lies in `bucket`."""
-    return JobCompleted(
-        **_about(job, "completed"),
-        prediction_id=job.prediction_id or "",
-        assets=job.assets,
-        uris=tuple(f"s3://{asset.bucket}/{asset.key}" for asset in job.assets),
-        manifest=S3Location(bucket=bucket, key=f"{job.prefix}/manifest.json"),
-        checks=job.checks,
-        timings=timings(job),
-    )
-
-
-def failed(job: Job) -> JobFailed:
-    """Tell that `job` has failed."""
-    code = job.code or Code.INTERNAL_ERROR
-    meaning = failure(code, sent=job.was_sent)
-    return JobFailed(
-        **_about(job, "failed"),
-        prediction_id=job.prediction_id,
-        code=code,
-        message=meaning.message,
-        detail=job.detail,
-        retryable=meaning.retryable,
-        charged=job.charge,
-        assets=job.assets,
-        checks=job.checks,
-        timings=timings(job),
-    )
-
-
-def _about(job: Job, what: str) -> dict[str, Any]:
-    """Return what every event of a job says."""
-    shared = _JobEvent.model_fields.keys() & Job.model_fields.keys() - {"source"}
-    return {name: getattr(job, name) for name in shared} | {
-        "id": f"{job.job_id}.{what}",
-        "source": job.source and located(job.source),
-    }
-
-
-def located(item: S3Object) -> S3Location:
-    """Return where an object lies, as events tell it."""
-    return S3Location(bucket=item.bucket, key=item.key, version_id=item.version_id)
-
-
-def timings(job: Job) -> Timings:
-    """Return when each part of `job` ended."""
-    return Timings.model_validate({name: getattr(job, name) for name in Timings.model_fields})

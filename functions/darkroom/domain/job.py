@@ -1,24 +1,23 @@
 """The job: what was asked, where it stands, what came of it, and what it cost."""
 
-import base64
 import hashlib
-import json
-import re
-from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom.domain.errors import Charged, Code, failure
+from darkroom.domain.limiter import Lane
 from darkroom.domain.references import Reference, S3Object
-from darkroom.domain.requests import JobRequest, Operation
+from darkroom.domain.requests import Operation
 
-_JOB_ID_LENGTH = 26
 # Fields that no caller is shown.
-_UNSEEN = {"submit_token", "submit_attempts", "submitting_at", "announced_at", "expires_at"}
-_JOB_ID = re.compile(rf"[a-z2-7]{{{_JOB_ID_LENGTH}}}")
+_UNSEEN = {
+    "submit_token", "submit_attempts", "submitting_at", "announced_at", "expires_at", "place",
+    "due_at", "looks", "unanswered", "has_webhook", "sent_images", "woken_at", "wake_token",
+    "holds",
+}  # fmt: skip
 
 
 class Status(StrEnum):
@@ -31,6 +30,16 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+# Failures that say nothing of the prediction: it may be paid for, and its result still come.
+GIVEN_UP = (
+    Code.PROVIDER_UNAVAILABLE,
+    Code.UNAUTHORIZED,
+    Code.SUBMISSION_UNKNOWN,
+    Code.DEADLINE_EXCEEDED,
+    Code.ASSET_UNAVAILABLE,
+    Code.CANCELED,
+    Code.INTERNAL_ERROR,
+)
 OPEN = (Status.QUEUED, Status.SUBMITTING, Status.SUBMITTED)
 
 
@@ -45,6 +54,15 @@ class Asset(BaseModel):
     sha256: str
     width: int | None = Field(default=None, description="pixels; None where it is no picture")
     height: int | None = None
+
+
+class Hold(BaseModel):
+    """What a job holds of a day's budget."""
+
+    model_config = ConfigDict(frozen=True)
+    day: date = Field(description="in UTC")
+    scope: str = Field(description="A caller's name, or STACK for the whole deployment.")
+    micro_usd: int
 
 
 class Job(BaseModel):
@@ -66,13 +84,32 @@ class Job(BaseModel):
     prefix: str = Field(description="Where its assets go in the assets bucket, without a slash.")
     deadline_seconds: int
     estimated_cost_micro_usd: int | None = None  # a record leaves out what is None
+    priced_as_of: str | None = Field(default=None, description="The day that the price is from.")
+    holds: tuple[Hold, ...] = ()
+    lane: Lane = Lane.INTERACTIVE
+    place: int | None = Field(
+        default=None, description="Its number in the line: it waits there while it is queued."
+    )
+    due_at: datetime | None = Field(
+        default=None, description="When the sweep looks at it, if nothing has happened before."
+    )
+    looks: int = Field(default=0, description="How often the sweep looked for a late result.")
     status: Status = Status.QUEUED
     code: Code | None = None
     detail: str | None = Field(default=None, description="The provider's own words on a failure.")
     charged: Charged | None = Field(default=None, description="Where the code does not tell.")
     prediction_id: str | None = None
     submit_attempts: int = 0
+    unanswered: int = Field(default=0, description="POSTs before the last that nobody answered.")
     submit_token: str | None = Field(default=None, description="Whose POST it is that was begun.")
+    sent_images: tuple[str, ...] = Field(
+        default=(), description="SHA-256 of each URL that was sent: to know our own request again."
+    )
+    has_webhook: bool = Field(default=False, description="Whether the provider was asked to call.")
+    wake_token: str | None = Field(default=None, description="Ends the wait that it stands for.")
+    woken_at: datetime | None = Field(
+        default=None, description="When a webhook came; taken back by the next check."
+    )
     checks: int = 0
     accepted_at: datetime
     submitting_at: datetime | None = Field(
@@ -99,9 +136,31 @@ class Job(BaseModel):
         return self.status in OPEN
 
     @property
+    def waits_in_line(self) -> bool:
+        """Whether the line counts it among those that wait."""
+        return self.status is Status.QUEUED and self.place is not None
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether the line counts it among those that the provider may be at work on."""
+        return self.status in (Status.SUBMITTING, Status.SUBMITTED)
+
+    def is_submit_of(self, token: str) -> bool:
+        """Whether it was moved to `submitting` by whom this token stands for."""
+        return self.status is Status.SUBMITTING and self.submit_token == token
+
+    @property
+    def may_come_late(self) -> bool:
+        """Whether it was given up while the provider may still deliver, or has delivered."""
+        if self.stored_at is not None or not self.was_sent or self.code is None:
+            return False
+        refused = self.code is Code.UNAUTHORIZED and self.prediction_id is None
+        return self.unanswered > 0 or (self.code in GIVEN_UP and not refused)
+
+    @property
     def was_sent(self) -> bool:
         """Whether a submit may have reached the provider."""
-        return self.submitting_at is not None
+        return self.submitting_at is not None or self.unanswered > 0
 
     @property
     def revision(self) -> str:
@@ -121,26 +180,5 @@ class Job(BaseModel):
             return Charged.YES if self.prediction_id else Charged.MAYBE
         if self.code is Code.UNAUTHORIZED and self.prediction_id:
             return Charged.MAYBE  # the key was lost, and not the prediction
-        return self.charged or failure(self.code, sent=True).charged
-
-
-def job_id(caller: str, idempotency_key: str) -> str:
-    """Return the id of the job that this caller's key stands for: 26 URL-safe characters."""
-    digest = hashlib.sha256(json.dumps([caller, idempotency_key]).encode()).digest()
-    return base64.b32encode(digest).decode().lower()[:_JOB_ID_LENGTH]
-
-
-def is_job_id(text: str) -> bool:
-    """Tell whether `text` has the form of a job id: nothing else can be the id of a record."""
-    return _JOB_ID.fullmatch(text) is not None
-
-
-def fingerprint(request: JobRequest, references: Iterable[str]) -> str:
-    """Return a digest of what is asked; `references` names each image, or its bytes' digest."""
-    asked = {
-        "model": request.model,
-        "input": request.input,
-        "references": list(references),
-        "deadline_seconds": request.deadline_seconds,
-    }
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        told = self.charged or failure(self.code, sent=True).charged
+        return Charged.MAYBE if told is Charged.NO and self.unanswered else told

@@ -1,7 +1,6 @@
 """When to look at a job again: pure functions of time, what is expected, and looks so far."""
 
 import math
-import zlib
 from typing import Any, NamedTuple
 
 from darkroom.domain.requests import Quality, Resolution
@@ -17,7 +16,10 @@ _UNREADABLE_FIRST, _UNREADABLE_MAX = 2, 30
 # After so many unreadable answers in a row (about four minutes) the provider is unavailable.
 MAX_UNREADABLE = 12
 # The provider's limits are by the minute, and its 429 does not always say how long.
-_THROTTLED, _THROTTLED_SPREAD = 60, 15
+_THROTTLED = 60
+# The provider's list may be late by a minute: so long an unanswered POST is looked for there.
+_LOOK_FOR, _LOOK_EVERY, _PATIENCE = 120, 15, 5
+_PATIENT = 30
 # How often a finished output that does not arrive is tried again, and after how long.
 COPY_WAITS = (2, 5, 15, 30)
 
@@ -87,15 +89,27 @@ def unreadable_wait(in_a_row: int) -> int:
 
 def unsent_wait(attempts: int) -> int:
     """Return the seconds until the next try of a submit that never left, after so many tries."""
-    return min(60, 5 << min(attempts - 1, 10))
+    return min(120, 5 << min(attempts - 1, 10))
 
 
-def throttled_wait(retry_after: int | None, job_id: str, attempts: int) -> int:
-    """Return the seconds until the next try of a submit that the provider put off.
+def throttled_wait(retry_after: int | None) -> int:
+    """Return the seconds for which nobody is to send, after the provider put a submit off."""
+    return max(1, retry_after) if retry_after is not None else _THROTTLED
 
-    Not sooner than it said, and less and less often: an execution has 25,000 events of history.
-    Where it did not say how long, jobs come back spread out, each always after the same time.
+
+def look_wait(looked: float, scale: float, *, was_read: bool) -> int | None:
+    """Return the seconds until an unanswered POST is looked for again; None if long enough.
+
+    `looked` seconds have passed since it. A list that could not be read proves nothing, so it is
+    asked for several times as long.
     """
-    if retry_after is not None:
-        return max(retry_after, min(60, 1 << min(attempts - 1, 6)))
-    return _THROTTLED + zlib.crc32(job_id.encode()) % _THROTTLED_SPREAD
+    enough = _LOOK_FOR * scale * (1 if was_read else _PATIENCE)
+    return max(1, round(_LOOK_EVERY * scale)) if looked < enough else None
+
+
+def patient_wait(wait: int, deferrals: int) -> int:
+    """Return the seconds to wait, longer after many deferrals: a history has 25,000 events.
+
+    A deferral is nine of them: even a wait of a second, for a day, ends within 21,000.
+    """
+    return max(wait, deferrals // _PATIENT)

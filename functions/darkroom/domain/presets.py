@@ -20,6 +20,9 @@ from darkroom.domain.requests import AspectRatio, OutputFormat, Prompt, Quality,
 REFERENCES_FOLDER = "references"
 MAX_DOCUMENT_BYTES = 1024 * 1024
 
+# What of a preset is no part of the edit.
+NOT_SETTINGS = {"description", "daily_budget_usd"}
+
 PresetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 
@@ -34,6 +37,14 @@ class Preset(BaseModel):
     resolution: Resolution = Resolution.R1K
     quality: Quality = Quality.MEDIUM
     output_format: OutputFormat = OutputFormat.PNG
+    daily_budget_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(
+        default=None, description="What the folder's uploads may cost in a day, in UTC."
+    )
+
+    @property
+    def daily_budget_micro_usd(self) -> int | None:
+        """The budget as money is counted."""
+        return None if self.daily_budget_usd is None else round(self.daily_budget_usd * 1_000_000)
 
 
 class Presets(BaseModel):

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from darkroom.domain.limiter import Lane
+
 TEXT_TO_IMAGE_MODEL = "openai/gpt-image-2/text-to-image"
 EDIT_MODEL = "openai/gpt-image-2/edit"
 
@@ -81,6 +83,10 @@ class _Request(BaseModel):
         strict=True,
         description="Seconds after submit until it is given up.",
     )
+    lane: Lane | None = Field(
+        default=None,
+        description="interactive: somebody waits for it. batch: it goes after those.",
+    )
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -99,7 +105,9 @@ class _Picture(_Request):
     def input(self) -> dict[str, Any]:
         """The provider's input, without references."""
         return self.model_dump(
-            mode="json", exclude_none=True, exclude={"operation", "images", "deadline_seconds"}
+            mode="json",
+            exclude_none=True,
+            exclude={"operation", "images", "deadline_seconds", "lane"},
         )
 
 

@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom.domain.errors import Code
 
+# The time limit of the state Listen, which has to be a literal there.
+LISTEN_SECONDS = 60
+
 
 class Outcome(StrEnum):
     """What a step came to; each one is named by a Choice state of the machine."""
@@ -28,16 +31,21 @@ class Step(BaseModel):
     wait_seconds: int = 0
     checks: int = 0
     unreadable: int = Field(default=0, description="Unreadable answers in a row.")
+    deferrals: int = Field(default=0, description="How often it was not, or not yet, sent.")
     copies: int = Field(default=0, description="Tries of storing the outputs.")
     code: Code | None = None
+    webhook: bool = Field(default=False, description="Whether the provider calls at the end.")
+    listen: bool = Field(default=False, description="Whether that may cut this wait short.")
+    held_by: Code | None = Field(default=None, description="Why the line stands still.")
 
     def processing(self, wait_seconds: int) -> "Step":
         """Go on: look again after the wait."""
         return self._next(outcome=Outcome.PROCESSING, wait_seconds=wait_seconds)
 
-    def deferred(self, wait_seconds: int) -> "Step":
+    def deferred(self, wait_seconds: int, held_by: Code | None = None) -> "Step":
         """Submit again after the wait."""
-        return self._next(outcome=Outcome.DEFERRED, wait_seconds=wait_seconds)
+        step = self._next(outcome=Outcome.DEFERRED, wait_seconds=wait_seconds)
+        return step.model_copy(update={"held_by": held_by, "deferrals": self.deferrals + 1})
 
     def submitted(self, wait_seconds: int) -> "Step":
         """The provider has it."""
@@ -55,7 +63,17 @@ class Step(BaseModel):
         """The job cannot go on."""
         return self._next(outcome=Outcome.FAILED, code=code)
 
+    def listening(self, left: float) -> "Step":
+        """Wait for the webhook, if there is one and the deadline is not sooner than that."""
+        return self.model_copy(update={"listen": self.webhook and left > LISTEN_SECONDS})
+
     def _next(self, *, outcome: Outcome, wait_seconds: int = 0, code: Code | None = None) -> "Step":
         return self.model_copy(
-            update={"outcome": outcome, "wait_seconds": wait_seconds, "code": code}
+            update={
+                "outcome": outcome,
+                "wait_seconds": wait_seconds,
+                "code": code,
+                "listen": False,
+                "held_by": None,
+            }
         )

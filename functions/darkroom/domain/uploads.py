@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
-from darkroom.domain.presets import Preset
+from darkroom.domain.presets import NOT_SETTINGS, Preset
 from darkroom.domain.references import MAX_REFERENCE_BYTES, S3Object
 from darkroom.domain.requests import Operation
 
@@ -87,7 +87,7 @@ def edit_of(
     preset: Preset, metadata: Mapping[str, str], image: str, references: list[str]
 ) -> dict[str, Any]:
     """Return the edit that a picture in a preset's folder asks for, its metadata on top."""
-    settings = preset.model_dump(mode="json", exclude={"description"}, exclude_none=True)
+    settings = preset.model_dump(mode="json", exclude=NOT_SETTINGS, exclude_none=True)
     overrides = {
         field: _words(metadata[name]) for name, field in _OVERRIDES.items() if name in metadata
     }

@@ -1,17 +1,22 @@
-"""Sweep: mend what a crash left undone. Called every few minutes by a schedule."""
+"""Sweep: look after jobs that nothing else brings to their end. Called each minute."""
 
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import doors
+from darkroom.bootstrap import sweeps
 from darkroom.observability import correlate, logger, observed
+
+# What is begun is finished: a copy of a large picture takes its time.
+_ENOUGH_MILLISECONDS = 120_000
 
 
 @observed
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Start the jobs that were recorded and not started."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Restart, close or recover what is overdue."""
     correlate(event["id"])
-    started = doors.restart_jobs()()
-    logger.info("sweep", started=started)
-    return {"started": started}
+    done = sweeps.sweep_jobs()(
+        lambda: context.get_remaining_time_in_millis() > _ENOUGH_MILLISECONDS
+    )
+    logger.info("sweep", done=done)
+    return dict(done)

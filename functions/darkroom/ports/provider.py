@@ -1,6 +1,7 @@
 """The provider and its CDN, and everything that they can answer."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO, Any, Protocol
 
 from darkroom.domain.errors import Charged, Code
@@ -32,6 +33,7 @@ class Refused:
 
     code: Code
     detail: str
+    stops: bool = False  # what the next job would be told as well
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,58 @@ class Unreadable:
 type Prediction = Running | Done | Broken | Unreadable
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A prediction as the provider's list shows it; `inputs` None where it does not say them."""
+
+    prediction_id: str
+    created_at: datetime
+    inputs: dict[str, Any] | None
+
+
 class Provider(Protocol):
     """The provider's API."""
 
     def prepare(self) -> None:
         """Make sure that a submit can be sent: what can crash before it, crashes here."""
 
-    def submit(self, model: str, model_input: dict[str, Any]) -> Submission:
-        """Send the POST, once."""
+    def submit(
+        self, model: str, model_input: dict[str, Any], webhook: str | None = None
+    ) -> Submission:
+        """Send the POST, once; the provider calls `webhook` when it has finished."""
+
+    def list_predictions(
+        self, model: str, after: datetime, before: datetime
+    ) -> list[Listed] | None:
+        """Return the predictions of a model made in a window; None if no answer could be had."""
 
     def check(self, prediction_id: str) -> Prediction:
         """Read a prediction; safe to repeat."""
+
+
+class Secrets(Protocol):
+    """What the provider's webhooks are signed with."""
+
+    def read(self, *, fresh: bool = False) -> list[str]:
+        """Return the secrets that were true lately; `fresh` asks again."""
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A price, and the day of the quote or of the table that it is from."""
+
+    micro_usd: int
+    as_of: str
+
+
+class Prices(Protocol):
+    """What a job will cost."""
+
+    def quote(self, model: str, model_input: dict[str, Any], images: int) -> Quote | None:
+        """Return the provider's own quote, or else the published tables' price.
+
+        None where neither knows: unknown, and not zero.
+        """
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,70 @@
-"""The job records and the keys."""
+"""The records: jobs, the line that they stand in, claims, budgets and keys."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Protocol
 
-from darkroom.domain.job import Job, Status
+from darkroom.domain.job import Hold, Job, Status
 from darkroom.domain.keys import Key
+from darkroom.domain.limiter import Line
+
+
+@dataclass(frozen=True)
+class LineChange:
+    """A change of the line: from what was read to what follows, and of the count in flight."""
+
+    before: Line | None = None
+    after: Line | None = None
+    flight: int = 0
+    below: int | None = None  # the count must be, before it goes up
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That a prediction is this job's, and no other's."""
+
+    prediction_id: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """That what was held of a budget is free again: nothing was charged."""
+
+    hold: Hold
+
+
+type Also = LineChange | Claim | Release
+
+
+class Hitch(StrEnum):
+    """Why a change was not made, and with it nothing."""
+
+    JOB = "job"  # its status is another
+    LINE = "line"  # somebody else changed it, or it is full
+    CLAIM = "claim"  # the prediction is another job's
 
 
 class Jobs(Protocol):
     """The job records."""
 
-    def create(self, job: Job) -> bool:
-        """Store a new record; False if there is one with this id already."""
+    def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
+        """Store a new record and hold its `holds`; False if there is one with this id already.
+
+        `caps`: for each hold, what all of its budget's may come to; raises BudgetExceededError.
+        """
+
+    def together(
+        self,
+        job_id: str,
+        also: Sequence[Also],
+        *,
+        when: Sequence[Status],
+        absent: str | None = None,
+        **changes: object,
+    ) -> Job | Hitch:
+        """Like `update`, in one transaction with what else changes: all of it or nothing."""
 
     def get(self, job_id: str) -> Job | None:
         """Return the record, read consistently."""
@@ -45,6 +96,44 @@ class JobLists(Protocol):
 
         There may be fewer than `limit` before the end: a record can be gone while it is listed.
         """
+
+    def due(self, before: datetime, *, limit: int) -> list[Job]:
+        """Return the jobs whose `due_at` has come, the longest overdue first."""
+
+
+class Lines(Protocol):
+    """The one line of the deployment."""
+
+    def read(self) -> Line:
+        """Return it, read consistently."""
+
+    def swap(self, before: Line, after: Line) -> bool:
+        """Change it; False, and nothing changed, if it is no more what was read."""
+
+
+class Claims(Protocol):
+    """Which job a prediction belongs to."""
+
+    def owner(self, prediction_id: str) -> str | None:
+        """Return the job's id."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held of a day's money: spent, or reserved by jobs that are open."""
+
+    micro_usd: int = 0
+    warned: bool = False  # whether the owner was told that most of it is gone
+
+
+class Budgets(Protocol):
+    """What is held of each budget, day by day."""
+
+    def held(self, day: date, scope: str) -> Held:
+        """Return it, read consistently."""
+
+    def warn(self, day: date, scope: str) -> None:
+        """Note that the owner was told."""
 
 
 class Keys(Protocol):

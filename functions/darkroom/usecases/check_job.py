@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from darkroom.domain import polling
+from darkroom.domain.breaker import Verdict
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.steps import Step
 from darkroom.ports import Broken, Clock, Done, Jobs, Metrics, Provider, Running, Unreadable
+from darkroom.usecases.watch_provider import WatchProvider
 
 # What is shown of a status that nobody knows: it is the provider's text.
 _WORD = re.compile(r"[a-z_]{1,24}")
@@ -21,6 +23,7 @@ class CheckJob:
 
     jobs: Jobs
     provider: Provider
+    watch: WatchProvider
     metrics: Metrics
     now: Clock
     duration_scale: float
@@ -53,7 +56,10 @@ class CheckJob:
                 "unreadable": step.unreadable + 1 if isinstance(answer, Unreadable) else 0,
             }
         )
-        seen: dict[str, Any] = {"checks": step.checks}
+        seen: dict[str, Any] = {"checks": step.checks, "wake_token": None}
+        if job.woken_at is not None:
+            # It has had its effect: this very check. One that comes meanwhile is for the next.
+            seen["woken_at"] = None
         if isinstance(answer, Done) and job.provider_completed_at is None:
             seen["provider_completed_at"] = self.now()
         if isinstance(answer, Broken):
@@ -63,6 +69,8 @@ class CheckJob:
             case Done():
                 return step.completed()
             case Broken():
+                if answer.code is Code.INSUFFICIENT_CREDITS:  # the next job would be told as well
+                    self.watch(Verdict.STOP, answer.code)
                 return step.failed(answer.code)
             case Unreadable() | Running():
                 return self._again(step, job, answer)
@@ -78,6 +86,7 @@ class CheckJob:
             return step.failed(Code.DEADLINE_EXCEEDED)
         if isinstance(answer, Unreadable):
             self.metrics.count("UnreadableChecks")
+            self.metrics.count("ProviderUnreachable")
             if step.unreadable >= polling.MAX_UNREADABLE:
                 return step.failed(answer.code)
             return step.processing(polling.clip(polling.unreadable_wait(step.unreadable), left))
@@ -86,4 +95,5 @@ class CheckJob:
             word = answer.status if _WORD.fullmatch(answer.status) else "other"
             self.metrics.count("UnknownStatuses", status=word)
         kind = polling.expected(job.input, self.duration_scale)
-        return step.processing(polling.next_wait(elapsed, kind, step.checks, left))
+        wait = polling.next_wait(elapsed, kind, step.checks, left)
+        return step.processing(wait).listening(left)

@@ -4,10 +4,12 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
-from darkroom.domain import media, pricing
+from darkroom.domain import media
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
-from darkroom.domain.job import Job, Status, fingerprint, job_id
+from darkroom.domain.identity import fingerprint, job_id
+from darkroom.domain.job import Job, Status
+from darkroom.domain.limiter import Lane
 from darkroom.domain.references import (
     ALLOWED_FORMS,
     MAX_REFERENCE_BYTES,
@@ -17,7 +19,11 @@ from darkroom.domain.references import (
     parse_reference,
 )
 from darkroom.domain.requests import JobRequest
-from darkroom.ports import Clock, Jobs, Metrics, References, Workflow
+from darkroom.ports import Clock, Jobs, Metrics, Prices, References, Workflow
+from darkroom.usecases.budget import Budget
+
+# A door starts what it records at once: the sweep looks whether it did.
+STARTED = timedelta(minutes=2)
 
 type Given = Url | S3Object | bytes
 
@@ -32,6 +38,8 @@ class Origin:
     source: S3Object | None = None  # the upload that asks, pinned
     preset: str | None = None
     folder: str | None = None  # where its assets go, in a folder of the job
+    daily_budget_micro_usd: int | None = None  # the caller's
+    lane: Lane = Lane.INTERACTIVE  # if the request does not say
 
 
 @dataclass(frozen=True)
@@ -41,13 +49,15 @@ class CreateJob:
     jobs: Jobs
     references: References
     workflow: Workflow
+    prices: Prices
+    budget: Budget
     metrics: Metrics
     now: Clock
     default_deadline: int
     retention: timedelta
 
     def __call__(self, request: JobRequest, origin: Origin) -> Job:
-        """Return the job; raises InvalidRequestError or ConflictError.
+        """Return the job; raises InvalidRequestError, ConflictError or BudgetExceededError.
 
         Safe to repeat: a crash between the record and the start is mended by the next try.
         """
@@ -58,7 +68,7 @@ class CreateJob:
         if job is None:
             kept = self._keep(given, identity, origin.caller)
             job = self._new(request, origin, identity, asked, kept)
-            if self.jobs.create(job):
+            if self.budget.create(job, origin.daily_budget_micro_usd):
                 self.metrics.count("JobsAccepted")
             else:  # another delivery of the same request was quicker
                 job = self.jobs.get(identity) or job
@@ -84,6 +94,7 @@ class CreateJob:
         kept: list[Url | S3Object],
     ) -> Job:
         now = self.now()
+        quote = self.prices.quote(request.model, request.input, len(kept))
         return Job(
             job_id=identity,
             caller=origin.caller.name,
@@ -98,7 +109,10 @@ class CreateJob:
             preset=origin.preset,
             prefix=f"{origin.folder or 'jobs'}/{identity}",
             deadline_seconds=request.deadline_seconds or self.default_deadline,
-            estimated_cost_micro_usd=pricing.estimate(request.model, request.input, len(kept)),
+            estimated_cost_micro_usd=quote and quote.micro_usd,
+            priced_as_of=quote and quote.as_of,
+            lane=request.lane or origin.lane,
+            due_at=now + STARTED,
             accepted_at=now,
             expires_at=int((now + self.retention).timestamp()),
         )

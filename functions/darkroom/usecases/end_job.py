@@ -1,13 +1,20 @@
 """End a job: one terminal status by a conditional write, then its event."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from darkroom.domain import events
-from darkroom.domain.errors import Code
-from darkroom.domain.job import OPEN, Asset, Job, Status
-from darkroom.ports import Clock, Events, Jobs, Metrics
+from darkroom.domain import announcements
+from darkroom.domain.errors import Charged, Code
+from darkroom.domain.job import Asset, Job, Status
+from darkroom.ports import Also, Clock, Events, Hitch, Jobs, LineChange, Lines, Metrics, Release
+
+# Each time a job has moved on, or the line: it is read again.
+_TRIES = 40
+# The sweep looks so long after its end whether it was announced, and for what may come late.
+LATE = timedelta(minutes=2)
+# Failures that a caller caused: they say nothing about how the deployment does.
+_CALLERS = (Code.INVALID_REQUEST, Code.MODERATED, Code.REJECTED, Code.CANCELED)
 
 
 @dataclass(frozen=True)
@@ -15,6 +22,7 @@ class EndJob:
     """Write the terminal status, whoever is first, and announce it."""
 
     jobs: Jobs
+    lines: Lines
     events: Events
     metrics: Metrics
     now: Clock
@@ -23,47 +31,68 @@ class EndJob:
     def complete(self, job_id: str, assets: tuple[Asset, ...]) -> Job | None:
         """End the job with its outputs, unless it has ended; return what it ended as.
 
-        None if there is no record of it.
+        None if there is no record of it. Nobody may wait for it any more, but it is paid for: then
+        it ends as canceled, and filed all the same.
         """
-        now = self.now()
-        stored: dict[str, Any] = {"assets": assets, "stored_at": now, "ended_at": now}
-        job = self.jobs.update(
-            job_id,
-            when=[Status.SUBMITTED],
-            absent="canceled_at",
-            status=Status.COMPLETED,
-            **stored,
-        )
-        if job:
-            self.metrics.count("JobsCompleted")
-            self._measure(job)
-        else:
-            # Nobody waits for it any more, but it is paid for: filed all the same.
-            job = self._fail(job_id, [Status.SUBMITTED], Code.CANCELED, **stored)
-        return self._ended(job, job_id)
+        return self._end(job_id, (Status.SUBMITTED,), None, assets=assets, stored_at=self.now())
 
     def fail(self, job_id: str, code: Code) -> Job | None:
         """End the job with `code`, unless it has ended; return what it ended as.
 
         None if there is no record of it: an execution can be started by hand under any name.
         """
-        return self._ended(self._fail(job_id, OPEN, code, ended_at=self.now()), job_id)
+        open_ones = (Status.QUEUED, Status.SUBMITTING, Status.SUBMITTED)
+        return self._end(job_id, open_ones, code)
 
     def cancel(self, job_id: str) -> Job | None:
         """End the job as canceled if it still waits to be sent; None if it does not."""
-        job = self._fail(job_id, [Status.QUEUED], Code.CANCELED, ended_at=self.now())
-        return job and self.announce(job)
+        job = self._end(job_id, (Status.QUEUED,), Code.CANCELED)
+        return job if job and job.code is Code.CANCELED else None
 
-    def _fail(self, job_id: str, when: Sequence[Status], code: Code, **changes: Any) -> Job | None:
-        job = self.jobs.update(job_id, when=when, status=Status.FAILED, code=code, **changes)
-        if job:
-            self.metrics.count("JobsFailed", code=str(code))
-            self._measure(job)
-        return job
+    def _end(
+        self, job_id: str, when: tuple[Status, ...], code: Code | None, **changes: Any
+    ) -> Job | None:
+        for _ in range(_TRIES):
+            job = self.jobs.get(job_id)
+            if job is None:
+                return None
+            if not job.is_open:
+                return self.announce(job)
+            if job.status not in when:
+                return job
+            ended = self._write(job, code, changes)
+            if isinstance(ended, Job):
+                self._measure(ended)
+                return self.announce(ended)
+        raise RuntimeError("the job moves too fast to be ended")
 
-    def _ended(self, job: Job | None, job_id: str) -> Job | None:
-        known = job or self.jobs.get(job_id)
-        return self.announce(known) if known else None
+    def _write(self, job: Job, code: Code | None, changes: dict[str, Any]) -> Job | Hitch:
+        """Write the end of the job as it was read, and what follows from it, all at once."""
+        if code is None and job.canceled_at is not None:
+            code = Code.CANCELED
+        now = self.now()
+        changes |= {
+            "status": Status.FAILED if code else Status.COMPLETED,
+            "code": code,
+            "ended_at": now,
+            "due_at": now + LATE,
+            "wake_token": None,
+        }
+        ended = job.model_copy(update=changes)
+        also: list[Also] = []
+        if job.is_in_flight:
+            also.append(LineChange(flight=-1))
+        elif job.waits_in_line:
+            line = self.lines.read()
+            queue = line.queue(job.lane).leave(job.caller)
+            also.append(LineChange(line, line.with_queue(job.lane, queue)))
+        if ended.charge is Charged.NO:
+            also += [Release(hold) for hold in job.holds]
+        # What comes between is not to be overlooked: a wish to cancel, or a place in the line.
+        absent = "canceled_at" if job.canceled_at is None and code is None else None
+        if job.status is Status.QUEUED and job.place is None:
+            absent = "place"
+        return self.jobs.together(job.job_id, also, when=[job.status], absent=absent, **changes)
 
     def announce(self, job: Job) -> Job:
         """Publish the terminal event unless it is known to be out: a crash may come between."""
@@ -71,13 +100,21 @@ class EndJob:
             raise LookupError(f"the job is {job.status}: it has not ended")
         if job.announced_at is None:
             if job.status is Status.COMPLETED:
-                self.events.publish(events.completed(job, self.assets_bucket))
+                self.events.publish(announcements.completed(job, self.assets_bucket))
             else:
-                self.events.publish(events.failed(job))
-            self.jobs.update(job.job_id, when=[job.status], announced_at=self.now())
+                self.events.publish(announcements.failed(job))
+            # What was given up stays due: its result may come late.
+            rests = {} if job.may_come_late else {"due_at": None}
+            self.jobs.update(job.job_id, when=[job.status], announced_at=self.now(), **rests)
         return job
 
     def _measure(self, job: Job) -> None:
+        if job.status is Status.COMPLETED:
+            self.metrics.count("JobsCompleted")
+        else:
+            self.metrics.count("JobsFailed", code=str(job.code))
+        if job.code not in _CALLERS:
+            self.metrics.count("JobOutcome", 0 if job.code is None else 1)
         self.metrics.count("Checks", job.checks)
         seconds = (self.now() - job.accepted_at).total_seconds()
         self.metrics.count("JobDuration", seconds, "Seconds")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import NotFoundError
-from darkroom.domain.job import Job, Status, is_job_id
+from darkroom.domain.identity import is_job_id
+from darkroom.domain.job import Job, Status
 from darkroom.ports import Cursor, JobLists, Jobs, Sleep
 
 _LOOK_EVERY = 1.0  # seconds

@@ -7,7 +7,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from darkroom.domain import events
 from darkroom.domain.callers import Caller
-from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
+from darkroom.domain.errors import (
+    BudgetExceededError,
+    Code,
+    ConflictError,
+    FieldProblem,
+    InvalidRequestError,
+)
 from darkroom.domain.job import Job
 from darkroom.domain.parsing import parse_request
 from darkroom.ports import Events, Metrics
@@ -28,12 +34,15 @@ class RequestJob:
     def __call__(self, detail: object, *, caller: Caller, event_id: str) -> Job | None:
         """Return the job, None if the request was refused; safe to repeat."""
         key: str | None = None
+        code = Code.INVALID_REQUEST
         try:
             key, body = _split(detail)
             request = parse_request(body, max_deadline_seconds=self.max_deadline)
             return self.create_job(request, Origin(caller, key or event_id, event_id))
         except InvalidRequestError as error:
             problems = error.problems
+        except BudgetExceededError as error:
+            code, problems = Code.BUDGET_EXCEEDED, [error.problem]
         except ConflictError as error:
             problems = [
                 FieldProblem(
@@ -46,6 +55,7 @@ class RequestJob:
                 id=f"{event_id}.rejected",
                 caller=caller.name,
                 request_id=event_id,
+                code=code,
                 message="; ".join(f"{p.field or 'detail'} {p.message}" for p in problems),
                 errors=tuple(problems),
                 idempotency_key=key,

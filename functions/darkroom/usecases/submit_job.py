@@ -1,12 +1,12 @@
 """Submit: hand a job to the provider, at most once."""
 
 import math
-import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from darkroom.domain import events, polling
+from darkroom.domain import announcements, polling
+from darkroom.domain.breaker import STOPS, Verdict
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.references import Url
@@ -16,16 +16,24 @@ from darkroom.ports import (
     Clock,
     Events,
     Jobs,
+    Metrics,
     NotSent,
     Provider,
     References,
     Refused,
+    Switchboard,
+    Switches,
     Throttled,
     Unknown,
 )
+from darkroom.usecases.admit_job import AdmitJob, Held
+from darkroom.usecases.find_prediction import FindPrediction, Missing, digest, take
 
 # Beyond the deadline, for the provider's queue and its own retries of the download.
 _PRESIGN_MARGIN = 3600
+# How often a job looks whether the owner lets it go.
+_STOPPED_WAIT = 45
+_MAX_SUBMITS = 3  # that nobody answered
 
 
 @dataclass(frozen=True)
@@ -35,10 +43,15 @@ class SubmitJob:
     jobs: Jobs
     references: References
     provider: Provider
+    admit: AdmitJob
+    find: FindPrediction
+    switchboard: Switchboard
     events: Events
+    metrics: Metrics
     now: Clock
     max_queue: timedelta
     duration_scale: float
+    resubmits: bool
 
     def __call__(self, step: Step) -> Step:
         """Return the outcome; safe to repeat: a re-run never sends a second POST."""
@@ -47,10 +60,10 @@ class SubmitJob:
             return step.failed(Code.INTERNAL_ERROR)
         match job.status:
             case Status.QUEUED:
-                return self._submit(step, job)
+                return self._queued(step, job)
             case Status.SUBMITTING:
-                # A POST was begun and nobody knows how it ended: the function died in between.
-                return step.failed(Code.SUBMISSION_UNKNOWN)
+                # A POST was begun, and nobody knows how it ended.
+                return self._look(step, job)
             case Status.SUBMITTED:
                 return self._submitted(step, job)
             case Status.COMPLETED:
@@ -60,92 +73,128 @@ class SubmitJob:
             case _:
                 assert_never(job.status)
 
-    def _submit(self, step: Step, job: Job) -> Step:
+    def _queued(self, step: Step, job: Job) -> Step:
         if job.canceled_at is not None:  # while a POST was under way that then took nothing
             return step.failed(Code.CANCELED)
         if self.now() - job.accepted_at > self.max_queue:
-            return step.failed(Code.PROVIDER_UNAVAILABLE)
-        model_input = self._input(job)
+            return step.failed(step.held_by or Code.PROVIDER_UNAVAILABLE)
+        switches = self.switchboard.read()
+        if not switches.submits:
+            self.metrics.count("SubmitsStopped")
+            return self._defer(step, job, _STOPPED_WAIT)
+        images = self._images(job)
         self.provider.prepare()
-        attempts = job.submit_attempts + 1
-        if not self._begin(job, attempts):  # somebody else moved the job since it was read
-            return self(step)
-        answer = self.provider.submit(job.model, model_input)
+        digests = tuple(digest(image) for image in images)
+        admitted = self.admit(job, digests, has_webhook=switches.webhook_url is not None)
+        match admitted:
+            case None:
+                return self(step)
+            case Held():
+                return self._defer(step, job, admitted.seconds, admitted.by_breaker)
+            case Job():
+                return self._send(step, admitted, images, switches)
+
+    def _send(self, step: Step, job: Job, images: list[str], switches: Switches) -> Step:
+        model_input = {**job.input, "images": images} if images else job.input
+        answer = self.provider.submit(
+            job.model, model_input, switches.webhook(job.job_id, job.submit_token)
+        )
         match answer:
             case Accepted():
-                return self._accepted(step, answer.prediction_id)
+                # What is paid for is recorded first: a crash may come between.
+                after = self._accepted(step, job, answer.prediction_id)
+                self.admit.watch(Verdict.WELL)
+                return after
             case NotSent():
-                return self._defer(step, polling.unsent_wait(attempts))
+                after = self._back(step, job, polling.unsent_wait(job.submit_attempts))
+                self.admit.watch(Verdict.ILL)
+                return after
             case Throttled():
-                wait = polling.throttled_wait(answer.retry_after, job.job_id, attempts)
-                return self._defer(step, wait)
+                self.metrics.count("Throttled")
+                wait = polling.throttled_wait(answer.retry_after)
+                return self._back(step, job, wait, hold_all=wait)
+            case Refused() if answer.code in STOPS and answer.stops:
+                return self._back(step, job, 1, stop=answer.code)
             case Refused():
                 self.jobs.update(job.job_id, when=OPEN, detail=answer.detail or None)
+                self.admit.watch(Verdict.WELL)
                 return step.failed(answer.code)
             case Unknown():
-                return step.failed(Code.SUBMISSION_UNKNOWN)
+                self.admit.watch(Verdict.ILL)
+                return self._look(step, job)
             case _:
                 assert_never(answer)
 
-    def _begin(self, job: Job, attempts: int) -> bool:
-        """Move the record to `submitting`; True if it was this run that did."""
-        token = uuid.uuid4().hex
-        begun = self.jobs.update(
-            job.job_id,
-            when=[Status.QUEUED],
-            status=Status.SUBMITTING,
-            submitting_at=self.now(),
-            submit_attempts=attempts,
-            submit_token=token,
-        )
-        # The SDK repeats a write whose answer was lost, and is refused for our own change.
-        seen = begun or self.jobs.get(job.job_id)
-        return seen is not None and (seen.status, seen.submit_token) == (Status.SUBMITTING, token)
-
-    def _input(self, job: Job) -> dict[str, object]:
-        if not job.references:
-            return job.input
+    def _images(self, job: Job) -> list[str]:
         seconds = job.deadline_seconds + _PRESIGN_MARGIN
-        images = [
+        return [
             reference.url
             if isinstance(reference, Url)
             else self.references.presign(reference, seconds)
             for reference in job.references
         ]
-        return {**job.input, "images": images}
 
-    def _accepted(self, step: Step, prediction_id: str) -> Step:
-        now = self.now()
-        job = self.jobs.update(
-            step.job_id,
-            when=[Status.SUBMITTING],
-            status=Status.SUBMITTED,
-            prediction_id=prediction_id,
-            submitted_at=now,
-        )
-        if job is None:
-            # Stopped while the POST was under way. What is paid for stays on the record.
-            self.jobs.update(step.job_id, when=list(Status), prediction_id=prediction_id)
-            return self(step)
-        return self._submitted(step, job)
+    def _accepted(self, step: Step, job: Job, prediction_id: str) -> Step:
+        taken = take(self.jobs, job, prediction_id, self.now())
+        if taken is not None:
+            return self._submitted(step, taken)
+        known = self.jobs.get(job.job_id)
+        if known is not None and known.status is Status.SUBMITTING:
+            # A job that asked for the very same took it, having no answer: this one takes whatever
+            # that one would have found.
+            return self._look(step, job)
+        if known is not None and not known.is_open:
+            # Ended while the POST was under way. What is paid for is looked after by the sweep.
+            take(self.jobs, known, prediction_id, self.now())
+        return self(step)
 
     def _submitted(self, step: Step, job: Job) -> Step:
         # Also on a re-run: the event may not have gone out the first time.
-        self.events.publish(events.submitted(job, job.prediction_id or ""))
+        self.events.publish(announcements.submitted(job, job.prediction_id or ""))
         elapsed = (self.now() - (job.submitted_at or job.accepted_at)).total_seconds()
         kind = polling.expected(job.input, self.duration_scale)
         left = job.deadline_seconds - elapsed
-        return step.submitted(polling.next_wait(elapsed, kind, 0, left))
+        step = step.model_copy(update={"webhook": job.has_webhook})
+        return step.submitted(polling.next_wait(elapsed, kind, 0, left)).listening(left)
 
-    def _defer(self, step: Step, wait: int) -> Step:
-        job = self.jobs.update(
-            step.job_id, when=[Status.SUBMITTING], status=Status.QUEUED, submitting_at=None
-        )
-        if job is None:
+    def _look(self, step: Step, job: Job) -> Step:
+        """Look for the prediction of a POST that was not answered, for as long as one may lag."""
+        found = self.find(job)
+        if isinstance(found, Job):
+            self.metrics.count("SubmissionsFound")
+            return self._submitted(step, found) if found.is_open else self(step)
+        now = self.jobs.get(job.job_id)
+        if now is None or now.status is not Status.SUBMITTING:
+            return self(step)  # its webhook came meanwhile, say
+        looked = (self.now() - (job.submitting_at or job.accepted_at)).total_seconds()
+        was_read = found is Missing.ABSENT
+        wait = polling.look_wait(looked, self.duration_scale, was_read=was_read)
+        if wait is not None:
+            return step.deferred(polling.patient_wait(wait, step.deferrals))
+        if self.resubmits and was_read and job.submit_attempts < _MAX_SUBMITS:
+            self.metrics.count("Resubmits")
+            return self._back(step, job, 1, unanswered=True)
+        return step.failed(Code.SUBMISSION_UNKNOWN)
+
+    def _back(
+        self,
+        step: Step,
+        job: Job,
+        wait: int,
+        *,
+        hold_all: int = 0,
+        stop: Code | None = None,
+        unanswered: bool = False,
+    ) -> Step:
+        back = self.admit.put_back(job, hold_all=hold_all, stop=stop, unanswered=unanswered)
+        if back is None:
             return self(step)
-        if job.canceled_at is not None:
+        if back.canceled_at is not None:
             return step.failed(Code.CANCELED)
-        queued_for = (self.now() - job.accepted_at).total_seconds()
-        left = self.max_queue.total_seconds() - queued_for
+        return self._defer(step, back, wait, stop)
+
+    def _defer(self, step: Step, job: Job, wait: int, by_breaker: Code | None = None) -> Step:
+        left = (job.accepted_at + self.max_queue - self.now()).total_seconds()
         # A second past the limit, so that the next look finds it over.
-        return step.deferred(max(1, min(wait, math.ceil(left) + 1)))
+        clipped = max(1, min(polling.patient_wait(wait, step.deferrals), math.ceil(left) + 1))
+        return step.deferred(clipped, held_by=by_breaker)

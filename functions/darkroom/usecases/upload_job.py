@@ -6,9 +6,16 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from darkroom.domain import callers, events, uploads
-from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
+from darkroom.domain import announcements, callers, events, uploads
+from darkroom.domain.errors import (
+    BudgetExceededError,
+    Code,
+    ConflictError,
+    FieldProblem,
+    InvalidRequestError,
+)
 from darkroom.domain.job import Job
+from darkroom.domain.limiter import Lane
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.presets import REFERENCES_FOLDER, Preset
 from darkroom.domain.requests import MAX_IMAGES
@@ -44,14 +51,19 @@ class UploadJob:
             return None
         by_preset = upload.preset and not is_description
         caller = callers.of_preset(upload.preset) if by_preset else callers.INBOX
-        origin = Origin(caller, upload.idempotency_key, event_id, source=upload.object)
+        # Nobody waits for what is dropped into a folder, and many files come at once.
+        origin = Origin(
+            caller, upload.idempotency_key, event_id, source=upload.object, lane=Lane.BATCH
+        )
         # The presets, what lies beside it, and the upload itself may have changed since.
         if job := self.create_job.resume(origin):
             return job
         try:
             job = self._describe(upload, origin) if is_description else self._edit(upload, origin)
         except InvalidRequestError as error:
-            self._refuse(upload, origin, error.problems)
+            self._refuse(upload, origin, Code.INVALID_REQUEST, error.problems)
+        except BudgetExceededError as error:
+            self._refuse(upload, origin, Code.BUDGET_EXCEEDED, [error.problem])
         except ConflictError as error:
             # Two notifications of one version at once, and new presets between them.
             self.metrics.count("UploadsRepeated", reason=type(error).__name__)
@@ -83,7 +95,12 @@ class UploadJob:
         metadata = opened.metadata
         named = self._references(uploads.references_of(metadata), upload)
         body = uploads.edit_of(preset, metadata, str(upload.object), named)
-        origin = replace(origin, preset=label, folder=uploads.output_folder(upload))
+        origin = replace(
+            origin,
+            preset=label,
+            folder=uploads.output_folder(upload),
+            daily_budget_micro_usd=preset.daily_budget_micro_usd,
+        )
         try:
             request = parse_request(body, max_deadline_seconds=self.max_deadline)
             return self.create_job(request, origin)
@@ -119,11 +136,14 @@ class UploadJob:
         found = next((key for key in keys if self.inbox.has(key)), keys[0])
         return f"s3://{upload.bucket}/{found}"
 
-    def _refuse(self, upload: Upload, origin: Origin, problems: list[FieldProblem]) -> None:
+    def _refuse(
+        self, upload: Upload, origin: Origin, code: Code, problems: list[FieldProblem]
+    ) -> None:
         message = "; ".join(f"{p.field or 'description'} {p.message}" for p in problems)
-        source = events.located(upload.object)
+        source = announcements.located(upload.object)
         note = {
             "message": f"{upload.key} was not taken: {message}. Nothing was started or charged.",
+            "code": code,
             "errors": [problem.model_dump() for problem in problems],
             "source": source.model_dump(),
             "event_id": origin.request_id,
@@ -136,6 +156,7 @@ class UploadJob:
                 id=f"{origin.request_id}.rejected",
                 caller=origin.caller.name,
                 request_id=origin.request_id,
+                code=code,
                 message=message,
                 errors=tuple(problems),
                 source=source,

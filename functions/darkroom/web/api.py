@@ -63,7 +63,8 @@ class Api:
         if self._app.current_event.path.startswith(WIRE):
             # The provider's own envelope.
             return reply(problem.status, {"code": problem.status, "message": problem.detail})
-        return reply(problem.status, problem, content_type=problems.CONTENT_TYPE)
+        told = problem.model_dump(mode="json", exclude_none=True)
+        return reply(problem.status, told, content_type=problems.CONTENT_TYPE)
 
 
 def _own_path(event: dict[str, Any]) -> str:

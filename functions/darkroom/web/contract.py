@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from darkroom.domain.errors import Charged, Code, FieldProblem
 from darkroom.domain.events import S3Location, Timings
 from darkroom.domain.job import Asset, Status
+from darkroom.domain.limiter import Lane
 from darkroom.domain.presets import Presets
 from darkroom.domain.references import MAX_REFERENCE_BYTES
 from darkroom.domain.requests import Operation
@@ -55,6 +56,7 @@ class JobView(_Model):
     deadline_seconds: int
     estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
     charged: Charged = Field(description="Whether the provider took money for it, as far as known.")
+    lane: Lane = Field(description="batch goes after interactive.")
     canceled_at: datetime | None = Field(
         description="When it was canceled; still open, it ends as soon as its result is filed."
     )
@@ -78,7 +80,7 @@ class Estimate(_Model):
     operation: Operation
     model: str
     estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
-    prices_as_of: str
+    priced_as_of: str | None = Field(description="The day of the quote, or of the table.")
 
 
 class UploadRequest(BaseModel):
@@ -116,3 +118,12 @@ class Problem(_Model):
     status: int
     detail: str
     errors: tuple[FieldProblem, ...] = Field(default=(), description="One entry a bad field.")
+    budget_micro_usd: int | None = Field(
+        default=None, description="With budget-exceeded: what may be spent in a day."
+    )
+    left_micro_usd: int | None = Field(
+        default=None, description="With budget-exceeded: what is left of it, until midnight UTC."
+    )
+    cost_micro_usd: int | None = Field(
+        default=None, description="With budget-exceeded: the job's price; left out if not known."
+    )

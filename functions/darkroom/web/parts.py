@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from darkroom.ports import Clock, PresetStore, References
+from darkroom.ports import Clock, PresetStore, Prices, References
 from darkroom.usecases.budget import Budget
 from darkroom.usecases.cancel_job import CancelJob
 from darkroom.usecases.create_job import CreateJob
@@ -20,6 +20,7 @@ class Parts:
     make_upload: MakeUpload
     presets: PresetStore
     references: References
+    prices: Prices
     budget: Budget
     now: Clock
     max_deadline: int

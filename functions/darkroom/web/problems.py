@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from darkroom.domain.errors import (
+    BudgetExceededError,
     ConflictError,
     EndedError,
     FieldProblem,
@@ -27,6 +28,7 @@ class MediaTypeError(Exception):
 # Each error's name in `type`, and its status.
 KINDS: dict[type[Exception], tuple[str, HTTPStatus]] = {
     InvalidRequestError: ("invalid-request", HTTPStatus.BAD_REQUEST),
+    BudgetExceededError: ("budget-exceeded", HTTPStatus.PAYMENT_REQUIRED),
     ForbiddenError: ("forbidden", HTTPStatus.FORBIDDEN),
     NotFoundError: ("not-found", HTTPStatus.NOT_FOUND),
     ConflictError: ("conflict", HTTPStatus.CONFLICT),
@@ -54,7 +56,18 @@ def problem_of(error: Exception, method: str) -> Problem:
         status=status,
         detail=_CRASHES.get(method, _CRASH) if is_crash else sentence(error, errors),
         errors=errors,
+        **_money(error),
     )
+
+
+def _money(error: Exception) -> dict[str, int | None]:
+    if not isinstance(error, BudgetExceededError):
+        return {}
+    return {
+        "budget_micro_usd": error.cap,
+        "left_micro_usd": error.left,
+        "cost_micro_usd": error.cost,
+    }
 
 
 def sentence(error: Exception, errors: tuple[FieldProblem, ...]) -> str:

@@ -2,7 +2,6 @@
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from darkroom.domain import pricing
 from darkroom.domain.errors import ForbiddenError, InvalidRequestError
 from darkroom.domain.job import Job, Status
 from darkroom.domain.parsing import parse_request
@@ -37,7 +36,13 @@ class V1:
         key = request.idempotency_key()
         asked = parse_request(request.json(), max_deadline_seconds=self._parts.max_deadline)
         request_id = request.event.request_context.request_id
-        job = self._parts.create_job(asked, Origin(request.caller, key, request_id))
+        origin = Origin(
+            request.caller,
+            key,
+            request_id,
+            daily_budget_micro_usd=request.daily_budget_micro_usd,
+        )
+        job = self._parts.create_job(asked, origin)
         place = f"{request.full_path.rstrip('/')}/{job.job_id}"
         return self._show(202, job, Location=place)
 
@@ -88,14 +93,14 @@ class V1:
         asked = parse_request(
             self._incoming().json(), max_deadline_seconds=self._parts.max_deadline
         )
-        price = pricing.estimate(asked.model, asked.input, len(asked.references))
+        quote = self._parts.prices.quote(asked.model, asked.input, len(asked.references))
         return reply(
             200,
             contract.Estimate(
                 operation=asked.operation,
                 model=asked.model,
-                estimated_cost_micro_usd=price,
-                prices_as_of=pricing.AS_OF,
+                estimated_cost_micro_usd=quote and quote.micro_usd,
+                priced_as_of=quote and quote.as_of,
             ),
         )
 

@@ -5,9 +5,10 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from darkroom.domain import events, polling
+from darkroom.domain import announcements, polling
 from darkroom.domain.errors import InvalidRequestError, failure
-from darkroom.domain.job import Asset, Job, is_job_id
+from darkroom.domain.identity import is_job_id
+from darkroom.domain.job import Asset, Job
 from darkroom.domain.references import S3Object
 from darkroom.ports import Cursor
 from darkroom.web.contract import AssetView, FailureView, JobView
@@ -35,13 +36,13 @@ def job_view(job: Job, presign: Presign) -> JobView:
         {
             **{name: getattr(job, name) for name in shared},
             "references": [str(reference) for reference in job.references],
-            "source": job.source and events.located(job.source),
+            "source": job.source and announcements.located(job.source),
             "charged": job.charge,
             "failure": told,
             "assets": [
                 AssetView(**dict(asset), url=asset_url(asset, presign)) for asset in job.assets
             ],
-            "timings": events.timings(job),
+            "timings": announcements.timings(job),
         }
     )
 

@@ -65,7 +65,13 @@ class Wire:
         model = request.event.path.removeprefix(WIRE)
         asked = _parse(model, request.json(), self._parts.max_deadline)
         key, request_id = request.idempotency_key(), request.event.request_context.request_id
-        job = self._parts.create_job(asked, Origin(request.caller, key, request_id))
+        origin = Origin(
+            request.caller,
+            key,
+            request_id,
+            daily_budget_micro_usd=request.daily_budget_micro_usd,
+        )
+        job = self._parts.create_job(asked, origin)
         return _success(_prediction(job, request, self._parts))
 
     def result(self, job_id: str) -> Response[str]:

@@ -1,0 +1,66 @@
+"""The use cases that a schedule calls. Once a container, on use.
+
+Imports stand inside the functions: each Lambda loads only what its own use case needs.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from darkroom import settings
+from darkroom.bootstrap import clients
+
+if TYPE_CHECKING:
+    from darkroom.usecases.reconcile_billing import ReconcileBilling
+    from darkroom.usecases.sweep_jobs import SweepJobs
+
+
+@cache
+def sweep_jobs() -> "SweepJobs":
+    """Build the use case of Sweep."""
+    from darkroom.adapters.workflow import StateMachine
+    from darkroom.usecases.recover_job import RecoverJob
+    from darkroom.usecases.sweep_jobs import SweepJobs
+
+    env = settings.SweepSettings.read()
+    jobs = clients.jobs(env.table_name)
+    provider = clients.provider(env.provider_url, env.provider_secret_id)
+    recover = RecoverJob(
+        jobs=jobs,
+        find=clients.find_prediction(env.table_name, provider),
+        provider=provider,
+        file=clients.file_outputs(env.table_name, env.assets_bucket, env.asset_hosts),
+        events=clients.bus(env.event_bus_name),
+        metrics=clients.METRICS,
+        now=clients.now,
+        assets_bucket=env.assets_bucket,
+    )
+    return SweepJobs(
+        jobs=jobs,
+        lists=jobs,
+        lines=clients.lines(env.table_name),
+        workflow=StateMachine(clients.states(), env.state_machine_arn),
+        end=clients.end_job(env.table_name, env.event_bus_name, env.assets_bucket),
+        recover=recover,
+        metrics=clients.METRICS,
+        now=clients.now,
+    )
+
+
+@cache
+def reconcile_billing() -> "ReconcileBilling":
+    """Build the use case of Reconcile."""
+    from darkroom.adapters.assets import AssetBucket
+    from darkroom.adapters.claims import ClaimTable
+    from darkroom.adapters.wavespeed_billing import WaveSpeedBilling
+    from darkroom.usecases.reconcile_billing import ReconcileBilling
+
+    env = settings.ReconcileSettings.read()
+    key = clients.provider_key(env.provider_secret_id)
+    return ReconcileBilling(
+        lists=clients.jobs(env.table_name),
+        claims=ClaimTable(clients.dynamodb(), env.table_name),
+        billing=WaveSpeedBilling(env.provider_url, key),
+        assets=AssetBucket(clients.s3(), env.assets_bucket),
+        metrics=clients.METRICS,
+        now=clients.now,
+    )

@@ -1,0 +1,189 @@
+"""Admit: let a job out of the line when its turn has come, or say exactly how long to wait."""
+
+import math
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from darkroom.domain import polling
+from darkroom.domain.breaker import Verdict
+from darkroom.domain.errors import Code
+from darkroom.domain.job import Job, Status
+from darkroom.domain.limiter import AHEAD, Line, Tier
+from darkroom.ports import Clock, Hitch, Jobs, LineChange, Lines, Metrics, Sleep
+from darkroom.usecases.watch_provider import WatchProvider
+
+# The line is one item: who meets another there tries again.
+_TRIES = 40
+# When a submit is certainly over, one way or the other; the sweep looks after that.
+_SUBMIT_OVER = timedelta(minutes=10)
+_GRACE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Not yet: ask again after so many seconds."""
+
+    seconds: int
+    by_breaker: Code | None = None
+
+
+@dataclass(frozen=True)
+class AdmitJob:
+    """The line's rules over its record: a place, a turn, a way back."""
+
+    jobs: Jobs
+    lines: Lines
+    metrics: Metrics
+    now: Clock
+    sleep: Sleep
+    watch: WatchProvider
+    tier: Tier
+    duration_scale: float
+
+    def __call__(
+        self, job: Job, sent_images: tuple[str, ...], *, has_webhook: bool = False
+    ) -> Job | Held | None:
+        """Return the job, `submitting` by this very call, or how long to wait.
+
+        None if somebody else has moved it. What follows is the POST.
+        """
+        sends = _Post(uuid.uuid4().hex, sent_images, has_webhook)
+        for _ in range(_TRIES):
+            line, now = self.lines.read(), self.now().timestamp()
+            turn = self._turn(line, job, now)
+            if turn.seconds > AHEAD:
+                answer: Job | Held | Hitch = self._hold(line, job, turn)
+                if isinstance(answer, Held):
+                    return answer
+            else:
+                answer = self._let_out(line, turn, job, sends)
+            # Where it was refused, too: the SDK may have repeated what had been done.
+            known = answer if isinstance(answer, Job) else self.jobs.get(job.job_id)
+            if known is not None and known.is_submit_of(sends.token):
+                self.sleep(max(0.0, turn.slot - self.now().timestamp()))
+                return known
+            if known is None or known.status is not Status.QUEUED:
+                return None
+            job = known
+        return Held(1)
+
+    def put_back(
+        self, job: Job, *, hold_all: int = 0, stop: Code | None = None, unanswered: bool = False
+    ) -> Job | None:
+        """Return an admitted job to its place: its POST took nothing, or was not answered.
+
+        `hold_all`: seconds for which nobody is to send; `stop`: why nobody would be served.
+        """
+        for _ in range(_TRIES):
+            line, now = self.lines.read(), self.now().timestamp()
+            interval = self._interval(job)
+            queue = line.queue(job.lane).put_back(job.caller, job.place or 1, interval)
+            after = line.with_queue(job.lane, queue)
+            if hold_all:  # an answer, if not the one that was hoped for
+                after = self.watch.judged(after.held_until(now + hold_all), Verdict.WELL)
+            if stop:
+                after = self.watch.judged(after, Verdict.STOP, stop)
+            back = self.jobs.together(
+                job.job_id,
+                [LineChange(line, after, flight=-1)],
+                when=[Status.SUBMITTING],
+                status=Status.QUEUED,
+                submitting_at=None,
+                unanswered=job.unanswered + unanswered,
+                due_at=self.now() + _GRACE,
+            )
+            if isinstance(back, Job):
+                self.watch.tell(line, after)
+                return back
+            if back is Hitch.JOB:
+                return None
+        raise RuntimeError("the line moves too fast")
+
+    def _interval(self, job: Job) -> float:
+        kind = polling.expected(job.input, self.duration_scale)
+        return self.tier.interval(kind.median)
+
+    def _turn(self, line: Line, job: Job, now: float) -> "_Turn":
+        kind = polling.expected(job.input, self.duration_scale)
+        queue, number = line.queue(job.lane), job.place
+        if number is None:
+            queue, number = queue.enter(job.caller, self._interval(job))
+        after = line.with_queue(job.lane, queue)
+        slot = line.slot(job.lane, self.tier, now)
+        broken = line.breaker.wait(now)
+        # Of a full house one leaves in about the time that an image takes, shared by all.
+        busy = kind.median / self.tier.in_flight if line.in_flight >= self.tier.in_flight else 0.0
+        wait = max(slot - now, broken, min(max(busy, AHEAD + 1), 60.0) if busy else 0.0)
+        return _Turn(
+            number=number,
+            slot=slot,
+            seconds=wait + after.ahead(job.lane, job.caller, number),
+            after=after,
+            by_breaker=line.breaker.reason if broken else None,
+        )
+
+    def _hold(self, line: Line, job: Job, turn: "_Turn") -> Held | Hitch:
+        wait = max(1, math.floor(turn.seconds))
+        held = Held(wait, turn.by_breaker)
+        if held.by_breaker:
+            self.metrics.count("BreakerOpen")
+        if job.place is not None:
+            return held
+        entered = self.jobs.together(
+            job.job_id,
+            [LineChange(line, turn.after)],
+            when=[Status.QUEUED],
+            absent="place",
+            place=turn.number,
+            due_at=self.now() + timedelta(seconds=wait) + _GRACE,
+        )
+        if isinstance(entered, Job):
+            self.metrics.count("JobsHeld")
+            return held
+        return entered
+
+    def _let_out(self, line: Line, turn: "_Turn", job: Job, sends: "_Post") -> Job | Hitch:
+        now = self.now()
+        interval = self._interval(job)
+        queue = turn.after.queue(job.lane).serve(job.caller, turn.number, interval)
+        after = line.with_queue(job.lane, queue).sent(turn.slot, interval)
+        after = after.model_copy(update={"breaker": line.breaker.probing(now.timestamp())})
+        return self.jobs.together(
+            job.job_id,
+            [LineChange(line, after, flight=1, below=self.tier.in_flight)],
+            when=[Status.QUEUED],
+            absent="place" if job.place is None else None,
+            status=Status.SUBMITTING,
+            submitting_at=_later(now, turn.slot),
+            submit_attempts=job.submit_attempts + 1,
+            submit_token=sends.token,
+            sent_images=sends.images or None,
+            has_webhook=sends.has_webhook,
+            place=turn.number,
+            due_at=now + _SUBMIT_OVER,
+        )
+
+
+@dataclass(frozen=True)
+class _Post:
+    """What the record says of the POST that follows."""
+
+    token: str
+    images: tuple[str, ...]
+    has_webhook: bool
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """When a job's turn is, by the line as it was read."""
+
+    number: int
+    slot: float
+    seconds: float
+    after: Line  # with the job in it
+    by_breaker: Code | None
+
+
+def _later(now: datetime, slot: float) -> datetime:
+    return max(now, datetime.fromtimestamp(slot, now.tzinfo))

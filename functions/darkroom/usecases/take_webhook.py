@@ -1,0 +1,77 @@
+"""Take a webhook: the provider says that a prediction has ended. It wakes, and decides nothing."""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from darkroom.domain import webhooks
+from darkroom.domain.identity import is_job_id
+from darkroom.domain.job import Job, Status
+from darkroom.ports import Clock, Jobs, Metrics, Secrets, Workflow
+from darkroom.usecases.find_prediction import take
+
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class TakeWebhook:
+    """Let the wait of a job end now; the check that follows asks the provider itself."""
+
+    jobs: Jobs
+    workflow: Workflow
+    secrets: Secrets
+    metrics: Metrics
+    now: Clock
+
+    def __call__(self, job_id: str, token: str, headers: Mapping[str, str], body: bytes) -> bool:
+        """Return whether it is genuine; safe to repeat, in any order, at any time.
+
+        `token` is the one in the URL that the provider was given; header names in lower case.
+        """
+        if not self._is_genuine(headers, body):
+            self.metrics.count("WebhooksRefused")
+            return False
+        prediction_id = webhooks.prediction_id(body)
+        job = self.jobs.get(job_id) if is_job_id(job_id) else None
+        if job is not None and prediction_id is not None:
+            self._tell(job, token, prediction_id)
+        return True
+
+    def _is_genuine(self, headers: Mapping[str, str], body: bytes) -> bool:
+        now = self.now().timestamp()
+        if webhooks.is_genuine(headers, body, self.secrets.read(), now):
+            return True
+        # The secret may have been changed since it was read.
+        return webhooks.is_genuine(headers, body, self.secrets.read(fresh=True), now)
+
+    def _tell(self, job: Job, token: str, prediction_id: str) -> None:
+        if job.prediction_id is None:
+            job = self._adopt(job, token, prediction_id)
+        if job.prediction_id != prediction_id:
+            return  # another attempt's, or the job's own by another way
+        self.metrics.count("WebhooksTaken")
+        if job.is_open:
+            self._wake(job)
+        elif job.may_come_late:
+            self.jobs.update(job.job_id, when=[Status.FAILED], due_at=self.now())
+
+    def _adopt(self, job: Job, token: str, prediction_id: str) -> Job:
+        """Return the job, with its prediction where the answer to its POST was lost.
+
+        The token is that of this very POST: what it brings can be no other job's.
+        """
+        told = token.encode(errors="replace")
+        for _ in range(_TRIES):
+            known = (job.submit_token or "").encode()
+            is_its = job.was_sent and hmac.compare_digest(known, told)
+            if job.prediction_id or job.status is Status.QUEUED or not is_its:
+                return job
+            taken = take(self.jobs, job, prediction_id, self.now())
+            job = taken or self.jobs.get(job.job_id) or job  # it may have moved on meanwhile
+        return job
+
+    def _wake(self, job: Job) -> None:
+        """Say first that it came: a wait that begins after that finds it and does not begin."""
+        woken = self.jobs.update(job.job_id, when=[Status.SUBMITTED], woken_at=self.now())
+        if woken is not None and woken.wake_token is not None:
+            self.workflow.wake(woken.wake_token)

@@ -1,0 +1,179 @@
+"""Webhooks of the provider: the URL that a submit registers, and what they are signed with."""
+
+from collections.abc import Generator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from darkroom.adapters import wavespeed
+from darkroom.adapters.wavespeed import WaveSpeed
+from darkroom.adapters.webhook_secrets import WebhookSecrets
+from darkroom.domain import webhooks
+from darkroom.ports import Accepted
+from local.provider import testing
+from tests.contract.simulated import INPUT, MODEL, Connect
+from tests.contract.wire import BASE, ID, Answer, Keys, Wire, envelope, error, html
+from tests.contract.wire import provider as scripted
+from tests.simulator.receiver import Receiver, receiving
+
+PATH = "/live/webhooks/wavespeed/va25h4nuse5chs5cqgiu6rb6gm"
+# The second has what has a meaning of its own in a URL, and must not have it in ours.
+TOKENS = ["0123456789abcdef", "a%26b=c+d%20e&f=%C3%96#g"]
+
+
+@pytest.fixture
+def receiver() -> Generator[Receiver]:
+    with receiving() as found:
+        yield found
+
+
+def root(receiver: Receiver) -> str:
+    return receiver.url.partition("/hook")[0]
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_the_provider_calls_exactly_the_url_that_it_was_given(
+    simulator: testing.Provider, provider: WaveSpeed, receiver: Receiver, token: str
+) -> None:
+    url = f"{root(receiver)}{PATH}?token={token}"
+    submission = provider.submit(MODEL, INPUT, url)
+    assert isinstance(submission, Accepted)
+    simulator.advance(3600)
+
+    hook = receiver.next()
+
+    assert hook.path == f"{PATH}?token={token}".partition("#")[0]
+    assert webhooks.prediction_id(hook.body) == submission.prediction_id
+    [post] = simulator.submissions()
+    assert post["query"] == {"webhook": url}
+    assert post["body"] == INPUT
+
+
+def test_what_the_provider_sends_is_genuine_by_the_secret_that_it_tells(
+    simulator: testing.Provider, provider: WaveSpeed, receiver: Receiver
+) -> None:
+    provider.submit(MODEL, INPUT, f"{root(receiver)}{PATH}?token=t")
+    simulator.advance(3600)
+    hook = receiver.next()
+    now = float(hook.headers["webhook-timestamp"])
+
+    secrets = WebhookSecrets(provider).read()
+
+    assert webhooks.is_genuine(hook.headers, hook.body, secrets, now)
+    assert not webhooks.is_genuine(hook.headers, hook.body + b" ", secrets, now)
+
+
+def test_without_a_url_nobody_is_called(simulator: testing.Provider, provider: WaveSpeed) -> None:
+    provider.submit(MODEL, INPUT)
+    simulator.advance(3600)
+
+    [post] = simulator.submissions()
+    assert post["query"] == {}
+    assert simulator.deliveries() == []
+
+
+def test_the_url_goes_as_one_value_of_the_query_and_not_into_the_body() -> None:
+    wire = Wire(envelope({"id": ID}))
+
+    scripted(wire).submit(MODEL, {"prompt": "x"}, "https://api.test/live/x?token=a+b&c=%20#d")
+
+    [request] = wire.requests
+    assert str(request.url) == (
+        f"{BASE}/api/v3/{MODEL}?webhook=https%3A%2F%2Fapi.test%2Flive%2Fx%3Ftoken%3Da%2Bb%26c%3D%2520%23d"
+    )
+    assert request.content == b'{"prompt":"x"}'
+
+
+def test_a_url_changes_nothing_about_what_is_sent_once(
+    simulator: testing.Provider, provider: WaveSpeed
+) -> None:
+    simulator.fault("submit.accept_then_close")
+
+    provider.submit(MODEL, INPUT, "http://127.0.0.1:9/x")
+
+    assert len(simulator.submissions()) == len(simulator.predictions()) == 1
+
+
+def test_the_secret_is_read_out_of_an_object(
+    simulator: testing.Provider, provider: WaveSpeed
+) -> None:
+    assert provider.webhook_secret() == simulator.webhook_secret()
+
+
+def test_the_secret_may_be_the_plain_text(simulator: testing.Provider, provider: WaveSpeed) -> None:
+    simulator.fault("secret.plain")
+
+    assert provider.webhook_secret() == simulator.webhook_secret()
+
+
+def test_a_secret_that_was_changed_is_the_new_one(
+    simulator: testing.Provider, provider: WaveSpeed
+) -> None:
+    old = provider.webhook_secret()
+
+    new = simulator.rotate_webhook_secret()
+
+    assert provider.webhook_secret() == new != old
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        ("http", {"status": 500}),
+        ("http", {"status": 502, "body": "html"}),
+        ("http", {"status": 403}),
+        ("http", {"status": 429}),
+        ("http", {"status": 200, "body": "html"}),
+        ("body_code", {"code": 500}),
+        ("truncated", {}),
+        ("not_json", {}),
+        ("close", {}),
+    ],
+    ids=str,
+)
+def test_a_secret_that_cannot_be_read_is_none(
+    simulator: testing.Provider, provider: WaveSpeed, kind: str, params: dict[str, Any]
+) -> None:
+    simulator.fault(f"secret.{kind}", **params)
+
+    assert provider.webhook_secret() is None
+
+    assert provider.webhook_secret() == simulator.webhook_secret()
+
+
+def test_a_secret_that_does_not_come_is_not_waited_for(
+    simulator: testing.Provider, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wavespeed, "_CHECK_TIMEOUT", httpx.Timeout(10, read=0.3))
+    simulator.fault("secret.hang", seconds=20)
+
+    assert connect(Keys(simulator.key)).webhook_secret() is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        envelope(None), envelope(""), envelope(5), envelope([]), envelope(["whsec_x"]),
+        envelope({}), envelope({"secret": ""}), envelope({"secret": None}),
+        envelope({"secret": {"secret": "whsec_x"}}), error(404), html(200),
+        httpx.Response(200, text="whsec_x"), httpx.ConnectError("x"),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_what_is_no_secret_is_none(answer: Answer) -> None:
+    assert scripted(Wire(answer)).webhook_secret() is None
+
+
+def test_the_secret_is_asked_for_with_the_key_and_with_a_fresh_one_if_that_is_refused(
+    simulator: testing.Provider, connect: Connect
+) -> None:
+    keys = Keys("wsk_old", simulator.key)
+
+    assert connect(keys).webhook_secret() == simulator.webhook_secret()
+
+    assert keys.reads == [False, True]
+    asked = simulator.requests(origin="api", method="GET")
+    assert [urlsplit(each["path"]).path for each in asked] == ["/api/v3/webhook/secret"] * 2
+    assert connect(Keys("wsk_nobodys")).webhook_secret() is None

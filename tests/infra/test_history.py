@@ -1,0 +1,111 @@
+"""An execution's history holds 25,000 events, and one more ends it: however long a job takes, and
+whatever it waits for, it stays below.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from darkroom.domain import breaker, polling
+from darkroom.domain.limiter import AHEAD
+from darkroom.domain.requests import Quality, Resolution
+from darkroom.domain.steps import LISTEN_SECONDS
+from darkroom.usecases import submit_job
+from tests.infra.template import definition, parameters
+
+MOST = 25_000
+# On AWS, for a visit of each kind of state: entered, exited, and what happens in between.
+EVENTS = {"Task": 5, "Listen": 6, "Wait": 2, "Choice": 2, "Succeed": 2, "Fail": 1}
+# Besides waiting: a submit, copies of the output with their waits, an end; and every retry once.
+REST = 2_000
+KINDS = [{"quality": q, "resolution": r} for q in Quality for r in Resolution]
+
+
+def limit(name: str, bound: str) -> int:
+    return int(parameters()[name][bound])
+
+
+def events(*names: str) -> int:
+    states = definition()["States"]
+    return sum(EVENTS["Listen" if n == "Listen" else states[n]["Type"]] for n in names)
+
+
+PUT_OFF = events("Submit", "Submitted", "Defer")
+LOOKED = events("Wait", "Check", "Checked")
+LISTENED = events("Listen", "Check", "Checked")
+
+
+def stopped_for(base: int) -> float:
+    """The mean wait of a job behind a breaker that never closes: open, and then somebody tries."""
+    opened = base * breaker._MOST
+    tries = breaker._PROBE_SECONDS  # for so long at the most
+    turns = 1 + tries / breaker._LOOK_SECONDS
+    return (opened + tries) / turns
+
+
+# What a job may meet each time that it asks to be sent, for as long as it may queue.
+WAITS = {
+    "switched off": submit_job._STOPPED_WAIT,
+    "throttled": polling.throttled_wait(None),
+    "breaker": stopped_for(limit("BreakerSeconds", "Default")),
+    "no connection": polling.unsent_wait(100),
+}
+# Shorter ones, that only a job's patience keeps from filling its history.
+SHORT_WAITS = {
+    "throttled for a second": polling.throttled_wait(1),
+    "a full house of many": AHEAD + 1,
+    "a breaker of a second": stopped_for(limit("BreakerSeconds", "MinValue")),
+}
+
+
+def turns(wait: float) -> int:
+    """How often a job asks that is put off so long each time, until it may not queue any more."""
+    count, queued = 0, 0
+    while queued < limit("MaxQueueSeconds", "MaxValue"):
+        queued += polling.patient_wait(int(wait), count)
+        count += 1
+    return count
+
+
+def looks(scale: float, deadline: int, model_input: dict[str, Any]) -> Iterator[float]:
+    """Give the waits of a job that never ends, with every other answer unreadable."""
+    kind, elapsed, checks = polling.expected(model_input, scale), 0.0, 0
+    while elapsed < deadline:
+        wait = polling.next_wait(elapsed, kind, checks, deadline - elapsed)
+        if checks % 2:
+            wait = min(wait, polling.unreadable_wait(1))
+        yield wait
+        elapsed, checks = elapsed + wait, checks + 1
+
+
+def worst_of_looks(scale: float) -> int:
+    deadline = limit("MaxDeadlineSeconds", "MaxValue")
+    return LOOKED * max(len(list(looks(scale, deadline, kind))) for kind in KINDS)
+
+
+@pytest.mark.parametrize(
+    "wait", [pytest.param(w, id=name) for name, w in (WAITS | SHORT_WAITS).items()]
+)
+def test_the_longest_queue_and_the_longest_deadline_fit_into_a_history(wait: float) -> None:
+    assert PUT_OFF * turns(wait) + worst_of_looks(1) + REST < MOST
+
+
+@pytest.mark.parametrize("bound", ["Default", "MinValue", "MaxValue"])
+def test_the_longest_deadline_takes_a_small_part_of_a_history(bound: str) -> None:
+    scale = float(parameters()["DurationScale"][bound])
+
+    assert worst_of_looks(scale) < MOST / 5
+    assert LISTENED * limit("MaxDeadlineSeconds", "MaxValue") / LISTEN_SECONDS < MOST / 5
+
+
+def test_an_unanswered_submit_is_looked_for_a_bounded_time() -> None:
+    for scale in (0.01, 1, 100):
+        looked, turns = 0.0, 0
+        while (wait := polling.look_wait(looked, scale, was_read=False)) is not None:
+            looked, turns = looked + wait, turns + 1
+        assert turns * PUT_OFF < MOST / 5
+
+
+def test_a_turn_is_what_step_functions_writes_of_it() -> None:
+    assert (PUT_OFF, LOOKED, LISTENED) == (9, 9, 13)

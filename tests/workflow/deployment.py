@@ -1,0 +1,118 @@
+"""The stack's resources in moto, as far as jobs need them, made from the template."""
+
+import json
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+
+from tests.infra.template import DEFINITION, properties
+from tests.workflow.answers import API, CDN, KEY
+
+REGION, ACCOUNT, STACK = "us-east-1", "123456789012", "darkroom"
+TABLE, BUS, BUCKET, SECRET, MACHINE = "records", "darkroom-events", "assets", "key", "image-job"
+PUBLIC_URL = "https://api.example.com/live"
+STATES = f"arn:aws:states:{REGION}:{ACCOUNT}"
+MACHINE_ARN = f"{STATES}:stateMachine:{MACHINE}"
+_ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
+_SWITCHES = ("SubmitsSwitch", "WebhooksSwitch")
+# Wide open, so that only the tests of the limiter meet it.
+_VARIABLES = {
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "POWERTOOLS_SERVICE_NAME": "darkroom",
+    "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
+    "TABLE_NAME": TABLE,
+    "ASSETS_BUCKET": BUCKET,
+    "EVENT_BUS_NAME": BUS,
+    "STATE_MACHINE_ARN": MACHINE_ARN,
+    "PROVIDER_URL": f"https://{API}",
+    "PROVIDER_SECRET_ID": SECRET,
+    "ASSET_HOSTS": CDN,
+    "DEFAULT_DEADLINE_SECONDS": "900",
+    "MAX_DEADLINE_SECONDS": "3600",
+    "MAX_QUEUE_SECONDS": "3600",
+    "IMAGES_PER_MINUTE": "3000",
+    "JOBS_IN_FLIGHT": "3000",
+    "AMBIGUOUS_SUBMIT": "fail",
+    "BREAKER_SECONDS": "30",
+    "DAILY_BUDGET_USD": "1000",
+    "DURATION_SCALE": "1",
+    "RECORD_RETENTION_DAYS": "91",
+    "ALLOWED_ORIGIN": "",
+    "SWITCHES": f"/{STACK}/switches",
+}
+
+
+def set_variables(patch: pytest.MonkeyPatch, **changes: str) -> None:
+    """Set what the functions read."""
+    for name, value in (_VARIABLES | changes).items():
+        patch.setenv(name, value)
+
+
+@cache
+def session() -> boto3.Session:
+    """Return a session for all tests: the models of the services are read once."""
+    return boto3.Session(region_name=REGION)
+
+
+def deploy() -> str:
+    """Make the resources; return the URL of a queue that hears every event of the bus."""
+    table = properties("Table")
+    boto3.client("dynamodb").create_table(
+        TableName=TABLE,
+        BillingMode=table["BillingMode"],
+        AttributeDefinitions=table["AttributeDefinitions"],
+        KeySchema=table["KeySchema"],
+        GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"],
+    )
+    boto3.client("s3").create_bucket(Bucket=BUCKET)
+    boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=KEY)
+    for resource in _SWITCHES:
+        switch(resource, "on" if resource == "SubmitsSwitch" else "off")
+    queue: str = boto3.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
+    events = boto3.client("events")
+    events.create_event_bus(Name=BUS)
+    events.put_rule(Name="all", EventBusName=BUS, EventPattern='{"source": ["darkroom"]}')
+    listener = f"arn:aws:sqs:{REGION}:{ACCOUNT}:listener"
+    events.put_targets(Rule="all", EventBusName=BUS, Targets=[{"Id": "all", "Arn": listener}])
+    create_machine(MACHINE, definition())
+    return queue
+
+
+def switch(resource: str, value: str) -> None:
+    """Set one of the owner's switches, as its owner would."""
+    given = properties(resource)
+    name = given["Name"]["Fn::Sub"].replace("${AWS::StackName}", STACK)
+    pattern = given.get("AllowedPattern", "")
+    boto3.client("ssm").put_parameter(
+        Name=name, Type=given["Type"], Value=value, AllowedPattern=pattern, Overwrite=True
+    )
+
+
+def create_machine(name: str, machine: dict[str, Any]) -> str:
+    """Make a state machine; return its ARN."""
+    made = boto3.client("stepfunctions").create_state_machine(
+        name=name, definition=json.dumps(machine), roleArn=_ROLE
+    )
+    return str(made["stateMachineArn"])
+
+
+@cache
+def definition() -> dict[str, Any]:
+    """Return the shipped definition with the template's substitutions: functions, and the table."""
+    text = DEFINITION.read_text()
+    for name, value in properties("ImageJobStateMachine")["DefinitionSubstitutions"].items():
+        match value:
+            case {"Fn::GetAtt": [function, "Arn"]}:
+                given = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
+            case {"Ref": "Table"}:
+                given = TABLE
+            case _:
+                raise ValueError(f"cannot stand in for {value}")
+        text = text.replace(f"${{{name}}}", given)
+    document: dict[str, Any] = yaml.safe_load(text)
+    return document

@@ -1,0 +1,174 @@
+"""Webhooks cut a wait short: first, during it, late, twice, forged or never; a poll decides."""
+
+from typing import Any
+
+import pytest
+
+from darkroom.domain.steps import LISTEN_SECONDS
+from tests.workflow.answers import completed, failed, standing
+from tests.workflow.cloud import FAIL, FINALIZE, LISTEN, SUBMIT, Cloud
+from tests.workflow.scenes import call_at, finish, once
+
+WOKEN = [*SUBMIT, *LISTEN, *FINALIZE, "Done"]
+
+
+@pytest.mark.parametrize("seconds", [1, 40, 59])
+def test_a_webhook_ends_the_wait(listening: Cloud, seconds: int) -> None:
+    listening.provider.takes(seconds)
+    job_id = listening.request()
+    told = call_at(listening, seconds)
+
+    run = finish(listening, job_id)
+
+    assert told == [204]
+    assert run.end == ("SUCCEEDED", None)
+    assert run.states == WOKEN
+    assert listening.clock.waits == [seconds]
+    assert run.job.checks == 1
+
+
+def test_one_that_comes_before_the_wait_begins_is_not_missed(listening: Cloud) -> None:
+    """It came after the answer was recorded, and before Listen could leave its token."""
+    job_id = listening.request()
+    once(listening, "Submit: after PutEvents", listening.call_back)
+
+    run = finish(listening, job_id)
+
+    assert run.states == WOKEN
+    assert listening.clock.waits == []
+    assert "ConditionalCheckFailed" in run.history
+    assert (run.job.woken_at, run.job.wake_token) == (None, None)
+
+
+def test_one_that_never_comes_is_not_waited_for(listening: Cloud) -> None:
+    run = listening.run()
+
+    assert run.end == ("SUCCEEDED", None)
+    assert run.states == WOKEN
+    assert listening.clock.waits == [LISTEN_SECONDS]
+
+
+def test_the_provider_is_asked_each_minute_whatever_becomes_of_webhooks(listening: Cloud) -> None:
+    listening.provider.takes(200)
+
+    run = listening.run()
+
+    assert run.states == [*SUBMIT, *LISTEN * 4, *FINALIZE, "Done"]
+    assert listening.clock.waits == [LISTEN_SECONDS] * 4
+
+
+def test_one_that_comes_during_a_check_is_not_forgotten_by_it(listening: Cloud) -> None:
+    """The provider is asked, finishes and calls, and only then what it had answered is recorded."""
+    listening.provider.checks(standing("processing"), completed())
+    job_id = listening.request()
+    once(listening, "Check: after GET", listening.call_back)
+
+    run = finish(listening, job_id)
+
+    assert run.states == [*SUBMIT, *LISTEN * 2, *FINALIZE, "Done"]
+    assert listening.clock.waits == [LISTEN_SECONDS]
+
+
+@pytest.mark.parametrize("moment", ["Check: after UpdateItem", "Finalize: after PutObject"])
+def test_one_that_comes_when_nothing_waits_changes_nothing(listening: Cloud, moment: str) -> None:
+    job_id = listening.request()
+    once(listening, moment, listening.call_back)
+
+    run = finish(listening, job_id)
+
+    assert run.end == ("SUCCEEDED", None)
+    assert run.states == WOKEN
+
+
+def test_one_that_comes_after_the_end_changes_nothing(listening: Cloud) -> None:
+    before = listening.run()
+
+    assert [listening.call_back(), listening.call_back()] == [204, 204]
+
+    assert listening.job(before.job.job_id) == before.job
+    assert listening.events(before.job.job_id) == before.events
+
+
+def test_twice_the_same_wakes_once(listening: Cloud) -> None:
+    listening.provider.checks(standing("processing"), completed())
+    job_id = listening.request()
+    told = [*[call_at(listening, 10) for _ in range(2)], call_at(listening, 200)]
+
+    run = finish(listening, job_id)
+
+    assert told == [[204]] * 3
+    assert run.states == [*SUBMIT, *LISTEN * 2, *FINALIZE, "Done"]
+    assert listening.clock.waits == [10, LISTEN_SECONDS]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"secret": "whsec_of_somebody_else"},
+        {"late": 301},
+        {"late": -301},
+    ],
+)
+def test_a_forged_or_stale_one_is_refused_and_wakes_nobody(
+    listening: Cloud, forged: dict[str, Any]
+) -> None:
+    job_id = listening.request()
+    told = call_at(listening, 5, **forged)
+
+    run = finish(listening, job_id)
+
+    assert told == [401]
+    assert listening.clock.waits == [LISTEN_SECONDS]
+    assert run.end == ("SUCCEEDED", None)
+
+
+def test_one_that_lies_wakes_and_decides_nothing(listening: Cloud) -> None:
+    listening.provider.takes(200)
+    job_id = listening.request()
+    call_at(listening, 5)
+
+    run = finish(listening, job_id)
+
+    assert run.states == [*SUBMIT, *LISTEN * 5, *FINALIZE, "Done"]
+    assert listening.clock.waits == [5, *[LISTEN_SECONDS] * 4]
+
+
+@pytest.mark.parametrize("said", [{"id": "another"}, {"id": ""}, {"id": None}])
+def test_one_about_another_prediction_wakes_nobody(
+    listening: Cloud, said: dict[str, object]
+) -> None:
+    job_id = listening.request()
+    told = call_at(listening, 5, **said)
+
+    finish(listening, job_id)
+
+    assert told == [204]
+    assert listening.clock.waits == [LISTEN_SECONDS]
+
+
+def test_a_secret_that_was_changed_is_read_again(listening: Cloud) -> None:
+    listening.provider.takes(50)
+    first = listening.request(event_id="event-1")
+    told = call_at(listening, 50, number=0)
+    finish(listening, first)
+    listening.provider.secret = "whsec_another"
+
+    second = listening.request(event_id="event-2")
+    told_too = call_at(listening, 50)
+    run = finish(listening, second)
+
+    assert told == told_too == [204]
+    assert run.states == WOKEN
+    assert listening.clock.waits == [50, 50]
+
+
+def test_a_prediction_that_failed_is_told_of_as_well(listening: Cloud) -> None:
+    listening.provider.checks(failed("content policy"))
+    job_id = listening.request()
+    call_at(listening, 20, status="failed", outputs=None)
+
+    run = finish(listening, job_id)
+
+    assert run.end == ("FAILED", "moderated")
+    assert run.states == [*SUBMIT, *LISTEN, *FAIL]
+    assert listening.clock.waits == [20]
