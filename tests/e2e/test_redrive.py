@@ -30,6 +30,12 @@ def parts(desk: Desk) -> dict[str, str]:
     }
 
 
+@pytest.fixture(autouse=True)
+def empty_queue(desk: Desk, parts: dict[str, str]) -> None:
+    """Other tests of this stack may have left something there."""
+    desk.stack.client("sqs").purge_queue(QueueUrl=parts["DeadLetters"])
+
+
 @contextmanager
 def broken(desk: Desk, function: str) -> Iterator[None]:
     """Have a door start executions of a machine that there is not."""
