@@ -69,8 +69,10 @@ class RecoverJob:
 
     def _broken(self, job: Job, answer: Broken) -> None:
         """Note that nothing will come, and free what was held if nothing was charged."""
-        charged = answer.charged or failure(answer.code, sent=True).charged
-        is_free = charged is Charged.NO and job.charge is not Charged.NO
+        charged = job.charged or answer.charged or failure(answer.code, sent=True).charged
+        # What the record will say of the money, an earlier POST included, is what is acted on.
+        told = job.model_copy(update={"charged": charged}).charge
+        is_free = told is Charged.NO and job.charge is not Charged.NO
         self.jobs.together(
             job.job_id,
             [Release(hold) for hold in job.holds] if is_free else [],
