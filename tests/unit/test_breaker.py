@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.domain.breaker import FAILURES, STOPS, Breaker, Verdict
+from darkroom.domain.breaker import FAILURES, Breaker, Verdict
 from darkroom.domain.errors import Code
 
 NOW = 1e9
 BASE = 30.0
 UNAVAILABLE = Code.PROVIDER_UNAVAILABLE
+STOPS = (Code.UNAUTHORIZED, Code.INSUFFICIENT_CREDITS)
 SICK = st.sampled_from([Verdict.ILL, Verdict.STOP])
 
 

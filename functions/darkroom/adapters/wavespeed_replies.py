@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import httpx
 
+from darkroom.adapters.wavespeed_http import read_moment
 from darkroom.domain.errors import Charged, Code
 from darkroom.ports import (
     Broken,
@@ -101,11 +101,9 @@ def read_list(data: Mapping[str, Any]) -> list[Listed]:
 
 def _listed(item: Mapping[str, Any]) -> Listed:
     inputs = item.get("inputs", item.get("input"))
-    # Up to nine digits of a second, which no parser takes.
-    moment = re.sub(r"(\.\d{6})\d+", r"\1", str(item.get("created_at")))
     return Listed(
         prediction_id=str(item["id"]),
-        created_at=datetime.fromisoformat(moment),
+        created_at=read_moment(item.get("created_at")),
         inputs=dict(inputs) if isinstance(inputs, Mapping) else None,
     )
 

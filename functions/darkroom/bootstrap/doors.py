@@ -101,15 +101,16 @@ def api() -> "Api":
     jobs, s3 = clients.jobs(env.table_name), clients.s3()
     find = FindJobs(jobs=jobs, lists=jobs, sleep=time.sleep)
     end = clients.end_job(env.table_name, env.event_bus_name, env.assets_bucket)
+    create = _create(env)
     parts = Parts(
-        create_job=_create(env),
+        create_job=create,
         find=find,
         cancel=CancelJob(find=find, jobs=jobs, end=end, now=clients.now),
         make_upload=MakeUpload(uploads=UploadBucket(s3, env.assets_bucket), now=clients.now),
         presets=PresetDocument(s3, env.assets_bucket),
         references=ReferenceStore(s3, env.assets_bucket),
-        prices=_prices(env),
-        budget=_budget(env),
+        prices=create.prices,  # one memory of quotes
+        budget=create.budget,
         now=clients.now,
         max_deadline=env.max_deadline_seconds,
         duration_scale=env.duration_scale,

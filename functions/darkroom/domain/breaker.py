@@ -14,9 +14,6 @@ _MOST = 20  # times as long as at first
 # How often the others look whether the one that probes has come back.
 _LOOK_SECONDS = 5
 
-# Answers that the next job would get as well: no key, no credit.
-STOPS = (Code.UNAUTHORIZED, Code.INSUFFICIENT_CREDITS)
-
 
 class Verdict(StrEnum):
     """What a submit says about the provider."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from darkroom.domain import announcements
 from darkroom.domain.errors import Charged, Code
-from darkroom.domain.job import Asset, Job, Status
+from darkroom.domain.job import OPEN, Asset, Job, Status
 from darkroom.ports import Also, Clock, Events, Hitch, Jobs, LineChange, Lines, Metrics, Release
 
 # Each time a job has moved on, or the line: it is read again.
@@ -41,8 +41,7 @@ class EndJob:
 
         None if there is no record of it: an execution can be started by hand under any name.
         """
-        open_ones = (Status.QUEUED, Status.SUBMITTING, Status.SUBMITTED)
-        return self._end(job_id, open_ones, code)
+        return self._end(job_id, OPEN, code)
 
     def cancel(self, job_id: str) -> Job | None:
         """End the job as canceled if it still waits to be sent; None if it does not."""
@@ -71,7 +70,7 @@ class EndJob:
         if code is None and job.canceled_at is not None:
             code = Code.CANCELED
         now = self.now()
-        changes |= {
+        changes = changes | {
             "status": Status.FAILED if code else Status.COMPLETED,
             "code": code,
             "ended_at": now,

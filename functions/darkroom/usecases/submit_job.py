@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from darkroom.domain import announcements, polling
-from darkroom.domain.breaker import STOPS, Verdict
+from darkroom.domain.breaker import Verdict
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.references import Url
@@ -113,7 +113,7 @@ class SubmitJob:
                 self.metrics.count("Throttled")
                 wait = polling.throttled_wait(answer.retry_after)
                 return self._back(step, job, wait, hold_all=wait)
-            case Refused() if answer.code in STOPS and answer.stops:
+            case Refused(stops=True):
                 return self._back(step, job, 1, stop=answer.code)
             case Refused():
                 self.jobs.update(job.job_id, when=OPEN, detail=answer.detail or None)
