@@ -182,3 +182,13 @@ def test_what_the_first_post_made_is_taken_when_it_is_listed_at_last() -> None:
     assert world.job(job.job_id).prediction_id == "p-1"
     assert (len(account.posts), len(account.made)) == (2, 1)
     assert world.job(job.job_id).status is Status.COMPLETED
+
+
+def test_what_the_first_post_made_is_taken_after_a_third_one_too() -> None:
+    world, account, job = after(Take.LOST, Take.NEVER, Take.NEVER, resubmits=True)
+    account.lag = timedelta(seconds=270)
+
+    Machine(world).run()
+
+    assert world.job(job.job_id).prediction_id == "p-1"
+    assert (len(account.posts), len(account.made)) == (3, 1)

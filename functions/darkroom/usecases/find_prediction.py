@@ -9,7 +9,7 @@ from typing import Any
 from darkroom.domain.job import Job, Status
 from darkroom.ports import Claim, Claims, Clock, Hitch, Jobs, Listed, Provider
 
-# Clocks differ, an earlier POST may have been the one that was taken, and some are slow.
+# Clocks differ, and a prediction can be made long after its POST was sent.
 _BEFORE, _AFTER = timedelta(minutes=3), timedelta(minutes=4)
 
 
@@ -35,8 +35,10 @@ class FindPrediction:
 
     def __call__(self, job: Job) -> Job | Missing:
         """Return the job with its prediction, claimed; safe to repeat."""
-        since = job.submitting_at or job.accepted_at
-        listed = self.provider.list_predictions(job.model, since - _BEFORE, since + _AFTER)
+        last = job.submitting_at or job.accepted_at
+        # Where an earlier POST was not answered, that may be the one that was taken.
+        first = job.accepted_at if job.unanswered else last
+        listed = self.provider.list_predictions(job.model, first - _BEFORE, last + _AFTER)
         if listed is None:
             return Missing.UNREAD
         unread = False
