@@ -14,13 +14,8 @@ def lines(rows: Iterable[Row]) -> list[str]:
     """Return the table in Markdown, its last line the sum."""
     table = [HEAD, *(_cells(row) for row in rows)]
     widths = [max(len(line[n]) for line in table) for n in range(len(HEAD))]
-    drawn = [
-        "| "
-        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        + " |"
-        for line in table
-    ]
-    return [drawn[0], "| " + " | ".join("-" * width for width in widths) + " |", *drawn[1:]]
+    drawn = [_line(line, widths) for line in table]
+    return [drawn[0], _line(tuple("-" * width for width in widths), widths), *drawn[1:]]
 
 
 def total(rows: Iterable[Row]) -> Row:

@@ -3,6 +3,8 @@
 from collections import Counter
 from datetime import date
 
+import pytest
+
 from darkroom.domain import limiter
 from darkroom.domain.errors import Charged
 from darkroom.domain.limiter import Lane, Queue
@@ -28,6 +30,8 @@ def assert_counts(jobs: InMemoryJobs) -> None:
             digest(job.caller) for job in records if job.waits_in_line and job.lane is lane
         )
         assert waiting(line.queue(lane)) == there
+        intervals = [j.interval or 0 for j in records if j.waits_in_line and j.lane is lane]
+        assert line.queue(lane).seconds == pytest.approx(sum(intervals), abs=1e-6)
     assert line.in_flight == sum(job.is_in_flight for job in records)
 
 

@@ -14,7 +14,7 @@ from darkroom.domain.limiter import Line, Tier
 from darkroom.domain.steps import Outcome, Step
 from tests.fakes.crashes import DeadError
 from tests.fakes.truths import assert_counts
-from tests.fakes.world import World
+from tests.fakes.world import TEXT_TO_IMAGE, World
 
 
 def in_status(status: Status, **settings: Any) -> tuple[World, Job]:
@@ -111,6 +111,17 @@ def test_a_job_that_waits_in_the_line_leaves_it() -> None:
 
     assert len(world.jobs.line.line.interactive) == 0
     assert_counts(world.jobs)
+
+
+def test_a_slow_job_takes_its_own_time_out_of_the_line() -> None:
+    world, quick = in_line()
+    slow = world.accepted(TEXT_TO_IMAGE | {"quality": "high", "resolution": "4k"}, key="slow")
+    assert world.submit_job()(Step(job_id=slow.job_id)).outcome is Outcome.DEFERRED
+
+    world.end_job().fail(slow.job_id, Code.CANCELED)
+
+    left = world.jobs.line.line.interactive
+    assert left.seconds == pytest.approx(world.job(quick.job_id).interval)
 
 
 def test_a_line_that_moves_meanwhile_is_read_again() -> None:

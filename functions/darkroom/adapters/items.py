@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -68,6 +69,8 @@ def plain(name: str, value: object) -> object:
             return value.isoformat()
         case str():
             return str(value)  # also the closed sets
+        case float():
+            return Decimal(str(value))
         case list() | tuple():
             return [plain("", item) for item in value]
         case _:

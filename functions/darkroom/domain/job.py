@@ -15,8 +15,8 @@ from darkroom.domain.requests import Operation
 # Fields that no caller is shown.
 _UNSEEN = {
     "submit_token", "submit_attempts", "submitting_at", "announced_at", "expires_at", "place",
-    "due_at", "looks", "unanswered", "has_webhook", "sent_images", "woken_at", "wake_token",
-    "holds",
+    "interval", "due_at", "looks", "unanswered", "has_webhook", "sent_images", "woken_at",
+    "wake_token", "holds",
 }  # fmt: skip
 
 
@@ -89,6 +89,9 @@ class Job(BaseModel):
     lane: Lane = Lane.INTERACTIVE
     place: int | None = Field(
         default=None, description="Its number in the line: it waits there while it is queued."
+    )
+    interval: float | None = Field(
+        default=None, description="Seconds of the schedule that its place there counts for."
     )
     due_at: datetime | None = Field(
         default=None, description="When the sweep looks at it, if nothing has happened before."

@@ -101,8 +101,10 @@ class AdmitJob:
         raise RuntimeError("the line moves too fast")
 
     def _interval(self, job: Job) -> float:
+        if job.interval is not None:  # as the line counts it, whatever has changed since
+            return job.interval
         kind = polling.expected(job.input, self.duration_scale)
-        return self.tier.interval(kind.median)
+        return round(self.tier.interval(kind.median), 3)
 
     def _turn(self, line: Line, job: Job, now: float) -> "_Turn":
         kind = polling.expected(job.input, self.duration_scale)
@@ -136,6 +138,7 @@ class AdmitJob:
             when=[Status.QUEUED],
             absent="place",
             place=turn.number,
+            interval=self._interval(job),
             due_at=self.now() + timedelta(seconds=wait) + _GRACE,
         )
         if isinstance(entered, Job):
@@ -161,6 +164,7 @@ class AdmitJob:
             sent_images=sends.images or None,
             has_webhook=sends.has_webhook,
             place=turn.number,
+            interval=interval,
             due_at=now + _SUBMIT_OVER,
         )
 

@@ -83,7 +83,7 @@ class EndJob:
             also.append(LineChange(flight=-1))
         elif job.waits_in_line:
             line = self.lines.read()
-            queue = line.queue(job.lane).leave(job.caller)
+            queue = line.queue(job.lane).leave(job.caller, job.interval)
             also.append(LineChange(line, line.with_queue(job.lane, queue)))
         if ended.charge is Charged.NO:
             also += [Release(hold) for hold in job.holds]
