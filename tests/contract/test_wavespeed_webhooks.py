@@ -59,7 +59,7 @@ def test_what_the_provider_sends_is_genuine_by_the_secret_that_it_tells(
     hook = receiver.next()
     now = float(hook.headers["webhook-timestamp"])
 
-    secrets = WebhookSecrets(provider).read()
+    secrets = WebhookSecrets(provider).read(300)
 
     assert webhooks.is_genuine(hook.headers, hook.body, secrets, now)
     assert not webhooks.is_genuine(hook.headers, hook.body + b" ", secrets, now)

@@ -52,9 +52,9 @@ class ScriptedProvider:
             return None
         return [each for each in self.listed if after <= each.created_at <= before]
 
-    def read(self, *, fresh: bool = False) -> list[str]:
+    def read(self, within: float) -> list[str]:
         """The port Secrets."""
-        del fresh
+        del within
         return self.secrets
 
     def check(self, prediction_id: str) -> Prediction:

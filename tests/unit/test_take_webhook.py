@@ -216,21 +216,25 @@ def test_a_forged_one_changes_nothing_at_all() -> None:
     ] * 2
 
 
-def test_a_secret_that_was_changed_is_asked_for_afresh_once() -> None:
+@pytest.mark.parametrize(("token", "within"), [(None, 0), ("guess", 30), ("", 30)])
+def test_a_secret_that_was_changed_is_asked_for_at_once_only_for_who_knows_the_token(
+    token: str | None, within: float
+) -> None:
     world, account, job = hooked()
     submit(world, job)
-    asked: list[bool] = []
+    asked: list[float] = []
 
-    def read(*, fresh: bool = False) -> list[str]:
-        asked.append(fresh)
-        return [SECRET] if fresh else ["whsec_of_yesterday"]
+    def read(within: float) -> list[str]:
+        asked.append(within)
+        return ["whsec_of_yesterday"] if within == 300 else [SECRET]
 
     account.read = read  # type: ignore[method-assign]
+    changes = {} if token is None else {"token": token}
 
-    assert call(world, job, account.made[0])
-    assert asked == [False, True]
-    assert not call(world, job, account.made[0], body=b"{}")
-    assert asked == [False, True] * 2
+    assert call(world, job, account.made[0], **changes)
+    assert asked == [300, within]
+    assert not call(world, job, account.made[0], body=b"{}", **changes)
+    assert asked == [300, within] * 2
 
 
 @pytest.mark.parametrize("job_id", ["", "none", "a" * 26, "../x", "A" * 26])

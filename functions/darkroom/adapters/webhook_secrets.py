@@ -4,9 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-# A forged webhook makes us ask again: not more often than this, in seconds.
-_PAUSE = 30
-_MAX_AGE = 300
 _KEPT = 3
 
 
@@ -26,10 +23,10 @@ class WebhookSecrets:
         self._known: list[str] = []
         self._asked_at: float | None = None
 
-    def read(self, *, fresh: bool = False) -> list[str]:
-        """Return them; `fresh` asks the provider again, unless that was done a moment ago."""
+    def read(self, within: float) -> list[str]:
+        """Return them; the provider is asked again if that was not done `within` seconds."""
         age = None if self._asked_at is None else self._clock() - self._asked_at
-        if age is None or age > (_PAUSE if fresh else _MAX_AGE):
+        if age is None or age > within:
             self._asked_at = self._clock()
             secret = self._source.webhook_secret()
             if secret is not None:

@@ -111,8 +111,8 @@ class Provider(Protocol):
 class Secrets(Protocol):
     """What the provider's webhooks are signed with."""
 
-    def read(self, *, fresh: bool = False) -> list[str]:
-        """Return the secrets that were true lately; `fresh` asks again."""
+    def read(self, within: float) -> list[str]:
+        """Return the secrets that were true lately, asked for again if not `within` seconds."""
 
 
 @dataclass(frozen=True)
