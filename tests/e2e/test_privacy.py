@@ -1,4 +1,4 @@
-"""Prompts, URLs and the key stay out of executions and logs."""
+"""Prompts, URLs, tokens and keys stay out of executions, events and logs."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ WORDS = "an unmistakable heliotrope walrus"
 
 
 class Traces(NamedTuple):
-    """What two jobs left behind, and what must not be in it."""
+    """What some jobs left behind, and what must not be in it."""
 
     jobs: dict[str, str]
     secrets: list[str]
@@ -21,7 +21,7 @@ class Traces(NamedTuple):
 
 @pytest.fixture(scope="module")
 def traces(desk: Desk) -> Traces:
-    """A job by each door, one that the provider refuses with the prompt in its words, and a key."""
+    """Jobs by each door, with everything that can come of one, and what must stay secret."""
     image = f"data:image/png;base64,{base64.b64encode(picture()).decode()}"
     done = desk.run(
         {"operation": "edit", "quality": "low", "prompt": f"Show {WORDS}", "images": [image]}
@@ -29,7 +29,14 @@ def traces(desk: Desk) -> Traces:
     words = f"The prompt {WORDS} was flagged"
     failed = desk.run(prompt=f'{WORDS} [[fault run.failed code=1200 message="{words}"]]')
     assert [done["detail-type"], failed["detail-type"]] == ["JobCompleted", "JobFailed"]
+    lost = desk.run(prompt=f"Lost {WORDS} [[fault submit.accept_then_close]]")
+    late = desk.run(prompt=f"{WORDS} [[fault submit.accept_then_close]] [[fault webhook.lost]]")
     token = desk.key("private")
+    with desk.http(desk.key("poor", budget=0.001)) as client:
+        refused = client.post(
+            "/v1/jobs", json={"operation": "text-to-image", "quality": "low", "prompt": WORDS}
+        )
+    assert refused.status_code == 402
     with desk.http(token) as client:
         asked = {"operation": "text-to-image", "quality": "low", "prompt": f"Ask for {WORDS}"}
         http = client.post("/v1/jobs", json=asked).json()
@@ -47,6 +54,8 @@ def traces(desk: Desk) -> Traces:
         {
             "done": done["detail"]["job_id"],
             "failed": failed["detail"]["job_id"],
+            "lost": lost["detail"]["job_id"],
+            "late": late["detail"]["job_id"],
             "http": http["job_id"],
             "upload": upload["detail"]["job_id"],
         },
@@ -56,6 +65,8 @@ def traces(desk: Desk) -> Traces:
             key,
             token,
             "dk_",
+            "whsec_",
+            *(desk.job(each["detail"]["job_id"]).submit_token or "" for each in (done, lost, late)),
             "http://",
             "https://",
             "X-Amz-Signature",
@@ -64,12 +75,23 @@ def traces(desk: Desk) -> Traces:
     )
 
 
-@pytest.mark.parametrize("job", ["done", "failed", "http", "upload"])
+@pytest.mark.parametrize("job", ["done", "failed", "lost", "late", "http", "upload"])
 def test_no_execution_holds_a_prompt_a_url_or_the_key(desk: Desk, traces: Traces, job: str) -> None:
     history = json.dumps(desk.execution_events(traces.jobs[job]), default=str)
 
     assert traces.jobs[job] in history
     assert [secret for secret in traces.secrets if secret in history] == []
+
+
+def test_no_event_holds_a_prompt_a_url_or_the_key(desk: Desk, traces: Traces) -> None:
+    told = [
+        json.dumps(event["detail"]) for event in desk.bus.events
+        if event["detail-type"] != "JobRequested"
+        and event["detail"].get("job_id") in traces.jobs.values()
+    ]  # fmt: skip
+
+    assert len(told) >= 2 * len(traces.jobs)
+    assert [event for event in told if any(secret in event for secret in traces.secrets)] == []
 
 
 def test_no_log_holds_a_prompt_a_url_or_the_key(desk: Desk, traces: Traces) -> None:

@@ -51,7 +51,7 @@ def recovered(job: Job, bucket: str) -> JobRecovered:
 
 
 def failed(job: Job) -> JobFailed:
-    """Tell that `job` has failed."""
+    """Tell that `job` has failed; not in the provider's own words, which may quote the prompt."""
     code = job.code or Code.INTERNAL_ERROR
     meaning = failure(code, sent=job.was_sent)
     return JobFailed(
@@ -59,7 +59,6 @@ def failed(job: Job) -> JobFailed:
         prediction_id=job.prediction_id,
         code=code,
         message=meaning.message,
-        detail=job.detail,
         retryable=meaning.retryable,
         charged=job.charge,
         assets=job.assets,

@@ -83,7 +83,6 @@ class JobFailed(JobEvent):
     prediction_id: str | None
     code: Code
     message: str
-    detail: str | None = Field(description="The provider's own words, where it gave any.")
     retryable: bool = Field(description="Whether asking again can help.")
     charged: Charged = Field(description="Whether the provider took money for it.")
     assets: tuple[Asset, ...] = Field(
