@@ -110,6 +110,8 @@ def _reply(route: Route, status: int) -> dict[str, Any]:
     headers = [name for name in route.headers if status != 304 or name == "ETag"]
     if headers:
         described["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
+    if route.media and status != 304:
+        described["content"] = {kind: {"schema": {"type": "string"}} for kind in route.media}
     if model is not None:
         described["content"] = {_JSON: {"schema": reference(model)}}
     return described

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from darkroom.domain.job import Status
-from darkroom.web.contract import MAX_PAGE, MAX_WAIT_SECONDS, WIRE
+from darkroom.domain.requests import Operation
+from darkroom.web.contract import MAX_PAGE, MAX_TEXT, MAX_WAIT_SECONDS, WIRE
+from darkroom.web.studio import MEDIA_TYPES
 
 _V3 = WIRE.rstrip("/")
 
@@ -45,6 +47,7 @@ class Route:
     errors: frozenset[int] = field(default_factory=frozenset)
     function: str = "ApiFunction"
     is_open: bool = False  # without a key
+    media: tuple[str, ...] = ()  # of what is text, and no model
 
     @property
     def is_wire(self) -> bool:
@@ -73,6 +76,18 @@ _LISTED = (
         "limit", "query", "How many.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}
     ),
     Parameter("cursor", "query", "The cursor of the page before.", _TEXT),
+    Parameter(
+        "operation",
+        "query",
+        "Only of this kind.",
+        {"type": "string", "enum": list(map(str, Operation))},
+    ),
+    Parameter(
+        "text",
+        "query",
+        "Only with this in the prompt, in capitals or not.",
+        {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
+    ),
     Parameter(
         "caller",
         "query",
@@ -109,6 +124,8 @@ ROUTES = (
           {201: "UploadTicket"}, ("UploadRequest",), errors=_BODY),
     Route("get", "/v1/presets", "listPresets", "What the folders of the inbox do.",
           {200: "PresetsView"}, errors=_BAD),
+    Route("get", "/v1/me", "getMe", "Whose key it is, and what may be spent today.", {200: "Me"},
+          errors=_BAD),
     Route(
         "post", f"{_V3}/{{model+}}", "submitPrediction", "The provider's submit.",
         {200: "WirePrediction"}, ("WireInput",),
@@ -129,6 +146,12 @@ ROUTES = (
         (_JOB_ID, Parameter("token", "query", "Whose POST it was.", _TEXT)),
         function="OnWebhookFunction", is_open=True,
     ),
+    Route("get", "/", "openStudio", "The studio: the page for people.", {200: None, 304: None},
+          headers=("ETag",), is_open=True, media=(MEDIA_TYPES[".html"],)),
+    Route("get", "/studio/{file}", "getStudioFile", "A file of the studio.",
+          {200: None, 304: None},
+          parameters=(Parameter("file", "path", "Its name.", _TEXT),), headers=("ETag",),
+          errors=frozenset({404}), is_open=True, media=tuple(MEDIA_TYPES.values())),
     Route("get", f"{_V3}/balance", "getBalance", "What is left of the key's daily budget.",
           {200: "WireBalance"}),
 )  # fmt: skip

@@ -14,6 +14,7 @@ _GIVEN = (
     contract.JobView,
     contract.JobPage,
     contract.Estimate,
+    contract.Me,
     contract.UploadTicket,
     contract.PresetsView,
     contract.Problem,

@@ -57,6 +57,7 @@ def up() -> None:
             try:
                 stack.stack.write(paths.STACK_FILE)
                 print(stack.stack.model_dump_json(indent=2))
+                print(f"Studio: {stack.stack.api_url}/ (its key: api_key)")
                 print(f"Up; the same is in {paths.STACK_FILE}. Ctrl-C stops it. Logs: {stack.logs}")
                 while True:
                     stack.require_alive()

@@ -124,7 +124,7 @@ class World:
             events=self._fused(self.events),
             metrics=self.metrics,
             now=self.clock,
-            assets_bucket=self.assets.bucket,
+            assets_bucket=self.references.bucket,
         )
 
     def take_webhook(self) -> TakeWebhook:
@@ -184,6 +184,7 @@ class World:
                 max_deadline=3600,
                 duration_scale=1.0,
                 allowed_origin=allowed_origin,
+                assets_bucket=self.references.bucket,
             )
         )
 
@@ -265,7 +266,7 @@ class World:
             events=self._fused(self.events),
             metrics=self.metrics,
             now=self.clock,
-            assets_bucket=self.assets.bucket,
+            assets_bucket=self.references.bucket,
         )
 
     def accepted(

@@ -25,7 +25,10 @@ OPERATIONS = [
     for method, operation in item.items()
 ]
 # Called by the provider, which has no key of ours, and answered by a function of its own.
-OPEN = [("/webhooks/wavespeed/{job_id}", "post")]
+HOOK = ("/webhooks/wavespeed/{job_id}", "post")
+# The page for people, whose key its requests carry.
+STUDIO = [("/", "get"), ("/studio/{file}", "get")]
+OPEN = [HOOK, *STUDIO]
 CALLS = [each for each in OPERATIONS if each[1] != "options" and (each[0], each[1]) not in OPEN]
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 GATEWAY: dict[str, Any] = DOCUMENT["x-amazon-apigateway-gateway-responses"]
@@ -68,7 +71,7 @@ def test_the_app_serves_every_route_of_the_document_and_no_other() -> None:
         for route in [*app._static_routes, *app._dynamic_routes]
     }
 
-    assert served == {(path, method) for path, method, _ in CALLS}
+    assert served == {(path, method) for path, method, _ in CALLS} | set(STUDIO)
 
 
 @pytest.mark.parametrize("model", [*TAKEN, *GIVEN], ids=lambda model: model.__name__)
@@ -121,7 +124,7 @@ def test_the_document_is_of_a_version_and_a_form_that_api_gateway_reads() -> Non
 
 def test_a_path_is_made_of_words_and_whole_parameters() -> None:
     for path in DOCUMENT["paths"]:
-        assert re.fullmatch(r"(/([\w.-]+|\{\w+\}))*(/\{\w+\+\})?", path), path
+        assert re.fullmatch(r"/|(/([\w.-]+|\{\w+\}))*(/\{\w+\+\})?", path), path
 
 
 def test_every_reference_leads_to_a_schema() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.domain.job import Status
+from tests.fakes.world import TEXT_TO_IMAGE
 from tests.unit.http import V1_JOBS, Client, finished
 
 
@@ -78,6 +79,28 @@ def test_a_status_leaves_the_others_out() -> None:
     assert listed(ada, status="completed") == [done]
     assert listed(ada, status="queued") == [waiting]
     assert listed(ada, status="failed") == []
+
+
+def test_operation_and_words_of_the_prompt_leave_the_others_out() -> None:
+    ada = Client()
+    fog = ada.accepted(TEXT_TO_IMAGE | {"prompt": "Ein GROSSER Turm im Nebel"}).job_id
+    edit = ada.accepted(
+        {"operation": "edit", "prompt": "Nebel weg", "images": ["https://a.test/b.png"]}
+    ).job_id
+    model = ada.accepted({"model": "any/model", "input": {"text": "Nebel"}}).job_id
+
+    assert listed(ada, text="nebel") == [edit, fog]
+    assert listed(ada, text="großer turm") == [fog]
+    assert listed(ada, operation="edit", text="NEBEL") == [edit]
+    assert listed(ada, operation="model") == [model]
+    assert listed(ada, text="Sonne") == []
+
+
+@pytest.mark.parametrize("query", [{"operation": "paint"}, {"text": ""}, {"text": "x" * 201}])
+def test_a_filter_that_means_nothing_is_refused(query: dict[str, str]) -> None:
+    answer = Client().get(V1_JOBS, **query)
+
+    assert (answer.status, answer.fields) == (400, list(query))
 
 
 def test_a_rare_status_is_found_behind_more_jobs_than_one_look_takes_in() -> None:

@@ -115,6 +115,7 @@ def api() -> "Api":
         max_deadline=env.max_deadline_seconds,
         duration_scale=env.duration_scale,
         allowed_origin=env.allowed_origin,
+        assets_bucket=env.assets_bucket,
     )
     return Api(parts)
 

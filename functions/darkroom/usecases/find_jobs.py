@@ -8,6 +8,7 @@ from darkroom.domain.callers import Caller
 from darkroom.domain.errors import NotFoundError
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
+from darkroom.domain.requests import Operation
 from darkroom.ports import Cursor, JobLists, Jobs, Sleep
 
 _LOOK_EVERY = 1.0  # seconds
@@ -52,19 +53,31 @@ class FindJobs:
         return job
 
     def page(
-        self, caller: str | None, *, status: Status | None, limit: int, after: Cursor | None
+        self,
+        caller: str | None,
+        *,
+        status: Status | None,
+        limit: int,
+        after: Cursor | None,
+        operation: Operation | None = None,
+        text: str | None = None,
     ) -> tuple[list[Job], Cursor | None]:
         """Return up to `limit` jobs, newest first, and where to go on; None at the end.
 
-        `caller` None: everybody's. There may be fewer, or none, before the end is reached.
+        `caller` None: everybody's; `text` is looked for in prompts, in capitals or not. There may
+        be fewer, or none, before the end is reached.
         """
         found: list[Job] = []
+        words = None if text is None else text.casefold()
+        is_narrow = (status, operation, words) != (None, None, None)
         size_so_far = 0
         for _ in range(_MAX_PAGES):
-            size = limit if status is None else _PAGE
+            size = _PAGE if is_narrow else limit
             jobs, further = self.lists.page(caller, limit=size, after=after)
             for job in jobs:
-                if status not in (None, job.status):
+                if status not in (None, job.status) or operation not in (None, job.operation):
+                    continue
+                if words is not None and words not in str(job.input.get("prompt", "")).casefold():
                     continue
                 found.append(job)
                 size_so_far += len(job.model_dump_json().encode())

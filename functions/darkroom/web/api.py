@@ -13,6 +13,7 @@ from darkroom.web.contract import WIRE
 from darkroom.web.parts import Parts
 from darkroom.web.problems import MediaTypeError, TooLargeError
 from darkroom.web.replies import reply
+from darkroom.web.studio import Studio
 from darkroom.web.v1 import V1
 from darkroom.web.wire import Wire
 
@@ -34,6 +35,7 @@ class Api:
         self._app.not_found(self._refuse_route)
         V1(self._app, parts)
         Wire(self._app, parts)
+        Studio(self._app, parts)
 
     def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Answer a request of API Gateway."""
@@ -70,5 +72,8 @@ class Api:
 def _own_path(event: dict[str, Any]) -> str:
     """Return the path as our routes have it: a custom domain may map the API below its root."""
     path: str = event["path"]
-    fixed: str = (event.get("resource") or "").partition("{")[0]
+    resource: str = event.get("resource") or ""
+    if resource == "/":
+        return resource
+    fixed = resource.partition("{")[0]
     return path[max(0, path.find(fixed)) :] if fixed else path

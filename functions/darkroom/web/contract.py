@@ -1,10 +1,11 @@
 """What the HTTP API takes and gives. infra/api/openapi.yaml is generated from these models."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from darkroom.domain.callers import Role
 from darkroom.domain.errors import Charged, Code, FieldProblem
 from darkroom.domain.events import S3Location, Timings
 from darkroom.domain.job import Asset, Status
@@ -18,6 +19,7 @@ WIRE = "/api/v3/"  # below it the provider's own wire format is spoken
 MAX_BODY_BYTES = 5_000_000
 MAX_WAIT_SECONDS = 25  # API Gateway gives up after 29
 MAX_PAGE = 100
+MAX_TEXT = 200  # characters to look for
 
 
 class _Model(BaseModel):
@@ -49,11 +51,15 @@ class JobView(_Model):
     model: str
     input: dict[str, object] = Field(description="What was asked for, references aside.")
     references: tuple[str, ...] = Field(description="URLs without their queries, s3:// URIs.")
+    reference_urls: tuple[str | None, ...] = Field(
+        description="Presigned now, where one lies in the deployment's own bucket; empty in lists."
+    )
     caller: str
     idempotency_key: str
     preset: str | None
     source: S3Location | None = Field(description="The upload that asked for it.")
     deadline_seconds: int
+    expected_seconds: float = Field(description="The median of its kind at the provider.")
     estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
     charged: Charged = Field(description="Whether the provider took money for it, as far as known.")
     lane: Lane = Field(description="batch goes after interactive.")
@@ -81,6 +87,20 @@ class Estimate(_Model):
     model: str
     estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
     priced_as_of: str | None = Field(description="The day of the quote, or of the table.")
+
+
+class Me(_Model):
+    """Whose key it is, and what may be spent today (until midnight UTC)."""
+
+    caller: str
+    role: Role
+    sees_all: bool
+    can_submit: bool
+    day: date
+    daily_budget_micro_usd: int | None = Field(description="null: no budget limits this caller.")
+    left_micro_usd: int | None
+    stack_budget_micro_usd: int | None = Field(description="null: none limits the deployment.")
+    stack_left_micro_usd: int | None
 
 
 class UploadRequest(BaseModel):

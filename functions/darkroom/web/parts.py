@@ -26,3 +26,4 @@ class Parts:
     max_deadline: int
     duration_scale: float
     allowed_origin: str
+    assets_bucket: str

@@ -2,10 +2,13 @@
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
+from darkroom.domain.callers import Role
 from darkroom.domain.errors import ForbiddenError, InvalidRequestError
 from darkroom.domain.job import Job, Status
 from darkroom.domain.parsing import parse_request
+from darkroom.domain.requests import Operation
 from darkroom.observability import correlate
+from darkroom.usecases.budget import STACK
 from darkroom.usecases.create_job import Origin
 from darkroom.web import contract, views
 from darkroom.web.incoming import Incoming
@@ -28,6 +31,7 @@ class V1:
         app.post("/v1/estimates")(self.estimate)
         app.post("/v1/uploads")(self.make_upload)
         app.get("/v1/presets")(self.presets)
+        app.get("/v1/me")(self.me)
 
     def create_job(self) -> Response[str]:
         """Accept a job."""
@@ -68,7 +72,7 @@ class V1:
 
     def list_jobs(self) -> Response[str]:
         """Show jobs, newest first."""
-        request = self._incoming("status", "limit", "cursor", "caller")
+        request = self._incoming("status", "limit", "cursor", "caller", "operation", "text")
         owner = request.query("caller")
         if owner is not None and not 1 <= len(owner) <= _MAX_CALLER:
             raise InvalidRequestError.of("caller", "is not valid", f"1 to {_MAX_CALLER} characters")
@@ -79,13 +83,24 @@ class V1:
         word, cursor = request.query("status"), request.query("cursor")
         if word is not None and word not in list(Status):
             raise InvalidRequestError.of("status", "is not one of the values", ", ".join(Status))
+        kind, text = request.query("operation"), request.query("text")
+        if kind is not None and kind not in list(Operation):
+            raise InvalidRequestError.of(
+                "operation", "is not one of the values", ", ".join(Operation)
+            )
+        if text is not None and not 1 <= len(text) <= contract.MAX_TEXT:
+            allowed = f"1 to {contract.MAX_TEXT} characters"
+            raise InvalidRequestError.of("text", "is not valid", allowed)
         jobs, after = self._parts.find.page(
             owner,
             status=Status(word) if word else None,
+            operation=Operation(kind) if kind else None,
+            text=text,
             limit=request.number("limit", 1, contract.MAX_PAGE) or 20,
             after=views.unpack(cursor) if cursor is not None else None,
         )
-        shown = tuple(views.job_view(job, self._parts.references.presign) for job in jobs)
+        presign, scale = self._parts.references.presign, self._parts.duration_scale
+        shown = tuple(views.job_view(job, presign, scale) for job in jobs)
         return reply(200, contract.JobPage(jobs=shown, cursor=views.pack(after)))
 
     def estimate(self) -> Response[str]:
@@ -133,12 +148,36 @@ class V1:
         serving, problem = self._parts.presets.read()
         return reply(200, contract.PresetsView(**dict(serving), problem=problem))
 
+    def me(self) -> Response[str]:
+        """Show whose key it is, and what is left of today's money."""
+        request, budget = self._incoming(), self._parts.budget
+        own, stack = request.daily_budget_micro_usd, budget.stack_micro_usd
+        return reply(
+            200,
+            contract.Me(
+                caller=request.caller.name,
+                role=request.role,
+                sees_all=request.caller.sees_all,
+                can_submit=request.role is not Role.READ,
+                day=self._parts.now().date(),
+                daily_budget_micro_usd=own,
+                left_micro_usd=None if own is None else budget.left(request.caller.name, own),
+                stack_budget_micro_usd=stack,
+                stack_left_micro_usd=None if stack is None else budget.left(STACK, stack),
+            ),
+        )
+
     def _show(self, status: int, job: Job, **headers: str) -> Response[str]:
         correlate(job.job_id)
         if job.is_open:
             seconds = views.retry_after(job, self._parts.now(), self._parts.duration_scale)
             headers["Retry_After"] = str(seconds)
-        view = views.job_view(job, self._parts.references.presign)
+        view = views.job_view(
+            job,
+            self._parts.references.presign,
+            self._parts.duration_scale,
+            self._parts.assets_bucket,
+        )
         return reply(status, view, ETag=views.etag(job), **headers)
 
     def _incoming(self, *query: str) -> Incoming:

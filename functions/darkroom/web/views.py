@@ -18,8 +18,11 @@ URL_SECONDS = 3600
 type Presign = Callable[[S3Object, int], str]
 
 
-def job_view(job: Job, presign: Presign) -> JobView:
-    """Return the job as its caller sees it, with URLs minted now."""
+def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = None) -> JobView:
+    """Return the job as its caller sees it, with URLs minted now: of references in `own_bucket`.
+
+    `scale`: by how much other than the published durations are.
+    """
     told: FailureView | None = None
     if job.code is not None:
         meaning = failure(job.code, sent=job.was_sent)
@@ -36,7 +39,15 @@ def job_view(job: Job, presign: Presign) -> JobView:
         {
             **{name: getattr(job, name) for name in shared},
             "references": [str(reference) for reference in job.references],
+            "reference_urls": [
+                presign(each, URL_SECONDS)
+                if isinstance(each, S3Object) and each.bucket == own_bucket
+                else None
+                for each in job.references
+                if own_bucket
+            ],
             "source": job.source and announcements.located(job.source),
+            "expected_seconds": round(polling.expected(job.input, scale).median, 1),
             "charged": job.charge,
             "failure": told,
             "assets": [
