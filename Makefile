@@ -8,6 +8,10 @@ BIN := .venv/bin
 VENVS := .local/venvs
 ASL_VALIDATOR := 4.0.0
 WAVESPEED_JS := 0.3.2
+AXE := 4.14.1
+# What the studio is tried in.
+CHROMIUM ?= /usr/bin/chromium
+export CHROMIUM
 UV := $(BIN)/uv
 PIP_AUDIT := $(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off --timeout 5 --cache-dir .local/pip-audit
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate
@@ -16,7 +20,7 @@ project := .venv/.ready
 emulator := $(VENVS)/emulator/.ready
 sam := $(VENVS)/sam/.ready
 checkov := $(VENVS)/checkov/.ready
-node := .local/node/.ready-$(ASL_VALIDATOR)-$(WAVESPEED_JS)
+node := .local/node/.ready-$(ASL_VALIDATOR)-$(WAVESPEED_JS)-$(AXE)
 stack := $(project) $(emulator) $(sam)
 linters := $(project) $(sam) $(checkov) $(node)
 pinned := $(wildcard functions/requirements.txt requirements/*.txt)
@@ -55,7 +59,7 @@ redrive: $(project) ## Deliver what could not be handled once more: DRY_RUN=1 on
 ##@ Checks
 
 .PHONY: test
-test: lint audit $(stack) $(linters) ## Everything: formatter, linters, types, all tests, on the local stack too
+test: lint audit $(stack) $(linters) $(CHROMIUM) ## Everything: formatter, linters, types, all tests, on the local stack too
 	$(BIN)/pytest -n 2 --ignore=tests/e2e
 	$(BIN)/pytest tests/e2e
 
@@ -152,5 +156,10 @@ $(node):
 	@{ node --version && npm --version; } >/dev/null 2>&1 || { echo "Node.js is missing: 'node' and 'npm' must be on PATH (make check needs them)" >&2; exit 1; }
 	@echo "setting up .local/node"
 	@rm -rf .local/node && mkdir -p .local/node
-	@npm install --silent --no-audit --no-fund --prefix .local/node asl-validator@$(ASL_VALIDATOR) wavespeed@$(WAVESPEED_JS) >/dev/null
+	@npm install --silent --no-audit --no-fund --prefix .local/node asl-validator@$(ASL_VALIDATOR) wavespeed@$(WAVESPEED_JS) axe-core@$(AXE) >/dev/null
 	@touch $@
+
+$(CHROMIUM):
+	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "Chromium is missing: install it, and say where it is by CHROMIUM=… (make test opens the studio in it)" >&2; exit 1; }
+	@echo "installing Debian's chromium"
+	@{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } >/dev/null
