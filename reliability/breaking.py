@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from itertools import batched
 
@@ -9,7 +10,7 @@ import httpx
 
 from local.provider.webhooks import signed_headers
 from reliability import faults
-from reliability.audit import Row
+from reliability.audit import Asked, Row
 from reliability.aws_faults import aws_faults
 from reliability.cases import Case
 from reliability.guillotine import Guillotine, Moment, Step, guillotine
@@ -74,7 +75,8 @@ def _kill_at_each(
     known = [(step, moment) for step in dict.fromkeys(blade.steps()) for moment in moments]
     # The POST and its recording above all.
     known.sort(key=lambda each: _rank(each[0]))
-    rows: dict[str, Row] = {}
+    asked: list[Asked] = []
+    workers: Counter[str] = Counter()
     for some in batched(known[:most], _AT_ONCE, strict=False):
         blade.forget()
         orders = [
@@ -82,14 +84,15 @@ def _kill_at_each(
             for step, moment in some
         ]
         row = f"killed: {', '.join(sorted({step.function for step, _ in some}))}{name}"
-        asked = lab.asker.ask_all([(row, case)] * len(some))
-        lab.operator.settle([each.job_id for each in asked], seconds=300)
-        (found,) = lab.rows(asked)
+        new = lab.asker.ask_all([(row, case)] * len(some))
+        lab.operator.settle([each.job_id for each in new], seconds=300)
+        asked += new
+        workers[row] += sum(order.victim is not None for order in orders)
+    rows = lab.rows(asked)
+    for found in rows:
         found.unexpected.clear()  # a job killed in its POST may end as unknown
-        done = sum(order.victim is not None for order in orders)
-        found.name = f"{row} ({done} workers)"
-        rows[found.name] = found
-    return list(rows.values())
+        found.name += f" ({workers[found.name]} workers)"
+    return rows
 
 
 def _rank(step: Step) -> tuple[int, str]:
