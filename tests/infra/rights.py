@@ -27,7 +27,7 @@ GRANTS: dict[str, Grants] = {
         **_DOOR,
         "dynamodb:Query": {"${Table.Arn}/index/by-caller", "${Table.Arn}/index/by-time"},
         "s3:PutObject": {_KEPT, "${AssetsBucket.Arn}/uploads/*"},
-        "s3:GetObjectVersion": {"${AssetsBucket.Arn}/config/*"},
+        "s3:GetObjectVersion": {"${AssetsBucket.Arn}/*"},
         "s3:ListBucket": {"AssetsBucket.Arn"},
         "s3:ListBucketVersions": {"AssetsBucket.Arn"},
     },

@@ -1,8 +1,6 @@
-"""The one route without a key: the provider calls it, with a signature."""
+"""The routes without a key: the provider's call, with a signature, and the studio's files."""
 
 from urllib.parse import parse_qsl, urlsplit
-
-import pytest
 
 from darkroom.domain.steps import Step
 from tests.fakes.world import World
@@ -10,7 +8,7 @@ from tests.infra.test_openapi import OPEN, OPERATIONS
 from tests.unit.http import DOCUMENT
 
 
-def test_only_what_the_provider_calls_needs_no_key() -> None:
+def test_only_what_the_provider_calls_and_the_studio_need_no_key() -> None:
     """There is no default for the whole document: an empty list is what opens a route."""
     assert "security" not in DOCUMENT
     opened = [(path, method) for path, method, each in OPERATIONS if each["security"] == []]
@@ -18,8 +16,8 @@ def test_only_what_the_provider_calls_needs_no_key() -> None:
     assert [each for each in opened if each[1] != "options"] == OPEN
 
 
-@pytest.mark.parametrize(("path", "method"), OPEN)
-def test_a_webhook_goes_to_a_function_of_its_own_byte_for_byte(path: str, method: str) -> None:
+def test_a_webhook_goes_to_a_function_of_its_own_byte_for_byte() -> None:
+    (path, method), *_ = OPEN
     operation = DOCUMENT["paths"][path][method]
     integration = operation["x-amazon-apigateway-integration"]
 

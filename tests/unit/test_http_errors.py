@@ -175,9 +175,10 @@ def test_a_key_for_reading_changes_nothing(method: str, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/"), ("GET", "/v1"), ("PUT", V1_JOBS), ("PATCH", f"{V1_JOBS}/x"), ("GET", "/v2/jobs"),
-     ("POST", f"{V1_JOBS}/x/y"), ("GET", f"{V1_JOBS}/{'a' * 25}"), ("GET", f"{V1_JOBS}/../x"),
-     ("GET", f"{V1_JOBS}/{'A' * 26}"), ("DELETE", f"{V1_JOBS}/{'a' * 26}")],
+    [("POST", "/"), ("GET", "/v1"), ("PUT", V1_JOBS), ("PATCH", f"{V1_JOBS}/x"),
+     ("GET", "/v2/jobs"), ("POST", f"{V1_JOBS}/x/y"), ("GET", f"{V1_JOBS}/{'a' * 25}"),
+     ("GET", f"{V1_JOBS}/../x"), ("GET", f"{V1_JOBS}/{'A' * 26}"),
+     ("DELETE", f"{V1_JOBS}/{'a' * 26}")],
 )  # fmt: skip
 def test_what_is_not_there_is_a_problem_too(method: str, path: str) -> None:
     assert kind(Client().send(method, path)) == (404, "not-found")
