@@ -34,7 +34,7 @@ def capped_folder(desk: Desk) -> Iterator[str]:
 
 
 def test_a_key_spends_its_budget_and_no_more(desk: Desk) -> None:
-    with desk.http(desk.key("thrifty", budget=0.02)) as client:
+    with desk.http(desk.key("frugal", budget=0.02)) as client:
         thrifty = Shop(client)
         done = [thrifty.done(prompt=f"Within the budget, {n}") for n in range(2)]
         answer = thrifty.ask(prompt="Beyond the budget")
@@ -103,7 +103,9 @@ def test_yesterday_is_held_against_the_bills_by_its_own_rights(
 ) -> None:
     day = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
 
-    told = json.loads(functions.invoke("Reconcile", {"day": day})["Payload"].read())
+    told = json.loads(
+        functions.invoke("Reconcile", {"id": "by-hand", "day": day})["Payload"].read()
+    )
 
     stored = desk.s3.get_object(Bucket=desk.stack.assets_bucket, Key=f"reports/{day}.json")
     assert json.loads(stored["Body"].read()) == told

@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     An event of no time is no question: the answer is empty.
     """
-    correlate(event.get("id"))
+    correlate(event.get("id") or "reconcile")
     day = _day(event)
     if day is None:
         logger.info("reconcile", day=None)
