@@ -21,7 +21,7 @@ export const forget = () => sessionStorage.removeItem(STORED);
 export const on = (name, listener) => { listeners[name] = listener; };
 
 /** Ask; a held request (`wait`) is slow by intention. */
-export async function ask(method, path, { body, headers = {}, as = key(), signal, held = false } = {}) {
+async function ask(method, path, { body, headers = {}, as = key(), signal, held = false } = {}) {
   const sent = { Authorization: `Bearer ${as}`, ...headers };
   if (body !== undefined) sent["Content-Type"] = "application/json";
   const slow = held ? 0 : setTimeout(() => listeners.connection("slow"), SLOW_MS);

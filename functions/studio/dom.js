@@ -36,7 +36,7 @@ export function seconds(value) {
 
 export const between = (from, to) => (from && to ? (new Date(to) - new Date(from)) / 1000 : null);
 
-export const WORDS = {
+const WORDS = {
   queued: "Queued",
   submitting: "Submitting",
   submitted: "In the making",

@@ -1,7 +1,7 @@
 // One request in the three forms that a program asks in.
 import { root } from "./api.js";
 
-export function requestOf(job) {
+function requestOf(job) {
   const asked = job.operation === "model"
     ? { model: job.model, input: job.input } : { operation: job.operation, ...job.input };
   return job.references.length ? { ...asked, images: job.references } : asked;

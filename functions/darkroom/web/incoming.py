@@ -4,6 +4,7 @@ import base64
 import re
 import uuid
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
@@ -68,6 +69,13 @@ class Incoming:
         if not (re.fullmatch(r"[0-9]{1,9}", text) and low <= int(text) <= high):
             raise InvalidRequestError.of(name, "is not valid", f"a whole number, {low} to {high}")
         return int(text)
+
+    def choice[E: StrEnum](self, name: str, values: type[E]) -> E | None:
+        """Return one of a closed set out of the query; raises InvalidRequestError."""
+        text = self.query(name)
+        if text is not None and text not in list(values):
+            raise InvalidRequestError.of(name, "is not one of the values", ", ".join(values))
+        return None if text is None else values(text)
 
     def idempotency_key(self) -> str:
         """Return the caller's own key, or a fresh one; raises InvalidRequestError."""

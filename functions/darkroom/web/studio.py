@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from darkroom.domain.errors import NotFoundError
 from darkroom.domain.references import S3Object
+from darkroom.web import views
 from darkroom.web.parts import Parts
 
 FOLDER = Path(__file__).parents[2] / "studio"
@@ -45,19 +46,18 @@ class Studio:
         return self._show(file, self._files[file])
 
     def _show(self, name: str, text: str) -> Response[str]:
-        tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+        revision = hashlib.sha256(text.encode()).hexdigest()[:32]
         headers = {
             # Always asked for again, and hardly ever sent again: no mixture of two deployments.
             "Cache-Control": "no-cache",
-            "ETag": tag,
+            "ETag": f'"{revision}"',
             "Content-Security-Policy": self._policy,
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Opener-Policy": "same-origin",
         }
-        asked = self._app.current_event.raw_event.get("headers") or {}
-        known = next((v for k, v in asked.items() if k.lower() == "if-none-match"), "")
-        if tag in known.replace("W/", "").replace(" ", "").split(","):
+        known = views.revisions(self._app.current_event.headers.get("if-none-match") or "")
+        if revision in known:
             return Response(status_code=304, body="", headers=headers)
         kind = MEDIA_TYPES[Path(name).suffix]
         return Response(status_code=200, content_type=kind, body=text, headers=headers)
