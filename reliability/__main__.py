@@ -41,7 +41,7 @@ LONG: dict[str, Phase] = {
 }
 SHORT: dict[str, Phase] = {
     "mix": lambda lab: phases.mix(lab, 40),
-    "kills": lambda lab: breaking.kills(lab, 12),
+    "kills": lambda lab: breaking.kills(lab, 2),
     "again": lambda lab: breaking.told_again(lab, 3),
 }
 

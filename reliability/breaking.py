@@ -58,12 +58,15 @@ def _wait_under_faults(lab: Lab, job_ids: Sequence[str], seconds: float = 20) ->
 
 
 def kills(lab: Lab, most: int | None = None) -> list[Row]:
-    """Kill each function's worker before and after everything that it does to the world."""
+    """Kill each function's worker before and after everything that it does to the world.
+
+    `most`: rounds of some kills at once, for each kind of job.
+    """
     rows: list[Row] = []
     with guillotine(lab.stack) as blade:
         for name, case in {"": _WELL, ", failing": _FAILS, ", unanswered": _LOST}.items():
             blade.forget()
-            lab.run([(f"killed: nobody{name}", case)])
+            lab.run([(f"killed nobody{name}", case)])
             rows += _kill_at_each(lab, blade, name, case, most)
     return rows
 
@@ -71,19 +74,22 @@ def kills(lab: Lab, most: int | None = None) -> list[Row]:
 def _kill_at_each(
     lab: Lab, blade: Guillotine, name: str, case: Case, most: int | None
 ) -> list[Row]:
-    moments: tuple[Moment, Moment] = ("before", "after")
-    known = [(step, moment) for step in dict.fromkeys(blade.steps()) for moment in moments]
     # The POST and its recording above all.
-    known.sort(key=lambda each: _rank(each[0]))
+    steps = sorted(dict.fromkeys(blade.steps()), key=_rank)
+    moments: tuple[Moment, Moment] = ("before", "after")
+    # One moment at a time: of two orders for one request, only the first would be carried out.
+    rounds = [
+        (some, moment) for some in batched(steps, _AT_ONCE, strict=False) for moment in moments
+    ]
     asked: list[Asked] = []
     workers: Counter[str] = Counter()
-    for some in batched(known[:most], _AT_ONCE, strict=False):
+    for some, moment in rounds[:most]:
         blade.forget()
         orders = [
             blade.kill_at(step.function, step.operation, nth=step.nth, moment=moment)
-            for step, moment in some
+            for step in some
         ]
-        row = f"killed: {', '.join(sorted({step.function for step, _ in some}))}{name}"
+        row = f"killed {moment}: {', '.join(sorted({step.function for step in some}))}{name}"
         new = lab.asker.ask_all([(row, case)] * len(some))
         lab.operator.settle([each.job_id for each in new], seconds=300)
         asked += new
