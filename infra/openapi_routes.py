@@ -70,6 +70,7 @@ _WAIT = Parameter(
     "Seconds to wait for a change: from If-None-Match, or else from now on.",
     {"type": "integer", "minimum": 1, "maximum": MAX_WAIT_SECONDS},
 )
+_BATCH_ID = Parameter("batch_id", "path", "The batch's id.", _TEXT)
 _LISTED = (
     Parameter("status", "query", "Only these.", {"type": "string", "enum": list(map(str, Status))}),
     Parameter(
@@ -88,13 +89,15 @@ _LISTED = (
         "Only with this in the prompt, in capitals or not.",
         {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
     ),
+    Parameter("batch", "query", "Only the rows of this batch.", _TEXT),
     Parameter(
         "caller",
         "query",
-        "Whose jobs, for an admin key.",
+        "Whose, for an admin key.",
         {"type": "string", "minLength": 1, "maxLength": 256},
     ),
 )
+_LIST = tuple(each for each in _LISTED if each.name in ("limit", "cursor", "caller"))
 _JOB_HEADERS = ("ETag", "Retry-After")
 _BODY = frozenset({400, 413, 415})
 _BAD, _CONFLICT, _PAYMENT = frozenset({400}), frozenset({409}), frozenset({402})
@@ -122,6 +125,18 @@ ROUTES = (
           ("TextToImage", "Edit", "AnyModel"), errors=_BODY),
     Route("post", "/v1/uploads", "createUpload", "Leave to put a reference image.",
           {201: "UploadTicket"}, ("UploadRequest",), errors=_BODY),
+    Route(
+        "post", "/v1/batches", "createBatch", "Make jobs of a file's rows; dry_run: only plan it.",
+        {200: "BatchView", 202: "BatchView"}, ("BatchRequest",), (_ONCE,), ("Location",),
+        _BODY | _CONFLICT,
+    ),
+    Route("get", "/v1/batches", "listBatches", "Batches, newest first.", {200: "BatchPage"},
+          parameters=_LIST, errors=_BAD),
+    Route("get", "/v1/batches/{batch_id}", "getBatch", "One batch: progress, money, results.",
+          {200: "BatchView"}, parameters=(_BATCH_ID, _WAIT), errors=_BAD),
+    Route("delete", "/v1/batches/{batch_id}", "cancelBatch",
+          "Start no further row, and cancel what was started.",
+          {200: "BatchView", 202: "BatchView"}, parameters=(_BATCH_ID,), errors=_BAD | _CONFLICT),
     Route("get", "/v1/presets", "listPresets", "What the folders of the inbox do.",
           {200: "PresetsView"}, errors=_BAD),
     Route("get", "/v1/me", "getMe", "Whose key it is, and what may be spent today.", {200: "Me"},

@@ -6,10 +6,10 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from darkroom.domain.requests import AnyModel, Edit, TextToImage
-from darkroom.web import contract
+from darkroom.web import batch_contract, contract
 
 _REF = "#/components/schemas/"
-_TAKEN = (TextToImage, Edit, AnyModel, contract.UploadRequest)
+_TAKEN = (TextToImage, Edit, AnyModel, contract.UploadRequest, batch_contract.BatchRequest)
 _GIVEN = (
     contract.JobView,
     contract.JobPage,
@@ -17,6 +17,8 @@ _GIVEN = (
     contract.Me,
     contract.UploadTicket,
     contract.PresetsView,
+    batch_contract.BatchView,
+    batch_contract.BatchPage,
     contract.Problem,
 )
 _STRING: dict[str, Any] = {"type": "string"}

@@ -55,7 +55,14 @@ class ApiSettings(DoorSettings):
     """Of the function Api."""
 
     allowed_origin: str
+    batch_state_machine_arn: str
     duration_scale: float
+
+
+class CreateRowsSettings(DoorSettings):
+    """Of the function CreateRows."""
+
+    max_queue_seconds: int
 
 
 class SweepSettings(_Records, _Provider):
@@ -63,6 +70,7 @@ class SweepSettings(_Records, _Provider):
 
     assets_bucket: str
     asset_hosts: str
+    batch_state_machine_arn: str
     event_bus_name: str
     state_machine_arn: str
 
@@ -111,7 +119,7 @@ class FinalizeSettings(_Records, _Provider):
 
 
 class EndSettings(_Records):
-    """Of the functions Fail and OnExecutionEnded."""
+    """Of the functions Fail, OnExecutionEnded and Gather."""
 
     assets_bucket: str
     event_bus_name: str

@@ -92,6 +92,9 @@ class InMemoryJobs:
         )
         return self.records[job_id]
 
+    def many(self, job_ids: Sequence[str]) -> list[Job]:
+        return [self.records[each] for each in job_ids if each in self.records]
+
     def due(self, before: datetime, *, limit: int) -> list[Job]:
         found = [j for j in self.records.values() if j.due_at is not None and j.due_at <= before]
         return sorted(found, key=lambda j: (str(j.due_at), j.job_id))[:limit]

@@ -14,21 +14,29 @@ from darkroom.usecases.budget import Budget
 from darkroom.usecases.cancel_job import CancelJob
 from darkroom.usecases.check_job import CheckJob
 from darkroom.usecases.create_job import CreateJob, Origin
+from darkroom.usecases.create_rows import CreateRows
+from darkroom.usecases.end_batch import EndBatch
 from darkroom.usecases.end_job import EndJob
 from darkroom.usecases.file_outputs import FileOutputs
 from darkroom.usecases.finalize_job import FinalizeJob
+from darkroom.usecases.find_batches import FindBatches
 from darkroom.usecases.find_jobs import FindJobs
 from darkroom.usecases.find_prediction import FindPrediction
+from darkroom.usecases.gather_batch import GatherBatch
 from darkroom.usecases.make_upload import MakeUpload
+from darkroom.usecases.plan_batch import PlanBatch
 from darkroom.usecases.recover_job import RecoverJob
 from darkroom.usecases.request_job import RequestJob
+from darkroom.usecases.start_batch import StartBatch
 from darkroom.usecases.submit_job import SubmitJob
+from darkroom.usecases.sweep_batches import SweepBatches
 from darkroom.usecases.sweep_jobs import SweepJobs
 from darkroom.usecases.take_webhook import TakeWebhook
 from darkroom.usecases.upload_job import UploadJob
 from darkroom.usecases.watch_provider import WatchProvider
 from darkroom.web.api import Api
 from darkroom.web.parts import Parts
+from tests.fakes.batches import InMemoryBatches, InMemoryBatchFiles, InMemoryBatchWorkflow
 from tests.fakes.crashes import Fuse, Fused
 from tests.fakes.doors import InMemoryInbox, InMemoryKeys, InMemoryPresets, InMemoryUploads
 from tests.fakes.line import SetSwitches
@@ -60,6 +68,9 @@ class World:
     uploads: InMemoryUploads = field(default_factory=InMemoryUploads)
     keys: InMemoryKeys = field(default_factory=InMemoryKeys)
     prices: InMemoryPrices = field(default_factory=InMemoryPrices)
+    batches: InMemoryBatches = field(default_factory=InMemoryBatches)
+    batch_workflow: InMemoryBatchWorkflow = field(default_factory=InMemoryBatchWorkflow)
+    batch_files: InMemoryBatchFiles = field(init=False)
     switchboard: SetSwitches = field(default_factory=SetSwitches)
     tier: Tier = field(default_factory=lambda: Tier(images_a_minute=6000, in_flight=1000))
     stack_budget: int | None = None
@@ -69,6 +80,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.inbox = InMemoryInbox(self.references)
+        self.batch_files = InMemoryBatchFiles(self.references)
 
     def create_job(self) -> CreateJob:
         return CreateJob(
@@ -176,6 +188,9 @@ class World:
                 find=self.find_jobs(),
                 cancel=self.cancel_job(),
                 make_upload=self.make_upload(),
+                start_batch=self.start_batch(),
+                batches=self.find_batches(),
+                batch_files=self.batch_files,
                 presets=self.presets,
                 references=self.references,
                 prices=self.prices,
@@ -267,6 +282,67 @@ class World:
             metrics=self.metrics,
             now=self.clock,
             assets_bucket=self.references.bucket,
+        )
+
+    def start_batch(self) -> StartBatch:
+        files = self._fused(self.batch_files)
+        return StartBatch(
+            plan=PlanBatch(
+                references=self.references, files=files, prices=self.prices, max_deadline=3600
+            ),
+            batches=self._fused(self.batches),
+            files=files,
+            workflow=self._fused(self.batch_workflow),
+            metrics=self.metrics,
+            now=self.clock,
+            retention=timedelta(days=90),
+        )
+
+    def create_rows(self) -> CreateRows:
+        return CreateRows(
+            batches=self._fused(self.batches),
+            files=self.batch_files,
+            lines=self.jobs.line,
+            create_job=self.create_job(),
+            max_deadline=3600,
+            max_queue=self.max_queue,
+        )
+
+    def gather_batch(self) -> GatherBatch:
+        return GatherBatch(
+            batches=self._fused(self.batches),
+            files=self._fused(self.batch_files),
+            jobs=self._fused(self.jobs),
+            cancel=self.cancel_job(),
+            end=self.end_batch(),
+            now=self.clock,
+        )
+
+    def end_batch(self) -> EndBatch:
+        return EndBatch(
+            batches=self._fused(self.batches),
+            files=self.batch_files,
+            events=self._fused(self.events),
+            metrics=self.metrics,
+            now=self.clock,
+        )
+
+    def find_batches(self) -> FindBatches:
+        """Waiting moves the clock."""
+        return FindBatches(
+            batches=self._fused(self.batches),
+            now=self.clock,
+            sleep=self.clock.advance,
+            monotonic=lambda: self.clock().timestamp(),
+        )
+
+    def sweep_batches(self) -> SweepBatches:
+        return SweepBatches(
+            batches=self._fused(self.batches),
+            workflow=self._fused(self.batch_workflow),
+            end=self.end_batch(),
+            metrics=self.metrics,
+            now=self.clock,
         )
 
     def accepted(

@@ -7,6 +7,7 @@ from tests.infra.policies import Grants
 
 _ASSETS, _INBOX = "${AssetsBucket.Arn}/*", "${InboxBucket.Arn}/*"
 _KEPT, _OWN = "${AssetsBucket.Arn}/references/*", "ReferenceObjectArns"
+_BATCHES = "${AssetsBucket.Arn}/batches/*"
 _OUTPUTS = {"${AssetsBucket.Arn}/jobs/*", "${AssetsBucket.Arn}/edits/*"}
 _ARN = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:"
 _KEY: Grants = {"secretsmanager:GetSecretValue": {"ProviderKey.Id"}}
@@ -26,7 +27,8 @@ GRANTS: dict[str, Grants] = {
     "ApiFunction": {
         **_DOOR,
         "dynamodb:Query": {"${Table.Arn}/index/by-caller", "${Table.Arn}/index/by-time"},
-        "s3:PutObject": {_KEPT, "${AssetsBucket.Arn}/uploads/*"},
+        "s3:PutObject": {_KEPT, "${AssetsBucket.Arn}/uploads/*", _BATCHES},
+        "states:StartExecution": {"ImageJobStateMachine", "BatchStateMachine"},
         "s3:GetObjectVersion": {"${AssetsBucket.Arn}/*"},
         "s3:ListBucket": {"AssetsBucket.Arn"},
         "s3:ListBucketVersions": {"AssetsBucket.Arn"},
@@ -46,10 +48,13 @@ GRANTS: dict[str, Grants] = {
     "SweepFunction": {
         **_KEY,
         **_BUS,
-        **_START,
         **_COPY,
         "dynamodb:Query": {"${Table.Arn}/index/by-due"},
-        "states:DescribeExecution": {_ARN % "states" + "execution:${AWS::StackName}-image-job:*"},
+        "states:StartExecution": {"ImageJobStateMachine", "BatchStateMachine"},
+        "states:DescribeExecution": {
+            _ARN % "states" + "execution:${AWS::StackName}-image-job:*",
+            _ARN % "states" + "execution:${AWS::StackName}-batch:*",
+        },
     },
     "ReconcileFunction": {
         **_KEY,
@@ -67,27 +72,33 @@ GRANTS: dict[str, Grants] = {
     "FinalizeFunction": {**_KEY, **_BUS, **_COPY},
     "FailFunction": _BUS,
     "OnExecutionEndedFunction": _BUS,
+    "CreateRowsFunction": _DOOR,
+    "GatherFunction": {**_BUS, "s3:GetObject": {_BATCHES}, "s3:PutObject": {_BATCHES}},
 }
 # What each may do with which items of the table: nobody but the authorizer touches a key.
 JOB, LINE, CLAIM, BUDGET, KEYS = "JOB#*", "LINE", "CLAIM#*", "BUDGET#*", "KEYS"
+BATCH = "BATCH#*"
 _CHANGE = {"GetItem", "UpdateItem"}
 _MAKE = {"GetItem", "PutItem", "UpdateItem"}
 _PAGE = ({"BatchGetItem"}, {JOB})
+_PAGES = ({"BatchGetItem"}, {JOB, BATCH})
 _MAKES_JOBS = (_MAKE, {JOB, BUDGET})
 _ENDS_JOBS = (_CHANGE, {JOB, LINE, BUDGET})
 ITEMS: dict[str, list[tuple[set[str], set[str]]]] = {
-    "ApiFunction": [_MAKES_JOBS, _PAGE, _ENDS_JOBS],  # cancels
+    "ApiFunction": [_MAKES_JOBS, _PAGES, (_MAKE, {BATCH}), _ENDS_JOBS],  # cancels
     "AuthorizerFunction": [(_CHANGE, {KEYS})],
     "OnUploadFunction": [_MAKES_JOBS],
     "OnRequestFunction": [_MAKES_JOBS],
     "OnWebhookFunction": [(_MAKE, {JOB, CLAIM})],
-    "SweepFunction": [_PAGE, (_MAKE, {JOB, LINE, CLAIM, BUDGET})],
+    "SweepFunction": [_PAGES, (_MAKE, {JOB, LINE, CLAIM, BUDGET}), (_CHANGE, {BATCH})],
     "ReconcileFunction": [({"BatchGetItem", "GetItem"}, {JOB, CLAIM})],
     "SubmitFunction": [(_MAKE, {JOB, LINE, CLAIM})],
     "CheckFunction": [(_CHANGE, {JOB, LINE})],
     "FinalizeFunction": [_ENDS_JOBS],
     "FailFunction": [_ENDS_JOBS],
     "OnExecutionEndedFunction": [_ENDS_JOBS],
+    "CreateRowsFunction": [_MAKES_JOBS, ({"GetItem", "PutItem"}, {BATCH}), ({"GetItem"}, {LINE})],
+    "GatherFunction": [_PAGE, _ENDS_JOBS, (_CHANGE | {"Query"}, {BATCH})],
 }
 # Every kind of item that there is.
 PARTITIONS = {
@@ -95,13 +106,15 @@ PARTITIONS = {
     LINE: items.line_key(),
     CLAIM: items.claim_key("e6832d4abffb4d79bfbca19783fca133"),
     BUDGET: items.budget_key(date(2026, 11, 22), "key:shop"),
+    BATCH: items.batch_key("cmjb2hb7562g6nkk3rro3j6g5c"),
     KEYS: key_table._key("digest"),
 }
 # What is written at once, by whom: to AWS, each of its actions may be about all of its items.
-_ENDERS = ["ApiFunction", "SweepFunction", "FinalizeFunction", "FailFunction"]
+_ENDERS = ["ApiFunction", "SweepFunction", "FinalizeFunction", "FailFunction", "GatherFunction"]
 TRANSACTIONS = [
     *[(function, {"PutItem", "UpdateItem"}, {JOB, BUDGET})
-      for function in ("ApiFunction", "OnUploadFunction", "OnRequestFunction")],
+      for function in
+      ("ApiFunction", "OnUploadFunction", "OnRequestFunction", "CreateRowsFunction")],
     *[(function, {"PutItem", "UpdateItem"}, {JOB, CLAIM})
       for function in ("SubmitFunction", "OnWebhookFunction", "SweepFunction")],
     ("SubmitFunction", {"UpdateItem"}, {JOB, LINE}),

@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from darkroom.domain import announcements, events
+from darkroom.domain.batch import Counts
 from darkroom.domain.errors import Code, FieldProblem
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.requests import Operation
@@ -43,7 +44,26 @@ REJECTED = events.JobRejected(
     message="prompt is missing",
     errors=(FieldProblem(field="prompt", message="is missing", allowed="required"),),
 )
+BATCH = events.BatchCompleted(
+    id="cmjb2hb7562g6nkk3rro3j6g5c.ended",
+    caller="key:shop",
+    request_id="request-1",
+    batch_id="cmjb2hb7562g6nkk3rro3j6g5c",
+    idempotency_key="k",
+    name="products.csv",
+    status="completed",
+    source=events.S3Location(bucket="b", key="products.csv"),
+    rows=3,
+    progress=Counts(completed=2, bad=1),
+    spent_micro_usd=20_000,
+    uncertain_micro_usd=0,
+    results_csv=events.S3Location(bucket="b", key="results.csv"),
+    results_jsonl=None,
+    accepted_at=NOW,
+    ended_at=NOW,
+)
 PUBLISHED = [
+    BATCH,
     announcements.submitted(JOB, "p"),
     announcements.completed(JOB, "assets"),
     announcements.failed(UNPRICED),

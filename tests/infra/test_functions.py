@@ -23,12 +23,15 @@ SETTINGS: dict[str, type[settings.Settings]] = {
     "FinalizeFunction": settings.FinalizeSettings,
     "FailFunction": settings.EndSettings,
     "OnExecutionEndedFunction": settings.EndSettings,
+    "CreateRowsFunction": settings.CreateRowsSettings,
+    "GatherFunction": settings.EndSettings,
 }
 MEANINGS: dict[str, dict[str, Any]] = {
     "ALLOWED_ORIGIN": {"Ref": "AllowedOrigin"},
     "AMBIGUOUS_SUBMIT": {"Ref": "AmbiguousSubmit"},
     "ASSETS_BUCKET": {"Ref": "AssetsBucket"},
     "ASSET_HOSTS": {"Ref": "AssetHosts"},
+    "BATCH_STATE_MACHINE_ARN": {"Ref": "BatchStateMachine"},
     "BREAKER_SECONDS": {"Ref": "BreakerSeconds"},
     "DAILY_BUDGET_USD": {"Ref": "DailyBudgetUsd"},
     "DEFAULT_DEADLINE_SECONDS": {"Ref": "DefaultDeadlineSeconds"},
@@ -146,20 +149,25 @@ def test_logs_are_deleted_after_a_while(group: str) -> None:
     assert properties(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_every_log_group_belongs_to_a_function_or_the_machine() -> None:
+def test_every_log_group_belongs_to_a_function_or_a_machine() -> None:
     owners = {function.replace("Function", "Logs") for function in functions()}
 
-    assert set(resources("AWS::Logs::LogGroup")) == owners | {"ImageJobLogs"}
+    assert set(resources("AWS::Logs::LogGroup")) == owners | {"ImageJobLogs", "BatchLogs"}
 
 
-def test_the_machine_logs_errors_without_data() -> None:
-    logging = properties("ImageJobStateMachine")["Logging"]
+MACHINES = {"ImageJobStateMachine": "ImageJobLogs", "BatchStateMachine": "BatchLogs"}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_logs_errors_without_data(machine: str) -> None:
+    logging = properties(machine)["Logging"]
 
     assert logging["IncludeExecutionData"] is False
     assert logging["Level"] == "ERROR"
     (destination,) = logging["Destinations"]
-    assert "ImageJobLogs" in str(destination)
+    assert MACHINES[machine] in str(destination)
 
 
-def test_the_machine_is_a_standard_one() -> None:
-    assert properties("ImageJobStateMachine")["Type"] == "STANDARD"
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_is_a_standard_one(machine: str) -> None:
+    assert properties(machine)["Type"] == "STANDARD"

@@ -21,6 +21,8 @@ from tests.infra.rights import (
 )
 from tests.infra.template import functions, properties, resources, template
 
+MACHINES = ("ImageJobStateMachine", "BatchStateMachine")
+
 
 @pytest.mark.parametrize("function", functions())
 def test_a_function_may_do_exactly_what_it_does(function: str) -> None:
@@ -48,14 +50,14 @@ def test_the_machine_may_invoke_its_four_functions_leave_a_token_and_deliver_its
 
 
 def test_what_looks_at_executions_looks_at_the_machines_own() -> None:
-    machine = name(properties("ImageJobStateMachine")["Name"])
-    (target,) = grants("SweepFunction")["states:DescribeExecution"]
+    machines = {name(properties(machine)["Name"]) for machine in MACHINES}
+    targets = grants("SweepFunction")["states:DescribeExecution"]
 
-    assert target.endswith(f":execution:{machine}:*")
+    assert {target.partition(":execution:")[2].removesuffix(":*") for target in targets} == machines
 
 
 def test_nothing_else_is_allowed_on_everything() -> None:
-    for owner in [*functions(), "ImageJobStateMachine"]:
+    for owner in [*functions(), *MACHINES]:
         for statement in statements(properties(owner)["Policies"]):
             actions = listed(statement["Action"])
             assert not [a for a in actions if "*" in a], owner
@@ -73,7 +75,7 @@ def test_a_function_touches_exactly_the_items_that_it_needs(function: str) -> No
     """
     assert ordered(policies.items(function)) == ordered(ITEMS[function])
     for actions, patterns in ITEMS[function]:
-        assert actions <= {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"}
+        assert actions <= {"GetItem", "BatchGetItem", "PutItem", "Query", "UpdateItem"}
         assert (KEYS in patterns) == (function == "AuthorizerFunction")
 
 
@@ -103,9 +105,9 @@ def test_what_is_written_at_once_is_allowed_at_once(
 
 def test_a_door_writes_where_no_other_does_and_none_where_the_outputs_are() -> None:
     """Nothing that a caller sends can replace a picture, a manifest or the presets."""
-    for function in ("ApiFunction", "OnUploadFunction", "OnRequestFunction"):
+    for function in ("ApiFunction", "OnUploadFunction", "OnRequestFunction", "CreateRowsFunction"):
         folders = {target.split("/")[1] for target in grants(function)["s3:PutObject"]}
-        assert folders <= {"references", "uploads", "errors"}
+        assert folders <= {"references", "uploads", "errors", "batches"}
 
 
 def test_what_starts_jobs_may_not_write_to_the_inbox() -> None:

@@ -74,6 +74,7 @@ def test_references_uploads_and_notes_go_with_the_records_and_assets_stay() -> N
     assert [(r["Prefix"], r["ExpirationInDays"]) for r in expiring] == [
         ("references/", {"Ref": "RecordRetentionDays"}),
         ("uploads/", {"Ref": "RecordRetentionDays"}),
+        ("batches/", {"Ref": "RecordRetentionDays"}),
         ("errors/", {"Ref": "RecordRetentionDays"}),
     ]
     for rule in expiring:  # in a bucket with versions, what expires only hides

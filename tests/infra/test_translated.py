@@ -21,7 +21,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 print(json.dumps(Translator({}, Parser()).translate(json.load(sys.stdin), {})))
 """
-DOORS = ("ApiFunction", "OnUploadFunction", "OnRequestFunction")
+DOORS = ("ApiFunction", "OnUploadFunction", "OnRequestFunction", "CreateRowsFunction")
 
 
 @cache

@@ -84,6 +84,7 @@ def test_a_status_leaves_the_others_out() -> None:
 def test_operation_and_words_of_the_prompt_leave_the_others_out() -> None:
     ada = Client()
     fog = ada.accepted(TEXT_TO_IMAGE | {"prompt": "Ein GROSSER Turm im Nebel"}).job_id
+    ada.world.clock.advance(1)
     edit = ada.accepted(
         {"operation": "edit", "prompt": "Nebel weg", "images": ["https://a.test/b.png"]}
     ).job_id

@@ -68,8 +68,9 @@ def test_there_are_modules_and_handlers_to_look_at() -> None:
     assert len(MODULES) > 30
     assert {layer(path) for path in MODULES} == DARKROOM_OF.keys() == OTHERS_OF.keys()
     assert HANDLERS == [
-        "api", "authorizer", "check", "fail", "finalize", "on_execution_ended", "on_request",
-        "on_upload", "on_webhook", "reconcile", "submit", "sweep",
+        "api", "authorizer", "check", "create_rows", "fail", "finalize", "gather",
+        "on_execution_ended", "on_request", "on_upload", "on_webhook", "reconcile", "submit",
+        "sweep",
     ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ VALUES = {
     "ASSET_HOSTS": "*.wavespeed.ai,*.cloudfront.net", "INBOX_BUCKET": "inbox",
     "ALLOWED_ORIGIN": "https://studio.example.com", "DAILY_BUDGET_USD": "12.5",
     "BREAKER_SECONDS": "30.0", "IMAGES_PER_MINUTE": "10", "JOBS_IN_FLIGHT": "3",
+    "BATCH_STATE_MACHINE_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:batch",
     "AMBIGUOUS_SUBMIT": "fail", "SWITCHES": "/darkroom/stack",
 }  # fmt: skip
 MODELS = [
@@ -35,7 +36,7 @@ def test_every_function_has_a_model() -> None:
     assert {model.__name__ for model in MODELS} == {
         "DoorSettings", "OnUploadSettings", "OnWebhookSettings", "ApiSettings",
         "AuthorizerSettings", "SubmitSettings", "CheckSettings", "FinalizeSettings",
-        "EndSettings", "SweepSettings", "ReconcileSettings",
+        "EndSettings", "SweepSettings", "ReconcileSettings", "CreateRowsSettings",
     }  # fmt: skip
 
 

@@ -32,6 +32,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A deployment whose handler is the real one."""
     world = World()
     monkeypatch.setattr(sweeps, "sweep_jobs", world.sweep_jobs)
+    monkeypatch.setattr(sweeps, "sweep_batches", world.sweep_batches)
     return world
 
 

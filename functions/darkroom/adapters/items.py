@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from darkroom.domain.job import Job
 
 SORT_KEY = "JOB"
+BATCH_SORT_KEY = "BATCH"
+REFUSALS = "ROW#"
 serialize = TypeSerializer().serialize
 deserialize = TypeDeserializer().deserialize
 # Kept as JSON text: a number of the provider's input must come back as it went in.
@@ -41,6 +43,16 @@ def claim_key(prediction_id: str) -> dict[str, Any]:
 def budget_key(day: date, scope: str) -> dict[str, Any]:
     """Return the key of what is held of a budget on a day."""
     return {"pk": {"S": f"BUDGET#{day.isoformat()}"}, "sk": {"S": scope}}
+
+
+def batch_key(batch_id: str) -> dict[str, Any]:
+    """Return the key of a batch's record."""
+    return {"pk": {"S": f"BATCH#{batch_id}"}, "sk": {"S": BATCH_SORT_KEY}}
+
+
+def refusal_key(batch_id: str, row: int) -> dict[str, Any]:
+    """Return the key of the note on a row that became no job; it sorts before the batch's own."""
+    return {"pk": {"S": f"BATCH#{batch_id}"}, "sk": {"S": f"{REFUSALS}{row:08}"}}
 
 
 def write_job(job: Job) -> dict[str, Any]:

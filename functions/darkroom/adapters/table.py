@@ -1,11 +1,12 @@
 """The job records in DynamoDB: one table, one item a job, every change conditional."""
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from darkroom.adapters.items import SORT_KEY, job_key, partition, read_job
+from darkroom.adapters.reads import read_many
 from darkroom.adapters.transactions import creation, job_update, other
 from darkroom.adapters.writes import update, write
 from darkroom.domain.errors import BudgetExceededError
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _MAX_BATCH = 100  # DynamoDB reads no more items at once
-_PAUSE = 0.1  # seconds more before each further try of what a throttled table left out
 
 
 class JobTable:
@@ -109,18 +109,20 @@ class JobTable:
         )
         return self._records(answer["Items"])
 
-    def _records(self, found: Sequence[Mapping[str, Any]]) -> list[Job]:
+    def many(self, job_ids: Sequence[str]) -> list[Job]:
+        """Return those records that there are, read consistently."""
+        return [
+            job
+            for some in batched(map(job_key, job_ids), _MAX_BATCH, strict=False)
+            for job in self._records(some, consistent=True)
+        ]
+
+    def _records(
+        self, found: Sequence[Mapping[str, Any]], *, consistent: bool = False
+    ) -> list[Job]:
         """Return the records of an index's items, in their order; it holds no more than keys."""
         keys = [{"pk": item["pk"], "sk": item["sk"]} for item in found]
-        items: dict[str, Any] = {}
-        left, tries = keys, 0
-        while left:
-            time.sleep(min(1, tries * _PAUSE))
-            tries += 1
-            answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": left}})
-            items |= {item["pk"]["S"]: item for item in answer["Responses"].get(self._table, [])}
-            unread = answer.get("UnprocessedKeys", {})
-            left = list(unread[self._table]["Keys"]) if self._table in unread else []
+        items = read_many(self._client, self._table, keys, consistent=consistent)
         # A record may have expired since the index was read.
         return [read_job(items[key["pk"]["S"]]) for key in keys if key["pk"]["S"] in items]
 

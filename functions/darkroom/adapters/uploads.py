@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from darkroom.adapters.references import UPLOADS
 from darkroom.domain import media
 from darkroom.domain.references import S3Object
+from darkroom.domain.sheets import SHEETS
 from darkroom.domain.uploads import OWNER_MARK, encode
 from darkroom.ports import Ticket
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _LIFE = timedelta(minutes=15)
-_EXTENSIONS = {known.content_type: known.extension for known in media.PICTURES}
+_EXTENSIONS = {known.content_type: known.extension for known in media.PICTURES} | {
+    content_type: extension for extension, content_type in SHEETS.items()
+}
 
 
 class UploadBucket:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
 
+    from darkroom.adapters.batch_table import BatchTable
     from darkroom.adapters.secrets import ProviderKey
     from darkroom.adapters.switches import Parameters
     from darkroom.adapters.wavespeed import WaveSpeed
@@ -59,6 +60,13 @@ def jobs(table: str) -> JobTable:
 def bus(name: str) -> Bus:
     """Return the bus."""
     return Bus(events(), name)
+
+
+def batches(table: str) -> "BatchTable":
+    """Return the records of batches."""
+    from darkroom.adapters.batch_table import BatchTable
+
+    return BatchTable(dynamodb(), table)
 
 
 @cache

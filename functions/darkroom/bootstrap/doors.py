@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.budget import Budget
     from darkroom.usecases.create_job import CreateJob
     from darkroom.usecases.request_job import RequestJob
+    from darkroom.usecases.start_batch import StartBatch
     from darkroom.usecases.take_webhook import TakeWebhook
     from darkroom.usecases.upload_job import UploadJob
     from darkroom.web.api import Api
@@ -29,7 +30,7 @@ def request_job() -> "RequestJob":
 
     env = settings.DoorSettings.read()
     return RequestJob(
-        create_job=_create(env),
+        create_job=create_job(env),
         events=clients.bus(env.event_bus_name),
         metrics=clients.METRICS,
         max_deadline=env.max_deadline_seconds,
@@ -46,7 +47,7 @@ def upload_job() -> "UploadJob":
 
     env = settings.OnUploadSettings.read()
     return UploadJob(
-        create_job=_create(env),
+        create_job=create_job(env),
         inbox=InboxBucket(clients.s3(), env.inbox_bucket),
         presets=PresetDocument(clients.s3(), env.assets_bucket),
         assets=AssetBucket(clients.s3(), env.assets_bucket),
@@ -88,10 +89,12 @@ def authorize() -> "Authorize":
 @cache
 def api() -> "Api":
     """Build the HTTP door."""
+    from darkroom.adapters.batch_files import BatchBucket
     from darkroom.adapters.preset_document import PresetDocument
     from darkroom.adapters.references import ReferenceStore
     from darkroom.adapters.uploads import UploadBucket
     from darkroom.usecases.cancel_job import CancelJob
+    from darkroom.usecases.find_batches import FindBatches
     from darkroom.usecases.find_jobs import FindJobs
     from darkroom.usecases.make_upload import MakeUpload
     from darkroom.web.api import Api
@@ -101,12 +104,17 @@ def api() -> "Api":
     jobs, s3 = clients.jobs(env.table_name), clients.s3()
     find = FindJobs(jobs=jobs, lists=jobs, sleep=time.sleep)
     end = clients.end_job(env.table_name, env.event_bus_name, env.assets_bucket)
-    create = _create(env)
+    create = create_job(env)
     parts = Parts(
         create_job=create,
         find=find,
         cancel=CancelJob(find=find, jobs=jobs, end=end, now=clients.now),
         make_upload=MakeUpload(uploads=UploadBucket(s3, env.assets_bucket), now=clients.now),
+        start_batch=_start_batch(env, create),
+        batches=FindBatches(
+            batches=clients.batches(env.table_name), now=clients.now, sleep=time.sleep
+        ),
+        batch_files=BatchBucket(s3, env.assets_bucket),
         presets=PresetDocument(s3, env.assets_bucket),
         references=ReferenceStore(s3, env.assets_bucket),
         prices=create.prices,  # one memory of quotes
@@ -120,7 +128,31 @@ def api() -> "Api":
     return Api(parts)
 
 
-def _create(env: settings.DoorSettings) -> "CreateJob":
+def _start_batch(env: settings.ApiSettings, create: "CreateJob") -> "StartBatch":
+    from darkroom.adapters.batch_files import BatchBucket
+    from darkroom.adapters.workflow import BatchMachine
+    from darkroom.usecases.plan_batch import PlanBatch
+    from darkroom.usecases.start_batch import StartBatch
+
+    files = BatchBucket(clients.s3(), env.assets_bucket)
+    return StartBatch(
+        plan=PlanBatch(
+            references=create.references,
+            files=files,
+            prices=create.prices,
+            max_deadline=env.max_deadline_seconds,
+        ),
+        batches=clients.batches(env.table_name),
+        files=files,
+        workflow=BatchMachine(clients.states(), env.batch_state_machine_arn, env.assets_bucket),
+        metrics=clients.METRICS,
+        now=clients.now,
+        retention=timedelta(days=env.record_retention_days),
+    )
+
+
+def create_job(env: settings.DoorSettings) -> "CreateJob":
+    """Return the use case that every door ends in."""
     from darkroom.adapters.references import ReferenceStore
     from darkroom.adapters.workflow import StateMachine
     from darkroom.usecases.create_job import CreateJob

@@ -11,6 +11,7 @@ from darkroom.bootstrap import clients
 
 if TYPE_CHECKING:
     from darkroom.usecases.reconcile_billing import ReconcileBilling
+    from darkroom.usecases.sweep_batches import SweepBatches
     from darkroom.usecases.sweep_jobs import SweepJobs
 
 
@@ -41,6 +42,23 @@ def sweep_jobs() -> "SweepJobs":
         workflow=StateMachine(clients.states(), env.state_machine_arn),
         end=clients.end_job(env.table_name, env.event_bus_name, env.assets_bucket),
         recover=recover,
+        metrics=clients.METRICS,
+        now=clients.now,
+    )
+
+
+@cache
+def sweep_batches() -> "SweepBatches":
+    """Build the other use case of Sweep."""
+    from darkroom.adapters.workflow import BatchMachine
+    from darkroom.bootstrap.batches import end_batch
+    from darkroom.usecases.sweep_batches import SweepBatches
+
+    env = settings.SweepSettings.read()
+    return SweepBatches(
+        batches=clients.batches(env.table_name),
+        workflow=BatchMachine(clients.states(), env.batch_state_machine_arn, env.assets_bucket),
+        end=end_batch(env.table_name, env.event_bus_name, env.assets_bucket),
         metrics=clients.METRICS,
         now=clients.now,
     )

@@ -6,6 +6,7 @@ DarkroomError
 ├── NotFoundError         there is no such job, or it is another caller's
 ├── ForbiddenError        the caller's role does not allow this
 ├── BudgetExceededError   the day's budget does not hold what the job would cost
+├── ConfirmationRequiredError   a batch costs more than is started unasked
 └── EndedError            the job has ended: there is nothing to cancel
 """
 
@@ -156,6 +157,18 @@ class BudgetExceededError(DarkroomError):
         """The error as one entry, for doors that answer with a list."""
         allowed = "" if self.left is None else f"what costs no more than {_usd(self.left)}"
         return FieldProblem(field="budget", message=str(self), allowed=allowed)
+
+
+class ConfirmationRequiredError(DarkroomError):
+    """A batch costs more than is started unasked; the amount is in micro-USD."""
+
+    def __init__(self, cost: int, rows: int, unpriced: int) -> None:
+        more = f", and the price of {unpriced} is not known" if unpriced else ""
+        super().__init__(
+            f"the {rows} rows cost {_usd(cost)}{more}: to start them, say so by confirm_micro_usd:"
+            f" {cost} or more"
+        )
+        self.cost = cost
 
 
 def _usd(micro: int) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from darkroom.domain.batch import Counts
 from darkroom.domain.errors import Charged, Code, FieldProblem
 from darkroom.domain.job import Asset
 from darkroom.domain.requests import AnyModel, Edit, Operation, TextToImage
@@ -132,6 +133,25 @@ class BudgetThresholdReached(BaseModel):
         )
 
 
+class BatchCompleted(_Event):
+    """Every row of a batch has ended, well or not; or it was canceled, or given up."""
+
+    job_id: None = None
+    batch_id: str
+    idempotency_key: str
+    name: str
+    status: Literal["completed", "canceled", "failed"]
+    source: S3Location
+    rows: int
+    progress: Counts
+    spent_micro_usd: int
+    uncertain_micro_usd: int = Field(description="What may have been charged, or not.")
+    results_csv: S3Location | None = Field(description="null if it was given up.")
+    results_jsonl: S3Location | None
+    accepted_at: datetime
+    ended_at: datetime
+
+
 class JobRejected(_Event):
     """A request that never became a job: nothing was started, nothing is charged."""
 
@@ -161,9 +181,7 @@ class ModelRequested(AnyModel, _Requested):
     """JobRequested for any other model of the provider."""
 
 
-type Event = (
-    JobSubmitted | JobCompleted | JobFailed | JobRecovered | JobRejected | BudgetThresholdReached
-)
+type Event = JobEvent | JobRejected | BatchCompleted | BudgetThresholdReached
 
 PUBLISHED: tuple[type[BaseModel], ...] = (
     JobSubmitted,
@@ -171,6 +189,7 @@ PUBLISHED: tuple[type[BaseModel], ...] = (
     JobFailed,
     JobRecovered,
     JobRejected,
+    BatchCompleted,
     BudgetThresholdReached,
 )
 REQUESTED: tuple[type[BaseModel], ...] = (TextToImageRequested, EditRequested, ModelRequested)

@@ -80,6 +80,7 @@ class Job(BaseModel):
     input: dict[str, Any] = Field(description="For the provider, without references.")
     references: tuple[Reference, ...] = ()
     source: S3Object | None = Field(default=None, description="The upload that asked for it.")
+    batch_id: str | None = Field(default=None, description="The batch that it is a row of.")
     preset: str | None = Field(default=None, description="Name and version, as in `scan@3`.")
     prefix: str = Field(description="Where its assets go in the assets bucket, without a slash.")
     deadline_seconds: int

@@ -1,4 +1,4 @@
-"""Sweep: look after jobs that nothing else brings to their end. Called each minute."""
+"""Sweep: look after jobs and batches that nothing else brings to their end. Each minute."""
 
 from typing import Any
 
@@ -18,5 +18,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     done = sweeps.sweep_jobs()(
         lambda: context.get_remaining_time_in_millis() > _ENOUGH_MILLISECONDS
     )
-    logger.info("sweep", done=done)
-    return dict(done)
+    batches = sweeps.sweep_batches()()
+    logger.info("sweep", done=done, batches=batches)
+    return {**done, **({"batches": batches} if batches else {})}

@@ -1,5 +1,6 @@
 """What the use cases need of the world. Adapters make it real; tests make it small."""
 
+from darkroom.ports.batches import Batches, BatchFiles, BatchWorkflow
 from darkroom.ports.billing import Billing
 from darkroom.ports.files import (
     Assets,
@@ -45,6 +46,7 @@ from darkroom.ports.records import (
     Keys,
     LineChange,
     Lines,
+    ManyJobs,
     Release,
 )
 from darkroom.ports.signals import (
@@ -62,6 +64,9 @@ __all__ = [
     "Accepted",
     "Also",
     "Assets",
+    "BatchFiles",
+    "BatchWorkflow",
+    "Batches",
     "Billing",
     "Broken",
     "Budgets",
@@ -84,6 +89,7 @@ __all__ = [
     "LineChange",
     "Lines",
     "Listed",
+    "ManyJobs",
     "Metrics",
     "NotDownloaded",
     "NotSent",

@@ -101,6 +101,13 @@ class JobLists(Protocol):
         """Return the jobs whose `due_at` has come, the longest overdue first."""
 
 
+class ManyJobs(Protocol):
+    """The job records, many at once."""
+
+    def many(self, job_ids: Sequence[str]) -> list[Job]:
+        """Return those that there are, read consistently."""
+
+
 class Lines(Protocol):
     """The one line of the deployment."""
 

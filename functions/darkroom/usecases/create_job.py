@@ -40,6 +40,7 @@ class Origin:
     folder: str | None = None  # where its assets go, in a folder of the job
     daily_budget_micro_usd: int | None = None  # the caller's
     lane: Lane = Lane.INTERACTIVE  # if the request does not say
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ class CreateJob:
             input=request.input,
             references=tuple(kept),
             source=origin.source,
+            batch_id=origin.batch_id,
             preset=origin.preset,
             prefix=f"{origin.folder or 'jobs'}/{identity}",
             deadline_seconds=request.deadline_seconds or self.default_deadline,

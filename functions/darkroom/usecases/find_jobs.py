@@ -61,6 +61,7 @@ class FindJobs:
         after: Cursor | None,
         operation: Operation | None = None,
         text: str | None = None,
+        batch_id: str | None = None,
     ) -> tuple[list[Job], Cursor | None]:
         """Return up to `limit` jobs, newest first, and where to go on; None at the end.
 
@@ -69,13 +70,15 @@ class FindJobs:
         """
         found: list[Job] = []
         words = None if text is None else text.casefold()
-        is_narrow = (status, operation, words) != (None, None, None)
+        is_narrow = (status, operation, words, batch_id) != (None,) * 4
         size_so_far = 0
         for _ in range(_MAX_PAGES):
             size = _PAGE if is_narrow else limit
             jobs, further = self.lists.page(caller, limit=size, after=after)
             for job in jobs:
                 if status not in (None, job.status) or operation not in (None, job.operation):
+                    continue
+                if batch_id not in (None, job.batch_id):
                     continue
                 if words is not None and words not in str(job.input.get("prompt", "")).casefold():
                     continue

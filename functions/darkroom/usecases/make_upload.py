@@ -6,9 +6,14 @@ from darkroom.domain import media
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.references import MAX_REFERENCE_BYTES
+from darkroom.domain.sheets import MAX_SHEET_BYTES, SHEETS
 from darkroom.ports import Clock, Ticket, Uploads
 
 CONTENT_TYPES = tuple(known.content_type for known in media.PICTURES)
+# Files of rows, and how many bytes each type may have.
+_SIZES = dict.fromkeys(CONTENT_TYPES, MAX_REFERENCE_BYTES) | dict.fromkeys(
+    SHEETS.values(), MAX_SHEET_BYTES
+)
 
 
 @dataclass(frozen=True)
@@ -21,21 +26,23 @@ class MakeUpload:
     def __call__(self, caller: Caller, content_type: object, size: object) -> Ticket:
         """Return the ticket; raises InvalidRequestError."""
         problems: list[FieldProblem] = []
-        if content_type not in CONTENT_TYPES:
+        limit = _SIZES.get(str(content_type))
+        if limit is None:
             problems.append(
                 FieldProblem(
                     field="content_type",
                     message="is missing" if content_type is None else "is not one of the values",
-                    allowed=", ".join(CONTENT_TYPES),
+                    allowed=", ".join(_SIZES),
                 )
             )
         is_size = isinstance(size, int) and not isinstance(size, bool)
-        if not (is_size and 1 <= int(str(size)) <= MAX_REFERENCE_BYTES):
+        most = limit or MAX_REFERENCE_BYTES
+        if not (is_size and 1 <= int(str(size)) <= most):
             problems.append(
                 FieldProblem(
                     field="size",
                     message="is missing" if size is None else "is not valid",
-                    allowed=f"a whole number of bytes, 1 to {MAX_REFERENCE_BYTES}",
+                    allowed=f"a whole number of bytes, 1 to {most}",
                 )
             )
         if problems:

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from darkroom.domain.errors import DarkroomError, NotFoundError
 from darkroom.observability import logger, tell_crash
 from darkroom.web import problems
+from darkroom.web.batches import BatchRoutes
 from darkroom.web.contract import WIRE
 from darkroom.web.parts import Parts
 from darkroom.web.problems import MediaTypeError, TooLargeError
@@ -34,6 +35,7 @@ class Api:
         self._app.exception_handler(Exception)(self._crash)
         self._app.not_found(self._refuse_route)
         V1(self._app, parts)
+        BatchRoutes(self._app, parts)
         Wire(self._app, parts)
         Studio(self._app, parts)
 

@@ -13,6 +13,7 @@ from darkroom.domain.limiter import Lane
 from darkroom.domain.presets import Presets
 from darkroom.domain.references import MAX_REFERENCE_BYTES
 from darkroom.domain.requests import Operation
+from darkroom.domain.sheets import MAX_SHEET_BYTES
 
 WIRE = "/api/v3/"  # below it the provider's own wire format is spoken
 # API Gateway hands a function 6 MB at most, what it adds to a body included.
@@ -56,6 +57,7 @@ class JobView(_Model):
     )
     caller: str
     idempotency_key: str
+    batch_id: str | None = Field(description="The batch that it is a row of.")
     preset: str | None
     source: S3Location | None = Field(description="The upload that asked for it.")
     deadline_seconds: int
@@ -108,15 +110,24 @@ class UploadRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    content_type: Literal["image/png", "image/jpeg", "image/webp"]
-    size: Annotated[int, Field(ge=1, le=MAX_REFERENCE_BYTES, description="bytes")]
+    content_type: Literal[
+        "image/png", "image/jpeg", "image/webp", "text/csv", "application/x-ndjson"
+    ]
+    size: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MAX_SHEET_BYTES,
+            description=f"bytes; of a picture {MAX_REFERENCE_BYTES} at most",
+        ),
+    ]
 
 
 class UploadTicket(_Model):
     """Leave to put that file, once: PUT it to `url` with exactly these headers."""
 
     upload_id: str
-    reference: str = Field(description="To be used in a job's `images`.")
+    reference: str = Field(description="For a job's `images`, or a batch's `source`.")
     uri: str = Field(description="The same as an s3:// URI.")
     method: Literal["PUT"] = "PUT"
     url: str
@@ -145,5 +156,5 @@ class Problem(_Model):
         default=None, description="With budget-exceeded: what is left of it, until midnight UTC."
     )
     cost_micro_usd: int | None = Field(
-        default=None, description="With budget-exceeded: the job's price; left out if not known."
+        default=None, description="The price of what was asked for; left out if not known."
     )

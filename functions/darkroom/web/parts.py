@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-from darkroom.ports import Clock, PresetStore, Prices, References
+from darkroom.ports import BatchFiles, Clock, PresetStore, Prices, References
 from darkroom.usecases.budget import Budget
 from darkroom.usecases.cancel_job import CancelJob
 from darkroom.usecases.create_job import CreateJob
+from darkroom.usecases.find_batches import FindBatches
 from darkroom.usecases.find_jobs import FindJobs
 from darkroom.usecases.make_upload import MakeUpload
+from darkroom.usecases.start_batch import StartBatch
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,9 @@ class Parts:
     find: FindJobs
     cancel: CancelJob
     make_upload: MakeUpload
+    start_batch: StartBatch
+    batches: FindBatches
+    batch_files: BatchFiles
     presets: PresetStore
     references: References
     prices: Prices

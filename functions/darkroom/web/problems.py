@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from darkroom.domain.errors import (
     BudgetExceededError,
+    ConfirmationRequiredError,
     ConflictError,
     EndedError,
     FieldProblem,
@@ -32,6 +33,7 @@ KINDS: dict[type[Exception], tuple[str, HTTPStatus]] = {
     ForbiddenError: ("forbidden", HTTPStatus.FORBIDDEN),
     NotFoundError: ("not-found", HTTPStatus.NOT_FOUND),
     ConflictError: ("conflict", HTTPStatus.CONFLICT),
+    ConfirmationRequiredError: ("confirmation-required", HTTPStatus.CONFLICT),
     EndedError: ("already-ended", HTTPStatus.CONFLICT),
     TooLargeError: ("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     MediaTypeError: ("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
@@ -61,6 +63,8 @@ def problem_of(error: Exception, method: str) -> Problem:
 
 
 def _money(error: Exception) -> dict[str, int | None]:
+    if isinstance(error, ConfirmationRequiredError):
+        return {"cost_micro_usd": error.cost}
     if not isinstance(error, BudgetExceededError):
         return {}
     return {

@@ -4,6 +4,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from darkroom.domain.callers import Role
 from darkroom.domain.errors import ForbiddenError, InvalidRequestError
+from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.requests import Operation
@@ -72,7 +73,9 @@ class V1:
 
     def list_jobs(self) -> Response[str]:
         """Show jobs, newest first."""
-        request = self._incoming("status", "limit", "cursor", "caller", "operation", "text")
+        request = self._incoming(
+            "status", "limit", "cursor", "caller", "operation", "text", "batch"
+        )
         owner = request.query("caller")
         if owner is not None and not 1 <= len(owner) <= _MAX_CALLER:
             raise InvalidRequestError.of("caller", "is not valid", f"1 to {_MAX_CALLER} characters")
@@ -84,11 +87,15 @@ class V1:
         if text is not None and not 1 <= len(text) <= contract.MAX_TEXT:
             allowed = f"1 to {contract.MAX_TEXT} characters"
             raise InvalidRequestError.of("text", "is not valid", allowed)
+        batch = request.query("batch")
+        if batch is not None and not is_job_id(batch):
+            raise InvalidRequestError.of("batch", "is not valid", "the id of a batch")
         jobs, after = self._parts.find.page(
             owner,
             status=request.choice("status", Status),
             operation=request.choice("operation", Operation),
             text=text,
+            batch_id=batch,
             limit=request.number("limit", 1, contract.MAX_PAGE) or 20,
             after=views.unpack(cursor) if cursor is not None else None,
         )

@@ -1,0 +1,70 @@
+"""The use cases of the steps of a batch. Once a container, on use.
+
+Imports stand inside the functions: each Lambda loads only what its own use case needs.
+"""
+
+import time
+from functools import cache
+from typing import TYPE_CHECKING
+
+from darkroom import settings
+from darkroom.adapters.batch_files import BatchBucket
+from darkroom.bootstrap import clients, doors
+
+if TYPE_CHECKING:
+    from darkroom.usecases.create_rows import CreateRows
+    from darkroom.usecases.end_batch import EndBatch
+    from darkroom.usecases.gather_batch import GatherBatch
+
+
+@cache
+def create_rows() -> "CreateRows":
+    """Build the use case of CreateRows."""
+    from darkroom.usecases.create_rows import CreateRows
+
+    env = settings.CreateRowsSettings.read()
+    return CreateRows(
+        batches=clients.batches(env.table_name),
+        files=BatchBucket(clients.s3(), env.assets_bucket),
+        lines=clients.lines(env.table_name),
+        create_job=doors.create_job(env),
+        max_deadline=env.max_deadline_seconds,
+        max_queue=env.max_queue_seconds,
+    )
+
+
+@cache
+def gather_batch() -> "GatherBatch":
+    """Build the use case of Gather."""
+    from darkroom.usecases.cancel_job import CancelJob
+    from darkroom.usecases.find_jobs import FindJobs
+    from darkroom.usecases.gather_batch import GatherBatch
+
+    env = settings.EndSettings.read()
+    jobs = clients.jobs(env.table_name)
+    return GatherBatch(
+        batches=clients.batches(env.table_name),
+        files=BatchBucket(clients.s3(), env.assets_bucket),
+        jobs=jobs,
+        cancel=CancelJob(
+            find=FindJobs(jobs=jobs, lists=jobs, sleep=time.sleep),
+            jobs=jobs,
+            end=clients.end_job(env.table_name, env.event_bus_name, env.assets_bucket),
+            now=clients.now,
+        ),
+        end=end_batch(env.table_name, env.event_bus_name, env.assets_bucket),
+        now=clients.now,
+    )
+
+
+def end_batch(table: str, bus: str, bucket: str) -> "EndBatch":
+    """Return the use case in which every batch ends."""
+    from darkroom.usecases.end_batch import EndBatch
+
+    return EndBatch(
+        batches=clients.batches(table),
+        files=BatchBucket(clients.s3(), bucket),
+        events=clients.bus(bus),
+        metrics=clients.METRICS,
+        now=clients.now,
+    )

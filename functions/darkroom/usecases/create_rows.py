@@ -1,0 +1,82 @@
+"""Create rows: make jobs of a part of a batch, as soon as the line has room for them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from darkroom.domain.batch import Batch, Refusal
+from darkroom.domain.callers import Caller
+from darkroom.domain.errors import (
+    BudgetExceededError,
+    Code,
+    ConflictError,
+    FieldProblem,
+    InvalidRequestError,
+)
+from darkroom.domain.limiter import Lane
+from darkroom.domain.parsing import parse_request
+from darkroom.domain.rows import Row
+from darkroom.ports import Batches, BatchFiles, Lines
+from darkroom.usecases.create_job import CreateJob, Origin
+
+# A job that waits longer than `max_queue` fails: no more of the line than this part of it is taken.
+_SHARE = 0.5
+_SOONEST, _LATEST = 5, 600  # seconds until it is looked at again
+
+
+@dataclass(frozen=True)
+class CreateRows:
+    """The door of a batch."""
+
+    batches: Batches
+    files: BatchFiles
+    lines: Lines
+    create_job: CreateJob
+    max_deadline: int
+    max_queue: int
+
+    def __call__(self, batch_id: str, span: Mapping[str, int]) -> int:
+        """Make a job of each row in a span of the file; safe to repeat.
+
+        Returns 0, or else the seconds after which to try again: nothing was done.
+        """
+        batch = self.batches.get(batch_id)
+        if batch is None or not batch.is_open or batch.canceled_at is not None:
+            return 0
+        line = self.lines.read()
+        waiting = line.interactive.seconds + line.batch.seconds
+        beyond = waiting - self.max_queue * _SHARE
+        if beyond > 0:
+            return round(min(_LATEST, max(_SOONEST, beyond)))
+        for row in self.files.rows(batch_id, span):
+            if row.request is not None:
+                self._create(batch, row)
+        return 0
+
+    def _create(self, batch: Batch, row: Row) -> None:
+        key = batch.key_of(row.number)
+        origin = Origin(
+            Caller(name=batch.caller, sees_all=batch.sees_all),
+            key,
+            key,
+            daily_budget_micro_usd=batch.daily_budget_micro_usd,
+            lane=Lane.BATCH,
+            batch_id=batch.batch_id,
+        )
+        try:
+            request = parse_request(row.request, max_deadline_seconds=self.max_deadline)
+            self.create_job(request, origin)
+        except InvalidRequestError as error:
+            self._refuse(batch, row, Code.INVALID_REQUEST, _sentence(error.problems))
+        except BudgetExceededError as error:
+            self._refuse(batch, row, Code.BUDGET_EXCEEDED, str(error))
+        except ConflictError as error:
+            self._refuse(batch, row, Code.INVALID_REQUEST, str(error))
+
+    def _refuse(self, batch: Batch, row: Row, code: Code, message: str) -> None:
+        self.batches.refuse(
+            batch.batch_id, Refusal(row=row.number, code=code, message=message[:500])
+        )
+
+
+def _sentence(problems: list[FieldProblem]) -> str:
+    return "; ".join(f"{each.field or 'the row'} {each.message}" for each in problems)

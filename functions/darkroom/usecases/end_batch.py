@@ -1,0 +1,65 @@
+"""End a batch: one terminal status by a conditional write, then its event."""
+
+from dataclasses import dataclass
+
+from darkroom.domain import events
+from darkroom.domain.batch import Batch, BatchStatus
+from darkroom.ports import Batches, BatchFiles, Clock, Events, Metrics
+
+ENDED = (BatchStatus.COMPLETED, BatchStatus.CANCELED, BatchStatus.FAILED)
+RESULTS = ("results.csv", "results.jsonl")
+
+
+@dataclass(frozen=True)
+class EndBatch:
+    """Write the terminal status, whoever is first, and announce it."""
+
+    batches: Batches
+    files: BatchFiles
+    events: Events
+    metrics: Metrics
+    now: Clock
+
+    def __call__(self, batch: Batch, status: BatchStatus, **changes: object) -> None:
+        """End the batch, unless it has ended."""
+        ended = self.batches.update(
+            batch.batch_id,
+            when=[BatchStatus.RUNNING],
+            status=status,
+            ended_at=self.now(),
+            eta_seconds=None,
+            **changes,
+        )
+        if ended is not None:
+            self.metrics.count("BatchesEnded", status=str(status))
+            self.announce(ended)
+
+    def announce(self, batch: Batch) -> None:
+        """Publish BatchCompleted unless it is known to be out: a crash may come between."""
+        if batch.announced_at is not None:
+            return
+        csv, jsonl = (
+            None if batch.status is BatchStatus.FAILED else self.files.results(batch.batch_id, name)
+            for name in RESULTS
+        )
+        self.events.publish(
+            events.BatchCompleted(
+                id=f"{batch.batch_id}.ended",
+                caller=batch.caller,
+                request_id=batch.request_id,
+                batch_id=batch.batch_id,
+                idempotency_key=batch.idempotency_key,
+                name=batch.name,
+                status=batch.status.value,
+                source=events.S3Location(**batch.source.model_dump(exclude={"kind"})),
+                rows=batch.rows,
+                progress=batch.counts,
+                spent_micro_usd=batch.spent_micro_usd,
+                uncertain_micro_usd=batch.uncertain_micro_usd,
+                results_csv=csv and events.S3Location(bucket=csv.bucket, key=csv.key),
+                results_jsonl=jsonl and events.S3Location(bucket=jsonl.bucket, key=jsonl.key),
+                accepted_at=batch.accepted_at,
+                ended_at=batch.ended_at,
+            )
+        )
+        self.batches.update(batch.batch_id, when=ENDED, announced_at=self.now(), due_at=None)

@@ -1,0 +1,111 @@
+"""The batches: records, files and executions, in dictionaries."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO
+
+from darkroom.domain.batch import Batch, BatchStatus, Refusal
+from darkroom.domain.references import S3Object
+from darkroom.domain.rows import Row
+from darkroom.ports import Cursor, Execution
+from tests.fakes.storage import InMemoryReferences
+
+
+@dataclass
+class InMemoryBatches:
+    """The port Batches."""
+
+    records: dict[str, Batch] = field(default_factory=dict)
+    notes: dict[str, dict[int, Refusal]] = field(default_factory=dict)
+
+    def create(self, batch: Batch) -> bool:
+        if batch.batch_id in self.records:
+            return False
+        self.records[batch.batch_id] = batch
+        return True
+
+    def get(self, batch_id: str) -> Batch | None:
+        return self.records.get(batch_id)
+
+    def update(
+        self, batch_id: str, *, when: Sequence[BatchStatus], **changes: object
+    ) -> Batch | None:
+        unknown = changes.keys() - Batch.model_fields.keys()
+        assert not unknown, f"a batch has no {unknown}"
+        batch = self.records.get(batch_id)
+        if batch is None or batch.status not in when:
+            return None
+        merged = {n: v for n, v in (dict(batch) | changes).items() if v is not None}
+        self.records[batch_id] = Batch.model_validate(merged)
+        return self.records[batch_id]
+
+    def page(
+        self, caller: str | None, *, limit: int, after: Cursor | None
+    ) -> tuple[list[Batch], Cursor | None]:
+        found = [each for each in self.records.values() if caller in (None, each.caller)]
+        found.sort(key=lambda each: (each.accepted_at, each.batch_id), reverse=True)
+        if after:
+            place = (after.accepted_at, after.job_id)
+            found = [each for each in found if (each.accepted_at, each.batch_id) < place]
+        page = found[:limit]
+        last = Cursor(page[-1].accepted_at, page[-1].batch_id) if len(found) > limit else None
+        return page, last
+
+    def due(self, before: datetime) -> list[Batch]:
+        found = [b for b in self.records.values() if b.due_at is not None and b.due_at <= before]
+        return sorted(found, key=lambda each: str(each.due_at))
+
+    def refuse(self, batch_id: str, refusal: Refusal) -> None:
+        self.notes.setdefault(batch_id, {})[refusal.row] = refusal
+
+    def refusals(self, batch_id: str) -> dict[int, Refusal]:
+        return dict(self.notes.get(batch_id, {}))
+
+
+@dataclass
+class InMemoryBatchFiles:
+    """The port BatchFiles, over the same objects as References."""
+
+    references: InMemoryReferences
+    lines: dict[str, bytes] = field(default_factory=dict)
+    chunks: dict[str, object] = field(default_factory=dict)
+    written: dict[tuple[str, str], bytes] = field(default_factory=dict)
+
+    def read(self, source: S3Object) -> bytes:
+        number = int((source.version_id or "v1").removeprefix("v"))
+        return self.references.objects[source.bucket, source.key][number - 1]
+
+    def write_rows(self, batch_id: str, lines: Sequence[bytes], chunks: object) -> None:
+        self.lines[batch_id] = b"".join(lines)
+        self.chunks[batch_id] = chunks
+
+    def rows(self, batch_id: str, span: Mapping[str, int] | None = None) -> Iterator[Row]:
+        data = self.lines[batch_id]
+        some = data if span is None else data[span["start"] : span["end"]]
+        yield from map(Row.model_validate_json, some.splitlines())
+
+    def write_results(self, batch_id: str, name: str, file: IO[bytes], content_type: str) -> None:
+        self.written[batch_id, name] = file.read()
+
+    def results(self, batch_id: str, name: str) -> S3Object:
+        return S3Object(bucket=self.references.bucket, key=f"batches/{batch_id}/{name}")
+
+
+@dataclass
+class InMemoryBatchWorkflow:
+    """The port BatchWorkflow; `started` are the executions that exist: batch and attempt."""
+
+    started: list[tuple[str, int]] = field(default_factory=list)
+    ended: dict[tuple[str, int], Execution] = field(default_factory=dict)
+
+    def start(self, batch: Batch) -> bool:
+        name = (batch.batch_id, batch.attempt)
+        if name in self.started:
+            return False
+        self.started.append(name)
+        return True
+
+    def status(self, batch: Batch) -> Execution | None:
+        name = (batch.batch_id, batch.attempt)
+        return self.ended.get(name, Execution.RUNNING) if name in self.started else None
