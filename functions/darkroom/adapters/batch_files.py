@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import IO, TYPE_CHECKING
 
 from darkroom.domain.references import S3Object
@@ -45,7 +46,8 @@ class BatchBucket:
         wanted: GetObjectRequestTypeDef = {"Bucket": self._bucket, "Key": key_of(batch_id, ROWS)}
         if span is not None:
             wanted["Range"] = f"bytes={span['start']}-{span['end'] - 1}"
-        with self._client.get_object(**wanted)["Body"] as body:
+        body = self._client.get_object(**wanted)["Body"]
+        with closing(body):
             for line in body.iter_lines(chunk_size=1 << 20):
                 yield Row.model_validate_json(line)
 
