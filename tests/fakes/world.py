@@ -354,7 +354,9 @@ class World:
 
     def beside(self) -> "World":
         """Functions of the same deployment that do not die."""
-        return replace(self, fuse=Fuse({}))
+        world = replace(self, fuse=Fuse({}))
+        world.batch_files = self.batch_files
+        return world
 
     def job(self, job_id: str) -> Job:
         """The record as it is now."""

@@ -14,7 +14,7 @@ from darkroom.domain.rows import Row
 
 # A start that costs more has to be confirmed, in micro-USD.
 CONFIRM_ABOVE = 5_000_000
-# Seconds between two looks at the rows of a batch: an eighth of what is left, within these.
+# Seconds between two looks at the rows of a batch, at least and at most.
 _SOONEST, _LATEST = 5, 600
 
 
@@ -194,6 +194,9 @@ def eta(counts: Counts, elapsed: float) -> int | None:
 
 
 def next_look(left: int | None, elapsed: float) -> int:
-    """Return the seconds until the rows are looked at again: seldom enough to cost little."""
-    wait = elapsed / 4 if left is None else left / 8
+    """Return the seconds until the rows are looked at again: seldom enough to cost little.
+
+    A quarter of the time so far, since the first pace tells little, and an eighth of what is left.
+    """
+    wait = elapsed / 4 if left is None else min(elapsed / 4, left / 8)
     return round(min(_LATEST, max(_SOONEST, wait)))
