@@ -8,6 +8,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 DEFINITION = ROOT / "infra/statemachines/image_job.asl.yaml"
+BATCH_DEFINITION = ROOT / "infra/statemachines/batch.asl.yaml"
 OPENAPI = ROOT / "infra/api/openapi.yaml"
 
 

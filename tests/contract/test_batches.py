@@ -1,0 +1,178 @@
+"""The ports of batches: records and notes in memory and in DynamoDB; files, executions in moto."""
+
+import io
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_s3 import S3Client
+
+from darkroom.adapters.batch_files import CHUNKS, BatchBucket, key_of
+from darkroom.adapters.batch_table import BatchTable
+from darkroom.adapters.table import JobTable
+from darkroom.adapters.workflow import BatchMachine
+from darkroom.domain.batch import Batch, BatchStatus, Counts, Refusal, RowProblem
+from darkroom.domain.errors import Code
+from darkroom.domain.references import S3Object
+from darkroom.domain.rows import Row, chunks, line_of
+from darkroom.ports import Batches, Cursor, Execution
+from tests.contract.conftest import TABLE
+from tests.contract.stores import job
+from tests.fakes.batches import InMemoryBatches
+from tests.fakes.signals import START
+
+RUNNING = [BatchStatus.RUNNING]
+
+
+def batch(batch_id: str = "b", **changes: Any) -> Batch:
+    """A record with these fields."""
+    plain: dict[str, Any] = {
+        "batch_id": batch_id, "caller": "key:shop", "request_id": "r", "idempotency_key": "k",
+        "fingerprint": "f", "name": "rows.csv", "rows": 3, "bad_rows": 1,
+        "source": S3Object(bucket="assets", key="uploads/a.csv", version_id="v"),
+        "problems": (RowProblem(row=2, field="prompt", message="is missing"),),
+        "estimated_cost_micro_usd": 20_000, "counts": Counts(waiting=2, bad=1),
+        "accepted_at": START, "due_at": START, "expires_at": 1_800_000_000,
+    }  # fmt: skip
+    return Batch.model_validate(plain | changes)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def batches(request: pytest.FixtureRequest) -> Batches:
+    if request.param == "memory":
+        return InMemoryBatches()
+    return BatchTable(request.getfixturevalue("dynamodb"), TABLE)
+
+
+def ids(found: Sequence[Batch]) -> list[str]:
+    return [each.batch_id for each in found]
+
+
+def test_a_record_comes_back_as_it_was_stored_and_is_stored_once(batches: Batches) -> None:
+    assert batches.create(batch())
+    assert not batches.create(batch(name="other"))
+
+    assert batches.get("b") == batch()
+    assert batches.get("none") is None
+
+
+def test_a_change_needs_one_of_the_statuses(batches: Batches) -> None:
+    batches.create(batch(eta_seconds=5))
+
+    changed = batches.update("b", when=RUNNING, counts=Counts(completed=2), eta_seconds=None)
+
+    assert changed == batches.get("b") == batch(counts=Counts(completed=2))
+    assert batches.update("b", when=RUNNING, status=BatchStatus.COMPLETED) is not None
+    assert batches.update("b", when=RUNNING, offered=True) is None
+    assert batches.update("none", when=RUNNING, offered=True) is None
+
+
+def test_lists_are_newest_first_each_callers_own_or_everybodys(batches: Batches) -> None:
+    for number, caller in enumerate(["key:shop", "key:other", "key:shop", "key:shop"]):
+        moment = START + timedelta(seconds=number)
+        batches.create(batch(f"b{number}", caller=caller, accepted_at=moment))
+
+    first, after = batches.page("key:shop", limit=2, after=None)
+    second, end = batches.page("key:shop", limit=2, after=after)
+
+    assert (ids(first), ids(second), end) == (["b3", "b2"], ["b0"], None)
+    assert after == Cursor(START + timedelta(seconds=2), "b2")
+    assert ids(batches.page(None, limit=9, after=None)[0]) == ["b3", "b2", "b1", "b0"]
+
+
+def test_what_is_due_comes_longest_overdue_first(batches: Batches) -> None:
+    for number in (2, 1, 5):
+        batches.create(batch(f"b{number}", due_at=START + timedelta(seconds=number)))
+    batches.create(batch("never", due_at=None))
+
+    assert ids(batches.due(START + timedelta(seconds=3))) == ["b1", "b2"]
+
+
+def test_notes_are_kept_by_their_rows(batches: Batches) -> None:
+    batches.create(batch())
+    for row in (2, 10_000, 2):
+        batches.refuse("b", Refusal(row=row, code=Code.BUDGET_EXCEEDED, message="too dear"))
+
+    assert sorted(batches.refusals("b")) == [2, 10_000]
+    assert batches.refusals("b")[2].code is Code.BUDGET_EXCEEDED
+    assert batches.refusals("other") == {}
+    assert batches.get("b") == batch()
+
+
+def test_batches_stand_in_no_list_of_jobs(dynamodb: DynamoDBClient) -> None:
+    jobs, table = JobTable(dynamodb, TABLE), BatchTable(dynamodb, TABLE)
+    table.create(batch())
+    table.refuse("b", Refusal(row=1, code=Code.INVALID_REQUEST, message="no"))
+    jobs.create(job(caller="key:shop", due_at=START))
+
+    assert [each.job_id for each in jobs.page("key:shop", limit=9, after=None)[0]] == ["j"]
+    assert [each.job_id for each in jobs.page(None, limit=9, after=None)[0]] == ["j"]
+    assert [each.job_id for each in jobs.due(START, limit=9)] == ["j"]
+    assert ids(table.due(START)) == ["b"]
+
+
+def test_many_records_are_read_at_once(dynamodb: DynamoDBClient) -> None:
+    jobs = JobTable(dynamodb, TABLE)
+    for number in range(120):
+        jobs.create(job(job_id=f"j{number}"))
+
+    found = jobs.many([f"j{number}" for number in range(250)])
+
+    assert len(found) == 120
+
+
+def test_rows_are_read_again_all_of_them_or_a_part(s3: S3Client) -> None:
+    files = BatchBucket(s3, "assets")
+    rows = [Row(number=n, id="ä\r\u2028", request={"prompt": f"x\n{n}"}) for n in range(1, 8)]
+    lines = [line_of(row) for row in rows]
+    spans = chunks(lines, 3, 10**6)
+    files.write_rows("b", lines, spans)
+
+    assert list(files.rows("b")) == rows
+    assert [list(files.rows("b", span)) for span in spans] == [rows[:3], rows[3:6], rows[6:]]
+    told = s3.get_object(Bucket="assets", Key=key_of("b", CHUNKS))["Body"].read()
+    assert json.loads(told) == spans
+
+
+def test_a_file_is_read_in_the_version_that_was_pinned(s3: S3Client) -> None:
+    first = s3.put_object(Bucket="assets", Key="a.csv", Body=b"one")["VersionId"]
+    s3.put_object(Bucket="assets", Key="a.csv", Body=b"two")
+    files = BatchBucket(s3, "assets")
+
+    assert files.read(S3Object(bucket="assets", key="a.csv", version_id=first)) == b"one"
+    assert files.read(S3Object(bucket="assets", key="a.csv")) == b"two"
+
+
+def test_results_lie_where_they_are_said_to(s3: S3Client) -> None:
+    files = BatchBucket(s3, "assets")
+    files.write_results("b", "results.csv", io.BytesIO(b"row\n"), "text/csv; charset=utf-8")
+
+    place = files.results("b", "results.csv")
+    found = s3.get_object(Bucket=place.bucket, Key=place.key)
+    assert (found["Body"].read(), found["ContentType"]) == (b"row\n", "text/csv; charset=utf-8")
+
+
+def test_each_attempt_is_an_execution_of_its_own(aws: None) -> None:
+    client = boto3.client("stepfunctions")
+    wait = {"Type": "Wait", "Seconds": 600, "End": True}
+    arn = client.create_state_machine(
+        name="batch",
+        definition=json.dumps({"StartAt": "Wait", "States": {"Wait": wait}}),
+        roleArn="arn:aws:iam::123456789012:role/x",
+    )["stateMachineArn"]
+    machine = BatchMachine(client, arn, "assets")
+
+    assert machine.status(batch()) is None
+    assert machine.start(batch())
+    machine.start(batch())  # as often as one likes
+    assert machine.status(batch()) is Execution.RUNNING
+    assert machine.status(batch(attempt=2)) is None
+    [found] = client.list_executions(stateMachineArn=arn)["executions"]
+    told = client.describe_execution(executionArn=found["executionArn"])["input"]
+    assert json.loads(told) == {
+        "batch_id": "b", "chunks": {"bucket": "assets", "key": "batches/b/chunks.json"},
+    }  # fmt: skip
