@@ -18,6 +18,7 @@ from local.processes import stop_on_signals
 from local.stack import running
 from reliability import breaking, phases
 from reliability.audit import Row
+from reliability.batch import batch
 from reliability.lab import Lab
 from reliability.page import record
 from reliability.table import lines, total
@@ -38,6 +39,7 @@ LONG: dict[str, Phase] = {
     "kills": breaking.kills,
     "again": lambda lab: breaking.told_again(lab, 6),
     "clock": lambda lab: breaking.wrong_clock(lab, 4),
+    "batch": lambda lab: batch(lab, 1000),
 }
 SHORT: dict[str, Phase] = {
     "mix": lambda lab: phases.mix(lab, 40),

@@ -15,8 +15,16 @@ from mypy_boto3_stepfunctions import SFNClient
 from darkroom.adapters.bus import Bus, NotPublishedError
 from darkroom.adapters.workflow import StateMachine
 from darkroom.domain import announcements
+from darkroom.domain.batch import Counts
 from darkroom.domain.errors import Code, FieldProblem
-from darkroom.domain.events import PUBLISHED, BudgetThresholdReached, Event, JobRejected
+from darkroom.domain.events import (
+    PUBLISHED,
+    BatchCompleted,
+    BudgetThresholdReached,
+    Event,
+    JobRejected,
+    S3Location,
+)
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.requests import Operation
 from darkroom.ports import Events, Workflow
@@ -35,12 +43,19 @@ REJECTED = JobRejected(
     id="e.rejected", caller="events", request_id="e", message="prompt is missing",
     errors=(FieldProblem(field="prompt", message="is missing", allowed="required"),),
 )  # fmt: skip
+BATCH = BatchCompleted(
+    id="b.ended", caller="key:ada", request_id="r", batch_id="b", idempotency_key="k",
+    name="rows.csv", status="canceled", source=S3Location(bucket="b", key="rows.csv"), rows=2,
+    progress=Counts(completed=1, canceled=1), spent_micro_usd=1, uncertain_micro_usd=0,
+    results_csv=None, results_jsonl=None, accepted_at=START, ended_at=START,
+)  # fmt: skip
 EVENTS: list[Event] = [
     announcements.submitted(JOB, "p"),
     announcements.completed(JOB, "b"),
     announcements.failed(JOB),
     announcements.recovered(JOB, "b"),
     REJECTED,
+    BATCH,
     BudgetThresholdReached.of(START.date(), "key:ada", 5_000_000, 4_000_000, "r"),
 ]
 

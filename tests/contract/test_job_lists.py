@@ -160,12 +160,12 @@ def test_records_that_were_not_read_at_once_are_asked_for_again(dynamodb: Dynamo
             "batch_get_item",
             {"Responses": {TABLE: [items["JOB#j0"]]},
              "UnprocessedKeys": {TABLE: {"Keys": keys[:2]}}},
-            {"RequestItems": {TABLE: {"Keys": keys}}},
+            {"RequestItems": {TABLE: {"Keys": keys, "ConsistentRead": False}}},
         )  # fmt: skip
         stub.add_response(
             "batch_get_item",
             {"Responses": {TABLE: [items["JOB#j1"], items["JOB#j2"]]}, "UnprocessedKeys": {}},
-            {"RequestItems": {TABLE: {"Keys": keys[:2]}}},
+            {"RequestItems": {TABLE: {"Keys": keys[:2], "ConsistentRead": False}}},
         )
 
         assert names(page(table, "tests", 10)) == ["j2", "j1", "j0"]

@@ -131,7 +131,9 @@ def test_the_results_add_up_with_the_ledger_to_the_cent(
     jobs = [desk.job(row["job_id"]) for row in results.values() if row["job_id"]]
     predictions = {job.prediction_id for job in jobs if job.prediction_id}
     entries = [e for e in desk.admin("ledger")["entries"] if e["prediction"] in predictions]
-    paid = sum(e["micro_usd"] if e["kind"] == "deduct" else -e["micro_usd"] for e in entries)
+    paid = sum(
+        e["amount_micro_usd"] if e["kind"] == "deduct" else -e["amount_micro_usd"] for e in entries
+    )
 
     told = sum(Decimal(row["cost_usd"]) for row in results.values() if row["charged"] == "yes")
     assert told * 1_000_000 == ended["spent_micro_usd"] == paid

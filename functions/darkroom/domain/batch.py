@@ -170,13 +170,9 @@ def result_of(batch: Batch, row: Row, job: Job | None, refusal: Refusal | None) 
 
 
 def _of_job(job: Job) -> dict[str, Any]:
-    status = RowStatus.RUNNING
-    if job.status is Status.QUEUED:
-        status = RowStatus.QUEUED
-    elif not job.is_open:
-        status = RowStatus(str(job.status))
-        if job.code is Code.CANCELED:
-            status = RowStatus.CANCELED
+    status = RowStatus.QUEUED if job.status is Status.QUEUED else RowStatus.RUNNING
+    if not job.is_open:
+        status = RowStatus.CANCELED if job.code is Code.CANCELED else RowStatus(str(job.status))
     return {
         "status": status,
         "job_id": job.job_id,
