@@ -1,4 +1,4 @@
-"""A batch of a thousand rows, bad ones and faults among them, held against the provider's ledger."""
+"""A batch of a thousand rows, bad ones and faults among them, against the provider's ledger."""
 
 import json
 import random
