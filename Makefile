@@ -73,7 +73,7 @@ lint: $(project)
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive functions local infra reliability
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive functions cli local infra reliability
 
 # Where no service can tell of vulnerabilities, pip-audit crashes, or says that all is well: a registry
 # without such data looks to it like one that has none of the packages.
@@ -135,7 +135,7 @@ help: ## This list
 
 # --------------------------------------------------------------------------------- environments
 
-$(project): requirements/dev.txt
+$(project): requirements/dev.txt pyproject.toml
 	@python3.13 -c '' 2>/dev/null || { echo "Python 3.13 is missing: 'python3.13' must be on PATH (for example: pyenv install 3.13)" >&2; exit 1; }
 	@echo "setting up .venv"
 	@$(BIN)/pip --version >/dev/null 2>&1 || python3.13 -m venv --clear .venv
@@ -143,6 +143,7 @@ $(project): requirements/dev.txt
 	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' $< > .local/uv.txt
 	@$(BIN)/pip install -qq --require-hashes --no-deps -r .local/uv.txt
 	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python $<
+	@$(UV) pip install --quiet --offline --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@
 
 # Lambda workers start cold many times: compiled bytecode halves that.

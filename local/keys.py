@@ -5,6 +5,7 @@ account that the environment's own credentials lead to.
 """
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -75,8 +76,12 @@ def make(dynamodb: Any, table: str) -> None:
 
 
 def show(dynamodb: Any, table: str) -> None:
-    """List all keys."""
-    for key in sorted(KeyTable(dynamodb, table).all(), key=lambda key: key.created_at):
+    """List all keys, as JSON if AS_JSON is set."""
+    found = sorted(KeyTable(dynamodb, table).all(), key=lambda key: key.created_at)
+    if os.environ.get("AS_JSON"):
+        print(json.dumps([_facts(key) for key in found]))
+        return
+    for key in found:
         print(describe(key))
 
 
@@ -89,6 +94,19 @@ def revoke(dynamodb: Any, table: str) -> None:
     for key in found:
         known.remove(key.digest)
         print(f"revoked {describe(key)}; it may still work for half a minute")
+
+
+def _facts(key: Key) -> dict[str, object]:
+    expires = key.expires_at and datetime.fromtimestamp(key.expires_at, UTC)
+    return {
+        "id": key.key_id,
+        "name": key.name,
+        "role": key.role,
+        "created_at": key.created_at.isoformat(),
+        "last_used": key.last_used and key.last_used.isoformat(),
+        "expires_at": expires and expires.isoformat(),
+        "daily_budget_micro_usd": key.daily_budget_micro_usd,
+    }
 
 
 def describe(key: Key) -> str:
