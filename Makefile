@@ -65,7 +65,7 @@ test: lint audit $(stack) $(linters) $(CHROMIUM) ## Everything: formatter, linte
 
 .PHONY: check
 check: lint audit $(linters) ## Before each commit: formatter, linters, types, the fast tests
-	$(BIN)/pytest -n 2 -q tests/unit tests/contract tests/infra tests/local_stack
+	$(BIN)/pytest -n 2 -q tests/unit tests/cli tests/contract tests/infra tests/local_stack
 
 # cfn-lint, checkov and asl-validator are run by tests/infra.
 .PHONY: lint

@@ -95,13 +95,14 @@ class Client:
         try:
             told = answer.json()
         except ValueError:
-            told = {"detail": f"HTTP {answer.status_code}, and no word of Darkroom's"}
-        if answer.is_error:
-            raise ProblemError(answer.status_code, told if isinstance(told, dict) else {})
-        if not isinstance(told, dict) or answer.is_redirect:
-            hint = "The URL is the stack's output ApiUrl."
-            raise CliError(Exit.NO_TARGET, f"{self._target.url} is no Darkroom", hint)
-        return told
+            told = None
+        if answer.is_success and isinstance(told, dict):
+            return told
+        if answer.is_error and isinstance(told, dict) and {"detail", "message"} & told.keys():
+            raise ProblemError(answer.status_code, told)
+        hint = "The URL is the stack's output ApiUrl, its stage included."
+        told = f"{self._target.url} does not answer like a Darkroom: HTTP {answer.status_code}"
+        raise CliError(Exit.NO_TARGET, told, hint)
 
     def _send(self, http: httpx.Client, method: str, url: str, **given: Any) -> httpx.Response:
         """Send, and again if it failed in passing: each request here is safe to repeat."""

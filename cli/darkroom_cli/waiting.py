@@ -46,7 +46,7 @@ def until_ended(client: Client, screen: Screen, job: Json, timeout: int | None) 
                 left = give_up_at - time.monotonic()
                 if left < 1:
                     raise still_running(job, f"it did not end within {timeout} seconds")
-                wait = max(1, min(WAIT, int(left)))
+                wait = int(min(WAIT, left))
                 job = client.get(f"/v1/jobs/{job['job_id']}", wait=wait)
                 bar.update(f"{job['status']}{usual}")
     except KeyboardInterrupt:

@@ -174,7 +174,7 @@ def _until_ended(session: Session, told: Json, timeout: int | None) -> Json:
                 left = give_up_at - time.monotonic()
                 if left < 1:
                     raise _still_running(batch_id, f"it did not end within {timeout} seconds")
-                wait = max(1, min(WAIT, int(left)))
+                wait = int(min(WAIT, left))
                 told = session.client.get(f"/v1/batches/{batch_id}", wait=wait)
                 bar.update(_words(told), _done(told))
     except KeyboardInterrupt:
