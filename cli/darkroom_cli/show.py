@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +74,12 @@ class Screen:
 
     def picture(self, path: Path) -> None:
         """Show a picture where the terminal can, and say where it is."""
-        if self.out.is_terminal and not self.as_json and has_pictures():
-            from textual_image.renderable import Image
+        # An extra: terminals answer the library's questions in every way, or in none.
+        with suppress(Exception):
+            if self.out.is_terminal and not self.as_json and has_pictures():
+                from textual_image.renderable import Image
 
-            self.out.print(Image(str(path), width=48, height="auto"))
+                self.out.print(Image(str(path), width=48, height="auto"))
         self.line(str(path))
 
 

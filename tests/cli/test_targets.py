@@ -1,6 +1,7 @@
 """Which deployment is meant: flags, environment, one's own file, the stack that is up."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,9 @@ def test_what_is_no_url_is_refused(tmp_path: Path) -> None:
 
 def test_a_key_is_in_no_description_of_a_target() -> None:
     assert "dk_sesame" not in repr(target.Target("https://a.test", "dk_sesame"))
+
+
+def test_the_page_has_every_exit_code() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+
+    assert [int(code) for code in re.findall(r"^\| (\d) \|", text, re.M)] == list(Exit)
