@@ -5,7 +5,7 @@ from typing import Any
 
 from darkroom.domain.job import Status
 from darkroom.domain.requests import Operation
-from darkroom.web.contract import MAX_PAGE, MAX_TEXT, MAX_WAIT_SECONDS, WIRE
+from darkroom.web.contract import MAX_DAYS, MAX_PAGE, MAX_TEXT, MAX_WAIT_SECONDS, WIRE
 from darkroom.web.studio import MEDIA_TYPES
 
 _V3 = WIRE.rstrip("/")
@@ -69,6 +69,12 @@ _WAIT = Parameter(
     "query",
     "Seconds to wait for a change: from If-None-Match, or else from now on.",
     {"type": "integer", "minimum": 1, "maximum": MAX_WAIT_SECONDS},
+)
+_DAYS = Parameter(
+    "days",
+    "query",
+    "How many, today included (30).",
+    {"type": "integer", "minimum": 1, "maximum": MAX_DAYS},
 )
 _BATCH_ID = Parameter("batch_id", "path", "The batch's id.", _TEXT)
 _LISTED = (
@@ -141,6 +147,8 @@ ROUTES = (
           {200: "PresetsView"}, errors=_BAD),
     Route("get", "/v1/me", "getMe", "Whose key it is, and what may be spent today.", {200: "Me"},
           errors=_BAD),
+    Route("get", "/v1/stats", "getStats", "What was made and spent, and how the line stands.",
+          {200: "StatsView"}, parameters=(_DAYS,), errors=_BAD),
     Route(
         "post", f"{_V3}/{{model+}}", "submitPrediction", "The provider's submit.",
         {200: "WirePrediction"}, ("WireInput",),

@@ -15,6 +15,7 @@ _GIVEN = (
     contract.JobPage,
     contract.Estimate,
     contract.Me,
+    contract.StatsView,
     contract.UploadTicket,
     contract.PresetsView,
     batch_contract.BatchView,

@@ -91,6 +91,10 @@ class AuthorizerSettings(_Records):
     """Of the function Authorizer."""
 
 
+class TallySettings(_Records):
+    """Of the function Tally."""
+
+
 class SubmitSettings(_Records, _Provider, _Line):
     """Of the function Submit."""
 

@@ -25,6 +25,7 @@ from darkroom.usecases.find_prediction import FindPrediction
 from darkroom.usecases.gather_batch import GatherBatch
 from darkroom.usecases.make_upload import MakeUpload
 from darkroom.usecases.plan_batch import PlanBatch
+from darkroom.usecases.read_stats import ReadStats
 from darkroom.usecases.recover_job import RecoverJob
 from darkroom.usecases.request_job import RequestJob
 from darkroom.usecases.start_batch import StartBatch
@@ -32,6 +33,7 @@ from darkroom.usecases.submit_job import SubmitJob
 from darkroom.usecases.sweep_batches import SweepBatches
 from darkroom.usecases.sweep_jobs import SweepJobs
 from darkroom.usecases.take_webhook import TakeWebhook
+from darkroom.usecases.tally_job import TallyJob
 from darkroom.usecases.upload_job import UploadJob
 from darkroom.usecases.watch_provider import WatchProvider
 from darkroom.web.api import Api
@@ -43,6 +45,7 @@ from tests.fakes.line import SetSwitches
 from tests.fakes.prices import InMemoryPrices
 from tests.fakes.provider import InMemoryDownloads, ScriptedProvider
 from tests.fakes.signals import InMemoryEvents, InMemoryMetrics, InMemoryWorkflow, StoppedClock
+from tests.fakes.stats import InMemoryStats
 from tests.fakes.storage import InMemoryAssets, InMemoryJobs, InMemoryReferences
 
 DEADLINE = 900
@@ -68,6 +71,7 @@ class World:
     uploads: InMemoryUploads = field(default_factory=InMemoryUploads)
     keys: InMemoryKeys = field(default_factory=InMemoryKeys)
     prices: InMemoryPrices = field(default_factory=InMemoryPrices)
+    stats: InMemoryStats = field(init=False)
     batches: InMemoryBatches = field(default_factory=InMemoryBatches)
     batch_workflow: InMemoryBatchWorkflow = field(default_factory=InMemoryBatchWorkflow)
     batch_files: InMemoryBatchFiles = field(init=False)
@@ -80,6 +84,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.inbox = InMemoryInbox(self.references)
+        self.stats = InMemoryStats(self.jobs)
         self.batch_files = InMemoryBatchFiles(self.references)
 
     def create_job(self) -> CreateJob:
@@ -191,6 +196,7 @@ class World:
                 start_batch=self.start_batch(),
                 batches=self.find_batches(),
                 batch_files=self.batch_files,
+                read_stats=self.read_stats(),
                 presets=self.presets,
                 references=self.references,
                 prices=self.prices,
@@ -298,6 +304,12 @@ class World:
             retention=timedelta(days=90),
         )
 
+    def tally_job(self) -> TallyJob:
+        return TallyJob(jobs=self._fused(self.jobs), stats=self._fused(self.stats))
+
+    def read_stats(self) -> ReadStats:
+        return ReadStats(stats=self.stats, lines=self.jobs.line, now=self.clock)
+
     def create_rows(self) -> CreateRows:
         return CreateRows(
             batches=self._fused(self.batches),
@@ -355,7 +367,7 @@ class World:
     def beside(self) -> "World":
         """Functions of the same deployment that do not die."""
         world = replace(self, fuse=Fuse({}))
-        world.batch_files = self.batch_files
+        world.batch_files, world.stats = self.batch_files, self.stats
         return world
 
     def job(self, job_id: str) -> Job:

@@ -2,7 +2,8 @@
 
 from datetime import date
 
-from darkroom.adapters import items, key_table
+from darkroom.adapters import items, key_table, stats_table
+from darkroom.domain.stats import Kind
 from tests.infra.policies import Grants
 
 _ASSETS, _INBOX = "${AssetsBucket.Arn}/*", "${InboxBucket.Arn}/*"
@@ -72,12 +73,14 @@ GRANTS: dict[str, Grants] = {
     "FinalizeFunction": {**_KEY, **_BUS, **_COPY},
     "FailFunction": _BUS,
     "OnExecutionEndedFunction": _BUS,
+    "TallyFunction": {},
     "CreateRowsFunction": _DOOR,
     "GatherFunction": {**_BUS, "s3:GetObject": {_BATCHES}, "s3:PutObject": {_BATCHES}},
 }
 # What each may do with which items of the table: nobody but the authorizer touches a key.
 JOB, LINE, CLAIM, BUDGET, KEYS = "JOB#*", "LINE", "CLAIM#*", "BUDGET#*", "KEYS"
 BATCH = "BATCH#*"
+STATS, DURATIONS = "STATS", "DURATIONS"
 _CHANGE = {"GetItem", "UpdateItem"}
 _MAKE = {"GetItem", "PutItem", "UpdateItem"}
 _PAGE = ({"BatchGetItem"}, {JOB})
@@ -85,7 +88,13 @@ _PAGES = ({"BatchGetItem"}, {JOB, BATCH})
 _MAKES_JOBS = (_MAKE, {JOB, BUDGET})
 _ENDS_JOBS = (_CHANGE, {JOB, LINE, BUDGET})
 ITEMS: dict[str, list[tuple[set[str], set[str]]]] = {
-    "ApiFunction": [_MAKES_JOBS, _PAGES, (_MAKE, {BATCH}), _ENDS_JOBS],  # cancels
+    "ApiFunction": [
+        _MAKES_JOBS,
+        _PAGES,
+        (_MAKE, {BATCH}),
+        _ENDS_JOBS,
+        ({"Query"}, {STATS, DURATIONS}),
+    ],
     "AuthorizerFunction": [(_CHANGE, {KEYS})],
     "OnUploadFunction": [_MAKES_JOBS],
     "OnRequestFunction": [_MAKES_JOBS],
@@ -97,6 +106,7 @@ ITEMS: dict[str, list[tuple[set[str], set[str]]]] = {
     "FinalizeFunction": [_ENDS_JOBS],
     "FailFunction": [_ENDS_JOBS],
     "OnExecutionEndedFunction": [_ENDS_JOBS],
+    "TallyFunction": [(_CHANGE, {JOB, STATS, DURATIONS})],
     "CreateRowsFunction": [_MAKES_JOBS, ({"GetItem", "PutItem"}, {BATCH}), ({"GetItem"}, {LINE})],
     "GatherFunction": [_PAGE, _ENDS_JOBS, (_CHANGE | {"Query"}, {BATCH})],
 }
@@ -106,6 +116,8 @@ PARTITIONS = {
     LINE: items.line_key(),
     CLAIM: items.claim_key("e6832d4abffb4d79bfbca19783fca133"),
     BUDGET: items.budget_key(date(2026, 11, 22), "key:shop"),
+    STATS: stats_table.day_key(date(2026, 11, 22), "key:shop"),
+    DURATIONS: stats_table.kind_key(Kind("edit", "low", "1k")),
     BATCH: items.batch_key("cmjb2hb7562g6nkk3rro3j6g5c"),
     KEYS: key_table._key("digest"),
 }
@@ -118,6 +130,7 @@ TRANSACTIONS = [
     *[(function, {"PutItem", "UpdateItem"}, {JOB, CLAIM})
       for function in ("SubmitFunction", "OnWebhookFunction", "SweepFunction")],
     ("SubmitFunction", {"UpdateItem"}, {JOB, LINE}),
+    ("TallyFunction", {"UpdateItem"}, {JOB, STATS, DURATIONS}),
     *[(function, {"UpdateItem"}, {JOB, LINE, BUDGET})
       for function in [*_ENDERS, "OnExecutionEndedFunction"]],
 ]  # fmt: skip

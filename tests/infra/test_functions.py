@@ -23,6 +23,7 @@ SETTINGS: dict[str, type[settings.Settings]] = {
     "FinalizeFunction": settings.FinalizeSettings,
     "FailFunction": settings.EndSettings,
     "OnExecutionEndedFunction": settings.EndSettings,
+    "TallyFunction": settings.TallySettings,
     "CreateRowsFunction": settings.CreateRowsSettings,
     "GatherFunction": settings.EndSettings,
 }

@@ -40,6 +40,7 @@ def test_these_functions_are_started_by_events() -> None:
         "SweepFunction",
         "ReconcileFunction",
         "OnExecutionEndedFunction",
+        "TallyFunction",
     ]
 
 

@@ -70,7 +70,7 @@ def test_there_are_modules_and_handlers_to_look_at() -> None:
     assert HANDLERS == [
         "api", "authorizer", "check", "create_rows", "fail", "finalize", "gather",
         "on_execution_ended", "on_request", "on_upload", "on_webhook", "reconcile", "submit",
-        "sweep",
+        "sweep", "tally",
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ Imports stand inside the functions: each Lambda loads only what its own use case
 """
 
 import time
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,11 @@ from darkroom.adapters.batch_files import BatchBucket
 from darkroom.bootstrap import clients, doors
 
 if TYPE_CHECKING:
+    from darkroom.usecases.create_job import CreateJob
     from darkroom.usecases.create_rows import CreateRows
     from darkroom.usecases.end_batch import EndBatch
     from darkroom.usecases.gather_batch import GatherBatch
+    from darkroom.usecases.start_batch import StartBatch
 
 
 @cache
@@ -54,6 +57,29 @@ def gather_batch() -> "GatherBatch":
         ),
         end=end_batch(env.table_name, env.event_bus_name, env.assets_bucket),
         now=clients.now,
+    )
+
+
+def start_batch(env: settings.ApiSettings, create: "CreateJob") -> "StartBatch":
+    """Return the use case in which every batch begins."""
+    from darkroom.adapters.workflow import BatchMachine
+    from darkroom.usecases.plan_batch import PlanBatch
+    from darkroom.usecases.start_batch import StartBatch
+
+    files = BatchBucket(clients.s3(), env.assets_bucket)
+    return StartBatch(
+        plan=PlanBatch(
+            references=create.references,
+            files=files,
+            prices=create.prices,
+            max_deadline=env.max_deadline_seconds,
+        ),
+        batches=clients.batches(env.table_name),
+        files=files,
+        workflow=BatchMachine(clients.states(), env.batch_state_machine_arn, env.assets_bucket),
+        metrics=clients.METRICS,
+        now=clients.now,
+        retention=timedelta(days=env.record_retention_days),
     )
 
 

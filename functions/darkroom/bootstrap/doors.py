@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from darkroom.usecases.budget import Budget
     from darkroom.usecases.create_job import CreateJob
     from darkroom.usecases.request_job import RequestJob
-    from darkroom.usecases.start_batch import StartBatch
     from darkroom.usecases.take_webhook import TakeWebhook
     from darkroom.usecases.upload_job import UploadJob
     from darkroom.web.api import Api
@@ -92,11 +91,14 @@ def api() -> "Api":
     from darkroom.adapters.batch_files import BatchBucket
     from darkroom.adapters.preset_document import PresetDocument
     from darkroom.adapters.references import ReferenceStore
+    from darkroom.adapters.stats_table import StatsTable
     from darkroom.adapters.uploads import UploadBucket
+    from darkroom.bootstrap.batches import start_batch
     from darkroom.usecases.cancel_job import CancelJob
     from darkroom.usecases.find_batches import FindBatches
     from darkroom.usecases.find_jobs import FindJobs
     from darkroom.usecases.make_upload import MakeUpload
+    from darkroom.usecases.read_stats import ReadStats
     from darkroom.web.api import Api
     from darkroom.web.parts import Parts
 
@@ -110,11 +112,16 @@ def api() -> "Api":
         find=find,
         cancel=CancelJob(find=find, jobs=jobs, end=end, now=clients.now),
         make_upload=MakeUpload(uploads=UploadBucket(s3, env.assets_bucket), now=clients.now),
-        start_batch=_start_batch(env, create),
+        start_batch=start_batch(env, create),
         batches=FindBatches(
             batches=clients.batches(env.table_name), now=clients.now, sleep=time.sleep
         ),
         batch_files=BatchBucket(s3, env.assets_bucket),
+        read_stats=ReadStats(
+            stats=StatsTable(clients.dynamodb(), env.table_name),
+            lines=clients.lines(env.table_name),
+            now=clients.now,
+        ),
         presets=PresetDocument(s3, env.assets_bucket),
         references=ReferenceStore(s3, env.assets_bucket),
         prices=create.prices,  # one memory of quotes
@@ -126,29 +133,6 @@ def api() -> "Api":
         assets_bucket=env.assets_bucket,
     )
     return Api(parts)
-
-
-def _start_batch(env: settings.ApiSettings, create: "CreateJob") -> "StartBatch":
-    from darkroom.adapters.batch_files import BatchBucket
-    from darkroom.adapters.workflow import BatchMachine
-    from darkroom.usecases.plan_batch import PlanBatch
-    from darkroom.usecases.start_batch import StartBatch
-
-    files = BatchBucket(clients.s3(), env.assets_bucket)
-    return StartBatch(
-        plan=PlanBatch(
-            references=create.references,
-            files=files,
-            prices=create.prices,
-            max_deadline=env.max_deadline_seconds,
-        ),
-        batches=clients.batches(env.table_name),
-        files=files,
-        workflow=BatchMachine(clients.states(), env.batch_state_machine_arn, env.assets_bucket),
-        metrics=clients.METRICS,
-        now=clients.now,
-        retention=timedelta(days=env.record_retention_days),
-    )
 
 
 def create_job(env: settings.DoorSettings) -> "CreateJob":

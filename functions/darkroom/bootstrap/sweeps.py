@@ -1,4 +1,4 @@
-"""The use cases that a schedule calls. Once a container, on use.
+"""The use cases that a schedule or the bus calls. Once a container, on use.
 
 Imports stand inside the functions: each Lambda loads only what its own use case needs.
 """
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.reconcile_billing import ReconcileBilling
     from darkroom.usecases.sweep_batches import SweepBatches
     from darkroom.usecases.sweep_jobs import SweepJobs
+    from darkroom.usecases.tally_job import TallyJob
 
 
 @cache
@@ -61,6 +62,19 @@ def sweep_batches() -> "SweepBatches":
         end=end_batch(env.table_name, env.event_bus_name, env.assets_bucket),
         metrics=clients.METRICS,
         now=clients.now,
+    )
+
+
+@cache
+def tally_job() -> "TallyJob":
+    """Build the use case of Tally."""
+    from darkroom.adapters.stats_table import StatsTable
+    from darkroom.usecases.tally_job import TallyJob
+
+    env = settings.TallySettings.read()
+    return TallyJob(
+        jobs=clients.jobs(env.table_name),
+        stats=StatsTable(clients.dynamodb(), env.table_name),
     )
 
 

@@ -16,7 +16,7 @@ from darkroom.domain.requests import Operation
 _UNSEEN = {
     "submit_token", "submit_attempts", "submitting_at", "announced_at", "expires_at", "place",
     "interval", "due_at", "looks", "unanswered", "has_webhook", "sent_images", "woken_at",
-    "wake_token", "holds",
+    "wake_token", "holds", "tallied_at",
 }  # fmt: skip
 
 
@@ -131,6 +131,7 @@ class Job(BaseModel):
     announced_at: datetime | None = Field(
         default=None, description="When the terminal event was on the bus."
     )
+    tallied_at: datetime | None = Field(default=None, description="When it was counted.")
     assets: tuple[Asset, ...] = ()
     expires_at: int = Field(description="Unix seconds; DynamoDB deletes the record after that.")
 

@@ -59,6 +59,7 @@ from darkroom.ports.signals import (
     Switches,
     Workflow,
 )
+from darkroom.ports.stats import Stats
 
 __all__ = [
     "Accepted",
@@ -105,6 +106,7 @@ __all__ = [
     "Running",
     "Secrets",
     "Sleep",
+    "Stats",
     "Submission",
     "Switchboard",
     "Switches",

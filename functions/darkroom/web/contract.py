@@ -14,12 +14,14 @@ from darkroom.domain.presets import Presets
 from darkroom.domain.references import MAX_REFERENCE_BYTES
 from darkroom.domain.requests import Operation
 from darkroom.domain.sheets import MAX_SHEET_BYTES
+from darkroom.domain.stats import Day, Durations
 
 WIRE = "/api/v3/"  # below it the provider's own wire format is spoken
 # API Gateway hands a function 6 MB at most, what it adds to a body included.
 MAX_BODY_BYTES = 5_000_000
 MAX_WAIT_SECONDS = 25  # API Gateway gives up after 29
 MAX_PAGE = 100
+MAX_DAYS = 90
 MAX_TEXT = 200  # characters to look for
 
 
@@ -103,6 +105,26 @@ class Me(_Model):
     left_micro_usd: int | None
     stack_budget_micro_usd: int | None = Field(description="null: none limits the deployment.")
     stack_left_micro_usd: int | None
+
+
+class LineView(_Model):
+    """How the line to the provider stands."""
+
+    waiting_interactive: int
+    waiting_batch: int
+    in_flight: int = Field(description="Sent, and not ended.")
+    held_seconds: float = Field(description="Until the next may be sent.")
+    breaker: Literal["closed", "open"] = Field(description="open: the provider takes nothing.")
+
+
+class StatsView(_Model):
+    """What was made and spent, by day (UTC) and caller, oldest first."""
+
+    since: date
+    until: date
+    days: tuple[Day, ...]
+    durations: tuple[Durations, ...] = Field(description="At the provider, of all jobs so far.")
+    line: LineView
 
 
 class UploadRequest(BaseModel):

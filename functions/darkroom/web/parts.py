@@ -9,6 +9,7 @@ from darkroom.usecases.create_job import CreateJob
 from darkroom.usecases.find_batches import FindBatches
 from darkroom.usecases.find_jobs import FindJobs
 from darkroom.usecases.make_upload import MakeUpload
+from darkroom.usecases.read_stats import ReadStats
 from darkroom.usecases.start_batch import StartBatch
 
 
@@ -23,6 +24,7 @@ class Parts:
     start_batch: StartBatch
     batches: FindBatches
     batch_files: BatchFiles
+    read_stats: ReadStats
     presets: PresetStore
     references: References
     prices: Prices

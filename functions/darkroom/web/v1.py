@@ -33,6 +33,7 @@ class V1:
         app.post("/v1/uploads")(self.make_upload)
         app.get("/v1/presets")(self.presets)
         app.get("/v1/me")(self.me)
+        app.get("/v1/stats")(self.stats)
 
     def create_job(self) -> Response[str]:
         """Accept a job."""
@@ -166,6 +167,13 @@ class V1:
                 stack_left_micro_usd=None if stack is None else budget.left(STACK, stack),
             ),
         )
+
+    def stats(self) -> Response[str]:
+        """Show what was made and spent, and how the line stands."""
+        request = self._incoming("days")
+        days = request.number("days", 1, contract.MAX_DAYS) or 30
+        owner = None if request.caller.sees_all else request.caller.name
+        return reply(200, views.stats_view(self._parts.read_stats(days, owner)))
 
     def _show(self, status: int, job: Job, **headers: str) -> Response[str]:
         correlate(job.job_id)

@@ -11,7 +11,8 @@ from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Asset, Job
 from darkroom.domain.references import S3Object
 from darkroom.ports import Cursor
-from darkroom.web.contract import AssetView, FailureView, JobView
+from darkroom.usecases.read_stats import Numbers
+from darkroom.web.contract import AssetView, FailureView, JobView, LineView, StatsView
 
 URL_SECONDS = 3600
 
@@ -87,6 +88,24 @@ def pack(cursor: Cursor | None) -> str | None:
         return None
     text = json.dumps([cursor.accepted_at.isoformat(), cursor.job_id])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def stats_view(numbers: Numbers) -> StatsView:
+    """Return the numbers as a caller sees them."""
+    line = numbers.line
+    return StatsView(
+        since=numbers.since,
+        until=numbers.until,
+        days=tuple(numbers.days),
+        durations=tuple(numbers.durations),
+        line=LineView(
+            waiting_interactive=len(line.interactive),
+            waiting_batch=len(line.batch),
+            in_flight=line.in_flight,
+            held_seconds=round(numbers.held_seconds, 1),
+            breaker="closed" if line.breaker.is_closed else "open",
+        ),
+    )
 
 
 def unpack(word: str) -> Cursor:

@@ -1,0 +1,129 @@
+"""The counters in DynamoDB: an item a day and caller, and one a kind of picture."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from darkroom.adapters.items import job_key
+from darkroom.adapters.writes import write
+from darkroom.domain.errors import Code
+from darkroom.domain.stats import Amount, Day, Kind, Tally
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+DAYS, DURATIONS = "STATS", "DURATIONS"
+# Flat, since ADD reaches no field of an object that is not there yet.
+_JOBS, _MONEY, _FAILED, _BUCKET = "jobs:", "usd:", "failed:", "bucket:"
+
+
+def day_key(day: date, caller: str) -> dict[str, Any]:
+    """Return the key of a caller's day."""
+    return {"pk": {"S": DAYS}, "sk": {"S": f"{day.isoformat()}#{caller}"}}
+
+
+def kind_key(kind: Kind) -> dict[str, Any]:
+    """Return the key of a kind's histogram."""
+    return {"pk": {"S": DURATIONS}, "sk": {"S": "#".join(kind)}}
+
+
+class StatsTable:
+    """The port Stats over the jobs' table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def add(self, job_id: str, tally: Tally, expires_at: int) -> bool:
+        """Count a job and mark its record, at once; False if it was counted before."""
+        counts = {
+            "completed" if tally.code is None else "failed": 1,
+            "spent_micro_usd": tally.micro_usd,
+            f"{_JOBS}{tally.quality}": 1,
+            f"{_MONEY}{tally.quality}": tally.micro_usd,
+        }
+        if tally.code is not None:
+            counts[f"{_FAILED}{tally.code}"] = 1
+        mark = {
+            "TableName": self._table,
+            "Key": job_key(job_id),
+            "UpdateExpression": "SET tallied_at = :now",
+            "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(tallied_at)",
+            "ExpressionAttributeValues": {":now": {"S": datetime.now(UTC).isoformat()}},
+        }
+        day = self._adding(day_key(tally.day, tally.caller), counts)
+        day["UpdateExpression"] += " SET expires_at = :expiry"
+        day["ExpressionAttributeValues"][":expiry"] = {"N": str(expires_at)}
+        items = [{"Update": mark}, {"Update": day}]
+        if tally.bucket is not None:
+            bucket = {f"{_BUCKET}{tally.bucket}": 1}
+            items.append({"Update": self._adding(kind_key(tally.kind), bucket)})
+        return not write(self._client, items)
+
+    def days(self, since: date, until: date, caller: str | None) -> list[Day]:
+        """Return the days from `since` to `until`, of one caller or of everybody, oldest first."""
+        # "$" comes right after "#".
+        between = {":since": {"S": since.isoformat()}, ":until": {"S": f"{until.isoformat()}$"}}
+        found = [
+            _day(item)
+            for item in self._items("pk = :pk AND sk BETWEEN :since AND :until", DAYS, between)
+        ]
+        return [day for day in found if caller in (None, day.caller)]
+
+    def histograms(self) -> dict[Kind, dict[int, int]]:
+        """Return how many jobs of each kind fell into each bucket."""
+        return {
+            Kind(*item["sk"]["S"].split("#", 2)): {
+                int(name): count for name, count in _counts(item, _BUCKET).items()
+            }
+            for item in self._items("pk = :pk", DURATIONS, {})
+        }
+
+    def _adding(self, key: dict[str, Any], counts: Mapping[str, int]) -> dict[str, Any]:
+        parts = [f"#{n} :{n}" for n in range(len(counts))]
+        return {
+            "TableName": self._table,
+            "Key": key,
+            "UpdateExpression": f"ADD {', '.join(parts)}",
+            "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(counts)},
+            "ExpressionAttributeValues": {
+                f":{n}": {"N": str(count)} for n, count in enumerate(counts.values())
+            },
+        }
+
+    def _items(
+        self, condition: str, partition: str, values: dict[str, Any]
+    ) -> Iterator[Mapping[str, Any]]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues={":pk": {"S": partition}, **values},
+        )
+        for page in pages:
+            yield from page["Items"]
+
+
+def _day(item: Mapping[str, Any]) -> Day:
+    day, caller = item["sk"]["S"].split("#", 1)
+    money = _counts(item, _MONEY)
+    return Day(
+        day=date.fromisoformat(day),
+        caller=caller,
+        **{
+            name: int(item.get(name, {"N": "0"})["N"])
+            for name in ("completed", "failed", "spent_micro_usd")
+        },
+        by_quality={
+            quality: Amount(jobs=jobs, micro_usd=money.get(quality, 0))
+            for quality, jobs in sorted(_counts(item, _JOBS).items())
+        },
+        failures={Code(code): count for code, count in sorted(_counts(item, _FAILED).items())},
+    )
+
+
+def _counts(item: Mapping[str, Any], prefix: str) -> dict[str, int]:
+    return {
+        name.removeprefix(prefix): int(value["N"])
+        for name, value in item.items()
+        if name.startswith(prefix)
+    }

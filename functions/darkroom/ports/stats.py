@@ -1,0 +1,19 @@
+"""What is counted of ended jobs."""
+
+from datetime import date
+from typing import Protocol
+
+from darkroom.domain.stats import Day, Kind, Tally
+
+
+class Stats(Protocol):
+    """The counters, by day and caller, and the histograms of durations."""
+
+    def add(self, job_id: str, tally: Tally, expires_at: int) -> bool:
+        """Count a job and mark its record, at once; False if it was counted before."""
+
+    def days(self, since: date, until: date, caller: str | None) -> list[Day]:
+        """Return the days from `since` to `until`, of one caller or of everybody, oldest first."""
+
+    def histograms(self) -> dict[Kind, dict[int, int]]:
+        """Return how many jobs of each kind fell into each bucket."""

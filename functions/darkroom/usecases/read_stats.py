@@ -1,0 +1,44 @@
+"""Read the numbers: days, durations, and how the line stands."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from darkroom.domain.limiter import Line
+from darkroom.domain.stats import Day, Durations, durations_of
+from darkroom.ports import Clock, Lines, Stats
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is known up to now."""
+
+    since: date
+    until: date
+    days: list[Day]
+    durations: list[Durations]
+    line: Line
+    held_seconds: float  # until the line goes on
+
+
+@dataclass(frozen=True)
+class ReadStats:
+    """The numbers of the last days."""
+
+    stats: Stats
+    lines: Lines
+    now: Clock
+
+    def __call__(self, days: int, caller: str | None) -> Numbers:
+        """Return those of one caller, or of everybody, today included."""
+        now, line = self.now(), self.lines.read()
+        until = now.date()
+        since = until - timedelta(days=days - 1)
+        kinds = sorted(self.stats.histograms().items())
+        return Numbers(
+            since=since,
+            until=until,
+            days=self.stats.days(since, until, caller),
+            durations=[durations_of(kind, counts) for kind, counts in kinds],
+            line=line,
+            held_seconds=max(0.0, line.next_at - now.timestamp()),
+        )
