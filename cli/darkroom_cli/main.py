@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from darkroom_cli.commands import batch, jobs, money, stack, watch
+from darkroom_cli.commands import batch, jobs, money, stack, stats, watch
 from darkroom_cli.errors import CliError
 from darkroom_cli.show import Screen
 
@@ -15,7 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for each in (jobs.top, watch.top, money.top, stack.top):
+for each in (jobs.top, watch.top, money.top, stats.top, stack.top):
     app.add_typer(each)
 app.add_typer(jobs.jobs, name="jobs")
 app.add_typer(batch.batch, name="batch")

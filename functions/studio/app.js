@@ -4,29 +4,36 @@ import { by, money, say } from "./dom.js";
 import * as form from "./form.js";
 import * as gallery from "./gallery.js";
 import * as job from "./job.js";
+import * as stats from "./stats.js";
 import * as theme from "./theme.js";
 
 const CONNECTION = {
   offline: "You are offline, or the deployment cannot be reached. Open jobs go on; this page tries again.",
   slow: "The deployment is slow to answer. Nothing is lost; please wait.",
 };
-const TITLES = { make: "Darkroom studio", job: "A picture · Darkroom" };
-const leave = { make: gallery.leave, job: job.leave };
+const TITLES = { make: "Darkroom studio", job: "A picture · Darkroom", stats: "Stats · Darkroom" };
+const leave = { make: gallery.leave, job: job.leave, stats: stats.leave };
 let open = null;
 
 function route() {
   if (!api.key()) return;
   if (open) leave[open]();
   const found = /^#\/jobs\/([a-z0-9]+)$/.exec(location.hash);
-  const page = found ? "job" : "make";
+  const page = found ? "job" : location.hash === "#/stats" ? "stats" : "make";
   for (const name of Object.keys(leave)) by(name).hidden = name !== page;
   document.title = TITLES[page];
+  for (const link of by("views").children) {
+    const isHere = link.hash === (page === "stats" ? "#/stats" : "#/");
+    if (isHere) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
   if (open && open !== page) {
     scrollTo(0, 0);
     by("main").focus({ preventScroll: true });
   }
   open = page;
   if (page === "job") job.enter(found[1]);
+  else if (page === "stats") stats.enter();
   else gallery.enter();
 }
 
@@ -35,7 +42,7 @@ function showMe(me) {
   const left = capped.length ? Math.min(...capped) : null;
   say(by("left"), left === null ? "" : `${money(left)} left today`);
   say(by("caller"), me.caller.replace(/^key:/, ""));
-  by("sign-out").hidden = false;
+  by("sign-out").hidden = by("views").hidden = false;
   form.setAccount(me, left);
 }
 
@@ -52,7 +59,7 @@ function signOut(words = "") {
   api.forget();
   if (open) leave[open]();
   open = null;
-  for (const name of [...Object.keys(leave), "left", "caller", "sign-out"]) by(name).hidden = true;
+  for (const name of [...Object.keys(leave), "left", "caller", "sign-out", "views"]) by(name).hidden = true;
   gallery.clear();
   by("job").replaceChildren();
   askForKey(words);

@@ -156,3 +156,25 @@ def test_each_shell_can_complete_commands(
 @pytest.mark.parametrize("words", [["paint"], ["generate"], ["generate", "x", "--qualty", "low"]])
 def test_a_command_that_is_none_is_a_usage_error(darkroom: Run, words: list[str]) -> None:
     assert darkroom(*words) == Exit.USAGE
+
+
+def test_stats_are_told_by_day_and_caller(
+    darkroom: Run, deployment: Deployment, capsys: Capture
+) -> None:
+    day = {
+        "day": "2026-11-26", "caller": "key:me", "completed": 3, "failed": 2,
+        "spent_micro_usd": 30_000, "failures": {"moderated": 2},
+    }  # fmt: skip
+    kind = {"operation": "edit", "quality": "low", "resolution": "1k", "jobs": 3}
+    line = {"waiting_interactive": 1, "waiting_batch": 4, "in_flight": 2, "breaker": "open"}
+    durations = [{**kind, "p50_seconds": 14.2, "p95_seconds": 20.1}]
+    told = {"days": [day], "durations": durations, "line": line}
+    deployment.on("GET /v1/stats", told)
+
+    assert darkroom("stats", "--days", "7") == Exit.DONE
+
+    out, err = capsys.readouterr()
+    assert out == "2026-11-26\tkey:me\t3\t2\t$0.0300\tmoderated 2\n"
+    assert "edit low 1k: p50 14.2 s, p95 20.1 s" in err
+    assert "in the line 5, with the provider 2; the provider takes nothing now" in err
+    assert deployment.asked[0].url.params["days"] == "7"

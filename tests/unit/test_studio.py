@@ -1,5 +1,6 @@
 """The studio over HTTP: a page and its files for whoever asks, and nothing else."""
 
+import hashlib
 import re
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from darkroom.web import studio
 from tests.unit.http import STAGE, Client
 
-NAMES = sorted(path.name for path in studio.FOLDER.iterdir())
-SOURCES = [path.read_text() for path in studio.FOLDER.iterdir()]
+VENDOR = studio.FOLDER / "vendor"
+OURS = [path for path in studio.FOLDER.iterdir() if path != VENDOR]
+NAMES = sorted(path.name for path in studio.FOLDER.rglob("*") if path.suffix in studio.MEDIA_TYPES)
+SOURCES = [path.read_text() for path in OURS]
 
 
 def test_the_page_leads_to_its_files_below_the_stage() -> None:
@@ -58,6 +61,15 @@ def test_no_file_names_another_host_or_writes_markup(source: str) -> None:
 
     assert hosts == set()
     assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|eval\(|style=", source)
+
+
+def test_what_is_not_ours_is_as_it_was_published() -> None:
+    sums = dict(line.split()[::-1] for line in (VENDOR / "SHA256SUMS").read_text().splitlines())
+
+    assert {path.name for path in VENDOR.iterdir()} == {*sums, "SHA256SUMS"}
+    for name, told in sums.items():
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == told
+    assert "MIT License" in (VENDOR / "LICENSE").read_text()
 
 
 def test_the_key_is_kept_for_the_tab_alone() -> None:
