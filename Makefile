@@ -23,7 +23,7 @@ checkov := $(VENVS)/checkov/.ready
 node := .local/node/.ready-$(ASL_VALIDATOR)-$(WAVESPEED_JS)-$(AXE)
 stack := $(project) $(emulator) $(sam)
 linters := $(project) $(sam) $(checkov) $(node)
-pinned := $(wildcard functions/requirements.txt requirements/*.txt)
+pinned := $(wildcard functions/requirements.txt thumbnails/requirements.txt requirements/*.txt)
 
 ##@ On one machine
 # Variables: PROMPT QUALITY RESOLUTION TIME_SCALE PROVIDER PROVIDER_URL PROVIDER_KEY (README.md)
@@ -73,7 +73,7 @@ lint: $(project)
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive functions cli local infra reliability
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive functions thumbnails cli local infra reliability
 
 # Where no service can tell of vulnerabilities, pip-audit crashes, or says that all is well: a registry
 # without such data looks to it like one that has none of the packages.
@@ -115,7 +115,7 @@ schemas: $(project) ## The schemas of the events and the OpenAPI document, from 
 
 .PHONY: lock
 lock: $(project) ## The pinned, hashed requirements, from the .in files
-	$(LOCK) functions/requirements.in -o functions/requirements.txt
+	for name in functions thumbnails; do $(LOCK) $$name/requirements.in -o $$name/requirements.txt; done
 	for name in dev emulator sam checkov; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt; done
 
 ##@ The rest

@@ -18,6 +18,7 @@ from local.processes import Supervisor
 BUILD_SECONDS = 300
 KEPT_BUILDS = 3
 RECIPE = "1"  # part of the digest: raise it when this module builds differently
+READ = ("functions", "thumbnails", "infra")
 IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 
 
@@ -45,10 +46,10 @@ def build(supervisor: Supervisor, template: Path = paths.TEMPLATE) -> tuple[Path
 
 
 def digest(template: Path) -> str:
-    """A hash over everything a build reads: the template, functions/, infra/, the architecture."""
+    """A hash over everything a build reads: the template, its folders, the architecture."""
     total = hashlib.sha256(f"{RECIPE} {architecture()}".encode())
     folder = template.parent
-    for path in [template, *_files(folder / "functions"), *_files(folder / "infra")]:
+    for path in [template, *(file for name in READ for file in _files(folder / name))]:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
     return total.hexdigest()

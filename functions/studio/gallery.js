@@ -12,6 +12,7 @@ let timer = 0;
 let ticking = 0;
 let run = 0; // each change of the filter begins anew: late answers of before are dropped
 let isLoading = false;
+const THUMBNAIL_MS = 60_000; // after a job's end it is there
 let isEntered = false;
 
 function query(more = {}) {
@@ -23,9 +24,11 @@ function query(more = {}) {
   return `v1/jobs?${asked}`;
 }
 
-/** A picture that falls back to its asset, and then to words. */
-export function picture(asset, alt) {
-  const image = el("img", { alt, loading: "lazy", decoding: "async", src: asset.thumbnail_url ?? asset.url });
+/** A picture that falls back to its asset, and then to words. A new one has no thumbnail yet. */
+export function picture(asset, alt, endedAt) {
+  const isNew = Date.now() - Date.parse(endedAt) < THUMBNAIL_MS;
+  const src = isNew ? asset.url : asset.thumbnail_url ?? asset.url;
+  const image = el("img", { alt, loading: "lazy", decoding: "async", src });
   if (asset.width && asset.height) [image.width, image.height] = [asset.width, asset.height];
   image.addEventListener("load", () => image.parentElement?.classList.add("loaded"));
   image.addEventListener("error", () => {
@@ -46,7 +49,7 @@ function progress(job) {
 
 function card(job) {
   const asset = job.assets[0];
-  const seen = asset ? picture(asset, "")
+  const seen = asset ? picture(asset, "", job.timings.ended_at)
     : isOpen(job) ? el("span", { className: "waiting" }, progress(job))
     : el("span", { className: "no-picture" }, job.failure?.message ?? "No picture");
   const [width, height] = (job.input.aspect_ratio ?? "1:1").split(":").map(Number);

@@ -74,6 +74,10 @@ GRANTS: dict[str, Grants] = {
     "FailFunction": _BUS,
     "OnExecutionEndedFunction": _BUS,
     "TallyFunction": {},
+    "ThumbnailFunction": {
+        "s3:GetObject": _OUTPUTS,
+        "s3:PutObject": {"${AssetsBucket.Arn}/thumbnails/*"},
+    },
     "CreateRowsFunction": _DOOR,
     "GatherFunction": {**_BUS, "s3:GetObject": {_BATCHES}, "s3:PutObject": {_BATCHES}},
 }
@@ -106,6 +110,7 @@ ITEMS: dict[str, list[tuple[set[str], set[str]]]] = {
     "FinalizeFunction": [_ENDS_JOBS],
     "FailFunction": [_ENDS_JOBS],
     "OnExecutionEndedFunction": [_ENDS_JOBS],
+    "ThumbnailFunction": [],
     "TallyFunction": [(_CHANGE, {JOB, STATS, DURATIONS})],
     "CreateRowsFunction": [_MAKES_JOBS, ({"GetItem", "PutItem"}, {BATCH}), ({"GetItem"}, {LINE})],
     "GatherFunction": [_PAGE, _ENDS_JOBS, (_CHANGE | {"Query"}, {BATCH})],

@@ -63,6 +63,11 @@ def functions() -> list[str]:
     return list(resources("AWS::Serverless::Function"))
 
 
+def ours() -> list[str]:
+    """Return the logical ids of the functions of the main artifact."""
+    return [name for name in functions() if properties(name)["CodeUri"] == "functions/"]
+
+
 def parameters() -> dict[str, dict[str, Any]]:
     """Return what whoever deploys may choose."""
     found: dict[str, dict[str, Any]] = template()["Parameters"]

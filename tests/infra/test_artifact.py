@@ -13,7 +13,8 @@ from tests.infra.template import ROOT, functions, properties
 
 PACKAGE = ROOT / "functions/darkroom"
 SHIPPED = ROOT / "functions/requirements.txt"
-LOCKS = [SHIPPED, *sorted((ROOT / "requirements").glob("*.txt"))]
+THUMBNAILS = ROOT / "thumbnails/requirements.txt"
+LOCKS = [SHIPPED, THUMBNAILS, *sorted((ROOT / "requirements").glob("*.txt"))]
 # In every Lambda runtime of Python.
 RUNTIME = {"boto3", "botocore"}
 
@@ -65,6 +66,13 @@ def test_the_code_imports_only_what_ships_with_it() -> None:
         assert imports(path) <= allowed, path
 
 
+def test_the_thumbnails_import_only_what_ships_with_them() -> None:
+    allowed = modules_of({normal(name) for name in pinned(THUMBNAILS)})
+
+    found = imports(ROOT / "thumbnails/thumbnail.py")
+    assert found <= allowed | sys.stdlib_module_names | RUNTIME
+
+
 def test_what_ships_needs_nothing_that_does_not() -> None:
     shipped = {normal(name) for name in pinned(SHIPPED)}
 
@@ -84,8 +92,9 @@ def test_the_runtimes_own_packages_do_not_ship() -> None:
 def test_the_development_environment_has_the_versions_that_ship() -> None:
     development = pinned(ROOT / "requirements/dev.txt")
 
-    for name, version in pinned(SHIPPED).items():
-        assert development[name] == version, name
+    for lock in (SHIPPED, THUMBNAILS):
+        for name, version in pinned(lock).items():
+            assert development[name] == version, name
 
 
 def test_every_handler_can_be_imported_before_anything_is_configured() -> None:
@@ -95,7 +104,7 @@ def test_every_handler_can_be_imported_before_anything_is_configured() -> None:
 
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", f"import {', '.join(modules)}; {blocked}"],
-        env={"PYTHONPATH": str(ROOT / "functions"), "PATH": ""},
+        env={"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT / 'thumbnails'}", "PATH": ""},
         capture_output=True,
         text=True,
         check=False,

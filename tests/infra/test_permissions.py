@@ -187,6 +187,7 @@ def test_rules_invoke_functions_by_events_for_which_sam_makes_the_permission() -
         "ReconcileFunction.EveryMorning": "Schedule",
         "OnExecutionEndedFunction.ExecutionEnded": "EventBridgeRule",
         "TallyFunction.JobEnded": "EventBridgeRule",
+        "ThumbnailFunction.JobStored": "EventBridgeRule",
     }
     assert not resources("AWS::Events::Rule")
 

@@ -41,6 +41,7 @@ def test_these_functions_are_started_by_events() -> None:
         "ReconcileFunction",
         "OnExecutionEndedFunction",
         "TallyFunction",
+        "ThumbnailFunction",
     ]
 
 

@@ -103,7 +103,7 @@ def test_every_rule_may_invoke_its_function_and_no_other() -> None:
         if "Fn::GetAtt" in p["SourceArn"]
     }
 
-    assert len(rules) == 6
+    assert len(rules) == 7
     for rule, given in rules.items():
         (target,) = given["Targets"]
         function, _ = target["Arn"]["Fn::GetAtt"]
@@ -139,6 +139,7 @@ def test_what_a_rule_makes_of_an_event_reaches_its_target() -> None:
         "ReconcileFunction": None,
         "OnExecutionEndedFunction": None,
         "TallyFunction": None,
+        "ThumbnailFunction": None,
     }
 
 

@@ -9,7 +9,7 @@ from local import build
 
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
-    for name in ("functions/a.py", "infra/machine.asl.yaml", "template.yaml"):
+    for name in ("functions/a.py", "thumbnails/a.py", "infra/machine.asl.yaml", "template.yaml"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(name)
@@ -20,7 +20,9 @@ def test_the_digest_of_an_untouched_project_stays(template: Path) -> None:
     assert build.digest(template) == build.digest(template)
 
 
-@pytest.mark.parametrize("name", ["functions/a.py", "infra/machine.asl.yaml", "template.yaml"])
+@pytest.mark.parametrize(
+    "name", ["functions/a.py", "thumbnails/a.py", "infra/machine.asl.yaml", "template.yaml"]
+)
 def test_the_digest_changes_with_every_file_that_a_build_reads(template: Path, name: str) -> None:
     before = build.digest(template)
 

@@ -34,6 +34,9 @@ class AssetView(Asset):
     """A stored output, with a URL for now."""
 
     url: str = Field(description="Presigned at this moment, for an hour at most. Store the key.")
+    thumbnail_url: str | None = Field(
+        description="Likewise, of a webp of 320 pixels at most: there some seconds after the end."
+    )
 
 
 class FailureView(_Model):

@@ -52,7 +52,12 @@ def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = 
             "charged": job.charge,
             "failure": told,
             "assets": [
-                AssetView(**dict(asset), url=asset_url(asset, presign)) for asset in job.assets
+                AssetView(
+                    **dict(asset),
+                    url=asset_url(asset, presign),
+                    thumbnail_url=_thumbnail_url(job, index, presign),
+                )
+                for index, asset in enumerate(job.assets)
             ],
             "timings": announcements.timings(job),
         }
@@ -62,6 +67,15 @@ def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = 
 def asset_url(asset: Asset, presign: Presign) -> str:
     """Return a URL for a stored output."""
     return presign(S3Object(bucket=asset.bucket, key=asset.key), URL_SECONDS)
+
+
+def _thumbnail_url(job: Job, index: int, presign: Presign) -> str | None:
+    """Return a URL for the small picture that is made of an output, if it is one."""
+    asset = job.assets[index]
+    if not asset.content_type.startswith("image/"):
+        return None
+    key = f"thumbnails/{job.job_id}/{index}.webp"
+    return presign(S3Object(bucket=asset.bucket, key=key), URL_SECONDS)
 
 
 def etag(job: Job) -> str:
