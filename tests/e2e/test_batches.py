@@ -18,9 +18,13 @@ SECONDS = 240
 GOOD = 20
 # What the provider does with a row, and what it comes to.
 FAULTS = {
-    "Refused [[fault submit.http status=400]]": ("failed", "invalid_request", "no"),
-    "Broken [[fault run.hiccup]] [[fault money.refund_now]]": ("failed", "provider_failed", "no"),
-    "Unanswered [[fault submit.accept_then_close]]": ("completed", "", "yes"),
+    "Refused-row [[fault submit.http status=400]]": ("failed", "invalid_request", "no"),
+    "Broken-row [[fault run.hiccup]] [[fault money.refund_now]]": (
+        "failed",
+        "provider_failed",
+        "no",
+    ),
+    "Unanswered-row [[fault submit.accept_then_close]]": ("completed", "", "yes"),
 }
 BAD = {"bad-quality": "quality is not one of the values", "no-product": "product is missing"}
 
@@ -219,3 +223,19 @@ def test_what_costs_much_wants_to_be_confirmed(desk: Desk, buyer: Shop) -> None:
     assert (answer.status_code, problem["cost_micro_usd"]) == (409, 8 * 720_000)
     assert problem["type"] == "urn:darkroom:problem:confirmation-required"
     assert desk.posts("Dear") == []
+
+
+def test_no_state_of_a_batch_holds_a_word_of_its_rows(desk: Desk, ended: dict[str, Any]) -> None:
+    states = desk.stack.client("stepfunctions")
+    machine = desk.stack.state_machine_arn.replace("-image-job", "-batch")
+    arn = f"{machine.replace(':stateMachine:', ':execution:')}:{ended['batch_id']}-1"
+    (run,) = states.list_map_runs(executionArn=arn)["mapRuns"]
+    parts = states.list_executions(mapRunArn=run["mapRunArn"])["executions"]
+
+    told = [states.get_execution_history(executionArn=arn)["events"]]
+    told += [states.describe_execution(executionArn=part["executionArn"]) for part in parts]
+
+    assert len(parts) == 1
+    text = json.dumps(told, default=str)
+    assert ended["batch_id"] in text
+    assert [word for word in ("teapot", "sku-", "upload:", "dk_") if word in text] == []

@@ -80,7 +80,7 @@ def test_a_picture_ends_as_a_file_and_can_be_edited_shown_and_listed(
 
 
 def test_a_job_that_nobody_waits_for_can_be_canceled(cli: Cli) -> None:
-    prompt = "Slow [[fault run.duration seconds=15]]"
+    prompt = "Slow at a terminal [[fault run.duration seconds=15]]"
     job_id = cli("generate", prompt, *SMALL, "--no-wait").stdout.strip()
 
     canceled = document(cli("jobs", "cancel", job_id, "--json"))
@@ -91,7 +91,7 @@ def test_a_job_that_nobody_waits_for_can_be_canceled(cli: Cli) -> None:
 
 
 def test_a_refused_picture_has_its_exit_code_and_reason(cli: Cli) -> None:
-    done = cli("generate", "Refused [[fault submit.http status=400]]", *SMALL)
+    done = cli("generate", "Refused at a terminal [[fault submit.http status=400]]", *SMALL)
 
     assert (done.returncode, done.stdout) == (7, "")
     assert "invalid_request" in done.stderr

@@ -21,6 +21,7 @@ def example(desk: Desk, name: str, **parameters: str) -> Iterator[dict[str, str]
     cloudformation.create_stack(
         StackName=name,
         TemplateBody=(EXAMPLES / f"{name}.yaml").read_text(),
+        Capabilities=["CAPABILITY_IAM"],
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
     )
 

@@ -55,7 +55,7 @@ def test_a_picture_that_is_slow_to_load_keeps_nobody_waiting(studio: Studio, des
     page = studio.page
     studio.open(desk.key("patient"))
     held: list[Route] = []
-    page.route("**/0.png*", held.append)
+    page.route("**/0.png*", lambda route: held.append(route))
     studio.ask("A slow boat")
 
     frame = studio.card("A slow boat").locator(".frame")
