@@ -25,7 +25,7 @@ FAULTS = {
         "no",
     ),
     "Unanswered-row [[fault submit.accept_then_close]]": ("completed", "", "yes"),
-}
+}  # fmt: skip
 BAD = {"bad-quality": "quality is not one of the values", "no-product": "product is missing"}
 
 
