@@ -61,7 +61,7 @@ redrive: $(project) ## Deliver what could not be handled once more: DRY_RUN=1 on
 .PHONY: test
 test: lint audit $(stack) $(linters) $(CHROMIUM) ## Everything: formatter, linters, types, all tests, on the local stack too
 	$(BIN)/pytest -n 2 --ignore=tests/e2e
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest -n 2 --dist loadfile tests/e2e
 
 .PHONY: check
 check: lint audit $(linters) ## Before each commit: formatter, linters, types, the fast tests
