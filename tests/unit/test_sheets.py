@@ -89,6 +89,14 @@ def test_a_template_makes_the_prompts_of_its_columns() -> None:
     assert problems(rows) == [(2, "colour", "is missing")]
 
 
+def test_a_sheet_with_a_template_may_have_columns_of_other_use() -> None:
+    rows = read("sku,product,price,quality\n7,teapot,9.99,low\n", "{product}")
+    lines = read('{"sku": 7, "product": "teapot", "qualty": "low"}', "{product}")
+
+    assert rows[0].request == TEAPOT | {"prompt": "teapot", "quality": "low"}
+    assert problems(lines) == [(1, "qualty", "is not a field of this request")]
+
+
 def test_a_template_may_be_around_the_rows_own_prompt() -> None:
     (row,) = read('{"prompt": "a teapot"}', "{prompt}, on white")
 
@@ -135,9 +143,12 @@ def test_a_line_with_too_many_cells_is_a_bad_row() -> None:
     ("text", "prompt", "words"),
     [
         ("prompt,qualty\nx,low\n", None, "has the column qualty"),
+        ("prompt,sku\nx,7\n", None, "has the column sku"),
+        ("product,Qualty\nx,low\n", "{product}", "has the column Qualty"),
+        ("product,image\nx,y\n", "{product}", "has the column image"),
         ("prompt,prompt\nx,y\n", None, "two columns of one name"),
         ("prompt,\nx,y\n", None, "a column without a name"),
-        ("product\nteapot\n", "{thing}", "has the column product"),
+        ("product\nteapot\n", "{thing}", "names the column thing"),
         ("quality\nlow\n", "{thing}", "names the column thing"),
         ('prompt\n"x\n', None, "is no CSV"),
         (b"prompt\n\xff\n", None, "is not in UTF-8"),

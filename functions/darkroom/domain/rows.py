@@ -11,7 +11,7 @@ from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.references import ALLOWED_FORMS, BadReferenceError, parse_reference
 from darkroom.domain.requests import Operation
-from darkroom.domain.sheets import FIELDS, SheetFormat, objects, records
+from darkroom.domain.sheets import FIELDS, SheetFormat, is_spare, objects, records
 
 MAX_ROWS = 10_000
 _MAX_ID = 256
@@ -69,7 +69,7 @@ def rows_of(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidRequestError.of("source", "is not in UTF-8", "UTF-8") from None
-    names = set() if template is None else template.names
+    names = None if template is None else template.names
     found = objects(text) if form is SheetFormat.JSONL else records(text, names)
     ids: dict[str, int] = {}
     for number, columns in enumerate(found, 1):
@@ -93,8 +93,11 @@ def _request(
 ) -> dict[str, Any]:
     """Return the request of a row: what it says, before what is said for all."""
     names = set() if template is None else template.names
-    body = {n: v for n, v in columns.items() if n != "id" and (n in FIELDS or n not in names)}
-    body = {**defaults, **body}
+    # A template is for sheets that have other columns, too.
+    spare = set() if template is None else {name for name in columns if is_spare(name)}
+    body = {name: value for name, value in columns.items() if name not in names | spare | {"id"}}
+    body = {**defaults, **body, **{name: columns[name] for name in names & FIELDS & set(columns)}}
+    body.pop("id", None)
     # A prompt of the row's own counts, unless it is a part of the template.
     if template is not None and ("prompt" in names or not columns.get("prompt")):
         body["prompt"] = template.fill({**defaults, **columns})

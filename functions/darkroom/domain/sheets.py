@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +15,8 @@ from darkroom.domain.requests import AnyModel, Edit, TextToImage
 MAX_SHEET_BYTES = 32 * 1000 * 1000
 # Extensions, and the content types of such files.
 SHEETS = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
+# How much like a field a column has to be to be taken for a slip.
+_ALIKE = 0.8
 FIELDS = {*TextToImage.model_fields, *Edit.model_fields, *AnyModel.model_fields, "id"}
 # What a cell cannot say as it stands.
 _NUMBERS, _JSON_CELLS = ("deadline_seconds",), ("input",)
@@ -39,10 +42,10 @@ def objects(text: str) -> Iterator[dict[str, Any] | InvalidRequestError]:
         yield told if is_object else InvalidRequestError.of("", "is not valid", "a JSON object")
 
 
-def records(text: str, named: set[str]) -> Iterator[dict[str, Any] | InvalidRequestError]:
+def records(text: str, named: set[str] | None) -> Iterator[dict[str, Any] | InvalidRequestError]:
     """Yield each line of a CSV by its columns; raises InvalidRequestError if it is none.
 
-    `named`: columns that are no field of a request, and are wanted all the same.
+    `named`: the columns of a template, None without one: then each has to be a request's field.
     """
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
@@ -59,18 +62,23 @@ def records(text: str, named: set[str]) -> Iterator[dict[str, Any] | InvalidRequ
         )
 
 
-def _check_columns(columns: list[str], named: set[str]) -> None:
+def _check_columns(columns: list[str], named: set[str] | None) -> None:
     for name in columns:
         if columns.count(name) > 1 or not name:
             problem = "has two columns of one name" if name else "has a column without a name"
             raise InvalidRequestError.of("source", problem, "a first line of distinct names")
-    known = sorted(FIELDS | named)
-    if unknown := sorted(set(columns) - FIELDS - named):
-        told = f"has the column {unknown[0][:100]}, which no request has and no template names"
-        raise InvalidRequestError.of("source", told, ", ".join(known))
-    if missing := sorted(named - set(columns)):
+    for name in sorted(set(columns) - FIELDS - (named or set())):
+        if named is None or not is_spare(name):
+            told = f"has the column {name[:100]}, which no request has and no template names"
+            raise InvalidRequestError.of("source", told, ", ".join(sorted(FIELDS)))
+    if missing := sorted((named or set()) - set(columns)):
         told = f"names the column {missing[0][:100]}, which the file lacks"
         raise InvalidRequestError.of("prompt", told, ", ".join(columns))
+
+
+def is_spare(name: str) -> bool:
+    """Whether a column is none of a request's fields, and no slip of the pen for one."""
+    return name not in FIELDS and not get_close_matches(name.lower(), FIELDS, 1, _ALIKE)
 
 
 def _record(columns: list[str], cells: list[str]) -> dict[str, Any] | InvalidRequestError:
