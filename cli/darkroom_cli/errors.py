@@ -47,7 +47,6 @@ class ProblemError(CliError):
 
     def __init__(self, status: int, document: dict[str, object]) -> None:
         self.type = str(document.get("type", ""))
-        self.document = document
         detail = str(document.get("detail") or document.get("message") or f"HTTP {status}")
         code = _OF_STATUS.get(status, Exit.BAD_REQUEST if status < 500 else Exit.INTERNAL)
         if self.needs_confirmation:

@@ -1,6 +1,7 @@
 """A command with a deployment to speak to: what every such command takes and is given."""
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Concatenate
@@ -10,8 +11,6 @@ import typer
 from darkroom_cli import target
 from darkroom_cli.client import Client
 from darkroom_cli.show import Screen
-
-type Environment = dict[str, str]
 
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
 URL = Annotated[str | None, typer.Option("--url", help="The deployment's ApiUrl.")]
@@ -35,8 +34,6 @@ def command[**P](
         function: Callable[Concatenate[Session, P], None],
     ) -> Callable[Concatenate[Session, P], None]:
         def run(*, url: URL = None, key: KEY = None, as_json: JSON = False, **given: Any) -> None:
-            import os
-
             found = target.find(url, key, os.environ, target.here())
             with Client(found) as client:
                 function(Session(client, Screen(as_json=as_json)), **given)  # type: ignore[call-arg]

@@ -23,7 +23,6 @@ class Target:
 
     url: str
     key: str = field(repr=False)
-    source: str = ""
 
 
 def find(url: str | None, key: str | None, environment: Mapping[str, str], here: Path) -> Target:
@@ -42,7 +41,7 @@ def find(url: str | None, key: str | None, environment: Mapping[str, str], here:
         raise CliError(Exit.NO_TARGET, f"no {missing} is named", _WAYS.format(config=config))
     if not found_url.startswith(("https://", "http://")):
         raise CliError(Exit.NO_TARGET, f"{where} names no URL", "It begins with https://")
-    return Target(found_url.rstrip("/"), found_key, where)
+    return Target(found_url.rstrip("/"), found_key)
 
 
 def config_file(environment: Mapping[str, str]) -> Path:

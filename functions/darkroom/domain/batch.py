@@ -41,9 +41,6 @@ class RowStatus(StrEnum):
     BAD = "bad"  # never was a request
 
 
-OPEN_ROWS = (RowStatus.WAITING, RowStatus.QUEUED, RowStatus.RUNNING)
-
-
 class Counts(BaseModel):
     """How many rows stand where."""
 

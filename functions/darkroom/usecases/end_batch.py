@@ -7,7 +7,7 @@ from darkroom.domain.batch import Batch, BatchStatus
 from darkroom.ports import Batches, BatchFiles, Clock, Events, Metrics
 
 ENDED = (BatchStatus.COMPLETED, BatchStatus.CANCELED, BatchStatus.FAILED)
-RESULTS = ("results.csv", "results.jsonl")
+CSV, JSONL = "results.csv", "results.jsonl"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class EndBatch:
             return
         csv, jsonl = (
             None if batch.status is BatchStatus.FAILED else self.files.results(batch.batch_id, name)
-            for name in RESULTS
+            for name in (CSV, JSONL)
         )
         self.events.publish(
             events.BatchCompleted(

@@ -17,11 +17,10 @@ from darkroom.domain.errors import Charged, EndedError
 from darkroom.domain.job import Job
 from darkroom.ports import Batches, BatchFiles, Clock, ManyJobs
 from darkroom.usecases.cancel_job import CancelJob
-from darkroom.usecases.end_batch import EndBatch
+from darkroom.usecases.end_batch import CSV, JSONL, EndBatch
 
 _AT_ONCE = 100  # records that DynamoDB reads in one call
 _IN_MEMORY = 8_000_000  # bytes of results before they go to the disk
-JSONL, CSV = "results.jsonl", "results.csv"
 _COLUMNS = (
     "row", "id", "status", "job_id", "code", "message", "charged", "cost_usd", "assets",
 )  # fmt: skip

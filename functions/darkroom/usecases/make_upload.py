@@ -9,9 +9,8 @@ from darkroom.domain.references import MAX_REFERENCE_BYTES
 from darkroom.domain.sheets import MAX_SHEET_BYTES, SHEETS
 from darkroom.ports import Clock, Ticket, Uploads
 
-CONTENT_TYPES = tuple(known.content_type for known in media.PICTURES)
-# Files of rows, and how many bytes each type may have.
-_SIZES = dict.fromkeys(CONTENT_TYPES, MAX_REFERENCE_BYTES) | dict.fromkeys(
+# How many bytes a file of each type may have: pictures, and files of rows.
+_SIZES = {known.content_type: MAX_REFERENCE_BYTES for known in media.PICTURES} | dict.fromkeys(
     SHEETS.values(), MAX_SHEET_BYTES
 )
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from darkroom.domain.batch import Batch, BatchStatus, Counts, RowProblem
 from darkroom.domain.requests import MAX_PROMPT_CHARACTERS
 from darkroom.domain.sheets import SheetFormat
-from darkroom.usecases.end_batch import RESULTS
+from darkroom.usecases.end_batch import CSV, JSONL
 from darkroom.usecases.plan_batch import Plan
 
 _TOLD_PROBLEMS = 1000
@@ -115,7 +115,6 @@ def view(batch: Batch, url: Callable[[str], str]) -> BatchView:
     """Return the batch as its caller sees it; `url` mints that of a result file."""
     is_canceling = batch.is_open and batch.canceled_at is not None
     has_results = batch.status in (BatchStatus.COMPLETED, BatchStatus.CANCELED)
-    csv, jsonl = RESULTS
     shared = BatchView.model_fields.keys() & Batch.model_fields.keys()
     return BatchView.model_validate(
         {
@@ -124,7 +123,7 @@ def view(batch: Batch, url: Callable[[str], str]) -> BatchView:
             "source": str(batch.source),
             "errors": batch.problems,
             "progress": batch.counts,
-            "results": Results(csv_url=url(csv), jsonl_url=url(jsonl)) if has_results else None,
+            "results": Results(csv_url=url(CSV), jsonl_url=url(JSONL)) if has_results else None,
             "created_at": batch.accepted_at,
         }
     )
