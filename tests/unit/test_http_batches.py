@@ -86,6 +86,7 @@ def test_batches_are_listed_newest_first_page_by_page_each_callers_own() -> None
     assert len(ada.as_("root", "admin").get(PATH).json["batches"]) == 3
     assert ada.as_("bob").get(PATH, caller="key:ada").status == 403
     assert ada.as_("bob").get(f"{PATH}/{ids[0]}").status == 404
+    assert ada.as_("root", "admin").get(PATH, caller="x" * 257).fields == ["caller"]
 
 
 def test_canceling_says_what_it_comes_to() -> None:

@@ -4,7 +4,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from pydantic import ValidationError
 
 from darkroom.domain.batch import Batch
-from darkroom.domain.errors import FieldProblem, ForbiddenError, InvalidRequestError
+from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.usecases.create_job import Origin
 from darkroom.usecases.plan_batch import Sheet
 from darkroom.web import batch_contract as contract
@@ -67,11 +67,7 @@ class BatchRoutes:
         """Show batches, newest first."""
         request = Incoming.of(self._app.current_event)
         request.only("limit", "cursor", "caller")
-        owner, cursor = request.query("caller"), request.query("cursor")
-        if not request.caller.sees_all:
-            if owner not in (None, request.caller.name):
-                raise ForbiddenError("only an admin key sees other callers' batches")
-            owner = request.caller.name
+        owner, cursor = request.whose(), request.query("cursor")
         batches, after = self._parts.batches.page(
             owner,
             limit=request.number("limit", 1, MAX_PAGE) or 20,

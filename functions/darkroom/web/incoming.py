@@ -20,6 +20,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,256}")
 _JSON = re.compile(r"application/([\w.+-]+\+)?json *(; *charset *= *\"?utf-8\"?)? *", re.I)
 # What stands for bytes that were not UTF-8, once API Gateway has made text of them.
 _MANGLED = "\ufffd"
+_MAX_CALLER = 256  # characters of a name
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,20 @@ class Incoming:
         for name in given.keys() - set(names):
             allowed = ", ".join(names) or "none"
             raise InvalidRequestError.of(name[:100], "is no parameter of this route", allowed)
+
+    def whose(self) -> str | None:
+        """Return whose things are to be listed, None for everybody's.
+
+        Raises ForbiddenError if that is not for this key, or InvalidRequestError.
+        """
+        owner = self.query("caller")
+        if owner is not None and not 1 <= len(owner) <= _MAX_CALLER:
+            raise InvalidRequestError.of("caller", "is not valid", f"1 to {_MAX_CALLER} characters")
+        if self.caller.sees_all:
+            return owner
+        if owner not in (None, self.caller.name):
+            raise ForbiddenError("only an admin key sees what is other callers'")
+        return self.caller.name
 
     def number(self, name: str, low: int, high: int) -> int | None:
         """Return a whole number of the query; raises InvalidRequestError."""

@@ -3,7 +3,7 @@
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from darkroom.domain.callers import Role
-from darkroom.domain.errors import ForbiddenError, InvalidRequestError
+from darkroom.domain.errors import InvalidRequestError
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.parsing import parse_request
@@ -15,8 +15,6 @@ from darkroom.web import contract, views
 from darkroom.web.incoming import Incoming
 from darkroom.web.parts import Parts
 from darkroom.web.replies import reply
-
-_MAX_CALLER = 256
 
 
 class V1:
@@ -77,13 +75,7 @@ class V1:
         request = self._incoming(
             "status", "limit", "cursor", "caller", "operation", "text", "batch"
         )
-        owner = request.query("caller")
-        if owner is not None and not 1 <= len(owner) <= _MAX_CALLER:
-            raise InvalidRequestError.of("caller", "is not valid", f"1 to {_MAX_CALLER} characters")
-        if not request.caller.sees_all:
-            if owner not in (None, request.caller.name):
-                raise ForbiddenError("only an admin key sees other callers' jobs")
-            owner = request.caller.name
+        owner = request.whose()
         cursor, text = request.query("cursor"), request.query("text")
         if text is not None and not 1 <= len(text) <= contract.MAX_TEXT:
             allowed = f"1 to {contract.MAX_TEXT} characters"
