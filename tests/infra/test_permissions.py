@@ -10,6 +10,7 @@ import pytest
 from tests.infra import policies
 from tests.infra.policies import grants, listed, may, name, statements
 from tests.infra.rights import (
+    BATCH,
     GRANTS,
     ITEMS,
     JOB,
@@ -48,6 +49,25 @@ def test_the_machine_may_invoke_its_four_functions_leave_a_token_and_deliver_its
     assert rights.pop("lambda:InvokeFunction") == {f"{step}Function.Arn" for step in steps}
     assert rights.pop("dynamodb:UpdateItem") == {"Table.Arn"}
     assert policies.items("ImageJobStateMachine") == [({"UpdateItem"}, {JOB})]
+    assert rights == {action: {"*"} for action in LOG_DELIVERY}
+
+
+def test_the_machine_of_batches_may_run_its_parts_read_their_places_and_note_its_end() -> None:
+    """The emulator does not hold a machine to its role, so a map's rights are only seen here."""
+    rights = grants("BatchStateMachine")
+    own = name(properties("BatchStateMachine")["Name"])
+
+    steps = ("CreateRows", "Gather")
+    assert rights.pop("lambda:InvokeFunction") == {f"{step}Function.Arn" for step in steps}
+    assert rights.pop("dynamodb:UpdateItem") == {"Table.Arn"}
+    assert policies.items("BatchStateMachine") == [({"UpdateItem"}, {BATCH})]
+    assert rights.pop("s3:GetObject") == {"${AssetsBucket.Arn}/batches/*"}
+    # A map's children are executions of `<machine>/<label>`.
+    (machine,) = rights.pop("states:StartExecution")
+    (started,) = rights.pop("states:DescribeExecution")
+    assert rights.pop("states:StopExecution") == {started}
+    assert machine.endswith(f":stateMachine:{own}")
+    assert started.endswith(f":execution:{own}*")
     assert rights == {action: {"*"} for action in LOG_DELIVERY}
 
 
