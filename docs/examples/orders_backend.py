@@ -24,7 +24,11 @@ def ask(orders: list[str]) -> dict[str, str]:
             prompt = f"A greeting card for order {order}"
             request = {"operation": "text-to-image", "prompt": prompt, "quality": "low"}
             answer = api.post("/v1/jobs", json=request, headers={"Idempotency-Key": order})
-            asked[answer.raise_for_status().json()["job_id"]] = order
+            job = answer.raise_for_status().json()
+            if job["status"] in ("completed", "failed"):  # asked before: its event may be gone
+                print(f"{order}: {job['status']} already")
+            else:
+                asked[job["job_id"]] = order
     return asked
 
 

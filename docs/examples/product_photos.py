@@ -39,7 +39,8 @@ def main(folder: Path, preset: str) -> None:
                     print(f"{name} -> {target}")
                     left.discard(name)
             note = f"errors/{preset}/{name}.json"
-            if s3.list_objects_v2(Bucket=assets, Prefix=note).get("KeyCount"):
+            notes = s3.list_objects_v2(Bucket=assets, Prefix=note).get("Contents", [])
+            if any(each["LastModified"].timestamp() > since - 5 for each in notes):
                 told = json.loads(s3.get_object(Bucket=assets, Key=note)["Body"].read())
                 print(f"{name}: refused: {told['message']}")
                 left.discard(name)

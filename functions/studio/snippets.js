@@ -36,20 +36,7 @@ export function event(job) {
     Detail: JSON.stringify(requestOf(job)) }, null, 2);
 }
 
-/** The event that the job emitted last, from its view: the id and the sender's request id are not in it. */
-export function emitted(job) {
-  const name = job.status === "completed" ? "JobCompleted" : job.status === "failed" ? "JobFailed"
-    : job.prediction_id ? "JobSubmitted" : null;
-  if (!name) return null;
-  const stored = job.assets.map(({ url, thumbnail_url: _, ...asset }) => asset);
-  const detail = { version: "1", caller: job.caller, job_id: job.job_id, idempotency_key: job.idempotency_key,
-    operation: job.operation, model: job.model, source: job.source,
-    estimated_cost_micro_usd: job.estimated_cost_micro_usd, prediction_id: job.prediction_id };
-  if (name === "JobCompleted") {
-    Object.assign(detail, { assets: stored, uris: stored.map(({ bucket, key }) => `s3://${bucket}/${key}`) });
-  } else if (name === "JobFailed") {
-    Object.assign(detail, job.failure, { charged: job.charged, assets: stored });
-  }
-  if (name !== "JobSubmitted") Object.assign(detail, { checks: job.checks, timings: job.timings });
-  return { source: "darkroom", "detail-type": name, detail };
+/** The event that told of the job last, as a subscriber got it. */
+export function emitted({ event: told }) {
+  return told && { source: "darkroom", "detail-type": told.detail_type, detail: told.detail };
 }

@@ -9,7 +9,8 @@ from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.references import S3Object
 from tests.fakes.signals import START
-from tests.fakes.world import World
+from tests.fakes.world import TEXT_TO_IMAGE, World
+from tests.unit.http import V1_JOBS, Client, finished
 
 ASSET = Asset(bucket="assets", key="0.png", content_type="image/png", size=9, sha256="ab" * 32)
 SOURCE = S3Object(bucket="inbox", key="scan/a.png", version_id="v1")
@@ -109,3 +110,27 @@ def test_every_event_of_an_upload_names_it_and_of_others_none() -> None:
 
 def test_a_completed_job_can_be_handed_on_by_its_uris() -> None:
     assert announcements.completed(job(assets=(ASSET,)), "assets").uris == ("s3://assets/0.png",)
+
+
+def test_a_job_has_the_very_event_that_told_of_it_last_and_a_list_none() -> None:
+    ada = Client()
+    job_id = ada.accepted(TEXT_TO_IMAGE).job_id
+    assert ada.get(f"{V1_JOBS}/{job_id}").json["event"] is None
+
+    finished(ada.world, job_id)
+
+    told = ada.get(f"{V1_JOBS}/{job_id}").json["event"]
+    (event,) = ada.world.events.named("JobCompleted")
+    assert told == {"detail_type": "JobCompleted", "detail": event.model_dump(mode="json")}
+    (listed,) = ada.get(V1_JOBS).json["jobs"]
+    assert listed["event"] is None
+
+
+def test_a_failed_job_has_the_event_of_its_failure() -> None:
+    ada = Client()
+    job_id = ada.accepted(TEXT_TO_IMAGE).job_id
+    ada.world.end_job().fail(job_id, Code.REJECTED)
+
+    told = ada.get(f"{V1_JOBS}/{job_id}").json["event"]
+    (event,) = ada.world.events.named("JobFailed")
+    assert told == {"detail_type": "JobFailed", "detail": event.model_dump(mode="json")}

@@ -12,7 +12,7 @@ from darkroom.domain.events import (
     S3Location,
     Timings,
 )
-from darkroom.domain.job import Job
+from darkroom.domain.job import Job, Status
 from darkroom.domain.references import S3Object
 
 
@@ -65,6 +65,16 @@ def failed(job: Job) -> JobFailed:
         checks=job.checks,
         timings=timings(job),
     )
+
+
+def last(job: Job, bucket: str) -> JobEvent | None:
+    """Return the event that told of `job` last, as its record has it; None if none has."""
+    if job.status is Status.COMPLETED:
+        return completed(job, bucket)
+    if job.status is Status.FAILED:
+        is_late = job.stored_at is not None and job.code is not Code.CANCELED
+        return recovered(job, bucket) if is_late else failed(job)
+    return submitted(job, job.prediction_id) if job.prediction_id else None
 
 
 def _about(job: Job, what: str) -> dict[str, Any]:

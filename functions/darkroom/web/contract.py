@@ -48,6 +48,13 @@ class FailureView(_Model):
     retryable: bool = Field(description="Whether asking again can help.")
 
 
+class EventView(_Model):
+    """An event as it was put on the bus."""
+
+    detail_type: str
+    detail: dict[str, object]
+
+
 class JobView(_Model):
     """A job as its caller sees it."""
 
@@ -78,6 +85,9 @@ class JobView(_Model):
     prediction_id: str | None
     checks: int
     timings: Timings
+    event: EventView | None = Field(
+        description="The event that told of it last; null before the first, and in lists."
+    )
 
 
 class JobPage(_Model):

@@ -12,7 +12,7 @@ from darkroom.domain.job import Asset, Job
 from darkroom.domain.references import S3Object
 from darkroom.ports import Cursor
 from darkroom.usecases.read_stats import Numbers
-from darkroom.web.contract import AssetView, FailureView, JobView, LineView, StatsView
+from darkroom.web.contract import AssetView, EventView, FailureView, JobView, LineView, StatsView
 
 URL_SECONDS = 3600
 
@@ -20,7 +20,9 @@ type Presign = Callable[[S3Object, int], str]
 
 
 def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = None) -> JobView:
-    """Return the job as its caller sees it, with URLs minted now: of references in `own_bucket`.
+    """Return the job as its caller sees it, with URLs minted now.
+
+    `own_bucket`, left out in lists, is where references and manifests lie.
 
     `scale`: by how much other than the published durations are.
     """
@@ -60,8 +62,16 @@ def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = 
                 for index, asset in enumerate(job.assets)
             ],
             "timings": announcements.timings(job),
+            "event": own_bucket and _event(job, own_bucket),
         }
     )
+
+
+def _event(job: Job, bucket: str) -> EventView | None:
+    told = announcements.last(job, bucket)
+    if told is None:
+        return None
+    return EventView(detail_type=type(told).__name__, detail=told.model_dump(mode="json"))
 
 
 def asset_url(asset: Asset, presign: Presign) -> str:
