@@ -35,14 +35,26 @@ def body(
     deadline: int | None = None,
 ) -> dict[str, Any]:
     """Return a request without what was not said: the deployment has the defaults."""
-    told = {
+    told: dict[str, Any] = {
         "operation": "text-to-image",
         "prompt": sys.stdin.read().strip() if prompt == "-" else prompt,
+        **settings(quality, resolution, aspect_ratio, output_format),
+    }
+    return told if deadline is None else {**told, "deadline_seconds": deadline}
+
+
+def settings(
+    quality: str | None,
+    resolution: str | None,
+    aspect_ratio: str | None,
+    output_format: str | None,
+) -> dict[str, Any]:
+    """Return what was said of a picture besides its prompt."""
+    told = {
         "quality": quality,
         "resolution": resolution,
         "aspect_ratio": aspect_ratio,
         "output_format": output_format,
-        "deadline_seconds": deadline,
     }
     return {name: value for name, value in told.items() if value is not None}
 

@@ -1,6 +1,7 @@
 """Waiting for a job, and what becomes of it: its pictures, or an exit code."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from darkroom_cli.client import WAIT, Client, Json
@@ -37,21 +38,44 @@ def finish(
 
 def until_ended(client: Client, screen: Screen, job: Json, timeout: int | None) -> Json:
     """Return the job once it has ended; raises CliError if that takes too long, or by Ctrl-C."""
-    give_up_at = time.monotonic() + timeout if timeout is not None else float("inf")
     expected = job.get("expected_seconds")
     usual = f", usually {expected:.0f} s" if expected else ""
+    path = f"/v1/jobs/{job['job_id']}"
+    with screen.progress(f"{job['status']}{usual}") as bar:
+        return follow(
+            job,
+            timeout,
+            is_open=lambda now: now["status"] not in ENDED,
+            look=lambda wait: client.get(path, wait=wait),
+            show=lambda now: bar.update(f"{now['status']}{usual}"),
+            goes_on=lambda why: still_running(job, why),
+        )
+
+
+def follow(
+    told: Json,
+    timeout: int | None,
+    *,
+    is_open: Callable[[Json], bool],
+    look: Callable[[int], Json],
+    show: Callable[[Json], None],
+    goes_on: Callable[[str], CliError],
+) -> Json:
+    """Return what is told at the end; raises what `goes_on` makes of a time-out or Ctrl-C.
+
+    `look` is given the seconds for which an answer may be held.
+    """
+    give_up_at = time.monotonic() + timeout if timeout is not None else float("inf")
     try:
-        with screen.progress(f"{job['status']}{usual}") as bar:
-            while job["status"] not in ENDED:
-                left = give_up_at - time.monotonic()
-                if left < 1:
-                    raise still_running(job, f"it did not end within {timeout} seconds")
-                wait = int(min(WAIT, left))
-                job = client.get(f"/v1/jobs/{job['job_id']}", wait=wait)
-                bar.update(f"{job['status']}{usual}")
+        while is_open(told):
+            left = give_up_at - time.monotonic()
+            if left < 1:
+                raise goes_on(f"it did not end within {timeout} seconds")
+            told = look(int(min(WAIT, left)))
+            show(told)
     except KeyboardInterrupt:
-        raise still_running(job, "not waited for any longer") from None
-    return job
+        raise goes_on("not waited for any longer") from None
+    return told
 
 
 def still_running(job: Json, why: str) -> CliError:

@@ -95,7 +95,7 @@ def test_what_is_due_comes_longest_overdue_first(batches: Batches) -> None:
 def test_notes_are_kept_by_their_rows(batches: Batches) -> None:
     batches.create(batch())
     for row in (2, 10_000, 2):
-        batches.refuse("b", Refusal(row=row, code=Code.BUDGET_EXCEEDED, message="too dear"))
+        batches.refuse(batch(), Refusal(row=row, code=Code.BUDGET_EXCEEDED, message="too dear"))
 
     assert sorted(batches.refusals("b")) == [2, 10_000]
     assert batches.refusals("b")[2].code is Code.BUDGET_EXCEEDED
@@ -106,7 +106,7 @@ def test_notes_are_kept_by_their_rows(batches: Batches) -> None:
 def test_batches_stand_in_no_list_of_jobs(dynamodb: DynamoDBClient) -> None:
     jobs, table = JobTable(dynamodb, TABLE), BatchTable(dynamodb, TABLE)
     table.create(batch())
-    table.refuse("b", Refusal(row=1, code=Code.INVALID_REQUEST, message="no"))
+    table.refuse(batch(), Refusal(row=1, code=Code.INVALID_REQUEST, message="no"))
     jobs.create(job(caller="key:shop", due_at=START))
 
     assert [each.job_id for each in jobs.page("key:shop", limit=9, after=None)[0]] == ["j"]

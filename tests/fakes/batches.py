@@ -56,8 +56,8 @@ class InMemoryBatches:
         found = [b for b in self.records.values() if b.due_at is not None and b.due_at <= before]
         return sorted(found, key=lambda each: str(each.due_at))
 
-    def refuse(self, batch_id: str, refusal: Refusal) -> None:
-        self.notes.setdefault(batch_id, {})[refusal.row] = refusal
+    def refuse(self, batch: Batch, refusal: Refusal) -> None:
+        self.notes.setdefault(batch.batch_id, {})[refusal.row] = refusal
 
     def refusals(self, batch_id: str) -> dict[int, Refusal]:
         return dict(self.notes.get(batch_id, {}))

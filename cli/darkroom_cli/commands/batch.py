@@ -1,16 +1,16 @@
 """Batches: plan and run a file, list, show, cancel."""
 
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from darkroom_cli.client import WAIT, Json
+from darkroom_cli.client import Json
 from darkroom_cli.errors import CliError, Exit, ProblemError
-from darkroom_cli.requests import Aspect, Format, Once, Quality, Resolution, Timeout, Wait
+from darkroom_cli.requests import Aspect, Format, Once, Quality, Resolution, Timeout, Wait, settings
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
+from darkroom_cli.waiting import follow
 
 batch = typer.Typer(help="Many pictures of a CSV or JSONL file.", no_args_is_help=True)
 
@@ -42,13 +42,7 @@ def run(
 ) -> None:
     """Plan a file, ask whether its price is right, and run it; one bad row stops no other."""
     asked = _asked(session, source, prompt, name)
-    defaults = {
-        "quality": quality,
-        "resolution": resolution,
-        "aspect_ratio": aspect_ratio,
-        "output_format": output_format,
-    }
-    asked["defaults"] = {field: value for field, value in defaults.items() if value is not None}
+    asked["defaults"] = settings(quality, resolution, aspect_ratio, output_format)
     plan = session.client.post("/v1/batches", {**asked, "dry_run": True})
     _show_plan(session, plan)
     if dry_run:
@@ -166,20 +160,16 @@ def _finish(
 
 
 def _until_ended(session: Session, told: Json, timeout: int | None) -> Json:
-    give_up_at = time.monotonic() + timeout if timeout is not None else float("inf")
-    batch_id = told["batch_id"]
-    try:
-        with session.screen.progress(_words(told), total=told["rows"]) as bar:
-            while told["ended_at"] is None:
-                left = give_up_at - time.monotonic()
-                if left < 1:
-                    raise _still_running(batch_id, f"it did not end within {timeout} seconds")
-                wait = int(min(WAIT, left))
-                told = session.client.get(f"/v1/batches/{batch_id}", wait=wait)
-                bar.update(_words(told), _done(told))
-    except KeyboardInterrupt:
-        raise _still_running(batch_id, "not waited for any longer") from None
-    return told
+    path = f"/v1/batches/{told['batch_id']}"
+    with session.screen.progress(_words(told), total=told["rows"]) as bar:
+        return follow(
+            told,
+            timeout,
+            is_open=lambda now: now["ended_at"] is None,
+            look=lambda wait: session.client.get(path, wait=wait),
+            show=lambda now: bar.update(_words(now), _done(now)),
+            goes_on=lambda why: _still_running(told["batch_id"], why),
+        )
 
 
 def _still_running(batch_id: str, why: str) -> CliError:

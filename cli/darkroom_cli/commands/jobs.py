@@ -26,7 +26,7 @@ top = typer.Typer()
 jobs = typer.Typer(help="Jobs: list, show, cancel, retry, open.", no_args_is_help=True)
 
 JobId = Annotated[str, typer.Argument(help="The job's id.")]
-_COLUMNS = ["job", "status", "what", "price", "charged", "accepted", "prompt"]
+COLUMNS = ["job", "status", "what", "price", "charged", "accepted", "prompt"]
 _MOST = 60  # characters of a prompt in a table
 
 
@@ -102,7 +102,7 @@ def list_jobs(
     if session.screen.as_json:
         session.screen.document({"jobs": found})
         return
-    session.screen.table(_COLUMNS, [row(job) for job in found])
+    session.screen.table(COLUMNS, [row(job) for job in found])
 
 
 @command(jobs, "show")

@@ -9,14 +9,13 @@ from rich.table import Table
 
 from darkroom_cli import waiting
 from darkroom_cli.client import Json
-from darkroom_cli.commands.jobs import row
+from darkroom_cli.commands.jobs import COLUMNS, row
 from darkroom_cli.requests import Out, Timeout
 from darkroom_cli.session import Session, command
 
 top = typer.Typer()
 
 _EVERY = 2.0  # seconds
-_COLUMNS = ["job", "status", "what", "price", "charged", "accepted", "prompt"]
 
 
 @command(top, "watch")
@@ -49,7 +48,7 @@ def _newest(session: Session) -> list[Json]:
 def _live(session: Session, give_up_at: float) -> None:
     with Live(console=session.screen.out, auto_refresh=False, transient=False) as live:
         while True:
-            table = Table(*_COLUMNS, box=None, pad_edge=False)
+            table = Table(*COLUMNS, box=None, pad_edge=False)
             for job in _newest(session):
                 table.add_row(*row(job))
             live.update(table, refresh=True)

@@ -14,7 +14,7 @@ from darkroom.adapters.items import (
     refusal_key,
     serialize,
 )
-from darkroom.adapters.reads import read_many
+from darkroom.adapters.lists import MOST, Index, newest, overdue
 from darkroom.adapters.writes import update, write
 from darkroom.domain.batch import Batch, BatchStatus, Refusal
 from darkroom.ports import Cursor
@@ -22,7 +22,6 @@ from darkroom.ports import Cursor
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_MAX_PAGE = 100
 # In the index of callers a batch stands apart from its caller's jobs.
 _OWNER = "BATCH#"
 
@@ -72,48 +71,25 @@ class BatchTable:
         self, caller: str | None, *, limit: int, after: Cursor | None
     ) -> tuple[list[Batch], Cursor | None]:
         """Return a caller's batches, or everybody's, newest first, and where to go on."""
-        index, name, value = (
-            ("by-time", "sk", BATCH_SORT_KEY)
+        index = (
+            Index("by-time", "sk", BATCH_SORT_KEY)
             if caller is None
-            else ("by-caller", "caller", f"{_OWNER}{caller}")
+            else Index("by-caller", "caller", f"{_OWNER}{caller}")
         )
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": index,
-            "KeyConditionExpression": "#owner = :owner",
-            "ExpressionAttributeNames": {"#owner": name},
-            "ExpressionAttributeValues": {":owner": {"S": value}},
-            "ScanIndexForward": False,
-            "Limit": min(limit, _MAX_PAGE),
-        }
-        if after:
-            start = {"accepted_at": {"S": after.accepted_at.isoformat()}, name: {"S": value}}
-            query["ExclusiveStartKey"] = start | batch_key(after.job_id)
-        answer = self._client.query(**query)
-        found, last = self._records(answer["Items"]), answer.get("LastEvaluatedKey")
-        return found, Cursor(found[-1].accepted_at, found[-1].batch_id) if last and found else None
+        start = (after.accepted_at, batch_key(after.job_id)) if after else None
+        items, further = newest(self._client, self._table, index, limit=limit, after=start)
+        return list(map(_read, items)), further
 
     def due(self, before: datetime) -> list[Batch]:
         """Return batches whose `due_at` has come, the longest overdue first; 100 at most."""
-        answer = self._client.query(
-            TableName=self._table,
-            IndexName="by-due",
-            KeyConditionExpression="sk = :batches AND due_at <= :before",
-            ExpressionAttributeValues={
-                ":batches": {"S": BATCH_SORT_KEY},
-                ":before": {"S": before.isoformat()},
-            },
-            Limit=_MAX_PAGE,
-        )
-        return self._records(answer["Items"])
+        return list(map(_read, overdue(self._client, self._table, BATCH_SORT_KEY, before, MOST)))
 
-    def refuse(self, batch_id: str, refusal: Refusal) -> None:
+    def refuse(self, batch: Batch, refusal: Refusal) -> None:
         """Note why a row became no job; the note goes when the batch's record does."""
         told = {name: serialize(plain(name, value)) for name, value in refusal}
-        batch = self.get(batch_id)
-        if batch is not None:
-            told["expires_at"] = {"N": str(batch.expires_at)}
-        self._client.put_item(TableName=self._table, Item=refusal_key(batch_id, refusal.row) | told)
+        told["expires_at"] = {"N": str(batch.expires_at)}
+        key = refusal_key(batch.batch_id, refusal.row)
+        self._client.put_item(TableName=self._table, Item=key | told)
 
     def refusals(self, batch_id: str) -> dict[int, Refusal]:
         """Return those notes by their rows."""
@@ -128,11 +104,6 @@ class BatchTable:
         )
         found = [Refusal.model_validate(_plain(item)) for page in pages for item in page["Items"]]
         return {each.row: each for each in found}
-
-    def _records(self, found: Sequence[Mapping[str, Any]]) -> list[Batch]:
-        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in found]
-        items = read_many(self._client, self._table, keys)
-        return [_read(items[key["pk"]["S"]]) for key in keys if key["pk"]["S"] in items]
 
 
 def _write(batch: Batch) -> dict[str, Any]:

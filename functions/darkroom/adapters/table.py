@@ -1,12 +1,12 @@
 """The job records in DynamoDB: one table, one item a job, every change conditional."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from darkroom.adapters.items import SORT_KEY, job_key, partition, read_job
-from darkroom.adapters.reads import read_many
+from darkroom.adapters.items import SORT_KEY, job_key, read_job
+from darkroom.adapters.lists import MOST, Index, in_order, newest, overdue
 from darkroom.adapters.transactions import creation, job_update, other
 from darkroom.adapters.writes import update, write
 from darkroom.domain.errors import BudgetExceededError
@@ -15,8 +15,6 @@ from darkroom.ports import Also, Cursor, Hitch
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_MAX_BATCH = 100  # DynamoDB reads no more items at once
 
 
 class JobTable:
@@ -77,58 +75,24 @@ class JobTable:
         self, caller: str | None, *, limit: int, after: Cursor | None
     ) -> tuple[list[Job], Cursor | None]:
         """Return the next jobs, newest first, 100 at most, and where to go on; None at the end."""
-        index, name, value = (
-            ("by-time", "sk", SORT_KEY) if caller is None else ("by-caller", "caller", caller)
+        index = (
+            Index("by-time", "sk", SORT_KEY)
+            if caller is None
+            else Index("by-caller", "caller", caller)
         )
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": index,
-            "KeyConditionExpression": "#owner = :owner",
-            "ExpressionAttributeNames": {"#owner": name},
-            "ExpressionAttributeValues": {":owner": {"S": value}},
-            "ScanIndexForward": False,
-            "Limit": min(limit, _MAX_BATCH),
-        }
-        if after:
-            start = {"accepted_at": {"S": after.accepted_at.isoformat()}, name: {"S": value}}
-            query["ExclusiveStartKey"] = start | job_key(after.job_id)
-        answer = self._client.query(**query)
-        return self._records(answer["Items"]), _cursor(answer.get("LastEvaluatedKey"))
+        start = (after.accepted_at, job_key(after.job_id)) if after else None
+        items, further = newest(self._client, self._table, index, limit=limit, after=start)
+        return list(map(read_job, items)), further
 
     def due(self, before: datetime, *, limit: int) -> list[Job]:
         """Return the jobs whose `due_at` has come, the longest overdue first; 100 at most."""
-        answer = self._client.query(
-            TableName=self._table,
-            IndexName="by-due",
-            KeyConditionExpression="sk = :jobs AND due_at <= :before",
-            ExpressionAttributeValues={
-                ":jobs": {"S": SORT_KEY},
-                ":before": {"S": before.isoformat()},
-            },
-            Limit=min(limit, _MAX_BATCH),
-        )
-        return self._records(answer["Items"])
+        items = overdue(self._client, self._table, SORT_KEY, before, limit)
+        return list(map(read_job, items))
 
     def many(self, job_ids: Sequence[str]) -> list[Job]:
         """Return those records that there are, read consistently."""
         return [
-            job
-            for some in batched(map(job_key, job_ids), _MAX_BATCH, strict=False)
-            for job in self._records(some, consistent=True)
+            read_job(item)
+            for some in batched(map(job_key, job_ids), MOST, strict=False)
+            for item in in_order(self._client, self._table, some, consistent=True)
         ]
-
-    def _records(
-        self, found: Sequence[Mapping[str, Any]], *, consistent: bool = False
-    ) -> list[Job]:
-        """Return the records of an index's items, in their order; it holds no more than keys."""
-        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in found]
-        items = read_many(self._client, self._table, keys, consistent=consistent)
-        # A record may have expired since the index was read.
-        return [read_job(items[key["pk"]["S"]]) for key in keys if key["pk"]["S"] in items]
-
-
-def _cursor(last: Mapping[str, Any] | None) -> Cursor | None:
-    if last is None:
-        return None
-    moment = datetime.fromisoformat(last["accepted_at"]["S"])
-    return Cursor(moment, last["pk"]["S"].removeprefix(partition("")))

@@ -1,5 +1,6 @@
 """The batch: many jobs of one file, how far they are, and what each row came to."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -145,13 +146,17 @@ class Result(BaseModel):
     request: dict[str, Any] | None = None
 
 
+def sentence(problems: Iterable[FieldProblem]) -> str:
+    """Return what is wrong with a row, in words."""
+    return "; ".join(f"{each.field or 'the row'} {each.message}" for each in problems)
+
+
 def result_of(batch: Batch, row: Row, job: Job | None, refusal: Refusal | None) -> Result:
     """Return how a row stands; what there is of a job counts before anything else."""
     told: dict[str, Any] = {"row": row.number, "id": row.id, "request": row.request}
     if row.request is None:
-        problems = "; ".join(f"{each.field or 'the row'} {each.message}" for each in row.errors)
-        bad = {"status": RowStatus.BAD, "code": Code.INVALID_REQUEST, "message": problems}
-        return Result(**told, **bad)
+        words, code = sentence(row.errors), Code.INVALID_REQUEST
+        return Result(**told, status=RowStatus.BAD, code=code, message=words)
     if job is not None:
         return Result(**told, **_of_job(job))
     if refusal is not None:

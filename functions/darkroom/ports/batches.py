@@ -36,7 +36,7 @@ class Batches(Protocol):
     def due(self, before: datetime) -> list[Batch]:
         """Return batches whose `due_at` has come, the longest overdue first; 100 at most."""
 
-    def refuse(self, batch_id: str, refusal: Refusal) -> None:
+    def refuse(self, batch: Batch, refusal: Refusal) -> None:
         """Note why a row became no job."""
 
     def refusals(self, batch_id: str) -> dict[int, Refusal]:

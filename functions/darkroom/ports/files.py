@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any, Protocol
 
+from darkroom.domain.callers import Caller
 from darkroom.domain.job import Asset
 from darkroom.domain.media import Format
 from darkroom.domain.presets import Presets
@@ -21,6 +22,10 @@ class Found:
     head: bytes
     owner: str | None = None  # the caller whose it is, of what lies in the assets bucket
     is_owned: bool = False  # whether it lies there
+
+    def is_for(self, caller: Caller) -> bool:
+        """Tell whether a caller may use it: what is another's is refused like what is not there."""
+        return not self.is_owned or caller.owns(self.owner)
 
 
 class References(Protocol):

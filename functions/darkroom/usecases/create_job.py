@@ -163,8 +163,7 @@ class CreateJob:
                 if reference.has_dots:
                     raise BadReferenceError("has a . or .. in its path, which no URL can carry")
                 found = self.references.look(reference)
-                # What is another's is refused like what is not there.
-                if found is None or (found.is_owned and not caller.owns(found.owner)):
+                if found is None or not found.is_for(caller):
                     raise BadReferenceError("does not exist, or may not be read")
                 _check(found.size, found.head)
                 return found.reference

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from darkroom.domain.batch import Batch, Refusal
+from darkroom.domain.batch import Batch, Refusal, sentence
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import (
     BudgetExceededError,
     Code,
     ConflictError,
-    FieldProblem,
     InvalidRequestError,
 )
 from darkroom.domain.limiter import Lane
@@ -66,17 +65,11 @@ class CreateRows:
             request = parse_request(row.request, max_deadline_seconds=self.max_deadline)
             self.create_job(request, origin)
         except InvalidRequestError as error:
-            self._refuse(batch, row, Code.INVALID_REQUEST, _sentence(error.problems))
+            self._refuse(batch, row, Code.INVALID_REQUEST, sentence(error.problems))
         except BudgetExceededError as error:
             self._refuse(batch, row, Code.BUDGET_EXCEEDED, str(error))
         except ConflictError as error:
             self._refuse(batch, row, Code.INVALID_REQUEST, str(error))
 
     def _refuse(self, batch: Batch, row: Row, code: Code, message: str) -> None:
-        self.batches.refuse(
-            batch.batch_id, Refusal(row=row.number, code=code, message=message[:500])
-        )
-
-
-def _sentence(problems: list[FieldProblem]) -> str:
-    return "; ".join(f"{each.field or 'the row'} {each.message}" for each in problems)
+        self.batches.refuse(batch, Refusal(row=row.number, code=code, message=message[:500]))

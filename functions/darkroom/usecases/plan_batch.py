@@ -82,7 +82,7 @@ class PlanBatch:
         return Plan(source, rows, sum(known), len(prices) - len(known))
 
     def _find(self, text: str, caller: Caller) -> S3Object:
-        """Return the file, pinned; what is another caller's is refused like what is not there."""
+        """Return the file, pinned to its version."""
         try:
             parsed = self.references.locate(text) or parse_reference(text)
         except BadReferenceError as error:
@@ -90,7 +90,7 @@ class PlanBatch:
         if isinstance(parsed, Url | bytes):
             raise InvalidRequestError.of("source", "is no object in S3", ALLOWED_SOURCES)
         found = self.references.look(parsed)
-        if found is None or (found.is_owned and not caller.owns(found.owner)):
+        if found is None or not found.is_for(caller):
             told = "does not exist, or may not be read"
             raise InvalidRequestError.of("source", told, ALLOWED_SOURCES)
         if not 0 < found.size <= MAX_SHEET_BYTES:

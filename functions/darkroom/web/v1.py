@@ -164,8 +164,7 @@ class V1:
         """Show what was made and spent, and how the line stands."""
         request = self._incoming("days")
         days = request.number("days", 1, contract.MAX_DAYS) or 30
-        owner = None if request.caller.sees_all else request.caller.name
-        return reply(200, views.stats_view(self._parts.read_stats(days, owner)))
+        return reply(200, views.stats_view(self._parts.read_stats(days, request.whose())))
 
     def _show(self, status: int, job: Job, **headers: str) -> Response[str]:
         correlate(job.job_id)
