@@ -1,4 +1,4 @@
-"""Run as a script by the emulator's own Python: MiniStack with five repairs.
+"""Run as a script by the emulator's own Python: MiniStack with six repairs.
 
 1. An event rule invokes a function once and forgets it, so that a throttle or a crash loses the
    event. On AWS that invocation is asynchronous: throttles wait, crashes are tried again and then
@@ -10,6 +10,7 @@
 4. An imported OpenAPI document loses its gateway responses.
 5. An API call that finds all functions busy is refused, at 16 calls at once where AWS runs 1,000;
    it waits for its turn instead.
+6. A task's time limit has to be a literal; an expression is evaluated, as in any other field.
 
 Written for the version pinned in requirements/emulator.in.
 """
@@ -27,6 +28,7 @@ lambdas: Any = import_module("ministack.services.lambda_svc")
 rules: Any = import_module("ministack.services.eventbridge")
 s3: Any = import_module("ministack.services.s3")
 gateway: Any = import_module("ministack.services.apigateway_v1")
+machines: Any = import_module("ministack.services.stepfunctions")
 
 patient: ContextVar[bool] = ContextVar("patient", default=False)
 version: ContextVar[str | None] = ContextVar("version", default=None)
@@ -36,6 +38,8 @@ fire_event = s3._fire_s3_event  # noqa: SLF001
 dispatch_event = rules._dispatch_event  # noqa: SLF001
 build_event = gateway._build_lambda_event_v1  # noqa: SLF001
 import_document = gateway._import_rest_api  # noqa: SLF001
+execute_task = machines._execute_task  # noqa: SLF001
+evaluate = machines._apply_jsonata_template  # noqa: SLF001
 
 
 def execute(function: dict[str, Any], event: dict[str, Any]) -> Any:
@@ -114,6 +118,13 @@ def import_all(spec: dict[str, Any], base: dict[str, Any] | None = None) -> Any:
     return api_id
 
 
+def run_task(state: dict[str, Any], given: Any, execution: Any, context: Any) -> Any:
+    """Run a task with its time limit evaluated."""
+    if isinstance(limit := state.get("TimeoutSeconds"), str):
+        state = {**state, "TimeoutSeconds": int(evaluate(limit, given, context))}
+    return execute_task(state, given, execution, context)
+
+
 if __name__ == "__main__":
     s3._fire_s3_event = fire  # noqa: SLF001
     rules._dispatch_event = dispatch_with_version  # noqa: SLF001
@@ -123,4 +134,5 @@ if __name__ == "__main__":
     gateway._import_rest_api = import_all  # noqa: SLF001
     lambdas._execute_function = execute  # noqa: SLF001
     rules._dispatch_to_lambda = dispatch  # noqa: SLF001
+    machines._execute_task = run_task  # noqa: SLF001
     app.main()

@@ -112,6 +112,7 @@ class CheckSettings(_Records, _Provider, _Line):
     """Of the function Check."""
 
     duration_scale: float
+    hold_seconds: float
 
 
 class FinalizeSettings(_Records, _Provider):

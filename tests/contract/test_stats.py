@@ -76,11 +76,20 @@ def test_days_are_those_between_oldest_first(counted: tuple[Jobs, Stats]) -> Non
     ]  # fmt: skip
 
 
-def test_durations_are_counted_by_kind_and_bucket(counted: tuple[Jobs, Stats]) -> None:
+def test_durations_are_counted_by_day_kind_and_bucket(counted: tuple[Jobs, Stats]) -> None:
     add(counted, "a", tally())
     add(counted, "b", tally())
     add(counted, "c", tally(bucket=-3))
     add(counted, "d", tally(HIGH))
     add(counted, "e", tally(HIGH, 0, Code.REJECTED))
+    for number in (1, 2, 3):
+        add(counted, f"f{number}", tally(day=DAY + timedelta(days=number)))
 
-    assert counted[1].histograms() == {LOW: {7: 2, -3: 1}, HIGH: {7: 1}}
+    found = counted[1].histograms(DAY, DAY + timedelta(days=2))
+
+    assert found == {
+        DAY: {LOW: {7: 2, -3: 1}, HIGH: {7: 1}},
+        DAY + timedelta(days=1): {LOW: {7: 1}},
+        DAY + timedelta(days=2): {LOW: {7: 1}},
+    }
+    assert list(found) == sorted(found)

@@ -7,7 +7,7 @@ from typing import Any
 
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
-from darkroom.domain.steps import LISTEN_SECONDS, Outcome, Step
+from darkroom.domain.steps import Outcome, Step
 from darkroom.ports import Execution
 from tests.fakes.account import Account
 from tests.fakes.crashes import DeadError
@@ -129,7 +129,7 @@ class Machine:
         token = f"wake-{job_id}-{run.waits}"
         job = jobs.update(job_id, when=[Status.SUBMITTED], absent="woken_at", wake_token=token)
         run.token = token if job else None
-        return LISTEN_SECONDS if job else 0
+        return float(run.step.wait_seconds) if job else 0
 
     def _end(self, job_id: str, how: Execution, code: Code) -> None:
         self.world.workflow.ended[job_id] = how

@@ -30,11 +30,11 @@ class InMemoryStats:
                 found.setdefault((each.day, each.caller), []).append(each)
         return [_day(day, owner, those) for (day, owner), those in sorted(found.items())]
 
-    def histograms(self) -> dict[Kind, dict[int, int]]:
-        found: dict[Kind, dict[int, int]] = {}
-        for each in self.added:
-            if each.bucket is not None:
-                counts = found.setdefault(each.kind, {})
+    def histograms(self, since: date, until: date) -> dict[date, dict[Kind, dict[int, int]]]:
+        found: dict[date, dict[Kind, dict[int, int]]] = {}
+        for each in sorted(self.added, key=lambda one: one.day):
+            if each.bucket is not None and since <= each.day <= until:
+                counts = found.setdefault(each.day, {}).setdefault(each.kind, {})
                 counts[each.bucket] = counts.get(each.bucket, 0) + 1
         return found
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from darkroom.domain import polling
+from darkroom.domain.durations import published
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job
 from darkroom.domain.limiter import Lane, Tier
@@ -134,7 +134,7 @@ class Traffic:
             return
         sent_at = self.clock.seconds + self.sends_late()
         self.sent.append(Sent(number, arrival, asked_at, sent_at, deferrals))
-        takes = polling.expected(arrival.input).median if self.takes is None else self.takes
+        takes = published(arrival.input).median if self.takes is None else self.takes
         self._at(sent_at + takes, partial(self._come_back, job_id))
 
     def _put_off(

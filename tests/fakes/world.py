@@ -17,6 +17,7 @@ from darkroom.usecases.create_job import CreateJob, Origin
 from darkroom.usecases.create_rows import CreateRows
 from darkroom.usecases.end_batch import EndBatch
 from darkroom.usecases.end_job import EndJob
+from darkroom.usecases.expect_duration import ExpectDuration
 from darkroom.usecases.file_outputs import FileOutputs
 from darkroom.usecases.finalize_job import FinalizeJob
 from darkroom.usecases.find_batches import FindBatches
@@ -79,6 +80,7 @@ class World:
     tier: Tier = field(default_factory=lambda: Tier(images_a_minute=6000, in_flight=1000))
     stack_budget: int | None = None
     resubmits: bool = False
+    hold_seconds: float = 0  # each look is a check of its own
     max_queue: int = MAX_QUEUE
     fuse: Fuse = field(default_factory=lambda: Fuse({}))
 
@@ -235,7 +237,7 @@ class World:
             sleep=self.clock.sleep,
             watch=self.watch_provider(),
             tier=self.tier,
-            duration_scale=1.0,
+            expect=ExpectDuration(self.stats, self.clock, 1.0),
         )
 
     def watch_provider(self) -> WatchProvider:
@@ -261,7 +263,9 @@ class World:
             watch=self.watch_provider(),
             metrics=self.metrics,
             now=self.clock,
+            sleep=self.clock.sleep,
             duration_scale=1.0,
+            hold_seconds=self.hold_seconds,
         )
 
     def finalize_job(self) -> FinalizeJob:

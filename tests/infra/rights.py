@@ -105,7 +105,7 @@ ITEMS: dict[str, list[tuple[set[str], set[str]]]] = {
     "OnWebhookFunction": [(_MAKE, {JOB, CLAIM})],
     "SweepFunction": [_PAGES, (_MAKE, {JOB, LINE, CLAIM, BUDGET}), (_CHANGE, {BATCH})],
     "ReconcileFunction": [({"BatchGetItem", "GetItem"}, {JOB, CLAIM})],
-    "SubmitFunction": [(_MAKE, {JOB, LINE, CLAIM})],
+    "SubmitFunction": [(_MAKE, {JOB, LINE, CLAIM}), ({"Query"}, {DURATIONS})],
     "CheckFunction": [(_CHANGE, {JOB, LINE})],
     "FinalizeFunction": [_ENDS_JOBS],
     "FailFunction": [_ENDS_JOBS],
@@ -122,7 +122,7 @@ PARTITIONS = {
     CLAIM: items.claim_key("e6832d4abffb4d79bfbca19783fca133"),
     BUDGET: items.budget_key(date(2026, 11, 22), "key:shop"),
     STATS: stats_table.day_key(date(2026, 11, 22), "key:shop"),
-    DURATIONS: stats_table.kind_key(Kind("edit", "low", "1k")),
+    DURATIONS: stats_table.kind_key(date(2026, 11, 22), Kind("edit", "low", "1k")),
     BATCH: items.batch_key("cmjb2hb7562g6nkk3rro3j6g5c"),
     KEYS: key_table._key("digest"),
 }

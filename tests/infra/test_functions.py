@@ -38,6 +38,7 @@ MEANINGS: dict[str, dict[str, Any]] = {
     "DEFAULT_DEADLINE_SECONDS": {"Ref": "DefaultDeadlineSeconds"},
     "DURATION_SCALE": {"Ref": "DurationScale"},
     "EVENT_BUS_NAME": {"Ref": "EventBus"},
+    "HOLD_SECONDS": {"Ref": "HoldSeconds"},
     "IMAGES_PER_MINUTE": {"Ref": "ImagesPerMinute"},
     "INBOX_BUCKET": {"Ref": "InboxBucket"},
     "JOBS_IN_FLIGHT": {"Ref": "JobsInFlight"},

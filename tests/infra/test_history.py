@@ -3,14 +3,13 @@ whatever it waits for, it stays below.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from darkroom.domain import breaker, polling
+from darkroom.domain.durations import Expected, published
 from darkroom.domain.limiter import AHEAD
 from darkroom.domain.requests import Quality, Resolution
-from darkroom.domain.steps import LISTEN_SECONDS
 from darkroom.usecases import submit_job
 from tests.infra.template import definition, parameters
 
@@ -68,35 +67,45 @@ def turns(wait: float) -> int:
     return count
 
 
-def looks(scale: float, deadline: int, model_input: dict[str, Any]) -> Iterator[float]:
-    """Give the waits of a job that never ends, with every other answer unreadable."""
-    kind, elapsed, checks = polling.expected(model_input, scale), 0.0, 0
+def looks(deadline: int) -> Iterator[float]:
+    """Give the waits of a job that never ends, each look a check, every other one unreadable."""
+    elapsed, checks = 0.0, 0
     while elapsed < deadline:
-        wait = polling.next_wait(elapsed, kind, checks, deadline - elapsed)
+        wait = polling.next_wait(elapsed, deadline - elapsed)
         if checks % 2:
             wait = min(wait, polling.unreadable_wait(1))
         yield wait
         elapsed, checks = elapsed + wait, checks + 1
 
 
-def worst_of_looks(scale: float) -> int:
-    deadline = limit("MaxDeadlineSeconds", "MaxValue")
-    return LOOKED * max(len(list(looks(scale, deadline, kind))) for kind in KINDS)
+def listens(kind: Expected, deadline: int) -> Iterator[float]:
+    """Give the waits of a job whose webhook never comes."""
+    elapsed = 0.0
+    while elapsed < deadline:
+        wait = polling.listen_wait(elapsed, kind, deadline - elapsed)
+        yield wait
+        elapsed += wait
+
+
+def worst_of_looks() -> int:
+    return LOOKED * len(list(looks(limit("MaxDeadlineSeconds", "MaxValue"))))
 
 
 @pytest.mark.parametrize(
     "wait", [pytest.param(w, id=name) for name, w in (WAITS | SHORT_WAITS).items()]
 )
 def test_the_longest_queue_and_the_longest_deadline_fit_into_a_history(wait: float) -> None:
-    assert PUT_OFF * turns(wait) + worst_of_looks(1) + REST < MOST
+    assert PUT_OFF * turns(wait) + worst_of_looks() + REST < MOST
 
 
 @pytest.mark.parametrize("bound", ["Default", "MinValue", "MaxValue"])
 def test_the_longest_deadline_takes_a_small_part_of_a_history(bound: str) -> None:
     scale = float(parameters()["DurationScale"][bound])
+    deadline = limit("MaxDeadlineSeconds", "MaxValue")
 
-    assert worst_of_looks(scale) < MOST / 5
-    assert LISTENED * limit("MaxDeadlineSeconds", "MaxValue") / LISTEN_SECONDS < MOST / 5
+    assert worst_of_looks() < MOST / 5
+    for kind in KINDS:
+        assert LISTENED * len(list(listens(published(kind, scale), deadline))) < MOST / 5
 
 
 def test_an_unanswered_submit_is_looked_for_a_bounded_time() -> None:

@@ -2,16 +2,14 @@
 
 from darkroom.adapters import items
 from darkroom.domain.job import Job, Status
-from darkroom.domain.steps import LISTEN_SECONDS
 from tests.infra.template import definition, properties
 
 LISTEN = definition()["States"]["Listen"]
 
 
-def test_a_wait_ends_with_a_webhook_or_after_a_minute_and_then_the_provider_is_asked() -> None:
+def test_a_wait_ends_with_a_webhook_or_in_time_and_then_the_provider_is_asked() -> None:
     assert LISTEN["Resource"] == "arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken"
-    assert LISTEN["TimeoutSeconds"] == LISTEN_SECONDS  # a literal: the emulator takes nothing else
-    assert type(LISTEN["TimeoutSeconds"]) is int
+    assert LISTEN["TimeoutSeconds"] == "{% $states.input.wait_seconds %}"
     assert "Retry" not in LISTEN  # whatever happened, Check is what follows
     (catch,) = LISTEN["Catch"]
     assert catch["ErrorEquals"] == ["States.ALL"]

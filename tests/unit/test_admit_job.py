@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkroom.domain import polling
+from darkroom.domain.durations import published
 from darkroom.domain.errors import Code
 from darkroom.domain.limiter import Lane, Tier
 from tests.fakes.traffic import Arrival, Sent, Traffic
@@ -145,7 +145,7 @@ def test_a_slow_job_behind_quick_ones_does_not_wait_as_if_they_were_slow(tier: T
 
     sent = traffic.run([*[Arrival(kind=("low", "1k"))] * 20, Arrival(kind=("high", "4k"))])
 
-    slow = tier.interval(polling.expected(sent[-1].arrival.input).median)
+    slow = tier.interval(published(sent[-1].arrival.input).median)
     assert max(gaps(sent)) <= slow + 10
 
 

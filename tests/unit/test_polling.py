@@ -8,111 +8,111 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.domain import polling
-from darkroom.domain.polling import Expected
+from darkroom.domain.durations import Expected, published
 
 KINDS = st.sampled_from(
     [
-        polling.expected({"quality": quality, "resolution": resolution})
+        published({"quality": quality, "resolution": resolution})
         for quality in ("low", "medium", "high")
         for resolution in ("1k", "2k", "4k")
     ]
-    + [polling.expected({})]
+    + [published({})]
 )
 SECONDS = st.floats(0, 20_000, allow_nan=False)
+LEFT = st.floats(1, 20_000)
 
 
-@given(SECONDS, KINDS, st.integers(0, 500), st.floats(-1000, 20_000) | st.just(math.inf))
-def test_a_wait_is_whole_seconds_from_1(
-    elapsed: float, kind: Expected, checks: int, left: float
-) -> None:
-    wait = polling.next_wait(elapsed, kind, checks, left)
+@given(SECONDS, KINDS, st.floats(-1000, 20_000) | st.just(math.inf))
+def test_a_wait_is_whole_seconds_from_1(elapsed: float, kind: Expected, left: float) -> None:
+    for wait in (
+        polling.first_wait(elapsed, kind, left),
+        polling.next_wait(elapsed, left),
+        polling.listen_wait(elapsed, kind, left),
+    ):
+        assert isinstance(wait, int)
+        assert wait >= 1
 
-    assert isinstance(wait, int)
-    assert wait >= 1
 
-
-@given(SECONDS, KINDS, st.integers(0, 500), st.floats(1, 20_000))
+@given(SECONDS, KINDS, LEFT)
 def test_a_wait_never_goes_a_second_beyond_the_deadline(
-    elapsed: float, kind: Expected, checks: int, left: float
+    elapsed: float, kind: Expected, left: float
 ) -> None:
-    assert polling.next_wait(elapsed, kind, checks, left) < left + 1
-
-
-@given(KINDS, st.integers(30, 3600), st.floats(0, 3))
-def test_the_last_check_falls_on_the_deadline_after_few_others(
-    kind: Expected, deadline: int, lag: float
-) -> None:
-    elapsed, checks = 0.0, 0
-    while elapsed < deadline:
-        elapsed += polling.next_wait(elapsed, kind, checks, deadline - elapsed)
-        if elapsed < deadline:  # each check itself takes a moment
-            elapsed = min(elapsed + lag, deadline)
-        checks += 1
-
-    assert deadline <= elapsed < deadline + 1
-    assert checks <= 25 + deadline / 30
+    assert polling.first_wait(elapsed, kind, left) < left + 1
+    assert polling.next_wait(elapsed, left) < left + 1
+    assert polling.listen_wait(elapsed, kind, left) < left + 1
 
 
 @given(KINDS)
-def test_the_first_check_comes_when_a_quarter_of_the_jobs_are_done(kind: Expected) -> None:
+def test_few_jobs_are_done_before_the_first_look_and_they_wait_for_seconds(kind: Expected) -> None:
     logarithms = statistics.NormalDist(
-        (math.log(kind.low) + math.log(kind.high)) / 2,
+        math.log(kind.median),
         math.log(kind.high / kind.low) / (2 * statistics.NormalDist().inv_cdf(0.95)),
     )
 
-    first = polling.next_wait(0, kind, 0, 3600)
+    first = polling.first_wait(0, kind, 3600)
 
-    assert kind.low < first < kind.median
-    assert first == pytest.approx(math.exp(logarithms.inv_cdf(0.25)), abs=1)
+    assert kind.at(-2) < first < kind.median
+    assert logarithms.cdf(math.log(first - min(4, kind.median / 10))) < 0.031
 
 
 @given(KINDS, st.floats(1, 3600))
-def test_a_first_check_that_comes_late_is_not_put_off(kind: Expected, elapsed: float) -> None:
-    wait = polling.next_wait(elapsed, kind, 0, 3600)
+def test_a_first_look_that_comes_late_is_not_put_off(kind: Expected, elapsed: float) -> None:
+    wait = polling.first_wait(elapsed, kind, 3600)
 
-    assert wait == max(1, math.ceil(kind.quarter - elapsed))
+    assert wait == max(1, polling.first_wait(0, kind, 3600) - math.ceil(elapsed), wait)
+    assert wait + elapsed <= max(elapsed + 1, polling.first_wait(0, kind, 3600) + 1)
 
 
-@given(KINDS, st.floats(0, 3600), st.floats(0, 3600), st.integers(1, 50))
-def test_later_waits_grow_slowly_up_to_half_a_minute(
-    kind: Expected, one: float, other: float, checks: int
+@given(KINDS, st.floats(0, 3600), st.floats(0, 3600))
+def test_looks_are_close_until_nearly_all_are_done_then_ever_rarer(
+    kind: Expected, one: float, other: float
 ) -> None:
     sooner, later = sorted((one, other))
-    first = polling.next_wait(sooner, kind, checks, math.inf)
-    second = polling.next_wait(later, kind, checks, math.inf)
+
+    assert 0.25 <= polling.pause(sooner, kind) <= polling.pause(later, kind) <= 30
+    if later < kind.high:
+        assert polling.pause(later, kind) <= 1.25
+    else:
+        assert polling.pause(later, kind) <= max(1.25, later * 0.15)
+
+
+@given(st.floats(0, 3600), st.floats(0, 3600))
+def test_waits_between_checks_grow_slowly_up_to_half_a_minute(one: float, other: float) -> None:
+    sooner, later = sorted((one, other))
+    first, second = polling.next_wait(sooner, math.inf), polling.next_wait(later, math.inf)
 
     assert first <= second <= 30
     assert second <= 1 + later * 0.15
 
 
-def test_better_and_larger_pictures_are_expected_to_take_longer() -> None:
-    medians = [
-        [
-            polling.expected({"quality": quality, "resolution": resolution}).median
-            for resolution in ("1k", "2k", "4k")
-        ]
-        for quality in ("low", "medium", "high")
-    ]
+@given(KINDS, st.floats(0, 3600))
+def test_who_listens_does_so_past_the_time_that_nearly_all_take(
+    kind: Expected, elapsed: float
+) -> None:
+    wait = polling.listen_wait(elapsed, kind, math.inf)
 
-    assert all(row == sorted(row) for row in medians)
-    assert all(list(column) == sorted(column) for column in zip(*medians, strict=True))
+    assert wait + elapsed >= kind.high
+    assert wait >= 30
 
 
-@pytest.mark.parametrize("quality", [None, "", "ultra", ["high"], {"a": 1}])
-def test_what_other_models_call_quality_is_no_matter(quality: object) -> None:
-    kind = polling.expected({"quality": quality, "resolution": "1k"})
+@given(KINDS, st.integers(30, 3600))
+def test_a_lost_webhook_costs_few_looks(kind: Expected, deadline: int) -> None:
+    elapsed, looks = 0, 0
+    while elapsed < deadline:
+        elapsed += polling.listen_wait(elapsed, kind, deadline - elapsed)
+        looks += 1
 
-    assert kind == polling.expected({})
-    assert kind.low < kind.high
+    assert elapsed == deadline
+    assert looks <= 18
 
 
 @given(st.floats(0.001, 10))
-def test_the_scale_multiplies_what_is_expected(scale: float) -> None:
-    model_input = {"quality": "high", "resolution": "2k"}
-    plain, scaled = polling.expected(model_input), polling.expected(model_input, scale)
+def test_the_scale_multiplies_the_first_wait(scale: float) -> None:
+    model_input = {"quality": "low", "resolution": "1k"}
+    scaled = published(model_input, scale)
 
-    assert scaled.quarter == pytest.approx(plain.quarter * scale)
-    assert polling.next_wait(0, scaled, 0, math.inf) == max(1, math.ceil(scaled.quarter))
+    assert scaled.median == pytest.approx(published(model_input).median * scale)
+    assert polling.first_wait(0, scaled, math.inf) <= max(1, scaled.median)
 
 
 @given(st.integers(1, 10_000))

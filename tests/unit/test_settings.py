@@ -12,6 +12,7 @@ VALUES = {
     "DEFAULT_DEADLINE_SECONDS": "900", "MAX_DEADLINE_SECONDS": "3600",
     "RECORD_RETENTION_DAYS": "90", "PROVIDER_URL": "https://api.wavespeed.ai",
     "PROVIDER_SECRET_ID": "secret", "MAX_QUEUE_SECONDS": "1800", "DURATION_SCALE": "0.5",
+    "HOLD_SECONDS": "60.0",
     "ASSET_HOSTS": "*.wavespeed.ai,*.cloudfront.net", "INBOX_BUCKET": "inbox",
     "ALLOWED_ORIGIN": "https://studio.example.com", "DAILY_BUDGET_USD": "12.5",
     "BREAKER_SECONDS": "30.0", "IMAGES_PER_MINUTE": "10", "JOBS_IN_FLIGHT": "3",

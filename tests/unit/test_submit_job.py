@@ -32,7 +32,7 @@ def test_an_accepted_job_waits_until_it_may_be_done() -> None:
 
     step = submit(world, job)
 
-    assert (step.outcome, step.wait_seconds) == (Outcome.SUBMITTED, 28)
+    assert (step.outcome, step.wait_seconds) == (Outcome.SUBMITTED, 21)
     stored = world.job(job.job_id)
     assert (stored.status, stored.prediction_id) == (Status.SUBMITTED, "p-1")
     assert stored.submitting_at == stored.submitted_at == world.clock()

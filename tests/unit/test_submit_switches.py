@@ -32,14 +32,14 @@ def test_with_webhooks_the_url_names_the_job_and_this_very_post() -> None:
     assert (step.webhook, step.listen) == (True, True)
 
 
-def test_nobody_listens_beyond_a_deadline_that_is_sooner_than_that() -> None:
+def test_nobody_listens_beyond_the_deadline() -> None:
     world = World()
     world.switchboard.set(webhook_url="https://api.test")
     job = world.accepted(TEXT_TO_IMAGE | {"deadline_seconds": 60})
 
     step = submit(world, job)
 
-    assert (step.webhook, step.listen) == (True, False)
+    assert (step.webhook, step.listen, step.wait_seconds) == (True, True, 60)
 
 
 def test_the_owner_stops_all_submits_and_nothing_else() -> None:

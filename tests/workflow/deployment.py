@@ -42,6 +42,7 @@ _VARIABLES = {
     "BREAKER_SECONDS": "30",
     "DAILY_BUDGET_USD": "1000",
     "DURATION_SCALE": "1",
+    "HOLD_SECONDS": "0",  # each look is a turn of the machine, except in test_hold.py
     "RECORD_RETENTION_DAYS": "91",
     "ALLOWED_ORIGIN": "",
     "SWITCHES": f"/{STACK}/switches",

@@ -12,6 +12,8 @@ def refused(function: str, operation: str, sent: Any) -> list[str]:
     """Return what of a call would be refused on AWS; all of a transaction counts as one request."""
     asked = json.loads(sent)
     match operation:
+        case "Query" if "IndexName" not in asked:
+            actions, partitions = {operation}, {asked["ExpressionAttributeValues"][":pk"]["S"]}
         case "Query":
             index = f"${{Table.Arn}}/index/{asked['IndexName']}"
             is_allowed = index in grants(function).get("dynamodb:Query", set())

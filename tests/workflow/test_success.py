@@ -2,11 +2,10 @@ import base64
 
 import pytest
 
-from darkroom.domain.steps import LISTEN_SECONDS
 from darkroom.observability import logger
 from tests.workflow import answers
 from tests.workflow.answers import PNG, PREDICTION, body
-from tests.workflow.cloud import CHECK, FINALIZE, LISTEN, STRAIGHT, SUBMIT, Cloud
+from tests.workflow.cloud import CHECK, FINALIZE, LISTEN, LISTENS, STRAIGHT, SUBMIT, Cloud
 from tests.workflow.deployment import BUCKET
 from tests.workflow.promises import PROMPT
 
@@ -54,7 +53,7 @@ def test_a_job_waits_as_long_as_the_provider_works_on_it(
     assert run.states == [*SUBMIT, *way * looks, *FINALIZE, "Done"]
     assert run.job.checks == looks
     if way == LISTEN:
-        assert cloud.clock.waits == [LISTEN_SECONDS] * looks
+        assert cloud.clock.waits == [LISTENS, 30, 30, 39, 51][:looks]
     assert cloud.clock.waits[1:] == sorted(cloud.clock.waits[1:])
     completed = run.events[-1][1]
     assert completed["checks"] == looks

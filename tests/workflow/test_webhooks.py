@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from darkroom.domain.steps import LISTEN_SECONDS
 from tests.workflow.answers import completed, failed, standing
-from tests.workflow.cloud import FAIL, FINALIZE, LISTEN, SUBMIT, Cloud
+from tests.workflow.cloud import FAIL, FINALIZE, LISTEN, LISTENS, LISTENS_AGAIN, SUBMIT, Cloud
 from tests.workflow.scenes import call_at, finish, once
 
 WOKEN = [*SUBMIT, *LISTEN, *FINALIZE, "Done"]
@@ -45,16 +44,18 @@ def test_one_that_never_comes_is_not_waited_for(listening: Cloud) -> None:
 
     assert run.end == ("SUCCEEDED", None)
     assert run.states == WOKEN
-    assert listening.clock.waits == [LISTEN_SECONDS]
+    assert listening.clock.waits == [LISTENS]
 
 
-def test_the_provider_is_asked_each_minute_whatever_becomes_of_webhooks(listening: Cloud) -> None:
+def test_the_provider_is_asked_now_and_then_whatever_becomes_of_webhooks(
+    listening: Cloud,
+) -> None:
     listening.provider.takes(200)
 
     run = listening.run()
 
-    assert run.states == [*SUBMIT, *LISTEN * 4, *FINALIZE, "Done"]
-    assert listening.clock.waits == [LISTEN_SECONDS] * 4
+    assert run.states == [*SUBMIT, *LISTEN * 5, *FINALIZE, "Done"]
+    assert listening.clock.waits == [LISTENS, LISTENS_AGAIN, 30, 39, 51]
 
 
 def test_one_that_comes_during_a_check_is_not_forgotten_by_it(listening: Cloud) -> None:
@@ -66,7 +67,7 @@ def test_one_that_comes_during_a_check_is_not_forgotten_by_it(listening: Cloud) 
     run = finish(listening, job_id)
 
     assert run.states == [*SUBMIT, *LISTEN * 2, *FINALIZE, "Done"]
-    assert listening.clock.waits == [LISTEN_SECONDS]
+    assert listening.clock.waits == [LISTENS]
 
 
 @pytest.mark.parametrize("moment", ["Check: after UpdateItem", "Finalize: after PutObject"])
@@ -98,7 +99,7 @@ def test_twice_the_same_wakes_once(listening: Cloud) -> None:
 
     assert told == [[204]] * 3
     assert run.states == [*SUBMIT, *LISTEN * 2, *FINALIZE, "Done"]
-    assert listening.clock.waits == [10, LISTEN_SECONDS]
+    assert listening.clock.waits == [10, 58]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_a_forged_or_stale_one_is_refused_and_wakes_nobody(
     run = finish(listening, job_id)
 
     assert told == [401]
-    assert listening.clock.waits == [LISTEN_SECONDS]
+    assert listening.clock.waits == [LISTENS]
     assert run.end == ("SUCCEEDED", None)
 
 
@@ -129,8 +130,8 @@ def test_one_that_lies_wakes_and_decides_nothing(listening: Cloud) -> None:
 
     run = finish(listening, job_id)
 
-    assert run.states == [*SUBMIT, *LISTEN * 5, *FINALIZE, "Done"]
-    assert listening.clock.waits == [5, *[LISTEN_SECONDS] * 4]
+    assert listening.clock.waits[:3] == [5, LISTENS - 5, LISTENS_AGAIN]
+    assert run.states == [*SUBMIT, *LISTEN * len(listening.clock.waits), *FINALIZE, "Done"]
 
 
 @pytest.mark.parametrize("said", [{"id": "another"}, {"id": ""}, {"id": None}])
@@ -143,7 +144,7 @@ def test_one_about_another_prediction_wakes_nobody(
     finish(listening, job_id)
 
     assert told == [204]
-    assert listening.clock.waits == [LISTEN_SECONDS]
+    assert listening.clock.waits == [LISTENS]
 
 
 def test_a_secret_that_was_changed_is_read_again(listening: Cloud) -> None:

@@ -1,4 +1,4 @@
-"""The counters in DynamoDB: an item a day and caller, and one a kind of picture."""
+"""The counters in DynamoDB: an item a day and caller, and one a day and kind of picture."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -22,9 +22,9 @@ def day_key(day: date, caller: str) -> dict[str, Any]:
     return {"pk": {"S": DAYS}, "sk": {"S": f"{day.isoformat()}#{caller}"}}
 
 
-def kind_key(kind: Kind) -> dict[str, Any]:
-    """Return the key of a kind's histogram."""
-    return {"pk": {"S": DURATIONS}, "sk": {"S": "#".join(kind)}}
+def kind_key(day: date, kind: Kind) -> dict[str, Any]:
+    """Return the key of a kind's histogram of a day."""
+    return {"pk": {"S": DURATIONS}, "sk": {"S": "#".join((day.isoformat(), *kind))}}
 
 
 class StatsTable:
@@ -51,53 +51,54 @@ class StatsTable:
             "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(tallied_at)",
             "ExpressionAttributeValues": {":now": {"S": datetime.now(UTC).isoformat()}},
         }
-        day = self._adding(day_key(tally.day, tally.caller), counts)
-        day["UpdateExpression"] += " SET expires_at = :expiry"
-        day["ExpressionAttributeValues"][":expiry"] = {"N": str(expires_at)}
-        items = [{"Update": mark}, {"Update": day}]
+        items = [
+            {"Update": mark},
+            {"Update": self._adding(day_key(tally.day, tally.caller), counts, expires_at)},
+        ]
         if tally.bucket is not None:
+            key = kind_key(tally.day, tally.kind)
             bucket = {f"{_BUCKET}{tally.bucket}": 1}
-            items.append({"Update": self._adding(kind_key(tally.kind), bucket)})
+            items.append({"Update": self._adding(key, bucket, expires_at)})
         return not write(self._client, items)
 
     def days(self, since: date, until: date, caller: str | None) -> list[Day]:
         """Return the days from `since` to `until`, of one caller or of everybody, oldest first."""
-        # "$" comes right after "#".
-        between = {":since": {"S": since.isoformat()}, ":until": {"S": f"{until.isoformat()}$"}}
-        found = [
-            _day(item)
-            for item in self._items("pk = :pk AND sk BETWEEN :since AND :until", DAYS, between)
-        ]
+        found = [_day(item) for item in self._between(DAYS, since, until)]
         return [day for day in found if caller in (None, day.caller)]
 
-    def histograms(self) -> dict[Kind, dict[int, int]]:
-        """Return how many jobs of each kind fell into each bucket."""
-        return {
-            Kind(*item["sk"]["S"].split("#", 2)): {
-                int(name): count for name, count in _counts(item, _BUCKET).items()
-            }
-            for item in self._items("pk = :pk", DURATIONS, {})
-        }
+    def histograms(self, since: date, until: date) -> dict[date, dict[Kind, dict[int, int]]]:
+        """Return by day, oldest first, how many jobs of each kind fell into each bucket."""
+        found: dict[date, dict[Kind, dict[int, int]]] = {}
+        for item in self._between(DURATIONS, since, until):
+            day, *kind = item["sk"]["S"].split("#", 3)
+            counts = {int(name): count for name, count in _counts(item, _BUCKET).items()}
+            found.setdefault(date.fromisoformat(day), {})[Kind(*kind)] = counts
+        return found
 
-    def _adding(self, key: dict[str, Any], counts: Mapping[str, int]) -> dict[str, Any]:
+    def _adding(
+        self, key: dict[str, Any], counts: Mapping[str, int], expires_at: int
+    ) -> dict[str, Any]:
         parts = [f"#{n} :{n}" for n in range(len(counts))]
         return {
             "TableName": self._table,
             "Key": key,
-            "UpdateExpression": f"ADD {', '.join(parts)}",
+            "UpdateExpression": f"ADD {', '.join(parts)} SET expires_at = :expiry",
             "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(counts)},
             "ExpressionAttributeValues": {
-                f":{n}": {"N": str(count)} for n, count in enumerate(counts.values())
+                ":expiry": {"N": str(expires_at)},
+                **{f":{n}": {"N": str(count)} for n, count in enumerate(counts.values())},
             },
         }
 
-    def _items(
-        self, condition: str, partition: str, values: dict[str, Any]
-    ) -> Iterator[Mapping[str, Any]]:
+    def _between(self, partition: str, since: date, until: date) -> Iterator[Mapping[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues={":pk": {"S": partition}, **values},
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :since AND :until",
+            ExpressionAttributeValues={
+                ":pk": {"S": partition},
+                ":since": {"S": since.isoformat()},
+                ":until": {"S": f"{until.isoformat()}$"},  # comes right after "#"
+            },
         )
         for page in pages:
             yield from page["Items"]

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 def submit_job() -> "SubmitJob":
     """Build the use case of Submit."""
     from darkroom.adapters.references import ReferenceStore
+    from darkroom.adapters.stats_table import StatsTable
     from darkroom.domain.limiter import Tier
     from darkroom.usecases.admit_job import AdmitJob
+    from darkroom.usecases.expect_duration import ExpectDuration
     from darkroom.usecases.submit_job import SubmitJob
 
     env = settings.SubmitSettings.read()
@@ -36,7 +38,9 @@ def submit_job() -> "SubmitJob":
         sleep=time.sleep,
         watch=clients.watch(env.table_name, env.breaker_seconds),
         tier=Tier(env.images_per_minute, env.jobs_in_flight),
-        duration_scale=env.duration_scale,
+        expect=ExpectDuration(
+            StatsTable(clients.dynamodb(), env.table_name), clients.now, env.duration_scale
+        ),
     )
     return SubmitJob(
         jobs=clients.jobs(env.table_name),
@@ -66,7 +70,9 @@ def check_job() -> "CheckJob":
         watch=clients.watch(env.table_name, env.breaker_seconds),
         metrics=clients.METRICS,
         now=clients.now,
+        sleep=time.sleep,
         duration_scale=env.duration_scale,
+        hold_seconds=env.hold_seconds,
     )
 
 

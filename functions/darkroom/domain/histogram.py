@@ -18,14 +18,14 @@ def middle_of(bucket: int) -> float:
     return float(RATIO ** (bucket + 0.5))
 
 
-def quantile(counts: Mapping[int, int], share: float) -> float | None:
+def quantile(counts: Mapping[int, float], share: float) -> float | None:
     """Return the seconds within which that share of the durations lies; None if there are none."""
     total = sum(counts.values())
     if not total:
         return None
-    wanted, seen = max(1, math.ceil(share * total)), 0
+    wanted, seen = share * total, 0.0
     for bucket in sorted(counts):
         seen += counts[bucket]
         if seen >= wanted:
             return middle_of(bucket)
-    raise AssertionError("unreachable")
+    return middle_of(max(counts))  # where parts of a whole do not add up to it

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from darkroom.domain.durations import Expected, published
 from darkroom.domain.errors import Charged, Code, failure
 from darkroom.domain.limiter import Lane
 from darkroom.domain.references import Reference, S3Object
@@ -16,7 +17,7 @@ from darkroom.domain.requests import Operation
 _UNSEEN = {
     "submit_token", "submit_attempts", "submitting_at", "announced_at", "expires_at", "place",
     "interval", "due_at", "looks", "unanswered", "has_webhook", "sent_images", "woken_at",
-    "wake_token", "holds", "tallied_at",
+    "wake_token", "holds", "tallied_at", "expected", "took_seconds",
 }  # fmt: skip
 
 
@@ -123,6 +124,12 @@ class Job(BaseModel):
     provider_completed_at: datetime | None = Field(
         default=None, description="When a check first saw the prediction completed."
     )
+    expected: Expected | None = Field(
+        default=None, description="How long it was expected to take when it was sent, in seconds."
+    )
+    took_seconds: float | None = Field(
+        default=None, description="How long the provider took, as far as looks at it can tell."
+    )
     canceled_at: datetime | None = Field(
         default=None, description="When somebody did not want it any more."
     )
@@ -139,6 +146,10 @@ class Job(BaseModel):
     def is_open(self) -> bool:
         """Whether it has not ended yet."""
         return self.status in OPEN
+
+    def expectation(self, scale: float) -> Expected:
+        """Return how long it should take: as when it was sent, else as published, times `scale`."""
+        return self.expected or published(self.input, scale)
 
     @property
     def waits_in_line(self) -> bool:

@@ -1,16 +1,20 @@
-"""When to look at a job again: pure functions of time, what is expected, and looks so far."""
+"""When to look at a job again: pure functions of time and of what is expected."""
 
 import math
-from typing import Any, NamedTuple
 
-from darkroom.domain.requests import Quality, Resolution
+from darkroom.domain.durations import Expected
 
-# A look costs three transitions ($0.000075), a picture $0.01 or more. The first look when a quarter
-# of such jobs are done and each later one after 15 % of the time passed: three or four looks,
-# and a lag of about a tenth of the duration (benchmarks/polling.py).
+# What a wait costs, in us-east-1 in 2026-11: to leave Check and come back is three transitions,
+# $0.000075; a second in Check is $0.0000017 (128 MB, arm64), so that to leave pays after 45
+# seconds. Hence one long wait outside, until the first few jobs are done, and all others inside
+# (benchmarks/waiting.py plots what other choices come to).
+_EARLY = -1.88  # deviations: 3 % of jobs are done by then
+_LATE, _LATE_SHARE = 4.0, 0.1  # seconds, share of the median: how long those may have to wait
+_PAUSE, _LEAST_PAUSE, _PAUSE_SHARE = 1.25, 0.25, 0.09
+_NEARLY_ALL = 2.0  # deviations: 2 % of jobs take longer, some of them very long
 _GROWTH = 0.15
-_QUARTER = 0.6745 / (2 * 1.645)  # of ln(high / low): low and high are taken as the 5th and 95th %
 _MAX_WAIT = 30
+_LEAST_LISTEN, _PATIENCE_GROWTH = 30, 0.3
 _UNREADABLE_FIRST, _UNREADABLE_MAX = 2, 30
 
 # After so many unreadable answers in a row (about four minutes) the provider is unavailable.
@@ -24,57 +28,36 @@ _PATIENT = 30
 COPY_WAITS = (2, 5, 15, 30)
 
 
-class Expected(NamedTuple):
-    """How long this kind of job takes at the provider: mostly `low` to `high` seconds."""
-
-    low: float
-    high: float
-
-    @property
-    def median(self) -> float:
-        """The median of a log-normal distribution whose bulk lies between low and high."""
-        return math.sqrt(self.low * self.high)
-
-    @property
-    def quarter(self) -> float:
-        """When a quarter of such jobs are done: the 25th percentile."""
-        return float(self.median * (self.low / self.high) ** _QUARTER)
-
-
-_R1K, _R2K, _R4K = Resolution
-# Published figures are thin: low/1k, medium/1k, high/1k, high/2k and high/4k are quoted, the rest
-# lies between them.
-_PUBLISHED = {
-    (Quality.LOW, _R1K): Expected(8, 25),
-    (Quality.LOW, _R2K): Expected(12, 40),
-    (Quality.LOW, _R4K): Expected(20, 80),
-    (Quality.MEDIUM, _R1K): Expected(20, 60),
-    (Quality.MEDIUM, _R2K): Expected(25, 90),
-    (Quality.MEDIUM, _R4K): Expected(40, 180),
-    (Quality.HIGH, _R1K): Expected(25, 80),
-    (Quality.HIGH, _R2K): Expected(30, 120),
-    (Quality.HIGH, _R4K): Expected(60, 300),
-}
-_OTHER_MODELS = Expected(10, 240)
-
-
-def expected(model_input: dict[str, Any], scale: float = 1.0) -> Expected:
-    """Return the expected duration in seconds; `scale` multiplies the published figures."""
-    known = _OTHER_MODELS
-    for (quality, resolution), figure in _PUBLISHED.items():
-        if (model_input.get("quality"), model_input.get("resolution")) == (quality, resolution):
-            known = figure
-    return Expected(known.low * scale, known.high * scale)
-
-
-def next_wait(elapsed: float, kind: Expected, checks: int, left: float) -> int:
-    """Return the whole seconds until the next check, 1 or more.
+def first_wait(elapsed: float, kind: Expected, left: float) -> int:
+    """Return the whole seconds until the first check, 1 or more.
 
     `elapsed` seconds have passed since submit, `left` seconds are left to the deadline, at which
     the last check falls.
     """
-    wait = kind.quarter - elapsed if checks == 0 else min(elapsed * _GROWTH, _MAX_WAIT)
-    return clip(wait, left)
+    late = min(_LATE, kind.median * _LATE_SHARE)
+    return max(1, math.floor(min(kind.at(_EARLY) + late - elapsed, left)))
+
+
+def pause(elapsed: float, kind: Expected) -> float:
+    """Return the seconds between two looks of one check: short until nearly all are done."""
+    short = min(_PAUSE, max(_LEAST_PAUSE, kind.median * _PAUSE_SHARE))
+    return (
+        short if elapsed < kind.at(_NEARLY_ALL) else min(max(short, elapsed * _GROWTH), _MAX_WAIT)
+    )
+
+
+def next_wait(elapsed: float, left: float) -> int:
+    """Return the whole seconds between two checks, 1 or more."""
+    return clip(min(elapsed * _GROWTH, _MAX_WAIT), left)
+
+
+def listen_wait(elapsed: float, kind: Expected, left: float) -> int:
+    """Return the whole seconds to listen for a webhook, 1 or more: past when nearly all are done.
+
+    Only a lost webhook, or a job that takes longer than nearly all, lets it end without one.
+    """
+    late = max(kind.at(_NEARLY_ALL) - elapsed, elapsed * _PATIENCE_GROWTH, _LEAST_LISTEN)
+    return clip(late, left)
 
 
 def clip(wait: float, left: float) -> int:

@@ -55,6 +55,11 @@ class Kind(NamedTuple):
     quality: str
     resolution: str
 
+    @property
+    def is_known(self) -> bool:
+        """Whether its pictures are alike: what has no quality may be of any model."""
+        return _OTHER not in self
+
 
 class Tally(NamedTuple):
     """What one ended job adds."""
@@ -68,23 +73,27 @@ class Tally(NamedTuple):
     bucket: int | None  # of its duration; None if it has none
 
 
+def kind_of(job: Job) -> Kind:
+    """Return what kind of picture a job asks for."""
+    quality = str(job.input.get("quality", _OTHER))[:20]
+    resolution = str(job.input.get("resolution", _OTHER))[:20]
+    return Kind(str(job.operation), quality, resolution)
+
+
 def tally_of(job: Job) -> Tally:
     """Return what an ended job adds; raises LookupError if it has not ended."""
     if job.is_open or job.ended_at is None:
         raise LookupError(f"the job is {job.status}: it has not ended")
-    quality = str(job.input.get("quality", _OTHER))[:20]
-    resolution = str(job.input.get("resolution", _OTHER))[:20]
+    kind = kind_of(job)
     paid = job.estimated_cost_micro_usd if job.charge is Charged.YES else None
-    seconds: float | None = None
-    if job.status is Status.COMPLETED and job.submitted_at and job.provider_completed_at:
-        seconds = (job.provider_completed_at - job.submitted_at).total_seconds()
+    seconds = job.took_seconds if job.status is Status.COMPLETED else None
     return Tally(
         day=job.ended_at.date(),
         caller=job.caller,
-        quality=quality,
+        quality=kind.quality,
         micro_usd=paid or 0,
         code=job.code,
-        kind=Kind(str(job.operation), quality, resolution),
+        kind=kind,
         bucket=None if seconds is None else bucket_of(seconds),
     )
 

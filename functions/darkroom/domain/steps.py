@@ -6,9 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom.domain.errors import Code
 
-# The time limit of the state Listen, which has to be a literal there.
-LISTEN_SECONDS = 60
-
 
 class Outcome(StrEnum):
     """What a step came to; each one is named by a Choice state of the machine."""
@@ -31,6 +28,7 @@ class Step(BaseModel):
     wait_seconds: int = 0
     checks: int = 0
     unreadable: int = Field(default=0, description="Unreadable answers in a row.")
+    running: float = Field(default=0, description="Seconds from submit to the last look in vain.")
     deferrals: int = Field(default=0, description="How often it was not, or not yet, sent.")
     copies: int = Field(default=0, description="Tries of storing the outputs.")
     code: Code | None = None
@@ -63,9 +61,20 @@ class Step(BaseModel):
         """The job cannot go on."""
         return self._next(outcome=Outcome.FAILED, code=code)
 
-    def listening(self, left: float) -> "Step":
-        """Wait for the webhook, if there is one and the deadline is not sooner than that."""
-        return self.model_copy(update={"listen": self.webhook and left > LISTEN_SECONDS})
+    def listening(self, wait_seconds: int) -> "Step":
+        """Wait so long for the provider's call, which cuts it short."""
+        told = {"webhook": True, "listen": True, "wait_seconds": wait_seconds}
+        return self.model_copy(update=told)
+
+    def looked(self, elapsed: float, *, was_read: bool) -> "Step":
+        """Count a look at a prediction that was not done."""
+        return self.model_copy(
+            update={
+                "checks": self.checks + 1,
+                "unreadable": 0 if was_read else self.unreadable + 1,
+                "running": elapsed if was_read else self.running,
+            }
+        )
 
     def _next(self, *, outcome: Outcome, wait_seconds: int = 0, code: Code | None = None) -> "Step":
         return self.model_copy(

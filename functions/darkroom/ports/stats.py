@@ -15,5 +15,5 @@ class Stats(Protocol):
     def days(self, since: date, until: date, caller: str | None) -> list[Day]:
         """Return the days from `since` to `until`, of one caller or of everybody, oldest first."""
 
-    def histograms(self) -> dict[Kind, dict[int, int]]:
-        """Return how many jobs of each kind fell into each bucket."""
+    def histograms(self, since: date, until: date) -> dict[date, dict[Kind, dict[int, int]]]:
+        """Return by day, oldest first, how many jobs of each kind fell into each bucket."""

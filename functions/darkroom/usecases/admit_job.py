@@ -5,12 +5,12 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from darkroom.domain import polling
 from darkroom.domain.breaker import Verdict
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.limiter import AHEAD, Line, Tier
 from darkroom.ports import Clock, Hitch, Jobs, LineChange, Lines, Metrics, Sleep
+from darkroom.usecases.expect_duration import ExpectDuration
 from darkroom.usecases.watch_provider import WatchProvider
 
 # The line is one item: who meets another there tries again.
@@ -39,7 +39,7 @@ class AdmitJob:
     sleep: Sleep
     watch: WatchProvider
     tier: Tier
-    duration_scale: float
+    expect: ExpectDuration
 
     def __call__(
         self, job: Job, sent_images: tuple[str, ...], *, has_webhook: bool = False
@@ -103,11 +103,9 @@ class AdmitJob:
     def _interval(self, job: Job) -> float:
         if job.interval is not None:  # as the line counts it, whatever has changed since
             return job.interval
-        kind = polling.expected(job.input, self.duration_scale)
-        return round(self.tier.interval(kind.median), 3)
+        return round(self.tier.interval(self.expect(job).median), 3)
 
     def _turn(self, line: Line, job: Job, now: float) -> "_Turn":
-        kind = polling.expected(job.input, self.duration_scale)
         queue, number = line.queue(job.lane), job.place
         if number is None:
             queue, number = queue.enter(job.caller, self._interval(job))
@@ -115,7 +113,8 @@ class AdmitJob:
         slot = line.slot(job.lane, self.tier, now)
         broken = line.breaker.wait(now)
         # Of a full house one leaves in about the time that an image takes, shared by all.
-        busy = kind.median / self.tier.in_flight if line.in_flight >= self.tier.in_flight else 0.0
+        full = line.in_flight >= self.tier.in_flight
+        busy = self.expect(job).median / self.tier.in_flight if full else 0.0
         wait = max(slot - now, broken, min(max(busy, AHEAD + 1), 60.0) if busy else 0.0)
         return _Turn(
             number=number,
@@ -165,6 +164,7 @@ class AdmitJob:
             has_webhook=sends.has_webhook,
             place=turn.number,
             interval=interval,
+            expected=self.expect(job),
             due_at=now + _SUBMIT_OVER,
         )
 

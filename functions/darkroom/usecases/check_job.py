@@ -3,14 +3,26 @@
 import math
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, assert_never
 
 from darkroom.domain import polling
 from darkroom.domain.breaker import Verdict
+from darkroom.domain.durations import estimate
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.steps import Step
-from darkroom.ports import Broken, Clock, Done, Jobs, Metrics, Provider, Running, Unreadable
+from darkroom.ports import (
+    Broken,
+    Clock,
+    Done,
+    Jobs,
+    Metrics,
+    Provider,
+    Running,
+    Sleep,
+    Unreadable,
+)
 from darkroom.usecases.watch_provider import WatchProvider
 
 # What is shown of a status that nobody knows: it is the provider's text.
@@ -19,14 +31,20 @@ _WORD = re.compile(r"[a-z_]{1,24}")
 
 @dataclass(frozen=True)
 class CheckJob:
-    """Move a job by the provider's own answer, and by its deadline."""
+    """Move a job by the provider's own answer, and by its deadline.
+
+    While nothing calls when it is done, the job is looked at again and again for `hold_seconds`:
+    to leave costs more than to stay. The last look may begin as late as that.
+    """
 
     jobs: Jobs
     provider: Provider
     watch: WatchProvider
     metrics: Metrics
     now: Clock
+    sleep: Sleep
     duration_scale: float
+    hold_seconds: float
 
     def __call__(self, step: Step) -> Step:
         """Return the outcome; safe to repeat."""
@@ -46,42 +64,65 @@ class CheckJob:
                 assert_never(job.status)
 
     def _check(self, step: Step, job: Job) -> Step:
-        answer = self.provider.check(job.prediction_id or "")
-        if isinstance(answer, Running) and job.provider_completed_at is not None:
-            # What has finished cannot run again: this answer tells nothing.
-            answer = Unreadable(Code.PROVIDER_UNAVAILABLE, "the prediction went backwards")
-        step = step.model_copy(
-            update={
-                "checks": step.checks + 1,
-                "unreadable": step.unreadable + 1 if isinstance(answer, Unreadable) else 0,
-            }
+        until = self.now() + timedelta(seconds=self.hold_seconds)
+        while True:
+            answer = self.provider.check(job.prediction_id or "")
+            if isinstance(answer, Running) and job.provider_completed_at is not None:
+                # What has finished cannot run again: this answer tells nothing.
+                answer = Unreadable(Code.PROVIDER_UNAVAILABLE, "the prediction went backwards")
+            elapsed = self._elapsed(job)
+            match answer:
+                case Done():
+                    return self._done(step, job, elapsed)
+                case Broken():
+                    return self._broken(step, job, answer)
+                case Unreadable() | Running():
+                    step = step.looked(elapsed, was_read=isinstance(answer, Running))
+                    pause = self._again(step, job, answer, elapsed)
+                case _:
+                    assert_never(answer)
+            if isinstance(pause, Step):
+                return self._leave(pause, job)
+            if self.now() + timedelta(seconds=pause) > until:
+                wait = polling.unreadable_wait(step.unreadable) if step.unreadable else None
+                left = self._left(job, elapsed)
+                outside = polling.clip(wait, left) if wait else polling.next_wait(elapsed, left)
+                return self._leave(step.processing(outside), job)
+            self.sleep(pause)
+
+    def _done(self, step: Step, job: Job, elapsed: float) -> Step:
+        step = step.model_copy(update={"checks": step.checks + 1, "unreadable": 0})
+        if job.provider_completed_at is not None:
+            return self._leave(step.completed(), job)
+        took = estimate(step.running, elapsed)
+        if job.woken_at is not None:
+            took = (job.woken_at - (job.submitted_at or job.accepted_at)).total_seconds()
+        self.metrics.count("DetectionLag", max(0.0, elapsed - took), "Seconds")
+        seen = {"provider_completed_at": self.now(), "took_seconds": round(took, 3)}
+        return self._leave(step.completed(), job, **seen)
+
+    def _broken(self, step: Step, job: Job, answer: Broken) -> Step:
+        step = step.model_copy(update={"checks": step.checks + 1, "unreadable": 0})
+        after = self._leave(
+            step.failed(answer.code), job, detail=answer.detail or None, charged=answer.charged
         )
-        seen: dict[str, Any] = {"checks": step.checks, "wake_token": None}
+        if answer.code is Code.INSUFFICIENT_CREDITS:  # the next job would be told as well
+            self.watch(Verdict.STOP, answer.code)
+        return after
+
+    def _leave(self, step: Step, job: Job, **seen: Any) -> Step:
+        seen |= {"checks": step.checks, "wake_token": None}
         if job.woken_at is not None:
             # It has had its effect: this very check. One that comes meanwhile is for the next.
             seen["woken_at"] = None
-        if isinstance(answer, Done) and job.provider_completed_at is None:
-            seen["provider_completed_at"] = self.now()
-        if isinstance(answer, Broken):
-            seen |= {"detail": answer.detail or None, "charged": answer.charged}
         self.jobs.update(job.job_id, when=OPEN, **seen)
-        match answer:
-            case Done():
-                return step.completed()
-            case Broken():
-                if answer.code is Code.INSUFFICIENT_CREDITS:  # the next job would be told as well
-                    self.watch(Verdict.STOP, answer.code)
-                return step.failed(answer.code)
-            case Unreadable() | Running():
-                return self._again(step, job, answer)
-            case _:
-                assert_never(answer)
+        return step
 
-    def _again(self, step: Step, job: Job, answer: Unreadable | Running) -> Step:
-        elapsed = (self.now() - (job.submitted_at or job.accepted_at)).total_seconds()
-        # What is known to be finished is paid for: then only unreadable answers end the waiting.
-        finished = job.provider_completed_at is not None
-        left = math.inf if finished else job.deadline_seconds - elapsed
+    def _again(
+        self, step: Step, job: Job, answer: Unreadable | Running, elapsed: float
+    ) -> Step | float:
+        """Return how to go on, or the seconds after which to look again right here."""
+        left = self._left(job, elapsed)
         if left <= 0:
             return step.failed(Code.DEADLINE_EXCEEDED)
         if isinstance(answer, Unreadable):
@@ -89,11 +130,23 @@ class CheckJob:
             self.metrics.count("ProviderUnreachable")
             if step.unreadable >= polling.MAX_UNREADABLE:
                 return step.failed(answer.code)
-            return step.processing(polling.clip(polling.unreadable_wait(step.unreadable), left))
+            return min(polling.unreadable_wait(step.unreadable), left)
         if not answer.known:
             # Someone has to look at it; the deadline bounds it meanwhile.
             word = answer.status if _WORD.fullmatch(answer.status) else "other"
             self.metrics.count("UnknownStatuses", status=word)
-        kind = polling.expected(job.input, self.duration_scale)
-        wait = polling.next_wait(elapsed, kind, step.checks, left)
-        return step.processing(wait).listening(left)
+        kind = job.expectation(self.duration_scale)
+        if step.webhook:
+            return step.processing(0).listening(polling.listen_wait(elapsed, kind, left))
+        return min(polling.pause(elapsed, kind), left)
+
+    def _elapsed(self, job: Job) -> float:
+        return (self.now() - (job.submitted_at or job.accepted_at)).total_seconds()
+
+    def _left(self, job: Job, elapsed: float) -> float:
+        """Return the seconds to the deadline.
+
+        What is known to be finished is paid for: only unreadable answers end the waiting then.
+        """
+        finished = job.provider_completed_at is not None
+        return math.inf if finished else job.deadline_seconds - elapsed

@@ -1,10 +1,11 @@
 """Read the numbers: days, durations, and how the line stands."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from darkroom.domain.limiter import Line
-from darkroom.domain.stats import Day, Durations, durations_of
+from darkroom.domain.stats import Day, Durations, Kind, durations_of
 from darkroom.ports import Clock, Lines, Stats
 
 
@@ -33,12 +34,15 @@ class ReadStats:
         now, line = self.now(), self.lines.read()
         until = now.date()
         since = until - timedelta(days=days - 1)
-        kinds = sorted(self.stats.histograms().items())
+        kinds: dict[Kind, Counter[int]] = {}
+        for found in self.stats.histograms(since, until).values():
+            for kind, counts in found.items():
+                kinds.setdefault(kind, Counter()).update(counts)
         return Numbers(
             since=since,
             until=until,
             days=self.stats.days(since, until, caller),
-            durations=[durations_of(kind, counts) for kind, counts in kinds],
+            durations=[durations_of(kind, counts) for kind, counts in sorted(kinds.items())],
             line=line,
             held_seconds=max(0.0, line.next_at - now.timestamp()),
         )

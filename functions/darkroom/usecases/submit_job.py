@@ -152,10 +152,10 @@ class SubmitJob:
         # Also on a re-run: the event may not have gone out the first time.
         self.events.publish(announcements.submitted(job, job.prediction_id or ""))
         elapsed = (self.now() - (job.submitted_at or job.accepted_at)).total_seconds()
-        kind = polling.expected(job.input, self.duration_scale)
-        left = job.deadline_seconds - elapsed
-        step = step.model_copy(update={"webhook": job.has_webhook})
-        return step.submitted(polling.next_wait(elapsed, kind, 0, left)).listening(left)
+        kind, left = job.expectation(self.duration_scale), job.deadline_seconds - elapsed
+        if job.has_webhook:
+            return step.submitted(0).listening(polling.listen_wait(elapsed, kind, left))
+        return step.submitted(polling.first_wait(elapsed, kind, left))
 
     def _look(self, step: Step, job: Job) -> Step:
         """Look for the prediction of a POST that was not answered, for as long as one may lag."""

@@ -50,7 +50,7 @@ def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = 
                 if own_bucket
             ],
             "source": job.source and announcements.located(job.source),
-            "expected_seconds": round(polling.expected(job.input, scale).median, 1),
+            "expected_seconds": round(job.expectation(scale).median, 1),
             "charged": job.charge,
             "failure": told,
             "assets": [
@@ -101,9 +101,9 @@ def revisions(tags: str) -> set[str]:
 
 def retry_after(job: Job, now: datetime, scale: float) -> int:
     """Return the seconds after which it is worth looking again, by how long such jobs take."""
-    kind = polling.expected(job.input, scale)
     elapsed = (now - job.submitted_at).total_seconds() if job.submitted_at else 0.0
-    return polling.next_wait(elapsed, kind, job.checks, job.deadline_seconds)
+    kind, left = job.expectation(scale), job.deadline_seconds
+    return max(polling.first_wait(elapsed, kind, left), polling.next_wait(elapsed, left))
 
 
 def pack(cursor: Cursor | None) -> str | None:
