@@ -18,8 +18,8 @@ STATES = f"arn:aws:states:{REGION}:{ACCOUNT}"
 MACHINE_ARN = f"{STATES}:stateMachine:{MACHINE}"
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
 _SWITCHES = ("SubmitsSwitch", "WebhooksSwitch")
-# Wide open, so that only the tests of the limiter meet it.
-_VARIABLES = {
+# What the functions read. Wide open, so that only the tests of the limiter meet it.
+VARIABLES = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -51,7 +51,7 @@ _VARIABLES = {
 
 def set_variables(patch: pytest.MonkeyPatch, **changes: str) -> None:
     """Set what the functions read."""
-    for name, value in (_VARIABLES | changes).items():
+    for name, value in (VARIABLES | changes).items():
         patch.setenv(name, value)
 
 

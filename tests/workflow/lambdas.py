@@ -55,6 +55,11 @@ class Lambdas:
         """Whose job the running handler works on."""
         return str(self._running[-1][1]) if self._running else ""
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a handler runs."""
+        return bool(self._running)
+
     def faults(self, function: str, faults: Iterable[Fault | None]) -> None:
         """Script what happens to the next invocations of a function."""
         self._faults[function] = iter(faults)

@@ -12,8 +12,8 @@ _EARLY = -1.88  # deviations: 3 % of jobs are done by then
 _LATE, _LATE_SHARE = 4.0, 0.1  # seconds, share of the median: how long those may have to wait
 _PAUSE, _LEAST_PAUSE, _PAUSE_SHARE = 1.25, 0.25, 0.09
 _NEARLY_ALL = 2.0  # deviations: 2 % of jobs take longer, some of them very long
-_GROWTH = 0.15
-_MAX_WAIT = 30
+_RARER, _RAREST = 0.05, 15.0  # share of the time that has passed, seconds
+_GROWTH, _MAX_WAIT = 0.15, 30  # the same between checks, where each look is one of its own
 _LEAST_LISTEN, _PATIENCE_GROWTH = 30, 0.3
 _UNREADABLE_FIRST, _UNREADABLE_MAX = 2, 30
 
@@ -42,7 +42,7 @@ def pause(elapsed: float, kind: Expected) -> float:
     """Return the seconds between two looks of one check: short until nearly all are done."""
     short = min(_PAUSE, max(_LEAST_PAUSE, kind.median * _PAUSE_SHARE))
     return (
-        short if elapsed < kind.at(_NEARLY_ALL) else min(max(short, elapsed * _GROWTH), _MAX_WAIT)
+        short if elapsed < kind.at(_NEARLY_ALL) else min(max(short, elapsed * _RARER), _RAREST)
     )
 
 
