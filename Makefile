@@ -17,6 +17,7 @@ PIP_AUDIT := $(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner 
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate
 
 project := .venv/.ready
+plots := .venv/.bench
 emulator := $(VENVS)/emulator/.ready
 sam := $(VENVS)/sam/.ready
 checkov := $(VENVS)/checkov/.ready
@@ -103,8 +104,8 @@ faults: $(stack) ## Break everything, and see that every promise is kept: SEED=7
 	@PYTHONPATH=functions $(BIN)/python -m reliability
 
 .PHONY: bench
-bench: $(stack) ## The benchmarks
-	@PYTHONPATH=functions $(BIN)/python -m benchmarks
+bench: $(stack) $(plots) ## The tables and plots of docs/benchmarks.md: ONLY=waiting
+	@PYTHONPATH=functions:. $(BIN)/python -m benchmarks
 
 ##@ What is generated
 
@@ -116,7 +117,7 @@ schemas: $(project) ## The schemas of the events and the OpenAPI document, from 
 .PHONY: lock
 lock: $(project) ## The pinned, hashed requirements, from the .in files
 	for name in functions thumbnails; do $(LOCK) $$name/requirements.in -o $$name/requirements.txt; done
-	for name in dev emulator sam checkov; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt; done
+	for name in dev emulator sam checkov bench; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt; done
 
 ##@ The rest
 
@@ -144,6 +145,10 @@ $(project): requirements/dev.txt pyproject.toml
 	@$(BIN)/pip install -qq --require-hashes --no-deps -r .local/uv.txt
 	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python $<
 	@$(UV) pip install --quiet --offline --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+$(plots): requirements/bench.txt $(project)
+	@$(UV) pip install --quiet --require-hashes --no-deps --python $(BIN)/python -r $<
 	@touch $@
 
 # Lambda workers start cold many times: compiled bytecode halves that.

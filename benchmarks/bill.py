@@ -27,7 +27,7 @@ from tests.workflow.deployment import ACCOUNT, REGION, TABLE, session
 # Seconds a function runs, its waits aside: assumed, from design notes on such functions.
 _SECONDS = {
     "ApiFunction": 0.1, "SubmitFunction": 0.4, "CheckFunction": 0.25, "FinalizeFunction": 1.5,
-    "TallyFunction": 0.1, "ThumbnailFunction": 1.0, "AuthorizerFunction": 0.05,
+    "TallyFunction": 0.1, "ThumbnailFunction": 0.7, "AuthorizerFunction": 0.05,
 }  # fmt: skip
 _PLATFORM_LOG = 350  # bytes of START, END and REPORT around each run
 _INDEXES = [
@@ -77,15 +77,20 @@ def one_job() -> Bill:
         f"{meter.calls['PutEvents']} events": meter.calls["PutEvents"] * prices.EVENT,
         "the HTTP request": prices.API_CALL,
         f"{len(runs)} functions, {sum(_SECONDS.values()):.1f} s (assumed)": sum(
-            prices.function(_memory(name), seconds) for name, seconds in _SECONDS.items()
+            prices.function(memory(name), seconds) for name, seconds in _SECONDS.items()
         ),
         f"{log_bytes / 1000:.1f} kB of logs": log_bytes * prices.LOG_BYTE,
     }
     return Bill(meter.calls, meter.write_units, meter.read_units, log_bytes, usd)
 
 
-def _memory(function: str) -> float:
-    return float(properties(function).get("MemorySize", 256))
+def memory(function: str, *, webhook: bool = False) -> float:
+    """Return the MB that the template gives a function."""
+    match properties(function)["MemorySize"]:
+        case {"Fn::If": ["CallsBack", called, polled]}:
+            return float(called if webhook else polled)
+        case size:
+            return float(size)
 
 
 class _Meter:

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 logger = Logger()
+
+_INITIALIZED_BY_LAMBDA = "AWS_LAMBDA_INITIALIZATION_TYPE"
 
 type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
@@ -30,28 +33,37 @@ class PowertoolsMetrics:
                 metric.add_dimension(name=key, value=dimension)
 
 
-def observed(handler: Handler) -> Handler:
-    """Give every line of `handler` a correlation id, and make crashes safe to tell.
+def observed(*builds: Callable[[], object]) -> Callable[[Handler], Handler]:
+    """Give every line of a handler a correlation id, and make crashes safe to tell.
+
+    What it `builds` on use is built on Lambda before its first event, when a function has whole
+    processors whatever its memory, and can be put into a snapshot.
 
     An exception's message may quote a prompt or a signed URL, and Step Functions keeps it in the
     execution's history; so its kind and place are logged, and only its kind is passed on.
     """
+    if _INITIALIZED_BY_LAMBDA in os.environ:
+        for build in builds:
+            build()
 
-    @functools.wraps(handler)
-    def wrapper(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        # httpx logs every URL it calls, presigned ones too.
-        logging.getLogger("httpx").setLevel(logging.WARNING)
-        logger.append_keys(function_request_id=context.aws_request_id)
-        correlate(event.get("job_id"))
-        try:
-            return handler(event, context)
-        except Exception as error:
-            tell_crash(error)
-            raise CrashError(describe(error)) from None
-        finally:
-            logger.remove_keys(["function_request_id"])
+    def decorate(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        def wrapper(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+            # httpx logs every URL it calls, presigned ones too.
+            logging.getLogger("httpx").setLevel(logging.WARNING)
+            logger.append_keys(function_request_id=context.aws_request_id)
+            correlate(event.get("job_id"))
+            try:
+                return handler(event, context)
+            except Exception as error:
+                tell_crash(error)
+                raise CrashError(describe(error)) from None
+            finally:
+                logger.remove_keys(["function_request_id"])
 
-    return wrapper
+        return wrapper
+
+    return decorate
 
 
 def tell_crash(error: Exception) -> None:

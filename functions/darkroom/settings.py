@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 class Settings(BaseModel):
     """Base: a field `table_name` is the variable TABLE_NAME."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
     def read(cls) -> Self:

@@ -35,7 +35,7 @@ def lines() -> Generator[Lines]:
 def crash(error: Exception, event: dict[str, Any] | None = None) -> CrashError:
     """What the platform gets to see of `error`."""
 
-    @observed
+    @observed()
     def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         prompt = SECRET
         raise error from ValueError(prompt)
@@ -72,7 +72,7 @@ def test_a_crash_tells_its_kind_and_place_but_none_of_its_words(
 
 
 def test_every_line_has_the_job_id_and_the_invocation(lines: Lines) -> None:
-    @observed
+    @observed()
     def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         logger.info("one")
         logger.warning("two", checks=1)
@@ -85,7 +85,7 @@ def test_every_line_has_the_job_id_and_the_invocation(lines: Lines) -> None:
 
 
 def test_a_door_without_a_job_yet_does_not_inherit_the_last_ones_id(lines: Lines) -> None:
-    @observed
+    @observed()
     def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         logger.info("before")
         correlate("job-2")
@@ -106,7 +106,7 @@ def test_a_crash_in_one_invocation_leaves_nothing_to_the_next(lines: Lines) -> N
 
 
 def test_httpx_does_not_log_the_urls_it_calls(lines: Lines) -> None:
-    @observed
+    @observed()
     def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return event
 

@@ -52,7 +52,7 @@ def test_few_jobs_are_done_before_the_first_look_and_they_wait_for_seconds(kind:
     first = polling.first_wait(0, kind, 3600)
 
     assert kind.at(-2) < first < kind.median
-    assert logarithms.cdf(math.log(first - min(4, kind.median / 10))) < 0.031
+    assert logarithms.cdf(math.log(first - min(4, kind.median / 10))) < 0.027
 
 
 @given(KINDS, st.floats(1, 3600))

@@ -31,7 +31,7 @@ from tests.workflow.provider import Provider
 from tests.workflow.timeline import Clock
 
 # How long REQUEST listens for its webhook: first, and whenever it did not come.
-LISTENS, LISTENS_AGAIN = 68, 30
+LISTENS, LISTENS_AGAIN = 76, 30
 REQUEST: dict[str, Any] = {"operation": "text-to-image", "prompt": PROMPT}
 # The way through the machine if all goes well, and its last part if not.
 SUBMIT, CHECK = ["Submit", "Submitted"], ["Wait", "Check", "Checked"]

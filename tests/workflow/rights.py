@@ -11,6 +11,8 @@ _WRITES = {"Put": "PutItem", "Update": "UpdateItem", "ConditionCheck": "Conditio
 def refused(function: str, operation: str, sent: Any) -> list[str]:
     """Return what of a call would be refused on AWS; all of a transaction counts as one request."""
     asked = json.loads(sent)
+    actions: set[str]
+    partitions: set[str]
     match operation:
         case "Query" if "IndexName" not in asked:
             actions, partitions = {operation}, {asked["ExpressionAttributeValues"][":pk"]["S"]}

@@ -69,7 +69,7 @@ def test_a_job_that_is_stopped_while_it_listens_is_closed(listening: Cloud) -> N
 
     assert run.status == "ABORTED"
     assert run.states[-1] == "Listen"
-    assert listening.clock.waits == [LISTENS, 22]
+    assert listening.clock.waits == [LISTENS, 90 - LISTENS]
     assert run.job.code == "canceled"
     # Its webhook finds nobody who waits.
     assert listening.call_back() == 204

@@ -53,7 +53,7 @@ def test_a_job_waits_as_long_as_the_provider_works_on_it(
     assert run.states == [*SUBMIT, *way * looks, *FINALIZE, "Done"]
     assert run.job.checks == looks
     if way == LISTEN:
-        assert cloud.clock.waits == [LISTENS, 30, 30, 39, 51][:looks]
+        assert cloud.clock.waits == [LISTENS, 30, 32, 42, 54][:looks]
     assert cloud.clock.waits[1:] == sorted(cloud.clock.waits[1:])
     completed = run.events[-1][1]
     assert completed["checks"] == looks

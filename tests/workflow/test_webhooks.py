@@ -55,7 +55,7 @@ def test_the_provider_is_asked_now_and_then_whatever_becomes_of_webhooks(
     run = listening.run()
 
     assert run.states == [*SUBMIT, *LISTEN * 5, *FINALIZE, "Done"]
-    assert listening.clock.waits == [LISTENS, LISTENS_AGAIN, 30, 39, 51]
+    assert listening.clock.waits == [LISTENS, LISTENS_AGAIN, 32, 42, 54]
 
 
 def test_one_that_comes_during_a_check_is_not_forgotten_by_it(listening: Cloud) -> None:

@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from darkroom.domain.events import SOURCE, Event
-
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
+
+    from darkroom.domain.events import Event
+
+SOURCE = "darkroom"
 
 
 class NotPublishedError(Exception):
@@ -19,7 +21,7 @@ class Bus:
         self._client = client
         self._bus = bus
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: "Event") -> None:
         """Put the event on the bus; raises NotPublishedError if the bus did not take it."""
         answer = self._client.put_events(
             Entries=[

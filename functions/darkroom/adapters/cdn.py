@@ -9,6 +9,7 @@ from typing import IO
 
 import httpx
 
+from darkroom.adapters import tls
 from darkroom.adapters.addresses import LOOPBACK, NotPublicError, PinnedTransport
 from darkroom.domain import media
 from darkroom.domain.errors import Code
@@ -28,7 +29,9 @@ class Cdn:
     def __init__(self, hosts: Sequence[str], transport: httpx.BaseTransport | None = None) -> None:
         self._hosts = tuple(hosts)
         self._client = httpx.Client(
-            timeout=_TIMEOUT, transport=transport or PinnedTransport(), trust_env=False
+            timeout=_TIMEOUT,
+            transport=transport or PinnedTransport(verify=tls.context()),
+            trust_env=False,
         )
 
     def fetch(self, url: str, into: IO[bytes]) -> Download | NotDownloaded:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
+from darkroom.adapters import tls
 from darkroom.adapters.wavespeed_http import Key, authorized, write_moment
 from darkroom.adapters.wavespeed_replies import (
     read_body,
@@ -42,12 +43,15 @@ class WaveSpeed:
     ) -> None:
         self._base = f"{base_url.rstrip('/')}/api/v3"
         self._key = key
-        self._checks = httpx.Client(timeout=_CHECK_TIMEOUT, transport=transport)
+        self._checks = httpx.Client(
+            timeout=_CHECK_TIMEOUT, transport=transport, verify=tls.context()
+        )
         # A kept-alive connection may be dead without our knowing, and a POST lost on it looks like
         # one that was sent. So every submit has a connection of its own.
         self._submits = httpx.Client(
             timeout=_SUBMIT_TIMEOUT,
             transport=transport,
+            verify=tls.context(),
             limits=httpx.Limits(max_keepalive_connections=0),
         )
 

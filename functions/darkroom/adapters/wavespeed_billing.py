@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from darkroom.adapters import tls
 from darkroom.adapters.wavespeed_http import (
     Key,
     authorized,
@@ -46,7 +47,7 @@ class WaveSpeedBilling:
         self._url = f"{base_url.rstrip('/')}/api/v3/billings/search"
         self._key = key
         self._sleep = sleep
-        self._client = httpx.Client(timeout=_TIMEOUT, transport=transport)
+        self._client = httpx.Client(timeout=_TIMEOUT, transport=transport, verify=tls.context())
 
     def charges(self, start: datetime, end: datetime) -> list[Movement] | None:
         """Return every movement from `start` to before `end`, each once, in no order."""

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
+from darkroom.adapters import tls
 from darkroom.adapters.wavespeed_http import Key, authorized, micro_usd, read_data
 from darkroom.domain import pricing
 from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL
@@ -48,7 +49,7 @@ class WaveSpeedPrices:
         self._base = f"{base_url.rstrip('/')}/api/v3"
         self._key = key
         self._now = now
-        self._client = httpx.Client(timeout=_TIMEOUT, transport=transport)
+        self._client = httpx.Client(timeout=_TIMEOUT, transport=transport, verify=tls.context())
         self._path = _PATHS[0]  # the one that worked last
         self._kept: dict[str, _Kept] = {}
         self._silent_until: datetime | None = None

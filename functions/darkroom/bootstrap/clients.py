@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from botocore.config import Config
@@ -11,7 +11,6 @@ from darkroom.adapters.bus import Bus
 from darkroom.adapters.line_item import LineItem
 from darkroom.adapters.table import JobTable
 from darkroom.observability import PowertoolsMetrics
-from darkroom.usecases.end_job import EndJob
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from darkroom.adapters.secrets import ProviderKey
     from darkroom.adapters.switches import Parameters
     from darkroom.adapters.wavespeed import WaveSpeed
+    from darkroom.usecases.end_job import EndJob
     from darkroom.usecases.file_outputs import FileOutputs
     from darkroom.usecases.find_prediction import FindPrediction
     from darkroom.usecases.watch_provider import WatchProvider
@@ -82,6 +82,18 @@ def s3() -> "S3Client":
     )
 
 
+class _Late:
+    """A client that is made when something is first asked of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(s3(), name)
+
+
+def late_s3() -> "S3Client":
+    """Return that client for what few jobs need: it takes longer to make than all others."""
+    return cast("S3Client", _Late())
+
+
 def provider_key(secret_id: str) -> "ProviderKey":
     """Return the provider's key."""
     from darkroom.adapters.secrets import ProviderKey
@@ -113,8 +125,10 @@ def lines(table: str) -> LineItem:
     return LineItem(dynamodb(), table)
 
 
-def end_job(table: str, bus_name: str, bucket: str) -> EndJob:
+def end_job(table: str, bus_name: str, bucket: str) -> "EndJob":
     """Return the use case in which every job ends."""
+    from darkroom.usecases.end_job import EndJob
+
     return EndJob(
         jobs=jobs(table),
         lines=lines(table),

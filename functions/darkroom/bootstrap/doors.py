@@ -143,7 +143,7 @@ def create_job(env: settings.DoorSettings) -> "CreateJob":
 
     return CreateJob(
         jobs=clients.jobs(env.table_name),
-        references=ReferenceStore(clients.s3(), env.assets_bucket),
+        references=ReferenceStore(clients.late_s3(), env.assets_bucket),
         workflow=StateMachine(clients.states(), env.state_machine_arn),
         prices=_prices(env),
         budget=_budget(env),

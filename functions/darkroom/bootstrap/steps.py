@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from darkroom import settings
 from darkroom.bootstrap import clients
-from darkroom.usecases.end_job import EndJob
 
 if TYPE_CHECKING:
     from darkroom.usecases.check_job import CheckJob
+    from darkroom.usecases.end_job import EndJob
     from darkroom.usecases.finalize_job import FinalizeJob
     from darkroom.usecases.submit_job import SubmitJob
 
@@ -44,7 +44,7 @@ def submit_job() -> "SubmitJob":
     )
     return SubmitJob(
         jobs=clients.jobs(env.table_name),
-        references=ReferenceStore(clients.s3(), env.assets_bucket),
+        references=ReferenceStore(clients.late_s3(), env.assets_bucket),
         provider=provider,
         admit=admit,
         find=clients.find_prediction(env.table_name, provider),
@@ -92,7 +92,7 @@ def finalize_job() -> "FinalizeJob":
 
 
 @cache
-def end_job() -> EndJob:
+def end_job() -> "EndJob":
     """Build the use case of Fail and OnExecutionEnded."""
     env = settings.EndSettings.read()
     return clients.end_job(env.table_name, env.event_bus_name, env.assets_bucket)

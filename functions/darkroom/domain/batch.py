@@ -45,7 +45,7 @@ class RowStatus(StrEnum):
 class Counts(BaseModel):
     """How many rows stand where."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     waiting: int = 0
     queued: int = 0
@@ -75,7 +75,7 @@ class RowProblem(FieldProblem):
 class Batch(BaseModel):
     """One batch's record; every later change is a conditional write (see ports.Batches)."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
     batch_id: str
     caller: str
@@ -122,7 +122,7 @@ class Batch(BaseModel):
 class Refusal(BaseModel):
     """Why a row, though well-formed, did not become a job."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
     row: int
     code: Code
@@ -132,7 +132,7 @@ class Refusal(BaseModel):
 class Result(BaseModel):
     """What a row came to: a line of the result file."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
     row: int
     id: str | None

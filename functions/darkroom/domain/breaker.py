@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 class Breaker(BaseModel):
     """Closed, or open until a moment; then one job probes. All moments are Unix seconds."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     failures: int = 0  # in a row, while closed
     trips: int = 0  # how often it opened since it was closed

@@ -16,7 +16,7 @@ class Role(StrEnum):
 class Caller(BaseModel):
     """A name that jobs, budgets and idempotency keys belong to."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     # A door that only the account's owner can open, or an admin's key.

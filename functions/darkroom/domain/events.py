@@ -10,15 +10,13 @@ from darkroom.domain.errors import Charged, Code, FieldProblem
 from darkroom.domain.job import Asset
 from darkroom.domain.requests import AnyModel, Edit, Operation, TextToImage
 
-SOURCE = "darkroom"
-
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
 class S3Location(BaseModel):
     """Where an object lies."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     bucket: str
     key: str
@@ -26,7 +24,9 @@ class S3Location(BaseModel):
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
+    )
 
     version: Literal["1"] = "1"
     id: str = Field(description="The same at every delivery: deduplicate by it.")
@@ -50,7 +50,7 @@ class JobEvent(_Event):
 class Timings(BaseModel):
     """When each part of a job ended."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     accepted_at: datetime
     submitted_at: datetime | None
@@ -107,7 +107,7 @@ class JobRecovered(JobEvent):
 class BudgetThresholdReached(BaseModel):
     """Most of a day's budget is spent, or held by jobs that are open."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     version: Literal["1"] = "1"
     id: str = Field(description="The same at every delivery: deduplicate by it.")

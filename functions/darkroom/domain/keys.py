@@ -19,7 +19,7 @@ KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{
 class Key(BaseModel):
     """What is kept of a key."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     digest: str = Field(description="SHA-256 of the key, hex.")
     name: KeyName

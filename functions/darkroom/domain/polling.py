@@ -5,13 +5,13 @@ import math
 from darkroom.domain.durations import Expected
 
 # What a wait costs, in us-east-1 in 2026-11: to leave Check and come back is three transitions,
-# $0.000075; a second in Check is $0.0000017 (128 MB, arm64), so that to leave pays after 45
+# $0.000075; a second in Check is $0.0000021 (160 MB, arm64), so that to leave pays after 36
 # seconds. Hence one long wait outside, until the first few jobs are done, and all others inside
 # (benchmarks/waiting.py plots what other choices come to).
-_EARLY = -1.88  # deviations: 3 % of jobs are done by then
+_EARLY = -1.95  # deviations: 3 % of jobs are done by then
 _LATE, _LATE_SHARE = 4.0, 0.1  # seconds, share of the median: how long those may have to wait
 _PAUSE, _LEAST_PAUSE, _PAUSE_SHARE = 1.25, 0.25, 0.09
-_NEARLY_ALL = 2.0  # deviations: 2 % of jobs take longer, some of them very long
+_NEARLY_ALL = 2.33  # deviations: 1 % of jobs take longer, some of them very long
 _RARER, _RAREST = 0.05, 15.0  # share of the time that has passed, seconds
 _GROWTH, _MAX_WAIT = 0.15, 30  # the same between checks, where each look is one of its own
 _LEAST_LISTEN, _PATIENCE_GROWTH = 30, 0.3
@@ -41,9 +41,7 @@ def first_wait(elapsed: float, kind: Expected, left: float) -> int:
 def pause(elapsed: float, kind: Expected) -> float:
     """Return the seconds between two looks of one check: short until nearly all are done."""
     short = min(_PAUSE, max(_LEAST_PAUSE, kind.median * _PAUSE_SHARE))
-    return (
-        short if elapsed < kind.at(_NEARLY_ALL) else min(max(short, elapsed * _RARER), _RAREST)
-    )
+    return short if elapsed < kind.at(_NEARLY_ALL) else min(max(short, elapsed * _RARER), _RAREST)
 
 
 def next_wait(elapsed: float, left: float) -> int:

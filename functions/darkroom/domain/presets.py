@@ -29,7 +29,7 @@ PresetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._
 class Preset(BaseModel):
     """One named edit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     description: str = ""
     prompt: Prompt
@@ -50,7 +50,7 @@ class Preset(BaseModel):
 class Presets(BaseModel):
     """The document."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     # Beyond that it would not fit the metadata of an output.
     version: Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)] = Field(

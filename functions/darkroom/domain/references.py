@@ -42,7 +42,7 @@ _NOT_SEEN = re.compile(
 class Url(BaseModel):
     """A public picture that the provider fetches itself."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
     kind: Literal["url"] = "url"
     url: str
 
@@ -55,7 +55,7 @@ class Url(BaseModel):
 class S3Object(BaseModel):
     """One version of an object in S3; presigned only when the job is submitted."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
     kind: Literal["s3"] = "s3"
     bucket: str
     key: str

@@ -20,7 +20,7 @@ _MAX_ID = 256
 class Row(BaseModel):
     """One row, by its place among the rows, from 1: a request, or what is wrong with it."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
     number: int
     id: str | None = None

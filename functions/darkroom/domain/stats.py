@@ -15,7 +15,7 @@ _OTHER = "other"  # models that know no quality
 class Amount(BaseModel):
     """Some jobs, and what was charged for them."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     jobs: int = 0
     micro_usd: int = 0
@@ -24,7 +24,7 @@ class Amount(BaseModel):
 class Day(BaseModel):
     """One caller's day, in UTC, by the jobs that ended on it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     day: date
     caller: str
@@ -38,7 +38,7 @@ class Day(BaseModel):
 class Durations(BaseModel):
     """How long the provider took for one kind of picture."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     operation: str
     quality: str

@@ -38,7 +38,7 @@ _OVERRIDES = {
 class Upload(BaseModel):
     """A notification: one version of one object in the inbox."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     bucket: str
     key: str

@@ -8,7 +8,7 @@ from darkroom.bootstrap import doors
 from darkroom.observability import correlate, observed
 
 
-@observed
+@observed(doors.api)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
     correlate(event["requestContext"].get("requestId", "api"))

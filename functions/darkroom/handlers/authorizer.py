@@ -8,7 +8,7 @@ from darkroom.bootstrap import doors
 from darkroom.observability import correlate, logger, observed
 
 
-@observed
+@observed(doors.authorize)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return a policy for the whole stage: what a role may do is decided where it is asked for."""
     correlate(event["requestContext"].get("requestId", "authorizer"))

@@ -8,7 +8,7 @@ from darkroom.bootstrap import batches
 from darkroom.observability import correlate, logger, observed
 
 
-@observed
+@observed(batches.create_rows)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take a step: `wait_seconds` is 0 once it is done."""
     correlate(event["batch_id"])

@@ -10,7 +10,7 @@ from darkroom.domain.steps import Step
 from darkroom.observability import logger, observed
 
 
-@observed
+@observed(steps.end_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Record why, tell the bus, and return the code that the execution ends with."""
     step = Step.model_validate(event)

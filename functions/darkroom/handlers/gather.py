@@ -11,7 +11,7 @@ from darkroom.observability import correlate, logger, observed
 _ENOUGH_MILLISECONDS = 120_000
 
 
-@observed
+@observed(batches.gather_batch)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Take a look: `wait_seconds` is 0 once the batch has ended."""
     correlate(event["batch_id"])

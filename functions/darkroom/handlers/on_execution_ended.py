@@ -12,7 +12,7 @@ from darkroom.observability import correlate, logger, observed
 _CODES = {"ABORTED": Code.CANCELED, "TIMED_OUT": Code.DEADLINE_EXCEEDED}
 
 
-@observed
+@observed(steps.end_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """End the job of one failed, stopped or timed-out execution, if it is still open."""
     execution = event["detail"]

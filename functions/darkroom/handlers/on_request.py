@@ -13,7 +13,7 @@ from darkroom.domain import callers
 from darkroom.observability import correlate, logger, observed
 
 
-@observed
+@observed(doors.request_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Make a job of one JobRequested event."""
     correlate(event["id"])  # until there is a job

@@ -9,7 +9,7 @@ from darkroom.domain.uploads import parse_notice
 from darkroom.observability import correlate, logger, observed
 
 
-@observed
+@observed(doors.upload_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Make a job of one upload, if it asks for one."""
     correlate(event["id"])  # until there is a job

@@ -27,7 +27,7 @@ _REFUSED = {
 }
 
 
-@observed
+@observed(doors.take_webhook)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Verify the bytes as they came, wake what waits for them, and answer at once."""
     body: str = event.get("body") or ""

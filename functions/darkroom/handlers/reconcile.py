@@ -14,7 +14,7 @@ from darkroom.observability import correlate, logger, observed
 _LISTS = ("drift", "orphans", "double", "uncharged", "unrefunded")
 
 
-@observed
+@observed(sweeps.reconcile_billing)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Write the report of the day that is named, or of the day before the event's, and return it.
 

@@ -9,7 +9,7 @@ from darkroom.domain.steps import Step
 from darkroom.observability import logger, observed
 
 
-@observed
+@observed(steps.submit_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take a step and return the next one."""
     step = steps.submit_job()(Step.model_validate(event))

@@ -11,7 +11,7 @@ from darkroom.observability import correlate, logger, observed
 _ENOUGH_MILLISECONDS = 120_000
 
 
-@observed
+@observed(sweeps.sweep_jobs, sweeps.sweep_batches)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Restart, close or recover what is overdue."""
     correlate(event["id"])

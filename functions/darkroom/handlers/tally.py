@@ -8,7 +8,7 @@ from darkroom.bootstrap import sweeps
 from darkroom.observability import correlate, logger, observed
 
 
-@observed
+@observed(sweeps.tally_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Count one job."""
     job_id: str = event["detail"]["job_id"]

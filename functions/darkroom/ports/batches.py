@@ -1,14 +1,17 @@
 """The batches: their records, their files, and the machine that runs them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
-from darkroom.domain.batch import Batch, BatchStatus, Refusal
-from darkroom.domain.references import S3Object
-from darkroom.domain.rows import Row
-from darkroom.ports.records import Cursor
-from darkroom.ports.signals import Execution
+if TYPE_CHECKING:
+    from darkroom.domain.batch import Batch, BatchStatus, Refusal
+    from darkroom.domain.references import S3Object
+    from darkroom.domain.rows import Row
+    from darkroom.ports.records import Cursor
+    from darkroom.ports.signals import Execution
 
 
 class Batches(Protocol):

@@ -1,9 +1,12 @@
 """The provider's bills."""
 
-from datetime import datetime
-from typing import Protocol
+from __future__ import annotations
 
-from darkroom.domain.bills import Movement
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from darkroom.domain.bills import Movement
 
 
 class Billing(Protocol):

@@ -1,16 +1,19 @@
 """What lies in S3: references, uploads, the inbox, presets and assets."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from darkroom.domain.callers import Caller
-from darkroom.domain.job import Asset
-from darkroom.domain.media import Format
-from darkroom.domain.presets import Presets
-from darkroom.domain.references import S3Object
-from darkroom.domain.uploads import Upload
-from darkroom.ports.provider import Download
+if TYPE_CHECKING:
+    from darkroom.domain.callers import Caller
+    from darkroom.domain.job import Asset
+    from darkroom.domain.media import Format
+    from darkroom.domain.presets import Presets
+    from darkroom.domain.references import S3Object
+    from darkroom.domain.uploads import Upload
+    from darkroom.ports.provider import Download
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
 """The records: jobs, the line that they stand in, claims, budgets and keys."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from darkroom.domain.job import Hold, Job, Status
-from darkroom.domain.keys import Key
-from darkroom.domain.limiter import Line
+if TYPE_CHECKING:
+    from darkroom.domain.job import Hold, Job, Status
+    from darkroom.domain.keys import Key
+    from darkroom.domain.limiter import Line
 
 
 @dataclass(frozen=True)

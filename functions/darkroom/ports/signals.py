@@ -1,12 +1,16 @@
 """What goes out: events, executions, metrics; the time; and what the owner has switched."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from darkroom.domain.events import Event
+if TYPE_CHECKING:
+    from darkroom.domain.events import Event
+
 
 type Clock = Callable[[], datetime]
 type Sleep = Callable[[float], None]

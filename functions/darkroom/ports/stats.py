@@ -1,9 +1,12 @@
 """What is counted of ended jobs."""
 
-from datetime import date
-from typing import Protocol
+from __future__ import annotations
 
-from darkroom.domain.stats import Day, Kind, Tally
+from datetime import date
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from darkroom.domain.stats import Day, Kind, Tally
 
 
 class Stats(Protocol):

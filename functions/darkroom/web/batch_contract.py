@@ -19,7 +19,9 @@ _MAX_NAME, _MAX_SOURCE = 200, 2000
 class BatchRequest(BaseModel):
     """A file of rows, and what is said for all of them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
 
     source: Annotated[
         str,
@@ -46,7 +48,7 @@ class BatchRequest(BaseModel):
 class Results(BaseModel):
     """Where the result files are: presigned now."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     csv_url: str
     jsonl_url: str
@@ -55,7 +57,7 @@ class Results(BaseModel):
 class BatchView(BaseModel):
     """A batch as its caller sees it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     batch_id: str | None = Field(description="null: planned, and not started.")
     name: str
@@ -80,7 +82,7 @@ class BatchView(BaseModel):
 class BatchPage(BaseModel):
     """Batches, newest first."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     batches: tuple[BatchView, ...]
     cursor: str | None = Field(description="Give it back to go on; null at the end.")

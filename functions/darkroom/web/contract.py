@@ -27,7 +27,7 @@ MAX_TEXT = 200  # characters to look for
 
 class _Model(BaseModel):
     # Open: a later version may say more, and a problem may have members of its own.
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class AssetView(Asset):
@@ -143,7 +143,7 @@ class StatsView(_Model):
 class UploadRequest(BaseModel):
     """A file that is about to be put."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     content_type: Literal[
         "image/png", "image/jpeg", "image/webp", "text/csv", "application/x-ndjson"
