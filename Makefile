@@ -37,6 +37,18 @@ run: $(stack) ## A picture by each of the three doors: PROMPT="…" QUALITY=low 
 up: $(stack) ## Keep the stack up until Ctrl-C, with its addresses in .local/stack.json
 	@PYTHONPATH=functions $(BIN)/python -m local up
 
+##@ On AWS
+
+.PHONY: build
+build: $(project) $(sam) ## sam build, with compiled bytecode: a cold start takes half as long
+	@PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 $(VENVS)/sam/bin/sam build
+	@$(BIN)/python -m local.build
+
+# Asks for what samconfig.toml does not say; ARGS of a workflow has it all.
+.PHONY: deploy
+deploy: build ## sam deploy: ARGS="--guided"
+	@SAM_CLI_TELEMETRY=0 $(VENVS)/sam/bin/sam deploy $(ARGS)
+
 ##@ API keys of a stack: the one that is up here, or STACK=name on AWS
 
 .PHONY: key

@@ -1,10 +1,12 @@
-"""Finalize one asset and print the process's peak memory in MB, before and after.
+"""Finalize jobs, and print the process's peak memory in MB, before and after, and the seconds.
 
-Called by finalize_memory, in a process of its own: a peak never goes down again.
+Called by bytes, in a process of its own: a peak never goes down again.
 """
 
+import json
 import resource
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -47,8 +49,8 @@ _JOB = Job(
 class _World:
     """The ports that move no bytes: records, line, provider, bus, metrics."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, outputs: int) -> None:
+        self._outputs = (url,) * outputs
         self.job = _JOB
 
     def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
@@ -98,7 +100,7 @@ class _World:
         raise NotImplementedError
 
     def check(self, _: str) -> Prediction:
-        return Done((self._url,))
+        return Done(self._outputs)
 
     def publish(self, event: Event) -> None:
         pass
@@ -107,9 +109,8 @@ class _World:
         pass
 
 
-def main(size: int, cdn: str, s3: str) -> None:
-    """Finalize and print."""
-    world = _World(f"{cdn}/{size}.png")
+def main(size: int, outputs: int, rounds: int, cdn: str, s3: str) -> None:
+    """Finalize that often, and print."""
     client = boto3.client(
         "s3",
         endpoint_url=s3,
@@ -118,12 +119,25 @@ def main(size: int, cdn: str, s3: str) -> None:
         aws_secret_access_key="bench",  # noqa: S106
         config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
     )
-    finalize = FinalizeJob(
+    downloads, assets = Cdn(["127.0.0.1"]), AssetBucket(client, "assets")
+    before, seconds = _peak(), []
+    for _ in range(rounds):
+        world = _World(f"{cdn}/{size}.png", outputs)
+        finalize = _use_case(world, downloads, assets)
+        begun = time.perf_counter()
+        step = finalize(Step(job_id="bench"))
+        seconds.append(time.perf_counter() - begun)
+        stored = [asset.size for asset in world.job.assets]
+        if step.outcome is not Outcome.STORED or stored != [size] * outputs:
+            sys.exit(f"the asset was not stored: {step}")
+    print(json.dumps({"before": before, "peak": _peak(), "seconds": seconds}))
+
+
+def _use_case(world: Any, downloads: Cdn, assets: AssetBucket) -> FinalizeJob:
+    return FinalizeJob(
         jobs=world,
         provider=world,
-        file=FileOutputs(
-            jobs=world, downloads=Cdn(["127.0.0.1"]), assets=AssetBucket(client, "assets")
-        ),
+        file=FileOutputs(jobs=world, downloads=downloads, assets=assets),
         metrics=world,
         end=EndJob(
             jobs=world,
@@ -134,12 +148,6 @@ def main(size: int, cdn: str, s3: str) -> None:
             assets_bucket="assets",
         ),
     )
-    before = _peak()
-    step = finalize(Step(job_id="bench"))
-    stored = [asset.size for asset in world.job.assets]
-    if step.outcome is not Outcome.STORED or stored != [size]:
-        sys.exit(f"the asset was not stored: {step}")
-    print(before, _peak())
 
 
 def _peak() -> float:
@@ -147,4 +155,5 @@ def _peak() -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    _size, _outputs, _rounds = map(int, sys.argv[1:4])
+    main(_size, _outputs, _rounds, sys.argv[4], sys.argv[5])

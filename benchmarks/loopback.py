@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +25,8 @@ class _Handler(BaseHTTPRequestHandler):
 class Cdn(_Handler):
     """GET /<size>.png is a PNG of so many bytes: a true head and end, and zeros between."""
 
+    pause = 0.0  # seconds a chunk of 64 KiB
+
     def do_GET(self) -> None:
         """Write the picture chunk by chunk."""
         size = int(self.path.strip("/").removesuffix(".png"))
@@ -34,7 +37,14 @@ class Cdn(_Handler):
         left = size - len(_HEAD) - len(_END)
         while left:
             left -= self.wfile.write(_CHUNK[:left])
+            time.sleep(self.pause)
         self.wfile.write(_END)
+
+
+class SlowCdn(Cdn):
+    """The same, with 20 MB/s for each connection: what a picture is loaded with over a network."""
+
+    pause = len(_CHUNK) / 20e6
 
 
 class Sink(_Handler):

@@ -18,7 +18,7 @@ AUTHORIZER_TTL = 30
 
 _URI = (
     "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
-    "${%s.Arn}/invocations"
+    "${%s}/invocations"
 )
 _PROBLEM, _JSON = "application/problem+json", "application/json"
 _ERRORS = {
@@ -148,7 +148,16 @@ def _preflight(path: str) -> dict[str, Any]:
 
 
 def _integration(function: str) -> dict[str, Any]:
-    return {"type": "aws_proxy", "httpMethod": "POST", "uri": {"Fn::Sub": _URI % function}}
+    return {"type": "aws_proxy", "httpMethod": "POST", "uri": _invocation(function)}
+
+
+def _invocation(function: str) -> dict[str, Any]:
+    newest = {"Fn::Sub": _URI % f"{function}.Arn"}
+    if function == "OnWebhookFunction":
+        return newest
+    # Snapshots are of versions only: this is a version's alias, and SAM's name for it.
+    kept = {"Fn::Sub": _URI % f"{function}Aliaslive"}
+    return {"Fn::If": ["Snapshots", kept, newest]}
 
 
 def _key() -> dict[str, Any]:
@@ -162,7 +171,7 @@ def _key() -> dict[str, Any]:
             "type": "request",
             "identitySource": "method.request.header.Authorization",
             "authorizerResultTtlInSeconds": AUTHORIZER_TTL,
-            "authorizerUri": {"Fn::Sub": _URI % "AuthorizerFunction"},
+            "authorizerUri": _invocation("AuthorizerFunction"),
         },
     }
 

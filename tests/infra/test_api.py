@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.infra.template import OPENAPI, ROOT, api, parameters, properties, template
+from tests.infra.template import OPENAPI, ROOT, api, functions, parameters, properties, template
 
 # What CloudFormation knows without being told.
 _PSEUDO = re.compile(r"AWS::(Partition|Region|AccountId|URLSuffix|NoValue)")
@@ -59,7 +59,12 @@ def test_the_api_is_deployed_with_every_change_of_what_the_document_names() -> N
 
 def test_what_the_document_names_is_in_the_template() -> None:
     """No linter looks into what is included."""
-    known = {*template()["Resources"], *parameters()}
+    aliases = {
+        f"{name}Alias{properties(name)['AutoPublishAlias']}"
+        for name in functions()
+        if "AutoPublishAlias" in properties(name)
+    }
+    known = {*template()["Resources"], *parameters(), *aliases}
     missing = {name for name in named() if name not in known and not _PSEUDO.fullmatch(name)}
 
     assert missing == set()

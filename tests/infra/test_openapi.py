@@ -144,7 +144,10 @@ def test_every_call_needs_a_key_and_goes_to_the_function(
     assert operation["security"] == [{"key": []}]
     integration = operation["x-amazon-apigateway-integration"]
     assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
-    assert "${ApiFunction.Arn}" in integration["uri"]["Fn::Sub"]
+    condition, kept, newest = integration["uri"]["Fn::If"]
+    assert condition == "Snapshots"
+    assert "${ApiFunctionAliaslive}/" in kept["Fn::Sub"]
+    assert "${ApiFunction.Arn}/" in newest["Fn::Sub"]
 
 
 def test_a_preflight_carries_no_key_and_goes_to_the_function_all_the_same() -> None:

@@ -185,7 +185,11 @@ def test_only_our_api_may_invoke_what_stands_behind_it(
 
     assert properties(permission) == {
         "Action": "lambda:InvokeFunction",
-        "FunctionName": {"Ref": function},
+        "FunctionName": (
+            {"Fn::If": ["Snapshots", {"Ref": f"{function}Aliaslive"}, {"Ref": function}]}
+            if "SnapStart" in properties(function)
+            else {"Ref": function}
+        ),
         "Principal": "apigateway.amazonaws.com",
         "SourceArn": {"Fn::Sub": prefix + source},
     }

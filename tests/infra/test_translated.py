@@ -116,7 +116,12 @@ def test_every_rule_may_invoke_its_function_and_no_other() -> None:
 def test_beside_rules_only_the_api_may_invoke_functions() -> None:
     permissions = of("AWS::Lambda::Permission").values()
 
-    others = {p["FunctionName"]["Ref"]: p for p in permissions if "Fn::Sub" in p["SourceArn"]}
+    others = {
+        name["Ref"] if "Ref" in name else name["Fn::If"][2]["Ref"]: permission
+        for permission in permissions
+        for name in (permission["FunctionName"],)
+        if "Fn::Sub" in permission["SourceArn"]
+    }
     assert len(permissions) == len(of("AWS::Events::Rule")) + len(others)
     assert set(others) == {"ApiFunction", "AuthorizerFunction", "OnWebhookFunction"}
     for permission in others.values():
@@ -205,6 +210,15 @@ def test_the_machines_role_is_for_step_functions_only() -> None:
     assert statement["Principal"] == {"Service": ["states.amazonaws.com"]}
 
 
-def test_no_function_version_is_left_behind() -> None:
-    assert len(of("AWS::Lambda::Function")) == len(functions())
-    assert not of("AWS::Lambda::Version")
+def test_a_deployment_leaves_no_version_behind_unless_snapshots_are_taken() -> None:
+    """A version is named by Release, which stays as it is unless somebody changes it."""
+    kept = {name for name in functions() if "SnapStart" in of("AWS::Lambda::Function")[name]}
+
+    assert kept == {"ApiFunction", "AuthorizerFunction"}
+    for name in kept:
+        function = of("AWS::Lambda::Function")[name]
+        assert function["SnapStart"] == {
+            "ApplyOn": {"Fn::If": ["Snapshots", "PublishedVersions", "None"]}
+        }
+        assert properties(name)["AutoPublishCodeSha256"] == {"Ref": "Release"}
+    assert len(of("AWS::Lambda::Version")) == len(kept)

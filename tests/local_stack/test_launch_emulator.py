@@ -17,6 +17,8 @@ WRAPPED = (
     ("apigateway_v1", "_call_lambda_raw"),
     ("apigateway_v1", "_invoke_authorizer_lambda"),
     ("apigateway_v1", "_import_rest_api"),
+    ("stepfunctions", "_execute_task"),
+    ("stepfunctions", "_apply_jsonata_template"),
 )
 
 
@@ -164,3 +166,21 @@ def test_a_gateway_response_that_is_refused_stops_the_deployment(emulator: dict[
 
     with pytest.raises(ValueError, match="DEFAULT_6XX"):
         launcher().import_all({"x-amazon-apigateway-gateway-responses": {"DEFAULT_6XX": {}}})
+
+
+@pytest.mark.parametrize(
+    ("limit", "evaluated"), [("{% $states.input.wait_seconds %}", 41), (60, 60), (None, None)]
+)
+def test_a_tasks_time_limit_may_be_an_expression(
+    emulator: dict[str, Any], limit: object, evaluated: object
+) -> None:
+    ran: list[dict[str, Any]] = []
+    machines = emulator["stepfunctions"]
+    machines._execute_task = lambda state, *_: ran.append(state)
+    machines._apply_jsonata_template = lambda _text, given, _context: given["wait_seconds"]
+    state = {"Type": "Task"} | ({} if limit is None else {"TimeoutSeconds": limit})
+
+    launcher().run_task(state, {"wait_seconds": 41.0}, {}, {})
+
+    assert ran[0].get("TimeoutSeconds") == evaluated
+    assert state.get("TimeoutSeconds") == limit  # the definition is every execution's

@@ -1,7 +1,8 @@
 """FinalizeJob: every output stored whole and once, a manifest, then the end of the job."""
 
 import hashlib
-from typing import Any
+from threading import Barrier, Lock
+from typing import IO, Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from darkroom.domain.job import OPEN, Asset, Status
 from darkroom.domain.references import S3Object
 from darkroom.domain.steps import Outcome, Step
 from darkroom.domain.uploads import encode
-from darkroom.ports import Broken, Done, NotDownloaded, Running, Unreadable
+from darkroom.ports import Broken, Done, Download, NotDownloaded, Running, Unreadable
 from tests.fakes.crashes import DeadError
 from tests.fakes.pictures import JPEG, PNG
 from tests.fakes.provider import OUTPUT, PREDICTION
@@ -112,6 +113,31 @@ def test_several_outputs_are_stored_in_order_each_by_its_own_format() -> None:
         (f"{prefix}/0.png", 1),
         (f"{prefix}/1.jpg", 3),
     ]
+
+
+def test_several_outputs_are_copied_at_once_within_a_bound() -> None:
+    outputs = [f"https://cdn.test/output/{n}.png" for n in range(8)]
+    world, step = completed(*outputs, **dict.fromkeys(outputs, PNG))
+    fetch, together, lock, now, most = world.downloads.fetch, Barrier(4), Lock(), 0, 0
+
+    def meeting(url: str, into: IO[bytes]) -> Download | NotDownloaded:
+        nonlocal now, most
+        with lock:
+            now += 1
+        together.wait(timeout=30)  # nobody goes on before four are here
+        most = max(most, now)
+        together.wait(timeout=30)
+        with lock:
+            now -= 1
+        return fetch(url, into)
+
+    world.downloads.fetch = meeting  # type: ignore[method-assign]
+
+    world.finalize_job()(step)
+
+    assert most == 4
+    stored = [asset.key for asset in world.job(step.job_id).assets]
+    assert stored == [f"jobs/{step.job_id}/{n}.png" for n in range(8)]
 
 
 def test_an_output_that_is_late_is_tried_again_after_a_wait() -> None:

@@ -1,6 +1,5 @@
 """Admit: let a job out of the line when its turn has come, or say exactly how long to wait."""
 
-import math
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +7,8 @@ from datetime import datetime, timedelta
 from darkroom.domain.breaker import Verdict
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
-from darkroom.domain.limiter import AHEAD, Line, Tier
+from darkroom.domain.limiter import Line, Tier
+from darkroom.domain.turns import Place, Turn, turn
 from darkroom.ports import Clock, Hitch, Jobs, LineChange, Lines, Metrics, Sleep
 from darkroom.usecases.expect_duration import ExpectDuration
 from darkroom.usecases.watch_provider import WatchProvider
@@ -51,17 +51,17 @@ class AdmitJob:
         sends = _Post(uuid.uuid4().hex, sent_images, has_webhook)
         for _ in range(_TRIES):
             line, now = self.lines.read(), self.now().timestamp()
-            turn = self._turn(line, job, now)
-            if turn.seconds > AHEAD:
-                answer: Job | Held | Hitch = self._hold(line, job, turn)
+            mine = self._turn(line, job, now)
+            if not mine.has_come:
+                answer: Job | Held | Hitch = self._hold(line, job, mine)
                 if isinstance(answer, Held):
                     return answer
             else:
-                answer = self._let_out(line, turn, job, sends)
+                answer = self._let_out(line, mine, job, sends)
             # Where it was refused, too: the SDK may have repeated what had been done.
             known = answer if isinstance(answer, Job) else self.jobs.get(job.job_id)
             if known is not None and known.is_submit_of(sends.token):
-                self.sleep(max(0.0, turn.slot - self.now().timestamp()))
+                self.sleep(max(0.0, mine.slot - self.now().timestamp()))
                 return known
             if known is None or known.status is not Status.QUEUED:
                 return None
@@ -105,65 +105,46 @@ class AdmitJob:
             return job.interval
         return round(self.tier.interval(self.expect(job).median), 3)
 
-    def _turn(self, line: Line, job: Job, now: float) -> "_Turn":
-        queue, number = line.queue(job.lane), job.place
-        if number is None:
-            queue, number = queue.enter(job.caller, self._interval(job))
-        after = line.with_queue(job.lane, queue)
-        slot = line.slot(job.lane, self.tier, now)
-        broken = line.breaker.wait(now)
-        # Of a full house one leaves in about the time that an image takes, shared by all.
-        full = line.in_flight >= self.tier.in_flight
-        busy = self.expect(job).median / self.tier.in_flight if full else 0.0
-        wait = max(slot - now, broken, min(max(busy, AHEAD + 1), 60.0) if busy else 0.0)
-        return _Turn(
-            number=number,
-            slot=slot,
-            seconds=wait + after.ahead(job.lane, job.caller, number),
-            after=after,
-            by_breaker=line.breaker.reason if broken else None,
-        )
+    def _turn(self, line: Line, job: Job, now: float) -> Turn:
+        place = Place(job.lane, job.caller, job.place, self._interval(job))
+        return turn(line, self.tier, place, self.expect(job).median, now)
 
-    def _hold(self, line: Line, job: Job, turn: "_Turn") -> Held | Hitch:
-        wait = max(1, math.floor(turn.seconds))
-        held = Held(wait, turn.by_breaker)
+    def _hold(self, line: Line, job: Job, mine: Turn) -> Held | Hitch:
+        held = Held(mine.wait, mine.by_breaker)
         if held.by_breaker:
             self.metrics.count("BreakerOpen")
         if job.place is not None:
             return held
         entered = self.jobs.together(
             job.job_id,
-            [LineChange(line, turn.after)],
+            [LineChange(line, mine.entered)],
             when=[Status.QUEUED],
             absent="place",
-            place=turn.number,
-            interval=self._interval(job),
-            due_at=self.now() + timedelta(seconds=wait) + _GRACE,
+            place=mine.number,
+            interval=mine.place.interval,
+            due_at=self.now() + timedelta(seconds=held.seconds) + _GRACE,
         )
         if isinstance(entered, Job):
             self.metrics.count("JobsHeld")
             return held
         return entered
 
-    def _let_out(self, line: Line, turn: "_Turn", job: Job, sends: "_Post") -> Job | Hitch:
+    def _let_out(self, line: Line, mine: Turn, job: Job, sends: "_Post") -> Job | Hitch:
         now = self.now()
-        interval = self._interval(job)
-        queue = turn.after.queue(job.lane).serve(job.caller, turn.number, interval)
-        after = line.with_queue(job.lane, queue).sent(turn.slot, interval)
-        after = after.model_copy(update={"breaker": line.breaker.probing(now.timestamp())})
+        after = mine.sent(now.timestamp())
         return self.jobs.together(
             job.job_id,
             [LineChange(line, after, flight=1, below=self.tier.in_flight)],
             when=[Status.QUEUED],
             absent="place" if job.place is None else None,
             status=Status.SUBMITTING,
-            submitting_at=_later(now, turn.slot),
+            submitting_at=_later(now, mine.slot),
             submit_attempts=job.submit_attempts + 1,
             submit_token=sends.token,
             sent_images=sends.images or None,
             has_webhook=sends.has_webhook,
-            place=turn.number,
-            interval=interval,
+            place=mine.number,
+            interval=mine.place.interval,
             expected=self.expect(job),
             due_at=now + _SUBMIT_OVER,
         )
@@ -176,17 +157,6 @@ class _Post:
     token: str
     images: tuple[str, ...]
     has_webhook: bool
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """When a job's turn is, by the line as it was read."""
-
-    number: int
-    slot: float
-    seconds: float
-    after: Line  # with the job in it
-    by_breaker: Code | None
 
 
 def _later(now: datetime, slot: float) -> datetime:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.report import Section, table
 from local.options import Options
 from local.stack import Stack, running
 
@@ -29,8 +30,8 @@ def handler(event, context):
 """
 
 
-def main() -> None:
-    """Print p50 and p95 of each, and what they are of the bare Lambda's."""
+def run() -> Section:
+    """Return p50 and p95 of each, and what they are of the bare Lambda's."""
     with running(Options(time_scale=0.1)) as local, _client(local.stack) as client:
         bare = _bare(local.stack)
         job = client.post("/v1/jobs", json=_JOB).json()["job_id"]
@@ -45,19 +46,16 @@ def main() -> None:
             call().raise_for_status()
             if number >= WARM_UP:
                 taken[name].append((time.perf_counter() - start) * 1000)
-    _report(taken)
-
-
-def _report(taken: dict[str, list[float]]) -> None:
-    bare: tuple[float, float] | None = None
-    for name, times in taken.items():
-        parts = statistics.quantiles(times, n=20)
-        p50, p95 = parts[9], parts[18]
-        bare = bare or (p50, p95)
-        print(
-            f"http: {name}: p50 {p50:.1f} ms ({p50 / bare[0]:.2f} x bare),"
-            f" p95 {p95:.1f} ms ({p95 / bare[1]:.2f} x bare)"
-        )
+    parts = {name: statistics.quantiles(times, n=20) for name, times in taken.items()}
+    floor = parts["a bare Lambda"]
+    rows = [
+        (name, f"{each[9]:.0f} ms", f"{each[9] / floor[9]:.2f}", f"{each[18]:.0f} ms",
+         f"{each[18] / floor[18]:.2f}")
+        for name, each in parts.items()
+    ]  # fmt: skip
+    head = ("request", "p50", "by the bare Lambda's", "p95", "by the bare Lambda's")
+    inputs = f"{ROUNDS} requests each, taken in turn, warm, on the local stack, behind one gateway."
+    return Section("HTTP", inputs, table(head, rows))
 
 
 def _client(stack: Stack) -> httpx.Client:
@@ -100,7 +98,3 @@ def _bare(stack: Stack) -> str:
     )
     gateway.create_deployment(restApiId=api, stageName="live")
     return "/bare"
-
-
-if __name__ == "__main__":
-    main()

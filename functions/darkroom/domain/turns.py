@@ -1,0 +1,68 @@
+"""Whose turn it is: what the line says to a job that asks to be sent."""
+
+import math
+from typing import NamedTuple
+
+from darkroom.domain.errors import Code
+from darkroom.domain.limiter import AHEAD, Lane, Line, Tier
+
+_MOST = 60.0  # seconds that a job waits for one in flight to end, before it looks again
+
+
+class Place(NamedTuple):
+    """Where a job stands, or will: its lane, whose it is, its number if it has one."""
+
+    lane: Lane
+    caller: str
+    number: int | None
+    interval: float  # seconds between its send and the next
+
+
+class Turn(NamedTuple):
+    """When a job's turn is, by the line as it was read."""
+
+    place: Place
+    number: int
+    slot: float  # Unix seconds
+    seconds: float  # from now until it may be sent
+    entered: Line  # with the job in it
+    by_breaker: Code | None
+
+    @property
+    def has_come(self) -> bool:
+        """Whether the job may be let out now."""
+        return self.seconds <= AHEAD
+
+    @property
+    def wait(self) -> int:
+        """The whole seconds until it is worth asking again, 1 or more."""
+        return max(1, math.floor(self.seconds))
+
+    def sent(self, now: float) -> Line:
+        """Return the line once the job has been let out."""
+        lane, caller, _, interval = self.place
+        queue = self.entered.queue(lane).serve(caller, self.number, interval)
+        after = self.entered.with_queue(lane, queue).sent(self.slot, interval)
+        return after.model_copy(update={"breaker": after.breaker.probing(now)})
+
+
+def turn(line: Line, tier: Tier, place: Place, median: float, now: float) -> Turn:
+    """Return a job's turn; jobs like it take `median` seconds."""
+    queue, number = line.queue(place.lane), place.number
+    if number is None:
+        queue, number = queue.enter(place.caller, place.interval)
+    entered = line.with_queue(place.lane, queue)
+    slot = line.slot(place.lane, tier, now)
+    broken = line.breaker.wait(now)
+    # Of a full house one leaves in about the time that an image takes, shared by all.
+    full = line.in_flight >= tier.in_flight
+    busy = min(max(median / tier.in_flight, AHEAD + 1), _MOST) if full else 0.0
+    ahead = entered.ahead(place.lane, place.caller, number)
+    return Turn(
+        place=place,
+        number=number,
+        slot=slot,
+        seconds=max(slot - now, broken, busy) + ahead,
+        entered=entered,
+        by_breaker=line.breaker.reason if broken else None,
+    )
