@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import os
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +11,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-logger = Logger()
+from darkroom import settings
 
-_INITIALIZED_BY_LAMBDA = "AWS_LAMBDA_INITIALIZATION_TYPE"
+logger = Logger()
 
 type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
@@ -42,7 +41,7 @@ def observed(*builds: Callable[[], object]) -> Callable[[Handler], Handler]:
     An exception's message may quote a prompt or a signed URL, and Step Functions keeps it in the
     execution's history; so its kind and place are logged, and only its kind is passed on.
     """
-    if _INITIALIZED_BY_LAMBDA in os.environ:
+    if settings.is_on_lambda():
         for build in builds:
             build()
 

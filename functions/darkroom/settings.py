@@ -6,6 +6,11 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 
+def is_on_lambda() -> bool:
+    """Tell whether Lambda has started this process."""
+    return "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ
+
+
 class Settings(BaseModel):
     """Base: a field `table_name` is the variable TABLE_NAME."""
 

@@ -54,6 +54,24 @@ def test_swaps_follow_each_other(stores: Stores) -> None:
     assert stores.lines.read() == Line(version=3, next_at=3)
 
 
+def test_each_line_is_changed_by_itself(stores: Stores) -> None:
+    line = stores.lines.read(3)
+    assert line == Line(number=3)
+
+    assert stores.lines.swap(line, line.held_until(7))
+    change(stores, LineChange(flight=2, line=3))
+    change(stores, LineChange(stores.lines.read(12), Line(number=12, next_at=1), flight=1))
+
+    assert stores.lines.read() == Line()
+    assert stores.lines.read(3) == Line(number=3, version=1, in_flight=2, next_at=7)
+    found = {line.number: line.in_flight for line in stores.lines.read_all()}
+    assert {0: 0} | found == {0: 0, 3: 2, 12: 1}
+
+
+def test_where_nobody_ever_stood_there_is_one_empty_line(stores: Stores) -> None:
+    assert stores.lines.read_all() == [Line()]
+
+
 def test_a_swap_does_not_touch_the_count_in_flight(stores: Stores) -> None:
     line = stores.lines.read()
     change(stores, LineChange(flight=3))
@@ -91,9 +109,9 @@ def test_a_full_house_lets_nobody_in(
     if flying:
         change(stores, LineChange(flight=flying))
     line = stores.lines.read()
-    rest = {"before": line, "after": line.held_until(1)} if swaps else {}
+    after = line.held_until(1) if swaps else None
 
-    found = change(stores, LineChange(flight=1, below=below, **rest))
+    found = change(stores, LineChange(line if swaps else None, after, flight=1, below=below))
 
     assert (found is not Hitch.LINE) == isinstance(found, Job) == is_let_in
     now = stores.lines.read()

@@ -12,30 +12,43 @@ from darkroom.ports import Held, LineChange, Switches
 class InMemoryLine:
     """The port Lines."""
 
-    line: Line = field(default_factory=Line)
+    all: dict[int, Line] = field(default_factory=lambda: {0: Line()})
     swaps: int = 0
 
-    def read(self) -> Line:
-        return self.line
+    @property
+    def line(self) -> Line:
+        """The first, which is the only one of most accounts."""
+        return self.all[0]
+
+    @line.setter
+    def line(self, line: Line) -> None:
+        self.all[0] = line
+
+    def read(self, number: int = 0) -> Line:
+        return self.all.get(number, Line(number=number))
+
+    def read_all(self) -> list[Line]:
+        return list(self.all.values())
 
     def swap(self, before: Line, after: Line) -> bool:
         return self.change(LineChange(before, after))
 
     def allows(self, change: LineChange) -> bool:
-        is_same = change.before is None or change.before.version == self.line.version
-        return is_same and (change.below is None or self.line.in_flight < change.below)
+        line = self.read(change.number)
+        is_same = change.before is None or change.before.version == line.version
+        return is_same and (change.below is None or line.in_flight < change.below)
 
     def change(self, change: LineChange) -> bool:
         """Make a change; False, and nothing changed, if it is not allowed."""
         if not self.allows(change):
             return False
-        counted = {"in_flight": self.line.in_flight + change.flight}
-        if change.after is None:
-            self.line = self.line.model_copy(update=counted)
-        else:
+        line = self.read(change.number)
+        counted = {"in_flight": line.in_flight + change.flight}
+        if change.after is not None:
             self.swaps += 1
-            counted["version"] = self.line.version + 1
-            self.line = change.after.model_copy(update=counted)
+            counted["version"] = line.version + 1
+            line = change.after
+        self.all[change.number] = line.model_copy(update=counted)
         return True
 
 

@@ -104,7 +104,9 @@ class Traffic:
             moment, _, act = heapq.heappop(self._heap)
             self.clock.at(moment)
             act()
-            self.most_in_flight = max(self.most_in_flight, self.world.jobs.line.line.in_flight)
+            self.most_in_flight = max(
+                self.most_in_flight, sum(line.in_flight for line in self.world.jobs.line.read_all())
+            )
         assert_counts(self.world.jobs)
         return sorted(self.sent, key=lambda each: each.at)
 

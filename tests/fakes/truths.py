@@ -7,7 +7,8 @@ import pytest
 
 from darkroom.domain import limiter
 from darkroom.domain.errors import Charged
-from darkroom.domain.limiter import Lane, Queue
+from darkroom.domain.job import Job
+from darkroom.domain.limiter import Lane, Line, Queue
 from tests.fakes.storage import InMemoryJobs
 from tests.fakes.world import World
 
@@ -23,8 +24,13 @@ def waiting(queue: Queue) -> Counter[str]:
 
 
 def assert_counts(jobs: InMemoryJobs) -> None:
-    """The line counts those that wait and those in flight, no more and no fewer."""
-    line, records = jobs.line.line, list(jobs.records.values())
+    """Each line counts those that wait and those in flight, no more and no fewer."""
+    for number, line in jobs.line.all.items():
+        of_line = [job for job in jobs.records.values() if job.line == number]
+        _assert_counts(line, of_line)
+
+
+def _assert_counts(line: Line, records: list[Job]) -> None:
     for lane in Lane:
         there = Counter(
             digest(job.caller) for job in records if job.waits_in_line and job.lane is lane

@@ -77,7 +77,7 @@ class World:
     batch_workflow: InMemoryBatchWorkflow = field(default_factory=InMemoryBatchWorkflow)
     batch_files: InMemoryBatchFiles = field(init=False)
     switchboard: SetSwitches = field(default_factory=SetSwitches)
-    tier: Tier = field(default_factory=lambda: Tier(images_a_minute=6000, in_flight=1000))
+    tier: Tier = field(default_factory=lambda: Tier(images_a_minute=600, in_flight=1000))
     stack_budget: int | None = None
     resubmits: bool = False
     hold_seconds: float = 0  # each look is a check of its own

@@ -1,5 +1,6 @@
 """AdmitJob, with many jobs at one line: never too many, in order, fair, and no longer than said."""
 
+from collections import Counter
 from dataclasses import replace
 from random import Random
 
@@ -64,6 +65,31 @@ def test_a_full_burst_of_a_large_tier_keeps_the_limit_too() -> None:
 
     assert all(gap >= 60 - HAIR for gap in gaps(sent, 500))
     assert sum(100 <= each.at < 100.2 for each in sent) > 500 / 50, "the burst is used"
+
+
+def test_the_jobs_of_a_fast_account_stand_in_several_lines_evenly() -> None:
+    tier, takes = Tier(1500, 1000), 20.0
+    traffic = Traffic(tier, takes=takes)
+
+    sent = traffic.run([Arrival(n / 300, caller=f"caller {n % 3}") for n in range(3000)])
+
+    stood = Counter(job.line for job in traffic.world.jobs.records.values())
+    assert stood.keys() == {0, 1, 2}
+    assert max(stood.values()) - min(stood.values()) < 30
+    assert all(gap >= 60 - HAIR for gap in gaps(sent, tier.images_a_minute))
+    assert traffic.most_in_flight <= tier.in_flight
+    assert sent[-1].at < 120 * 1.06, "together they send nearly what the provider allows"
+
+
+@given(st.integers(1, 100_000), st.integers(1, 10_000))
+def test_the_shares_of_all_lines_are_no_more_than_is_allowed(images: int, flying: int) -> None:
+    tier = Tier(images, flying)
+
+    assert tier.lines >= 1
+    assert tier.share.images_a_minute * tier.lines <= images
+    assert 1 <= tier.share.in_flight * tier.lines <= flying
+    if images <= 600:
+        assert tier.share == tier
 
 
 @given(OPEN_TIERS, arrivals())

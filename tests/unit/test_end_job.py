@@ -128,8 +128,8 @@ def test_a_line_that_moves_meanwhile_is_read_again() -> None:
     world, job = in_line()
     read, moves = world.jobs.line.read, [1, 2, 3]
 
-    def moved() -> Line:
-        line = read()
+    def moved(number: int = 0) -> Line:
+        line = read(number)
         if moves and moves.pop():
             world.jobs.line.swap(line, line.held_until(0))
         return line

@@ -17,7 +17,7 @@ DARKROOM_OF = {
     "ports": {"domain", "ports"},
     "adapters": {"adapters", "domain", "ports"},
     "settings": set(),
-    "observability": set(),
+    "observability": {"settings"},
     "web": {"domain", "observability", "ports", "usecases", "web"},
     "bootstrap": {
         "adapters",

@@ -148,3 +148,14 @@ def test_metrics_do_not_leak_into_one_another(capsys: pytest.CaptureFixture[str]
     assert "code" not in duration
     assert checks["Checks"] == [0.0]
     assert "JobDuration" not in checks
+
+
+def test_what_a_handler_uses_is_built_on_lambda_before_its_first_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built: list[str] = []
+    observed(lambda: built.append("elsewhere"))
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    observed(lambda: built.append("one"), lambda: built.append("two"))
+
+    assert built == ["one", "two"]

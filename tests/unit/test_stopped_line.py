@@ -8,8 +8,9 @@ import pytest
 from darkroom.domain.breaker import FAILURES
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Job, Status
+from darkroom.domain.limiter import Tier
 from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import Broken, NotSent, Refused, Submission, Throttled, Unknown
+from darkroom.ports import Accepted, Broken, NotSent, Refused, Submission, Throttled, Unknown
 from tests.fakes.account import Account, Take
 from tests.fakes.machine import Machine, deployment
 from tests.fakes.signals import START
@@ -175,3 +176,34 @@ def test_the_sweep_says_each_minute_whether_the_line_stands() -> None:
     world.sweep_jobs()()
 
     assert world.metrics.total("BreakerOpen") == 1
+
+
+@pytest.mark.parametrize("answer", [NO_KEY, Throttled(60)])
+def test_what_one_job_is_told_is_meant_for_all_lines_of_a_fast_account(answer: Submission) -> None:
+    world = World(tier=Tier(1800, 1000))
+    world.provider.submissions = [*[Accepted(f"p{n}") for n in range(12)], answer]
+    for number in range(12):
+        submit(world, world.accepted(key=f"key-{number}"))
+    assert set(world.jobs.line.all) == {0, 1, 2}
+
+    told = submit(world, world.accepted(key="told"))
+    others = [submit(world, world.accepted(key=f"other-{n}")) for n in range(12)]
+
+    assert {step.outcome for step in (told, *others)} == {Outcome.DEFERRED}
+    assert len(world.provider.posts) == 13
+    if answer is NO_KEY:
+        assert all(not line.breaker.is_closed for line in world.jobs.line.read_all())
+        assert {step.held_by for step in others} == {Code.UNAUTHORIZED}
+
+
+def test_a_prediction_that_fails_for_want_of_credit_stops_all_lines() -> None:
+    world = World(tier=Tier(1800, 1000))
+    world.provider.submissions = [Accepted(f"p{n}") for n in range(12)]
+    steps = [submit(world, world.accepted(key=f"key-{number}")) for number in range(12)]
+    world.provider.predictions = [Broken(Code.INSUFFICIENT_CREDITS, "top up", Charged.NO)]
+    world.clock.advance(30)
+
+    world.check_job()(steps[0])
+
+    assert all(not line.breaker.is_closed for line in world.jobs.line.read_all())
+    assert_counts(world.jobs)

@@ -30,9 +30,14 @@ def partition(job_id: str) -> str:
     return f"JOB#{job_id}"
 
 
-def line_key() -> dict[str, Any]:
-    """Return the key of the line."""
-    return {"pk": {"S": "LINE"}, "sk": {"S": "LINE"}}
+def line_key(number: int = 0) -> dict[str, Any]:
+    """Return the key of a line."""
+    return {"pk": {"S": "LINE"}, "sk": {"S": f"LINE#{number}" if number else "LINE"}}
+
+
+def line_number(item: Mapping[str, Any]) -> int:
+    """Return which line an item is."""
+    return int(item["sk"]["S"].partition("#")[2] or 0)
 
 
 def claim_key(prediction_id: str) -> dict[str, Any]:

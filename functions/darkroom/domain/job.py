@@ -15,8 +15,8 @@ from darkroom.domain.requests import Operation
 
 # Fields that no caller is shown.
 _UNSEEN = {
-    "submit_token", "submit_attempts", "submitting_at", "announced_at", "expires_at", "place",
-    "interval", "due_at", "looks", "unanswered", "has_webhook", "sent_images", "woken_at",
+    "submit_token", "submit_attempts", "submitting_at", "announced_at", "expires_at", "line",
+    "place", "interval", "due_at", "looks", "unanswered", "has_webhook", "sent_images", "woken_at",
     "wake_token", "holds", "tallied_at", "expected", "took_seconds",
 }  # fmt: skip
 
@@ -92,9 +92,8 @@ class Job(BaseModel):
     place: int | None = Field(
         default=None, description="Its number in the line: it waits there while it is queued."
     )
-    interval: float | None = Field(
-        default=None, description="Seconds of the schedule that its place there counts for."
-    )
+    line: int = 0  # which of several that is
+    interval: float | None = None  # seconds of the schedule that its place there counts for
     due_at: datetime | None = Field(
         default=None, description="When the sweep looks at it, if nothing has happened before."
     )

@@ -7,6 +7,7 @@ number. So a job knows at any time how many come before it, and with that how lo
 """
 
 import hashlib
+import math
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -18,6 +19,9 @@ from darkroom.domain.breaker import Breaker
 _JITTER = 1.5
 # How far ahead a slot is granted, in seconds: the rest is slept, for less than a wait costs.
 AHEAD = 1.0
+# A line is one item that is changed only as it was read: beyond some forty changes a second most
+# are for nothing, and a job makes three (benchmarks/scale.py). So fast accounts have several.
+_IMAGES_A_LINE = 600  # a minute
 
 
 class Lane(StrEnum):
@@ -32,6 +36,16 @@ class Tier(NamedTuple):
 
     images_a_minute: int
     in_flight: int
+
+    @property
+    def lines(self) -> int:
+        """How many lines the jobs stand in."""
+        return max(1, min(math.ceil(self.images_a_minute / _IMAGES_A_LINE), self.in_flight))
+
+    @property
+    def share(self) -> "Tier":
+        """What one of its lines may send."""
+        return Tier(max(1, self.images_a_minute // self.lines), self.in_flight // self.lines)
 
     @property
     def spare(self) -> int:
@@ -137,12 +151,18 @@ class Line(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    number: int = 0  # which of them it is
     version: int = 0
     in_flight: int = 0  # counted apart: see ports.Flight
     next_at: float = 0.0  # Unix seconds
     interactive: Queue = Queue()
     batch: Queue = Queue()
     breaker: Breaker = Breaker()
+
+    @property
+    def seconds(self) -> float:
+        """The intervals of all that wait, of both lanes, summed."""
+        return self.interactive.seconds + self.batch.seconds
 
     def queue(self, lane: Lane) -> Queue:
         """Return a lane's waiting jobs."""

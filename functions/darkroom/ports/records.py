@@ -21,7 +21,13 @@ class LineChange:
     before: Line | None = None
     after: Line | None = None
     flight: int = 0
+    line: int = 0  # which one, if none was read
     below: int | None = None  # the count must be, before it goes up
+
+    @property
+    def number(self) -> int:
+        """Which line it changes."""
+        return self.line if self.before is None else self.before.number
 
 
 @dataclass(frozen=True)
@@ -112,10 +118,13 @@ class ManyJobs(Protocol):
 
 
 class Lines(Protocol):
-    """The one line of the deployment."""
+    """The lines of the deployment: one, or several of a fast account."""
 
-    def read(self) -> Line:
-        """Return it, read consistently."""
+    def read(self, number: int = 0) -> Line:
+        """Return one of them, read consistently."""
+
+    def read_all(self) -> list[Line]:
+        """Return those that ever had a job, read consistently; at least the first."""
 
     def swap(self, before: Line, after: Line) -> bool:
         """Change it; False, and nothing changed, if it is no more what was read."""

@@ -1,5 +1,6 @@
 """Admit: let a job out of the line when its turn has come, or say exactly how long to wait."""
 
+import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,7 +51,7 @@ class AdmitJob:
         """
         sends = _Post(uuid.uuid4().hex, sent_images, has_webhook)
         for _ in range(_TRIES):
-            line, now = self.lines.read(), self.now().timestamp()
+            line, now = self._line(job), self.now().timestamp()
             mine = self._turn(line, job, now)
             if not mine.has_come:
                 answer: Job | Held | Hitch = self._hold(line, job, mine)
@@ -75,15 +76,17 @@ class AdmitJob:
 
         `hold_all`: seconds for which nobody is to send; `stop`: why nobody would be served.
         """
-        for _ in range(_TRIES):
-            line, now = self.lines.read(), self.now().timestamp()
-            interval = self._interval(job)
-            queue = line.queue(job.lane).put_back(job.caller, job.place or 1, interval)
-            after = line.with_queue(job.lane, queue)
+        now = self.now().timestamp()
+
+        def said(line: Line) -> Line:
             if hold_all:  # an answer, if not the one that was hoped for
-                after = self.watch.judged(after.held_until(now + hold_all), Verdict.WELL)
-            if stop:
-                after = self.watch.judged(after, Verdict.STOP, stop)
+                line = self.watch.judged(line.held_until(now + hold_all), Verdict.WELL)
+            return self.watch.judged(line, Verdict.STOP, stop) if stop else line
+
+        for _ in range(_TRIES):
+            line, interval = self.lines.read(job.line), self._interval(job)
+            queue = line.queue(job.lane).put_back(job.caller, job.place or 1, interval)
+            after = said(line.with_queue(job.lane, queue))
             back = self.jobs.together(
                 job.job_id,
                 [LineChange(line, after, flight=-1)],
@@ -95,19 +98,35 @@ class AdmitJob:
             )
             if isinstance(back, Job):
                 self.watch.tell(line, after)
+                if hold_all or stop:
+                    self.watch.change_others(line.number, said)
                 return back
             if back is Hitch.JOB:
                 return None
         raise RuntimeError("the line moves too fast")
 
+    def _line(self, job: Job) -> Line:
+        """Return the line that the job stands in; for a newcomer, the shorter of two."""
+        if job.place is not None or self.tier.lines == 1:
+            return self.lines.read(job.line)
+        # Two of many, by chance: nearly as even as the shortest of all, and only two are read.
+        chance = int.from_bytes(hashlib.sha256(job.job_id.encode()).digest()[:8])
+        one = chance % self.tier.lines
+        other = (one + 1 + chance // self.tier.lines % (self.tier.lines - 1)) % self.tier.lines
+        now = self.now().timestamp()
+        return min(
+            (self.lines.read(one), self.lines.read(other)),
+            key=lambda line: max(line.next_at, now) + line.seconds,
+        )
+
     def _interval(self, job: Job) -> float:
         if job.interval is not None:  # as the line counts it, whatever has changed since
             return job.interval
-        return round(self.tier.interval(self.expect(job).median), 3)
+        return round(self.tier.share.interval(self.expect(job).median), 3)
 
     def _turn(self, line: Line, job: Job, now: float) -> Turn:
         place = Place(job.lane, job.caller, job.place, self._interval(job))
-        return turn(line, self.tier, place, self.expect(job).median, now)
+        return turn(line, self.tier.share, place, self.expect(job).median, now)
 
     def _hold(self, line: Line, job: Job, mine: Turn) -> Held | Hitch:
         held = Held(mine.wait, mine.by_breaker)
@@ -120,6 +139,7 @@ class AdmitJob:
             [LineChange(line, mine.entered)],
             when=[Status.QUEUED],
             absent="place",
+            line=line.number,
             place=mine.number,
             interval=mine.place.interval,
             due_at=self.now() + timedelta(seconds=held.seconds) + _GRACE,
@@ -134,7 +154,7 @@ class AdmitJob:
         after = mine.sent(now.timestamp())
         return self.jobs.together(
             job.job_id,
-            [LineChange(line, after, flight=1, below=self.tier.in_flight)],
+            [LineChange(line, after, flight=1, below=self.tier.share.in_flight)],
             when=[Status.QUEUED],
             absent="place" if job.place is None else None,
             status=Status.SUBMITTING,
@@ -143,6 +163,7 @@ class AdmitJob:
             submit_token=sends.token,
             sent_images=sends.images or None,
             has_webhook=sends.has_webhook,
+            line=line.number,
             place=mine.number,
             interval=mine.place.interval,
             expected=self.expect(job),

@@ -107,7 +107,7 @@ class CheckJob:
             step.failed(answer.code), job, detail=answer.detail or None, charged=answer.charged
         )
         if answer.code is Code.INSUFFICIENT_CREDITS:  # the next job would be told as well
-            self.watch(Verdict.STOP, answer.code)
+            self.watch(job.line, Verdict.STOP, answer.code)
         return after
 
     def _leave(self, step: Step, job: Job, **seen: Any) -> Step:

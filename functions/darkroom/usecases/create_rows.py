@@ -41,8 +41,7 @@ class CreateRows:
         batch = self.batches.get(batch_id)
         if batch is None or not batch.is_open or batch.canceled_at is not None:
             return 0
-        line = self.lines.read()
-        waiting = line.interactive.seconds + line.batch.seconds
+        waiting = max(line.seconds for line in self.lines.read_all())
         beyond = waiting - self.max_queue * _SHARE
         if beyond > 0:
             return round(min(_LATEST, max(_SOONEST, beyond)))

@@ -80,9 +80,9 @@ class EndJob:
         ended = job.model_copy(update=changes)
         also: list[Also] = []
         if job.is_in_flight:
-            also.append(LineChange(flight=-1))
+            also.append(LineChange(flight=-1, line=job.line))
         elif job.waits_in_line:
-            line = self.lines.read()
+            line = self.lines.read(job.line)
             queue = line.queue(job.lane).leave(job.caller, job.interval)
             also.append(LineChange(line, line.with_queue(job.lane, queue)))
         if ended.charge is Charged.NO:

@@ -17,8 +17,8 @@ class Numbers:
     until: date
     days: list[Day]
     durations: list[Durations]
-    line: Line
-    held_seconds: float  # until the line goes on
+    lines: list[Line]
+    held_seconds: float  # until one of them goes on
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ReadStats:
 
     def __call__(self, days: int, caller: str | None) -> Numbers:
         """Return those of one caller, or of everybody, today included."""
-        now, line = self.now(), self.lines.read()
+        now, lines = self.now(), self.lines.read_all()
         until = now.date()
         since = until - timedelta(days=days - 1)
         kinds: dict[Kind, Counter[int]] = {}
@@ -43,6 +43,6 @@ class ReadStats:
             until=until,
             days=self.stats.days(since, until, caller),
             durations=[durations_of(kind, counts) for kind, counts in sorted(kinds.items())],
-            line=line,
-            held_seconds=max(0.0, line.next_at - now.timestamp()),
+            lines=lines,
+            held_seconds=max(0.0, min(line.next_at for line in lines) - now.timestamp()),
         )

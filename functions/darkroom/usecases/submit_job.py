@@ -103,11 +103,11 @@ class SubmitJob:
             case Accepted():
                 # What is paid for is recorded first: a crash may come between.
                 after = self._accepted(step, job, answer.prediction_id)
-                self.admit.watch(Verdict.WELL)
+                self.admit.watch(job.line, Verdict.WELL)
                 return after
             case NotSent():
                 after = self._back(step, job, polling.unsent_wait(job.submit_attempts))
-                self.admit.watch(Verdict.ILL)
+                self.admit.watch(job.line, Verdict.ILL)
                 return after
             case Throttled():
                 self.metrics.count("Throttled")
@@ -117,10 +117,10 @@ class SubmitJob:
                 return self._back(step, job, 1, stop=answer.code)
             case Refused():
                 self.jobs.update(job.job_id, when=OPEN, detail=answer.detail or None)
-                self.admit.watch(Verdict.WELL)
+                self.admit.watch(job.line, Verdict.WELL)
                 return step.failed(answer.code)
             case Unknown():
-                self.admit.watch(Verdict.ILL)
+                self.admit.watch(job.line, Verdict.ILL)
                 return self._look(step, job)
             case _:
                 assert_never(answer)

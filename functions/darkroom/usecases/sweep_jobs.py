@@ -60,7 +60,8 @@ class SweepJobs:
                 later = self.now() + _AGAIN
                 self.jobs.update(job.job_id, when=[job.status], due_at=later)
         self.metrics.count("StuckJobs", stuck)
-        self.metrics.count("BreakerOpen", 0 if self.lines.read().breaker.is_closed else 1)
+        stopped = any(not line.breaker.is_closed for line in self.lines.read_all())
+        self.metrics.count("BreakerOpen", int(stopped))
         if failure is not None:
             raise failure
         return told

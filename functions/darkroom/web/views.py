@@ -116,18 +116,18 @@ def pack(cursor: Cursor | None) -> str | None:
 
 def stats_view(numbers: Numbers) -> StatsView:
     """Return the numbers as a caller sees them."""
-    line = numbers.line
+    lines = numbers.lines
     return StatsView(
         since=numbers.since,
         until=numbers.until,
         days=tuple(numbers.days),
         durations=tuple(numbers.durations),
         line=LineView(
-            waiting_interactive=len(line.interactive),
-            waiting_batch=len(line.batch),
-            in_flight=line.in_flight,
+            waiting_interactive=sum(len(line.interactive) for line in lines),
+            waiting_batch=sum(len(line.batch) for line in lines),
+            in_flight=sum(line.in_flight for line in lines),
             held_seconds=round(numbers.held_seconds, 1),
-            breaker="closed" if line.breaker.is_closed else "open",
+            breaker="closed" if all(line.breaker.is_closed for line in lines) else "open",
         ),
     )
 
