@@ -140,6 +140,7 @@ TRANSACTIONS = [
     *[(function, {"PutItem", "UpdateItem"}, {JOB, CLAIM})
       for function in ("SubmitFunction", "OnWebhookFunction", "SweepFunction")],
     ("SubmitFunction", {"UpdateItem"}, {JOB, LINE}),
+    ("CheckFunction", {"UpdateItem"}, {JOB, LINE}),
     ("TallyFunction", {"UpdateItem"}, {JOB, STATS, DURATIONS}),
     *[(function, {"UpdateItem"}, {JOB, LINE, BUDGET})
       for function in [*_ENDERS, "OnExecutionEndedFunction"]],

@@ -13,7 +13,11 @@ from tests.infra.tools import CFN_LINT, run
 
 FILE = ROOT / "infra/observability.yaml"
 NESTED = load_template(FILE)
-ALARMS = {name: resource["Properties"] for name, resource in NESTED["Resources"].items()}
+ALARMS = {
+    name: resource["Properties"]
+    for name, resource in NESTED["Resources"].items()
+    if resource["Type"] == "AWS::CloudWatch::Alarm"
+}
 OURS = {name: alarm for name, alarm in ALARMS.items() if alarm["Namespace"] == "Darkroom"}
 PAGE = (ROOT / "docs/operations.md").read_text()
 # What goes off when: statistic, comparison and threshold, seconds a period, periods that have to
@@ -167,6 +171,7 @@ def test_the_stack_hands_its_alarms_what_they_ask_for() -> None:
 
     assert ROOT / nested["TemplateURL"] == FILE
     assert nested["Parameters"] == {
+        "Name": {"Ref": "AWS::StackName"},
         "DeadLettersName": {"Fn::GetAtt": ["DeadLetters", "QueueName"]},
         "StateMachineArn": {"Ref": "ImageJobStateMachine"},
         "AlarmTopicArn": {"Ref": "AlarmTopicArn"},
@@ -193,7 +198,8 @@ def test_who_deploys_has_to_allow_no_more_than_without_the_alarms() -> None:
     """A nested stack with a Transform of its own would ask for CAPABILITY_AUTO_EXPAND."""
     assert "Transform" not in NESTED
     assert {resource["Type"] for resource in NESTED["Resources"].values()} == {
-        "AWS::CloudWatch::Alarm"
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
     }
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from darkroom.domain import polling
 from darkroom.domain.errors import Code
-from darkroom.domain.job import Status
+from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Outcome, Step
 from darkroom.ports import Broken, Done, Prediction, Running, Unreadable
 from tests.fakes.provider import OUTPUT, PREDICTION
+from tests.fakes.truths import assert_counts
 from tests.fakes.world import DEADLINE, TEXT_TO_IMAGE, World
 
 RUNNING = Running("processing", known=True)
@@ -53,6 +54,37 @@ def test_a_finished_prediction_goes_on_to_be_stored() -> None:
     assert job.provider_completed_at == world.clock()
     assert world.provider.checked == [PREDICTION]
     assert OUTPUT not in step.model_dump_json() + job.model_dump_json()
+
+
+def test_once_it_is_seen_done_another_may_be_sent_while_it_is_copied() -> None:
+    world, step = submitted(Done((OUTPUT,)))
+    assert world.jobs.line.line.in_flight == 1
+
+    done = check(world, step)
+    assert world.jobs.line.line.in_flight == 0
+    assert check(world, step).outcome is Outcome.COMPLETED  # run twice, it frees one place
+    assert_counts(world.jobs)
+
+    world.finalize_job()(done)
+    assert_counts(world.jobs)
+
+
+def test_a_job_that_is_ended_while_a_check_sees_it_done_frees_one_place() -> None:
+    world, step = submitted(Done((OUTPUT,)))
+    get, checked = world.jobs.get, list[bool]()
+
+    def stale(job_id: str) -> Job | None:
+        job = get(job_id)
+        if not checked:
+            checked.append(True)
+            world.check_job()(step)
+        return job
+
+    world.jobs.get = stale  # type: ignore[method-assign]
+    world.end_job().fail(step.job_id, Code.CANCELED)
+
+    assert world.job(step.job_id).code is Code.CANCELED
+    assert_counts(world.jobs)
 
 
 def test_a_running_prediction_is_looked_at_again_after_a_slowly_growing_wait() -> None:

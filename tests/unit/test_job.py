@@ -190,6 +190,7 @@ def test_what_was_charged_goes_by_the_facts_before_the_code(
         ({"place": 3}, True, False),
         ({"status": "submitting", "place": 3}, False, True),
         ({"status": "submitted"}, False, True),
+        ({"status": "submitted", "provider_completed_at": START}, False, False),
         ({"status": "completed", "place": 3}, False, False),
         ({"status": "failed", "place": 3}, False, False),
     ],

@@ -158,7 +158,8 @@ class Job(BaseModel):
     @property
     def is_in_flight(self) -> bool:
         """Whether the line counts it among those that the provider may be at work on."""
-        return self.status in (Status.SUBMITTING, Status.SUBMITTED)
+        at_work = self.provider_completed_at is None
+        return self.status in (Status.SUBMITTING, Status.SUBMITTED) and at_work
 
     def is_submit_of(self, token: str) -> bool:
         """Whether it was moved to `submitting` by whom this token stands for."""

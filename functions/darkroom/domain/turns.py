@@ -6,7 +6,7 @@ from typing import NamedTuple
 from darkroom.domain.errors import Code
 from darkroom.domain.limiter import AHEAD, Lane, Line, Tier
 
-_MOST = 60.0  # seconds that a job waits for one in flight to end, before it looks again
+_MOST = 5.0  # seconds that a job waits for a place before it looks again
 
 
 class Place(NamedTuple):
@@ -54,9 +54,10 @@ def turn(line: Line, tier: Tier, place: Place, median: float, now: float) -> Tur
     entered = line.with_queue(place.lane, queue)
     slot = line.slot(place.lane, tier, now)
     broken = line.breaker.wait(now)
-    # Of a full house one leaves in about the time that an image takes, shared by all.
+    # Of a full house one leaves in about the time that an image takes, shared by all; but nobody
+    # knows when, and a place that stays empty is time lost.
     full = line.in_flight >= tier.in_flight
-    busy = min(max(median / tier.in_flight, AHEAD + 1), _MOST) if full else 0.0
+    busy = min(max(median / tier.in_flight, AHEAD + 0.01), _MOST) if full else 0.0
     ahead = entered.ahead(place.lane, place.caller, number)
     return Turn(
         place=place,

@@ -1,6 +1,7 @@
 """Admit: let a job out of the line when its turn has come, or say exactly how long to wait."""
 
 import hashlib
+import random
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from darkroom.usecases.watch_provider import WatchProvider
 
 # The line is one item: who meets another there tries again.
 _TRIES = 40
+_PAUSE, _LONGER = 0.05, 6  # seconds at first, how often they double
 # When a submit is certainly over, one way or the other; the sweep looks after that.
 _SUBMIT_OVER = timedelta(minutes=10)
 _GRACE = timedelta(minutes=10)
@@ -50,7 +52,7 @@ class AdmitJob:
         None if somebody else has moved it. What follows is the POST.
         """
         sends = _Post(uuid.uuid4().hex, sent_images, has_webhook)
-        for _ in range(_TRIES):
+        for tries in range(_TRIES):
             line, now = self._line(job), self.now().timestamp()
             mine = self._turn(line, job, now)
             if not mine.has_come:
@@ -63,10 +65,13 @@ class AdmitJob:
             known = answer if isinstance(answer, Job) else self.jobs.get(job.job_id)
             if known is not None and known.is_submit_of(sends.token):
                 self.sleep(max(0.0, mine.slot - self.now().timestamp()))
+                waited = (self.now() - known.accepted_at).total_seconds()
+                self.metrics.count("QueueWait", waited, "Seconds")
                 return known
             if known is None or known.status is not Status.QUEUED:
                 return None
             job = known
+            self.sleep(random.uniform(0, _PAUSE * 2 ** min(tries, _LONGER)))  # noqa: S311 - a jitter
         return Held(1)
 
     def put_back(
@@ -130,6 +135,7 @@ class AdmitJob:
 
     def _hold(self, line: Line, job: Job, mine: Turn) -> Held | Hitch:
         held = Held(mine.wait, mine.by_breaker)
+        self.metrics.count("LimiterWait", held.seconds, "Seconds")
         if held.by_breaker:
             self.metrics.count("BreakerOpen")
         if job.place is not None:

@@ -17,6 +17,7 @@ from darkroom.ports import (
     Clock,
     Done,
     Jobs,
+    LineChange,
     Metrics,
     Provider,
     Running,
@@ -97,9 +98,20 @@ class CheckJob:
         took = estimate(step.running, elapsed)
         if job.woken_at is not None:
             took = (job.woken_at - (job.submitted_at or job.accepted_at)).total_seconds()
+        self.metrics.count("ProviderDuration", took, "Seconds")
         self.metrics.count("DetectionLag", max(0.0, elapsed - took), "Seconds")
-        seen = {"provider_completed_at": self.now(), "took_seconds": round(took, 3)}
-        return self._leave(step.completed(), job, **seen)
+        step = step.completed()
+        # The provider has room for another from now on, whatever the copy takes.
+        self.jobs.together(
+            job.job_id,
+            [LineChange(flight=-1, line=job.line)],
+            when=OPEN,
+            absent="provider_completed_at",
+            provider_completed_at=self.now(),
+            took_seconds=round(took, 3),
+            **self._left_behind(step, job),
+        )
+        return step
 
     def _broken(self, step: Step, job: Job, answer: Broken) -> Step:
         step = step.model_copy(update={"checks": step.checks + 1, "unreadable": 0})
@@ -111,12 +123,15 @@ class CheckJob:
         return after
 
     def _leave(self, step: Step, job: Job, **seen: Any) -> Step:
-        seen |= {"checks": step.checks, "wake_token": None}
+        self.jobs.update(job.job_id, when=OPEN, **seen, **self._left_behind(step, job))
+        return step
+
+    def _left_behind(self, step: Step, job: Job) -> dict[str, Any]:
+        seen = {"checks": step.checks, "wake_token": None}
         if job.woken_at is not None:
             # It has had its effect: this very check. One that comes meanwhile is for the next.
             seen["woken_at"] = None
-        self.jobs.update(job.job_id, when=OPEN, **seen)
-        return step
+        return seen
 
     def _again(
         self, step: Step, job: Job, answer: Unreadable | Running, elapsed: float

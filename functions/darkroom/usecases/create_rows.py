@@ -17,8 +17,9 @@ from darkroom.domain.rows import Row
 from darkroom.ports import Batches, BatchFiles, Lines
 from darkroom.usecases.create_job import CreateJob, Origin
 
-# A job that waits longer than `max_queue` fails: no more of the line than this part of it is taken.
-_SHARE = 0.5
+# So much work is kept in the line: enough to be sent while nobody looks. More would only crowd it,
+# and a job that waits longer than `max_queue` fails.
+_ROOM, _SHARE = 20.0, 0.5  # seconds, part of `max_queue`
 _SOONEST, _LATEST = 5, 600  # seconds until it is looked at again
 
 
@@ -42,7 +43,7 @@ class CreateRows:
         if batch is None or not batch.is_open or batch.canceled_at is not None:
             return 0
         waiting = max(line.seconds for line in self.lines.read_all())
-        beyond = waiting - self.max_queue * _SHARE
+        beyond = waiting - min(_ROOM, self.max_queue * _SHARE)
         if beyond > 0:
             return round(min(_LATEST, max(_SOONEST, beyond)))
         for row in self.files.rows(batch_id, span):

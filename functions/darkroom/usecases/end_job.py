@@ -79,18 +79,19 @@ class EndJob:
         }
         ended = job.model_copy(update=changes)
         also: list[Also] = []
+        # What comes between is not to be overlooked: a wish to cancel, or a place in the line.
+        absent = "canceled_at" if job.canceled_at is None and code is None else None
         if job.is_in_flight:
             also.append(LineChange(flight=-1, line=job.line))
+            absent = "provider_completed_at"  # a check that sees it done lets it out of the line
         elif job.waits_in_line:
             line = self.lines.read(job.line)
             queue = line.queue(job.lane).leave(job.caller, job.interval)
             also.append(LineChange(line, line.with_queue(job.lane, queue)))
+        elif job.status is Status.QUEUED:
+            absent = "place"
         if ended.charge is Charged.NO:
             also += [Release(hold) for hold in job.holds]
-        # What comes between is not to be overlooked: a wish to cancel, or a place in the line.
-        absent = "canceled_at" if job.canceled_at is None and code is None else None
-        if job.status is Status.QUEUED and job.place is None:
-            absent = "place"
         return self.jobs.together(job.job_id, also, when=[job.status], absent=absent, **changes)
 
     def announce(self, job: Job) -> Job:
@@ -115,5 +116,7 @@ class EndJob:
         if job.code not in _CALLERS:
             self.metrics.count("JobOutcome", 0 if job.code is None else 1)
         self.metrics.count("Checks", job.checks)
+        if job.charge is Charged.YES and job.estimated_cost_micro_usd:
+            self.metrics.count("Cost", job.estimated_cost_micro_usd / 1e6, "None")  # USD
         seconds = (self.now() - job.accepted_at).total_seconds()
         self.metrics.count("JobDuration", seconds, "Seconds")

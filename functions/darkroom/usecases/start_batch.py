@@ -21,7 +21,7 @@ from darkroom.usecases.plan_batch import Plan, PlanBatch, Sheet
 # It is started as it is recorded: the sweep looks whether it was.
 STARTED = timedelta(minutes=2)
 # What one step makes jobs of, in rows and in bytes: seconds of work, and little memory.
-_CHUNK_ROWS, _CHUNK_BYTES = 25, 4_000_000
+_CHUNK_ROWS, _CHUNK_BYTES = 12, 4_000_000
 _KEPT_PROBLEMS = 20  # on the record; the result file has all
 _TOLD_PROBLEMS = 32
 

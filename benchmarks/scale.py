@@ -1,0 +1,135 @@
+"""Ten thousand and a million jobs at each tier of the provider: how long, how much, what gives way."""
+
+import os
+import random
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
+
+from benchmarks import bill, prices, waiting
+from benchmarks.contention import attempts
+from benchmarks.replay import Waited, wait
+from benchmarks.report import Section, table
+from benchmarks.traffic import CREATE, READ, STARTS, WRITE, Flow, Traffic, soonest
+from darkroom.domain.durations import published
+from darkroom.domain.limiter import Tier
+from darkroom.domain.pricing import estimate
+from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL
+
+TIERS = {
+    "Bronze": Tier(2, 2), "Silver": Tier(500, 300), "Gold": Tier(3000, 3000),
+    "Ultra": Tier(5000, 10_000),
+}  # fmt: skip
+JOBS = tuple(int(each) for each in os.environ.get("JOBS", "10000 1000000").split())
+KIND = {"quality": "medium", "resolution": "1k"}
+_SAMPLES, _SEED = 2000, 7
+# Quotas of us-east-1: transitions a second, functions at once, write units a second of one key.
+TRANSITIONS, FUNCTIONS, KEY = 5000, 1000, 1000
+PART = 0.95
+
+
+class _Ran(NamedTuple):
+    tier: Tier
+    flow: Flow
+    soonest: float
+    usd: float  # of the mean job
+
+
+def run() -> Section:
+    """Return the tables; kept if each run takes no longer than 95 % of the limit allow."""
+    runs = [(name, jobs) for jobs in JOBS for name in TIERS]
+    with ProcessPoolExecutor(2) as pool:
+        found = dict(zip(runs, pool.map(_run, runs), strict=True))
+    kept = all(ran.soonest / ran.flow.ended_at >= PART for ran in found.values())
+    refused = sum(ran.flow.refused for ran in found.values())
+    price = (estimate(TEXT_TO_IMAGE_MODEL, KIND, 0) or 0) / 1e6
+    rows = [tuple(_row(name, jobs, ran)) for (name, jobs), ran in found.items()]
+    load = [tuple(_load(name, jobs, ran, price)) for (name, jobs), ran in found.items()]
+    rates = (5, 10, 20, 40, 60, 80)
+    crowd = [(rate, *(f"{attempts(rate, lines):.1f}" for lines in (1, 2, 5, 9))) for rate in rates]
+    body = f"""Batches of medium 1k pictures, posted all at once. The provider's limit is its rate of images and what it
+has in flight: the last of as many jobs, each sent as soon as that allows, would end at "at the soonest". To
+be reached is {PART:.0%} of it. {"All reach it." if kept else "**Not all do.**"} Sends that the provider would have refused: {refused}.
+
+{table(("tier", "jobs", "lines", "last one ended", "at the soonest", "part of the limit", "deferrals a job"), rows)}
+
+What that asks of AWS, at its busiest second, against the quotas of an account in us-east-1:
+
+{table(("tier", "jobs", f"transitions/s of {TRANSITIONS:,}", f"functions at once of {FUNCTIONS:,}: webhooks", "without", f"write units/s of the lines, of {KEY:,}", "tries a change", "write units a job", "AWS a job", "of the price"), load)}
+
+**The first ceiling** was the line: one item, read, and changed if nobody has changed it meanwhile. Tries for each
+change, by changes a second that each of so many lines has to take (every job makes three):
+
+{table(("changes/s of all", "1 line", "2 lines", "5 lines", "9 lines"), crowd)}
+
+So an account that may send more than 600 images a minute has several lines, each with its part of the limits,
+and a newcomer stands in the shorter of two. What is next: without webhooks, functions at once (Check holds a
+job for some {_held():.0f} s on average): above Silver, use webhooks, lower `HoldSeconds`, or ask for a higher quota."""
+    inputs = (
+        f"Durations as above, seed {_SEED}; rows become jobs in {CREATE} s each by 8 creators a batch of 10,000, at most "
+        f"{STARTS} a second (StartExecution); a read of the table takes {READ * 1000:.0f} ms, a transaction "
+        f"{WRITE * 1000:.0f} ms (assumed, both with noise). Limiter, turns, polling and prices are the shipped code."
+    )
+    return Section("Scale", inputs, body, kept and not refused)
+
+
+def _waits() -> list[tuple[float, Waited]]:
+    kind, rng = published(KIND), random.Random(_SEED)  # noqa: S311 - no secret
+    return [(seconds, wait(seconds, kind)) for seconds in waiting.durations(kind, _SAMPLES, rng)]
+
+
+def _held() -> float:
+    return sum(waited.held for _, waited in _waits()) / _SAMPLES
+
+
+def _run(which: tuple[str, int]) -> _Ran:
+    name, jobs = which
+    waits = _waits()
+    takes = [seconds + waited.lag for seconds, waited in waits]
+    traffic = Traffic(TIERS[name], published(KIND), jobs, takes, [w.held for _, w in waits])
+    flow = traffic.run()
+    best = soonest(TIERS[name], [waits[sample][0] for sample in flow.seen])
+    return _Ran(TIERS[name], flow, best, _usd(flow, waits))
+
+
+def _usd(flow: Flow, waits: list[tuple[float, Waited]]) -> float:
+    megabytes = bill.memory("CheckFunction")
+    held = sum(w.held for _, w in waits) / len(waits)
+    deferrals = flow.deferrals / flow.jobs
+    transitions = sum(flow.transitions.values()) / flow.jobs
+    units = _units(flow) * prices.WRITE_UNIT
+    functions = prices.function(megabytes, held) + deferrals * prices.function(256, 0.1)
+    return bill.one_job().total + units + functions + transitions * prices.TRANSITION
+
+
+def _units(flow: Flow) -> float:
+    """Write units a job beyond those of one that is sent at once: more changes, and tries in vain."""
+    beyond = flow.attempts / flow.jobs - 2
+    return beyond * 2 * (2 + flow.line_bytes // 1024)  # the line's and the job's, in a transaction
+
+
+def _row(name: str, jobs: int, ran: _Ran) -> Iterator[object]:
+    flow = ran.flow
+    yield from (name, f"{jobs:,}", ran.tier.lines, _time(flow.ended_at), _time(ran.soonest))
+    yield f"{ran.soonest / flow.ended_at:.1%}"
+    yield f"{flow.deferrals / flow.jobs:.1f}"
+
+
+def _load(name: str, jobs: int, ran: _Ran, price: float) -> Iterator[object]:
+    flow = ran.flow
+    by_second: dict[int, int] = {}
+    for (_, second), changed in flow.changed.items():
+        by_second[second] = by_second.get(second, 0) + changed
+    yield from (name, f"{jobs:,}", f"{max(flow.transitions.values()):,}")
+    yield f"{max(flow.called.values()):,.0f}"
+    yield f"{max(flow.polled.values()):,.0f}"
+    yield f"{max(by_second.values()) * 2:,}"
+    yield f"{flow.attempts / flow.changes:.1f}"
+    yield f"{bill.one_job().write_units + _units(flow):.0f}"
+    yield from (f"{ran.usd * 1e6:.0f} µ$", f"{ran.usd / price:.2%}")
+
+
+def _time(seconds: float) -> str:
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
