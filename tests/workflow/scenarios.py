@@ -15,18 +15,16 @@ _PUT_BACK = "Submit: TransactWriteItems"  # `queued`, and into the line
 _RECORDED = ["Submit: TransactWriteItems", "Submit: PutEvents"]  # `submitted`, with its claim
 _POST = "Submit: POST"
 _BREAKER = "Submit: UpdateItem"
-_CHECK = ["Check: UpdateItem"]
+_CHECK = ["Check: TransactWriteItems"]  # seen done, and out of the line
 _STORE = ["Finalize: PutObject", "Finalize: PutObject"]
-_END = ["TransactWriteItems", "PutEvents", "UpdateItem"]  # ended, told, marked as told
+_END = ["UpdateItem", "PutEvents", "UpdateItem"]  # ended, told, marked as told
 DOOR = ["OnRequest: TransactWriteItems", "OnRequest: StartExecution"]
 
 
-def _ended(function: str) -> list[str]:
-    return [f"{function}: {change}" for change in _END]
-
-
 _SUBMIT = [_ADMITTED, _POST, *_RECORDED]
-_FINALIZE = [*_STORE, *_ended("Finalize")]
+_FINALIZE = [*_STORE, *(f"Finalize: {change}" for change in _END)]
+# A job that the provider has not made leaves the line as it ends.
+_BROKEN = ["Check: UpdateItem", "Fail: TransactWriteItems", "Fail: PutEvents", "Fail: UpdateItem"]
 # What a rule finds of a job that has been closed, it leaves.
 _WAKE = ["OnWebhook: UpdateItem", "OnWebhook: SendTaskSuccess"]
 
@@ -95,7 +93,7 @@ class Scenario:
 SCENARIOS = {
     "straight": Scenario(_nothing, [*DOOR, *_SUBMIT, *_CHECK, *_FINALIZE]),
     "listens": Scenario(_listens, [*DOOR, *_SUBMIT, *_WAKE, *_CHECK, *_FINALIZE]),
-    "breaks": Scenario(_breaks, [*DOOR, *_SUBMIT, *_CHECK, *_ended("Fail")], "failed"),
+    "breaks": Scenario(_breaks, [*DOOR, *_SUBMIT, *_BROKEN], "failed"),
     "put off": Scenario(
         _put_off,
         [*DOOR, _ADMITTED, _POST, _PUT_BACK, *_SUBMIT, *_CHECK, *_FINALIZE],

@@ -139,7 +139,7 @@ def test_it_makes_every_row_a_job_and_looks_until_all_have_ended(stage: Stage) -
 
     ended = stage.world.batches.records[batch.batch_id]
     assert (ended.status, ended.counts) == (BatchStatus.COMPLETED, Counts(failed=60, bad=1))
-    assert stage.calls.count("CreateRows") == 3  # 61 rows, 25 a part
+    assert stage.calls.count("CreateRows") == 6  # 61 rows, 12 a part
     assert len(result_lines(stage.world, batch)) == 61
 
 

@@ -100,7 +100,7 @@ def test_the_same_event_twice_is_one_job(cloud: Cloud) -> None:
 
 def stop_in(cloud: Cloud, state: str, job_id: str) -> None:
     """Plan to stop the job's execution while it waits, or while a function works."""
-    moment = {"Submit": "POST", "Check": "UpdateItem", "Finalize": "TransactWriteItems"}
+    moment = {"Submit": "POST", "Check": "TransactWriteItems", "Finalize": "UpdateItem"}
     if state in moment:
         once(cloud, f"{state}: before {moment[state]}", lambda: cloud.stop(job_id))
     else:

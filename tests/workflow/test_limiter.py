@@ -72,7 +72,7 @@ def test_no_more_are_in_flight_than_the_tier_allows(cloud: Cloud) -> None:
 
     assert all(later - earlier >= 100 for earlier, later in pairwise(sent(cloud)))
     assert [run.end for run in runs] == [("SUCCEEDED", None)] * 3
-    assert max(run.states.count("Defer") for run in runs) <= 8
+    assert max(run.states.count("Defer") for run in runs) <= 20
 
 
 def test_a_batch_waits_for_those_whom_a_person_waits_for(bronze: Cloud) -> None:

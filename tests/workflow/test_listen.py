@@ -37,7 +37,7 @@ def test_a_copy_that_failed_is_waited_for_without_listening(listening: Cloud) ->
 def test_nobody_listens_beyond_the_deadline(listening: Cloud) -> None:
     listening.provider.checks(standing("processing"))
 
-    run = listening.run({**REQUEST, "deadline_seconds": 105})
+    run = listening.run({**REQUEST, "deadline_seconds": 113})
 
     assert run.end == ("FAILED", "deadline_exceeded")
     assert run.states == [*SUBMIT, *LISTEN * 3, *FAIL]
@@ -46,11 +46,11 @@ def test_nobody_listens_beyond_the_deadline(listening: Cloud) -> None:
 
 def test_the_switch_may_be_turned_while_jobs_are_on_their_way(cloud: Cloud) -> None:
     """One machine for both: each job goes on as it was sent."""
-    cloud.provider.takes(100)
+    cloud.provider.takes(120)
     ids = [cloud.request(event_id="event-1")]
     cloud.clock.at(10, cloud.listen)
     cloud.clock.at(20, lambda: ids.append(cloud.request(event_id="event-2")))
-    cloud.clock.at(120, lambda: cloud.call_back(1))
+    cloud.clock.at(140, lambda: cloud.call_back(1))
 
     cloud.machine.run_pending()
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from darkroom.domain.errors import Code
 from darkroom.domain.limiter import AHEAD, Lane, Line, Tier
 
-_MOST = 5.0  # seconds that a job waits for a place before it looks again
+_MOST, _SHARE = 5.0, 0.125  # seconds that a job waits for a place, or that part of the median
 
 
 class Place(NamedTuple):
@@ -57,7 +57,8 @@ def turn(line: Line, tier: Tier, place: Place, median: float, now: float) -> Tur
     # Of a full house one leaves in about the time that an image takes, shared by all; but nobody
     # knows when, and a place that stays empty is time lost.
     full = line.in_flight >= tier.in_flight
-    busy = min(max(median / tier.in_flight, AHEAD + 0.01), _MOST) if full else 0.0
+    most = max(_MOST, median * _SHARE)
+    busy = min(max(median / tier.in_flight, AHEAD + 0.01), most) if full else 0.0
     ahead = entered.ahead(place.lane, place.caller, number)
     return Turn(
         place=place,

@@ -29,8 +29,9 @@ class FileOutputs:
         stored = list(job.assets)  # by an earlier run that did not come to its end
         left = range(len(stored), len(outputs))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
+            each = pool.map if len(left) > 1 else map  # most jobs have one
             # In their order, whichever is done first: what is recorded has no gaps.
-            for asset in pool.map(partial(self._copy, job), left, outputs[len(stored) :]):
+            for asset in each(partial(self._copy, job), left, outputs[len(stored) :]):
                 if isinstance(asset, NotDownloaded):
                     return asset
                 stored.append(asset)
