@@ -40,16 +40,7 @@ def run(
 @top.command("deploy")
 def deploy() -> None:
     """Build the stack and deploy it to AWS, with what the SAM CLI asks."""
-    root = _root()
-    sam = root / ".local/venvs/sam/bin/sam"
-    for arguments in (["build"], ["deploy", "--guided"]):
-        program = str(sam) if sam.exists() else "sam"
-        try:
-            code = subprocess.call([program, *arguments], cwd=root)
-        except FileNotFoundError:
-            raise CliError(Exit.USAGE, "the SAM CLI is missing", "make setup") from None
-        if code:
-            raise CliError(Exit.INTERNAL, f"sam {arguments[0]} ended with {code}")
+    _make("deploy", ARGS="--guided")
 
 
 @keys.command("create")
