@@ -39,10 +39,11 @@ up: $(stack) ## Keep the stack up until Ctrl-C, with its addresses in .local/sta
 
 ##@ On AWS
 
+# One hash seed: the same code is the same artifact, and uploaded once.
 .PHONY: build
 build: $(project) $(sam) ## sam build, with compiled bytecode: a cold start takes half as long
 	@PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 $(VENVS)/sam/bin/sam build
-	@$(BIN)/python -m local.build
+	@PYTHONHASHSEED=0 $(BIN)/python -m local.build
 
 # Asks for what samconfig.toml does not say; ARGS of a workflow has it all.
 .PHONY: deploy

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
-from benchmarks import bill, prices, waiting
+from benchmarks import bill, prices
 from benchmarks.contention import attempts
+from benchmarks.policies import durations
 from benchmarks.replay import Waited, wait
 from benchmarks.report import Section, table
 from benchmarks.traffic import CREATE, READ, STARTS, WRITE, Flow, Traffic, soonest
@@ -75,7 +76,7 @@ job for some {_held():.0f} s on average): above Silver, use webhooks, lower `Hol
 
 def _waits() -> list[tuple[float, Waited]]:
     kind, rng = published(KIND), random.Random(_SEED)  # noqa: S311 - no secret
-    return [(seconds, wait(seconds, kind)) for seconds in waiting.durations(kind, _SAMPLES, rng)]
+    return [(seconds, wait(seconds, kind)) for seconds in durations(kind, _SAMPLES, rng)]
 
 
 def _held() -> float:

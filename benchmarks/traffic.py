@@ -60,7 +60,8 @@ class Traffic:
         self.flow, self.rng = Flow(), random.Random(7)  # noqa: S311 - no secret
         self._lines = [Line(number=number) for number in range(tier.lines)]
         self._touched = [0] * tier.lines
-        self._interval = round(tier.share.interval(kind.median), 3)
+        self._count, self._share = tier.lines, tier.share
+        self._interval = round(self._share.interval(kind.median), 3)
         self._heap: list[tuple[float, int, Callable[[float], None]]] = []
         self._turns, self._next_start, self._sent, self._flying = count(), 0.0, list[float](), 0
 
@@ -101,7 +102,7 @@ class Traffic:
     def _read(self, now: float, *, number: int | None, line: int | None, tries: int) -> None:
         """Read a line, the shorter of two for a newcomer; what it says is known when it is read."""
         if line is None:
-            two = self.rng.sample(range(self.tier.lines), min(2, self.tier.lines))
+            two = self.rng.sample(range(self._count), min(2, self._count))
             line = min(two, key=lambda n: max(self._lines[n].next_at, now) + self._lines[n].seconds)
             decide = partial(self._decide, number=number, line=line, tries=tries, came=True)
         else:
@@ -110,7 +111,7 @@ class Traffic:
 
     def _decide(self, now: float, *, number: int | None, line: int, tries: int, came: bool) -> None:
         place = Place(Lane.BATCH, "bench", number, self._interval)
-        mine = turn(self._lines[line], self.tier.share, place, self.kind.median, now)
+        mine = turn(self._lines[line], self._share, place, self.kind.median, now)
         if not mine.has_come and number is not None:
             self._defer(now, mine.wait, number, line)
             return

@@ -102,8 +102,8 @@ def test_a_cancel_may_come_during_the_post(cloud: Cloud, taken: bool) -> None:
 @pytest.mark.parametrize(
     ("moment", "status"),
     [
-        ("Finalize: before TransactWriteItems", "failed"),
-        ("Finalize: after TransactWriteItems", "completed"),
+        ("Finalize: before UpdateItem", "failed"),
+        ("Finalize: after UpdateItem", "completed"),
     ],
 )
 def test_of_a_cancel_and_a_completion_the_first_one_counts(
