@@ -63,12 +63,30 @@ def compile_bytecode(built: Path) -> None:
 
     Nothing there changes, so no cold start has to look whether the source is the same.
     """
+    compiled: dict[str, Path] = {}  # most functions are the same artifact
+    for folder in sorted(path for path in built.iterdir() if path.is_dir()):
+        same = compiled.setdefault(_content(folder), folder)
+        if same is folder:
+            _compile(folder)
+            continue
+        for cache in same.rglob("__pycache__"):
+            shutil.copytree(cache, folder / cache.relative_to(same), dirs_exist_ok=True)
+
+
+def _compile(folder: Path) -> None:
     mode = PycInvalidationMode.UNCHECKED_HASH
-    for folder in (path for path in built.iterdir() if path.is_dir()):
-        if not compileall.compile_dir(
-            folder, stripdir=str(folder), quiet=1, workers=0, invalidation_mode=mode
-        ):
-            raise LocalError(f"what was built does not compile: {folder}")
+    if not compileall.compile_dir(
+        folder, stripdir=str(folder), quiet=1, workers=0, invalidation_mode=mode
+    ):
+        raise LocalError(f"what was built does not compile: {folder}")
+
+
+def _content(folder: Path) -> str:
+    total = hashlib.sha256()
+    for path in _files(folder):
+        total.update(f"{path.relative_to(folder).as_posix()}\n".encode())
+        total.update(path.read_bytes())
+    return total.hexdigest()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ test_machine.py fails when moto no longer needs one of them.
 
 import json
 from collections.abc import Callable
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +28,8 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
     CallbackOutcomeSuccess,
 )
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from tests.workflow.timeline import Clock
@@ -43,6 +46,20 @@ class FunctionError(Exception):
         self.message = message
 
 
+_parse = AmazonStateLanguageParser.parse
+
+
+@cache
+def _tree(definition: str) -> Any:
+    return _parse(definition)[1]
+
+
+def parse(definition: str) -> tuple[Any, Any]:
+    """Parse a definition once: to read it takes longer than to run it. What is run is made anew."""
+    tree = _tree(definition)
+    return Preprocessor().visit(tree), tree
+
+
 class Machine:
     """The hooks in moto, for as long as `patch` lasts."""
 
@@ -54,6 +71,7 @@ class Machine:
         self._limit: float | None = None
         self._stopped: set[object] = set()
         patch.setattr(moto_jsonata, "_eval_jsonata", evaluate)
+        patch.setattr(AmazonStateLanguageParser, "parse", staticmethod(parse))
         patch.setattr(lambda_eval_utils, "_invoke_lambda_function", self._invoke)
         patch.setattr(retrier_decl, "time", SimpleNamespace(sleep=clock.wait))
         patch.setattr(WaitFunction, "_wait_interval", self._wait)
