@@ -39,6 +39,7 @@ class Row(NamedTuple):
     refused: int  # 429
     cpu: float  # seconds a job
     peak: float  # MB
+    charged: float  # USD, less what was given back
     wasted: float  # USD
 
 
@@ -121,7 +122,7 @@ def _row(admin: httpx.Client, made: Made) -> Row:
     return Row(
         jobs, len(lags), parts[9], parts[18], polls / jobs, len(asked) / jobs,
         sum(each["status"] == 429 for each in asked), made.cpu / jobs, made.peak,
-        abs(charged) - len(lags) * price,
+        abs(charged), abs(charged) - len(lags) * price,
     )  # fmt: skip
 
 
@@ -153,6 +154,6 @@ def _ratios(found: dict[tuple[int, str], Row]) -> str:
 
 def _faulty(name: str, row: Row) -> tuple[object, ...]:
     return (
-        name, f"{row.stored} of {row.jobs}", f"${row.wasted + row.stored * 0.01:.2f}",
+        name, f"{row.stored} of {row.jobs}", f"${row.charged:.2f}",
         f"${row.wasted:.2f}", row.refused,
     )  # fmt: skip
