@@ -5,6 +5,7 @@ import random
 from itertools import count
 
 from benchmarks.traffic import READ, WRITE
+from darkroom.usecases.admit_job import longest_pause
 
 SECONDS, SEED = 60.0, 7
 
@@ -29,6 +30,6 @@ def attempts(changes_a_second: float, lines: int) -> float:
             version[line] += 1
             changed += 1
         else:
-            now += rng.uniform(0, 0.05 * 2 ** min(tries, 6))
+            now += rng.uniform(0, longest_pause(tries))
             heapq.heappush(heap, (now, next(number), line, tries + 1, None))
     return tried / changed

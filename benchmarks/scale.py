@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from statistics import fmean
 from typing import NamedTuple
 
 from benchmarks import bill, prices
@@ -11,7 +12,7 @@ from benchmarks.contention import attempts
 from benchmarks.policies import durations
 from benchmarks.replay import Waited, wait
 from benchmarks.report import Section, table
-from benchmarks.traffic import CREATE, READ, STARTS, WRITE, Flow, Traffic, soonest
+from benchmarks.traffic import CREATE, CREATORS, READ, ROWS, STARTS, WRITE, Flow, Traffic, soonest
 from darkroom.domain.durations import published
 from darkroom.domain.limiter import Tier
 from darkroom.domain.pricing import estimate
@@ -24,6 +25,8 @@ TIERS = {
 JOBS = tuple(int(each) for each in os.environ.get("JOBS", "10000 1000000").split())
 KIND = {"quality": "medium", "resolution": "1k"}
 _SAMPLES, _SEED = 2000, 7
+# One run of ten thousand is as good as chance: its last few jobs may be slow ones.
+SHORT, RUNS = 10_000, 5
 # Quotas of us-east-1: transitions a second, functions at once, write units a second of one key.
 TRANSITIONS, FUNCTIONS, KEY = 5000, 1000, 1000
 PART = 0.95
@@ -35,24 +38,36 @@ class _Ran(NamedTuple):
     soonest: float
     usd: float  # of the mean job
 
+    @property
+    def part(self) -> float:
+        """Of what the provider allows."""
+        return self.soonest / self.flow.ended_at
+
 
 def run() -> Section:
     """Return the tables; kept if each run takes no longer than 95 % of the limit allow."""
-    runs = [(name, jobs) for jobs in JOBS for name in TIERS]
+    runs = [
+        (name, jobs, _SEED + run)
+        for jobs in JOBS
+        for name in TIERS
+        for run in range(RUNS if jobs <= SHORT else 1)
+    ]
+    found: dict[tuple[str, int], list[_Ran]] = {}
     with ProcessPoolExecutor(2) as pool:
-        found = dict(zip(runs, pool.map(_run, runs), strict=True))
-    kept = all(ran.soonest / ran.flow.ended_at >= PART for ran in found.values())
-    refused = sum(ran.flow.refused for ran in found.values())
+        for (name, jobs, _), ran in zip(runs, pool.map(_run, runs), strict=True):
+            found.setdefault((name, jobs), []).append(ran)
+    kept = all(fmean(ran.part for ran in several) >= PART for several in found.values())
+    refused = sum(ran.flow.refused for several in found.values() for ran in several)
     price = (estimate(TEXT_TO_IMAGE_MODEL, KIND, 0) or 0) / 1e6
-    rows = [tuple(_row(name, jobs, ran)) for (name, jobs), ran in found.items()]
-    load = [tuple(_load(name, jobs, ran, price)) for (name, jobs), ran in found.items()]
+    rows = [tuple(_row(name, jobs, several)) for (name, jobs), several in found.items()]
+    load = [tuple(_load(name, jobs, first, price)) for (name, jobs), (first, *_) in found.items()]
     rates = (5, 10, 20, 40, 60, 80)
     crowd = [(rate, *(f"{attempts(rate, lines):.1f}" for lines in (1, 2, 5, 9))) for rate in rates]
     body = f"""Batches of medium 1k pictures, posted all at once. The provider's limit is its rate of images and what it
 has in flight: the last of as many jobs, each sent as soon as that allows, would end at "at the soonest". To
 be reached is {PART:.0%} of it. {"All reach it." if kept else "**Not all do.**"} Sends that the provider would have refused: {refused}.
 
-{table(("tier", "jobs", "lines", "last one ended", "at the soonest", "part of the limit", "deferrals a job"), rows)}
+{table(("tier", "jobs", "lines", "last one ended", "at the soonest", "part of the limit (worst)", "deferrals a job"), rows)}
 
 What that asks of AWS, at its busiest second, against the quotas of an account in us-east-1:
 
@@ -67,7 +82,7 @@ So an account that may send more than 600 images a minute has several lines, eac
 and a newcomer stands in the shorter of two. What is next: without webhooks, functions at once (Check holds a
 job for some {_held():.0f} s on average): above Silver, use webhooks, lower `HoldSeconds`, or ask for a higher quota."""
     inputs = (
-        f"Durations as above, seed {_SEED}; rows become jobs in {CREATE} s each by 8 creators a batch of 10,000, at most "
+        f"Durations as above, seeds from {_SEED}: up to {SHORT:,} jobs {RUNS} runs, of which the first is shown, and the mean part of the limit; rows become jobs in {CREATE} s each by {CREATORS} creators a batch of {ROWS:,}, at most "
         f"{STARTS} a second (StartExecution); a read of the table takes {READ * 1000:.0f} ms, a transaction "
         f"{WRITE * 1000:.0f} ms (assumed, both with noise). Limiter, turns, polling and prices are the shipped code."
     )
@@ -83,11 +98,11 @@ def _held() -> float:
     return sum(waited.held for _, waited in _waits()) / _SAMPLES
 
 
-def _run(which: tuple[str, int]) -> _Ran:
-    name, jobs = which
+def _run(which: tuple[str, int, int]) -> _Ran:
+    name, jobs, seed = which
     waits = _waits()
     takes = [seconds + waited.lag for seconds, waited in waits]
-    traffic = Traffic(TIERS[name], published(KIND), jobs, takes, [w.held for _, w in waits])
+    traffic = Traffic(TIERS[name], published(KIND), jobs, takes, [w.held for _, w in waits], seed)
     flow = traffic.run()
     best = soonest(TIERS[name], [waits[sample][0] for sample in flow.seen])
     return _Ran(TIERS[name], flow, best, _usd(flow, waits))
@@ -109,10 +124,10 @@ def _units(flow: Flow) -> float:
     return beyond * 2 * (2 + flow.line_bytes // 1024)  # the line's and the job's, in a transaction
 
 
-def _row(name: str, jobs: int, ran: _Ran) -> Iterator[object]:
-    flow = ran.flow
+def _row(name: str, jobs: int, several: list[_Ran]) -> Iterator[object]:
+    ran, flow, parts = several[0], several[0].flow, [each.part for each in several]
     yield from (name, f"{jobs:,}", ran.tier.lines, _time(flow.ended_at), _time(ran.soonest))
-    yield f"{ran.soonest / flow.ended_at:.1%}"
+    yield f"{fmean(parts):.1%} ({min(parts):.1%})"
     yield f"{flow.deferrals / flow.jobs:.1f}"
 
 

@@ -16,11 +16,11 @@ from itertools import count
 from darkroom.domain.durations import Expected
 from darkroom.domain.limiter import Lane, Line, Tier
 from darkroom.domain.turns import Place, Turn, turn
+from darkroom.usecases.admit_job import TRIES, longest_pause
 
 # Assumed, in seconds: a read and a transaction of DynamoDB, a row made a job, a state entered.
 READ, WRITE, CREATE, ENTER = 0.004, 0.010, 0.06, 0.05
 STARTS = 300  # executions that an account may start a second
-TRIES = 40  # as AdmitJob
 ROWS, CREATORS, PART = 10_000, 6, 12  # of a batch, of its machine, of a step of CreateRows
 ROOM = 20.0  # seconds of work in a line beyond which CreateRows waits
 COPY = 1.5  # seconds of Finalize, assumed as in the bill
@@ -53,11 +53,17 @@ class Traffic:
     """One run: so many jobs of one kind, at one tier."""
 
     def __init__(
-        self, tier: Tier, kind: Expected, jobs: int, takes: list[float], held: list[float]
+        self,
+        tier: Tier,
+        kind: Expected,
+        jobs: int,
+        takes: list[float],
+        held: list[float],
+        seed: int = 7,
     ) -> None:
         self.tier, self.kind, self.jobs = tier, kind, jobs
         self.takes, self.held = takes, held  # by sample: seconds in flight, seconds in Check
-        self.flow, self.rng = Flow(), random.Random(7)  # noqa: S311 - no secret
+        self.flow, self.rng = Flow(), random.Random(seed)  # noqa: S311 - no secret
         self._lines = [Line(number=number) for number in range(tier.lines)]
         self._touched = [0] * tier.lines
         self._count, self._share = tier.lines, tier.share
@@ -128,7 +134,7 @@ class Traffic:
         if self._touched[line] != was:
             again = None if came else line
             if tries + 1 < TRIES:
-                pause = self.rng.uniform(0, 0.05 * 2 ** min(tries, 6))
+                pause = self.rng.uniform(0, longest_pause(tries))
                 read = partial(self._read, number=mine.place.number, line=again, tries=tries + 1)
                 self._at(now + pause, read)
             else:

@@ -49,8 +49,8 @@ class Tier(NamedTuple):
 
     @property
     def spare(self) -> int:
-        """How many a minute are kept back for bursts: a fiftieth."""
-        return self.images_a_minute // 50
+        """How many a minute are kept back for bursts: a hundredth."""
+        return self.images_a_minute // 100
 
     def interval(self, seconds: float) -> float:
         """Return the seconds between sends of jobs that take so many `seconds`.

@@ -16,11 +16,16 @@ from darkroom.usecases.expect_duration import ExpectDuration
 from darkroom.usecases.watch_provider import WatchProvider
 
 # The line is one item: who meets another there tries again.
-_TRIES = 40
-_PAUSE, _LONGER = 0.05, 6  # seconds at first, how often they double
+TRIES = 40
+_PAUSE, _LONGER = 0.1, 5  # seconds at first, how often they double
 # When a submit is certainly over, one way or the other; the sweep looks after that.
 _SUBMIT_OVER = timedelta(minutes=10)
 _GRACE = timedelta(minutes=10)
+
+
+def longest_pause(tries: int) -> float:
+    """Return the most seconds to pause after so many `tries` before, all of them in vain."""
+    return _PAUSE * 2.0 ** min(tries, _LONGER)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class AdmitJob:
         None if somebody else has moved it. What follows is the POST.
         """
         sends = _Post(uuid.uuid4().hex, sent_images, has_webhook)
-        for tries in range(_TRIES):
+        for tries in range(TRIES):
             line, now = self._line(job), self.now().timestamp()
             mine = self._turn(line, job, now)
             if not mine.has_come:
@@ -71,7 +76,7 @@ class AdmitJob:
             if known is None or known.status is not Status.QUEUED:
                 return None
             job = known
-            self.sleep(random.uniform(0, _PAUSE * 2 ** min(tries, _LONGER)))  # noqa: S311 - a jitter
+            self.sleep(random.uniform(0, longest_pause(tries)))  # noqa: S311 - a jitter
         return Held(1)
 
     def put_back(
@@ -88,7 +93,7 @@ class AdmitJob:
                 line = self.watch.judged(line.held_until(now + hold_all), Verdict.WELL)
             return self.watch.judged(line, Verdict.STOP, stop) if stop else line
 
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             line, interval = self.lines.read(job.line), self._interval(job)
             queue = line.queue(job.lane).put_back(job.caller, job.place or 1, interval)
             after = said(line.with_queue(job.lane, queue))
