@@ -11,6 +11,7 @@ import boto3
 import httpx
 import pytest
 from aws_lambda_powertools.utilities.parameters import base as parameters
+from moto.core.serialize import ResponseSerializer
 
 from darkroom.adapters.claims import BudgetTable
 from darkroom.adapters.items import SORT_KEY, read_job
@@ -245,8 +246,17 @@ class Cloud:
         self._patch.setattr(WebhookSecrets.__init__, "__defaults__", (lambda: self.clock.passed,))
         self._patch.setattr(httpx.HTTPTransport, "handle_request", lambda _, asked: handle(asked))
         self._patch.setattr(boto3, "DEFAULT_SESSION", session())
+        # What moto spends most of its time with: under which of many names a value's part may be.
+        self._patch.setattr(ResponseSerializer, "get_value", _get_value)
         # Reading the certificates takes longer than a job.
         self._patch.setattr(ssl, "create_default_context", lambda **_: _certificates())
 
 
 _certificates = cache(ssl.create_default_context)
+_search = ResponseSerializer.get_value
+
+
+def _get_value(serializer: ResponseSerializer, value: Any, key: str, shape: Any) -> Any:
+    if type(value) is dict and getattr(shape, "parent", shape).name == "AttributeValue":
+        return value.get(key)  # of DynamoDB: as it is called
+    return _search(serializer, value, key, shape)

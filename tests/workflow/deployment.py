@@ -55,10 +55,25 @@ def set_variables(patch: pytest.MonkeyPatch, **changes: str) -> None:
         patch.setenv(name, value)
 
 
+class _Session(boto3.Session):
+    """Makes each client once: to make one takes longer than what most tests ask of it."""
+
+    def __init__(self) -> None:
+        super().__init__(region_name=REGION)
+        self._made: dict[str, Any] = {}
+
+    def client(self, service_name: str, *args: Any, **more: Any) -> Any:
+        told = {name: vars(each) if name == "config" else each for name, each in more.items()}
+        kind = str((service_name, args, sorted(told.items())))
+        if kind not in self._made:
+            self._made[kind] = super().client(service_name, *args, **more)  # type: ignore[call-overload]
+        return self._made[kind]
+
+
 @cache
 def session() -> boto3.Session:
     """Return a session for all tests: the models of the services are read once."""
-    return boto3.Session(region_name=REGION)
+    return _Session()
 
 
 def deploy() -> str:

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import boto3
@@ -90,15 +91,9 @@ class Lambdas:
         return None
 
     def watch(self, session: boto3.Session) -> None:
-        """Note every write that handlers make through the session's clients."""
-        for write in _WRITES:
-            for moment in ("before-call", "after-call"):
-                # By one id: the session outlives a test, and then the next one's handler counts.
-                name = f"{moment}.{write}"
-                session.events.unregister(name, unique_id="effects")
-                session.events.register(name, self._on_call, unique_id="effects")
-        session.events.unregister("before-call.dynamodb", unique_id="rights")
-        session.events.register("before-call.dynamodb", self._on_table, unique_id="rights")
+        """Note every write that handlers make through the session's clients, from now on."""
+        _WATCHING[:] = [self]
+        _listen(session)
 
     def effect(self, name: str) -> None:
         """Note that the running handler is about to change the world, or just has."""
@@ -139,12 +134,14 @@ class Lambdas:
         finally:
             self._running.pop()
 
-    def _on_table(self, event_name: str, params: dict[str, Any], **_: Any) -> None:
+    def on_table(self, event_name: str, params: dict[str, Any], **_: Any) -> None:
+        """Note what the running handler has no right to ask of the table."""
         if self._running:
             operation = event_name.rsplit(".", 1)[-1]
             self.refused += refused(self._running[-1][0], operation, params["body"])
 
-    def _on_call(self, event_name: str, context: dict[str, Any], **call: Any) -> None:
+    def on_call(self, event_name: str, context: dict[str, Any], **call: Any) -> None:
+        """Note that the running handler is about to write, or has written."""
         moment, _, operation = event_name.split(".")
         if moment == "before-call":
             context["records"] = _records(call["params"]["body"])
@@ -154,6 +151,26 @@ class Lambdas:
             self.refused_events -= 1
             call["parsed"].update(FailedEntryCount=1, Entries=[{"ErrorCode": "InternalFailure"}])
         self.effect(f"{moment.removesuffix('-call')} {operation}")
+
+
+# The session and its clients outlive a test: what they do is told to who watches now.
+_WATCHING: list[Lambdas] = []
+
+
+@cache
+def _listen(session: boto3.Session) -> None:
+    for write in _WRITES:
+        for moment in ("before-call", "after-call"):
+            session.events.register(f"{moment}.{write}", _on_call)
+    session.events.register("before-call.dynamodb", _on_table)
+
+
+def _on_call(**call: Any) -> None:
+    _WATCHING[0].on_call(**call)
+
+
+def _on_table(**call: Any) -> None:
+    _WATCHING[0].on_table(**call)
 
 
 def _records(sent: Any) -> set[str]:
