@@ -17,6 +17,7 @@ from darkroom.domain.durations import Expected
 from darkroom.domain.limiter import Lane, Line, Tier
 from darkroom.domain.turns import Place, Turn, turn
 from darkroom.usecases.admit_job import TRIES, longest_pause
+from darkroom.usecases.create_rows import until_room
 
 # Assumed, in seconds: a read and a transaction of DynamoDB, a row made a job, a state entered.
 READ, WRITE, CREATE, ENTER = 0.004, 0.010, 0.06, 0.05
@@ -89,7 +90,7 @@ class Traffic:
     def _create(self, now: float, *, rows: Iterator[int]) -> None:
         beyond = max(line.seconds for line in self._lines) - ROOM
         if beyond > 0:
-            self._at(now + min(600, max(5, beyond)), partial(self._create, rows=rows))
+            self._at(now + until_room(beyond, self.rng), partial(self._create, rows=rows))
             return
         made = 0
         for _ in zip(range(PART), rows, strict=False):

@@ -1,5 +1,6 @@
 """Create rows: make jobs of a part of a batch, as soon as the line has room for them."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,14 @@ from darkroom.usecases.create_job import CreateJob, Origin
 # and a job that waits longer than `max_queue` fails.
 _ROOM, _SHARE = 20.0, 0.5  # seconds, part of `max_queue`
 _SOONEST, _LATEST = 5, 600  # seconds until it is looked at again
+# Of many batches at once not all are to look at the same moment: each waits up to twice as long.
+_SPREAD = 2.0
+_CHANCE = random.Random()  # noqa: S311 - no secret
+
+
+def until_room(beyond: float, chance: random.Random = _CHANCE) -> int:
+    """Return the seconds until it is worth looking again, of a line with so many too much."""
+    return round(min(_LATEST, max(_SOONEST, beyond)) * chance.uniform(1, _SPREAD))
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class CreateRows:
         waiting = max(line.seconds for line in self.lines.read_all())
         beyond = waiting - min(_ROOM, self.max_queue * _SHARE)
         if beyond > 0:
-            return round(min(_LATEST, max(_SOONEST, beyond)))
+            return until_room(beyond)
         for row in self.files.rows(batch_id, span):
             if row.request is not None:
                 self._create(batch, row)
