@@ -1,5 +1,7 @@
 """What is paid for nothing when five in a hundred go wrong: Darkroom beside what people write."""
 
+import statistics
+
 from benchmarks.report import Section, table
 from benchmarks.rivals import INPUT, RIVALS
 from benchmarks.rounds import NO_LIMITS, Row, play, stand
@@ -45,7 +47,7 @@ def _prompts(wave: int) -> list[str]:
 
 def _cells(name: str, rows: list[Row]) -> tuple[object, ...]:
     stored, charged = sum(row.stored for row in rows), sum(row.charged for row in rows)
-    lag = sorted(row.lag50 for row in rows)[len(rows) // 2]
+    lag = statistics.median(row.lag50 for row in rows)
     wasted = sum(row.wasted for row in rows)
     return (
         name,

@@ -66,15 +66,13 @@ def play(
 
 
 def _row(admin: httpx.Client, made: Made) -> Row:
-    jobs, pictures = len(made.stored), sum(at is not None for at in made.stored.values())
-    each_one = max(1, pictures)
     ended: dict[str, float] = {}
     for each in _list(admin, "/predictions"):
         if each["ends_at"]:
             ended[each["inputs"]["prompt"]] = datetime.fromisoformat(each["ends_at"]).timestamp()
-    lags = [
-        at - ended[prompt] for prompt, at in made.stored.items() if at is not None
-    ]  # fmt: skip
+    lags = [at - ended[prompt] for prompt, at in made.stored.items() if at is not None]
+    pictures = len(lags)
+    each_one = max(1, pictures)
     asked = _list(admin, "/requests?origin=api")
     polls = sum(each["path"].endswith("/result") for each in asked)
     parts = statistics.quantiles(lags, n=20) if len(lags) > 1 else lags * 19
@@ -82,7 +80,7 @@ def _row(admin: httpx.Client, made: Made) -> Row:
     charged = sum(each["amount_micro_usd"] for each in movements) / 1e6
     price = max(each["price_micro_usd"] for each in _list(admin, "/predictions")) / 1e6
     return Row(
-        jobs, pictures, parts[9], parts[18], polls / each_one, len(asked) / each_one,
+        len(made.stored), pictures, parts[9], parts[18], polls / each_one, len(asked) / each_one,
         sum(each["status"] == 429 for each in asked), made.cpu / each_one, made.peak,
         abs(charged), abs(charged) - pictures * price,
     )  # fmt: skip
