@@ -125,7 +125,7 @@ class Traffic:
         answer = self._admit(self.world.job(job_id), ())
         assert answer is not None
         if isinstance(answer, Held):
-            again = asked_at + answer.seconds + self.wakes_late()
+            again = self.clock.seconds + answer.seconds + self.wakes_late()
             self._at(again, partial(self._ask, job_id, arrival, number, deferrals + 1))
             return
         self._posts += 1

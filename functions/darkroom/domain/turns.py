@@ -27,6 +27,7 @@ class Turn(NamedTuple):
     seconds: float  # from now until it may be sent
     entered: Line  # with the job in it
     by_breaker: Code | None
+    is_next: bool  # of those in the line, and waits for nothing but a place in flight
 
     @property
     def has_come(self) -> bool:
@@ -60,6 +61,7 @@ def turn(line: Line, tier: Tier, place: Place, median: float, now: float) -> Tur
     most = max(_MOST, median * _SHARE)
     busy = min(max(median / tier.in_flight, AHEAD + 0.01), most) if full else 0.0
     ahead = entered.ahead(place.lane, place.caller, number)
+    otherwise = max(slot - now, broken) + ahead
     return Turn(
         place=place,
         number=number,
@@ -67,4 +69,5 @@ def turn(line: Line, tier: Tier, place: Place, median: float, now: float) -> Tur
         seconds=max(slot - now, broken, busy) + ahead,
         entered=entered,
         by_breaker=line.breaker.reason if broken else None,
+        is_next=full and place.number is not None and otherwise <= AHEAD,
     )

@@ -18,13 +18,15 @@ from darkroom.usecases.watch_provider import WatchProvider
 # The line is one item: who meets another there tries again.
 TRIES = 40
 _PAUSE, _LONGER = 0.1, 5  # seconds at first, how often they double
+# Who is next while nothing may be sent stays for a place: cheaper than a wait, and sooner there.
+STAYS, STAY = 6, 0.5  # times, seconds
 # When a submit is certainly over, one way or the other; the sweep looks after that.
 _SUBMIT_OVER = timedelta(minutes=10)
 _GRACE = timedelta(minutes=10)
 
 
 def longest_pause(tries: int) -> float:
-    """Return the most seconds to pause after so many `tries` before, all of them in vain."""
+    """Return the most seconds to pause after so many `tries` in vain."""
     return _PAUSE * 2.0 ** min(tries, _LONGER)
 
 
@@ -58,8 +60,7 @@ class AdmitJob:
         """
         sends = _Post(uuid.uuid4().hex, sent_images, has_webhook)
         for tries in range(TRIES):
-            line, now = self._line(job), self.now().timestamp()
-            mine = self._turn(line, job, now)
+            line, mine = self._ask(job)
             if not mine.has_come:
                 answer: Job | Held | Hitch = self._hold(line, job, mine)
                 if isinstance(answer, Held):
@@ -134,9 +135,16 @@ class AdmitJob:
             return job.interval
         return round(self.tier.share.interval(self.expect(job).median), 3)
 
-    def _turn(self, line: Line, job: Job, now: float) -> Turn:
+    def _ask(self, job: Job) -> tuple[Line, Turn]:
         place = Place(job.lane, job.caller, job.place, self._interval(job))
-        return turn(line, self.tier.share, place, self.expect(job).median, now)
+        for stays in range(STAYS + 1):
+            if stays:
+                self.sleep(STAY)
+            line, now = self._line(job), self.now().timestamp()
+            mine = turn(line, self.tier.share, place, self.expect(job).median, now)
+            if not mine.is_next:
+                break
+        return line, mine
 
     def _hold(self, line: Line, job: Job, mine: Turn) -> Held | Hitch:
         held = Held(mine.wait, mine.by_breaker)
@@ -169,7 +177,7 @@ class AdmitJob:
             when=[Status.QUEUED],
             absent="place" if job.place is None else None,
             status=Status.SUBMITTING,
-            submitting_at=_later(now, mine.slot),
+            submitting_at=max(now, datetime.fromtimestamp(mine.slot, now.tzinfo)),
             submit_attempts=job.submit_attempts + 1,
             submit_token=sends.token,
             sent_images=sends.images or None,
@@ -189,7 +197,3 @@ class _Post:
     token: str
     images: tuple[str, ...]
     has_webhook: bool
-
-
-def _later(now: datetime, slot: float) -> datetime:
-    return max(now, datetime.fromtimestamp(slot, now.tzinfo))
