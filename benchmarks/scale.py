@@ -17,6 +17,7 @@ from darkroom.domain.durations import published
 from darkroom.domain.limiter import Tier
 from darkroom.domain.pricing import estimate
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL
+from darkroom.usecases.admit_job import STAY
 
 TIERS = {
     "Bronze": Tier(2, 2), "Silver": Tier(500, 300), "Gold": Tier(3000, 3000),
@@ -67,7 +68,7 @@ def run() -> Section:
 has in flight: the last of as many jobs, each sent as soon as that allows, would end at "at the soonest". To
 be reached is {PART:.0%} of it. {"All reach it." if kept else "**Not all do.**"} Sends that the provider would have refused: {refused}.
 
-{table(("tier", "jobs", "lines", "last one ended", "at the soonest", "part of the limit (worst)", "deferrals a job"), rows)}
+{table(("tier", "jobs", "lines", "last one ended", "at the soonest", "part of the limit (worst)", "deferrals a job", "looks for room a job"), rows)}
 
 What that asks of AWS, at its busiest second, against the quotas of an account in us-east-1:
 
@@ -117,8 +118,12 @@ def _usd(flow: Flow, waits: list[tuple[float, Waited]]) -> float:
     deferrals = flow.deferrals / flow.jobs
     transitions = sum(flow.transitions.values()) / flow.jobs
     units = _units(flow) * prices.WRITE_UNIT
+    looks = flow.looks / flow.jobs * prices.function(bill.memory("CreateRowsFunction"), 0.1)
+    stays = flow.stays / flow.jobs * prices.function(256, STAY)
     functions = prices.function(megabytes, held) + deferrals * prices.function(256, 0.1)
-    return bill.one_job().total + units + functions + transitions * prices.TRANSITION
+    return (
+        bill.one_job().total + units + functions + looks + stays + transitions * prices.TRANSITION
+    )
 
 
 def _units(flow: Flow) -> float:
@@ -132,6 +137,7 @@ def _row(name: str, jobs: int, several: list[_Ran]) -> Iterator[object]:
     yield from (name, f"{jobs:,}", ran.tier.lines, _time(flow.ended_at), _time(ran.soonest))
     yield f"{fmean(parts):.1%} ({min(parts):.1%})"
     yield f"{flow.deferrals / flow.jobs:.1f}"
+    yield f"{flow.looks / flow.jobs:.1f}"
 
 
 def _load(name: str, jobs: int, ran: _Ran, price: float) -> Iterator[object]:

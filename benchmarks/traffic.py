@@ -16,16 +16,16 @@ from itertools import count
 from darkroom.domain.durations import Expected
 from darkroom.domain.limiter import Lane, Line, Tier
 from darkroom.domain.turns import Place, Turn, turn
-from darkroom.usecases.admit_job import TRIES, longest_pause
+from darkroom.usecases.admit_job import STAY, STAYS, TRIES, longest_pause
 from darkroom.usecases.create_rows import until_room
 
 # Assumed, in seconds: a read and a transaction of DynamoDB, a row made a job, a state entered.
 READ, WRITE, CREATE, ENTER = 0.004, 0.010, 0.06, 0.05
 STARTS = 300  # executions that an account may start a second
 ROWS, CREATORS, PART = 10_000, 6, 12  # of a batch, of its machine, of a step of CreateRows
-ROOM = 20.0  # seconds of work in a line beyond which CreateRows waits
 COPY = 1.5  # seconds of Finalize, assumed as in the bill
 TRANSITIONS = 3  # Submit, Submitted, and Defer or what follows
+LOOK = 3  # CreateRows, Created, and AwaitRoom or what follows
 
 
 @dataclass
@@ -38,6 +38,8 @@ class Flow:
     attempts: int = 0  # to change a line
     changes: int = 0
     deferrals: int = 0
+    stays: int = 0  # of who was next, for a place
+    looks: int = 0  # of CreateRows, for room
     transitions: Counter[int] = field(default_factory=Counter)  # by second
     changed: Counter[tuple[int, int]] = field(default_factory=Counter)  # by line and second
     polled: dict[int, float] = field(
@@ -88,9 +90,11 @@ class Traffic:
         heapq.heappush(self._heap, (moment, next(self._turns), act))
 
     def _create(self, now: float, *, rows: Iterator[int]) -> None:
-        beyond = max(line.seconds for line in self._lines) - ROOM
-        if beyond > 0:
-            self._at(now + until_room(beyond, self.rng), partial(self._create, rows=rows))
+        self.flow.looks += 1
+        self.flow.transitions[int(now)] += LOOK
+        wait = until_room(max(line.seconds for line in self._lines), chance=self.rng)
+        if wait:
+            self._at(now + wait + ENTER, partial(self._create, rows=rows))
             return
         made = 0
         for _ in zip(range(PART), rows, strict=False):
@@ -106,19 +110,30 @@ class Traffic:
         self._busy(now, 0.4)
         self._read(now, number=number, line=line, tries=0)
 
-    def _read(self, now: float, *, number: int | None, line: int | None, tries: int) -> None:
+    def _read(
+        self, now: float, *, number: int | None, line: int | None, tries: int, stays: int = 0
+    ) -> None:
         """Read a line, the shorter of two for a newcomer; what it says is known when it is read."""
+        came = line is None
         if line is None:
             two = self.rng.sample(range(self._count), min(2, self._count))
             line = min(two, key=lambda n: max(self._lines[n].next_at, now) + self._lines[n].seconds)
-            decide = partial(self._decide, number=number, line=line, tries=tries, came=True)
-        else:
-            decide = partial(self._decide, number=number, line=line, tries=tries, came=False)
+        decide = partial(
+            self._decide, number=number, line=line, tries=tries, stays=stays, came=came
+        )
         self._at(now + READ * self.rng.uniform(0.7, 1.5), decide)
 
-    def _decide(self, now: float, *, number: int | None, line: int, tries: int, came: bool) -> None:
+    def _decide(
+        self, now: float, *, number: int | None, line: int, tries: int, stays: int, came: bool
+    ) -> None:
         place = Place(Lane.BATCH, "bench", number, self._interval)
         mine = turn(self._lines[line], self._share, place, self.kind.median, now)
+        if mine.is_next and stays < STAYS:
+            self.flow.stays += 1
+            self._busy(now, STAY)
+            read = partial(self._read, number=number, line=line, tries=tries, stays=stays + 1)
+            self._at(now + STAY, read)
+            return
         if not mine.has_come and number is not None:
             self._defer(now, mine.wait, number, line)
             return

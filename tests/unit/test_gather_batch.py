@@ -10,7 +10,7 @@ import pytest
 from darkroom.domain.batch import BatchStatus, Counts
 from darkroom.domain.errors import Code, EndedError, NotFoundError
 from darkroom.domain.job import Status
-from darkroom.domain.limiter import Lane, Queue
+from darkroom.domain.limiter import Lane
 from darkroom.domain.steps import Step
 from darkroom.ports import Execution
 from tests.fakes.crashes import DeadError, Fuse
@@ -32,21 +32,6 @@ def test_each_good_row_is_a_job_of_the_batch_that_goes_after_the_others() -> Non
     assert {(job.batch_id, job.lane, job.caller) for job in jobs} == {
         (batch.batch_id, Lane.BATCH, SHOP.name)
     }
-
-
-def test_no_row_becomes_a_job_while_the_line_is_long() -> None:
-    world = World(max_queue=1000)
-    batch = started(world, ROWS)
-    world.jobs.line.line = world.jobs.line.line.model_copy(
-        update={"batch": Queue(seconds=50.0, waiting={"x": (1, 100)})}
-    )
-    span = {"start": 0, "end": 10**6}
-
-    waits = [world.create_rows()(batch.batch_id, span) for _ in range(20)]
-
-    assert all(30 <= seconds <= 60 for seconds in waits)
-    assert len(set(waits)) > 5  # many batches do not come back at one moment
-    assert world.jobs.records == {}
 
 
 def test_a_row_that_is_refused_at_the_door_has_its_reason_and_stops_no_other() -> None:

@@ -146,10 +146,12 @@ def test_it_makes_every_row_a_job_and_looks_until_all_have_ended(stage: Stage) -
 def test_it_waits_while_the_line_is_long(stage: Stage) -> None:
     batch = started(stage.world, [{"prompt": "x"}])
     line = stage.world.jobs.line
-    line.line = line.line.model_copy(update={"batch": Queue(seconds=50.0, waiting={"x": (1, 100)})})
+    line.line = line.line.model_copy(
+        update={"batch": Queue(seconds=500.0, waiting={"x": (1, 100)})}
+    )
 
     def clear(seconds: int) -> None:
-        if 30 <= seconds <= 60:  # CreateRows waits, and not Gather: the line is 30 s too long
+        if seconds >= 460:  # CreateRows waits, and not Gather: the line is so much too long
             line.line = Line()
         end_jobs(stage)
 

@@ -20,18 +20,25 @@ from darkroom.usecases.create_job import CreateJob, Origin
 
 # So much work is kept in the line: enough to be sent while nobody looks. More would only crowd it,
 # and a job that waits longer than `max_queue` fails.
-_ROOM, _SHARE = 20.0, 0.5  # seconds, part of `max_queue`
+_ROOM, _SHARE = 20.0, 0.25  # seconds, part of `max_queue`
 _SOONEST, _LATEST = 5, 600  # seconds until it is looked at again
-# Of many batches at once not all are to look at the same moment: each waits up to so much longer.
-# Of the six parts of one batch the first is back, nearly always, before the line is empty.
-_SPREAD = 45
+_SPREAD, _WIDEST = 30.0, 120.0  # seconds longer, at most: where nearly all are let in, and at all
 _CHANCE = random.Random()  # noqa: S311 - no secret
 
 
-def until_room(beyond: float, chance: random.Random = _CHANCE) -> int:
-    """Return the seconds until it is worth looking again, of a line with so many too much."""
-    seconds = min(_LATEST, max(_SOONEST, beyond))
-    return round(seconds + chance.uniform(0, min(seconds, _SPREAD)))
+def until_room(waiting: float, room: float = _ROOM, chance: random.Random = _CHANCE) -> int:
+    """Return 0 if rows may come to so many seconds of work, or the seconds until a next look.
+
+    Between `room` and its double it is by chance, the fuller the rarer (random early detection): at
+    one threshold the parts of many batches would all come at one moment, and crowd the line.
+    """
+    full = (waiting - room) / room
+    if full <= chance.random():
+        return 0
+    # The fuller it is, the more others there are who look.
+    spread = min(_WIDEST, _SPREAD / (1 - full)) if full < 1 else _WIDEST
+    seconds = min(_LATEST, max(_SOONEST, waiting - 2 * room))
+    return round(seconds + chance.uniform(0, spread))
 
 
 @dataclass(frozen=True)
@@ -54,9 +61,8 @@ class CreateRows:
         if batch is None or not batch.is_open or batch.canceled_at is not None:
             return 0
         waiting = max(line.seconds for line in self.lines.read_all())
-        beyond = waiting - min(_ROOM, self.max_queue * _SHARE)
-        if beyond > 0:
-            return until_room(beyond)
+        if wait := until_room(waiting, min(_ROOM, self.max_queue * _SHARE)):
+            return wait
         for row in self.files.rows(batch_id, span):
             if row.request is not None:
                 self._create(batch, row)

@@ -1,0 +1,70 @@
+"""CreateRows: rows become jobs while the line has room, and not all of them at one moment."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.domain.limiter import Queue
+from darkroom.usecases.create_rows import until_room
+from tests.fakes.world import World
+from tests.unit.batches import started
+
+CHANCE = st.randoms(use_true_random=False)
+ROOM = 20.0
+SPAN = {"start": 0, "end": 10**6}
+
+
+def waits(seconds: float, max_queue: int = 1000) -> list[int]:
+    """What twenty steps say of a line with so many seconds of work."""
+    world = World(max_queue=max_queue)
+    batch = started(world, [{"prompt": "x"}])
+    line = world.jobs.line
+    line.line = line.line.model_copy(
+        update={"batch": Queue(seconds=seconds, waiting={"x": (1, 100)})}
+    )
+    found = []
+    for _ in range(20):
+        found.append(world.create_rows()(batch.batch_id, SPAN))
+        assert len(world.jobs.records) == (0 in found)
+        world.jobs.records.clear()
+    return found
+
+
+def test_no_row_becomes_a_job_while_the_line_is_long() -> None:
+    found = waits(50.0)
+
+    assert all(10 <= seconds <= 130 for seconds in found)
+    assert len(set(found)) > 5  # many batches do not come back at one moment
+
+
+def test_where_jobs_may_not_wait_for_long_the_line_is_kept_shorter() -> None:
+    assert all(waits(25.0, max_queue=40))
+
+
+@given(st.floats(0, ROOM), CHANCE)
+def test_with_room_for_them_rows_come_at_once(waiting: float, chance: Random) -> None:
+    assert until_room(waiting, ROOM, chance) == 0
+
+
+@given(st.floats(2 * ROOM, 1e6), CHANCE)
+def test_when_it_is_full_rows_wait_for_about_as_long_as_the_line(
+    waiting: float, chance: Random
+) -> None:
+    wait = until_room(waiting, ROOM, chance)
+
+    least = min(600, max(5, waiting - 2 * ROOM))
+    assert least - 1 <= wait <= least + 121
+
+
+@pytest.mark.parametrize("full", [0.25, 0.5, 0.75, 0.95])
+def test_the_fuller_the_line_the_fewer_are_let_in_and_the_longer_others_wait(full: float) -> None:
+    chance = Random(7)  # noqa: S311 - no secret
+
+    found = [until_room(ROOM * (1 + full), ROOM, chance) for _ in range(4000)]
+
+    assert found.count(0) / 4000 == pytest.approx(1 - full, abs=0.03)
+    others = [seconds for seconds in found if seconds]
+    assert min(others) >= 5
+    assert max(others) == pytest.approx(5 + min(120, 30 / (1 - full)), abs=2)
