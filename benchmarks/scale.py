@@ -81,9 +81,10 @@ change, by changes a second that each of so many lines has to take (every job ma
 
 So an account that may send more than 600 images a minute has several lines, each with its part of the limits,
 and a newcomer stands in the shorter of two. What is next: without webhooks, functions at once (Check holds a
-job for some {_held():.0f} s on average): above Silver, use webhooks, lower `HoldSeconds`, or ask for a higher quota. A million are 100
-batches: where one item is to take more than {KEY:,} units, it is in the first seconds, when all begin at once; DynamoDB refuses
-what is too much, and it is tried again. A caller's counts of a day are one item as well, changed once a job: at most
+job for some {_held():.0f} s on average): above Silver, use webhooks, lower `HoldSeconds`, or ask for a higher quota. Where one
+item is to take more than {KEY:,} units, it is in the first seconds, when all parts of a batch, or of a hundred (a million jobs),
+begin at once; DynamoDB refuses what is too much, and it is tried again. A hundred batches at Bronze would take a year, and each
+looks for room again and again: post them there one after another. A caller's counts of a day are one item as well, changed once a job: at most
 {max(tier.images_a_minute for tier in TIERS.values()) / 60:.0f} times a second, two units each."""
     inputs = (
         f"Durations as above, seeds from {_SEED}: up to {SHORT:,} jobs {RUNS} runs, of which the first is shown, and the mean part of the limit; rows become jobs in {CREATE} s each by {CREATORS} creators a batch of {ROWS:,}, at most "

@@ -89,12 +89,12 @@ class Traffic:
     def _at(self, moment: float, act: Callable[[float], None]) -> None:
         heapq.heappush(self._heap, (moment, next(self._turns), act))
 
-    def _create(self, now: float, *, rows: Iterator[int]) -> None:
+    def _create(self, now: float, *, rows: Iterator[int], looks: int = 0) -> None:
         self.flow.looks += 1
         self.flow.transitions[int(now)] += LOOK
-        wait = until_room(max(line.seconds for line in self._lines), chance=self.rng)
+        wait = until_room(max(line.seconds for line in self._lines), looks, chance=self.rng)
         if wait:
-            self._at(now + wait + ENTER, partial(self._create, rows=rows))
+            self._at(now + wait + ENTER, partial(self._create, rows=rows, looks=looks + 1))
             return
         made = 0
         for _ in zip(range(PART), rows, strict=False):

@@ -29,13 +29,13 @@ def test_no_part_that_fails_ends_the_others() -> None:
     assert CREATE_ALL["ToleratedFailurePercentage"] == 100
 
 
-def test_it_carries_the_batchs_id_and_places_in_a_file_and_no_more() -> None:
+def test_it_carries_the_batchs_id_places_in_a_file_a_count_and_no_more() -> None:
     assert CREATE_ALL["ItemSelector"] == {
-        "batch_id.$": "$.batch_id", "chunk.$": "$$.Map.Item.Value",
+        "batch_id.$": "$.batch_id", "chunk.$": "$$.Map.Item.Value", "step": {"looks": 0},
     }  # fmt: skip
     for task in TASKS.values():
-        assert task["ResultSelector"] == {"wait_seconds.$": "$.Payload.wait_seconds"}
-        assert set(task["Parameters"]["Payload"]) <= {"batch_id.$", "chunk.$"}
+        assert set(task["ResultSelector"]) <= {"wait_seconds.$", "looks.$"}
+        assert set(task["Parameters"]["Payload"]) <= {"batch_id.$", "chunk.$", "looks.$"}
     for state in (CREATE_ALL, MACHINE["States"]["Run"]):
         assert state["ResultPath"] is None
 

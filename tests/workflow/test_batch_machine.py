@@ -34,6 +34,7 @@ class Stage:
     def __init__(self) -> None:
         self.world = World(max_queue=1000)
         self.calls: list[str] = []
+        self.looks: list[int] = []  # for room, in vain, as CreateRows is told
         self.fails: dict[str, int] = {}
         self.on_wait: Callable[[int], object] = lambda _: None
         self._lock = threading.Lock()
@@ -49,11 +50,13 @@ class Stage:
                 return {"FunctionError": "Unhandled", "Payload": error, "StatusCode": 200}
             batch_id = payload["batch_id"]
             if name == "CreateRows":
-                wait = self.world.create_rows()(batch_id, payload["chunk"])
+                self.looks.append(payload["looks"])
+                wait = self.world.create_rows()(batch_id, payload["chunk"], payload["looks"])
+                said = {"wait_seconds": wait, "looks": payload["looks"] + 1}
             else:
                 self._note_offered(batch_id)
-                wait = self.world.gather_batch()(batch_id)
-            return {"Payload": {"wait_seconds": wait}, "StatusCode": 200}
+                said = {"wait_seconds": self.world.gather_batch()(batch_id)}
+            return {"Payload": said, "StatusCode": 200}
 
     def wait(self, _: object, env: Any, wait_seconds: int) -> None:
         """What a Wait state does."""
@@ -158,7 +161,7 @@ def test_it_waits_while_the_line_is_long(stage: Stage) -> None:
     stage.on_wait = clear
 
     assert run(stage, batch) == "SUCCEEDED"
-    assert stage.calls.count("CreateRows") == 2
+    assert stage.looks == [0, 1]
     assert len(stage.world.jobs.records) == 1
 
 

@@ -10,8 +10,9 @@ from darkroom.observability import correlate, logger, observed
 
 @observed(batches.create_rows)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take a step: `wait_seconds` is 0 once it is done."""
+    """Take a step: `wait_seconds` is 0 once it is done, `looks` are those that were in vain."""
     correlate(event["batch_id"])
-    wait = batches.create_rows()(event["batch_id"], event["chunk"])
-    logger.info("create rows", wait_seconds=wait, **event["chunk"])
-    return {"wait_seconds": wait}
+    looks = event.get("looks", 0)  # not yet known to an execution that an older version began
+    wait = batches.create_rows()(event["batch_id"], event["chunk"], looks)
+    logger.info("create rows", wait_seconds=wait, looks=looks, **event["chunk"])
+    return {"wait_seconds": wait, "looks": looks + 1}

@@ -22,23 +22,24 @@ from darkroom.usecases.create_job import CreateJob, Origin
 # and a job that waits longer than `max_queue` fails.
 _ROOM, _SHARE = 20.0, 0.25  # seconds, part of `max_queue`
 _SOONEST, _LATEST = 5, 600  # seconds until it is looked at again
-_SPREAD, _WIDEST = 30.0, 120.0  # seconds longer, at most: where nearly all are let in, and at all
+_SPREAD, _WIDEST = 20.0, 3600.0  # and up to so many more for each look in vain, at most
 _CHANCE = random.Random()  # noqa: S311 - no secret
 
 
-def until_room(waiting: float, room: float = _ROOM, chance: random.Random = _CHANCE) -> int:
-    """Return 0 if rows may come to so many seconds of work, or the seconds until a next look.
+def until_room(
+    waiting: float, looks: int, room: float = _ROOM, chance: random.Random = _CHANCE
+) -> int:
+    """Return 0 if rows may join so many seconds of work, or else the seconds until the next look.
 
     Between `room` and its double it is by chance, the fuller the rarer (random early detection): at
-    one threshold the parts of many batches would all come at one moment, and crowd the line.
+    one threshold the parts of many batches would all come at one moment, and crowd the line. How
+    many they are nobody knows: after more `looks` in vain, each looks less often.
     """
     full = (waiting - room) / room
     if full <= chance.random():
         return 0
-    # The fuller it is, the more others there are who look.
-    spread = min(_WIDEST, _SPREAD / (1 - full)) if full < 1 else _WIDEST
     seconds = min(_LATEST, max(_SOONEST, waiting - 2 * room))
-    return round(seconds + chance.uniform(0, spread))
+    return round(seconds + chance.uniform(0, min(_WIDEST, _SPREAD * (looks + 1))))
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,17 @@ class CreateRows:
     max_deadline: int
     max_queue: int
 
-    def __call__(self, batch_id: str, span: Mapping[str, int]) -> int:
+    def __call__(self, batch_id: str, span: Mapping[str, int], looks: int = 0) -> int:
         """Make a job of each row in a span of the file; safe to repeat.
 
-        Returns 0, or else the seconds after which to try again: nothing was done.
+        Returns 0, or else the seconds after which to try again: nothing was done, as at so many
+        `looks` before.
         """
         batch = self.batches.get(batch_id)
         if batch is None or not batch.is_open or batch.canceled_at is not None:
             return 0
         waiting = max(line.seconds for line in self.lines.read_all())
-        if wait := until_room(waiting, min(_ROOM, self.max_queue * _SHARE)):
+        if wait := until_room(waiting, looks, min(_ROOM, self.max_queue * _SHARE)):
             return wait
         for row in self.files.rows(batch_id, span):
             if row.request is not None:
