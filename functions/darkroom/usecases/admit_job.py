@@ -18,7 +18,7 @@ from darkroom.usecases.watch_provider import WatchProvider
 # The line is one item: who meets another there tries again.
 TRIES = 40
 _PAUSE, _LONGER = 0.1, 5  # seconds at first, how often they double
-# Who is next while nothing may be sent stays for a place: cheaper than a wait, and sooner there.
+# Who is next, with all places in flight taken, stays for one: cheaper than a wait, and sooner.
 STAYS, STAY = 6, 0.5  # times, seconds
 # When a submit is certainly over, one way or the other; the sweep looks after that.
 _SUBMIT_OVER = timedelta(minutes=10)
