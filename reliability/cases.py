@@ -27,6 +27,9 @@ def _of(*codes: str | None) -> tuple[str | None, ...]:
     return codes
 
 
+# Seconds for which a case keeps a prediction out of the list, at most.
+LISTED_AFTER = 30
+
 CASES = {
     # Submit: the prediction was made, and its answer lost. Found in the list, or by its webhook.
     "submit: accepted, then closed": Case("submit.accept_then_close"),
@@ -38,7 +41,7 @@ CASES = {
     "submit: accepted, not JSON": Case("submit.not_json"),
     "submit: accepted, cut": Case("submit.truncated"),
     "submit: accepted, listed late, no webhook": Case(
-        _both("submit.accept_then_close", "run.unlisted seconds=30", "webhook.lost"),
+        _both("submit.accept_then_close", f"run.unlisted seconds={LISTED_AFTER}", "webhook.lost"),
         (*_UNKNOWN, None),  # by how soon it is looked for
     ),
     "submit: accepted, listed without inputs": Case(

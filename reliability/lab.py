@@ -10,7 +10,7 @@ from local.events import Listener
 from local.stack import Running
 from reliability.asking import Asker
 from reliability.audit import Asked, Audit, Row
-from reliability.cases import Case
+from reliability.cases import LISTED_AFTER, Case
 from reliability.functions import Functions
 from reliability.operating import Operator
 
@@ -33,7 +33,8 @@ class Lab:
     def run(self, wanted: Sequence[tuple[str, Case]], seconds: float = PATIENCE) -> list[Asked]:
         """Ask for these jobs, and wait until all have ended."""
         asked = self.asker.ask_all(wanted)
-        self.operator.settle([each.job_id for each in asked], seconds=seconds)
+        job_ids = [each.job_id for each in asked]
+        self.operator.settle(job_ids, seconds=seconds, listed_after=LISTED_AFTER)
         return asked
 
     def rows(self, asked: Sequence[Asked]) -> list[Row]:

@@ -41,17 +41,24 @@ class Operator:
             for event in self.bus.events
         )
 
-    def settle(self, job_ids: Iterable[str], *, seconds: float) -> None:
-        """Wait until all have ended, then let the late ones come: hours, in a moment."""
+    def settle(self, job_ids: Iterable[str], *, seconds: float, listed_after: float = 0.0) -> None:
+        """Wait until all have ended, then let the late ones come: hours, in a moment.
+
+        The provider may list what it made some seconds later: the last look is no sooner.
+        """
         left = set(job_ids)
         give_up_at = time.monotonic() + seconds
         while left and time.monotonic() < give_up_at:
             self.bus.receive()
             left = {each for each in left if not self.terminal_events(each)}
-        for _ in range(_LOOKS):
+        for look in range(1, _LOOKS + 1):
             waiting = [job for job in map(self._jobs.get, job_ids) if job and self._is_late(job)]
             if not waiting:
                 break
+            if look == _LOOKS:
+                last = max(job.submitting_at or job.accepted_at for job in waiting)
+                age = (datetime.now(UTC) - last).total_seconds()
+                time.sleep(max(0.0, listed_after + 5 - age))
             for job in waiting:
                 self._jobs.update(job.job_id, when=[Status.FAILED], due_at=datetime.now(UTC))
             self.sweep()
