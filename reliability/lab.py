@@ -34,7 +34,8 @@ class Lab:
         """Ask for these jobs, and wait until all have ended."""
         asked = self.asker.ask_all(wanted)
         job_ids = [each.job_id for each in asked]
-        self.operator.settle(job_ids, seconds=seconds, listed_after=LISTED_AFTER)
+        # A few seconds more: the prediction is made after its submit is recorded.
+        self.operator.settle(job_ids, seconds=seconds, listed_after=LISTED_AFTER + 5)
         return asked
 
     def rows(self, asked: Sequence[Asked]) -> list[Row]:

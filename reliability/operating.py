@@ -58,7 +58,7 @@ class Operator:
             if look == _LOOKS:
                 last = max(job.submitting_at or job.accepted_at for job in waiting)
                 age = (datetime.now(UTC) - last).total_seconds()
-                time.sleep(max(0.0, listed_after + 5 - age))
+                time.sleep(max(0.0, listed_after - age))
             for job in waiting:
                 self._jobs.update(job.job_id, when=[Status.FAILED], due_at=datetime.now(UTC))
             self.sweep()

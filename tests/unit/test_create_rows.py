@@ -2,16 +2,22 @@
 
 from random import Random
 from statistics import fmean
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from hypothesis import given
 from hypothesis import strategies as st
 
+from darkroom.bootstrap import batches
 from darkroom.domain.limiter import Queue
+from darkroom.handlers.create_rows import handler
 from darkroom.usecases.create_rows import until_room
 from tests.fakes.world import World
 from tests.unit.batches import started
 
+CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
 CHANCE = st.randoms(use_true_random=False)
 ROOM = 20.0
 SPAN = {"start": 0, "end": 10**6}
@@ -78,3 +84,20 @@ def test_who_has_looked_in_vain_more_often_looks_less_often() -> None:
     assert mean(0) == pytest.approx(5 + 10, rel=0.05)
     assert mean(9) == pytest.approx(5 + 100, rel=0.05)
     assert mean(1000) == pytest.approx(5 + 1800, rel=0.05)
+
+
+def test_the_function_counts_looks_and_takes_executions_of_an_older_version_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[int] = []
+
+    def use_case(_batch_id: str, _span: dict[str, int], looks: int) -> int:
+        told.append(looks)
+        return 7
+
+    monkeypatch.setattr(batches, "create_rows", lambda: use_case)
+    event = {"batch_id": "b", "chunk": SPAN}
+
+    assert handler(event, CONTEXT) == {"wait_seconds": 7, "looks": 1}
+    assert handler(event | {"looks": 3}, CONTEXT) == {"wait_seconds": 7, "looks": 4}
+    assert told == [0, 3]

@@ -28,7 +28,7 @@ class Busy(StoppedClock):
             self.world.end_job().fail(job_id, Code.PROVIDER_FAILED)
 
     def comes(self) -> str:
-        """A job comes and asks to be sent."""
+        """Let a job come; return its id."""
         self.jobs += 1
         job = World().accepted().model_copy(update={"job_id": str(self.jobs)})
         self.world.jobs.records[job.job_id] = job

@@ -61,13 +61,13 @@ def turn(line: Line, tier: Tier, place: Place, median: float, now: float) -> Tur
     most = max(_MOST, median * _SHARE)
     busy = min(max(median / tier.in_flight, AHEAD + 0.01), most) if full else 0.0
     ahead = entered.ahead(place.lane, place.caller, number)
-    otherwise = max(slot - now, broken) + ahead
+    first = max(slot - now, broken)  # with nobody ahead, and a place
     return Turn(
         place=place,
         number=number,
         slot=slot,
-        seconds=max(slot - now, broken, busy) + ahead,
+        seconds=max(first, busy) + ahead,
         entered=entered,
         by_breaker=line.breaker.reason if broken else None,
-        is_next=full and place.number is not None and otherwise <= AHEAD,
+        is_next=full and place.number is not None and first + ahead <= AHEAD,
     )
