@@ -27,7 +27,7 @@ from tests.workflow.deployment import ACCOUNT, REGION, TABLE, session
 # Seconds a function runs, its waits aside: assumed, from design notes on such functions.
 _SECONDS = {
     "ApiFunction": 0.1, "SubmitFunction": 0.4, "CheckFunction": 0.25, "FinalizeFunction": 1.5,
-    "TallyFunction": 0.1, "ThumbnailFunction": 0.7, "AuthorizerFunction": 0.05,
+    "RecordStatsFunction": 0.1, "ThumbnailFunction": 0.7, "AuthorizerFunction": 0.05,
 }  # fmt: skip
 _PLATFORM_LOG = 350  # bytes of START, END and REPORT around each run
 _INDEXES = [
@@ -66,7 +66,7 @@ def one_job() -> Bill:
             job_id = json.loads(answer["body"])["job_id"]
             cloud.machine.run_pending()
             told = {"id": "event", "detail": {"job_id": job_id}}
-            cloud.lambdas.deliver("TallyFunction", told)
+            cloud.lambdas.deliver("RecordStatsFunction", told)
     runs = set(_SECONDS)
     log_bytes = len(said.getvalue().encode()) + _PLATFORM_LOG * len(runs)
     puts = meter.calls["PutObject"] + 1  # the thumbnail
@@ -87,7 +87,7 @@ def one_job() -> Bill:
 def memory(function: str, *, webhook: bool = False) -> float:
     """Return the MB that the template gives a function."""
     match properties(function)["MemorySize"]:
-        case {"Fn::If": ["CallsBack", called, polled]}:
+        case {"Fn::If": ["WebhooksEnabled", called, polled]}:
             return float(called if webhook else polled)
         case size:
             return float(size)

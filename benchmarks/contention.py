@@ -5,7 +5,7 @@ import random
 from itertools import count
 
 from benchmarks.traffic import READ, WRITE
-from darkroom.usecases.admit_job import longest_pause
+from darkroom.usecases.acquire_slot import longest_pause
 
 SECONDS, SEED = 60.0, 7
 
@@ -20,16 +20,16 @@ def attempts(changes_a_second: float, lines: int) -> float:
         heapq.heappush(heap, (now, next(number), rng.randrange(lines), 0, None))
     version, tried, changed = [0] * lines, 0, 0
     while heap:
-        now, _, line, tries, read = heapq.heappop(heap)
+        now, _, shard, tries, read = heapq.heappop(heap)
         if read is None:  # what it says is known at the end of the read, and tried from then on
             now += (READ + WRITE) * rng.uniform(0.7, 1.5)
-            heapq.heappush(heap, (now, next(number), line, tries, version[line]))
+            heapq.heappush(heap, (now, next(number), shard, tries, version[shard]))
             continue
         tried += 1
-        if read == version[line]:
-            version[line] += 1
+        if read == version[shard]:
+            version[shard] += 1
             changed += 1
         else:
             now += rng.uniform(0, longest_pause(tries))
-            heapq.heappush(heap, (now, next(number), line, tries + 1, None))
+            heapq.heappush(heap, (now, next(number), shard, tries + 1, None))
     return tried / changed

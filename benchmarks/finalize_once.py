@@ -18,13 +18,13 @@ from darkroom.adapters.assets import AssetBucket
 from darkroom.adapters.cdn import Cdn
 from darkroom.domain.events import Event
 from darkroom.domain.job import Job, Status
-from darkroom.domain.limiter import Line
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL, Operation
 from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import Also, Done, Hitch, Listed, Prediction, Submission
+from darkroom.domain.submit_queue import QueueShard
+from darkroom.ports import Conflict, ListedPrediction, Prediction, SideWrite, Submission, Succeeded
 from darkroom.usecases.end_job import EndJob
-from darkroom.usecases.file_outputs import FileOutputs
 from darkroom.usecases.finalize_job import FinalizeJob
+from darkroom.usecases.store_outputs import StoreOutputs
 
 _NOW = datetime(2026, 11, 22, tzinfo=UTC)
 _JOB = Job(
@@ -62,28 +62,28 @@ class _World:
     def update(
         self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
     ) -> Job | None:
-        job = self.together(job_id, (), when=when, absent=absent, **changes)
+        job = self.transact(job_id, (), when=when, absent=absent, **changes)
         return job if isinstance(job, Job) else None
 
-    def together(
+    def transact(
         self,
         job_id: str,
-        also: Sequence[Also],
+        side_writes: Sequence[SideWrite],
         *,
         when: Sequence[Status],
         absent: str | None = None,
         **changes: object,
-    ) -> Job | Hitch:
-        del also, absent
+    ) -> Job | Conflict:
+        del side_writes, absent
         if job_id != self.job.job_id or self.job.status not in when:
-            return Hitch.JOB
+            return Conflict.JOB
         self.job = self.job.model_copy(update=changes)
         return self.job
 
-    def read(self) -> Line:
-        return Line()
+    def read(self) -> QueueShard:
+        return QueueShard()
 
-    def swap(self, before: Line, after: Line) -> bool:
+    def swap(self, before: QueueShard, after: QueueShard) -> bool:
         raise NotImplementedError
 
     def prepare(self) -> None:
@@ -96,11 +96,11 @@ class _World:
 
     def list_predictions(
         self, model: str, after: datetime, before: datetime
-    ) -> list[Listed] | None:
+    ) -> list[ListedPrediction] | None:
         raise NotImplementedError
 
     def check(self, _: str) -> Prediction:
-        return Done(self._outputs)
+        return Succeeded(self._outputs)
 
     def publish(self, event: Event) -> None:
         pass
@@ -137,11 +137,11 @@ def _use_case(world: Any, downloads: Cdn, assets: AssetBucket) -> FinalizeJob:
     return FinalizeJob(
         jobs=world,
         provider=world,
-        file=FileOutputs(jobs=world, downloads=downloads, assets=assets),
+        store_outputs=StoreOutputs(jobs=world, downloads=downloads, assets=assets),
         metrics=world,
         end=EndJob(
             jobs=world,
-            lines=world,
+            queue=world,
             events=world,
             metrics=world,
             now=lambda: _NOW,

@@ -26,12 +26,12 @@ ROUNDS, LIMIT, API_LIMIT = 9, 1.5, 2.0
 # What each handler builds when it is first called.
 READY = {
     "api": "doors.api", "authorizer": "doors.authorize", "on_upload": "doors.upload_job",
-    "on_request": "doors.request_job", "on_webhook": "doors.take_webhook",
+    "on_request": "doors.request_job", "on_webhook": "doors.receive_webhook",
     "submit": "steps.submit_job", "check": "steps.check_job", "finalize": "steps.finalize_job",
     "fail": "steps.end_job", "on_execution_ended": "steps.end_job",
-    "tally": "sweeps.tally_job", "sweep": "sweeps.sweep_jobs",
+    "record_stats": "sweeps.tally_job", "sweep": "sweeps.sweep_jobs",
     "reconcile": "sweeps.reconcile_billing", "create_rows": "batches.create_rows",
-    "gather": "batches.gather_batch",
+    "collect_batch": "batches.collect_batch",
 }  # fmt: skip
 _FLOOR = "import boto3\nready()\nboto3.client('dynamodb')"
 # What the Lambda runtime brings; all else comes from the artifact.

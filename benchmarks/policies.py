@@ -47,7 +47,7 @@ POLICIES: dict[str, Policy] = {
 }
 
 
-class Found(NamedTuple):
+class StoredObject(NamedTuple):
     """What a policy came to for one kind of picture."""
 
     p50: float
@@ -65,18 +65,18 @@ def durations(kind: Expected, jobs: int, rng: random.Random) -> Iterator[float]:
         yield kind.at(rng.gauss()) * (5 if rng.random() < TAIL else 1)
 
 
-def measure(policy: Policy, kind: Expected, megabytes: float, jobs: int = JOBS) -> Found:
+def measure(policy: Policy, kind: Expected, megabytes: float, jobs: int = JOBS) -> StoredObject:
     """Run jobs of a kind through a policy; the same jobs whatever the policy."""
     rng, luck = random.Random(SEED), random.Random(SEED)  # noqa: S311 - no secret
     return summed([policy(each, kind, luck) for each in durations(kind, jobs, rng)], megabytes)
 
 
-def summed(waits: list[Waited], megabytes: float) -> Found:
+def summed(waits: list[Waited], megabytes: float) -> StoredObject:
     """Return the quantiles and means."""
     lags = statistics.quantiles([each.lag for each in waits], n=20)
     costs = [_cost(each, megabytes) for each in waits]
     transitions = [each.transitions for each in waits]
-    return Found(
+    return StoredObject(
         lags[9], lags[18], statistics.mean(each.looks for each in waits),
         statistics.median(transitions), statistics.mean(transitions),
         statistics.mean(costs), statistics.median(costs),
@@ -95,7 +95,7 @@ def megabytes_of(name: str) -> float:
     return CALLED_MB if ", webhooks" in name else POLLED_MB
 
 
-def row(name: str, found: Found) -> tuple[str, ...]:
+def row(name: str, found: StoredObject) -> tuple[str, ...]:
     """Return the cells of a policy."""
     return (
         name, f"{found.p50:.2f} s", f"{found.p95:.2f} s", f"{found.looks:.1f}",

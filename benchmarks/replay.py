@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from darkroom.domain import polling
 from darkroom.domain.durations import Expected
 from darkroom.domain.job import Job, Status
-from darkroom.domain.limiter import Line
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL, Operation
 from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import Done, Prediction, Running
+from darkroom.domain.submit_queue import QueueShard
+from darkroom.ports import Prediction, Running, Succeeded
 from darkroom.usecases.check_job import CheckJob
-from darkroom.usecases.watch_provider import WatchProvider
+from darkroom.usecases.circuit_breaker import CircuitBreaker
 
 LOOK = 0.2  # seconds from here to the provider and back
 ENTER = 0.05  # until a state's function runs, which is warm
@@ -66,17 +66,19 @@ class _World:
         done = self.seconds >= self.duration
         self.seconds += LOOK / 2
         return (
-            Done(("https://cdn.example.com/0.png",)) if done else Running("processing", known=True)
+            Succeeded(("https://cdn.example.com/0.png",))
+            if done
+            else Running("processing", known=True)
         )
 
     def count(self, *_: object, **__: object) -> None:
         pass
 
-    def together(self, job_id: str, _: object, *, when: object, **changes: Any) -> Job | None:
+    def transact(self, job_id: str, _: object, *, when: object, **changes: Any) -> Job | None:
         return self.update(job_id, when=when, **changes)
 
-    def read(self, number: int = 0) -> Line:
-        return Line(number=number)
+    def read(self, number: int = 0) -> QueueShard:
+        return QueueShard(index=number)
 
 
 def wait(
@@ -87,14 +89,14 @@ def wait(
     world.job = _job(kind, webhook=webhook)
     check = CheckJob(
         jobs=world, provider=world, metrics=world, now=world.now, sleep=world.sleep,
-        watch=WatchProvider(lines=world, metrics=world, now=world.now, breaker_seconds=30),
-        duration_scale=1, hold_seconds=hold,
+        breaker=CircuitBreaker(queue=world, metrics=world, now=world.now, breaker_seconds=30),
+        duration_scale=1, check_poll_seconds=hold,
     )  # fmt: skip
     step, transitions, held = _first(kind, webhook=webhook), _ONCE, 0.0
     while True:
         until = world.seconds + step.wait_seconds
         called = duration + CALL
-        if step.listen and not lost and called < until:
+        if step.await_webhook and not lost and called < until:
             until = max(world.seconds, called)
             woken = _START + timedelta(seconds=until)
             world.job = world.job.model_copy(update={"woken_at": woken})
@@ -102,7 +104,7 @@ def wait(
         before, transitions = world.seconds, transitions + _EACH
         step = check(step)
         held += world.seconds - before
-        if step.outcome is Outcome.COMPLETED:
+        if step.outcome is Outcome.READY:
             took = world.job.took_seconds
             return Waited(world.seconds - duration, step.checks, transitions, held, took)
         if step.outcome is not Outcome.PROCESSING:
@@ -112,7 +114,7 @@ def wait(
 def _first(kind: Expected, *, webhook: bool) -> Step:
     step = Step(job_id="bench")
     if webhook:
-        return step.submitted(0).listening(polling.listen_wait(0, kind, DEADLINE))
+        return step.submitted(0).wait_for_webhook(polling.webhook_wait(0, kind, DEADLINE))
     return step.submitted(polling.first_wait(0, kind, DEADLINE))
 
 

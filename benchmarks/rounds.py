@@ -76,8 +76,8 @@ def _row(admin: httpx.Client, made: Made) -> Row:
     asked = _list(admin, "/requests?origin=api")
     polls = sum(each["path"].endswith("/result") for each in asked)
     parts = statistics.quantiles(lags, n=20) if len(lags) > 1 else lags * 19
-    movements = admin.get("/ledger").raise_for_status().json()["entries"]
-    charged = sum(each["amount_micro_usd"] for each in movements) / 1e6
+    entries = admin.get("/ledger").raise_for_status().json()["entries"]
+    charged = sum(each["amount_micro_usd"] for each in entries) / 1e6
     price = max(each["price_micro_usd"] for each in _list(admin, "/predictions")) / 1e6
     return Row(
         len(made.stored), pictures, parts[9], parts[18], polls / each_one, len(asked) / each_one,

@@ -14,14 +14,14 @@ from benchmarks.replay import Waited, wait
 from benchmarks.report import Section, table
 from benchmarks.traffic import CREATE, CREATORS, READ, ROWS, STARTS, WRITE, Flow, Traffic, soonest
 from darkroom.domain.durations import published
-from darkroom.domain.limiter import Tier
 from darkroom.domain.pricing import estimate
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL
-from darkroom.usecases.admit_job import STAY
+from darkroom.domain.submit_queue import RateLimit
+from darkroom.usecases.acquire_slot import HEAD_POLL_SECONDS
 
 TIERS = {
-    "Bronze": Tier(2, 2), "Silver": Tier(500, 300), "Gold": Tier(3000, 3000),
-    "Ultra": Tier(5000, 10_000),
+    "Bronze": RateLimit(2, 2), "Silver": RateLimit(500, 300), "Gold": RateLimit(3000, 3000),
+    "Ultra": RateLimit(5000, 10_000),
 }  # fmt: skip
 JOBS = tuple(int(each) for each in os.environ.get("JOBS", "10000 1000000").split())
 KIND = {"quality": "medium", "resolution": "1k"}
@@ -34,7 +34,7 @@ PART = 0.95
 
 
 class _Ran(NamedTuple):
-    tier: Tier
+    rate_limit: RateLimit
     flow: Flow
     soonest: float
     usd: float  # of the mean job
@@ -81,11 +81,11 @@ change, by changes a second that each of so many lines has to take (every job ma
 
 So an account that may send more than 600 images a minute has several lines, each with its part of the limits,
 and a newcomer stands in the shorter of two. What is next: without webhooks, functions at once (Check holds a
-job for some {_held():.0f} s on average): above Silver, use webhooks, lower `HoldSeconds`, or ask for a higher quota. Where one
+job for some {_held():.0f} s on average): above Silver, use webhooks, lower `CheckPollSeconds`, or ask for a higher quota. Where one
 item is to take more than {KEY:,} units, it is in the first seconds, when all parts of a batch, or of a hundred (a million jobs),
 begin at once; DynamoDB refuses what is too much, and it is tried again. A hundred batches at Bronze would take a year, and each
 looks for room again and again: post them there one after another. A caller's counts of a day are one item as well, changed once a job: at most
-{max(tier.images_a_minute for tier in TIERS.values()) / 60:.0f} times a second, two units each."""
+{max(tier.images_per_minute for tier in TIERS.values()) / 60:.0f} times a second, two units each."""
     inputs = (
         f"Durations as above, seeds from {_SEED}: up to {SHORT:,} jobs {RUNS} runs, of which the first is shown, and the mean part of the limit; rows become jobs in {CREATE} s each by {CREATORS} creators a batch of {ROWS:,}, at most "
         f"{STARTS} a second (StartExecution); a read of the table takes {READ * 1000:.0f} ms, a transaction "
@@ -120,10 +120,15 @@ def _usd(flow: Flow, waits: list[tuple[float, Waited]]) -> float:
     transitions = sum(flow.transitions.values()) / flow.jobs
     units = _units(flow) * prices.WRITE_UNIT
     looks = flow.looks / flow.jobs * prices.function(bill.memory("CreateRowsFunction"), 0.1)
-    stays = flow.stays / flow.jobs * prices.function(256, STAY)
+    head_polls = flow.head_polls / flow.jobs * prices.function(256, HEAD_POLL_SECONDS)
     functions = prices.function(megabytes, held) + deferrals * prices.function(256, 0.1)
     return (
-        bill.one_job().total + units + functions + looks + stays + transitions * prices.TRANSITION
+        bill.one_job().total
+        + units
+        + functions
+        + looks
+        + head_polls
+        + transitions * prices.TRANSITION
     )
 
 
@@ -135,7 +140,7 @@ def _units(flow: Flow) -> float:
 
 def _row(name: str, jobs: int, several: list[_Ran]) -> Iterator[object]:
     ran, flow, parts = several[0], several[0].flow, [each.part for each in several]
-    yield from (name, f"{jobs:,}", ran.tier.lines, _time(flow.ended_at), _time(ran.soonest))
+    yield from (name, f"{jobs:,}", ran.rate_limit.shards, _time(flow.ended_at), _time(ran.soonest))
     yield f"{fmean(parts):.1%} ({min(parts):.1%})"
     yield f"{flow.deferrals / flow.jobs:.1f}"
     yield f"{flow.looks / flow.jobs:.1f}"

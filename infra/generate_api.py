@@ -157,7 +157,7 @@ def _invocation(function: str) -> dict[str, Any]:
         return newest
     # Snapshots are of versions only: this is a version's alias, and SAM's name for it.
     kept = {"Fn::Sub": _URI % f"{function}Aliaslive"}
-    return {"Fn::If": ["Snapshots", kept, newest]}
+    return {"Fn::If": ["SnapStartEnabled", kept, newest]}
 
 
 def _key() -> dict[str, Any]:
@@ -185,7 +185,11 @@ def _gateway(status: int, name: str, words: str) -> dict[str, Any]:
     headers: dict[str, Any] = {
         "gatewayresponse.header.Content-Type": f"'{_PROBLEM}'",
         "gatewayresponse.header.Access-Control-Allow-Origin": {
-            "Fn::If": ["AllowsOrigin", {"Fn::Sub": "'${AllowedOrigin}'"}, {"Ref": "AWS::NoValue"}]
+            "Fn::If": [
+                "HasAllowedOrigin",
+                {"Fn::Sub": "'${AllowedOrigin}'"},
+                {"Ref": "AWS::NoValue"},
+            ]
         },
     }
     if status == 401:

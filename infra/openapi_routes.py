@@ -5,10 +5,10 @@ from typing import Any
 
 from darkroom.domain.job import Status
 from darkroom.domain.requests import Operation
-from darkroom.web.contract import MAX_DAYS, MAX_PAGE, MAX_TEXT, MAX_WAIT_SECONDS, WIRE
+from darkroom.web.contract import MAX_DAYS, MAX_PAGE, MAX_TEXT, MAX_WAIT_SECONDS, WAVESPEED_PREFIX
 from darkroom.web.studio import MEDIA_TYPES
 
-_V3 = WIRE.rstrip("/")
+_V3 = WAVESPEED_PREFIX.rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ ROUTES = (
     Route("post", "/v1/estimates", "estimate", "The price of a request.", {200: "Estimate"},
           ("TextToImage", "Edit", "AnyModel"), errors=_BODY),
     Route("post", "/v1/uploads", "createUpload", "Leave to put a reference image.",
-          {201: "UploadTicket"}, ("UploadRequest",), errors=_BODY),
+          {201: "PresignedUploadView"}, ("UploadRequest",), errors=_BODY),
     Route(
         "post", "/v1/batches", "createBatch", "Make jobs of a file's rows; dry_run: only plan it.",
         {200: "BatchView", 202: "BatchView"}, ("BatchRequest",), (_ONCE,), ("Location",),

@@ -16,7 +16,7 @@ _GIVEN = (
     contract.Estimate,
     contract.Me,
     contract.StatsView,
-    contract.UploadTicket,
+    contract.PresignedUploadView,
     contract.PresetsView,
     batch_contract.BatchView,
     batch_contract.BatchPage,

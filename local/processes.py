@@ -13,7 +13,7 @@ from typing import Self
 
 from local.errors import LocalError
 
-TETHER = Path(__file__).with_name("tether.py")
+PARENT_DEATH = Path(__file__).with_name("parent_death.py")
 GRACE_SECONDS = 5.0
 
 
@@ -63,7 +63,7 @@ class Supervisor:
         """Start a program in a session of its own (Ctrl-C reaches it only through us)."""
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{name}.log"
-        command = [sys.executable, "-IS", str(TETHER), str(os.getpid()), *map(str, argv)]
+        command = [sys.executable, "-IS", str(PARENT_DEATH), str(os.getpid()), *map(str, argv)]
         with log.open("wb") as out:
             process = subprocess.Popen(
                 command,

@@ -99,7 +99,7 @@ def _start(
     api_url = f"{aws.url}/_aws/execute-api/{outputs['ApiId']}/live"
     # Not known before the deployment, which names the API.
     aws.client("ssm").put_parameter(
-        Name=outputs["WebhooksSwitchName"], Value=api_url, Type="String", Overwrite=True
+        Name=outputs["WebhooksFlagName"], Value=api_url, Type="String", Overwrite=True
     )
     lap("deploy", f"stack {deploy.STACK_NAME}")
     lap("warm-up", f"{warm_up(aws, deploy.STACK_NAME)} functions")

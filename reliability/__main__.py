@@ -19,7 +19,7 @@ from local.stack import running
 from reliability import breaking, phases
 from reliability.audit import Row
 from reliability.batch import batch
-from reliability.lab import Lab
+from reliability.harness import ChaosHarness
 from reliability.page import record
 from reliability.table import lines, total
 
@@ -27,24 +27,24 @@ from reliability.table import lines, total
 TIME_SCALE = 0.05
 PAGE = ROOT / "docs" / "reliability.md"
 
-type Phase = Callable[[Lab], list[Row]]
+type Phase = Callable[[ChaosHarness], list[Row]]
 
 LONG: dict[str, Phase] = {
     # First: what other phases leave for ever at the provider takes room there.
-    "limits": lambda lab: phases.limits(lab, 40),
-    "provider": lambda lab: phases.provider(lab, 3),
-    "shared": lambda lab: phases.shared_calls(lab, 3),
-    "mix": lambda lab: phases.mix(lab, 200),
-    "aws": lambda lab: breaking.services(lab, 4),
+    "limits": lambda harness: phases.limits(harness, 40),
+    "provider": lambda harness: phases.provider(harness, 3),
+    "shared": lambda harness: phases.shared_calls(harness, 3),
+    "mix": lambda harness: phases.mix(harness, 200),
+    "aws": lambda harness: breaking.services(harness, 4),
     "kills": breaking.kills,
-    "again": lambda lab: breaking.told_again(lab, 6),
-    "clock": lambda lab: breaking.wrong_clock(lab, 4),
-    "batch": lambda lab: batch(lab, 1000),
+    "again": lambda harness: breaking.told_again(harness, 6),
+    "clock": lambda harness: breaking.wrong_clock(harness, 4),
+    "batch": lambda harness: batch(harness, 1000),
 }
 SHORT: dict[str, Phase] = {
-    "mix": lambda lab: phases.mix(lab, 40),
-    "kills": lambda lab: breaking.kills(lab, 2),
-    "again": lambda lab: breaking.told_again(lab, 3),
+    "mix": lambda harness: phases.mix(harness, 40),
+    "kills": lambda harness: breaking.kills(harness, 2),
+    "again": lambda harness: breaking.told_again(harness, 3),
 }
 
 
@@ -58,12 +58,12 @@ def main() -> int:
     seed = int(os.environ.get("SEED") or 7)
     rows: list[Row] = []
     with running(Options(time_scale=TIME_SCALE), say=print) as stack, Listener(stack.stack) as bus:
-        lab = Lab(stack, bus, seed=seed)
+        harness = ChaosHarness(stack, bus, seed=seed)
         for name, phase in chosen.items():
             if only and name not in only:
                 continue
             since = time.monotonic()
-            found = phase(lab)
+            found = phase(harness)
             seconds = time.monotonic() - since
             table = "\n".join(lines([*found, total(found)]))
             print(f"\n{name}: {seconds:.0f} s, seed {seed}\n{table}", flush=True)

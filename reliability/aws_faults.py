@@ -17,14 +17,14 @@ from threading import Lock
 from typing import NamedTuple
 
 from local.stack import Running
-from reliability import microburst, operations, peers
+from reliability import microburst, operations, process_lookup
 from reliability.faults import Fault, label, rules
 from reliability.functions import Functions
+from reliability.http_messages import Answer, DropError, Request, forward
 from reliability.microburst import Microburst
 from reliability.own_faults import OwnFaults, is_ours
 from reliability.proxy import Proxy, Visit
 from reliability.route import AWS, FUNCTION, asker, routes, upstream
-from reliability.wire import Answer, DropError, Request, forward
 
 VISIT = "x-reliability-visit"
 
@@ -158,7 +158,7 @@ def aws_faults(
     Enter and leave it when no job is under way: routing ends workers, and what they presigned
     leads through here.
     """
-    peers.require_proc()
+    process_lookup.require_proc()
     known = Functions(running.stack)
     names = known.choose(functions)
     emulator = upstream(known, names, running.stack)

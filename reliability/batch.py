@@ -13,7 +13,7 @@ from local import keys
 from local.errors import LocalError
 from reliability.audit import Asked, Row
 from reliability.cases import CASES, Case
-from reliability.lab import Lab
+from reliability.harness import ChaosHarness
 
 _SECONDS = 1800
 _REFUNDS = 4 * 3600  # seconds after which the provider has given back what it could not make
@@ -22,21 +22,21 @@ _MONEY = ("run.charge", "price.", "money.")
 _BAD: tuple[dict[str, Any], ...] = ({"prompt": ""}, {"quality": "best"}, {"colour": "red"})
 
 
-def batch(lab: Lab, rows: int) -> list[Row]:
+def batch(harness: ChaosHarness, rows: int) -> list[Row]:
     """Run a file: of its rows a tenth meets a fault, and a fiftieth is bad."""
-    wanted = _wanted(lab.seed, rows)
+    wanted = _wanted(harness.seed, rows)
     lines = [_line(number, name, case) for number, (name, case) in enumerate(wanted, 1)]
-    with _client(lab) as client:
-        results = _run(lab, client, "\n".join(map(json.dumps, lines)).encode())
+    with _client(harness) as client:
+        results = _run(harness, client, "\n".join(map(json.dumps, lines)).encode())
     asked = [
         Asked("batch", f"row {result['row']}", result["job_id"], case.ends)
         for result, (name, case) in zip(results, wanted, strict=True)
         if name != "bad"
     ]
-    lab.operator.settle([each.job_id for each in asked if each.job_id], seconds=60)
-    (row,) = lab.rows(asked)
+    harness.operator.settle([each.job_id for each in asked if each.job_id], seconds=60)
+    (row,) = harness.rows(asked)
     row.name = f"batch of {rows:,} rows, {rows - len(asked)} of them bad"
-    row.unexpected += _differences(lab, results)
+    row.unexpected += _differences(harness, results)
     return [row]
 
 
@@ -56,18 +56,18 @@ def _line(number: int, name: str, case: Case) -> dict[str, Any]:
     return {**told, **case.request, **(_BAD[number % len(_BAD)] if name == "bad" else {})}
 
 
-def _client(lab: Lab) -> httpx.Client:
-    table = lab.stack.client("dynamodb")
-    token, _ = keys.create(table, lab.stack.table, "batch", Role.SUBMIT)
+def _client(harness: ChaosHarness) -> httpx.Client:
+    table = harness.stack.client("dynamodb")
+    token, _ = keys.create(table, harness.stack.table, "batch", Role.SUBMIT)
     return httpx.Client(
-        base_url=lab.stack.api_url,
+        base_url=harness.stack.api_url,
         headers={"Authorization": f"Bearer {token}"},
         timeout=60,
         trust_env=False,
     )
 
 
-def _run(lab: Lab, client: httpx.Client, data: bytes) -> list[dict[str, Any]]:
+def _run(harness: ChaosHarness, client: httpx.Client, data: bytes) -> list[dict[str, Any]]:
     """Upload, start and wait; return the results in the order of the rows."""
     about = {"content_type": "application/x-ndjson", "size": len(data)}
     ticket = client.post("/v1/uploads", json=about).raise_for_status().json()
@@ -79,22 +79,22 @@ def _run(lab: Lab, client: httpx.Client, data: bytes) -> list[dict[str, Any]]:
     while told["ended_at"] is None:
         if time.monotonic() > give_up_at:
             raise LocalError(f"the batch did not end: {told['progress']}")
-        lab.bus.receive(0)
+        harness.bus.receive(0)
         path = f"/v1/batches/{told['batch_id']}"
         told = client.get(path, params={"wait": 20}).raise_for_status().json()
     text = httpx.get(told["results"]["jsonl_url"], trust_env=False).raise_for_status().text
     return [json.loads(line) for line in text.splitlines()]
 
 
-def _differences(lab: Lab, results: list[dict[str, Any]]) -> list[str]:
+def _differences(harness: ChaosHarness, results: list[dict[str, Any]]) -> list[str]:
     """Return each row whose result says something else than the ledger, to the micro-dollar."""
-    lab.admin("POST", "/clock", json={"advance": _REFUNDS})
+    harness.admin("POST", "/clock", json={"advance": _REFUNDS})
     paid: Counter[str] = Counter()
-    for entry in lab.admin("GET", "/ledger")["entries"]:
+    for entry in harness.admin("GET", "/ledger")["entries"]:
         sign = 1 if entry["kind"] == "deduct" else -1
         paid[entry["prediction"]] += sign * entry["amount_micro_usd"]
     by_row: defaultdict[str, int] = defaultdict(int)
-    for prediction in lab.admin("GET", "/predictions"):
+    for prediction in harness.admin("GET", "/predictions"):
         words = json.dumps(prediction["inputs"]).partition("<")[2].partition(">")[0]
         by_row[words] += paid[prediction["id"]]
     found = []

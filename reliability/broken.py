@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from local.stack import Running
-from reliability import peers, skew
+from reliability import process_lookup, skew
 from reliability.aws_faults import AwsFaults, proxied
 from reliability.functions import Functions
-from reliability.guillotine import Guillotine, proxies
 from reliability.route import routes, upstream
+from reliability.worker_killer import WorkerKiller, proxies
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Broken:
     """What breaks AWS, what kills workers, and the functions that both befall."""
 
     aws: AwsFaults
-    guillotine: Guillotine
+    worker_killer: WorkerKiller
     functions: Functions
 
     def calm(self) -> None:
         """Break nothing from now on, and forget what was seen."""
         self.aws.set()
         self.aws.forget()
-        self.guillotine.forget()
+        self.worker_killer.forget()
 
 
 @contextmanager
@@ -47,21 +47,21 @@ def broken(
     Enter and leave it when no job is under way: routing ends workers, and what they presigned
     leads through here.
     """
-    peers.require_proc()
+    process_lookup.require_proc()
     stack = running.stack
     known = Functions(stack)
     names = known.choose(functions)
-    blade = Guillotine(known.short)
+    killer = WorkerKiller(known.short)
     emulator = upstream(known, names, stack)
     with (
         proxied(running, emulator, seed=seed, short=known.short) as aws,
-        proxies(blade, aws.url, stack.provider_url) as urls,
+        proxies(killer, aws.url, stack.provider_url) as urls,
     ):
         wrong = skew.variables(skew_seconds) if skew_seconds else {}
         changes = {
             name: {**variables, **wrong} for name, variables in routes(known, names, urls).items()
         }
         with known.environment(changes):
-            ours = Broken(aws, blade, known)
+            ours = Broken(aws, killer, known)
             ours.calm()
             yield ours

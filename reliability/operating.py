@@ -60,7 +60,7 @@ class Operator:
                 age = (datetime.now(UTC) - last).total_seconds()
                 time.sleep(max(0.0, listed_after - age))
             for job in waiting:
-                self._jobs.update(job.job_id, when=[Status.FAILED], due_at=datetime.now(UTC))
+                self._jobs.update(job.job_id, when=[Status.FAILED], sweep_after=datetime.now(UTC))
             self.sweep()
         while self.bus.receive(0):
             continue
@@ -68,7 +68,7 @@ class Operator:
     def overdue(self, job_ids: Iterable[str]) -> None:
         """Make open jobs due for the sweep, as they would be some minutes from now."""
         for job_id in job_ids:
-            self._jobs.update(job_id, when=OPEN, due_at=datetime.now(UTC))
+            self._jobs.update(job_id, when=OPEN, sweep_after=datetime.now(UTC))
 
     def sweep(self) -> dict[str, Any]:
         """Run the sweep now, and return what it did."""
@@ -80,4 +80,4 @@ class Operator:
 
     @staticmethod
     def _is_late(job: Job) -> bool:
-        return job.status is Status.FAILED and job.may_come_late and job.due_at is not None
+        return job.status is Status.FAILED and job.may_come_late and job.sweep_after is not None

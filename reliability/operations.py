@@ -6,7 +6,7 @@ Ids in paths are `*`, so that the words of one job's request fit those of anothe
 import re
 from urllib.parse import parse_qs, urlsplit
 
-from reliability.wire import Request
+from reliability.http_messages import Request
 
 _SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 _ID = re.compile(r"/[0-9a-f-]{16,}(?![^/])")

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any
 
 from reliability.faults import Fault, Kind
-from reliability.wire import Answer, Request
+from reliability.http_messages import Answer, Request
 
 # microburst never answers 200 with a failure inside, and it cuts an answer only after its headers.
 OURS: tuple[Kind, ...] = ("lost", "partial")

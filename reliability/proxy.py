@@ -19,8 +19,8 @@ from typing import Any, Self
 
 from local.errors import LocalError
 from local.ports import LOOPBACK
-from reliability import peers
-from reliability.wire import HOP_BY_HOP, Answer, DropError, Request, hang_up
+from reliability import process_lookup
+from reliability.http_messages import HOP_BY_HOP, Answer, DropError, Request, hang_up
 
 type Serve = Callable[[Visit], Answer]
 
@@ -32,13 +32,13 @@ _ABORT = struct.pack("ii", 1, 0)  # SO_LINGER of no time: close() sends RST
 class Peer:
     """The other end of a connection."""
 
-    client: peers.Address
-    server: peers.Address
+    client: process_lookup.Address
+    server: process_lookup.Address
 
     @cached_property
-    def worker(self) -> peers.Worker | None:
+    def worker(self) -> process_lookup.Worker | None:
         """The Lambda worker that it is, if it is one; looked up once."""
-        return peers.worker_at(self.client, self.server)
+        return process_lookup.worker_at(self.client, self.server)
 
 
 @dataclass(frozen=True)

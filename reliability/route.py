@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from local.errors import LocalError
 from local.stack import Stack
 from reliability.functions import Functions, Variables
-from reliability.wire import Request
+from reliability.http_messages import Request
 
 AWS = "AWS_ENDPOINT_URL"
 PROVIDER = "PROVIDER_URL"

@@ -24,7 +24,7 @@ logger = Logger()
 SIDE = 320  # pixels, the longer one
 FOLDER = "thumbnails"
 # On everything that lies in the assets bucket: the caller whose it is.
-OWNER_MARK = "darkroom-caller"
+CALLER_METADATA = "darkroom-caller"
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 _IN_MEMORY = 4_000_000  # bytes of a picture before it goes to the disk
 # Twice what the provider makes at 4k; a file that unpacks to more is none of its pictures.
@@ -101,7 +101,10 @@ def _put(bucket: str, key: str, small: bytes, detail: dict[str, Any]) -> str:
             Body=small,
             ContentType="image/webp",
             CacheControl="private, max-age=31536000, immutable",
-            Metadata={OWNER_MARK: encode(detail["caller"]), "darkroom-job-id": detail["job_id"]},
+            Metadata={
+                CALLER_METADATA: encode(detail["caller"]),
+                "darkroom-job-id": detail["job_id"],
+            },
             IfNoneMatch="*",
         )
     except ClientError as error:

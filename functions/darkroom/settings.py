@@ -38,7 +38,7 @@ class _Line(Settings):
     breaker_seconds: float
 
 
-class DoorSettings(_Records, _Provider):
+class CreateJobSettings(_Records, _Provider):
     """Of every function that makes jobs; of the function OnRequest nothing besides."""
 
     assets_bucket: str
@@ -50,13 +50,13 @@ class DoorSettings(_Records, _Provider):
     daily_budget_usd: float
 
 
-class OnUploadSettings(DoorSettings):
+class OnUploadSettings(CreateJobSettings):
     """Of the function OnUpload."""
 
     inbox_bucket: str
 
 
-class ApiSettings(DoorSettings):
+class ApiSettings(CreateJobSettings):
     """Of the function Api."""
 
     allowed_origin: str
@@ -64,7 +64,7 @@ class ApiSettings(DoorSettings):
     duration_scale: float
 
 
-class CreateRowsSettings(DoorSettings):
+class CreateRowsSettings(CreateJobSettings):
     """Of the function CreateRows."""
 
     max_queue_seconds: int
@@ -96,7 +96,7 @@ class AuthorizerSettings(_Records):
     """Of the function Authorizer."""
 
 
-class TallySettings(_Records):
+class RecordStatsSettings(_Records):
     """Of the function Tally."""
 
 
@@ -110,14 +110,14 @@ class SubmitSettings(_Records, _Provider, _Line):
     images_per_minute: int
     jobs_in_flight: int
     ambiguous_submit: Literal["fail", "resubmit"]
-    switches: str
+    runtime_flags: str
 
 
 class CheckSettings(_Records, _Provider, _Line):
     """Of the function Check."""
 
     duration_scale: float
-    hold_seconds: float
+    check_poll_seconds: float
 
 
 class FinalizeSettings(_Records, _Provider):

@@ -1,4 +1,4 @@
-// The stats page: what was made and spent, how long it took, what failed, and how the line stands.
+// The stats page: what was made and spent, how long it took, what failed, and how the queue stands.
 import * as api from "./api.js";
 import { by, el, money, seconds } from "./dom.js";
 import { bars } from "./plots.js";
@@ -69,17 +69,17 @@ function failures() {
 }
 
 function tiles(me) {
-  const { line } = told;
+  const { queue } = told;
   const [made, failed] = [sum(told.days, (day) => day.completed), sum(told.days, (day) => day.failed)];
   const left = [me.left_micro_usd, me.stack_left_micro_usd].filter((each) => each != null);
-  const waiting = line.waiting_interactive + line.waiting_batch;
-  const held = line.breaker === "open" ? "The provider takes nothing now: jobs wait, and go on by themselves."
-    : line.held_seconds > 1 ? `The next goes in ${seconds(line.held_seconds)}.` : "Nothing holds it.";
+  const waiting = queue.waiting_normal + queue.waiting_low;
+  const held = queue.breaker === "open" ? "The provider takes nothing now: jobs wait, and go on by themselves."
+    : queue.paused_seconds > 1 ? `The next goes in ${seconds(queue.paused_seconds)}.` : "Nothing holds it.";
   return el("dl", { className: "tiles" },
     tile("Made", String(made), `${failed} failed`),
     tile("Spent", money(sum(told.days, (day) => day.spent_micro_usd)), `in ${days} days`),
     tile("Budget left today", left.length ? money(Math.min(...left)) : "No limit"),
-    tile("In the line", String(waiting), `${line.in_flight} with the provider. ${held}`));
+    tile("In the queue", String(waiting), `${queue.in_flight} with the provider. ${held}`));
 }
 
 function chooser() {

@@ -15,7 +15,7 @@ from local.provider.fault_names import FAULTS
 from local.provider.faults import Rule
 from local.provider.ledger import MICRO, Account, Entry
 from local.provider.predictions import Prediction
-from local.provider.wire import json_object, world_of
+from local.provider.request_handling import json_object, world_of
 from local.provider.world import World
 
 

@@ -4,9 +4,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.provider.announcements import replay
 from local.provider.envelope import ApiError
-from local.provider.wire import json_object, world_of
+from local.provider.request_handling import json_object, world_of
+from local.provider.webhook_delivery import replay
 
 
 async def deliveries(request: Request) -> Response:

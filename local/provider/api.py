@@ -14,9 +14,16 @@ from local.provider.faults import Call
 from local.provider.ledger import MICRO
 from local.provider.listing import list_predictions
 from local.provider.predictions import Prediction
+from local.provider.request_handling import (
+    answer_with,
+    authenticated,
+    json_object,
+    spoil,
+    strike,
+    world_of,
+)
 from local.provider.schema import is_web_url
 from local.provider.upload_routes import create_ticket, receive_form
-from local.provider.wire import answer_with, authenticated, json_object, spoil, strike, world_of
 
 FETCH_PATIENCE = 5
 

@@ -11,7 +11,7 @@ from local.provider.clock import DAY, rfc3339
 from local.provider.envelope import ApiError, success
 from local.provider.ledger import MICRO, Account, Entry
 from local.provider.listing import moment, page_of, within
-from local.provider.wire import answer_with, authenticated, json_object, world_of
+from local.provider.request_handling import answer_with, authenticated, json_object, world_of
 from local.provider.world import World
 
 

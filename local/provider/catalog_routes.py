@@ -8,8 +8,15 @@ from local.provider.catalog import CATALOG, Model
 from local.provider.envelope import ApiError, success
 from local.provider.faults import Call
 from local.provider.ledger import MICRO
+from local.provider.request_handling import (
+    answer_with,
+    authenticated,
+    json_object,
+    spoil,
+    strike,
+    world_of,
+)
 from local.provider.schema import describe
-from local.provider.wire import answer_with, authenticated, json_object, spoil, strike, world_of
 
 
 def known_model(model_id: str) -> Model:

@@ -7,11 +7,11 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from local.provider.envelope import scripted, xml_error
+from local.provider.fault_responses import Closed, Cut, Endless, Silent, Trickle
 from local.provider.faults import Call, Fault
-from local.provider.misbehave import Closed, Cut, Endless, Silent, Trickle
 from local.provider.outputs import MIME
+from local.provider.request_handling import strike, world_of
 from local.provider.upload_routes import receive_put
-from local.provider.wire import strike, world_of
 
 _CACHED = {"Cache-Control": "public, max-age=31536000"}
 

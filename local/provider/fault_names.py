@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from local.provider.fault_table import POINTS, SPECIAL, WIRE, Params
+from local.provider.fault_table import HTTP_FAULTS, POINTS, SPECIAL, Params
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def _read(text: str) -> Any:
 def _all() -> dict[str, FaultName]:
     found = []
     for point in POINTS:
-        for kind, (defaults, does) in WIRE.items():
+        for kind, (defaults, does) in HTTP_FAULTS.items():
             params = dict(defaults)
             if point == "submit":
                 params["accepted"] = kind in ("not_json", "truncated")

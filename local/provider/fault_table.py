@@ -13,7 +13,7 @@ HTTP: Params = {
     "error_code": None,
     "retry_after": None,
 }
-WIRE: dict[str, tuple[Params, str]] = {
+HTTP_FAULTS: dict[str, tuple[Params, str]] = {
     "http": (HTTP, "answers with this status; body json, html, xml or empty"),
     "close": ({"how": "reset"}, "closes without an answer; how: reset or fin"),
     "hang": ({"seconds": 120}, "holds the connection without an answer, then closes it"),

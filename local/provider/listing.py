@@ -9,7 +9,7 @@ from local.provider.clock import SECOND, parse_time
 from local.provider.envelope import ApiError, success
 from local.provider.faults import Call
 from local.provider.predictions import Prediction
-from local.provider.wire import authenticated, json_object, spoil, strike, world_of
+from local.provider.request_handling import authenticated, json_object, spoil, strike, world_of
 from local.provider.world import World
 
 
@@ -64,7 +64,7 @@ def within(at: int, after: int | None, before: int | None) -> bool:
 
 
 def _listed_at(prediction: Prediction) -> int:
-    hidden: float = prediction.quirks.get("unlisted", {"seconds": 0})["seconds"]
+    hidden: float = prediction.webhook_faults.get("unlisted", {"seconds": 0})["seconds"]
     return prediction.created_at + round(hidden * SECOND)
 
 
@@ -80,6 +80,6 @@ def _matches(world: World, prediction: Prediction, query: dict[str, Any]) -> boo
 
 def _item(world: World, prediction: Prediction, *, with_inputs: bool) -> dict[str, Any]:
     item = prediction.view(world.clock.now(), world.origin)
-    if with_inputs and "unlisted_inputs" not in prediction.quirks:
+    if with_inputs and "unlisted_inputs" not in prediction.webhook_faults:
         item["inputs"] = prediction.inputs
     return item

@@ -69,7 +69,7 @@ class Prediction:
     price: int
     webhook: str | None = None
     faults: list[str] = field(default_factory=list)
-    quirks: dict[str, Params] = field(default_factory=dict)  # what its faults say, by kind
+    webhook_faults: dict[str, Params] = field(default_factory=dict)  # what its faults say, by kind
     fetching: asyncio.Task[None] | None = None
     announcing: asyncio.Task[None] | None = None
     references: list[str] = field(default_factory=list)

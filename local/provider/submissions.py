@@ -8,7 +8,6 @@ from uuid import uuid4
 from starlette.responses import JSONResponse
 
 from local.provider import references
-from local.provider.announcements import deliver
 from local.provider.catalog import Model
 from local.provider.chance import seeded
 from local.provider.clock import SECOND
@@ -17,11 +16,12 @@ from local.provider.envelope import MESSAGES, ApiError
 from local.provider.faults import Call
 from local.provider.ledger import MICRO, Account, Entry
 from local.provider.limits import earliest_start
-from local.provider.mishaps import befall
 from local.provider.outputs import new_output
 from local.provider.predictions import Plan, Prediction
 from local.provider.prices import discounted, price
+from local.provider.run_faults import apply_fault
 from local.provider.schema import complaint
+from local.provider.webhook_delivery import deliver
 from local.provider.world import World
 
 SYNC_SECONDS = 90
@@ -63,7 +63,7 @@ def create(world: World, account: Account, model: Model, inputs: dict[str, Any],
     scope = f"{account.number}:{prediction.prompt}"
     for point in ("run", "webhook") if webhook else ("run",):
         for fault in world.faults.take_all(Call(point, prediction.prompt, model.id, scope)):
-            befall(prediction, fault)
+            apply_fault(prediction, fault)
     _charge(world, prediction)
     world.add(prediction)
     if model.media(inputs) and prediction.plan.code != NO_CREDIT:
@@ -105,8 +105,10 @@ def _charge(world: World, prediction: Prediction) -> None:
             prediction.created_at,
         )
     )
-    if "emptied" in prediction.quirks:
-        world.ledger.set_balance(account, round(prediction.quirks["emptied"]["usd"] * MICRO))
+    if "emptied" in prediction.webhook_faults:
+        world.ledger.set_balance(
+            account, round(prediction.webhook_faults["emptied"]["usd"] * MICRO)
+        )
 
 
 async def _fetch(world: World, prediction: Prediction) -> None:
@@ -123,7 +125,7 @@ async def _fetch(world: World, prediction: Prediction) -> None:
 
 async def announce_early(prediction: Prediction) -> None:
     """Let the webhook be there before the submit's answer, if a fault wants it so."""
-    early = prediction.quirks.get("early")
+    early = prediction.webhook_faults.get("early")
     if early is not None and prediction.announcing is not None:
         await asyncio.wait([prediction.announcing], timeout=early["seconds"])
 

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from local.provider.clock import SECOND, rfc3339
 from local.provider.envelope import ApiError, success, xml_error
+from local.provider.request_handling import answer_with, authenticated, json_object, world_of
 from local.provider.uploads import Upload
-from local.provider.wire import answer_with, authenticated, json_object, world_of
 from local.provider.world import World
 
 LARGEST = 200 * 1024 * 1024

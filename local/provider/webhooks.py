@@ -28,26 +28,28 @@ def signed_headers(secret: str, webhook_id: str, timestamp: int, body: bytes) ->
     }
 
 
-def composed(url: str, payload: dict[str, Any], secret: str, quirks: dict[str, Params]) -> Hook:
+def composed(
+    url: str, payload: dict[str, Any], secret: str, webhook_faults: dict[str, Params]
+) -> Hook:
     """A hook that carries this prediction, signed now."""
     webhook_id = payload["id"]
-    if "event_id" in quirks:
+    if "event_id" in webhook_faults:
         webhook_id = uuid5(NAMESPACE_URL, webhook_id).hex  # the same again for a further try
-    if "wrong_secret" in quirks:
-        secret = quirks["wrong_secret"]["secret"]
+    if "wrong_secret" in webhook_faults:
+        secret = webhook_faults["wrong_secret"]["secret"]
     # The receiver compares it with its own clock, so it is never the advanced one.
-    timestamp = int(time.time() - quirks.get("old_timestamp", {"seconds": 0})["seconds"])
-    body = _encoded(payload, quirks)
+    timestamp = int(time.time() - webhook_faults.get("old_timestamp", {"seconds": 0})["seconds"])
+    body = _encoded(payload, webhook_faults)
     headers = signed_headers(secret, webhook_id, timestamp, body)
-    if "tampered" in quirks:
-        output = f"{quirks['tampered']['origin']}/output/tampered.png"
-        body = _encoded(payload | {"status": "completed", "outputs": [output]}, quirks)
-    for name in quirks.get("missing_headers", {"names": ""})["names"].split(","):
+    if "tampered" in webhook_faults:
+        output = f"{webhook_faults['tampered']['origin']}/output/tampered.png"
+        body = _encoded(payload | {"status": "completed", "outputs": [output]}, webhook_faults)
+    for name in webhook_faults.get("missing_headers", {"names": ""})["names"].split(","):
         headers.pop(name.strip(), None)
     return Hook(url, headers, body)
 
 
-def _encoded(payload: dict[str, Any], quirks: dict[str, Params]) -> bytes:
+def _encoded(payload: dict[str, Any], webhook_faults: dict[str, Params]) -> bytes:
     enveloped = {"code": 200, "message": "success", "data": payload}
-    content = enveloped if "enveloped" in quirks else payload
+    content = enveloped if "enveloped" in webhook_faults else payload
     return json.dumps(content, separators=(",", ":")).encode()

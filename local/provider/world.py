@@ -105,13 +105,13 @@ class World:
 
     def _refund_at(self, prediction: Prediction) -> int | None:
         """When the charge is given back, if ever."""
-        options, plan, quirks = self.options, prediction.plan, prediction.quirks
-        if plan.finished_at is None or plan.succeeds or "refund_never" in quirks:
+        options, plan, webhook_faults = self.options, prediction.plan, prediction.webhook_faults
+        if plan.finished_at is None or plan.succeeds or "refund_never" in webhook_faults:
             return None
-        if "refund_now" in quirks:
+        if "refund_now" in webhook_faults:
             return plan.finished_at
-        if "refund_after" in quirks:
-            wait: float = quirks["refund_after"]["seconds"]
+        if "refund_after" in webhook_faults:
+            wait: float = webhook_faults["refund_after"]["seconds"]
             return plan.finished_at + round(wait * SECOND)
         spared = plan.code == MODERATED and not options.refund_moderated
         if options.refunds == "never" or spared or plan.final not in REFUNDED:

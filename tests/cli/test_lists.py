@@ -166,9 +166,9 @@ def test_stats_are_told_by_day_and_caller(
         "spent_micro_usd": 30_000, "failures": {"moderated": 2},
     }  # fmt: skip
     kind = {"operation": "edit", "quality": "low", "resolution": "1k", "jobs": 3}
-    line = {"waiting_interactive": 1, "waiting_batch": 4, "in_flight": 2, "breaker": "open"}
+    queue = {"waiting_normal": 1, "waiting_low": 4, "in_flight": 2, "breaker": "open"}
     durations = [{**kind, "p50_seconds": 14.2, "p95_seconds": 20.1}]
-    told = {"days": [day], "durations": durations, "line": line}
+    told = {"days": [day], "durations": durations, "queue": queue}
     deployment.on("GET /v1/stats", told)
 
     assert darkroom("stats", "--days", "7") == Exit.DONE

@@ -15,9 +15,9 @@ from pytest_socket import enable_socket, socket_allow_hosts
 from darkroom.adapters.wavespeed import WaveSpeed
 from local.provider import testing
 from local.provider.options import Options
+from tests.contract.scripted_http import Keys
 from tests.contract.simulated import Connect
 from tests.contract.stores import Stores, be_strict, in_memory, over
-from tests.contract.wire import Keys
 from tests.infra.template import properties
 
 REGION: Final = "eu-central-1"

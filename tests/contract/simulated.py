@@ -8,7 +8,7 @@ from darkroom.adapters.cdn import Cdn
 from darkroom.adapters.wavespeed import WaveSpeed
 from darkroom.ports import Accepted, Download, NotDownloaded, Prediction, Provider
 from local.provider import testing
-from tests.contract.wire import Keys
+from tests.contract.scripted_http import Keys
 
 MODEL = "openai/gpt-image-2/text-to-image"
 INPUT = {"prompt": "a lighthouse", "quality": "low", "resolution": "1k", "output_format": "png"}

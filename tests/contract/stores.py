@@ -9,10 +9,10 @@ from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from darkroom.adapters.claims import BudgetTable, ClaimTable
-from darkroom.adapters.line_item import LineItem
+from darkroom.adapters.queue_table import QueueTable
 from darkroom.adapters.table import JobTable
-from darkroom.domain.job import Hold, Job
-from darkroom.ports import Budgets, Claims, Lines
+from darkroom.domain.job import Job, Reservation
+from darkroom.ports import Budgets, Claims, SubmitQueue
 from tests.fakes.signals import START
 from tests.fakes.storage import InMemoryJobs
 
@@ -29,12 +29,12 @@ class Stores:
     """What changes together."""
 
     jobs: InMemoryJobs | JobTable
-    lines: Lines
+    queue: SubmitQueue
     claims: Claims
     budgets: Budgets
 
-    def held(self, scope: str) -> int:
-        return self.budgets.held(DAY, scope).micro_usd
+    def reserved(self, scope: str) -> int:
+        return self.budgets.reserved(DAY, scope).micro_usd
 
     def job(self, job_id: str = "j") -> Job:
         found = self.jobs.get(job_id)
@@ -44,13 +44,13 @@ class Stores:
 
 def in_memory() -> Stores:
     jobs = InMemoryJobs()
-    return Stores(jobs, jobs.line, jobs.claims, jobs.budgets)
+    return Stores(jobs, jobs.queue, jobs.claims, jobs.budgets)
 
 
 def over(client: DynamoDBClient, table: str) -> Stores:
     return Stores(
         JobTable(client, table),
-        LineItem(client, table),
+        QueueTable(client, table),
         ClaimTable(client, table),
         BudgetTable(client, table),
     )
@@ -68,8 +68,8 @@ def job(**changes: Any) -> Job:
     return Job.model_validate(plain | changes)
 
 
-def hold(micro_usd: int, scope: str = "tests") -> Hold:
-    return Hold(day=DAY, scope=scope, micro_usd=micro_usd)
+def reservation(micro_usd: int, scope: str = "tests") -> Reservation:
+    return Reservation(day=DAY, scope=scope, micro_usd=micro_usd)
 
 
 def be_strict(client: DynamoDBClient) -> None:

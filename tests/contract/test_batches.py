@@ -36,7 +36,7 @@ def batch(batch_id: str = "b", **changes: Any) -> Batch:
         "source": S3Object(bucket="assets", key="uploads/a.csv", version_id="v"),
         "problems": (RowProblem(row=2, field="prompt", message="is missing"),),
         "estimated_cost_micro_usd": 20_000, "counts": Counts(waiting=2, bad=1),
-        "accepted_at": START, "due_at": START, "expires_at": 1_800_000_000,
+        "accepted_at": START, "sweep_after": START, "expires_at": 1_800_000_000,
     }  # fmt: skip
     return Batch.model_validate(plain | changes)
 
@@ -67,8 +67,8 @@ def test_a_change_needs_one_of_the_statuses(batches: Batches) -> None:
 
     assert changed == batches.get("b") == batch(counts=Counts(completed=2))
     assert batches.update("b", when=RUNNING, status=BatchStatus.COMPLETED) is not None
-    assert batches.update("b", when=RUNNING, offered=True) is None
-    assert batches.update("none", when=RUNNING, offered=True) is None
+    assert batches.update("b", when=RUNNING, creation_finished=True) is None
+    assert batches.update("none", when=RUNNING, creation_finished=True) is None
 
 
 def test_lists_are_newest_first_each_callers_own_or_everybodys(batches: Batches) -> None:
@@ -86,8 +86,8 @@ def test_lists_are_newest_first_each_callers_own_or_everybodys(batches: Batches)
 
 def test_what_is_due_comes_longest_overdue_first(batches: Batches) -> None:
     for number in (2, 1, 5):
-        batches.create(batch(f"b{number}", due_at=START + timedelta(seconds=number)))
-    batches.create(batch("never", due_at=None))
+        batches.create(batch(f"b{number}", sweep_after=START + timedelta(seconds=number)))
+    batches.create(batch("never", sweep_after=None))
 
     assert ids(batches.due(START + timedelta(seconds=3))) == ["b1", "b2"]
 
@@ -107,7 +107,7 @@ def test_batches_stand_in_no_list_of_jobs(dynamodb: DynamoDBClient) -> None:
     jobs, table = JobTable(dynamodb, TABLE), BatchTable(dynamodb, TABLE)
     table.create(batch())
     table.refuse(batch(), Refusal(row=1, code=Code.INVALID_REQUEST, message="no"))
-    jobs.create(job(caller="key:shop", due_at=START))
+    jobs.create(job(caller="key:shop", sweep_after=START))
 
     assert [each.job_id for each in jobs.page("key:shop", limit=9, after=None)[0]] == ["j"]
     assert [each.job_id for each in jobs.page(None, limit=9, after=None)[0]] == ["j"]

@@ -14,7 +14,7 @@ from mypy_boto3_stepfunctions import SFNClient
 
 from darkroom.adapters.bus import Bus, NotPublishedError
 from darkroom.adapters.workflow import StateMachine
-from darkroom.domain import announcements
+from darkroom.domain import job_events
 from darkroom.domain.batch import Counts
 from darkroom.domain.errors import Code, FieldProblem
 from darkroom.domain.events import (
@@ -50,10 +50,10 @@ BATCH = BatchCompleted(
     results_csv=None, results_jsonl=None, accepted_at=START, ended_at=START,
 )  # fmt: skip
 EVENTS: list[Event] = [
-    announcements.submitted(JOB, "p"),
-    announcements.completed(JOB, "b"),
-    announcements.failed(JOB),
-    announcements.recovered(JOB, "b"),
+    job_events.submitted(JOB, "p"),
+    job_events.completed(JOB, "b"),
+    job_events.failed(JOB),
+    job_events.recovered(JOB, "b"),
     REJECTED,
     BATCH,
     BudgetThresholdReached.of(START.date(), "key:ada", 5_000_000, 4_000_000, "r"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from darkroom.adapters.cdn import Cdn
 from darkroom.domain.errors import Code
 from darkroom.ports import Download, NotDownloaded
-from tests.contract.wire import Wire, file
+from tests.contract.scripted_http import ScriptedHttp, file
 from tests.fakes.pictures import PNG
 from tests.unit.test_ssrf import AMBIGUOUS, OTHER_SCHEMES, short
 
@@ -22,9 +22,9 @@ URL = "https://cdn.test/output/0.png"
 
 def fetch(
     reply: httpx.Response | Callable[[httpx.Request], httpx.Response], url: str = URL
-) -> tuple[Download | NotDownloaded, bytes, Wire]:
-    wire, into = Wire(reply), io.BytesIO()
-    return Cdn(HOSTS, wire.transport).fetch(url, into), into.getvalue(), wire
+) -> tuple[Download | NotDownloaded, bytes, ScriptedHttp]:
+    http, into = ScriptedHttp(reply), io.BytesIO()
+    return Cdn(HOSTS, http.transport).fetch(url, into), into.getvalue(), http
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def fetch(
     ids=lambda url: url[:40],
 )  # fmt: skip
 def test_a_url_that_is_not_the_cdns_is_never_asked_for(url: str) -> None:
-    found, written, wire = fetch(file(PNG), url)
+    found, written, http = fetch(file(PNG), url)
 
     assert isinstance(found, NotDownloaded)
     assert (found.code, found.final) == (Code.ASSET_INVALID, True)
-    assert wire.requests == []
+    assert http.requests == []
     assert written == b""
 
 
@@ -55,10 +55,10 @@ def test_a_host_is_allowed_by_pattern_and_in_any_case(url: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_plain_http_is_for_a_listed_simulator_on_this_machine_only(host: str) -> None:
-    wire = Wire(file(PNG))
+    http = ScriptedHttp(file(PNG))
 
-    allowed = Cdn([host], wire.transport).fetch(f"http://{host}:9/a", io.BytesIO())
-    listed = Cdn(["cdn.test", host], wire.transport).fetch("http://cdn.test/a", io.BytesIO())
+    allowed = Cdn([host], http.transport).fetch(f"http://{host}:9/a", io.BytesIO())
+    listed = Cdn(["cdn.test", host], http.transport).fetch("http://cdn.test/a", io.BytesIO())
 
     assert isinstance(allowed, Download)
     assert isinstance(listed, NotDownloaded)
@@ -85,11 +85,11 @@ def test_a_redirect_within_the_list_is_followed(to: str, status: int) -> None:
      "http://127.0.0.1/moved", "file:///etc/passwd", "//evil.test/moved"],
 )  # fmt: skip
 def test_a_redirect_off_the_list_is_not(to: str) -> None:
-    found, _, wire = fetch(functools.partial(redirect, to=to))
+    found, _, http = fetch(functools.partial(redirect, to=to))
 
     assert isinstance(found, NotDownloaded)
     assert (found.code, found.final) == (Code.ASSET_INVALID, True)
-    assert len(wire.requests) == 1
+    assert len(http.requests) == 1
 
 
 def test_a_redirect_to_nowhere_is_no_crash() -> None:
@@ -100,23 +100,23 @@ def test_a_redirect_to_nowhere_is_no_crash() -> None:
 
 @pytest.mark.parametrize("to", [URL, ""])
 def test_redirects_end(to: str) -> None:
-    found, _, wire = fetch(functools.partial(redirect, to=to))
+    found, _, http = fetch(functools.partial(redirect, to=to))
 
     assert isinstance(found, NotDownloaded)
     assert found.final
-    assert 2 <= len(wire.requests) <= 5
+    assert 2 <= len(http.requests) <= 5
 
 
 @pytest.mark.parametrize("url", [*AMBIGUOUS, *OTHER_SCHEMES], ids=short)
 def test_of_an_ambiguous_url_nothing_but_the_cdn_itself_is_asked(url: str) -> None:
-    wire = Wire(file(PNG))
+    http = ScriptedHttp(file(PNG))
 
-    Cdn(["cdn.ok"], wire.transport).fetch(url, io.BytesIO())
+    Cdn(["cdn.ok"], http.transport).fetch(url, io.BytesIO())
 
-    assert {(asked.url.scheme, asked.headers["host"]) for asked in wire.requests} <= {
+    assert {(asked.url.scheme, asked.headers["host"]) for asked in http.requests} <= {
         ("https", "cdn.ok")
     }
-    assert not any("authorization" in asked.headers for asked in wire.requests)
+    assert not any("authorization" in asked.headers for asked in http.requests)
 
 
 @pytest.mark.parametrize(
@@ -129,13 +129,13 @@ def test_of_an_ambiguous_url_nothing_but_the_cdn_itself_is_asked(url: str) -> No
 def test_the_cdn_is_asked_by_its_plain_name_on_the_port_of_https_without_credentials(
     url: str,
 ) -> None:
-    wire = Wire(file(PNG))
+    http = ScriptedHttp(file(PNG))
 
-    found = Cdn(["cdn.ok", "*.cdn.ok"], wire.transport).fetch(url, io.BytesIO())
+    found = Cdn(["cdn.ok", "*.cdn.ok"], http.transport).fetch(url, io.BytesIO())
 
     assert isinstance(found, NotDownloaded)
     assert found.final
-    assert wire.requests == []
+    assert http.requests == []
 
 
 @given(st.text(max_size=60), st.sampled_from(["", "https://", "https://cdn.ok", "//", "http://["]))
@@ -144,11 +144,11 @@ def test_no_text_as_url_or_as_redirect_is_a_crash(text: str, start: str) -> None
         (file(PNG), start + text),
         (httpx.Response(302, headers={b"Location": (start + text).encode()}), URL),
     ):
-        wire = Wire(reply)
+        http = ScriptedHttp(reply)
 
-        Cdn(["cdn.ok", "cdn.test"], wire.transport).fetch(url, io.BytesIO())
+        Cdn(["cdn.ok", "cdn.test"], http.transport).fetch(url, io.BytesIO())
 
-        assert {asked.url.host for asked in wire.requests} <= {"cdn.ok", "cdn.test"}
+        assert {asked.url.host for asked in http.requests} <= {"cdn.ok", "cdn.test"}
 
 
 @pytest.mark.parametrize(
@@ -171,10 +171,10 @@ def test_no_text_as_url_or_as_redirect_is_a_crash(text: str, start: str) -> None
 def test_the_loopback_is_not_reached_by_another_name_or_by_a_pattern(
     hosts: list[str], url: str
 ) -> None:
-    wire = Wire(file(PNG))
+    http = ScriptedHttp(file(PNG))
 
-    found = Cdn(hosts, wire.transport).fetch(url, io.BytesIO())
+    found = Cdn(hosts, http.transport).fetch(url, io.BytesIO())
 
     assert isinstance(found, NotDownloaded)
     assert found.final
-    assert wire.requests == []
+    assert http.requests == []

@@ -6,13 +6,13 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from darkroom.domain.job import OPEN, Job, Status
-from darkroom.ports import Claim, Hitch
+from darkroom.ports import Claim, Conflict
 from tests.contract.conftest import TABLE
 from tests.contract.stores import Stores, job, over
 
 
-def claim(stores: Stores, job_id: str, prediction_id: str = "p") -> Job | Hitch:
-    return stores.jobs.together(
+def claim(stores: Stores, job_id: str, prediction_id: str = "p") -> Job | Conflict:
+    return stores.jobs.transact(
         job_id, [Claim(prediction_id)], when=OPEN, prediction_id=prediction_id
     )
 
@@ -47,7 +47,7 @@ def test_the_same_job_may_claim_its_prediction_again(two: Stores) -> None:
 def test_anothers_prediction_is_refused_and_nothing_changes(two: Stores) -> None:
     claim(two, "a")
 
-    assert claim(two, "b") is Hitch.CLAIM
+    assert claim(two, "b") is Conflict.CLAIM
 
     assert two.claims.owner("p") == "a"
     assert two.job("b") == job(job_id="b")
@@ -56,8 +56,8 @@ def test_anothers_prediction_is_refused_and_nothing_changes(two: Stores) -> None
 def test_a_job_that_has_moved_on_claims_nothing(two: Stores) -> None:
     two.jobs.update("a", when=OPEN, status=Status.FAILED)
 
-    assert claim(two, "a") is Hitch.JOB
-    assert claim(two, "none") is Hitch.JOB
+    assert claim(two, "a") is Conflict.JOB
+    assert claim(two, "none") is Conflict.JOB
 
     assert two.claims.owner("p") is None
     assert isinstance(claim(two, "b"), Job)

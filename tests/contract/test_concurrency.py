@@ -8,11 +8,11 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from darkroom.domain.errors import BudgetExceededError
 from darkroom.domain.job import OPEN, Job, Status
-from darkroom.domain.limiter import Lane
-from darkroom.ports import Also, Claim, Hitch, LineChange, Release
+from darkroom.domain.submit_queue import Priority
+from darkroom.ports import Claim, Conflict, QueueChange, Release, SideWrite
 from tests.contract.conftest import TABLE
 from tests.contract.crowd import MANY, SharedClient, at_once
-from tests.contract.stores import Stores, hold, job, over
+from tests.contract.stores import Stores, job, over, reservation
 
 PRICE = 10
 
@@ -29,9 +29,9 @@ def stores(
 
 def create(stores: Stores, name: str, cap: int, stack: int = 10**6) -> bool:
     """Create a job under two budgets; whether there was money for it."""
-    holds = [hold(PRICE), hold(PRICE, "STACK")]
+    reservations = [reservation(PRICE), reservation(PRICE, "STACK")]
     try:
-        return stores.jobs.create(job(job_id=name, holds=holds), [cap, stack])
+        return stores.jobs.create(job(job_id=name, reservations=reservations), [cap, stack])
     except BudgetExceededError:
         return False
 
@@ -42,13 +42,13 @@ def test_twenty_jobs_at_once_never_hold_more_than_the_cap(
 ) -> None:
     def ask(number: int) -> tuple[bool, int]:
         created = create(stores, f"j{number}", cap, stack)
-        return created, stores.held("tests")
+        return created, stores.reserved("tests")
 
     answers = at_once(ask)
 
-    assert max(held for _, held in answers) <= min(cap, stack)
+    assert max(reserved for _, reserved in answers) <= min(cap, stack)
     assert [created for created, _ in answers].count(True) == fits
-    assert stores.held("tests") == stores.held("STACK") == fits * PRICE
+    assert stores.reserved("tests") == stores.reserved("STACK") == fits * PRICE
     there = [stores.jobs.get(f"j{number}") is not None for number in range(MANY)]
     assert there == [created for created, _ in answers]
 
@@ -57,11 +57,11 @@ def test_twenty_that_ask_for_the_same_job_make_one_and_hold_once(stores: Stores)
     created = at_once(lambda _: create(stores, "j", cap=10**6))
 
     assert created.count(True) == 1
-    assert stores.held("tests") == PRICE
+    assert stores.reserved("tests") == PRICE
 
 
 def test_money_that_comes_back_while_others_ask_is_spent_once(stores: Stores) -> None:
-    freed = [Release(hold(PRICE)), Release(hold(PRICE, "STACK"))]
+    freed = [Release(reservation(PRICE)), Release(reservation(PRICE, "STACK"))]
 
     def live(number: int) -> tuple[int, int, int]:
         """Make jobs, and end each without a charge, but for the last."""
@@ -70,14 +70,14 @@ def test_money_that_comes_back_while_others_ask_is_spent_once(stores: Stores) ->
             if create(stores, name := f"j{number}-{turn}", cap=50):
                 made += 1
                 if turn < 2:
-                    stores.jobs.together(name, freed, when=OPEN, status=Status.FAILED)
-        return made, stores.held("tests"), stores.held("STACK")
+                    stores.jobs.transact(name, freed, when=OPEN, status=Status.FAILED)
+        return made, stores.reserved("tests"), stores.reserved("STACK")
 
     lives = at_once(live)
 
     open_ones = [found for n in range(MANY) if (found := stores.jobs.get(f"j{n}-2"))]
     assert len(open_ones) <= 5
-    assert stores.held("tests") == stores.held("STACK") == len(open_ones) * PRICE
+    assert stores.reserved("tests") == stores.reserved("STACK") == len(open_ones) * PRICE
     assert max(max(mine, all_) for _, mine, all_ in lives) <= 50
     assert sum(made for made, _, _ in lives) >= 5
 
@@ -88,20 +88,20 @@ def test_twenty_that_swap_the_line_lose_no_change(stores: Stores) -> None:
     def enter(number: int) -> list[int]:
         """Take two places, each as often as it needs."""
         places: list[int] = []
-        line = stores.lines.read()
+        shard = stores.queue.read()
         everybody.wait(timeout=30)
         while len(places) < 2:
-            queue, place = line.interactive.enter(f"key:{number}", 1.0)
-            if stores.lines.swap(line, line.with_queue(Lane.INTERACTIVE, queue)):
+            queue, place = shard.normal.enter(f"key:{number}", 1.0)
+            if stores.queue.swap(shard, shard.with_waiting(Priority.NORMAL, queue)):
                 places.append(place)
-            line = stores.lines.read()
+            shard = stores.queue.read()
         return places
 
     places = at_once(enter)
 
-    line = stores.lines.read()
-    assert line.version == len(line.interactive) == 2 * MANY
-    assert len(line.interactive.waiting) == MANY
+    shard = stores.queue.read()
+    assert shard.version == len(shard.normal) == 2 * MANY
+    assert len(shard.normal.rounds) == MANY
     assert all(first < second for first, second in places)
 
 
@@ -111,33 +111,35 @@ def test_swaps_and_counts_of_the_line_do_not_undo_each_other(stores: Stores) -> 
 
     def change(number: int) -> None:
         if number % 2:
-            flown = stores.jobs.together(f"j{number}", [LineChange(flight=1)], when=OPEN, checks=1)
+            flown = stores.jobs.transact(
+                f"j{number}", [QueueChange(in_flight_delta=1)], when=OPEN, checks=1
+            )
             assert isinstance(flown, Job)
             return
-        line = stores.lines.read()
-        while not stores.lines.swap(line, line.held_until(line.next_at + 1)):
-            line = stores.lines.read()
+        shard = stores.queue.read()
+        while not stores.queue.swap(shard, shard.paused_until(shard.next_at + 1)):
+            shard = stores.queue.read()
 
     at_once(change)
 
-    line = stores.lines.read()
-    assert (line.version, line.next_at, line.in_flight) == (MANY // 2, MANY / 2, MANY // 2)
+    shard = stores.queue.read()
+    assert (shard.version, shard.next_at, shard.in_flight) == (MANY // 2, MANY / 2, MANY // 2)
 
 
 def test_a_house_of_seven_lets_seven_of_twenty_in(stores: Stores) -> None:
     for number in range(MANY):
         stores.jobs.create(job(job_id=f"j{number}"))
 
-    def let_in(number: int) -> Job | Hitch:
-        change = LineChange(flight=1, below=7)
-        return stores.jobs.together(
+    def let_in(number: int) -> Job | Conflict:
+        change = QueueChange(in_flight_delta=1, max_in_flight=7)
+        return stores.jobs.transact(
             f"j{number}", [change], when=[Status.QUEUED], status=Status.SUBMITTING
         )
 
     found = at_once(let_in)
 
-    assert found.count(Hitch.LINE) == MANY - 7
-    assert stores.lines.read().in_flight == 7
+    assert found.count(Conflict.QUEUE) == MANY - 7
+    assert stores.queue.read().in_flight == 7
     statuses = [stores.job(f"j{number}").status for number in range(MANY)]
     assert statuses.count(Status.SUBMITTING) == 7
 
@@ -146,8 +148,8 @@ def test_of_twenty_that_find_one_prediction_one_gets_it(stores: Stores) -> None:
     for number in range(MANY):
         stores.jobs.create(job(job_id=f"j{number}"))
 
-    def take(number: int) -> Job | Hitch:
-        return stores.jobs.together(f"j{number}", [Claim("p")], when=OPEN, prediction_id="p")
+    def take(number: int) -> Job | Conflict:
+        return stores.jobs.transact(f"j{number}", [Claim("p")], when=OPEN, prediction_id="p")
 
     [winner] = [found for found in at_once(take) if isinstance(found, Job)]
 
@@ -161,12 +163,15 @@ def test_of_twenty_that_end_one_job_one_does_and_the_money_comes_back_once(store
     create(stores, "j", cap=100)
     create(stores, "other", cap=100)
 
-    def end(_: int) -> Job | Hitch:
-        also: list[Also] = [Release(hold(PRICE)), LineChange(flight=-1)]
-        return stores.jobs.together("j", also, when=OPEN, status=Status.FAILED)
+    def end(_: int) -> Job | Conflict:
+        side_writes: list[SideWrite] = [
+            Release(reservation(PRICE)),
+            QueueChange(in_flight_delta=-1),
+        ]
+        return stores.jobs.transact("j", side_writes, when=OPEN, status=Status.FAILED)
 
-    stores.jobs.together("j", [LineChange(flight=2)], when=OPEN, checks=1)
+    stores.jobs.transact("j", [QueueChange(in_flight_delta=2)], when=OPEN, checks=1)
     found = at_once(end)
 
-    assert found.count(Hitch.JOB) == MANY - 1
-    assert (stores.held("tests"), stores.lines.read().in_flight) == (PRICE, 1)
+    assert found.count(Conflict.JOB) == MANY - 1
+    assert (stores.reserved("tests"), stores.queue.read().in_flight) == (PRICE, 1)

@@ -11,10 +11,10 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from darkroom.domain.errors import BudgetExceededError
 from darkroom.domain.job import OPEN
-from darkroom.domain.limiter import Line
-from darkroom.ports import Claim, Hitch, LineChange
+from darkroom.domain.submit_queue import QueueShard
+from darkroom.ports import Claim, Conflict, QueueChange
 from tests.contract.conftest import TABLE
-from tests.contract.stores import DAY, Stores, hold, job, over
+from tests.contract.stores import DAY, Stores, job, over, reservation
 
 CONFLICT, FAILED, FINE = "TransactionConflict", "ConditionalCheckFailed", "None"
 
@@ -63,7 +63,7 @@ def test_what_meets_another_transaction_is_tried_again(
         cancel(stub, FINE, code)
     make(stub)
 
-    assert stores.jobs.create(job(holds=[hold(5)]), [10])
+    assert stores.jobs.create(job(reservations=[reservation(5)]), [10])
 
     assert len(pauses) == tries
     assert all(0 <= pause <= 0.2 for pause in pauses)
@@ -85,7 +85,7 @@ def test_it_is_not_tried_for_ever(stores: Stores, stub: Stubber, pauses: list[fl
         cancel(stub, CONFLICT, FINE)
 
     with pytest.raises(ClientError, match="TransactionCanceled"):
-        stores.jobs.create(job(holds=[hold(5)]), [10])
+        stores.jobs.create(job(reservations=[reservation(5)]), [10])
 
     assert len(pauses) == 24
 
@@ -96,14 +96,16 @@ def test_a_record_that_is_there_is_a_clear_answer(
 ) -> None:
     cancel(stub, *codes)
 
-    assert not stores.jobs.create(job(holds=[hold(5)]), [10])
+    assert not stores.jobs.create(job(reservations=[reservation(5)]), [10])
 
 
 def test_a_budget_that_is_used_up_is_a_clear_answer(stores: Stores, stub: Stubber) -> None:
     cancel(stub, FINE, FINE, FAILED)
 
     with pytest.raises(BudgetExceededError) as caught:
-        stores.jobs.create(job(holds=[hold(5, "ada"), hold(5, "STACK")]), [10, 20])
+        stores.jobs.create(
+            job(reservations=[reservation(5, "ada"), reservation(5, "STACK")]), [10, 20]
+        )
 
     assert (caught.value.scope, caught.value.cap, caught.value.cost) == ("STACK", 20, 5)
 
@@ -111,19 +113,19 @@ def test_a_budget_that_is_used_up_is_a_clear_answer(stores: Stores, stub: Stubbe
 @pytest.mark.parametrize(
     ("codes", "hitch"),
     [
-        ((FAILED, FAILED, FAILED), Hitch.JOB),
-        ((FINE, FAILED, FAILED), Hitch.LINE),
-        ((FINE, FINE, FAILED), Hitch.CLAIM),
-        ((CONFLICT, FINE, FAILED), Hitch.CLAIM),
+        ((FAILED, FAILED, FAILED), Conflict.JOB),
+        ((FINE, FAILED, FAILED), Conflict.QUEUE),
+        ((FINE, FINE, FAILED), Conflict.CLAIM),
+        ((CONFLICT, FINE, FAILED), Conflict.CLAIM),
     ],
 )
 def test_a_condition_that_failed_is_told_and_not_tried_again(
-    stores: Stores, stub: Stubber, codes: tuple[str, ...], hitch: Hitch
+    stores: Stores, stub: Stubber, codes: tuple[str, ...], hitch: Conflict
 ) -> None:
     cancel(stub, *codes)
 
-    found = stores.jobs.together(
-        "j", [LineChange(flight=1, below=1), Claim("p")], when=OPEN, checks=1
+    found = stores.jobs.transact(
+        "j", [QueueChange(in_flight_delta=1, max_in_flight=1), Claim("p")], when=OPEN, checks=1
     )
 
     assert found is hitch
@@ -158,13 +160,13 @@ def write_one(stores: Stores, which: str) -> None:
     match which:
         case "record":
             assert stores.jobs.update("j", when=OPEN, checks=1) == job(checks=1)
-        case "line":
-            assert stores.lines.swap(Line(), Line())
+        case "queue":
+            assert stores.queue.swap(QueueShard(), QueueShard())
         case _:
             stores.budgets.warn(DAY, "tests")
 
 
-@pytest.mark.parametrize("which", ["record", "line", "budget"])
+@pytest.mark.parametrize("which", ["record", "queue", "budget"])
 def test_a_single_write_that_meets_a_transaction_is_tried_again(
     stores: Stores, dynamodb: DynamoDBClient, pauses: list[float], which: str
 ) -> None:
@@ -181,7 +183,7 @@ def test_a_single_write_that_meets_a_transaction_is_tried_again(
     assert len(pauses) == 3
 
 
-@pytest.mark.parametrize("which", ["record", "line", "budget"])
+@pytest.mark.parametrize("which", ["record", "queue", "budget"])
 @pytest.mark.parametrize(("code", "tries"), [
     ("TransactionConflictException", 25), ("AccessDeniedException", 1),
 ])  # fmt: skip

@@ -12,7 +12,7 @@ from darkroom.adapters.cdn import Cdn
 from darkroom.domain import media
 from darkroom.domain.errors import Code
 from darkroom.ports import Download, Downloads, NotDownloaded
-from tests.contract.wire import Answer, Wire, file
+from tests.contract.scripted_http import Answer, ScriptedHttp, file
 from tests.fakes.pictures import JPEG, PNG, WEBP
 from tests.fakes.provider import InMemoryDownloads
 
@@ -23,9 +23,9 @@ HTML = b"<!DOCTYPE html><html><body>Service unavailable</body></html>"
 type Reply = Answer | Callable[[httpx.Request], httpx.Response]
 
 
-def fetch(reply: Reply, url: str = URL) -> tuple[Download | NotDownloaded, bytes, Wire]:
-    wire, into = Wire(reply), io.BytesIO()
-    return Cdn(HOSTS, wire.transport).fetch(url, into), into.getvalue(), wire
+def fetch(reply: Reply, url: str = URL) -> tuple[Download | NotDownloaded, bytes, ScriptedHttp]:
+    http, into = ScriptedHttp(reply), io.BytesIO()
+    return Cdn(HOSTS, http.transport).fetch(url, into), into.getvalue(), http
 
 
 def not_downloaded(reply: Reply, url: str = URL) -> NotDownloaded:
@@ -42,7 +42,7 @@ def serving(request: pytest.FixtureRequest) -> Callable[[bytes | None], Download
         if request.param == "memory":
             return InMemoryDownloads({} if content is None else {URL: content})
         answer = httpx.Response(404) if content is None else file(content)
-        return Cdn(HOSTS, Wire(answer).transport)
+        return Cdn(HOSTS, ScriptedHttp(answer).transport)
 
     return make
 
@@ -94,9 +94,9 @@ def test_the_bytes_and_not_the_header_say_what_it_is(claimed: str | None) -> Non
 
 
 def test_neither_key_nor_compression_is_asked_with() -> None:
-    _, _, wire = fetch(file(PNG))
+    _, _, http = fetch(file(PNG))
 
-    [request] = wire.requests
+    [request] = http.requests
     assert "authorization" not in request.headers
     assert request.headers["accept-encoding"] == "identity"
 

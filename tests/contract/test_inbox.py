@@ -11,8 +11,8 @@ from mypy_boto3_s3 import S3Client
 from darkroom.adapters.inbox import InboxBucket
 from darkroom.domain.errors import InvalidRequestError
 from darkroom.domain.uploads import Upload, decode, encode
-from darkroom.ports import Inbox, Opened
-from tests.fakes.doors import InMemoryInbox
+from darkroom.ports import Inbox, InboxFile
+from tests.fakes.entry_points import InMemoryInbox
 from tests.fakes.storage import InMemoryReferences
 
 ODD_KEYS = [
@@ -80,19 +80,19 @@ def test_an_upload_is_opened_with_its_metadata_and_as_much_as_is_asked_for(shelf
     upload = shelf.put("scan/a.png", b"123456", metadata)
 
     for limit, body in ((0, b""), (4, b"1234"), (9, b"123456")):
-        assert shelf.inbox.open(upload, limit) == Opened(metadata, body)
+        assert shelf.inbox.open(upload, limit) == InboxFile(metadata, body)
 
 
 def test_an_upload_may_be_empty_and_without_metadata(shelf: Shelf) -> None:
-    assert shelf.inbox.open(shelf.put("scan/a.png", b"", {}), 9) == Opened({}, b"")
+    assert shelf.inbox.open(shelf.put("scan/a.png", b"", {}), 9) == InboxFile({}, b"")
 
 
 def test_each_upload_of_a_key_is_opened_as_it_was(shelf: Shelf) -> None:
     first = shelf.put("a.png", b"one", {"prompt": "1"})
     second = shelf.put("a.png", b"two", {"prompt": "2"})
 
-    assert shelf.inbox.open(second, 9) == Opened({"prompt": "2"}, b"two")
-    assert shelf.inbox.open(first, 9) == Opened({"prompt": "1"}, b"one")
+    assert shelf.inbox.open(second, 9) == InboxFile({"prompt": "2"}, b"two")
+    assert shelf.inbox.open(first, 9) == InboxFile({"prompt": "1"}, b"one")
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
@@ -100,7 +100,7 @@ def test_odd_keys_are_keys(shelf: Shelf, key: str) -> None:
     assert not shelf.inbox.has(key)
     upload = shelf.put(key, b"odd", {})
 
-    assert shelf.inbox.open(upload, 9) == Opened({}, b"odd")
+    assert shelf.inbox.open(upload, 9) == InboxFile({}, b"odd")
     assert shelf.inbox.has(key)
 
 
@@ -138,7 +138,7 @@ def test_a_version_under_a_delete_marker_is_still_what_was_uploaded(s3: S3Client
     upload = shelf.put("a.png", b"one", {})
     s3.delete_object(Bucket=shelf.bucket, Key="a.png")
 
-    assert shelf.inbox.open(upload, 9) == Opened({}, b"one")
+    assert shelf.inbox.open(upload, 9) == InboxFile({}, b"one")
     assert not shelf.inbox.has("a.png")
 
 
@@ -151,7 +151,7 @@ def test_without_versions_what_was_replaced_is_none_and_what_replaced_it_is_open
 
     assert first.version_id is None
     assert shelf.inbox.open(first, 9) is None
-    assert shelf.inbox.open(second, 9) == Opened({}, b"two")
+    assert shelf.inbox.open(second, 9) == InboxFile({}, b"two")
 
 
 @pytest.mark.parametrize("code", ["SlowDown", "InternalError", "ExpiredToken"])

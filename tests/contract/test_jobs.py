@@ -11,13 +11,13 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from darkroom.adapters.table import JobTable
 from darkroom.domain.errors import Code
-from darkroom.domain.job import OPEN, Asset, Hold, Status
-from darkroom.domain.limiter import Lane
+from darkroom.domain.job import OPEN, Asset, Reservation, Status
 from darkroom.domain.references import S3Object, Url
 from darkroom.domain.requests import Operation
+from darkroom.domain.submit_queue import Priority
 from darkroom.ports import Jobs
 from tests.contract.conftest import TABLE
-from tests.contract.stores import Stores, hold, job
+from tests.contract.stores import Stores, job, reservation
 from tests.fakes.signals import START
 
 ASSET = Asset(
@@ -134,27 +134,28 @@ def test_assets_can_be_added_at_the_end(jobs: Jobs) -> None:
 
 def test_what_is_empty_or_none_is_left_out_and_comes_back(jobs: Jobs) -> None:
     full = job(
-        references=[Url(url="https://a.test/b.png")], holds=[hold(5)], assets=[ASSET],
-        sent_images=["aa"], place=0, due_at=START, woken_at=START, wake_token="t", charged="maybe",
+        references=[Url(url="https://a.test/b.png")], reservations=[reservation(5)], assets=[ASSET],
+        sent_images=["aa"], queue_position=0, sweep_after=START, woken_at=START, wake_token="t",
+        charged="maybe",
     )  # fmt: skip
     jobs.create(full, [100])
 
     bare = jobs.update(
-        "j", when=OPEN, references=(), holds=(), assets=(), sent_images=(), place=None,
-        due_at=None, woken_at=None, wake_token=None, charged=None,
+        "j", when=OPEN, references=(), reservations=(), assets=(), sent_images=(),
+        queue_position=None, sweep_after=None, woken_at=None, wake_token=None, charged=None,
     )  # fmt: skip
 
     assert bare == jobs.get("j") == job()
-    assert (job().references, job().holds, job().place) == ((), (), None)
+    assert (job().references, job().reservations, job().queue_position) == ((), (), None)
 
 
 def test_nothing_is_not_the_same_as_not_known(jobs: Jobs) -> None:
-    jobs.create(job(estimated_cost_micro_usd=0, place=0, detail="", input={}))
+    jobs.create(job(estimated_cost_micro_usd=0, queue_position=0, detail="", input={}))
 
     found = jobs.get("j")
 
     assert found is not None
-    assert (found.estimated_cost_micro_usd, found.place, found.detail, found.input) == (
+    assert (found.estimated_cost_micro_usd, found.queue_position, found.detail, found.input) == (
         0, 0, "", {},
     )  # fmt: skip
 
@@ -166,7 +167,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 SOME = st.lists(TEXT, max_size=2).map(tuple)
-HOLDS = st.builds(Hold, day=st.dates(), scope=TEXT, micro_usd=st.integers(0, 10**9))
+RESERVATIONS = st.builds(Reservation, day=st.dates(), scope=TEXT, micro_usd=st.integers(0, 10**9))
 MOMENTS = st.none() | st.timedeltas(timedelta(0), timedelta(days=400)).map(START.__add__)
 JOBS = st.fixed_dictionaries(
     {
@@ -184,11 +185,11 @@ JOBS = st.fixed_dictionaries(
         "prediction_id": st.none() | TEXT,
         "checks": st.integers(0, 10_000),
         "priced_as_of": st.none() | TEXT,
-        "holds": st.lists(HOLDS, max_size=2).map(tuple),
-        "lane": st.sampled_from(Lane),
-        "place": st.none() | st.integers(0, 10**6),
-        "due_at": MOMENTS,
-        "looks": st.integers(0, 9),
+        "reservations": st.lists(RESERVATIONS, max_size=2).map(tuple),
+        "priority": st.sampled_from(Priority),
+        "queue_position": st.none() | st.integers(0, 10**6),
+        "sweep_after": MOMENTS,
+        "recovery_polls": st.integers(0, 9),
         "submit_token": st.none() | TEXT,
         "sent_images": SOME,
         "wake_token": st.none() | TEXT,

@@ -14,7 +14,7 @@ from darkroom.domain.callers import Role
 from darkroom.domain.keys import Key
 from darkroom.ports import Keys
 from tests.contract.conftest import TABLE
-from tests.fakes.doors import InMemoryKeys
+from tests.fakes.entry_points import InMemoryKeys
 from tests.fakes.signals import START
 
 DAY = date(2026, 11, 22)

@@ -21,7 +21,7 @@ from darkroom.adapters.cdn import Cdn
 from darkroom.domain import media
 from darkroom.domain.errors import Code, InvalidRequestError
 from darkroom.ports import Download, NotDownloaded
-from tests.contract.wire import Wire
+from tests.contract.scripted_http import ScriptedHttp
 from tests.fakes import malformed
 from tests.fakes.world import World
 
@@ -113,7 +113,9 @@ def download(name: str, size: int = 65_536) -> Download | NotDownloaded:
     body = httpx.Response(
         200, headers={"Content-Type": "text/html"}, content=pieces(FILES[name], size)
     )
-    return Cdn(["cdn.test"], Wire(body).transport).fetch(f"https://cdn.test/{name}", Nowhere())
+    return Cdn(["cdn.test"], ScriptedHttp(body).transport).fetch(
+        f"https://cdn.test/{name}", Nowhere()
+    )
 
 
 def test_each_file_of_the_archive_has_one_outcome_and_each_outcome_a_file() -> None:

@@ -51,7 +51,7 @@ def test_an_object_of_ours_tells_whose_it_is(
     references, put = store
     put("a.png", owner)
 
-    seen = references.look(at("a.png"))
+    seen = references.inspect(at("a.png"))
 
     assert seen is not None
     assert (seen.owner, seen.is_owned) == (owner, True)
@@ -61,7 +61,7 @@ def test_an_object_of_ours_tells_whose_it_is(
 def test_kept_bytes_are_their_callers(store: tuple[References, Put], caller: str) -> None:
     references, _ = store
 
-    seen = references.look(references.keep("job-1", caller, pictures.PNG, PNG))
+    seen = references.inspect(references.store("job-1", caller, pictures.PNG, PNG))
 
     assert seen is not None
     assert (seen.owner, seen.is_owned) == (caller, True)
@@ -71,11 +71,11 @@ def test_an_upload_id_stands_for_its_object(store: tuple[References, Put]) -> No
     references, put = store
     put(f"uploads/{UPLOAD}", "key:mine")
 
-    located = references.locate(f"upload:{UPLOAD}")
+    located = references.resolve(f"upload:{UPLOAD}")
 
     assert located == at(f"uploads/{UPLOAD}")
     assert located is not None
-    seen = references.look(located)
+    seen = references.inspect(located)
     assert seen is not None
     assert seen.owner == "key:mine"
 
@@ -88,7 +88,7 @@ def test_a_presigned_url_of_ours_stands_for_its_object(
     references, _ = store
     url = references.presign(S3Object(bucket="assets", key=key, version_id=version), 60)
 
-    assert references.locate(url) == at(key)
+    assert references.resolve(url) == at(key)
 
 
 @pytest.mark.parametrize(
@@ -97,20 +97,20 @@ def test_a_presigned_url_of_ours_stands_for_its_object(
      "aGk=", "", "upload", "https://assets.example.com/a.png"],
 )  # fmt: skip
 def test_all_else_is_nothing_of_ours(store: tuple[References, Put], text: str) -> None:
-    assert store[0].locate(text) is None
+    assert store[0].resolve(text) is None
 
 
 def test_another_buckets_presigned_url_stays_a_url(store: tuple[References, Put]) -> None:
     references, _ = store
     other = references.presign(at("a.png", bucket="assets-of-others"), 60)
 
-    assert references.locate(other) is None
+    assert references.resolve(other) is None
 
 
 def test_an_object_elsewhere_is_nobodys_whatever_it_says_of_itself(s3: S3Client) -> None:
     s3.put_object(Bucket="plain", Key="a.png", Body=b"x", Metadata={"darkroom-caller": "key:mine"})
 
-    seen = ReferenceStore(s3, "assets").look(at("a.png", bucket="plain"))
+    seen = ReferenceStore(s3, "assets").inspect(at("a.png", bucket="plain"))
 
     assert seen is not None
     assert not seen.is_owned
@@ -122,7 +122,7 @@ def test_an_object_elsewhere_is_nobodys_whatever_it_says_of_itself(s3: S3Client)
 def test_odd_keys_come_back_out_of_a_url(s3: S3Client, key: str) -> None:
     store = ReferenceStore(s3, "assets")
 
-    assert store.locate(store.presign(at(key), 60)) == at(key)
+    assert store.resolve(store.presign(at(key), 60)) == at(key)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,11 @@ def test_odd_keys_come_back_out_of_a_url(s3: S3Client, key: str) -> None:
      URL.replace("amazonaws.com", "amazonaws.com.example.com"), URL.replace(".com/", ".com:443/")],
 )  # fmt: skip
 def test_what_only_looks_like_ours_is_not(s3: S3Client, text: str) -> None:
-    assert ReferenceStore(s3, "assets").locate(text) is None
+    assert ReferenceStore(s3, "assets").resolve(text) is None
 
 
 def test_kept_bytes_name_their_caller_in_their_metadata(s3: S3Client) -> None:
-    kept = ReferenceStore(s3, "assets").keep("job-1", "key:mine", pictures.PNG, PNG)
+    kept = ReferenceStore(s3, "assets").store("job-1", "key:mine", pictures.PNG, PNG)
 
     head = s3.head_object(Bucket="assets", Key=kept.key)
     assert head["Metadata"] == {"darkroom-caller": "key:mine"}

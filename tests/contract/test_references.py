@@ -51,7 +51,7 @@ def test_an_object_is_seen_with_its_version_length_and_first_bytes(
     data = pictures.PNG.ljust(5000, b"\x00")
     put("a.png", data)
 
-    seen = references.look(at("a.png"))
+    seen = references.inspect(at("a.png"))
 
     assert seen is not None
     pinned = seen.reference
@@ -64,9 +64,9 @@ def test_an_object_is_seen_with_its_version_length_and_first_bytes(
 def test_each_look_pins_the_version_of_its_time(store: tuple[References, Put]) -> None:
     references, put = store
     put("a.png", b"one")
-    first = references.look(at("a.png"))
+    first = references.inspect(at("a.png"))
     put("a.png", b"three")
-    second = references.look(at("a.png"))
+    second = references.inspect(at("a.png"))
 
     assert first is not None
     assert second is not None
@@ -81,7 +81,7 @@ def test_what_is_not_there_is_none(store: tuple[References, Put], reference: S3O
     references, put = store
     put("a.png", b"one")
 
-    assert references.look(reference) is None
+    assert references.inspect(reference) is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_odd_keys_are_keys(store: tuple[References, Put], key: str) -> None:
     references, put = store
     put(key, b"odd")
 
-    seen = references.look(at(key))
+    seen = references.inspect(at(key))
 
     assert seen is not None
     assert (seen.reference.key, seen.head) == (key, b"odd")
@@ -101,7 +101,7 @@ def test_an_empty_object_has_no_length(store: tuple[References, Put]) -> None:
     references, put = store
     put("empty.png", b"")
 
-    seen = references.look(at("empty.png"))
+    seen = references.inspect(at("empty.png"))
 
     assert seen is not None
     assert (seen.size, seen.head) == (0, b"")
@@ -115,12 +115,12 @@ def test_kept_bytes_can_be_seen(
 ) -> None:
     references, _ = store
 
-    kept = references.keep("job-1", "tests", data, PNG if known == PNG else JPEG)
+    kept = references.store("job-1", "tests", data, PNG if known == PNG else JPEG)
 
     assert kept.bucket == "assets"
     assert kept.key.startswith("references/job-1/")
     assert kept.key.endswith(ending)
-    seen = references.look(kept)
+    seen = references.inspect(kept)
     assert seen is not None
     assert seen.size == len(data)
 
@@ -129,7 +129,7 @@ def test_the_same_bytes_are_kept_under_the_same_key(store: tuple[References, Put
     references, _ = store
 
     keys = [
-        references.keep(job, "tests", data, PNG).key
+        references.store(job, "tests", data, PNG).key
         for job, data in [("j", b"a"), ("j", b"a"), ("j", b"b"), ("k", b"a")]
     ]
 
@@ -158,7 +158,7 @@ def test_a_presigned_url_without_a_version_has_none(store: tuple[References, Put
 def test_a_presigned_url_serves_the_pinned_version_after_a_change(s3: S3Client) -> None:
     store = ReferenceStore(s3, "assets")
     s3.put_object(Bucket="assets", Key="a b/ü.png", Body=b"first")
-    seen = store.look(at("a b/ü.png"))
+    seen = store.inspect(at("a b/ü.png"))
     s3.put_object(Bucket="assets", Key="a b/ü.png", Body=b"second")
     assert seen is not None
 
@@ -170,7 +170,7 @@ def test_a_presigned_url_serves_the_pinned_version_after_a_change(s3: S3Client) 
 def test_a_bucket_without_versions_pins_none(s3: S3Client) -> None:
     s3.put_object(Bucket="plain", Key="a.png", Body=b"x")
 
-    seen = ReferenceStore(s3, "assets").look(at("a.png", bucket="plain"))
+    seen = ReferenceStore(s3, "assets").inspect(at("a.png", bucket="plain"))
 
     assert seen is not None
     assert seen.reference == at("a.png", bucket="plain")
@@ -178,12 +178,12 @@ def test_a_bucket_without_versions_pins_none(s3: S3Client) -> None:
 
 @pytest.mark.parametrize("key", ["é" * 1000, "x" * 1025])
 def test_a_key_that_s3_does_not_take_is_none(s3: S3Client, key: str) -> None:
-    assert ReferenceStore(s3, "assets").look(at(key)) is None
+    assert ReferenceStore(s3, "assets").inspect(at(key)) is None
 
 
 @pytest.mark.parametrize("bucket", ["a..b", "Assets", "a/b", "arn:aws:s3:::x", "-ab"])
 def test_a_bucket_that_cannot_be_is_none(s3: S3Client, bucket: str) -> None:
-    assert ReferenceStore(s3, "assets").look(at("a.png", bucket=bucket)) is None
+    assert ReferenceStore(s3, "assets").inspect(at("a.png", bucket=bucket)) is None
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_what_may_not_be_read_is_none(s3: S3Client, code: str, status: int) -> N
     with Stubber(s3) as stub:
         stub.add_client_error("get_object", code, http_status_code=status)
 
-        assert ReferenceStore(s3, "assets").look(at("a.png")) is None
+        assert ReferenceStore(s3, "assets").inspect(at("a.png")) is None
 
 
 @pytest.mark.parametrize("code", ["SlowDown", "InternalError", "ExpiredToken"])
@@ -205,7 +205,7 @@ def test_trouble_of_ours_is_a_crash_and_no_refusal(s3: S3Client, code: str) -> N
         stub.add_client_error("get_object", code)
 
         with pytest.raises(ClientError, match=code):
-            ReferenceStore(s3, "assets").look(at("a.png"))
+            ReferenceStore(s3, "assets").inspect(at("a.png"))
 
 
 def test_the_deployed_client_presigns_for_its_own_region(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,21 +15,21 @@ from darkroom.adapters.wavespeed import WaveSpeed
 from darkroom.domain.errors import Code
 from darkroom.ports import (
     Accepted,
-    Broken,
-    Done,
     Download,
+    Failed,
     NotSent,
     Provider,
     Refused,
     Running,
     Submission,
+    Succeeded,
     Throttled,
     Unknown,
     Unreadable,
 )
 from local.provider import testing
+from tests.contract.scripted_http import Keys
 from tests.contract.simulated import INPUT, MODEL, Connect, download, finish
-from tests.contract.wire import Keys
 from tests.fakes.provider import ScriptedProvider
 
 
@@ -46,7 +46,7 @@ def test_what_is_submitted_can_be_checked_to_its_end(
         simulator = request.getfixturevalue("simulator")
         found = finish(simulator, request.getfixturevalue("provider"))
 
-    assert isinstance(found, Done)
+    assert isinstance(found, Succeeded)
     [url] = found.outputs
     assert url.startswith("http")
 
@@ -55,7 +55,7 @@ def test_a_picture_arrives_as_the_cdn_served_it(
     simulator: testing.Provider, provider: WaveSpeed
 ) -> None:
     found = finish(simulator, provider)
-    assert isinstance(found, Done)
+    assert isinstance(found, Succeeded)
     [url] = found.outputs
 
     got, data = download(simulator, url)
@@ -200,5 +200,5 @@ def test_a_run_that_fails_is_broken(
 
     found = finish(simulator, provider)
 
-    assert isinstance(found, Broken)
+    assert isinstance(found, Failed)
     assert found.code is code

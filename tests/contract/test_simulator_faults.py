@@ -9,10 +9,10 @@ import pytest
 
 from darkroom.adapters.wavespeed import WaveSpeed
 from darkroom.domain.errors import Code
-from darkroom.ports import Accepted, Done, Download, NotDownloaded, Running, Unreadable
+from darkroom.ports import Accepted, Download, NotDownloaded, Running, Succeeded, Unreadable
 from local.provider import testing
+from tests.contract.scripted_http import Keys
 from tests.contract.simulated import INPUT, MODEL, download, finish
-from tests.contract.wire import Keys
 
 POLLS: list[tuple[str, dict[str, Any]]] = [
     ("poll.http", {"status": 429, "retry_after": 5}),
@@ -40,7 +40,7 @@ def test_a_poll_that_fails_is_unreadable_and_the_next_one_is_not(
     assert first.code is Code.PROVIDER_UNAVAILABLE
 
     [prediction] = simulator.predictions()
-    assert isinstance(provider.check(prediction["id"]), Done)
+    assert isinstance(provider.check(prediction["id"]), Succeeded)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_other_words_for_success_are_success(
 ) -> None:
     simulator.fault("run.status_word", status=word, at="end")
 
-    assert isinstance(finish(simulator, provider), Done)
+    assert isinstance(finish(simulator, provider), Succeeded)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_outputs_of_any_shape_can_be_downloaded(
 
     found = finish(simulator, provider)
 
-    assert isinstance(found, Done)
+    assert isinstance(found, Succeeded)
     assert len(found.outputs) == outputs
     assert all(isinstance(download(simulator, url)[0], Download) for url in found.outputs)
 
@@ -131,7 +131,7 @@ def test_a_faulty_download_is_told_by_kind(
 ) -> None:
     simulator.fault(fault, **params)
     found = finish(simulator, provider)
-    assert isinstance(found, Done)
+    assert isinstance(found, Succeeded)
 
     got, _ = download(simulator, found.outputs[0])
 
@@ -149,7 +149,7 @@ def test_what_only_looks_odd_is_downloaded(
 ) -> None:
     simulator.fault(fault, **params)
     found = finish(simulator, provider)
-    assert isinstance(found, Done)
+    assert isinstance(found, Succeeded)
 
     assert isinstance(download(simulator, found.outputs[0])[0], Download)
 

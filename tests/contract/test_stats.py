@@ -7,13 +7,13 @@ import pytest
 from darkroom.adapters.stats_table import StatsTable
 from darkroom.adapters.table import JobTable
 from darkroom.domain.errors import Code
-from darkroom.domain.stats import Amount, Day, Kind, Tally
+from darkroom.domain.stats import Amount, Day, ImageKind, JobStats
 from darkroom.ports import Jobs, Stats
 from tests.contract.conftest import TABLE
 from tests.contract.stores import DAY, job
 from tests.fakes.stats import InMemoryStats
 
-LOW, HIGH = Kind("edit", "low", "1k"), Kind("edit", "high", "4k")
+LOW, HIGH = ImageKind("edit", "low", "1k"), ImageKind("edit", "high", "4k")
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -25,34 +25,36 @@ def counted(request: pytest.FixtureRequest) -> tuple[Jobs, Stats]:
     return JobTable(client, TABLE), StatsTable(client, TABLE)
 
 
-def tally(kind: Kind = LOW, micro_usd: int = 10, code: Code | None = None, **more: object) -> Tally:
+def job_stats(
+    kind: ImageKind = LOW, micro_usd: int = 10, code: Code | None = None, **more: object
+) -> JobStats:
     bucket = 7 if code is None else None
-    plain = Tally(DAY, "key:a#b", kind.quality, micro_usd, code, kind, bucket)
+    plain = JobStats(DAY, "key:a#b", kind.quality, micro_usd, code, kind, bucket)
     return plain._replace(**more)  # type: ignore[arg-type]
 
 
-def add(counted: tuple[Jobs, Stats], name: str, what: Tally) -> bool:
+def add(counted: tuple[Jobs, Stats], name: str, what: JobStats) -> bool:
     counted[0].create(job(job_id=name))
     return counted[1].add(name, what, 1_800_000_000)
 
 
 def test_a_job_is_counted_once(counted: tuple[Jobs, Stats]) -> None:
-    assert add(counted, "j", tally())
-    assert not add(counted, "j", tally())
-    assert not counted[1].add("none", tally(), 1)
+    assert add(counted, "j", job_stats())
+    assert not add(counted, "j", job_stats())
+    assert not counted[1].add("none", job_stats(), 1)
 
     (day,) = counted[1].days(DAY, DAY, None)
     assert day.completed == 1
     marked = counted[0].get("j")
     assert marked is not None
-    assert marked.tallied_at is not None
+    assert marked.stats_recorded_at is not None
 
 
 def test_a_day_is_the_sum_of_its_jobs(counted: tuple[Jobs, Stats]) -> None:
-    add(counted, "a", tally())
-    add(counted, "b", tally(HIGH, 700))
-    add(counted, "c", tally(HIGH, 0, Code.MODERATED))
-    add(counted, "d", tally(HIGH, 0, Code.MODERATED))
+    add(counted, "a", job_stats())
+    add(counted, "b", job_stats(HIGH, 700))
+    add(counted, "c", job_stats(HIGH, 0, Code.MODERATED))
+    add(counted, "d", job_stats(HIGH, 0, Code.MODERATED))
 
     assert counted[1].days(DAY, DAY, "key:a#b") == [
         Day(
@@ -66,8 +68,8 @@ def test_a_day_is_the_sum_of_its_jobs(counted: tuple[Jobs, Stats]) -> None:
 
 def test_days_are_those_between_oldest_first(counted: tuple[Jobs, Stats]) -> None:
     for number in (3, 1, 2, 0):
-        add(counted, f"j{number}", tally(day=DAY + timedelta(days=number)))
-    add(counted, "other", tally(day=DAY + timedelta(days=2), caller="key:z"))
+        add(counted, f"j{number}", job_stats(day=DAY + timedelta(days=number)))
+    add(counted, "other", job_stats(day=DAY + timedelta(days=2), caller="key:z"))
 
     found = counted[1].days(DAY + timedelta(days=1), DAY + timedelta(days=2), None)
 
@@ -77,13 +79,13 @@ def test_days_are_those_between_oldest_first(counted: tuple[Jobs, Stats]) -> Non
 
 
 def test_durations_are_counted_by_day_kind_and_bucket(counted: tuple[Jobs, Stats]) -> None:
-    add(counted, "a", tally())
-    add(counted, "b", tally())
-    add(counted, "c", tally(bucket=-3))
-    add(counted, "d", tally(HIGH))
-    add(counted, "e", tally(HIGH, 0, Code.REJECTED))
+    add(counted, "a", job_stats())
+    add(counted, "b", job_stats())
+    add(counted, "c", job_stats(bucket=-3))
+    add(counted, "d", job_stats(HIGH))
+    add(counted, "e", job_stats(HIGH, 0, Code.REJECTED))
     for number in (1, 2, 3):
-        add(counted, f"f{number}", tally(day=DAY + timedelta(days=number)))
+        add(counted, f"f{number}", job_stats(day=DAY + timedelta(days=number)))
 
     found = counted[1].histograms(DAY, DAY + timedelta(days=2))
 

@@ -11,7 +11,7 @@ from mypy_boto3_s3 import S3Client
 from PIL import Image
 
 import thumbnail
-from darkroom.domain.uploads import OWNER_MARK, encode
+from darkroom.domain.uploads import CALLER_METADATA, encode
 
 CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
 KEY = "thumbnails/j/0.webp"
@@ -52,7 +52,7 @@ def test_a_picture_gets_one_with_its_owner_and_is_left_as_it_was(bucket: S3Clien
     found = bucket.get_object(Bucket="assets", Key=KEY)
     assert Image.open(io.BytesIO(found["Body"].read())).size == (320, 320)
     assert found["ContentType"] == "image/webp"
-    assert found["Metadata"] == {OWNER_MARK: encode("key:Zoë"), "darkroom-job-id": "j"}
+    assert found["Metadata"] == {CALLER_METADATA: encode("key:Zoë"), "darkroom-job-id": "j"}
     after = bucket.head_object(Bucket="assets", Key="jobs/j/0.png")
     assert (after["VersionId"], after["ETag"]) == (before["VersionId"], before["ETag"])
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from darkroom.adapters import wavespeed_billing
 from darkroom.adapters.wavespeed_billing import WaveSpeedBilling
-from darkroom.domain.bills import Movement
+from darkroom.domain.bills import LedgerEntry
+from tests.contract.scripted_http import BASE, Answer, Keys, ScriptedHttp, envelope, error, html
 from tests.contract.simulated import MODEL
-from tests.contract.wire import BASE, Answer, Keys, Wire, envelope, error, html
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -33,10 +33,10 @@ def page(*lines: object, has_more: object = False) -> httpx.Response:
     return envelope({"page": 1, "has_more": has_more, "items": list(lines)})
 
 
-def read(*answers: Answer, slept: list[float] | None = None) -> list[Movement] | None:
+def read(*answers: Answer, slept: list[float] | None = None) -> list[LedgerEntry] | None:
     """One hour's bills; the refunds, which are asked for next, are none unless they are given."""
     sleep = (slept if slept is not None else []).append
-    billing = WaveSpeedBilling(BASE, Keys(), Wire(*answers, page()).transport, sleep)
+    billing = WaveSpeedBilling(BASE, Keys(), ScriptedHttp(*answers, page()).transport, sleep)
     return billing.charges(NOON, NOON + HOUR)
 
 
@@ -49,9 +49,9 @@ def test_a_refusal_is_not_asked_again(status: int) -> None:
 
 
 def test_a_401_is_asked_once_more_with_a_key_read_afresh() -> None:
-    wire = Wire(error(401), page(line()), page())
+    http = ScriptedHttp(error(401), page(line()), page())
 
-    found = WaveSpeedBilling(BASE, Keys("old", "new"), wire.transport).charges(NOON, NOON + HOUR)
+    found = WaveSpeedBilling(BASE, Keys("old", "new"), http.transport).charges(NOON, NOON + HOUR)
 
     assert found is not None
     assert len(found) == 1
@@ -59,18 +59,18 @@ def test_a_401_is_asked_once_more_with_a_key_read_afresh() -> None:
 
 
 def test_each_hour_and_kind_is_asked_for_with_a_second_more_on_either_side() -> None:
-    wire = Wire(page())
+    http = ScriptedHttp(page())
 
-    WaveSpeedBilling(BASE, Keys(), wire.transport).charges(NOON, NOON + 1.5 * HOUR)
+    WaveSpeedBilling(BASE, Keys(), http.transport).charges(NOON, NOON + 1.5 * HOUR)
 
-    queries = [json.loads(request.content) for request in wire.requests]
+    queries = [json.loads(request.content) for request in http.requests]
     assert [(q["billing_type"], q["start_time"][11:19], q["end_time"][11:19]) for q in queries] == [
         ("deduct", "11:59:59", "13:00:01"),
         ("refund", "11:59:59", "13:00:01"),
         ("deduct", "12:59:59", "13:30:01"),
         ("refund", "12:59:59", "13:30:01"),
     ]
-    assert str(wire.requests[0].url) == f"{BASE}/api/v3/billings/search"
+    assert str(http.requests[0].url) == f"{BASE}/api/v3/billings/search"
 
 
 def test_a_line_that_moved_to_the_next_page_counts_once() -> None:
@@ -158,7 +158,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 @given(st.sampled_from([200, 200, 404, 500]), JSON)
 def test_any_reply_is_taken_for_a_bill_or_for_none(status: int, body: Any) -> None:
     reply = httpx.Response(status, json={"code": 200, "data": body})
-    billing = WaveSpeedBilling(BASE, Keys(), Wire(reply).transport, lambda _: None)
+    billing = WaveSpeedBilling(BASE, Keys(), ScriptedHttp(reply).transport, lambda _: None)
 
     found = billing.charges(NOON, NOON + HOUR)
 

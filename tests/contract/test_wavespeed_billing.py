@@ -9,11 +9,11 @@ import pytest
 from darkroom.adapters.wavespeed import WaveSpeed
 from darkroom.adapters.wavespeed_billing import WaveSpeedBilling
 from darkroom.adapters.wavespeed_http import read_moment
-from darkroom.domain.bills import Kind
+from darkroom.domain.bills import EntryType
 from darkroom.ports import Accepted
 from local.provider import testing
+from tests.contract.scripted_http import Keys
 from tests.contract.simulated import INPUT, MODEL
-from tests.contract.wire import Keys
 
 HOUR = timedelta(hours=1)
 
@@ -55,9 +55,9 @@ def test_charges_and_refunds_name_their_prediction_and_their_sum(
     told = {(each.kind, each.prediction_id, each.micro_usd, each.model) for each in found}
     assert len(found) == 3
     assert told == {
-        (Kind.DEDUCT, kept, 220_000, MODEL),
-        (Kind.DEDUCT, lost, 10_000, MODEL),
-        (Kind.REFUND, lost, 10_000, MODEL),
+        (EntryType.DEDUCT, kept, 220_000, MODEL),
+        (EntryType.DEDUCT, lost, 10_000, MODEL),
+        (EntryType.REFUND, lost, 10_000, MODEL),
     }
     assert all(each.at.tzinfo is UTC for each in found)
 

@@ -9,14 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.domain.errors import Charged, Code
-from darkroom.ports import Broken, Done, Prediction, Running, Unreadable
-from tests.contract.wire import BASE, ID, Answer, Keys, Wire, envelope, error, html, provider
+from darkroom.ports import Failed, Prediction, Running, Succeeded, Unreadable
+from tests.contract.scripted_http import (
+    BASE,
+    ID,
+    Answer,
+    Keys,
+    ScriptedHttp,
+    envelope,
+    error,
+    html,
+    provider,
+)
 
 URL = "https://d2p7pge43lyniu.cloudfront.net/output/a-u1_b.jpeg"
 
 
 def check(*answers: Answer) -> Prediction:
-    return provider(Wire(*answers)).check(ID)
+    return provider(ScriptedHttp(*answers)).check(ID)
 
 
 def prediction(status: Any, **more: Any) -> httpx.Response:
@@ -24,13 +34,13 @@ def prediction(status: Any, **more: Any) -> httpx.Response:
 
 
 def test_the_get_goes_to_our_own_url_whatever_the_provider_prints() -> None:
-    wire = Wire(prediction("processing", urls={"get": "https://evil.test/steal"}))
-    adapter = provider(wire, Keys("wsk_1"))
+    http = ScriptedHttp(prediction("processing", urls={"get": "https://evil.test/steal"}))
+    adapter = provider(http, Keys("wsk_1"))
 
     adapter.check(ID)
     adapter.check("a/../b?c#d")
 
-    first, second = wire.requests
+    first, second = http.requests
     assert (first.method, first.content) == ("GET", b"")
     assert str(first.url) == f"{BASE}/api/v3/predictions/{ID}/result"
     assert second.url.raw_path == b"/api/v3/predictions/a%2F..%2Fb%3Fc%23d/result"
@@ -66,14 +76,14 @@ def test_a_finished_prediction_has_its_outputs_in_order(
 ) -> None:
     found = check(prediction(word, outputs=outputs, has_nsfw_contents=[True], executionTime=9))
 
-    assert found == Done(urls)
+    assert found == Succeeded(urls)
 
 
 @pytest.mark.parametrize("outputs", [None, [], "", [""], [None], [{}], URL, {"url": URL}])
 def test_a_finished_prediction_without_outputs_has_failed(outputs: object) -> None:
     found = check(prediction("completed", outputs=outputs))
 
-    assert found == Broken(Code.PROVIDER_FAILED, "completed without outputs", Charged.YES)
+    assert found == Failed(Code.PROVIDER_FAILED, "completed without outputs", Charged.YES)
 
 
 @pytest.mark.parametrize(
@@ -89,13 +99,13 @@ def test_a_finished_prediction_without_outputs_has_failed(outputs: object) -> No
     ],
 )
 def test_every_word_for_an_end_without_a_result_is_one(word: str, charged: Charged | None) -> None:
-    assert check(prediction(word, error="gone")) == Broken(Code.PROVIDER_FAILED, "gone", charged)
+    assert check(prediction(word, error="gone")) == Failed(Code.PROVIDER_FAILED, "gone", charged)
 
 
 def test_a_link_in_the_providers_words_is_left_out() -> None:
     found = check(prediction("failed", error="cannot read https://b.s3/k?X-Amz-Signature=1 now"))
 
-    assert found == Broken(Code.PROVIDER_FAILED, "cannot read … now")
+    assert found == Failed(Code.PROVIDER_FAILED, "cannot read … now")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +134,7 @@ def test_a_link_in_the_providers_words_is_left_out() -> None:
 def test_a_failure_is_classified_by_code_first_and_words_second(
     number: object, words: str, code: Code
 ) -> None:
-    assert check(prediction("failed", code=number, error=words)) == Broken(code, words)
+    assert check(prediction("failed", code=number, error=words)) == Failed(code, words)
 
 
 def test_the_predictions_own_cause_outweighs_the_envelopes() -> None:
@@ -134,11 +144,11 @@ def test_the_predictions_own_cause_outweighs_the_envelopes() -> None:
         message="insufficient credits",
     )
 
-    assert check(answer) == Broken(Code.MODERATED, "Content flagged as sensitive")
+    assert check(answer) == Failed(Code.MODERATED, "Content flagged as sensitive")
 
 
 def test_a_failure_without_words_has_none() -> None:
-    assert check(prediction("failed")) == Broken(Code.PROVIDER_FAILED, "")
+    assert check(prediction("failed")) == Failed(Code.PROVIDER_FAILED, "")
 
 
 UNREADABLE: list[Answer] = [
@@ -156,13 +166,13 @@ UNREADABLE: list[Answer] = [
 
 @pytest.mark.parametrize("answer", UNREADABLE, ids=repr)
 def test_an_answer_that_cannot_be_read_says_nothing_of_the_prediction(answer: Answer) -> None:
-    wire = Wire(answer)
+    http = ScriptedHttp(answer)
 
-    found = provider(wire).check(ID)
+    found = provider(http).check(ID)
 
     assert isinstance(found, Unreadable)
     assert found.code is Code.PROVIDER_UNAVAILABLE
-    assert len(wire.requests) == 1
+    assert len(http.requests) == 1
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -174,11 +184,11 @@ def test_a_key_that_stays_refused_is_told_apart(status: int) -> None:
 
 
 def test_a_401_is_asked_once_more_with_a_key_read_afresh() -> None:
-    wire, keys = Wire(error(401), prediction("processing")), Keys("old", "new")
+    http, keys = ScriptedHttp(error(401), prediction("processing")), Keys("old", "new")
 
-    assert provider(wire, keys).check(ID) == Running("processing", known=True)
+    assert provider(http, keys).check(ID) == Running("processing", known=True)
 
-    assert [request.headers["authorization"] for request in wire.requests] == [
+    assert [request.headers["authorization"] for request in http.requests] == [
         "Bearer old",
         "Bearer new",
     ]
@@ -189,7 +199,7 @@ def test_half_a_letter_in_the_providers_words_can_be_stored() -> None:
 
     found = check(httpx.Response(200, content=json.dumps(body).encode()))
 
-    assert isinstance(found, Broken)
+    assert isinstance(found, Failed)
     assert found.detail.encode()
 
 
@@ -210,7 +220,7 @@ def test_any_reply_is_taken_for_something(status: int, body: Any, wrapped: bool)
 
     found = check(httpx.Response(status, json=content))
 
-    if isinstance(found, Done):
+    if isinstance(found, Succeeded):
         assert found.outputs
         assert all(isinstance(url, str) and url for url in found.outputs)
     assert status == 200 or isinstance(found, Unreadable)

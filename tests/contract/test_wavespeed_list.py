@@ -8,10 +8,10 @@ import pytest
 
 from darkroom.adapters import wavespeed
 from darkroom.adapters.wavespeed import WaveSpeed
-from darkroom.ports import Accepted, Listed
+from darkroom.ports import Accepted, ListedPrediction
 from local.provider import testing
+from tests.contract.scripted_http import Keys
 from tests.contract.simulated import INPUT, MODEL, Connect
-from tests.contract.wire import Keys
 
 EDIT = "openai/gpt-image-2/edit"
 IMAGES = ["https://a.example/red-fox.jpg?X-Amz-Signature=s%2Fs&x=y", "https://a.example/two.jpg"]
@@ -23,19 +23,19 @@ def submit(provider: WaveSpeed, model: str = MODEL, **changes: Any) -> str:
     return found.prediction_id
 
 
-def listed(provider: WaveSpeed, model: str = MODEL) -> list[Listed] | None:
+def listed(provider: WaveSpeed, model: str = MODEL) -> list[ListedPrediction] | None:
     """What was made lately, by the simulator's clock, which is ahead of ours."""
     now = datetime.now(UTC)
     return provider.list_predictions(model, now - timedelta(minutes=1), now + timedelta(days=999))
 
 
-def read(provider: WaveSpeed, model: str = MODEL) -> list[Listed]:
+def read(provider: WaveSpeed, model: str = MODEL) -> list[ListedPrediction]:
     found = listed(provider, model)
     assert found is not None
     return found
 
 
-def ids(found: list[Listed] | None) -> set[str]:
+def ids(found: list[ListedPrediction] | None) -> set[str]:
     assert found is not None
     return {each.prediction_id for each in found}
 

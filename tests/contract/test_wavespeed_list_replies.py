@@ -9,8 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkroom.ports import Listed
-from tests.contract.wire import BASE, ID, Answer, Keys, Wire, envelope, error, html, provider
+from darkroom.ports import ListedPrediction
+from tests.contract.scripted_http import (
+    BASE,
+    ID,
+    Answer,
+    Keys,
+    ScriptedHttp,
+    envelope,
+    error,
+    html,
+    provider,
+)
 
 MODEL = "openai/gpt-image-2/text-to-image"
 SINCE = datetime(2026, 11, 22, 12, 0, 0, 123456, UTC)
@@ -29,22 +39,22 @@ def full(first: int, size: int = 100) -> httpx.Response:
     return page(*(item(id=f"p{number}") for number in range(first, first + size)))
 
 
-def ask(wire: Wire) -> list[Listed] | None:
-    return provider(wire, Keys("wsk_1")).list_predictions(
+def ask(http: ScriptedHttp) -> list[ListedPrediction] | None:
+    return provider(http, Keys("wsk_1")).list_predictions(
         MODEL, SINCE, SINCE + timedelta(minutes=5)
     )
 
 
-def listed(*answers: Answer) -> list[Listed] | None:
-    return ask(Wire(*answers))
+def listed(*answers: Answer) -> list[ListedPrediction] | None:
+    return ask(ScriptedHttp(*answers))
 
 
 def test_the_question_is_what_the_provider_expects() -> None:
-    wire = Wire(page())
+    http = ScriptedHttp(page())
 
-    assert ask(wire) == []
+    assert ask(http) == []
 
-    [request] = wire.requests
+    [request] = http.requests
     assert (request.method, str(request.url)) == ("POST", f"{BASE}/api/v3/predictions")
     assert request.headers["authorization"] == "Bearer wsk_1"
     assert json.loads(request.content) == {
@@ -69,7 +79,7 @@ def test_the_question_is_what_the_provider_expects() -> None:
     ],
 )
 def test_a_moment_may_have_any_number_of_digits_and_any_zone(text: str, moment: datetime) -> None:
-    assert listed(page(item(created_at=text))) == [Listed(ID, moment, None)]
+    assert listed(page(item(created_at=text))) == [ListedPrediction(ID, moment, None)]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +98,7 @@ def test_a_moment_may_have_any_number_of_digits_and_any_zone(text: str, moment: 
 def test_inputs_go_by_two_names_and_may_not_be_there(
     more: dict[str, Any], inputs: dict[str, Any] | None
 ) -> None:
-    assert listed(page(item(**more))) == [Listed(ID, MOMENT, inputs)]
+    assert listed(page(item(**more))) == [ListedPrediction(ID, MOMENT, inputs)]
 
 
 @pytest.mark.parametrize(
@@ -103,13 +113,13 @@ def test_inputs_go_by_two_names_and_may_not_be_there(
 def test_pages_are_asked_for_until_one_is_not_full(
     answers: list[Answer], count: int, asked: int
 ) -> None:
-    wire = Wire(*answers)
+    http = ScriptedHttp(*answers)
 
-    found = ask(wire)
+    found = ask(http)
 
     assert found is not None
     assert [each.prediction_id for each in found] == [f"p{number}" for number in range(count)]
-    assert [json.loads(each.content)["page"] for each in wire.requests] == [*range(1, asked + 1)]
+    assert [json.loads(each.content)["page"] for each in http.requests] == [*range(1, asked + 1)]
 
 
 def test_what_moved_on_to_the_next_page_meanwhile_is_listed_once() -> None:
@@ -125,11 +135,11 @@ def test_a_page_that_cannot_be_read_leaves_the_whole_list_unread(answer: Answer)
 
 
 def test_a_list_without_end_is_given_up() -> None:
-    wire = Wire(full(0))
+    http = ScriptedHttp(full(0))
 
-    assert ask(wire) is None
+    assert ask(http) is None
 
-    assert len(wire.requests) == 50
+    assert len(http.requests) == 50
 
 
 UNREAD: list[Answer] = [
@@ -149,18 +159,18 @@ def test_what_is_no_list_is_not_an_empty_one(answer: Answer) -> None:
 
 
 def test_a_reply_that_does_not_end_is_given_up() -> None:
-    wire = Wire(page(item(inputs={"prompt": "x" * 16_100_000})))
+    http = ScriptedHttp(page(item(inputs={"prompt": "x" * 16_100_000})))
 
-    assert ask(wire) is None
+    assert ask(http) is None
 
 
 def test_a_401_is_asked_once_more_with_a_key_read_afresh() -> None:
-    wire, keys = Wire(error(401), page(item())), Keys("old", "new")
+    http, keys = ScriptedHttp(error(401), page(item())), Keys("old", "new")
 
-    found = provider(wire, keys).list_predictions(MODEL, SINCE, SINCE)
+    found = provider(http, keys).list_predictions(MODEL, SINCE, SINCE)
 
-    assert found == [Listed(ID, MOMENT, None)]
-    assert [each.headers["authorization"] for each in wire.requests] == ["Bearer old", "Bearer new"]
+    assert found == [ListedPrediction(ID, MOMENT, None)]
+    assert [each.headers["authorization"] for each in http.requests] == ["Bearer old", "Bearer new"]
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -178,5 +188,5 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 def test_any_reply_is_a_list_or_unread_and_never_a_crash(status: int, body: Any) -> None:
     found = listed(httpx.Response(status, json=body))
 
-    assert found is None or all(isinstance(each, Listed) for each in found)
+    assert found is None or all(isinstance(each, ListedPrediction) for each in found)
     assert found is None or status < 300

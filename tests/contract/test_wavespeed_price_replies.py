@@ -13,7 +13,7 @@ from darkroom.adapters.wavespeed_prices import WaveSpeedPrices
 from darkroom.domain.pricing import AS_OF
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL
 from darkroom.ports import Quote
-from tests.contract.wire import BASE, Answer, Keys, Wire, envelope, error, html
+from tests.contract.scripted_http import BASE, Answer, Keys, ScriptedHttp, envelope, error, html
 from tests.fakes.signals import StoppedClock
 
 INPUT = {"prompt": "our secret plans", "quality": "high", "resolution": "2k"}
@@ -25,9 +25,9 @@ def quoted(**data: Any) -> httpx.Response:
 
 
 def over(
-    wire: Wire, keys: Keys | None = None, clock: StoppedClock | None = None
+    http: ScriptedHttp, keys: Keys | None = None, clock: StoppedClock | None = None
 ) -> WaveSpeedPrices:
-    return WaveSpeedPrices(BASE, keys or Keys(), clock or StoppedClock(), wire.transport)
+    return WaveSpeedPrices(BASE, keys or Keys(), clock or StoppedClock(), http.transport)
 
 
 def ask(prices: WaveSpeedPrices, **changes: Any) -> Quote | None:
@@ -35,7 +35,7 @@ def ask(prices: WaveSpeedPrices, **changes: Any) -> Quote | None:
 
 
 def quote(answer: Answer) -> Quote | None:
-    return ask(over(Wire(answer)))
+    return ask(over(ScriptedHttp(answer)))
 
 
 @pytest.mark.parametrize(
@@ -81,22 +81,22 @@ def test_what_cannot_be_believed_is_no_quote(answer: Answer) -> None:
 
 
 def test_a_401_is_asked_once_more_with_a_key_read_afresh() -> None:
-    wire, keys = Wire(error(401), quoted(price=0.5)), Keys("old", "new")
+    http, keys = ScriptedHttp(error(401), quoted(price=0.5)), Keys("old", "new")
 
-    assert ask(over(wire, keys)) == Quote(500_000, TODAY)
+    assert ask(over(http, keys)) == Quote(500_000, TODAY)
 
-    sent = [request.headers["authorization"] for request in wire.requests]
+    sent = [request.headers["authorization"] for request in http.requests]
     assert sent == ["Bearer old", "Bearer new"]
 
 
 def test_a_key_that_stays_refused_is_not_tried_for_every_job() -> None:
-    wire = Wire(error(401))
-    prices = over(wire)
+    http = ScriptedHttp(error(401))
+    prices = over(http)
 
     for seed in range(5):
         assert ask(prices, seed=seed) == TABLE
 
-    assert len(wire.requests) == 2
+    assert len(http.requests) == 2
 
 
 def test_a_key_that_cannot_be_read_stops_no_job() -> None:
@@ -104,24 +104,24 @@ def test_a_key_that_cannot_be_read_stops_no_job() -> None:
         def read(self, *, fresh: bool = False) -> SecretStr:
             raise GetParameterError("throttled")
 
-    assert ask(over(Wire(quoted(price=1)), NoKeys())) == TABLE
+    assert ask(over(ScriptedHttp(quoted(price=1)), NoKeys())) == TABLE
 
 
 def test_a_provider_that_does_not_answer_holds_up_one_request_a_minute() -> None:
     clock = StoppedClock()
-    wire = Wire(httpx.ReadTimeout("x"), quoted(price=0.5))
-    prices = over(wire, clock=clock)
+    http = ScriptedHttp(httpx.ReadTimeout("x"), quoted(price=0.5))
+    prices = over(http, clock=clock)
 
     assert ask(prices) == TABLE
     assert ask(prices, quality="low") == Quote(20_000, AS_OF)
-    assert len(wire.requests) == 1
+    assert len(http.requests) == 1
 
     clock.advance(60)
     assert ask(prices, quality="low") == Quote(500_000, TODAY)
 
 
 def test_the_memory_has_an_end() -> None:
-    prices = over(Wire(quoted(price=1)))
+    prices = over(ScriptedHttp(quoted(price=1)))
 
     for seed in range(1_100):
         ask(prices, seed=seed)

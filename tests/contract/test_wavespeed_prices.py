@@ -10,7 +10,7 @@ from darkroom.domain.pricing import AS_OF, estimate
 from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL
 from darkroom.ports import Prices, Quote
 from local.provider import testing
-from tests.contract.wire import Keys
+from tests.contract.scripted_http import Keys
 from tests.fakes.prices import InMemoryPrices
 from tests.fakes.signals import StoppedClock
 

@@ -6,9 +6,9 @@ from darkroom.adapters.wavespeed import WaveSpeed
 from darkroom.domain.errors import Code
 from darkroom.ports import Refused, Submission
 from local.provider import testing
+from tests.contract.scripted_http import Answer, Keys, envelope, error, html
 from tests.contract.simulated import INPUT, MODEL, Connect
 from tests.contract.test_wavespeed_submit import CREDIT, TOUCHY, submit
-from tests.contract.wire import Answer, Keys, envelope, error, html
 
 
 def refusal(found: Submission) -> tuple[Code, bool]:

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from darkroom.domain.errors import Code
 from darkroom.ports import Accepted, NotSent, Refused, Submission, Throttled, Unknown
-from tests.contract.wire import BASE, ID, Answer, Keys, Wire, envelope, error, html, provider
+from tests.contract.scripted_http import (
+    BASE,
+    ID,
+    Answer,
+    Keys,
+    ScriptedHttp,
+    envelope,
+    error,
+    html,
+    provider,
+)
 
 MODEL = "openai/gpt-image-2/text-to-image"
 CREATED = {"id": ID, "model": MODEL, "status": "created", "outputs": [], "urls": {}}
@@ -19,16 +29,16 @@ TOUCHY = "Content flagged as potentially sensitive. Please try different prompts
 
 
 def submit(*answers: Answer) -> Submission:
-    return provider(Wire(*answers)).submit(MODEL, {"prompt": "x"})
+    return provider(ScriptedHttp(*answers)).submit(MODEL, {"prompt": "x"})
 
 
 def test_the_post_is_what_the_provider_expects_and_nothing_more() -> None:
-    wire = Wire(envelope(CREATED))
+    http = ScriptedHttp(envelope(CREATED))
     model_input = {"prompt": "Ö\U0001f3ee", "quality": "low", "nested": {"seed": 1}}
 
-    assert provider(wire, Keys("wsk_1")).submit(MODEL, model_input) == Accepted(ID)
+    assert provider(http, Keys("wsk_1")).submit(MODEL, model_input) == Accepted(ID)
 
-    [request] = wire.requests
+    [request] = http.requests
     assert request.method == "POST"
     assert str(request.url) == f"{BASE}/api/v3/{MODEL}"
     assert request.headers["authorization"] == "Bearer wsk_1"
@@ -96,11 +106,11 @@ AMBIGUOUS: list[Answer] = [
 
 @pytest.mark.parametrize("answer", AMBIGUOUS, ids=repr)
 def test_whatever_does_not_say_what_became_of_it_is_unknown_and_sent_once(answer: Answer) -> None:
-    wire = Wire(answer)
+    http = ScriptedHttp(answer)
 
-    assert provider(wire).submit(MODEL, {"prompt": "x"}) == Unknown()
+    assert provider(http).submit(MODEL, {"prompt": "x"}) == Unknown()
 
-    assert len(wire.requests) == 1
+    assert len(http.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -169,13 +179,13 @@ def test_the_providers_words_are_kept_short(body: dict[str, Any], words: str) ->
 
 
 def test_a_401_is_sent_once_more_with_a_key_read_afresh() -> None:
-    wire, keys = Wire(error(401), envelope(CREATED)), Keys("old", "new")
+    http, keys = ScriptedHttp(error(401), envelope(CREATED)), Keys("old", "new")
 
-    assert provider(wire, keys).submit(MODEL, {"prompt": "x"}) == Accepted(ID)
+    assert provider(http, keys).submit(MODEL, {"prompt": "x"}) == Accepted(ID)
 
-    sent = [request.headers["authorization"] for request in wire.requests]
+    sent = [request.headers["authorization"] for request in http.requests]
     assert sent == ["Bearer old", "Bearer new"]
-    assert wire.requests[0].content == wire.requests[1].content
+    assert http.requests[0].content == http.requests[1].content
     assert keys.reads == [False, True]
 
 
@@ -190,11 +200,11 @@ def test_a_401_is_sent_once_more_with_a_key_read_afresh() -> None:
     ],
 )
 def test_the_second_answer_after_a_401_is_what_counts(second: Answer, expected: Submission) -> None:
-    wire = Wire(error(401), second)
+    http = ScriptedHttp(error(401), second)
 
-    assert provider(wire).submit(MODEL, {"prompt": "x"}) == expected
+    assert provider(http).submit(MODEL, {"prompt": "x"}) == expected
 
-    assert len(wire.requests) == 2
+    assert len(http.requests) == 2
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -232,6 +242,6 @@ def test_an_id_proves_that_there_is_a_prediction_whatever_the_status(status: int
 def test_our_key_is_taken_out_of_the_providers_words() -> None:
     answer = httpx.Response(403, json={"code": 403, "message": "key wsk_1 may not do this"})
 
-    assert provider(Wire(answer), Keys("wsk_1")).submit(MODEL, {"prompt": "x"}) == Refused(
+    assert provider(ScriptedHttp(answer), Keys("wsk_1")).submit(MODEL, {"prompt": "x"}) == Refused(
         Code.UNAUTHORIZED, "key … may not do this"
     )

@@ -13,9 +13,9 @@ from darkroom.adapters.webhook_secrets import WebhookSecrets
 from darkroom.domain import webhooks
 from darkroom.ports import Accepted
 from local.provider import testing
+from tests.contract.scripted_http import BASE, ID, Answer, Keys, ScriptedHttp, envelope, error, html
+from tests.contract.scripted_http import provider as scripted
 from tests.contract.simulated import INPUT, MODEL, Connect
-from tests.contract.wire import BASE, ID, Answer, Keys, Wire, envelope, error, html
-from tests.contract.wire import provider as scripted
 from tests.simulator.receiver import Receiver, receiving
 
 PATH = "/live/webhooks/wavespeed/va25h4nuse5chs5cqgiu6rb6gm"
@@ -75,11 +75,11 @@ def test_without_a_url_nobody_is_called(simulator: testing.Provider, provider: W
 
 
 def test_the_url_goes_as_one_value_of_the_query_and_not_into_the_body() -> None:
-    wire = Wire(envelope({"id": ID}))
+    http = ScriptedHttp(envelope({"id": ID}))
 
-    scripted(wire).submit(MODEL, {"prompt": "x"}, "https://api.test/live/x?token=a+b&c=%20#d")
+    scripted(http).submit(MODEL, {"prompt": "x"}, "https://api.test/live/x?token=a+b&c=%20#d")
 
-    [request] = wire.requests
+    [request] = http.requests
     assert str(request.url) == (
         f"{BASE}/api/v3/{MODEL}?webhook=https%3A%2F%2Fapi.test%2Flive%2Fx%3Ftoken%3Da%2Bb%26c%3D%2520%23d"
     )
@@ -163,7 +163,7 @@ def test_a_secret_that_does_not_come_is_not_waited_for(
     ids=repr,
 )  # fmt: skip
 def test_what_is_no_secret_is_none(answer: Answer) -> None:
-    assert scripted(Wire(answer)).webhook_secret() is None
+    assert scripted(ScriptedHttp(answer)).webhook_secret() is None
 
 
 def test_the_secret_is_asked_for_with_the_key_and_with_a_fresh_one_if_that_is_refused(

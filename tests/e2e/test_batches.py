@@ -178,7 +178,7 @@ def test_its_rows_are_jobs_that_can_be_listed(buyer: Shop, ended: dict[str, Any]
     jobs = answer.json()["jobs"]
     assert {job["batch_id"] for job in jobs} == {ended["batch_id"]}
     assert {job["failure"]["code"] for job in jobs} == {"invalid_request", "provider_failed"}
-    assert {job["lane"] for job in jobs} == {"batch"}
+    assert {job["priority"] for job in jobs} == {"low"}
 
 
 def test_what_is_canceled_stops_and_every_row_is_told_of(desk: Desk, buyer: Shop) -> None:

@@ -45,8 +45,8 @@ def test_run_makes_a_picture_by_each_door_and_says_all_about_it() -> None:
 
     assert process.returncode == 0, printed
     assert printed.count('"detail-type": "JobCompleted"') == 3
-    for door in ("HTTP", "S3", "event"):
-        assert f"The {door} door" in printed
+    for entry_point in ("HTTP", "S3", "event"):
+        assert f"The {entry_point} door" in printed
     for label in ("job id", "seconds", "checks", "price", "stored at"):
         assert printed.count(f"    {label} ") == 3, label
     files = [line.split()[1] for line in printed.splitlines() if line.startswith("    file ")]

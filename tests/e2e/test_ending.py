@@ -12,7 +12,7 @@ from tests.e2e.desk import EVENTS, Desk
 # What a job has only later in its life.
 _LATER = (
     "prediction_id", "submit_token", "submitting_at", "submitted_at", "provider_completed_at",
-    "stored_at", "ended_at", "announced_at",
+    "stored_at", "ended_at", "published_at",
 )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def test_a_job_that_was_recorded_and_never_started_is_started_by_the_sweep(desk:
             "assets": (),
             "checks": 0,
             "submit_attempts": 0,
-            "due_at": done.accepted_at,
+            "sweep_after": done.accepted_at,
         }
         | dict.fromkeys(_LATER)
     )

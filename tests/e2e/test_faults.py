@@ -10,7 +10,7 @@ from local.stack import Running
 from reliability import breaking, phases
 from reliability.audit import Row
 from reliability.cases import CASES
-from reliability.lab import Lab
+from reliability.harness import ChaosHarness
 from reliability.table import lines
 from tests.e2e.desk import Desk
 
@@ -20,14 +20,14 @@ KILLS = 2
 
 
 @pytest.fixture(scope="module")
-def lab(local_stack: Running, desk: Desk) -> Lab:
-    return Lab(local_stack, desk.bus, seed=SEED)
+def harness(local_stack: Running, desk: Desk) -> ChaosHarness:
+    return ChaosHarness(local_stack, desk.bus, seed=SEED)
 
 
 @pytest.fixture(scope="module")
-def rows(lab: Lab) -> dict[str, Row]:
+def rows(harness: ChaosHarness) -> dict[str, Row]:
     """Ask for all of them; they run side by side."""
-    return {row.name: row for row in phases.provider(lab, 1)}
+    return {row.name: row for row in phases.provider(harness, 1)}
 
 
 def told(rows: list[Row]) -> str:
@@ -39,13 +39,15 @@ def test_every_promise_is_kept_after(rows: dict[str, Row], name: str) -> None:
     assert rows[name].is_good, told([rows[name]])
 
 
-def test_every_promise_is_kept_when_workers_are_killed_around_the_post(lab: Lab) -> None:
-    rows = breaking.kills(lab, KILLS)
+def test_every_promise_is_kept_when_workers_are_killed_around_the_post(
+    harness: ChaosHarness,
+) -> None:
+    rows = breaking.kills(harness, KILLS)
 
     assert all(row.is_good for row in rows), told(rows)
 
 
-def test_every_promise_is_kept_when_things_are_told_again_or_forged(lab: Lab) -> None:
-    rows = breaking.told_again(lab, 3)
+def test_every_promise_is_kept_when_things_are_told_again_or_forged(harness: ChaosHarness) -> None:
+    rows = breaking.told_again(harness, 3)
 
     assert all(row.is_good for row in rows), told(rows)

@@ -108,7 +108,7 @@ def test_every_line_of_ours_has_the_job_id_as_correlation_id(desk: Desk, traces:
     assert [line for line in ours if not line.get("correlation_id")] == []
     steps = {line["message"] for line in ours if line["correlation_id"] == traces.jobs["done"]}
     # Those who hear of its end write when they come to it.
-    assert steps - {"tally", "thumbnails"} == {"request", "submit", "check", "finalize"}
+    assert steps - {"record_stats", "thumbnails"} == {"request", "submit", "check", "finalize"}
     assert "upload" in {
         line["message"] for line in ours if line["correlation_id"] == traces.jobs["upload"]
     }

@@ -13,7 +13,7 @@ import pytest
 from local import paths
 from local.waiting import until
 from tests.e2e.desk import Desk
-from tests.e2e.test_event_door import example, outputs
+from tests.e2e.test_event_entry_point import example, outputs
 
 EXAMPLES = paths.ROOT / "docs" / "examples"
 PHOTO = paths.ROOT / "docs" / "images" / "photograph.jpg"

@@ -8,13 +8,13 @@ from typing import Any
 from darkroom.domain.errors import Code
 from darkroom.ports import (
     Accepted,
-    Done,
-    Listed,
+    ListedPrediction,
     NotSent,
     Prediction,
     Refused,
     Running,
     Submission,
+    Succeeded,
     Throttled,
     Unknown,
     Unreadable,
@@ -104,19 +104,21 @@ class Account(ScriptedProvider):
             inputs=inputs,
             webhook=webhook,
             created_at=self.clock(),
-            end=self.ends.pop(0) if self.ends else Done((OUTPUT,)),
+            end=self.ends.pop(0) if self.ends else Succeeded((OUTPUT,)),
         )
         self.made.append(made)
         return made
 
     def list_predictions(
         self, model: str, after: datetime, before: datetime
-    ) -> list[Listed] | None:
+    ) -> list[ListedPrediction] | None:
         if not self.lists:
             return None
         now = self.clock()
         return [
-            Listed(each.prediction_id, each.created_at, each.inputs if self.says_inputs else None)
+            ListedPrediction(
+                each.prediction_id, each.created_at, each.inputs if self.says_inputs else None
+            )
             for each in self.made
             if each.model == model
             and after <= each.created_at <= before

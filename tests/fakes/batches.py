@@ -53,8 +53,12 @@ class InMemoryBatches:
         return page, last
 
     def due(self, before: datetime) -> list[Batch]:
-        found = [b for b in self.records.values() if b.due_at is not None and b.due_at <= before]
-        return sorted(found, key=lambda each: str(each.due_at))
+        found = [
+            b
+            for b in self.records.values()
+            if b.sweep_after is not None and b.sweep_after <= before
+        ]
+        return sorted(found, key=lambda each: str(each.sweep_after))
 
     def refuse(self, batch: Batch, refusal: Refusal) -> None:
         self.notes.setdefault(batch.batch_id, {})[refusal.row] = refusal

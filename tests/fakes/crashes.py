@@ -12,7 +12,7 @@ class DeadError(BaseException):
 
 
 @dataclass
-class Fuse:
+class CrashAt:
     """Counts calls over all ports that share it, and blows at the planned ones."""
 
     plan: dict[int, When]
@@ -30,7 +30,7 @@ class Fuse:
 
 
 @dataclass
-class Interruption(Fuse):
+class Interruption(CrashAt):
     """A fuse that has something else happen just before a chosen call, once."""
 
     at: int = 0
@@ -43,12 +43,12 @@ class Interruption(Fuse):
         return super().around(call)
 
 
-class Fused:
+class CrashWrapper:
     """Any port, with every call on the fuse."""
 
-    def __init__(self, port: object, fuse: Fuse) -> None:
+    def __init__(self, port: object, crash_at: CrashAt) -> None:
         self._port = port
-        self._fuse = fuse
+        self._fuse = crash_at
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)

@@ -108,10 +108,10 @@ class Machine:
             case Outcome.DEFERRED:
                 run.state = "Submit"
             case Outcome.SUBMITTED | Outcome.PROCESSING:
-                if step.listen:
+                if step.await_webhook:
                     wait = self._listen(run)
                 run.state = "Check"
-            case Outcome.COMPLETED:
+            case Outcome.READY:
                 run.state = "Finalize"
             case Outcome.STORED:
                 self.world.workflow.ended[job_id] = Execution.SUCCEEDED

@@ -9,12 +9,12 @@ from darkroom.domain import media
 from darkroom.domain.errors import Code
 from darkroom.ports import (
     Accepted,
-    Done,
     Download,
-    Listed,
+    ListedPrediction,
     NotDownloaded,
     Prediction,
     Submission,
+    Succeeded,
 )
 
 PREDICTION = "e6832d4abffb4d79bfbca19783fca133"
@@ -26,10 +26,10 @@ class ScriptedProvider:
     """The port Provider: gives the next answer of each script, and the last one for ever."""
 
     submissions: list[Submission] = field(default_factory=lambda: [Accepted(PREDICTION)])
-    predictions: list[Prediction] = field(default_factory=lambda: [Done((OUTPUT,))])
+    predictions: list[Prediction] = field(default_factory=lambda: [Succeeded((OUTPUT,))])
     posts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     webhooks: list[str | None] = field(default_factory=list)
-    listed: list[Listed] | None = field(default_factory=list)
+    listed: list[ListedPrediction] | None = field(default_factory=list)
     secrets: list[str] = field(default_factory=lambda: ["whsec_of_the_tests"])
     answered: list[Submission] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class ScriptedProvider:
 
     def list_predictions(
         self, model: str, after: datetime, before: datetime
-    ) -> list[Listed] | None:
+    ) -> list[ListedPrediction] | None:
         if self.listed is None:
             return None
         return [each for each in self.listed if after <= each.created_at <= before]

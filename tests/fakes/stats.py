@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 
-from darkroom.domain.stats import Amount, Day, Kind, Tally
+from darkroom.domain.stats import Amount, Day, ImageKind, JobStats
 from tests.fakes.signals import START
 from tests.fakes.storage import InMemoryJobs
 
@@ -13,25 +13,25 @@ class InMemoryStats:
     """The port Stats, with the records that it marks."""
 
     jobs: InMemoryJobs = field(default_factory=InMemoryJobs)
-    added: list[Tally] = field(default_factory=list)
+    added: list[JobStats] = field(default_factory=list)
 
-    def add(self, job_id: str, tally: Tally, expires_at: int) -> bool:
+    def add(self, job_id: str, job_stats: JobStats, expires_at: int) -> bool:
         job = self.jobs.records.get(job_id)
-        if job is None or job.tallied_at is not None:
+        if job is None or job.stats_recorded_at is not None:
             return False
-        self.jobs.records[job_id] = job.model_copy(update={"tallied_at": START})
-        self.added.append(tally)
+        self.jobs.records[job_id] = job.model_copy(update={"stats_recorded_at": START})
+        self.added.append(job_stats)
         return True
 
     def days(self, since: date, until: date, caller: str | None) -> list[Day]:
-        found: dict[tuple[date, str], list[Tally]] = {}
+        found: dict[tuple[date, str], list[JobStats]] = {}
         for each in self.added:
             if since <= each.day <= until and caller in (None, each.caller):
                 found.setdefault((each.day, each.caller), []).append(each)
         return [_day(day, owner, those) for (day, owner), those in sorted(found.items())]
 
-    def histograms(self, since: date, until: date) -> dict[date, dict[Kind, dict[int, int]]]:
-        found: dict[date, dict[Kind, dict[int, int]]] = {}
+    def histograms(self, since: date, until: date) -> dict[date, dict[ImageKind, dict[int, int]]]:
+        found: dict[date, dict[ImageKind, dict[int, int]]] = {}
         for each in sorted(self.added, key=lambda one: one.day):
             if each.bucket is not None and since <= each.day <= until:
                 counts = found.setdefault(each.day, {}).setdefault(each.kind, {})
@@ -39,7 +39,7 @@ class InMemoryStats:
         return found
 
 
-def _day(day: date, caller: str, tallies: list[Tally]) -> Day:
+def _day(day: date, caller: str, tallies: list[JobStats]) -> Day:
     codes = [each.code for each in tallies if each.code is not None]
     qualities = sorted({each.quality for each in tallies})
     return Day(

@@ -12,16 +12,16 @@ from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.media import Format
 from darkroom.domain.references import S3Object
 from darkroom.ports import (
-    Also,
     Claim,
+    Conflict,
     Cursor,
     Download,
-    Found,
-    Hitch,
-    LineChange,
+    QueueChange,
     Release,
+    SideWrite,
+    StoredObject,
 )
-from tests.fakes.line import InMemoryBudgets, InMemoryClaims, InMemoryLine
+from tests.fakes.queue import InMemoryBudgets, InMemoryClaims, InMemoryQueue
 
 _HEAD = 64
 
@@ -31,18 +31,22 @@ class InMemoryJobs:
     """The ports Jobs and JobLists, with what changes together with a record."""
 
     records: dict[str, Job] = field(default_factory=dict)
-    line: InMemoryLine = field(default_factory=InMemoryLine)
+    queue: InMemoryQueue = field(default_factory=InMemoryQueue)
     claims: InMemoryClaims = field(default_factory=InMemoryClaims)
     budgets: InMemoryBudgets = field(default_factory=InMemoryBudgets)
 
     def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
         if job.job_id in self.records:
             return False
-        for hold, cap in zip(job.holds, caps, strict=True):
-            if self.budgets.held(hold.day, hold.scope).micro_usd + hold.micro_usd > cap:
-                raise BudgetExceededError(hold.scope, cap, None, hold.micro_usd)
-        for hold in job.holds:
-            self.budgets.add(hold, hold.micro_usd)
+        for reservation, cap in zip(job.reservations, caps, strict=True):
+            if (
+                self.budgets.reserved(reservation.day, reservation.scope).micro_usd
+                + reservation.micro_usd
+                > cap
+            ):
+                raise BudgetExceededError(reservation.scope, cap, None, reservation.micro_usd)
+        for reservation in job.reservations:
+            self.budgets.add(reservation, reservation.micro_usd)
         self.records[job.job_id] = job
         return True
 
@@ -52,40 +56,40 @@ class InMemoryJobs:
     def update(
         self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
     ) -> Job | None:
-        job = self.together(job_id, [], when=when, absent=absent, **changes)
+        job = self.transact(job_id, [], when=when, absent=absent, **changes)
         return job if isinstance(job, Job) else None
 
-    def together(
+    def transact(
         self,
         job_id: str,
-        also: Sequence[Also],
+        side_writes: Sequence[SideWrite],
         *,
         when: Sequence[Status],
         absent: str | None = None,
         **changes: object,
-    ) -> Job | Hitch:
+    ) -> Job | Conflict:
         unknown = changes.keys() - Job.model_fields.keys()
         assert not unknown, f"a job has no {unknown}"
         job = self.records.get(job_id)
         if job is None or job.status not in when:
-            return Hitch.JOB
+            return Conflict.JOB
         if absent and getattr(job, absent) is not None:
-            return Hitch.JOB
-        for each in also:
-            if isinstance(each, LineChange) and not self.line.allows(each):
-                return Hitch.LINE
+            return Conflict.JOB
+        for each in side_writes:
+            if isinstance(each, QueueChange) and not self.queue.allows(each):
+                return Conflict.QUEUE
             if isinstance(each, Claim):
                 owner = self.claims.owner(each.prediction_id)
                 if owner not in (None, job_id):
-                    return Hitch.CLAIM
-        for each in also:
+                    return Conflict.CLAIM
+        for each in side_writes:
             match each:
-                case LineChange():
-                    assert self.line.change(each)
+                case QueueChange():
+                    assert self.queue.change(each)
                 case Claim():
                     self.claims.owners[each.prediction_id] = job_id
                 case Release():
-                    self.budgets.add(each.hold, -each.hold.micro_usd)
+                    self.budgets.add(each.reservation, -each.reservation.micro_usd)
         merged = dict(job) | changes
         self.records[job_id] = Job.model_validate(
             {k: v for k, v in merged.items() if v is not None}
@@ -96,8 +100,12 @@ class InMemoryJobs:
         return [self.records[each] for each in job_ids if each in self.records]
 
     def due(self, before: datetime, *, limit: int) -> list[Job]:
-        found = [j for j in self.records.values() if j.due_at is not None and j.due_at <= before]
-        return sorted(found, key=lambda j: (str(j.due_at), j.job_id))[:limit]
+        found = [
+            j
+            for j in self.records.values()
+            if j.sweep_after is not None and j.sweep_after <= before
+        ]
+        return sorted(found, key=lambda j: (str(j.sweep_after), j.job_id))[:limit]
 
     def page(
         self, caller: str | None, *, limit: int, after: Cursor | None
@@ -121,7 +129,7 @@ class InMemoryReferences:
     forbidden: set[str] = field(default_factory=set)
     owners: dict[str, str] = field(default_factory=dict)  # by key, in `bucket`
 
-    def locate(self, text: str) -> S3Object | None:
+    def resolve(self, text: str) -> S3Object | None:
         root = f"https://{self.bucket}.s3.test/"
         if text.startswith("upload:"):
             return S3Object(bucket=self.bucket, key=f"uploads/{text.removeprefix('upload:')}")
@@ -130,7 +138,7 @@ class InMemoryReferences:
             return S3Object(bucket=self.bucket, key=key)
         return None
 
-    def look(self, reference: S3Object) -> Found | None:
+    def inspect(self, reference: S3Object) -> StoredObject | None:
         versions = self.objects.get((reference.bucket, reference.key))
         if not versions or reference.bucket in self.forbidden:
             return None
@@ -139,9 +147,9 @@ class InMemoryReferences:
         data = versions[number - 1]
         is_owned = reference.bucket == self.bucket
         owner = self.owners.get(reference.key) if is_owned else None
-        return Found(pinned, len(data), data[:_HEAD], owner, is_owned)
+        return StoredObject(pinned, len(data), data[:_HEAD], owner, is_owned)
 
-    def keep(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
+    def store(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
         key = f"references/{job_id}/{hashlib.sha256(data).hexdigest()}.{known.extension}"
         versions = self.objects.setdefault((self.bucket, key), [])
         versions.append(data)

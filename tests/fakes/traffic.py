@@ -9,10 +9,10 @@ from functools import partial
 from darkroom.domain.durations import published
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job
-from darkroom.domain.limiter import Lane, Tier
-from darkroom.usecases.admit_job import Held
+from darkroom.domain.submit_queue import Priority, RateLimit
+from darkroom.usecases.acquire_slot import Deferred
+from tests.fakes.invariants import assert_counts
 from tests.fakes.signals import START, StoppedClock
-from tests.fakes.truths import assert_counts
 from tests.fakes.world import World
 
 NOT_LATE: Callable[[], float] = lambda: 0.0  # noqa: E731
@@ -24,7 +24,7 @@ class Arrival:
 
     at: float = 0.0
     caller: str = "ada"
-    lane: Lane = Lane.INTERACTIVE
+    priority: Priority = Priority.NORMAL
     gone_after: float | None = None
     kind: tuple[str, str] = ("medium", "1k")  # quality and resolution
 
@@ -68,7 +68,7 @@ class OwnTime(StoppedClock):
 class Traffic:
     """One line with its jobs; `throttled` says for how long the n-th POST is put off, if it is."""
 
-    tier: Tier
+    rate_limit: RateLimit
     takes: float | None = None  # seconds in flight; None: as many as are expected
     wakes_late: Callable[[], float] = NOT_LATE
     sends_late: Callable[[], float] = NOT_LATE
@@ -79,8 +79,8 @@ class Traffic:
 
     def __post_init__(self) -> None:
         self.clock = OwnTime()
-        self.world = World(clock=self.clock, tier=self.tier)
-        self._admit, self._end = self.world.admit_job(), self.world.end_job()
+        self.world = World(clock=self.clock, rate_limit=self.rate_limit)
+        self._admit, self._end = self.world.acquire_slot(), self.world.end_job()
         self._heap: list[tuple[float, int, Callable[[], object]]] = []
         self._turns = self._posts = 0
 
@@ -92,7 +92,7 @@ class Traffic:
                 update={
                     "job_id": f"{number:026}",
                     "caller": arrival.caller,
-                    "lane": arrival.lane,
+                    "priority": arrival.priority,
                     "input": arrival.input,
                     "accepted_at": START + timedelta(seconds=arrival.at),
                 }
@@ -105,7 +105,8 @@ class Traffic:
             self.clock.at(moment)
             act()
             self.most_in_flight = max(
-                self.most_in_flight, sum(line.in_flight for line in self.world.jobs.line.read_all())
+                self.most_in_flight,
+                sum(shard.in_flight for shard in self.world.jobs.queue.read_all()),
             )
         assert_counts(self.world.jobs)
         return sorted(self.sent, key=lambda each: each.at)
@@ -124,7 +125,7 @@ class Traffic:
             return  # canceled
         answer = self._admit(self.world.job(job_id), ())
         assert answer is not None
-        if isinstance(answer, Held):
+        if isinstance(answer, Deferred):
             again = self.clock.seconds + answer.seconds + self.wakes_late()
             self._at(again, partial(self._ask, job_id, arrival, number, deferrals + 1))
             return
@@ -142,7 +143,7 @@ class Traffic:
     def _put_off(
         self, job: Job, seconds: int, arrival: Arrival, number: int, deferrals: int
     ) -> None:
-        assert self._admit.put_back(job, hold_all=seconds)
+        assert self._admit.put_back(job, pause_all_seconds=seconds)
         again = self.clock.seconds + seconds + self.wakes_late()
         self._at(again, partial(self._ask, job.job_id, arrival, number, deferrals))
 

@@ -6,45 +6,45 @@ from typing import Any, cast
 
 from darkroom.domain.callers import Caller
 from darkroom.domain.job import Job
-from darkroom.domain.limiter import Tier
 from darkroom.domain.parsing import parse_request
-from darkroom.usecases.admit_job import AdmitJob
+from darkroom.domain.submit_queue import RateLimit
+from darkroom.usecases.acquire_slot import AcquireSlot
 from darkroom.usecases.authorize import Authorize
 from darkroom.usecases.budget import Budget
 from darkroom.usecases.cancel_job import CancelJob
 from darkroom.usecases.check_job import CheckJob
-from darkroom.usecases.create_job import CreateJob, Origin
+from darkroom.usecases.circuit_breaker import CircuitBreaker
+from darkroom.usecases.collect_batch import CollectBatch
+from darkroom.usecases.create_job import CreateJob, RequestSource
 from darkroom.usecases.create_rows import CreateRows
 from darkroom.usecases.end_batch import EndBatch
 from darkroom.usecases.end_job import EndJob
 from darkroom.usecases.expect_duration import ExpectDuration
-from darkroom.usecases.file_outputs import FileOutputs
 from darkroom.usecases.finalize_job import FinalizeJob
 from darkroom.usecases.find_batches import FindBatches
 from darkroom.usecases.find_jobs import FindJobs
 from darkroom.usecases.find_prediction import FindPrediction
-from darkroom.usecases.gather_batch import GatherBatch
 from darkroom.usecases.make_upload import MakeUpload
 from darkroom.usecases.plan_batch import PlanBatch
 from darkroom.usecases.read_stats import ReadStats
+from darkroom.usecases.receive_webhook import ReceiveWebhook
+from darkroom.usecases.record_stats import RecordStats
 from darkroom.usecases.recover_job import RecoverJob
 from darkroom.usecases.request_job import RequestJob
 from darkroom.usecases.start_batch import StartBatch
+from darkroom.usecases.store_outputs import StoreOutputs
 from darkroom.usecases.submit_job import SubmitJob
 from darkroom.usecases.sweep_batches import SweepBatches
 from darkroom.usecases.sweep_jobs import SweepJobs
-from darkroom.usecases.take_webhook import TakeWebhook
-from darkroom.usecases.tally_job import TallyJob
 from darkroom.usecases.upload_job import UploadJob
-from darkroom.usecases.watch_provider import WatchProvider
 from darkroom.web.api import Api
-from darkroom.web.parts import Parts
+from darkroom.web.dependencies import Dependencies
 from tests.fakes.batches import InMemoryBatches, InMemoryBatchFiles, InMemoryBatchWorkflow
-from tests.fakes.crashes import Fuse, Fused
-from tests.fakes.doors import InMemoryInbox, InMemoryKeys, InMemoryPresets, InMemoryUploads
-from tests.fakes.line import SetSwitches
+from tests.fakes.crashes import CrashAt, CrashWrapper
+from tests.fakes.entry_points import InMemoryInbox, InMemoryKeys, InMemoryPresets, InMemoryUploads
 from tests.fakes.prices import InMemoryPrices
 from tests.fakes.provider import InMemoryDownloads, ScriptedProvider
+from tests.fakes.queue import InMemoryFlags
 from tests.fakes.signals import InMemoryEvents, InMemoryMetrics, InMemoryWorkflow, StoppedClock
 from tests.fakes.stats import InMemoryStats
 from tests.fakes.storage import InMemoryAssets, InMemoryJobs, InMemoryReferences
@@ -52,7 +52,7 @@ from tests.fakes.storage import InMemoryAssets, InMemoryJobs, InMemoryReferences
 DEADLINE = 900
 MAX_QUEUE = 1800
 TEXT_TO_IMAGE: dict[str, Any] = {"operation": "text-to-image", "prompt": "a lighthouse in fog"}
-TESTS = Caller(name="tests", sees_all=True)
+TESTS = Caller(name="tests", can_read_all=True)
 
 
 @dataclass
@@ -76,13 +76,15 @@ class World:
     batches: InMemoryBatches = field(default_factory=InMemoryBatches)
     batch_workflow: InMemoryBatchWorkflow = field(default_factory=InMemoryBatchWorkflow)
     batch_files: InMemoryBatchFiles = field(init=False)
-    switchboard: SetSwitches = field(default_factory=SetSwitches)
-    tier: Tier = field(default_factory=lambda: Tier(images_a_minute=600, in_flight=1000))
+    flag_store: InMemoryFlags = field(default_factory=InMemoryFlags)
+    rate_limit: RateLimit = field(
+        default_factory=lambda: RateLimit(images_per_minute=600, max_in_flight=1000)
+    )
     stack_budget: int | None = None
     resubmits: bool = False
-    hold_seconds: float = 0  # each look is a check of its own
+    check_poll_seconds: float = 0  # each look is a check of its own
     max_queue: int = MAX_QUEUE
-    fuse: Fuse = field(default_factory=lambda: Fuse({}))
+    crash_at: CrashAt = field(default_factory=lambda: CrashAt({}))
 
     def __post_init__(self) -> None:
         self.inbox = InMemoryInbox(self.references)
@@ -91,9 +93,9 @@ class World:
 
     def create_job(self) -> CreateJob:
         return CreateJob(
-            jobs=self._fused(self.jobs),
-            references=self._fused(self.references),
-            workflow=self._fused(self.workflow),
+            jobs=self._crashing(self.jobs),
+            references=self._crashing(self.references),
+            workflow=self._crashing(self.workflow),
             prices=self.prices,
             budget=self.budget(),
             metrics=self.metrics,
@@ -105,7 +107,7 @@ class World:
     def request_job(self) -> RequestJob:
         return RequestJob(
             create_job=self.create_job(),
-            events=self._fused(self.events),
+            events=self._crashing(self.events),
             metrics=self.metrics,
             max_deadline=3600,
         )
@@ -113,10 +115,10 @@ class World:
     def upload_job(self) -> UploadJob:
         return UploadJob(
             create_job=self.create_job(),
-            inbox=self._fused(self.inbox),
+            inbox=self._crashing(self.inbox),
             presets=self.presets,
-            assets=self._fused(self.assets),
-            events=self._fused(self.events),
+            assets=self._crashing(self.assets),
+            events=self._crashing(self.events),
             metrics=self.metrics,
             now=self.clock,
             max_deadline=3600,
@@ -124,10 +126,10 @@ class World:
 
     def sweep_jobs(self) -> SweepJobs:
         return SweepJobs(
-            jobs=self._fused(self.jobs),
+            jobs=self._crashing(self.jobs),
             lists=self.jobs,
-            lines=self.jobs.line,
-            workflow=self._fused(self.workflow),
+            queue=self.jobs.queue,
+            workflow=self._crashing(self.workflow),
             end=self.end_job(),
             recover=self.recover_job(),
             metrics=self.metrics,
@@ -136,32 +138,32 @@ class World:
 
     def recover_job(self) -> RecoverJob:
         return RecoverJob(
-            jobs=self._fused(self.jobs),
+            jobs=self._crashing(self.jobs),
             find=self.find_prediction(),
-            provider=self._fused(self.provider),
-            file=self.file_outputs(),
-            events=self._fused(self.events),
+            provider=self._crashing(self.provider),
+            store_outputs=self.store_outputs(),
+            events=self._crashing(self.events),
             metrics=self.metrics,
             now=self.clock,
             assets_bucket=self.references.bucket,
         )
 
-    def take_webhook(self) -> TakeWebhook:
-        return TakeWebhook(
-            jobs=self._fused(self.jobs),
-            workflow=self._fused(self.workflow),
+    def receive_webhook(self) -> ReceiveWebhook:
+        return ReceiveWebhook(
+            jobs=self._crashing(self.jobs),
+            workflow=self._crashing(self.workflow),
             secrets=self.provider,
             metrics=self.metrics,
             now=self.clock,
         )
 
     def authorize(self) -> Authorize:
-        return Authorize(keys=self._fused(self.keys), now=self.clock)
+        return Authorize(keys=self._crashing(self.keys), now=self.clock)
 
     def find_jobs(self) -> FindJobs:
         """Waiting moves the clock."""
         return FindJobs(
-            jobs=self._fused(self.jobs),
+            jobs=self._crashing(self.jobs),
             lists=self.jobs,
             sleep=self.clock.advance,
             monotonic=lambda: self.clock().timestamp(),
@@ -170,7 +172,7 @@ class World:
     def cancel_job(self) -> CancelJob:
         return CancelJob(
             find=self.find_jobs(),
-            jobs=self._fused(self.jobs),
+            jobs=self._crashing(self.jobs),
             end=self.end_job(),
             now=self.clock,
         )
@@ -180,9 +182,9 @@ class World:
 
     def budget(self) -> Budget:
         return Budget(
-            jobs=self._fused(self.jobs),
+            jobs=self._crashing(self.jobs),
             budgets=self.jobs.budgets,
-            events=self._fused(self.events),
+            events=self._crashing(self.events),
             metrics=self.metrics,
             now=self.clock,
             stack_micro_usd=self.stack_budget,
@@ -190,7 +192,7 @@ class World:
 
     def api(self, allowed_origin: str = "") -> Api:
         return Api(
-            Parts(
+            Dependencies(
                 create_job=self.create_job(),
                 find=self.find_jobs(),
                 cancel=self.cancel_job(),
@@ -213,13 +215,13 @@ class World:
 
     def submit_job(self) -> SubmitJob:
         return SubmitJob(
-            jobs=self._fused(self.jobs),
-            references=self._fused(self.references),
-            provider=self._fused(self.provider),
-            admit=self.admit_job(),
+            jobs=self._crashing(self.jobs),
+            references=self._crashing(self.references),
+            provider=self._crashing(self.provider),
+            acquire=self.acquire_slot(),
             find=self.find_prediction(),
-            switchboard=self.switchboard,
-            events=self._fused(self.events),
+            flag_store=self.flag_store,
+            events=self._crashing(self.events),
             metrics=self.metrics,
             now=self.clock,
             max_queue=timedelta(seconds=self.max_queue),
@@ -227,22 +229,22 @@ class World:
             resubmits=self.resubmits,
         )
 
-    def admit_job(self) -> AdmitJob:
+    def acquire_slot(self) -> AcquireSlot:
         """Sleeping moves the clock."""
-        return AdmitJob(
-            jobs=self._fused(self.jobs),
-            lines=self._fused(self.jobs.line),
+        return AcquireSlot(
+            jobs=self._crashing(self.jobs),
+            queue=self._crashing(self.jobs.queue),
             metrics=self.metrics,
             now=self.clock,
             sleep=self.clock.sleep,
-            watch=self.watch_provider(),
-            tier=self.tier,
+            breaker=self.circuit_breaker(),
+            rate_limit=self.rate_limit,
             expect=ExpectDuration(self.stats, self.clock, 1.0),
         )
 
-    def watch_provider(self) -> WatchProvider:
-        return WatchProvider(
-            lines=self._fused(self.jobs.line),
+    def circuit_breaker(self) -> CircuitBreaker:
+        return CircuitBreaker(
+            queue=self._crashing(self.jobs.queue),
             metrics=self.metrics,
             now=self.clock,
             breaker_seconds=30,
@@ -250,85 +252,85 @@ class World:
 
     def find_prediction(self) -> FindPrediction:
         return FindPrediction(
-            jobs=self._fused(self.jobs),
+            jobs=self._crashing(self.jobs),
             claims=self.jobs.claims,
-            provider=self._fused(self.provider),
+            provider=self._crashing(self.provider),
             now=self.clock,
         )
 
     def check_job(self) -> CheckJob:
         return CheckJob(
-            jobs=self._fused(self.jobs),
-            provider=self._fused(self.provider),
-            watch=self.watch_provider(),
+            jobs=self._crashing(self.jobs),
+            provider=self._crashing(self.provider),
+            breaker=self.circuit_breaker(),
             metrics=self.metrics,
             now=self.clock,
             sleep=self.clock.sleep,
             duration_scale=1.0,
-            hold_seconds=self.hold_seconds,
+            check_poll_seconds=self.check_poll_seconds,
         )
 
     def finalize_job(self) -> FinalizeJob:
         return FinalizeJob(
-            jobs=self._fused(self.jobs),
-            provider=self._fused(self.provider),
-            file=self.file_outputs(),
+            jobs=self._crashing(self.jobs),
+            provider=self._crashing(self.provider),
+            store_outputs=self.store_outputs(),
             metrics=self.metrics,
             end=self.end_job(),
         )
 
-    def file_outputs(self) -> FileOutputs:
-        return FileOutputs(
-            jobs=self._fused(self.jobs),
-            downloads=self._fused(self.downloads),
-            assets=self._fused(self.assets),
+    def store_outputs(self) -> StoreOutputs:
+        return StoreOutputs(
+            jobs=self._crashing(self.jobs),
+            downloads=self._crashing(self.downloads),
+            assets=self._crashing(self.assets),
         )
 
     def end_job(self) -> EndJob:
         return EndJob(
-            jobs=self._fused(self.jobs),
-            lines=self._fused(self.jobs.line),
-            events=self._fused(self.events),
+            jobs=self._crashing(self.jobs),
+            queue=self._crashing(self.jobs.queue),
+            events=self._crashing(self.events),
             metrics=self.metrics,
             now=self.clock,
             assets_bucket=self.references.bucket,
         )
 
     def start_batch(self) -> StartBatch:
-        files = self._fused(self.batch_files)
+        files = self._crashing(self.batch_files)
         return StartBatch(
             plan=PlanBatch(
                 references=self.references, files=files, prices=self.prices, max_deadline=3600
             ),
-            batches=self._fused(self.batches),
+            batches=self._crashing(self.batches),
             files=files,
-            workflow=self._fused(self.batch_workflow),
+            workflow=self._crashing(self.batch_workflow),
             metrics=self.metrics,
             now=self.clock,
             retention=timedelta(days=90),
         )
 
-    def tally_job(self) -> TallyJob:
-        return TallyJob(jobs=self._fused(self.jobs), stats=self._fused(self.stats))
+    def record_stats(self) -> RecordStats:
+        return RecordStats(jobs=self._crashing(self.jobs), stats=self._crashing(self.stats))
 
     def read_stats(self) -> ReadStats:
-        return ReadStats(stats=self.stats, lines=self.jobs.line, now=self.clock)
+        return ReadStats(stats=self.stats, queue=self.jobs.queue, now=self.clock)
 
     def create_rows(self) -> CreateRows:
         return CreateRows(
-            batches=self._fused(self.batches),
+            batches=self._crashing(self.batches),
             files=self.batch_files,
-            lines=self.jobs.line,
+            queue=self.jobs.queue,
             create_job=self.create_job(),
             max_deadline=3600,
             max_queue=self.max_queue,
         )
 
-    def gather_batch(self) -> GatherBatch:
-        return GatherBatch(
-            batches=self._fused(self.batches),
-            files=self._fused(self.batch_files),
-            jobs=self._fused(self.jobs),
+    def collect_batch(self) -> CollectBatch:
+        return CollectBatch(
+            batches=self._crashing(self.batches),
+            files=self._crashing(self.batch_files),
+            jobs=self._crashing(self.jobs),
             cancel=self.cancel_job(),
             end=self.end_batch(),
             now=self.clock,
@@ -336,9 +338,9 @@ class World:
 
     def end_batch(self) -> EndBatch:
         return EndBatch(
-            batches=self._fused(self.batches),
+            batches=self._crashing(self.batches),
             files=self.batch_files,
-            events=self._fused(self.events),
+            events=self._crashing(self.events),
             metrics=self.metrics,
             now=self.clock,
         )
@@ -346,7 +348,7 @@ class World:
     def find_batches(self) -> FindBatches:
         """Waiting moves the clock."""
         return FindBatches(
-            batches=self._fused(self.batches),
+            batches=self._crashing(self.batches),
             now=self.clock,
             sleep=self.clock.advance,
             monotonic=lambda: self.clock().timestamp(),
@@ -354,8 +356,8 @@ class World:
 
     def sweep_batches(self) -> SweepBatches:
         return SweepBatches(
-            batches=self._fused(self.batches),
-            workflow=self._fused(self.batch_workflow),
+            batches=self._crashing(self.batches),
+            workflow=self._crashing(self.batch_workflow),
             end=self.end_batch(),
             metrics=self.metrics,
             now=self.clock,
@@ -366,11 +368,11 @@ class World:
     ) -> Job:
         """A new job, queued."""
         request = parse_request(body or TEXT_TO_IMAGE, max_deadline_seconds=3600)
-        return self.create_job()(request, Origin(caller, key, f"request-{key}"))
+        return self.create_job()(request, RequestSource(caller, key, f"request-{key}"))
 
     def beside(self) -> "World":
         """Functions of the same deployment that do not die."""
-        world = replace(self, fuse=Fuse({}))
+        world = replace(self, crash_at=CrashAt({}))
         world.batch_files, world.stats = self.batch_files, self.stats
         return world
 
@@ -378,5 +380,5 @@ class World:
         """The record as it is now."""
         return self.jobs.records[job_id]
 
-    def _fused[T](self, port: T) -> T:
-        return cast("T", Fused(port, self.fuse))
+    def _crashing[T](self, port: T) -> T:
+        return cast("T", CrashWrapper(port, self.crash_at))

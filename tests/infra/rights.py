@@ -3,7 +3,7 @@
 from datetime import date
 
 from darkroom.adapters import items, key_table, stats_table
-from darkroom.domain.stats import Kind
+from darkroom.domain.stats import ImageKind
 from tests.infra.policies import Grants
 
 _ASSETS, _INBOX = "${AssetsBucket.Arn}/*", "${InboxBucket.Arn}/*"
@@ -50,7 +50,7 @@ GRANTS: dict[str, Grants] = {
         **_KEY,
         **_BUS,
         **_COPY,
-        "dynamodb:Query": {"${Table.Arn}/index/by-due"},
+        "dynamodb:Query": {"${Table.Arn}/index/by-sweep"},
         "states:StartExecution": {"ImageJobStateMachine", "BatchStateMachine"},
         "states:DescribeExecution": {
             _ARN % "states" + "execution:${AWS::StackName}-image-job:*",
@@ -73,16 +73,16 @@ GRANTS: dict[str, Grants] = {
     "FinalizeFunction": {**_KEY, **_BUS, **_COPY},
     "FailFunction": _BUS,
     "OnExecutionEndedFunction": _BUS,
-    "TallyFunction": {},
+    "RecordStatsFunction": {},
     "ThumbnailFunction": {
         "s3:GetObject": _OUTPUTS,
         "s3:PutObject": {"${AssetsBucket.Arn}/thumbnails/*"},
     },
     "CreateRowsFunction": _DOOR,
-    "GatherFunction": {**_BUS, "s3:GetObject": {_BATCHES}, "s3:PutObject": {_BATCHES}},
+    "CollectBatchFunction": {**_BUS, "s3:GetObject": {_BATCHES}, "s3:PutObject": {_BATCHES}},
 }
 # What each may do with which items of the table: nobody but the authorizer touches a key.
-JOB, LINE, CLAIM, BUDGET, KEYS = "JOB#*", "LINE", "CLAIM#*", "BUDGET#*", "KEYS"
+JOB, QUEUE, CLAIM, BUDGET, KEYS = "JOB#*", "QUEUE", "CLAIM#*", "BUDGET#*", "KEYS"
 BATCH = "BATCH#*"
 STATS, DURATIONS = "STATS", "DURATIONS"
 _CHANGE = {"GetItem", "UpdateItem"}
@@ -90,14 +90,14 @@ _MAKE = {"GetItem", "PutItem", "UpdateItem"}
 _PAGE = ({"BatchGetItem"}, {JOB})
 _PAGES = ({"BatchGetItem"}, {JOB, BATCH})
 _MAKES_JOBS = (_MAKE, {JOB, BUDGET})
-_ENDS_JOBS = (_CHANGE, {JOB, LINE, BUDGET})
+_ENDS_JOBS = (_CHANGE, {JOB, QUEUE, BUDGET})
 ITEMS: dict[str, list[tuple[set[str], set[str]]]] = {
     "ApiFunction": [
         _MAKES_JOBS,
         _PAGES,
         (_MAKE, {BATCH}),
         _ENDS_JOBS,
-        ({"Query"}, {STATS, DURATIONS, LINE}),
+        ({"Query"}, {STATS, DURATIONS, QUEUE}),
     ],
     "AuthorizerFunction": [(_CHANGE, {KEYS})],
     "OnUploadFunction": [_MAKES_JOBS],
@@ -105,44 +105,50 @@ ITEMS: dict[str, list[tuple[set[str], set[str]]]] = {
     "OnWebhookFunction": [(_MAKE, {JOB, CLAIM})],
     "SweepFunction": [
         _PAGES,
-        (_MAKE, {JOB, LINE, CLAIM, BUDGET}),
-        ({"Query"}, {LINE}),
+        (_MAKE, {JOB, QUEUE, CLAIM, BUDGET}),
+        ({"Query"}, {QUEUE}),
         (_CHANGE, {BATCH}),
     ],
     "ReconcileFunction": [({"BatchGetItem", "GetItem"}, {JOB, CLAIM})],
-    "SubmitFunction": [(_MAKE, {JOB, LINE, CLAIM}), ({"Query"}, {DURATIONS, LINE})],
-    "CheckFunction": [(_CHANGE, {JOB, LINE}), ({"Query"}, {LINE})],
+    "SubmitFunction": [(_MAKE, {JOB, QUEUE, CLAIM}), ({"Query"}, {DURATIONS, QUEUE})],
+    "CheckFunction": [(_CHANGE, {JOB, QUEUE}), ({"Query"}, {QUEUE})],
     "FinalizeFunction": [_ENDS_JOBS],
     "FailFunction": [_ENDS_JOBS],
     "OnExecutionEndedFunction": [_ENDS_JOBS],
     "ThumbnailFunction": [],
-    "TallyFunction": [(_CHANGE, {JOB, STATS, DURATIONS})],
-    "CreateRowsFunction": [_MAKES_JOBS, ({"GetItem", "PutItem"}, {BATCH}), ({"Query"}, {LINE})],
-    "GatherFunction": [_PAGE, _ENDS_JOBS, (_CHANGE | {"Query"}, {BATCH})],
+    "RecordStatsFunction": [(_CHANGE, {JOB, STATS, DURATIONS})],
+    "CreateRowsFunction": [_MAKES_JOBS, ({"GetItem", "PutItem"}, {BATCH}), ({"Query"}, {QUEUE})],
+    "CollectBatchFunction": [_PAGE, _ENDS_JOBS, (_CHANGE | {"Query"}, {BATCH})],
 }
 # Every kind of item that there is.
 PARTITIONS = {
     JOB: items.job_key("cmjb2hb7562g6nkk3rro3j6g5c"),
-    LINE: items.line_key(),
+    QUEUE: items.queue_key(),
     CLAIM: items.claim_key("e6832d4abffb4d79bfbca19783fca133"),
     BUDGET: items.budget_key(date(2026, 11, 22), "key:shop"),
     STATS: stats_table.day_key(date(2026, 11, 22), "key:shop"),
-    DURATIONS: stats_table.kind_key(date(2026, 11, 22), Kind("edit", "low", "1k")),
+    DURATIONS: stats_table.kind_key(date(2026, 11, 22), ImageKind("edit", "low", "1k")),
     BATCH: items.batch_key("cmjb2hb7562g6nkk3rro3j6g5c"),
     KEYS: key_table._key("digest"),
 }
 # What is written at once, by whom: to AWS, each of its actions may be about all of its items.
-_ENDERS = ["ApiFunction", "SweepFunction", "FinalizeFunction", "FailFunction", "GatherFunction"]
+_ENDERS = [
+    "ApiFunction",
+    "SweepFunction",
+    "FinalizeFunction",
+    "FailFunction",
+    "CollectBatchFunction",
+]
 TRANSACTIONS = [
     *[(function, {"PutItem", "UpdateItem"}, {JOB, BUDGET})
       for function in
       ("ApiFunction", "OnUploadFunction", "OnRequestFunction", "CreateRowsFunction")],
     *[(function, {"PutItem", "UpdateItem"}, {JOB, CLAIM})
       for function in ("SubmitFunction", "OnWebhookFunction", "SweepFunction")],
-    ("SubmitFunction", {"UpdateItem"}, {JOB, LINE}),
-    ("CheckFunction", {"UpdateItem"}, {JOB, LINE}),
-    ("TallyFunction", {"UpdateItem"}, {JOB, STATS, DURATIONS}),
-    *[(function, {"UpdateItem"}, {JOB, LINE, BUDGET})
+    ("SubmitFunction", {"UpdateItem"}, {JOB, QUEUE}),
+    ("CheckFunction", {"UpdateItem"}, {JOB, QUEUE}),
+    ("RecordStatsFunction", {"UpdateItem"}, {JOB, STATS, DURATIONS}),
+    *[(function, {"UpdateItem"}, {JOB, QUEUE, BUDGET})
       for function in [*_ENDERS, "OnExecutionEndedFunction"]],
 ]  # fmt: skip
 # These have no resource-level rights (the service authorization reference says so).

@@ -11,11 +11,11 @@ from tests.infra.template import BATCH_DEFINITION, properties
 TEXT = BATCH_DEFINITION.read_text()
 MACHINE: dict[str, Any] = yaml.safe_load(TEXT)
 MAP, GATHER = MACHINE["States"]["Run"]["Branches"]
-CREATE_ALL: dict[str, Any] = MAP["States"]["CreateAll"]
+CREATE_ALL: dict[str, Any] = MAP["States"]["CreateAllRows"]
 PARTS: dict[str, Any] = CREATE_ALL["ItemProcessor"]["States"]
 TASKS: dict[str, dict[str, Any]] = {
     "CreateRows": PARTS["CreateRows"],
-    "Gather": GATHER["States"]["Gather"],
+    "CollectBatch": GATHER["States"]["CollectBatch"],
 }
 
 
@@ -31,11 +31,11 @@ def test_no_part_that_fails_ends_the_others() -> None:
 
 def test_it_carries_the_batchs_id_places_in_a_file_a_count_and_no_more() -> None:
     assert CREATE_ALL["ItemSelector"] == {
-        "batch_id.$": "$.batch_id", "chunk.$": "$$.Map.Item.Value", "step": {"looks": 0},
+        "batch_id.$": "$.batch_id", "chunk.$": "$$.Map.Item.Value", "step": {"attempts": 0},
     }  # fmt: skip
     for task in TASKS.values():
-        assert set(task["ResultSelector"]) <= {"wait_seconds.$", "looks.$"}
-        assert set(task["Parameters"]["Payload"]) <= {"batch_id.$", "chunk.$", "looks.$"}
+        assert set(task["ResultSelector"]) <= {"wait_seconds.$", "attempts.$"}
+        assert set(task["Parameters"]["Payload"]) <= {"batch_id.$", "chunk.$", "attempts.$"}
     for state in (CREATE_ALL, MACHINE["States"]["Run"]):
         assert state["ResultPath"] is None
 
@@ -59,7 +59,7 @@ def test_a_task_is_retried_after_any_crash_with_jitter_and_a_cap(name: str) -> N
 
 
 def test_a_loop_always_waits() -> None:
-    for states, wait in ((PARTS, "AwaitRoom"), (GATHER["States"], "LookAgain")):
+    for states, wait in ((PARTS, "WaitForQueue"), (GATHER["States"], "WaitBeforeCollect")):
         assert states[wait]["Type"] == "Wait"
         (task,) = [name for name, state in states.items() if state["Type"] == "Task"]
         assert [n for n, s in states.items() if s.get("Next") == task] == [wait]

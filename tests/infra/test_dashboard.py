@@ -61,7 +61,7 @@ def test_what_it_searches_for_is_written_with_that_dimension() -> None:
 @pytest.mark.parametrize(
     "metric",
     ["JobsAccepted", "JobsCompleted", "JobDuration", "DetectionLag", "ProviderDuration", "Checks",
-     "QueueWait", "Cost", "LimiterWait", "BreakerOpen", "StuckJobs"],
+     "QueueWait", "Cost", "SlotWait", "BreakerOpen", "StuckJobs"],
 )  # fmt: skip
 def test_it_shows(metric: str) -> None:
     assert metric in {each[1] for each in PLOTTED if isinstance(each[0], str)}

@@ -7,7 +7,7 @@ import pytest
 
 from local.dead_letters import given
 from tests.infra.template import functions, properties, template
-from tests.workflow.doors import of_rule
+from tests.workflow.entry_points import of_rule
 
 QUEUE = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 RULES = [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from darkroom.domain import announcements, events
+from darkroom.domain import events, job_events
 from darkroom.domain.batch import Counts
 from darkroom.domain.errors import Code, FieldProblem
 from darkroom.domain.job import Asset, Job, Status
@@ -64,12 +64,12 @@ BATCH = events.BatchCompleted(
 )
 PUBLISHED = [
     BATCH,
-    announcements.submitted(JOB, "p"),
-    announcements.completed(JOB, "assets"),
-    announcements.failed(UNPRICED),
-    announcements.recovered(JOB.model_copy(update={"code": Code.DEADLINE_EXCEEDED}), "assets"),
+    job_events.submitted(JOB, "p"),
+    job_events.completed(JOB, "assets"),
+    job_events.failed(UNPRICED),
+    job_events.recovered(JOB.model_copy(update={"code": Code.DEADLINE_EXCEEDED}), "assets"),
     events.BudgetThresholdReached.of(NOW.date(), "STACK", 1_000_000, 800_001, "event-1"),
-    *(announcements.failed(JOB.model_copy(update={"code": code})) for code in Code),
+    *(job_events.failed(JOB.model_copy(update={"code": code})) for code in Code),
     REJECTED,
 ]
 REQUESTS: list[dict[str, Any]] = [

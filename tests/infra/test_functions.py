@@ -14,7 +14,7 @@ SETTINGS: dict[str, type[settings.Settings]] = {
     "ApiFunction": settings.ApiSettings,
     "AuthorizerFunction": settings.AuthorizerSettings,
     "OnUploadFunction": settings.OnUploadSettings,
-    "OnRequestFunction": settings.DoorSettings,
+    "OnRequestFunction": settings.CreateJobSettings,
     "OnWebhookFunction": settings.OnWebhookSettings,
     "SweepFunction": settings.SweepSettings,
     "ReconcileFunction": settings.ReconcileSettings,
@@ -23,9 +23,9 @@ SETTINGS: dict[str, type[settings.Settings]] = {
     "FinalizeFunction": settings.FinalizeSettings,
     "FailFunction": settings.EndSettings,
     "OnExecutionEndedFunction": settings.EndSettings,
-    "TallyFunction": settings.TallySettings,
+    "RecordStatsFunction": settings.RecordStatsSettings,
     "CreateRowsFunction": settings.CreateRowsSettings,
-    "GatherFunction": settings.EndSettings,
+    "CollectBatchFunction": settings.EndSettings,
 }
 MEANINGS: dict[str, dict[str, Any]] = {
     "ALLOWED_ORIGIN": {"Ref": "AllowedOrigin"},
@@ -38,7 +38,7 @@ MEANINGS: dict[str, dict[str, Any]] = {
     "DEFAULT_DEADLINE_SECONDS": {"Ref": "DefaultDeadlineSeconds"},
     "DURATION_SCALE": {"Ref": "DurationScale"},
     "EVENT_BUS_NAME": {"Ref": "EventBus"},
-    "HOLD_SECONDS": {"Ref": "HoldSeconds"},
+    "CHECK_POLL_SECONDS": {"Ref": "CheckPollSeconds"},
     "IMAGES_PER_MINUTE": {"Ref": "ImagesPerMinute"},
     "INBOX_BUCKET": {"Ref": "InboxBucket"},
     "JOBS_IN_FLIGHT": {"Ref": "JobsInFlight"},
@@ -48,7 +48,7 @@ MEANINGS: dict[str, dict[str, Any]] = {
     "PROVIDER_URL": {"Ref": "ProviderUrl"},
     "RECORD_RETENTION_DAYS": {"Ref": "RecordRetentionDays"},
     "STATE_MACHINE_ARN": {"Ref": "ImageJobStateMachine"},
-    "SWITCHES": {"Fn::Sub": "/${AWS::StackName}/switches"},
+    "RUNTIME_FLAGS": {"Fn::Sub": "/${AWS::StackName}/switches"},
     "TABLE_NAME": {"Ref": "Table"},
 }
 

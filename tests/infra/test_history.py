@@ -8,14 +8,14 @@ import pytest
 
 from darkroom.domain import breaker, polling
 from darkroom.domain.durations import Expected, published
-from darkroom.domain.limiter import AHEAD
 from darkroom.domain.requests import Quality, Resolution
+from darkroom.domain.submit_queue import AHEAD
 from darkroom.usecases import submit_job
 from tests.infra.template import definition, parameters
 
 MOST = 25_000
 # On AWS, for a visit of each kind of state: entered, exited, and what happens in between.
-EVENTS = {"Task": 5, "Listen": 6, "Wait": 2, "Choice": 2, "Succeed": 2, "Fail": 1}
+EVENTS = {"Task": 5, "WaitForWebhook": 6, "Wait": 2, "Choice": 2, "Succeed": 2, "Fail": 1}
 # Besides waiting: a submit, copies of the output with their waits, an end; and every retry once.
 REST = 2_000
 KINDS = [{"quality": q, "resolution": r} for q in Quality for r in Resolution]
@@ -27,12 +27,14 @@ def limit(name: str, bound: str) -> int:
 
 def events(*names: str) -> int:
     states = definition()["States"]
-    return sum(EVENTS["Listen" if n == "Listen" else states[n]["Type"]] for n in names)
+    return sum(
+        EVENTS["WaitForWebhook" if n == "WaitForWebhook" else states[n]["Type"]] for n in names
+    )
 
 
-PUT_OFF = events("Submit", "Submitted", "Defer")
-LOOKED = events("Wait", "Check", "Checked")
-LISTENED = events("Listen", "Check", "Checked")
+PUT_OFF = events("Submit", "SubmitResult", "WaitForSlot")
+LOOKED = events("WaitBeforeCheck", "Check", "CheckResult")
+LISTENED = events("WaitForWebhook", "Check", "CheckResult")
 
 
 def stopped_for(base: int) -> float:
@@ -82,7 +84,7 @@ def listens(kind: Expected, deadline: int) -> Iterator[float]:
     """Give the waits of a job whose webhook never comes."""
     elapsed = 0.0
     while elapsed < deadline:
-        wait = polling.listen_wait(elapsed, kind, deadline - elapsed)
+        wait = polling.webhook_wait(elapsed, kind, deadline - elapsed)
         yield wait
         elapsed += wait
 
@@ -110,9 +112,9 @@ def test_the_longest_deadline_takes_a_small_part_of_a_history(bound: str) -> Non
 
 def test_an_unanswered_submit_is_looked_for_a_bounded_time() -> None:
     for scale in (0.01, 1, 100):
-        looked, turns = 0.0, 0
-        while (wait := polling.look_wait(looked, scale, was_read=False)) is not None:
-            looked, turns = looked + wait, turns + 1
+        searched, turns = 0.0, 0
+        while (wait := polling.search_wait(searched, scale, was_read=False)) is not None:
+            searched, turns = searched + wait, turns + 1
         assert turns * PUT_OFF < MOST / 5
 
 

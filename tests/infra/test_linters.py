@@ -55,13 +55,13 @@ def test_cfn_lint_has_nothing_to_say_about_a_template(name: str) -> None:
 def test_cfn_lint_has_nothing_to_say_about_the_state_machine(tmp_path: Path) -> None:
     machine = copy.deepcopy(definition())
     # AWS takes an expression for a time limit in JSONata; cfn-lint's schema wants an integer.
-    machine["States"]["Listen"]["TimeoutSeconds"] = 60
+    machine["States"]["WaitForWebhook"]["TimeoutSeconds"] = 60
 
     assert run(CFN_LINT, inlined(machine, tmp_path)) == (0, "")
 
 
 def test_cfn_lint_sees_a_state_of_no_type(tmp_path: Path, broken: dict[str, Any]) -> None:
-    broken["States"]["Wait"]["Type"] = "Pause"
+    broken["States"]["WaitBeforeCheck"]["Type"] = "Pause"
 
     code, said = run(CFN_LINT, inlined(broken, tmp_path))
 
@@ -81,9 +81,9 @@ def test_asl_validator_sees_what_is_broken(
 ) -> None:
     match spoil:
         case "target":
-            broken["States"]["Wait"]["Next"] = "Chek"
+            broken["States"]["WaitBeforeCheck"]["Next"] = "Chek"
         case "expression":
-            broken["States"]["Wait"]["Seconds"] = "{% $states.input. %}"
+            broken["States"]["WaitBeforeCheck"]["Seconds"] = "{% $states.input. %}"
         case _:
             broken["States"]["Check"]["ResultPath"] = "$.result"
 

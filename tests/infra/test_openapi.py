@@ -35,7 +35,7 @@ GATEWAY: dict[str, Any] = DOCUMENT["x-amazon-apigateway-gateway-responses"]
 TAKEN: list[type[BaseModel]] = [TextToImage, Edit, AnyModel, contract.UploadRequest]
 GIVEN: list[type[BaseModel]] = [
     contract.JobView, contract.JobPage, contract.AssetView, contract.FailureView,
-    contract.Estimate, contract.UploadTicket, contract.PresetsView, contract.Problem,
+    contract.Estimate, contract.PresignedUploadView, contract.PresetsView, contract.Problem,
     FieldProblem, S3Location, Timings, Preset,
 ]  # fmt: skip
 # Keywords that API Gateway's reader does not know, or that OpenAPI 3.0 has otherwise.
@@ -145,7 +145,7 @@ def test_every_call_needs_a_key_and_goes_to_the_function(
     integration = operation["x-amazon-apigateway-integration"]
     assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
     condition, kept, newest = integration["uri"]["Fn::If"]
-    assert condition == "Snapshots"
+    assert condition == "SnapStartEnabled"
     assert "${ApiFunctionAliaslive}/" in kept["Fn::Sub"]
     assert "${ApiFunction.Arn}/" in newest["Fn::Sub"]
 

@@ -57,7 +57,7 @@ def test_the_machine_of_batches_may_run_its_parts_read_their_places_and_note_its
     rights = grants("BatchStateMachine")
     own = name(properties("BatchStateMachine")["Name"])
 
-    steps = ("CreateRows", "Gather")
+    steps = ("CreateRows", "CollectBatch")
     assert rights.pop("lambda:InvokeFunction") == {f"{step}Function.Arn" for step in steps}
     assert rights.pop("dynamodb:UpdateItem") == {"Table.Arn"}
     assert policies.items("BatchStateMachine") == [({"UpdateItem"}, {BATCH})]
@@ -158,7 +158,7 @@ def test_no_role_policy_or_permission_stands_beside_these() -> None:
     }
 
     assert beside == {
-        "DoorPolicy": "AWS::IAM::ManagedPolicy",
+        "CreateJobPolicy": "AWS::IAM::ManagedPolicy",
         "ApiPermission": "AWS::Lambda::Permission",
         "AuthorizerPermission": "AWS::Lambda::Permission",
         "OnWebhookPermission": "AWS::Lambda::Permission",
@@ -186,7 +186,7 @@ def test_only_our_api_may_invoke_what_stands_behind_it(
     assert properties(permission) == {
         "Action": "lambda:InvokeFunction",
         "FunctionName": (
-            {"Fn::If": ["Snapshots", {"Ref": f"{function}Aliaslive"}, {"Ref": function}]}
+            {"Fn::If": ["SnapStartEnabled", {"Ref": f"{function}Aliaslive"}, {"Ref": function}]}
             if "SnapStart" in properties(function)
             else {"Ref": function}
         ),
@@ -210,7 +210,7 @@ def test_rules_invoke_functions_by_events_for_which_sam_makes_the_permission() -
         "SweepFunction.EveryMinute": "Schedule",
         "ReconcileFunction.EveryMorning": "Schedule",
         "OnExecutionEndedFunction.ExecutionEnded": "EventBridgeRule",
-        "TallyFunction.JobEnded": "EventBridgeRule",
+        "RecordStatsFunction.JobEnded": "EventBridgeRule",
         "ThumbnailFunction.JobStored": "EventBridgeRule",
     }
     assert not resources("AWS::Events::Rule")

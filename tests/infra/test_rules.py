@@ -8,7 +8,7 @@ import pytest
 from darkroom.domain import reconciliation
 from darkroom.handlers import sweep
 from tests.infra.template import functions, properties
-from tests.workflow.doors import of_rule
+from tests.workflow.entry_points import of_rule
 
 ASYNCHRONOUS = [f for f in functions() if "Events" in properties(f)]
 RULES = [
@@ -40,7 +40,7 @@ def test_these_functions_are_started_by_events() -> None:
         "SweepFunction",
         "ReconcileFunction",
         "OnExecutionEndedFunction",
-        "TallyFunction",
+        "RecordStatsFunction",
         "ThumbnailFunction",
     ]
 
@@ -79,7 +79,7 @@ def test_the_event_door_hears_the_rules_name_for_the_caller_and_the_event_itself
     assert transformer["InputPathsMap"] == {"id": "$.id", "detail": "$.detail"}
     # A placeholder in quotes would be text: a detail with quotes of its own would break it.
     assert transformer["InputTemplate"] == (
-        '{"caller": "events", "sees_all": true, "id": <id>, "detail": <detail>}'
+        '{"caller": "events", "can_read_all": true, "id": <id>, "detail": <detail>}'
     )
 
 
@@ -96,7 +96,7 @@ def test_a_sender_has_no_say_in_who_the_caller_is(detail: dict[str, Any]) -> Non
 
     told = of_rule("OnRequestFunction", "JobRequested", event)
 
-    assert told == {"caller": "events", "sees_all": True, "id": "event-1", "detail": detail}
+    assert told == {"caller": "events", "can_read_all": True, "id": "event-1", "detail": detail}
 
 
 def test_the_upload_door_sees_every_object_that_is_made_in_the_inbox_and_in_no_other_bucket() -> (

@@ -14,28 +14,30 @@ TASKS = [name for name, state in STATES.items() if "FunctionName" in state.get("
 CHOICES = [name for name, state in STATES.items() if state["Type"] == "Choice"]
 # Where each outcome of a step leads. What is not listed cannot come of that step.
 ROUTES = {
-    "Submitted": [
-        (Outcome.SUBMITTED, True, "Listen"),
-        (Outcome.SUBMITTED, False, "Wait"),
-        (Outcome.DEFERRED, False, "Defer"),
+    "SubmitResult": [
+        (Outcome.SUBMITTED, True, "WaitForWebhook"),
+        (Outcome.SUBMITTED, False, "WaitBeforeCheck"),
+        (Outcome.DEFERRED, False, "WaitForSlot"),
         (Outcome.STORED, False, "Done"),
         (Outcome.FAILED, False, "Fail"),
     ],
-    "Checked": [
-        (Outcome.PROCESSING, True, "Listen"),
-        (Outcome.PROCESSING, False, "Wait"),
-        (Outcome.COMPLETED, False, "Finalize"),
+    "CheckResult": [
+        (Outcome.PROCESSING, True, "WaitForWebhook"),
+        (Outcome.PROCESSING, False, "WaitBeforeCheck"),
+        (Outcome.READY, False, "Finalize"),
         (Outcome.STORED, False, "Done"),
         (Outcome.FAILED, False, "Fail"),
     ],
-    "Finalized": [
+    "FinalizeResult": [
         (Outcome.STORED, False, "Done"),
-        (Outcome.PROCESSING, False, "Wait"),
+        (Outcome.PROCESSING, False, "WaitBeforeCheck"),
         (Outcome.FAILED, False, "Fail"),
     ],
 }
 # "…" or "… and may a webhook cut the wait short"; the first that holds is taken.
-_CONDITION = re.compile(r"{% \$states\.input\.outcome = '(\w+)'( and \$states\.input\.listen)? %}")
+_CONDITION = re.compile(
+    r"{% \$states\.input\.outcome = '(\w+)'( and \$states\.input\.await_webhook)? %}"
+)
 
 
 def ways(state: dict[str, Any]) -> set[str]:
@@ -164,9 +166,9 @@ def test_what_the_machine_reads_of_a_step_is_there() -> None:
     read = set(re.findall(r"\$states\.input\.(\w+)", DEFINITION.read_text()))
     written = Step(job_id="a").model_dump(mode="json")
 
-    assert read == {"outcome", "listen", "wait_seconds", "job_id", "code"}
+    assert read == {"outcome", "await_webhook", "wait_seconds", "job_id", "code"}
     assert read <= written.keys()
-    for word in ("outcome", "listen"):  # a Choice reads these of whatever a task has put out
+    for word in ("outcome", "await_webhook"):  # a Choice reads these of whatever a task has put out
         assert word in written
 
 
@@ -197,7 +199,9 @@ def test_from_every_state_an_end_can_be_reached() -> None:
 
 def test_a_loop_always_waits() -> None:
     """Without the states that wait no state can come twice: nothing spins."""
-    waiting = {name for name, state in STATES.items() if state["Type"] == "Wait"} | {"Listen"}
+    waiting = {name for name, state in STATES.items() if state["Type"] == "Wait"} | {
+        "WaitForWebhook"
+    }
     quick = {name: ways(state) for name, state in STATES.items() if name not in waiting}
     while ends := [name for name, after in quick.items() if not after & set(quick)]:
         for name in ends:

@@ -24,8 +24,8 @@ OUTPUTS = {
     "StateMachineArn",
     "ProviderKeyArn",
     "DeadLettersUrl",
-    "SubmitsSwitchName",
-    "WebhooksSwitchName",
+    "SubmitsFlagName",
+    "WebhooksFlagName",
 }
 
 
@@ -118,12 +118,12 @@ def test_a_bucket_refuses_plain_http(bucket: str) -> None:
     assert statement["Action"] == "s3:*"
     targets = {name(target) for target in statement["Resource"]}
     assert targets == {f"{bucket}.Arn", f"${{{bucket}.Arn}}/*"}
-    assert policy["Condition"] == "RefuseHttp"
+    assert policy["Condition"] == "EnforceTls"
 
 
 def test_plain_http_is_refused_unless_an_emulator_asks_otherwise() -> None:
     assert template()["Parameters"]["TlsOnly"]["Default"] == "true"
-    assert template()["Conditions"]["RefuseHttp"] == {"Fn::Equals": [{"Ref": "TlsOnly"}, "true"]}
+    assert template()["Conditions"]["EnforceTls"] == {"Fn::Equals": [{"Ref": "TlsOnly"}, "true"]}
 
 
 def test_every_queue_is_encrypted_and_keeps_messages_as_long_as_it_can() -> None:
@@ -150,7 +150,7 @@ def test_jobs_are_listed_by_caller_by_time_and_by_what_is_due_from_indexes_of_ke
     assert keys == {
         "by-caller": {"HASH": "caller", "RANGE": "accepted_at"},
         "by-time": {"HASH": "sk", "RANGE": "accepted_at"},
-        "by-due": {"HASH": "sk", "RANGE": "due_at"},
+        "by-sweep": {"HASH": "sk", "RANGE": "sweep_after"},
     }
     for index in indexes.values():
         assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
@@ -165,7 +165,7 @@ def test_the_indexes_are_keyed_by_fields_of_a_record_and_by_its_sort_key() -> No
     }
 
     assert keys - {"sk"} <= Job.model_fields.keys()
-    assert {items.line_key()["sk"]["S"], items.claim_key("p")["sk"]["S"]}.isdisjoint(
+    assert {items.queue_key()["sk"]["S"], items.claim_key("p")["sk"]["S"]}.isdisjoint(
         {items.SORT_KEY}
     )
     assert items.budget_key(date(2026, 11, 22), "STACK")["sk"]["S"] != items.SORT_KEY

@@ -88,11 +88,11 @@ def test_a_circle_would_be_seen() -> None:
     """If Submit knew the switches by more than their names."""
     spoilt = copy.deepcopy(translated())
     variables = spoilt["SubmitFunction"]["Properties"]["Environment"]["Variables"]
-    variables["SWITCHES"] = {"Ref": "WebhooksSwitch"}
+    variables["RUNTIME_FLAGS"] = {"Ref": "WebhooksFlag"}
 
     found = circle(spoilt)
 
-    assert {"WebhooksSwitch", "RestApi", "OnWebhookFunction", "SubmitFunction"} <= found
+    assert {"WebhooksFlag", "RestApi", "OnWebhookFunction", "SubmitFunction"} <= found
 
 
 def test_every_rule_may_invoke_its_function_and_no_other() -> None:
@@ -143,7 +143,7 @@ def test_what_a_rule_makes_of_an_event_reaches_its_target() -> None:
         "SweepFunction": None,
         "ReconcileFunction": None,
         "OnExecutionEndedFunction": None,
-        "TallyFunction": None,
+        "RecordStatsFunction": None,
         "ThumbnailFunction": None,
     }
 
@@ -184,7 +184,7 @@ def test_a_function_gets_no_managed_policy_but_the_one_for_logs_and_a_door_ours(
     logs, *ours = of("AWS::IAM::Role")[f"{function}Role"]["ManagedPolicyArns"]
 
     assert "AWSLambdaBasicExecutionRole" in json.dumps(logs)
-    assert ours == ([{"Ref": "DoorPolicy"}] if function in DOORS else [])
+    assert ours == ([{"Ref": "CreateJobPolicy"}] if function in DOORS else [])
 
 
 @pytest.mark.parametrize("function", [f for f in functions() if "Events" in properties(f)])
@@ -218,7 +218,7 @@ def test_a_deployment_leaves_no_version_behind_unless_snapshots_are_taken() -> N
     for name in kept:
         function = of("AWS::Lambda::Function")[name]
         assert function["SnapStart"] == {
-            "ApplyOn": {"Fn::If": ["Snapshots", "PublishedVersions", "None"]}
+            "ApplyOn": {"Fn::If": ["SnapStartEnabled", "PublishedVersions", "None"]}
         }
         assert properties(name)["AutoPublishCodeSha256"] == {"Ref": "Release"}
     assert len(of("AWS::Lambda::Version")) == len(kept)

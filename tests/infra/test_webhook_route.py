@@ -33,7 +33,7 @@ def test_a_webhook_goes_to_a_function_of_its_own_byte_for_byte() -> None:
 def test_a_webhooks_url_has_the_parts_that_the_route_takes() -> None:
     """What the provider is told at a submit is what the document describes."""
     world = World()
-    world.switchboard.set(webhook_url="https://api.example.com/live")
+    world.flag_store.set(webhook_url="https://api.example.com/live")
     job = world.accepted()
     world.submit_job()(Step(job_id=job.job_id))
 

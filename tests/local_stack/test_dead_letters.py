@@ -29,7 +29,7 @@ EVENT = {
     "detail-type": "JobRequested",
     "detail": {"prompt": 'A secret place, <id> and "quoted"'},
 }
-ASKED = {"caller": "events", "sees_all": True, "id": "event-1", "detail": EVENT["detail"]}
+ASKED = {"caller": "events", "can_read_all": True, "id": "event-1", "detail": EVENT["detail"]}
 UNREADABLE = "it is no event of a rule's and no record of a failed run"
 
 type Redrive = Callable[..., tuple[int, str, str]]
@@ -106,7 +106,7 @@ def rules() -> None:
         events.put_rule(
             Name=rule, EventBusName=bus, EventPattern='{"detail-type": ["JobRequested"]}'
         )
-        target: Any = {"Id": "door", "Arn": arn(DOOR), **more}
+        target: Any = {"Id": "entry_point", "Arn": arn(DOOR), **more}
         events.put_targets(Rule=rule, EventBusName=bus, Targets=[target])
 
 

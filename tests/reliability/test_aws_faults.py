@@ -18,9 +18,9 @@ from local.stack import Running
 from local.waiting import until
 from reliability.aws_faults import AwsFaults, proxied
 from reliability.faults import Fault, error, lost, outage, partial_put_events, reset, slow, throttle
+from reliability.http_messages import Answer, Request, forward
 from reliability.proxy import Proxy, Visit
 from reliability.route import FUNCTION
-from reliability.wire import Answer, Request, forward
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

@@ -8,8 +8,8 @@ import pytest
 
 from local.errors import LocalError
 from reliability.faults import Fault, lost, outage, partial_put_events, rules, throttle
+from reliability.http_messages import Request
 from reliability.own_faults import OwnFaults
-from reliability.wire import Request
 
 
 class Bus:

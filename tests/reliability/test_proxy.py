@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.errors import LocalError
+from reliability.http_messages import Answer, DropError, Request, forward
 from reliability.proxy import Proxy, Visit
-from reliability.wire import Answer, DropError, Request, forward
 
 OK = Answer(200, (), b"done", "OK")
 

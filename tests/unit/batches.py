@@ -6,8 +6,8 @@ from typing import Any
 from darkroom.domain.batch import Batch
 from darkroom.domain.callers import Caller
 from darkroom.domain.steps import Step
-from darkroom.usecases.create_job import Origin
-from darkroom.usecases.plan_batch import Sheet
+from darkroom.usecases.create_job import RequestSource
+from darkroom.usecases.plan_batch import BatchFile
 from tests.fakes.pictures import PNG
 from tests.fakes.provider import OUTPUT
 from tests.fakes.world import World
@@ -26,9 +26,9 @@ def put(world: World, rows: list[dict[str, Any]] | bytes, owner: str = SHOP.name
 
 def started(world: World, rows: list[dict[str, Any]], **more: Any) -> Batch:
     """A batch of these rows, running."""
-    origin = Origin(SHOP, "autumn", "request-1", **more)
-    sheet = Sheet(put(world, [SMALL | row for row in rows]))
-    return world.start_batch()(sheet, origin, confirmed=10**12)
+    request_source = RequestSource(SHOP, "autumn", "request-1", **more)
+    batch_file = BatchFile(put(world, [SMALL | row for row in rows]))
+    return world.start_batch()(batch_file, request_source, confirmed=10**12)
 
 
 def create_all(world: World, batch: Batch) -> None:
@@ -36,7 +36,7 @@ def create_all(world: World, batch: Batch) -> None:
     spans: Any = world.batch_files.chunks[batch.batch_id]
     for span in spans:
         world.create_rows()(batch.batch_id, span)
-    world.batches.update(batch.batch_id, when=[batch.status], offered=True)
+    world.batches.update(batch.batch_id, when=[batch.status], creation_finished=True)
 
 
 def finish(world: World, job_id: str) -> None:

@@ -174,7 +174,7 @@ def finished(world: World, job_id: str) -> None:
     """The provider has made the job's picture, and it is filed."""
     world.downloads.files.setdefault(OUTPUT, PNG)
     step = world.check_job()(submitted(world, job_id))
-    assert step.outcome is Outcome.COMPLETED
+    assert step.outcome is Outcome.READY
     world.finalize_job()(step)
 
 

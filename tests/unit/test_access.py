@@ -10,16 +10,16 @@ from darkroom.domain.errors import InvalidRequestError
 from darkroom.domain.job import Job
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.references import S3Object, Url
-from darkroom.usecases.create_job import Origin
+from darkroom.usecases.create_job import RequestSource
 from tests.fakes.pictures import JPEG, PNG
 from tests.fakes.world import TESTS, World
 
 MINE = callers.of_key("mine", Role.SUBMIT)
 OTHER = callers.of_key("other", Role.SUBMIT)
-ORDERS = callers.of_rule("orders", sees_all=False)
+ORDERS = callers.of_rule("orders", can_read_all=False)
 TRUSTED = [
     callers.of_key("owner", Role.ADMIN),
-    callers.of_rule("events", sees_all=True),
+    callers.of_rule("events", can_read_all=True),
     callers.of_preset("scan"),
     callers.INBOX,
 ]
@@ -133,7 +133,7 @@ SOURCE = S3Object(bucket="inbox", key="scan/a.png", version_id="v1")
 
 def uploaded(world: World, *images: str) -> Job:
     request = parse_request(edit(*images), max_deadline_seconds=3600)
-    origin = Origin(
+    origin = RequestSource(
         callers.of_preset("scan"),
         "s3:key",
         "event-1",

@@ -14,32 +14,35 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from darkroom.domain.callers import Role, of_key
 from darkroom.domain.errors import BudgetExceededError, Code, EndedError
 from darkroom.domain.job import Status
-from darkroom.domain.limiter import Lane, Tier
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.steps import Step
-from darkroom.ports import Broken, Done, NotDownloaded, Prediction, Running
-from darkroom.usecases.create_job import Origin
+from darkroom.domain.submit_queue import Priority, RateLimit
+from darkroom.ports import Failed, NotDownloaded, Prediction, Running, Succeeded
+from darkroom.usecases.create_job import RequestSource
 from tests.fakes.account import Take
 from tests.fakes.crashes import DeadError, When
+from tests.fakes.invariants import assert_budgets, assert_claims, assert_counts, assert_ended, ends
 from tests.fakes.machine import Machine, deployment
 from tests.fakes.pictures import PNG
 from tests.fakes.provider import OUTPUT
-from tests.fakes.truths import assert_budgets, assert_claims, assert_counts, assert_ended, ends
 from tests.fakes.world import TESTS, TEXT_TO_IMAGE
-from tests.unit.test_take_webhook import call
+from tests.unit.test_receive_webhook import call
 
 CAPS = {"key:ada": 180_000, "key:bob": 10**9, "STACK": 420_000}
 WHICH = st.integers(0, 30)
 SECONDS = st.sampled_from([1, 10, 45, 130, 700, 2000])
 WHEN: st.SearchStrategy[When] = st.sampled_from(["before", "after"])
 ENDS: st.SearchStrategy[Prediction] = st.sampled_from(
-    [Done((OUTPUT,)), Broken(Code.PROVIDER_FAILED, "no"), Running("odd", known=False)]
+    [Succeeded((OUTPUT,)), Failed(Code.PROVIDER_FAILED, "no"), Running("odd", known=False)]
 )
 
 
-type Asked = tuple[str, int, Lane, str]
+type Asked = tuple[str, int, Priority, str]
 ASKED: st.SearchStrategy[Asked] = st.tuples(
-    st.sampled_from(["ada", "bob"]), st.integers(0, 3), st.sampled_from(Lane), st.sampled_from("ab")
+    st.sampled_from(["ada", "bob"]),
+    st.integers(0, 3),
+    st.sampled_from(Priority),
+    st.sampled_from("ab"),
 )
 CRASHES = st.just(dict[int, When]()) | st.dictionaries(st.integers(0, 25), WHEN, max_size=3)
 
@@ -48,31 +51,33 @@ class AnyOrder(RuleBasedStateMachine):
     """One deployment of the lowest tiers, from outside and from inside."""
 
     @initialize(
-        tier=st.sampled_from([Tier(2, 2), Tier(10, 3), Tier(500, 300)]),
+        rate_limit=st.sampled_from([RateLimit(2, 2), RateLimit(10, 3), RateLimit(500, 300)]),
         resubmits=st.booleans(),
         hooked=st.booleans(),
         jobs=st.lists(ASKED, min_size=1, max_size=5),
     )
-    def deploy(self, tier: Tier, resubmits: bool, hooked: bool, jobs: list[Asked]) -> None:
+    def deploy(
+        self, rate_limit: RateLimit, resubmits: bool, hooked: bool, jobs: list[Asked]
+    ) -> None:
         self.world, self.account = deployment(
-            tier=tier, resubmits=resubmits, stack_budget=CAPS["STACK"]
+            rate_limit=rate_limit, resubmits=resubmits, stack_budget=CAPS["STACK"]
         )
         self.machine = Machine(self.world)
         self.ended: dict[str, tuple[Status, Code | None]] = {}
-        self.world.switchboard.set(webhook_url="https://api.test" if hooked else None)
+        self.world.flag_store.set(webhook_url="https://api.test" if hooked else None)
         for asked in jobs:
             self.ask(asked)
 
     @rule(asked=ASKED)
     def ask(self, asked: Asked) -> None:
-        caller, key, lane, prompt = asked
-        body = TEXT_TO_IMAGE | {"prompt": prompt, "lane": str(lane)}
+        caller, key, priority, prompt = asked
+        body = TEXT_TO_IMAGE | {"prompt": prompt, "priority": str(priority)}
         who = of_key(caller, Role.SUBMIT)
-        name = f"{key}-{prompt}-{lane}"
-        origin = Origin(who, name, name, daily_budget_micro_usd=CAPS[who.name])
+        name = f"{key}-{prompt}-{priority}"
+        request_source = RequestSource(who, name, name, daily_budget_micro_usd=CAPS[who.name])
         request = parse_request(body, max_deadline_seconds=3600)
         with suppress(DeadError, BudgetExceededError):
-            self.world.create_job()(request, origin)
+            self.world.create_job()(request, request_source)
 
     @rule(states=st.integers(1, 12), crashes=CRASHES)
     def run(self, states: int, crashes: dict[int, When]) -> None:
@@ -144,8 +149,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.world.downloads.files = {OUTPUT: PNG if copies else [missing]}
 
     def break_soon(self, crashes: dict[int, When]) -> None:
-        calls = self.world.fuse.calls
-        self.world.fuse.plan = {calls + at: how for at, how in crashes.items()}
+        calls = self.world.crash_at.calls
+        self.world.crash_at.plan = {calls + at: how for at, how in crashes.items()}
 
     # -------------------------------------------------------------------------- what always holds
 
@@ -154,7 +159,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert_counts(self.world.jobs)
         assert_claims(self.world.jobs)
         assert_budgets(self.world.jobs, CAPS)
-        assert self.world.jobs.line.line.in_flight <= self.world.tier.in_flight
+        assert self.world.jobs.queue.shard.in_flight <= self.world.rate_limit.max_in_flight
 
     @invariant()
     def nothing_is_paid_for_twice(self) -> None:
@@ -175,11 +180,11 @@ class AnyOrder(RuleBasedStateMachine):
         """All is well again: everything comes to its end."""
         if not hasattr(self, "world"):
             return
-        self.world.fuse.plan = {}
-        self.provider([], Done((OUTPUT,)), answers=True, lists=True, lag=0, copies=True)
+        self.world.crash_at.plan = {}
+        self.provider([], Succeeded((OUTPUT,)), answers=True, lists=True, lag=0, copies=True)
         for _ in range(300):
             self.machine.run()
-            due = [job.due_at for job in self.world.jobs.records.values() if job.due_at]
+            due = [job.sweep_after for job in self.world.jobs.records.values() if job.sweep_after]
             if not due:
                 break
             self.world.clock.time = max(self.world.clock.time, min(due))
@@ -188,8 +193,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.nothing_is_paid_for_twice()
         self.an_end_is_for_good()
         assert_ended(self.world)
-        line = self.world.jobs.line.line
-        assert (line.in_flight, len(line.interactive), len(line.batch)) == (0, 0, 0)
+        shard = self.world.jobs.queue.shard
+        assert (shard.in_flight, len(shard.normal), len(shard.low)) == (0, 0, 0)
         self.what_was_paid_for_is_kept()
 
     def what_was_paid_for_is_kept(self) -> None:
@@ -197,7 +202,7 @@ class AnyOrder(RuleBasedStateMachine):
         for made in self.account.made:
             owner = owners.get(made.prediction_id)
             assert owner or self.world.resubmits, "a prediction that no job has found"
-            if owner and isinstance(made.end, Done):
+            if owner and isinstance(made.end, Succeeded):
                 stored = self.world.job(owner).assets
                 assert [self.world.assets.files[asset.key] for asset in stored] == [PNG]
 

@@ -11,7 +11,7 @@ from benchmarks.policies import CALLED_MB, POLLED_MB, darkroom, measure
 from benchmarks.report import PAGE
 from benchmarks.traffic import Traffic, soonest
 from darkroom.domain.durations import published
-from darkroom.domain.limiter import Tier
+from darkroom.domain.submit_queue import RateLimit
 
 KINDS = [(q, r) for q in ("medium", "high") for r in ("1k", "2k", "4k")]
 
@@ -39,18 +39,18 @@ def test_with_webhooks_it_is_noticed_at_once_in_no_more(quality: str, resolution
     assert found.transitions <= 8
 
 
-@pytest.mark.parametrize("tier", [Tier(500, 300), Tier(3000, 3000)])
+@pytest.mark.parametrize("rate_limit", [RateLimit(500, 300), RateLimit(3000, 3000)])
 def test_a_batch_takes_hardly_longer_than_the_provider_makes_it_and_is_never_refused(
-    tier: Tier,
+    rate_limit: RateLimit,
 ) -> None:
     kind = published({"quality": "medium", "resolution": "1k"})
     takes = [kind.at(deviation / 10) for deviation in range(-20, 21)]
 
-    flow = Traffic(tier, kind, 3000, takes, [10.0] * len(takes)).run()
+    flow = Traffic(rate_limit, kind, 3000, takes, [10.0] * len(takes)).run()
 
     assert flow.jobs == 3000
     assert flow.refused == 0
-    assert soonest(tier, [takes[each] for each in flow.seen]) / flow.ended_at > 0.9
+    assert soonest(rate_limit, [takes[each] for each in flow.seen]) / flow.ended_at > 0.9
 
 
 def test_several_lines_take_many_changes_with_few_tries() -> None:

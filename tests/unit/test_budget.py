@@ -8,11 +8,11 @@ import pytest
 from darkroom.domain.callers import Caller, Role, of_key
 from darkroom.domain.errors import BudgetExceededError, Code
 from darkroom.domain.events import BudgetThresholdReached
-from darkroom.domain.job import Hold, Job
+from darkroom.domain.job import Job, Reservation
 from darkroom.domain.parsing import parse_request
 from darkroom.ports import Quote
 from darkroom.usecases.budget import STACK
-from darkroom.usecases.create_job import Origin
+from darkroom.usecases.create_job import RequestSource
 from tests.fakes.crashes import DeadError
 from tests.fakes.world import TEXT_TO_IMAGE, World
 
@@ -30,8 +30,8 @@ def ask(
     body: dict[str, Any] = TEXT_TO_IMAGE,
 ) -> Job:
     request = parse_request(body, max_deadline_seconds=3600)
-    origin = Origin(caller, key, f"request-{key}", daily_budget_micro_usd=cap)
-    return world.job(world.create_job()(request, origin).job_id)
+    request_source = RequestSource(caller, key, f"request-{key}", daily_budget_micro_usd=cap)
+    return world.job(world.create_job()(request, request_source).job_id)
 
 
 def refusal(world: World, key: str = "one too many", **asked: Any) -> BudgetExceededError:
@@ -45,8 +45,8 @@ def refusal(world: World, key: str = "one too many", **asked: Any) -> BudgetExce
     return caught.value
 
 
-def held(world: World, scope: str = MINE.name, day: date = TODAY) -> int:
-    return world.jobs.budgets.held(day, scope).micro_usd
+def reserved(world: World, scope: str = MINE.name, day: date = TODAY) -> int:
+    return world.jobs.budgets.reserved(day, scope).micro_usd
 
 
 def told(world: World) -> list[BudgetThresholdReached]:
@@ -56,7 +56,7 @@ def told(world: World) -> list[BudgetThresholdReached]:
 def test_without_a_budget_nothing_is_held() -> None:
     world = World()
 
-    assert ask(world).holds == ()
+    assert ask(world).reservations == ()
     assert world.jobs.budgets.amounts == {}
     assert world.budget().left(MINE.name, 1_000_000) == 1_000_000
 
@@ -66,11 +66,11 @@ def test_a_job_holds_its_price_of_every_budget_that_it_falls_under() -> None:
 
     job = ask(world, cap=100_000)
 
-    assert job.holds == (
-        Hold(day=TODAY, scope=MINE.name, micro_usd=PRICE),
-        Hold(day=TODAY, scope=STACK, micro_usd=PRICE),
+    assert job.reservations == (
+        Reservation(day=TODAY, scope=MINE.name, micro_usd=PRICE),
+        Reservation(day=TODAY, scope=STACK, micro_usd=PRICE),
     )
-    assert (held(world), held(world, STACK)) == (PRICE, PRICE)
+    assert (reserved(world), reserved(world, STACK)) == (PRICE, PRICE)
     assert world.budget().left(MINE.name, 100_000) == 40_000
 
 
@@ -102,14 +102,14 @@ def test_a_budget_of_all_callers_holds_for_a_caller_with_room_of_its_own() -> No
     error = refusal(world, cap=10 * PRICE)
 
     assert (error.scope, error.left) == (STACK, 0)
-    assert held(world) == 0, "what did not fit the one is not held of the other"
+    assert reserved(world) == 0, "what did not fit the one is not held of the other"
 
 
 def test_a_callers_budget_is_its_own() -> None:
     world = World()
     ask(world, cap=PRICE)
 
-    assert ask(world, caller=OTHER, cap=PRICE).holds
+    assert ask(world, caller=OTHER, cap=PRICE).reservations
 
 
 def test_a_lower_budget_than_is_spent_leaves_nothing_and_not_less() -> None:
@@ -136,7 +136,7 @@ def test_the_providers_own_quote_is_what_is_held() -> None:
 
     job = ask(world, body={"model": "a/b", "input": {}}, cap=10**9)
 
-    assert (job.holds[0].micro_usd, job.priced_as_of) == (12_345, "2026-11-22")
+    assert (job.reservations[0].micro_usd, job.priced_as_of) == (12_345, "2026-11-22")
 
 
 def test_the_same_job_again_holds_nothing_more_and_is_not_refused() -> None:
@@ -144,7 +144,7 @@ def test_the_same_job_again_holds_nothing_more_and_is_not_refused() -> None:
     first = ask(world, cap=PRICE)
 
     assert ask(world, cap=PRICE) == first
-    assert held(world) == PRICE
+    assert reserved(world) == PRICE
 
 
 def test_a_day_begins_at_midnight_utc_and_gives_back_to_its_own() -> None:
@@ -157,8 +157,8 @@ def test_a_day_begins_at_midnight_utc_and_gives_back_to_its_own() -> None:
     world.end_job().fail(late.job_id, Code.CANCELED)
 
     tomorrow = TODAY + timedelta(days=1)
-    assert (late.holds[0].day, early.holds[0].day) == (TODAY, tomorrow)
-    assert (held(world), held(world, day=tomorrow)) == (0, PRICE)
+    assert (late.reservations[0].day, early.reservations[0].day) == (TODAY, tomorrow)
+    assert (reserved(world), reserved(world, day=tomorrow)) == (0, PRICE)
     assert world.budget().left(MINE.name, PRICE) == 0
     assert refusal(world, cap=PRICE).left == 0
 
@@ -171,7 +171,7 @@ def test_the_owner_hears_once_a_day_when_four_fifths_are_gone() -> None:
 
     [event] = told(world)
     assert event.id == "budget.2026-11-22.key:mine"
-    assert (event.caller, event.budget_micro_usd, event.held_micro_usd) == (
+    assert (event.caller, event.budget_micro_usd, event.reserved_micro_usd) == (
         MINE.name, 10 * PRICE, 8 * PRICE,
     )  # fmt: skip
     assert event.request_id == "request-key-7"
@@ -196,7 +196,7 @@ def test_a_crash_around_the_warning_tells_it_again_under_the_same_id(at: int) ->
     world = World()
     for number in range(7):
         ask(world, f"key-{number}", cap=10 * PRICE)
-    world.fuse.plan = {world.fuse.calls + at: "after"}  # get, create, publish, start
+    world.crash_at.plan = {world.crash_at.calls + at: "after"}  # get, create, publish, start
     with pytest.raises(DeadError):
         ask(world, "eighth", cap=10 * PRICE)
 
@@ -208,7 +208,7 @@ def test_a_crash_around_the_warning_tells_it_again_under_the_same_id(at: int) ->
 
 def test_a_warning_that_a_crash_swallowed_comes_with_the_refusal_of_the_next_job() -> None:
     world = World()
-    world.fuse.plan = {world.fuse.calls + 1: "after"}  # get, create
+    world.crash_at.plan = {world.crash_at.calls + 1: "after"}  # get, create
     with pytest.raises(DeadError):
         ask(world, cap=PRICE)
 

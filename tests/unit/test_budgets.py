@@ -12,11 +12,11 @@ from darkroom.domain.parsing import parse_request
 from darkroom.domain.requests import Quality
 from darkroom.domain.steps import Step
 from darkroom.usecases.budget import STACK
-from darkroom.usecases.create_job import Origin
+from darkroom.usecases.create_job import RequestSource
 from tests.fakes.account import Take
 from tests.fakes.crashes import DeadError, Interruption, When
+from tests.fakes.invariants import assert_budgets, assert_counts
 from tests.fakes.machine import Machine, deployment
-from tests.fakes.truths import assert_budgets, assert_counts
 from tests.fakes.world import TEXT_TO_IMAGE, World
 
 CALLERS = {"key:ada": 130_000, "key:bob": 300_000}
@@ -35,9 +35,11 @@ def act(world: World, what: tuple[str, str, Quality, int]) -> None:
         )
         caller = of_key(who, Role.SUBMIT)
         key = f"{quality}-{which}"
-        origin = Origin(caller, key, key, daily_budget_micro_usd=CALLERS[caller.name])
+        request_source = RequestSource(
+            caller, key, key, daily_budget_micro_usd=CALLERS[caller.name]
+        )
         with suppress(BudgetExceededError):
-            world.create_job()(request, origin)
+            world.create_job()(request, request_source)
         return
     jobs = list(world.jobs.records)
     if jobs:
@@ -59,14 +61,14 @@ def test_what_is_held_is_never_above_the_cap_however_functions_meet(
     acts: list[tuple[tuple[str, str, Quality, int], tuple[str, str, Quality, int], int]],
     takes: list[Take],
 ) -> None:
-    fuse = Interruption({})
-    world, account = deployment(fuse=fuse, stack_budget=CAPS[STACK])
+    crash_at = Interruption({})
+    world, account = deployment(crash_at=crash_at, stack_budget=CAPS[STACK])
     account.takes = takes
     for first, meanwhile, at in acts:
-        fuse.at = fuse.calls + at
-        fuse.act = lambda meanwhile=meanwhile: act(world.beside(), meanwhile)
+        crash_at.at = crash_at.calls + at
+        crash_at.act = lambda meanwhile=meanwhile: act(world.beside(), meanwhile)
         act(world, first)
-        fuse.act = None
+        crash_at.act = None
         world.clock.advance(7)
 
         assert_budgets(world.jobs, CAPS)
@@ -85,7 +87,7 @@ def test_no_crash_holds_for_ever_what_no_job_has_or_frees_what_one_has(
     acts: list[tuple[str, str, Quality, int]], crashes: dict[int, When]
 ) -> None:
     world, _ = deployment(stack_budget=CAPS[STACK])
-    world.fuse.plan = crashes
+    world.crash_at.plan = crashes
     for each in acts:
         with suppress(DeadError):
             act(world, each)

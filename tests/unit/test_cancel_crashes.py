@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from darkroom.domain.errors import Charged, Code, EndedError
 from darkroom.domain.job import Job, Status
-from darkroom.domain.limiter import Tier
+from darkroom.domain.submit_queue import RateLimit
 from darkroom.ports import NotDownloaded, Prediction
 from tests.fakes.account import Account, Take
 from tests.fakes.crashes import Interruption, When
@@ -20,10 +20,10 @@ from tests.unit.test_crashes import ENDS, FILES, SOME, TAKES, assert_whole
 
 def canceling(at: int, crashes: dict[int, When]) -> tuple[World, Account, list[Job]]:
     """A deployment in which a job is canceled just before some call, and what that answers."""
-    fuse = Interruption(crashes, at=at)
-    world, account = deployment(fuse=fuse, tier=Tier(2, 2))
+    crash_at = Interruption(crashes, at=at)
+    world, account = deployment(crash_at=crash_at, rate_limit=RateLimit(2, 2))
     world.accepted(key="another")
-    fuse.at += fuse.calls
+    crash_at.at += crash_at.calls
     answers: list[Job] = []
 
     def cancel() -> None:
@@ -31,7 +31,7 @@ def canceling(at: int, crashes: dict[int, When]) -> tuple[World, Account, list[J
         with suppress(EndedError):
             answers.append(world.beside().cancel_job()(TESTS, job_id))
 
-    fuse.act = cancel
+    crash_at.act = cancel
     return world, account, answers
 
 

@@ -9,7 +9,7 @@ from darkroom.domain.errors import Charged, Code, EndedError, NotFoundError
 from darkroom.domain.events import JobFailed
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import Broken
+from darkroom.ports import Failed
 from tests.fakes.pictures import PNG
 from tests.fakes.provider import OUTPUT
 from tests.fakes.world import TESTS, World
@@ -44,7 +44,7 @@ def test_a_queued_job_ends_at_once_and_costs_nothing() -> None:
 
     stored = world.job(job.job_id)
     assert (canceled.status, canceled.code) == (Status.FAILED, Code.CANCELED)
-    assert stored.ended_at == stored.announced_at == world.clock()
+    assert stored.ended_at == stored.published_at == world.clock()
     assert stored.charge is Charged.NO
     event = ended(world, job)
     assert (event.code, event.charged, event.assets) == (Code.CANCELED, Charged.NO, ())
@@ -110,7 +110,7 @@ def test_the_manifest_of_what_nobody_waits_for_says_when_it_was_canceled() -> No
 def test_a_canceled_job_that_fails_at_the_provider_ends_with_the_providers_code() -> None:
     world, job, step = submitted()
     cancel(world, job)
-    world.provider.predictions = [Broken(Code.MODERATED, "refused")]
+    world.provider.predictions = [Failed(Code.MODERATED, "refused")]
 
     step = world.check_job()(step)
     assert step.code is not None

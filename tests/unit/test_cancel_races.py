@@ -7,12 +7,12 @@ import pytest
 
 from darkroom.domain.errors import Charged, Code, EndedError
 from darkroom.domain.job import Job, Status
-from darkroom.domain.limiter import Tier
 from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import Accepted, Hitch, NotSent, Submission, Throttled, Unknown
+from darkroom.domain.submit_queue import RateLimit
+from darkroom.ports import Accepted, Conflict, NotSent, Submission, Throttled, Unknown
+from tests.fakes.invariants import assert_counts
 from tests.fakes.pictures import PNG
 from tests.fakes.provider import OUTPUT, PREDICTION
-from tests.fakes.truths import assert_counts
 from tests.fakes.world import World
 from tests.unit.test_cancel_job import cancel, ended, submitted
 
@@ -31,14 +31,14 @@ def during_post(world: World, act: Callable[[], object]) -> None:
 
 def before_the_next_change(world: World, act: Callable[[], object]) -> None:
     """Do something just before the next change of a record."""
-    together = world.jobs.together
+    transact = world.jobs.transact
 
-    def later(*arguments: Any, **change: Any) -> Job | Hitch:
-        world.jobs.together = together  # type: ignore[method-assign]
+    def later(*arguments: Any, **change: Any) -> Job | Conflict:
+        world.jobs.transact = transact  # type: ignore[method-assign]
         act()
-        return together(*arguments, **change)
+        return transact(*arguments, **change)
 
-    world.jobs.together = later  # type: ignore[method-assign]
+    world.jobs.transact = later  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("answer", [NotSent(), Throttled(5)])
@@ -61,10 +61,10 @@ def test_a_post_that_took_nothing_is_not_sent_again(answer: Submission) -> None:
 def test_a_crash_after_the_way_back_does_not_send_what_was_canceled_meanwhile() -> None:
     world = World()
     job = world.accepted()
-    admitted = world.admit_job()(job, ())
+    admitted = world.acquire_slot()(job, ())
     assert isinstance(admitted, Job)
     cancel(world, job)
-    assert world.admit_job().put_back(admitted) is not None  # and here the function dies
+    assert world.acquire_slot().put_back(admitted) is not None  # and here the function dies
 
     step = world.submit_job()(Step(job_id=job.job_id))
 
@@ -128,7 +128,7 @@ def test_a_cancel_that_comes_just_after_the_completion_is_too_late() -> None:
 def test_a_job_that_leaves_the_queue_while_it_is_canceled_is_marked_instead() -> None:
     world = World()
     job = world.accepted()
-    before_the_next_change(world, lambda: world.admit_job()(job, ()))
+    before_the_next_change(world, lambda: world.acquire_slot()(job, ()))
 
     canceled = cancel(world, job)
 
@@ -139,13 +139,13 @@ def test_a_job_that_leaves_the_queue_while_it_is_canceled_is_marked_instead() ->
 
 
 def test_a_job_that_takes_its_place_in_the_line_while_it_is_canceled_leaves_it_again() -> None:
-    world = World(tier=Tier(2, 2))
+    world = World(rate_limit=RateLimit(2, 2))
     world.submit_job()(Step(job_id=world.accepted(key="ahead").job_id))
     job = world.accepted()
-    before_the_next_change(world, lambda: world.admit_job()(job, ()))
+    before_the_next_change(world, lambda: world.acquire_slot()(job, ()))
 
     canceled = cancel(world, job)
 
     assert canceled.code is Code.CANCELED
-    assert len(world.jobs.line.line.interactive) == 0
+    assert len(world.jobs.queue.shard.normal) == 0
     assert_counts(world.jobs)

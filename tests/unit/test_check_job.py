@@ -8,9 +8,9 @@ from darkroom.domain import polling
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import Broken, Done, Prediction, Running, Unreadable
+from darkroom.ports import Failed, Prediction, Running, Succeeded, Unreadable
+from tests.fakes.invariants import assert_counts
 from tests.fakes.provider import OUTPUT, PREDICTION
-from tests.fakes.truths import assert_counts
 from tests.fakes.world import DEADLINE, TEXT_TO_IMAGE, World
 
 RUNNING = Running("processing", known=True)
@@ -43,11 +43,11 @@ def run(world: World, step: Step, most: int = 500) -> list[Step]:
 
 
 def test_a_finished_prediction_goes_on_to_be_stored() -> None:
-    world, step = submitted(Done((OUTPUT,)))
+    world, step = submitted(Succeeded((OUTPUT,)))
 
     step = check(world, step)
 
-    assert step.outcome is Outcome.COMPLETED
+    assert step.outcome is Outcome.READY
     assert step.checks == 1
     job = world.job(step.job_id)
     assert (job.status, job.checks) == (Status.SUBMITTED, 1)
@@ -57,12 +57,12 @@ def test_a_finished_prediction_goes_on_to_be_stored() -> None:
 
 
 def test_once_it_is_seen_done_another_may_be_sent_while_it_is_copied() -> None:
-    world, step = submitted(Done((OUTPUT,)))
-    assert world.jobs.line.line.in_flight == 1
+    world, step = submitted(Succeeded((OUTPUT,)))
+    assert world.jobs.queue.shard.in_flight == 1
 
     done = check(world, step)
-    assert world.jobs.line.line.in_flight == 0
-    assert check(world, step).outcome is Outcome.COMPLETED  # run twice, it frees one place
+    assert world.jobs.queue.shard.in_flight == 0
+    assert check(world, step).outcome is Outcome.READY  # run twice, it frees one place
     assert_counts(world.jobs)
 
     world.finalize_job()(done)
@@ -70,7 +70,7 @@ def test_once_it_is_seen_done_another_may_be_sent_while_it_is_copied() -> None:
 
 
 def test_a_job_that_is_ended_while_a_check_sees_it_done_frees_one_place() -> None:
-    world, step = submitted(Done((OUTPUT,)))
+    world, step = submitted(Succeeded((OUTPUT,)))
     get, checked = world.jobs.get, list[bool]()
 
     def stale(job_id: str) -> Job | None:
@@ -88,20 +88,20 @@ def test_a_job_that_is_ended_while_a_check_sees_it_done_frees_one_place() -> Non
 
 
 def test_a_running_prediction_is_looked_at_again_after_a_slowly_growing_wait() -> None:
-    world, step = submitted(*[RUNNING] * 6, Done((OUTPUT,)))
+    world, step = submitted(*[RUNNING] * 6, Succeeded((OUTPUT,)))
 
     steps = run(world, step)
 
     waits = [each.wait_seconds for each in steps[:-1]]
     assert waits == sorted(waits)
     assert waits[0] >= 1
-    assert steps[-1].outcome is Outcome.COMPLETED
+    assert steps[-1].outcome is Outcome.READY
     assert world.job(step.job_id).checks == 7
 
 
 @pytest.mark.parametrize("code", [Code.MODERATED, Code.PROVIDER_FAILED])
 def test_a_broken_prediction_fails_with_its_code_and_keeps_the_words(code: Code) -> None:
-    world, step = submitted(Broken(code, "the provider's words"))
+    world, step = submitted(Failed(code, "the provider's words"))
 
     step = check(world, step)
 
@@ -124,10 +124,10 @@ def test_a_prediction_that_never_ends_is_given_up_at_the_deadline(deadline: int)
 
 
 def test_a_prediction_that_is_done_at_the_deadline_counts() -> None:
-    world, step = submitted(Done((OUTPUT,)))
+    world, step = submitted(Succeeded((OUTPUT,)))
     world.clock.advance(DEADLINE * 2)
 
-    assert check(world, step).outcome is Outcome.COMPLETED
+    assert check(world, step).outcome is Outcome.READY
 
 
 def test_an_unknown_status_is_waited_for_counted_and_ended_by_the_deadline() -> None:
@@ -149,11 +149,11 @@ def test_a_known_status_is_not_counted_as_unknown() -> None:
 
 def test_unreadable_answers_are_forgiven_when_a_readable_one_comes() -> None:
     most = polling.MAX_UNREADABLE - 1
-    world, step = submitted(*[GONE] * most, RUNNING, *[GONE] * most, Done((OUTPUT,)))
+    world, step = submitted(*[GONE] * most, RUNNING, *[GONE] * most, Succeeded((OUTPUT,)))
 
     steps = run(world, step)
 
-    assert steps[-1].outcome is Outcome.COMPLETED
+    assert steps[-1].outcome is Outcome.READY
     assert steps[most].unreadable == 0
     assert world.metrics.total("UnreadableChecks") == 2 * most
 
@@ -175,20 +175,20 @@ def test_unreadable_answers_do_not_outlast_the_deadline() -> None:
 
 
 def test_a_finished_prediction_is_not_lost_to_the_deadline_but_to_silence() -> None:
-    world, step = submitted(Done((OUTPUT,)), GONE, GONE, Done((OUTPUT,)), GONE)
+    world, step = submitted(Succeeded((OUTPUT,)), GONE, GONE, Succeeded((OUTPUT,)), GONE)
     step = check(world, step)
     world.clock.advance(DEADLINE * 3)
 
     again = run(world, step)
     lost = run(world, again[-1])
 
-    assert again[-1].outcome is Outcome.COMPLETED
+    assert again[-1].outcome is Outcome.READY
     assert lost[-1].code is Code.PROVIDER_UNAVAILABLE
 
 
 @pytest.mark.parametrize("word", [RUNNING, Running("odd", known=False)])
 def test_a_prediction_that_goes_backwards_is_bounded_too(word: Running) -> None:
-    world, step = submitted(Done((OUTPUT,)), word)
+    world, step = submitted(Succeeded((OUTPUT,)), word)
     step = check(world, step)
     seen = world.job(step.job_id).provider_completed_at
     world.clock.advance(60)
@@ -201,7 +201,7 @@ def test_a_prediction_that_goes_backwards_is_bounded_too(word: Running) -> None:
 
 
 def test_the_first_time_of_completion_is_kept() -> None:
-    world, step = submitted(Done((OUTPUT,)))
+    world, step = submitted(Succeeded((OUTPUT,)))
     step = check(world, step)
     first = world.job(step.job_id).provider_completed_at
     world.clock.advance(60)
@@ -212,7 +212,7 @@ def test_the_first_time_of_completion_is_kept() -> None:
 
 
 def test_tries_of_storing_are_carried_through_a_check() -> None:
-    world, step = submitted(Done((OUTPUT,)))
+    world, step = submitted(Succeeded((OUTPUT,)))
 
     assert check(world, step.model_copy(update={"copies": 3})).copies == 3
 
@@ -259,7 +259,9 @@ def test_with_webhooks_each_wait_of_a_running_prediction_can_be_cut_short() -> N
     woken = world.job(step.job_id)
     second = check(world, first)
 
-    assert (first.listen, second.listen) == (True, False), "what cannot be read is asked for again"
+    assert (first.await_webhook, second.await_webhook) == (True, False), (
+        "what cannot be read is asked for again"
+    )
     assert (woken.woken_at, woken.wake_token) == (None, None)
 
 
@@ -271,5 +273,5 @@ def test_nobody_listens_beyond_the_deadline() -> None:
 
     step = check(world, step)
 
-    assert (step.outcome, step.listen) == (Outcome.PROCESSING, True)
+    assert (step.outcome, step.await_webhook) == (Outcome.PROCESSING, True)
     assert step.wait_seconds == 60

@@ -5,22 +5,22 @@ from hypothesis import strategies as st
 
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Status
-from darkroom.ports import Broken, Done, NotDownloaded, Prediction, Running
+from darkroom.ports import Failed, NotDownloaded, Prediction, Running, Succeeded
 from tests.fakes.account import Take
-from tests.fakes.crashes import Fuse, When
+from tests.fakes.crashes import CrashAt, When
+from tests.fakes.invariants import assert_claims, assert_counts, assert_ended
 from tests.fakes.machine import alone, deployment
 from tests.fakes.pictures import PNG
 from tests.fakes.provider import OUTPUT
-from tests.fakes.truths import assert_claims, assert_counts, assert_ended
 from tests.fakes.world import World
 
 TAKES = st.lists(st.sampled_from(Take), max_size=4)
 ENDS: st.SearchStrategy[Prediction] = st.sampled_from(
     [
-        Done((OUTPUT,)),
+        Succeeded((OUTPUT,)),
         Running("odd", known=False),
-        Broken(Code.PROVIDER_FAILED, "no"),
-        Broken(Code.MODERATED, "no"),
+        Failed(Code.PROVIDER_FAILED, "no"),
+        Failed(Code.MODERATED, "no"),
     ]
 )
 FILES = st.lists(
@@ -50,7 +50,7 @@ def assert_whole(world: World) -> None:
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(takes=TAKES, end=ENDS, files=FILES, crashes=SOME | MANY, hooked=st.booleans())
-@example(takes=[], end=Done((OUTPUT,)), files=[PNG], crashes={7: "after"}, hooked=False)
+@example(takes=[], end=Succeeded((OUTPUT,)), files=[PNG], crashes={7: "after"}, hooked=False)
 def test_whatever_dies_a_job_is_posted_once_and_ends_once(
     takes: list[Take],
     end: Prediction,
@@ -58,17 +58,17 @@ def test_whatever_dies_a_job_is_posted_once_and_ends_once(
     crashes: dict[int, When],
     hooked: bool,
 ) -> None:
-    world, account = deployment(fuse=Fuse(crashes))
+    world, account = deployment(crash_at=CrashAt(crashes))
     account.takes, account.ends = takes, [end]
     world.downloads.files = {OUTPUT: files}
     if hooked:
-        world.switchboard.set(webhook_url="https://api.test")
+        world.flag_store.set(webhook_url="https://api.test")
 
     job = alone(world)
 
     assert account.possibly_taken(job.job_id) <= 1
     assert_whole(world)
-    if job.status is Status.FAILED and account.made and isinstance(end, Done):
+    if job.status is Status.FAILED and account.made and isinstance(end, Succeeded):
         assert job.charge is not Charged.NO, "what may be paid for is not called free"
 
 
@@ -77,7 +77,7 @@ def test_whatever_dies_a_job_is_posted_once_and_ends_once(
 def test_even_with_resubmits_nothing_is_sent_again_that_the_list_knows_of(
     takes: list[Take], crashes: dict[int, When]
 ) -> None:
-    world, account = deployment(fuse=Fuse(crashes), resubmits=True)
+    world, account = deployment(crash_at=CrashAt(crashes), resubmits=True)
     account.takes = takes
 
     job = alone(world)
@@ -95,7 +95,7 @@ def lost(resubmits: bool) -> list[tuple[int, When]]:
     found = []
     for at in range(40):
         for when in whens:
-            world, account = deployment(fuse=Fuse({at: when}), resubmits=resubmits)
+            world, account = deployment(crash_at=CrashAt({at: when}), resubmits=resubmits)
             if alone(world).status is not Status.COMPLETED:
                 found.append((at, when))
             assert len(account.made) <= 1

@@ -9,10 +9,10 @@ import pytest
 
 from darkroom.domain.errors import ConflictError, InvalidRequestError
 from darkroom.domain.job import Job, Status
-from darkroom.domain.limiter import Lane
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.references import MAX_REFERENCE_BYTES, S3Object, Url
-from darkroom.usecases.create_job import Origin
+from darkroom.domain.submit_queue import Priority
+from darkroom.usecases.create_job import RequestSource
 from tests.fakes.crashes import DeadError
 from tests.fakes.pictures import JPEG, PNG, WEBP
 from tests.fakes.world import DEADLINE, TESTS, TEXT_TO_IMAGE, World
@@ -48,24 +48,28 @@ def test_a_new_job_is_recorded_and_started() -> None:
     assert (job.accepted_at, job.deadline_seconds) == (world.clock(), DEADLINE)
     assert job.estimated_cost_micro_usd == 60_000
     assert job.expires_at == int(world.clock().timestamp()) + 90 * 86_400
-    assert (job.lane, job.place, job.holds) == (Lane.INTERACTIVE, None, ())
-    assert job.due_at == world.clock() + timedelta(minutes=2), "the sweep looks whether it started"
+    assert (job.priority, job.queue_position, job.reservations) == (Priority.NORMAL, None, ())
+    assert job.sweep_after == world.clock() + timedelta(minutes=2), (
+        "the sweep looks whether it started"
+    )
     assert world.workflow.started == [job.job_id]
     assert world.metrics.total("JobsAccepted") == 1
 
 
-@pytest.mark.parametrize("lane", Lane)
-@pytest.mark.parametrize("door", Lane)
-def test_a_request_says_its_lane_or_else_its_door_does(lane: Lane, door: Lane) -> None:
+@pytest.mark.parametrize("priority", Priority)
+@pytest.mark.parametrize("entry_point", Priority)
+def test_a_request_says_its_lane_or_else_its_door_does(
+    priority: Priority, entry_point: Priority
+) -> None:
     world = World()
-    request = parse_request(TEXT_TO_IMAGE | {"lane": str(lane)}, max_deadline_seconds=3600)
+    request = parse_request(TEXT_TO_IMAGE | {"priority": str(priority)}, max_deadline_seconds=3600)
     silent = parse_request(TEXT_TO_IMAGE, max_deadline_seconds=3600)
 
-    said = world.create_job()(request, Origin(TESTS, "said", "r", lane=door))
-    unsaid = world.create_job()(silent, Origin(TESTS, "unsaid", "r", lane=door))
+    said = world.create_job()(request, RequestSource(TESTS, "said", "r", priority=entry_point))
+    unsaid = world.create_job()(silent, RequestSource(TESTS, "unsaid", "r", priority=entry_point))
 
-    assert (said.lane, unsaid.lane) == (lane, door)
-    assert "lane" not in said.input
+    assert (said.priority, unsaid.priority) == (priority, entry_point)
+    assert "priority" not in said.input
 
 
 def test_the_same_key_and_request_find_the_same_job() -> None:
@@ -101,7 +105,7 @@ def test_the_same_key_for_another_request_is_a_conflict(other: dict[str, Any]) -
 
 def test_a_crash_before_the_start_is_mended_by_the_next_try() -> None:
     world = World()
-    world.fuse.plan = {2: "before"}  # get, create, start
+    world.crash_at.plan = {2: "before"}  # get, create, start
     with pytest.raises(DeadError):
         world.accepted()
     assert len(world.jobs.records) == 1

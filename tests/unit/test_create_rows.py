@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.bootstrap import batches
-from darkroom.domain.limiter import Queue
+from darkroom.domain.submit_queue import WaitingJobs
 from darkroom.handlers.create_rows import handler
 from darkroom.usecases.create_rows import until_room
 from tests.fakes.world import World
@@ -27,9 +27,9 @@ def waits(seconds: float, max_queue: int = 1000) -> list[int]:
     """What twenty steps say of a line with so many seconds of work."""
     world = World(max_queue=max_queue)
     batch = started(world, [{"prompt": "x"}])
-    line = world.jobs.line
-    line.line = line.line.model_copy(
-        update={"batch": Queue(seconds=seconds, waiting={"x": (1, 100)})}
+    shard = world.jobs.queue
+    shard.shard = shard.shard.model_copy(
+        update={"low": WaitingJobs(seconds=seconds, rounds={"x": (1, 100)})}
     )
     found = []
     for _ in range(20):
@@ -51,18 +51,20 @@ def test_where_jobs_may_not_wait_for_long_the_line_is_kept_shorter() -> None:
 
 
 @given(st.floats(0, ROOM), st.integers(0, 1000), CHANCE)
-def test_with_room_for_them_rows_come_at_once(waiting: float, looks: int, chance: Random) -> None:
-    assert until_room(waiting, looks, ROOM, chance) == 0
+def test_with_room_for_them_rows_come_at_once(
+    waiting: float, attempts: int, chance: Random
+) -> None:
+    assert until_room(waiting, attempts, ROOM, chance) == 0
 
 
 @given(st.floats(2 * ROOM, 1e6), st.integers(0, 1000), CHANCE)
 def test_when_it_is_full_rows_wait_for_about_as_long_as_the_line(
-    waiting: float, looks: int, chance: Random
+    waiting: float, attempts: int, chance: Random
 ) -> None:
-    wait = until_room(waiting, looks, ROOM, chance)
+    wait = until_room(waiting, attempts, ROOM, chance)
 
     least = min(600, max(5, waiting - 2 * ROOM))
-    assert least - 1 <= wait <= least + min(3600, 20 * (looks + 1)) + 1
+    assert least - 1 <= wait <= least + min(3600, 20 * (attempts + 1)) + 1
 
 
 @pytest.mark.parametrize("full", [0.25, 0.5, 0.75, 0.95])
@@ -78,8 +80,8 @@ def test_the_fuller_the_line_the_fewer_are_let_in(full: float) -> None:
 def test_who_has_looked_in_vain_more_often_looks_less_often() -> None:
     chance = Random(7)  # noqa: S311 - no secret
 
-    def mean(looks: int) -> float:
-        return fmean(until_room(2 * ROOM, looks, ROOM, chance) for _ in range(4000))
+    def mean(attempts: int) -> float:
+        return fmean(until_room(2 * ROOM, attempts, ROOM, chance) for _ in range(4000))
 
     assert mean(0) == pytest.approx(5 + 10, rel=0.05)
     assert mean(9) == pytest.approx(5 + 100, rel=0.05)
@@ -91,13 +93,13 @@ def test_the_function_counts_looks_and_takes_executions_of_an_older_version_too(
 ) -> None:
     told: list[int] = []
 
-    def use_case(_batch_id: str, _span: dict[str, int], looks: int) -> int:
-        told.append(looks)
+    def use_case(_batch_id: str, _span: dict[str, int], attempts: int) -> int:
+        told.append(attempts)
         return 7
 
     monkeypatch.setattr(batches, "create_rows", lambda: use_case)
     event = {"batch_id": "b", "chunk": SPAN}
 
-    assert handler(event, CONTEXT) == {"wait_seconds": 7, "looks": 1}
-    assert handler(event | {"looks": 3}, CONTEXT) == {"wait_seconds": 7, "looks": 4}
+    assert handler(event, CONTEXT) == {"wait_seconds": 7, "attempts": 1}
+    assert handler(event | {"attempts": 3}, CONTEXT) == {"wait_seconds": 7, "attempts": 4}
     assert told == [0, 3]

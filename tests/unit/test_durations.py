@@ -13,7 +13,7 @@ from darkroom.domain import polling
 from darkroom.domain.durations import ENOUGH, Expected, estimate, learned, published
 from darkroom.domain.histogram import bucket_of
 from darkroom.domain.job import Job, Status
-from darkroom.domain.stats import kind_of, tally_of
+from darkroom.domain.stats import kind_of, stats_of
 from darkroom.usecases.expect_duration import ExpectDuration
 from tests.fakes.world import World
 
@@ -105,7 +105,7 @@ def job_that_took(world: World, seconds: float) -> Job:
 
 def count(world: World, seconds: float, jobs: int) -> None:
     for _ in range(jobs):
-        world.stats.added.append(tally_of(job_that_took(world, seconds)))
+        world.stats.added.append(stats_of(job_that_took(world, seconds)))
 
 
 def expect(world: World) -> ExpectDuration:
@@ -156,7 +156,7 @@ def test_models_that_know_no_quality_teach_nothing() -> None:
     world = World()
     job = world.accepted({"model": "any/model", "input": {"prompt": "x"}}, key="any")
     world.stats.added.append(
-        tally_of(job_that_took(world, 900))._replace(kind=kind_of(job), bucket=bucket_of(900))
+        stats_of(job_that_took(world, 900))._replace(kind=kind_of(job), bucket=bucket_of(900))
     )
 
     assert expect(world)(job) == published(job.input)

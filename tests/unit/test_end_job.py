@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.events import JobFailed
 from darkroom.domain.job import OPEN, Job, Status
-from darkroom.domain.limiter import Line, Tier
 from darkroom.domain.steps import Outcome, Step
+from darkroom.domain.submit_queue import QueueShard, RateLimit
 from tests.fakes.crashes import DeadError
-from tests.fakes.truths import assert_counts
+from tests.fakes.invariants import assert_counts
 from tests.fakes.world import TEXT_TO_IMAGE, World
 
 
@@ -21,7 +21,7 @@ def in_status(status: Status, **settings: Any) -> tuple[World, Job]:
     world = World(**settings)
     job = world.accepted()
     if status is Status.SUBMITTING:
-        world.admit_job()(job, ())
+        world.acquire_slot()(job, ())
     elif status is Status.SUBMITTED:
         world.submit_job()(Step(job_id=job.job_id))
         world.events.published.clear()
@@ -30,7 +30,7 @@ def in_status(status: Status, **settings: Any) -> tuple[World, Job]:
 
 def in_line() -> tuple[World, Job]:
     """A job that waits for its turn."""
-    world = World(tier=Tier(2, 2))
+    world = World(rate_limit=RateLimit(2, 2))
     world.submit_job()(Step(job_id=world.accepted(key="ahead").job_id))
     job = world.accepted()
     assert world.submit_job()(Step(job_id=job.job_id)).outcome is Outcome.DEFERRED
@@ -55,7 +55,7 @@ def test_an_open_job_fails_with_its_code(status: Status) -> None:
     assert isinstance(event, JobFailed)
     assert (event.code, event.retryable) == (Code.CANCELED, True)
     assert event.charged is (Charged.NO if status is Status.QUEUED else Charged.MAYBE)
-    assert world.job(job.job_id).announced_at == world.clock()
+    assert world.job(job.job_id).published_at == world.clock()
 
 
 def test_the_end_is_counted_by_code_with_its_duration() -> None:
@@ -105,11 +105,11 @@ def test_the_line_counts_it_no_more(status: Status, code: Code | None) -> None:
 
 def test_a_job_that_waits_in_the_line_leaves_it() -> None:
     world, job = in_line()
-    assert len(world.jobs.line.line.interactive) == 1
+    assert len(world.jobs.queue.shard.normal) == 1
 
     world.end_job().fail(job.job_id, Code.PROVIDER_UNAVAILABLE)
 
-    assert len(world.jobs.line.line.interactive) == 0
+    assert len(world.jobs.queue.shard.normal) == 0
     assert_counts(world.jobs)
 
 
@@ -120,21 +120,21 @@ def test_a_slow_job_takes_its_own_time_out_of_the_line() -> None:
 
     world.end_job().fail(slow.job_id, Code.CANCELED)
 
-    left = world.jobs.line.line.interactive
-    assert left.seconds == pytest.approx(world.job(quick.job_id).interval)
+    left = world.jobs.queue.shard.normal
+    assert left.seconds == pytest.approx(world.job(quick.job_id).slot_seconds)
 
 
 def test_a_line_that_moves_meanwhile_is_read_again() -> None:
     world, job = in_line()
-    read, moves = world.jobs.line.read, [1, 2, 3]
+    read, moves = world.jobs.queue.read, [1, 2, 3]
 
-    def moved(number: int = 0) -> Line:
-        line = read(number)
+    def moved(number: int = 0) -> QueueShard:
+        shard = read(number)
         if moves and moves.pop():
-            world.jobs.line.swap(line, line.held_until(0))
-        return line
+            world.jobs.queue.swap(shard, shard.paused_until(0))
+        return shard
 
-    world.jobs.line.read = moved  # type: ignore[method-assign]
+    world.jobs.queue.read = moved  # type: ignore[method-assign]
     world.end_job().fail(job.job_id, Code.CANCELED)
 
     assert world.job(job.job_id).code is Code.CANCELED
@@ -173,7 +173,7 @@ def test_only_what_was_given_up_after_a_post_is_looked_for_again(
 
     lost = status is not Status.QUEUED and code not in proven
     late = world.clock() + timedelta(minutes=2)
-    assert world.job(job.job_id).due_at == (late if lost else None)
+    assert world.job(job.job_id).sweep_after == (late if lost else None)
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
@@ -189,7 +189,7 @@ def test_a_crash_anywhere_leaves_an_end_that_a_rerun_announces(
             return world.end_job().complete(job.job_id, ())
         return world.end_job().fail(job.job_id, Code.CANCELED)
 
-    world.fuse.plan = {world.fuse.calls + at: when}  # type: ignore[dict-item]
+    world.crash_at.plan = {world.crash_at.calls + at: when}  # type: ignore[dict-item]
     with pytest.raises(DeadError):
         end()
     ended = end()
@@ -197,20 +197,20 @@ def test_a_crash_anywhere_leaves_an_end_that_a_rerun_announces(
     assert ended
     assert ended.status is (Status.COMPLETED if completes else Status.FAILED)
     assert {event.id for event in world.events.published} == {f"{job.job_id}.{ended.status}"}
-    assert world.job(job.job_id).announced_at is not None
+    assert world.job(job.job_id).published_at is not None
     assert_counts(world.jobs)
 
 
 @pytest.mark.parametrize("completes", [True, False])
 def test_an_end_that_was_not_announced_stays_due_for_the_sweep(completes: bool) -> None:
     world, job = in_status(Status.SUBMITTED)
-    world.fuse.plan = {world.fuse.calls + 2: "before"}  # get, write, publish
+    world.crash_at.plan = {world.crash_at.calls + 2: "before"}  # get, write, publish
     end = world.end_job()
     with pytest.raises(DeadError):
         end.complete(job.job_id, ()) if completes else end.fail(job.job_id, Code.MODERATED)
     assert world.events.published == []
 
-    assert world.job(job.job_id).due_at == world.clock() + timedelta(minutes=2)
+    assert world.job(job.job_id).sweep_after == world.clock() + timedelta(minutes=2)
 
 
 def test_an_event_that_is_out_is_not_published_again() -> None:
@@ -233,5 +233,5 @@ def test_a_job_that_has_not_ended_is_not_announced() -> None:
     world, job = in_status(Status.SUBMITTED)
 
     with pytest.raises(LookupError):
-        world.end_job().announce(job)
+        world.end_job().publish_end(job)
     assert world.events.published == []

@@ -7,14 +7,14 @@ from typing import IO, Any
 import pytest
 
 from darkroom.domain import polling
-from darkroom.domain.announcements import failed
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.events import JobCompleted
 from darkroom.domain.job import OPEN, Asset, Status
+from darkroom.domain.job_events import failed
 from darkroom.domain.references import S3Object
 from darkroom.domain.steps import Outcome, Step
 from darkroom.domain.uploads import encode
-from darkroom.ports import Broken, Done, Download, NotDownloaded, Running, Unreadable
+from darkroom.ports import Download, Failed, NotDownloaded, Running, Succeeded, Unreadable
 from tests.fakes.crashes import DeadError
 from tests.fakes.pictures import JPEG, PNG
 from tests.fakes.provider import OUTPUT, PREDICTION
@@ -27,7 +27,7 @@ LATE = NotDownloaded(Code.ASSET_UNAVAILABLE, "the CDN answered 404")
 def completed(*outputs: str, **files: Any) -> tuple[World, Step]:
     """A job whose prediction has just been seen completed."""
     world = World()
-    world.provider.predictions = [Done(outputs or (OUTPUT,))]
+    world.provider.predictions = [Succeeded(outputs or (OUTPUT,))]
     world.downloads.files = {OUTPUT: PNG, **files}
     job = world.accepted()
     step = world.submit_job()(Step(job_id=job.job_id))
@@ -53,7 +53,7 @@ def test_an_output_is_stored_under_the_jobs_folder_and_the_job_ends() -> None:
         "sha256": digest,
     }
     assert job.status is Status.COMPLETED
-    assert job.stored_at == job.ended_at == job.announced_at == world.clock()
+    assert job.stored_at == job.ended_at == job.published_at == world.clock()
     assert job.assets == (
         Asset(bucket="assets", key=key, content_type="image/png", size=len(PNG), sha256=digest,
               width=1, height=1),
@@ -118,15 +118,15 @@ def test_several_outputs_are_stored_in_order_each_by_its_own_format() -> None:
 def test_several_outputs_are_copied_at_once_within_a_bound() -> None:
     outputs = [f"https://cdn.test/output/{n}.png" for n in range(8)]
     world, step = completed(*outputs, **dict.fromkeys(outputs, PNG))
-    fetch, together, lock, now, most = world.downloads.fetch, Barrier(4), Lock(), 0, 0
+    fetch, transact, lock, now, most = world.downloads.fetch, Barrier(4), Lock(), 0, 0
 
     def meeting(url: str, into: IO[bytes]) -> Download | NotDownloaded:
         nonlocal now, most
         with lock:
             now += 1
-        together.wait(timeout=30)  # nobody goes on before four are here
+        transact.wait(timeout=30)  # nobody goes on before four are here
         most = max(most, now)
-        together.wait(timeout=30)
+        transact.wait(timeout=30)
         with lock:
             now -= 1
         return fetch(url, into)
@@ -209,7 +209,7 @@ def test_a_prediction_that_cannot_be_read_again_is_tried_so_often(answer: Any) -
 
 def test_a_prediction_that_has_broken_meanwhile_fails() -> None:
     world, step = completed()
-    world.provider.predictions = [Broken(Code.PROVIDER_FAILED, "deleted")]
+    world.provider.predictions = [Failed(Code.PROVIDER_FAILED, "deleted")]
 
     assert world.finalize_job()(step).code is Code.PROVIDER_FAILED
 
@@ -228,7 +228,7 @@ def test_a_rerun_after_the_end_stores_and_announces_nothing_more() -> None:
 
 def test_a_rerun_after_a_crash_keeps_the_first_bytes() -> None:
     world, step = completed()
-    world.fuse.plan = {world.fuse.calls + 3: "after"}  # get, check, fetch, store
+    world.crash_at.plan = {world.crash_at.calls + 3: "after"}  # get, check, fetch, store
     with pytest.raises(DeadError):
         world.finalize_job()(step)
     world.downloads.files[OUTPUT] = PNG + b"other"

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.domain.job import Job, Status
-from darkroom.ports import Listed
+from darkroom.ports import ListedPrediction
 from darkroom.usecases.find_prediction import Missing, digest
+from tests.fakes.invariants import assert_claims, assert_counts
 from tests.fakes.pictures import JPEG, PNG
 from tests.fakes.signals import START
-from tests.fakes.truths import assert_claims, assert_counts
 from tests.fakes.world import TEXT_TO_IMAGE, World
 
 URL = "https://example.com/b.png?x=1"
@@ -22,17 +22,19 @@ EDIT: dict[str, Any] = {"operation": "edit", "prompt": "more fog", "images": [UR
 def sent(world: World, body: dict[str, Any] | None = None, key: str = "key") -> Job:
     """A job whose POST was sent and not answered."""
     job = world.accepted(body, key)
-    admit, submit = world.admit_job(), world.submit_job()
+    admit, submit = world.acquire_slot(), world.submit_job()
     images = submit._images(job)
     admitted = admit(job, tuple(digest(image) for image in images))
     assert isinstance(admitted, Job)
     return admitted
 
 
-def listed(world: World, job: Job, number: int = 1, after: float = 0, **changes: Any) -> Listed:
+def listed(
+    world: World, job: Job, number: int = 1, after: float = 0, **changes: Any
+) -> ListedPrediction:
     """Put a prediction with the job's input into the provider's list."""
     inputs = dict(job.input) | ({"images": [URL]} if job.references else {}) | changes
-    found = Listed(f"p-{number}", START + timedelta(seconds=after), inputs)
+    found = ListedPrediction(f"p-{number}", START + timedelta(seconds=after), inputs)
     assert world.provider.listed is not None
     world.provider.listed.append(found)
     return found
@@ -54,7 +56,7 @@ def test_the_one_that_is_nobodys_is_adopted() -> None:
     assert found == world.job(job.job_id)
     assert (found.status, found.prediction_id) == (Status.SUBMITTED, "p-1")
     assert found.submitted_at == world.clock()
-    assert found.due_at == world.clock() + timedelta(seconds=job.deadline_seconds, minutes=15)
+    assert found.sweep_after == world.clock() + timedelta(seconds=job.deadline_seconds, minutes=15)
     assert world.jobs.claims.owner("p-1") == job.job_id
     assert_counts(world.jobs)
 
@@ -143,7 +145,7 @@ def test_an_edit_of_a_private_picture_is_known_by_its_signed_url() -> None:
 def test_a_list_without_inputs_proves_nothing_unless_all_in_it_have_owners(unclaimed: bool) -> None:
     world = World()
     job = sent(world)
-    world.provider.listed = [Listed("p-1", START, None)]
+    world.provider.listed = [ListedPrediction("p-1", START, None)]
     if not unclaimed:
         world.jobs.claims.owners["p-1"] = "another"
 
@@ -163,7 +165,7 @@ def test_what_is_ours_is_taken_though_another_hides_its_inputs() -> None:
     job = sent(world)
     listed(world, job, 2, after=1)
     assert world.provider.listed is not None
-    world.provider.listed.append(Listed("p-1", START, None))
+    world.provider.listed.append(ListedPrediction("p-1", START, None))
 
     assert isinstance(find(world, job), Job)
 

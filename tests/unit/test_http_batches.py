@@ -48,7 +48,7 @@ def test_once_it_has_ended_it_has_results_and_its_jobs_can_be_listed() -> None:
     batch = ada.world.batches.records[ada.post(PATH, asked(ada)).json["batch_id"]]
     create_all(ada.world, batch)
     finish(ada.world, batch.job_of(1))
-    ada.world.gather_batch()(batch.batch_id)
+    ada.world.collect_batch()(batch.batch_id)
 
     told = ada.get(f"{PATH}/{batch.batch_id}").json
     assert (told["status"], told["spent_micro_usd"]) == ("completed", 10_000)
@@ -95,7 +95,7 @@ def test_canceling_says_what_it_comes_to() -> None:
 
     first = ada.send("DELETE", f"{PATH}/{batch_id}")
     assert (first.status, first.json["status"]) == (202, "canceling")
-    ada.world.gather_batch()(batch_id)
+    ada.world.collect_batch()(batch_id)
     second = ada.send("DELETE", f"{PATH}/{batch_id}")
     assert (second.status, second.json["status"]) == (200, "canceled")
 

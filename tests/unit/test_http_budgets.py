@@ -7,7 +7,7 @@ import pytest
 
 from darkroom.domain.errors import Code
 from darkroom.domain.steps import Outcome
-from darkroom.ports import Broken, Quote, Refused
+from darkroom.ports import Failed, Quote, Refused
 from tests.fakes.signals import START
 from tests.fakes.world import TEXT_TO_IMAGE, World
 from tests.unit.http import V1_JOBS, Client, finished, refused, submitted
@@ -221,11 +221,11 @@ def test_a_job_that_ends_tomorrow_gives_its_money_back_to_the_day_that_it_took_i
 
 @pytest.mark.parametrize(
     ("end", "left"),
-    [(Refused(Code.INVALID_REQUEST, "no"), 0.5), (Broken(Code.PROVIDER_FAILED, "no"), 0.5),
-     (Broken(Code.MODERATED, "no"), 0.44)],
+    [(Refused(Code.INVALID_REQUEST, "no"), 0.5), (Failed(Code.PROVIDER_FAILED, "no"), 0.5),
+     (Failed(Code.MODERATED, "no"), 0.44)],
 )  # fmt: skip
 def test_a_failed_job_gives_its_money_back_if_nothing_was_charged(
-    end: Refused | Broken, left: float
+    end: Refused | Failed, left: float
 ) -> None:
     ada = Client(daily_budget=500_000)
     job = ada.accepted()

@@ -16,7 +16,7 @@ SERVED = [(route.method, route.path) for route in ROUTES if route.function == "A
 MODELS = ["openai/gpt-image-2/text-to-image", "openai/gpt-image-2/edit", "maker/model"]
 FIELDS = [
     "operation", "prompt", "images", "quality", "resolution", "aspect_ratio", "output_format",
-    "deadline_seconds", "lane", "model", "input", "enable_sync_mode", "filename",
+    "deadline_seconds", "priority", "model", "input", "enable_sync_mode", "filename",
     *UploadRequest.model_fields,
 ]  # fmt: skip
 WORDS = ["text-to-image", "edit", "1k", "low", "image/png", "upload:1.png", "s3://b/k", *MODELS]

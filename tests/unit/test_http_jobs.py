@@ -175,7 +175,7 @@ def test_a_tag_changes_with_what_is_seen_and_with_nothing_else() -> None:
     tags = [ada.get(path).headers["ETag"]]
     submitted(ada.world, job.job_id)
     tags.append(ada.get(path, {"If-None-Match": tags[0]}).headers["ETag"])
-    ada.world.jobs.update(job.job_id, when=list(Status), announced_at=START)
+    ada.world.jobs.update(job.job_id, when=list(Status), published_at=START)
     tags.append(ada.get(path).headers["ETag"])
 
     assert tags[0] != tags[1] == tags[2]

@@ -10,7 +10,7 @@ def test_a_key_without_a_budget_says_so_by_null() -> None:
     told = Client().get("/v1/me").json
 
     assert told == {
-        "caller": "key:ada", "role": "submit", "sees_all": False, "can_submit": True,
+        "caller": "key:ada", "role": "submit", "can_read_all": False, "can_submit": True,
         "day": World().clock().date().isoformat(), "daily_budget_micro_usd": None,
         "left_micro_usd": None, "stack_budget_micro_usd": None, "stack_left_micro_usd": None,
     }  # fmt: skip
@@ -27,10 +27,14 @@ def test_what_a_job_holds_is_not_left() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "can_submit", "sees_all"),
+    ("role", "can_submit", "can_read_all"),
     [("read", False, False), ("submit", True, False), ("admin", True, True)],
 )
-def test_a_role_says_what_it_may(role: str, can_submit: bool, sees_all: bool) -> None:
+def test_a_role_says_what_it_may(role: str, can_submit: bool, can_read_all: bool) -> None:
     told = Client(role=role).get("/v1/me").json
 
-    assert (told["role"], told["can_submit"], told["sees_all"]) == (role, can_submit, sees_all)
+    assert (told["role"], told["can_submit"], told["can_read_all"]) == (
+        role,
+        can_submit,
+        can_read_all,
+    )

@@ -10,7 +10,7 @@ from tests.unit.http import V1_JOBS, Client, refused
 
 PATH = "/v1/uploads"
 FILE = {"content_type": "image/png", "size": len(PNG)}
-WIRE, EDIT = "/api/v3/media/uploads", "/api/v3/openai/gpt-image-2/edit"
+WAVESPEED_PREFIX, EDIT = "/api/v3/media/uploads", "/api/v3/openai/gpt-image-2/edit"
 WIRE_FILE: dict[str, Any] = {"filename": "a.png", "size": 68}
 TYPES = "image/png, image/jpeg, image/webp, text/csv, application/x-ndjson"
 SIZES = "a whole number of bytes, 1 to 20000000"
@@ -83,17 +83,17 @@ def test_an_unknown_field_may_have_any_name(field: str) -> None:
 def test_the_providers_ticket_leads_to_a_url_that_can_be_referred_to() -> None:
     ada = Client()
 
-    told = ada.post(WIRE, WIRE_FILE).json["data"]
-    [ticket] = ada.world.uploads.given
-    ada.world.references.objects["assets", ticket.location.key] = [PNG]
-    ada.world.references.owners[ticket.location.key] = "key:ada"
+    told = ada.post(WAVESPEED_PREFIX, WIRE_FILE).json["data"]
+    [presigned] = ada.world.uploads.given
+    ada.world.references.objects["assets", presigned.location.key] = [PNG]
+    ada.world.references.owners[presigned.location.key] = "key:ada"
     job_id = ada.post(EDIT, {"prompt": "x", "images": [told["download_url"]]}).json["data"]["id"]
 
     assert (told["type"], told["filename"], told["size"]) == ("image", "a.png", 68)
-    assert (told["upload"]["method"], told["upload"]["url"]) == ("PUT", ticket.url)
-    assert told["upload"]["headers"] == ticket.headers
+    assert (told["upload"]["method"], told["upload"]["url"]) == ("PUT", presigned.url)
+    assert told["upload"]["headers"] == presigned.headers
     assert told["upload"]["expires_at"] == "2026-11-22T12:15:00+00:00"
-    assert [str(each) for each in ada.world.job(job_id).references] == [str(ticket.location)]
+    assert [str(each) for each in ada.world.job(job_id).references] == [str(presigned.location)]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_the_providers_ticket_leads_to_a_url_that_can_be_referred_to() -> None:
 def test_the_type_of_a_file_may_be_left_to_its_name(filename: str, kind: str | None) -> None:
     ada = Client()
 
-    assert ada.post(WIRE, {"filename": filename, "size": 5}).status == 200
+    assert ada.post(WAVESPEED_PREFIX, {"filename": filename, "size": 5}).status == 200
     assert ada.world.uploads.given[0].headers["Content-Type"] == (kind or "image/jpeg")
 
 
@@ -118,7 +118,7 @@ def test_the_type_of_a_file_may_be_left_to_its_name(filename: str, kind: str | N
     ids=ascii,
 )  # fmt: skip
 def test_a_bad_field_is_named_in_the_providers_envelope(body: object, field: str) -> None:
-    assert refused(Client().post(WIRE, body), 400).startswith(field)
+    assert refused(Client().post(WAVESPEED_PREFIX, body), 400).startswith(field)
 
 
 def test_the_presets_that_serve_are_shown_with_what_is_wrong_with_newer_ones() -> None:
@@ -137,7 +137,7 @@ def test_the_presets_that_serve_are_shown_with_what_is_wrong_with_newer_ones() -
     ("body", "price"),
     [
         ({"operation": "text-to-image", "prompt": "x"}, 60_000),
-        ({"operation": "text-to-image", "prompt": "x", "lane": "batch"}, 60_000),
+        ({"operation": "text-to-image", "prompt": "x", "priority": "low"}, 60_000),
         ({"operation": "text-to-image", "prompt": "x", "quality": "low"}, 10_000),
         ({"operation": "edit", "prompt": "x", "images": ["s3://any/one", "s3://any/two"]}, 82_000),
         ({"model": "maker/other", "input": {"prompt": "x"}}, None),

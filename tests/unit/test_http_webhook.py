@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from darkroom.bootstrap import doors
+from darkroom.bootstrap import entry_points
 from darkroom.domain.job import Status
 from darkroom.domain.steps import Step
 from darkroom.handlers import on_webhook
@@ -31,8 +31,8 @@ BODY = json.dumps(TOLD, ensure_ascii=False, indent=1).encode()
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A deployment whose OnWebhook is called as API Gateway calls it."""
     found = World()
-    found.switchboard.set(webhook_url="https://api.test/prod")
-    monkeypatch.setattr(doors, "take_webhook", found.take_webhook)
+    found.flag_store.set(webhook_url="https://api.test/prod")
+    monkeypatch.setattr(entry_points, "receive_webhook", found.receive_webhook)
     return found
 
 
@@ -69,7 +69,7 @@ def called(told: dict[str, Any]) -> int:
     return status
 
 
-def listening(world: World) -> str:
+def wait_for_webhook(world: World) -> str:
     """A job whose execution waits for the webhook."""
     job = world.accepted()
     world.submit_job()(Step(job_id=job.job_id))
@@ -78,7 +78,7 @@ def listening(world: World) -> str:
 
 
 def test_a_genuine_webhook_wakes_the_wait_and_gets_a_204(world: World) -> None:
-    job_id = listening(world)
+    job_id = wait_for_webhook(world)
 
     assert called(event(job_id)) == 204
 
@@ -87,7 +87,7 @@ def test_a_genuine_webhook_wakes_the_wait_and_gets_a_204(world: World) -> None:
 
 
 def test_a_body_that_arrives_as_base64_is_the_bytes_behind_it(world: World) -> None:
-    job_id = listening(world)
+    job_id = wait_for_webhook(world)
     text = base64.b64encode(BODY).decode()
 
     assert called(event(job_id, body=text, isBase64Encoded=True)) == 204
@@ -99,7 +99,7 @@ def test_a_body_that_arrives_as_base64_is_the_bytes_behind_it(world: World) -> N
 def test_a_headers_name_may_have_any_case(world: World, write: Any) -> None:
     headers = {write(name): value for name, value in signed(BODY).items()}
 
-    assert called(event(listening(world), headers=headers)) == 204
+    assert called(event(wait_for_webhook(world), headers=headers)) == 204
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_headers_name_may_have_any_case(world: World, write: Any) -> None:
 def test_what_is_not_signed_or_not_lately_is_a_401_and_wakes_nobody(
     world: World, changes: dict[str, Any]
 ) -> None:
-    job_id = listening(world)
+    job_id = wait_for_webhook(world)
     before = world.job(job_id)
 
     assert called(event(job_id, **changes)) == 401
@@ -135,7 +135,7 @@ def test_what_is_not_signed_or_not_lately_is_a_401_and_wakes_nobody(
 def test_a_token_that_is_missing_says_nothing_against_a_signature(
     world: World, query: dict[str, str] | None
 ) -> None:
-    job_id = listening(world)
+    job_id = wait_for_webhook(world)
 
     assert called(event(job_id, queryStringParameters=query)) == 204
 
@@ -164,7 +164,7 @@ def test_with_the_token_of_its_very_post_a_lost_answer_is_found(
 def test_a_signed_body_that_tells_nothing_is_taken_and_changes_nothing(
     world: World, body: bytes
 ) -> None:
-    job_id = listening(world)
+    job_id = wait_for_webhook(world)
     text = base64.b64encode(body).decode() or None
 
     told = event(job_id, headers=signed(body), body=text, isBase64Encoded=True)
@@ -181,7 +181,7 @@ def test_a_job_that_is_not_there_is_no_reason_to_come_again(world: World, job_id
 
 
 def test_the_same_webhook_again_is_taken_again_and_does_no_harm(world: World) -> None:
-    job_id = listening(world)
+    job_id = wait_for_webhook(world)
 
     assert [called(event(job_id)) for _ in range(3)] == [204, 204, 204]
 
@@ -190,7 +190,7 @@ def test_the_same_webhook_again_is_taken_again_and_does_no_harm(world: World) ->
 
 
 def test_no_log_line_quotes_a_prompt_a_url_a_token_or_a_signature(world: World) -> None:
-    job_id = listening(world)
+    job_id = wait_for_webhook(world)
     headers = signed(BODY)
     query = {"token": "the-token"}
 
@@ -221,7 +221,7 @@ class BrokenJobs(InMemoryJobs):
 
 
 def test_a_crash_makes_the_provider_come_again_and_tells_none_of_its_words(world: World) -> None:
-    job_id = listening(world)
+    job_id = wait_for_webhook(world)
     world.jobs = BrokenJobs()
 
     with logged() as stream, pytest.raises(CrashError, match=r"^ValueError$"):

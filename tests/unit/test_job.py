@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.domain import announcements, events
+from darkroom.domain import events, job_events
 from darkroom.domain.errors import Charged, Code, failure
 from darkroom.domain.identity import fingerprint, job_id
 from darkroom.domain.job import Asset, Job, Status
@@ -111,10 +111,10 @@ def test_events_have_stable_ids_one_for_each_fact() -> None:
     ended = job(status=Status.FAILED, code=Code.MODERATED)
 
     ids = [
-        announcements.submitted(ended, "p").id,
-        announcements.completed(ended, "assets").id,
-        announcements.failed(ended).id,
-        announcements.recovered(ended, "assets").id,
+        job_events.submitted(ended, "p").id,
+        job_events.completed(ended, "assets").id,
+        job_events.failed(ended).id,
+        job_events.recovered(ended, "assets").id,
         events.BudgetThresholdReached.of(START.date(), "key:ada", 10, 8, "r").id,
     ]
 
@@ -127,10 +127,10 @@ def test_no_event_holds_a_url_or_the_prompt() -> None:
     ended = job(status=Status.FAILED, prediction_id="p", assets=[ASSET], submitting_at=START)
 
     told = [
-        announcements.submitted(ended, "p"),
-        announcements.completed(ended, "assets"),
-        announcements.failed(ended),
-        announcements.recovered(ended, "assets"),
+        job_events.submitted(ended, "p"),
+        job_events.completed(ended, "assets"),
+        job_events.failed(ended),
+        job_events.recovered(ended, "assets"),
     ]
 
     for event in told:
@@ -141,7 +141,7 @@ def test_no_event_holds_a_url_or_the_prompt() -> None:
 
 
 def test_a_completed_job_says_where_its_files_are() -> None:
-    event = announcements.completed(job(assets=[ASSET], prediction_id="p", checks=3), "assets")
+    event = job_events.completed(job(assets=[ASSET], prediction_id="p", checks=3), "assets")
 
     assert event.assets == (ASSET,)
     assert event.manifest == events.S3Location(bucket="assets", key="jobs/j/manifest.json")
@@ -149,8 +149,8 @@ def test_a_completed_job_says_where_its_files_are() -> None:
 
 
 def test_a_failed_job_that_was_never_sent_was_not_charged() -> None:
-    unsent = announcements.failed(job(status=Status.FAILED, code=Code.INTERNAL_ERROR))
-    sent = announcements.failed(
+    unsent = job_events.failed(job(status=Status.FAILED, code=Code.INTERNAL_ERROR))
+    sent = job_events.failed(
         job(status=Status.FAILED, code=Code.INTERNAL_ERROR, submitting_at=START)
     )
 
@@ -158,7 +158,7 @@ def test_a_failed_job_that_was_never_sent_was_not_charged() -> None:
 
 
 def test_a_job_that_failed_without_a_code_failed_by_us() -> None:
-    assert announcements.failed(job(status=Status.FAILED)).code is Code.INTERNAL_ERROR
+    assert job_events.failed(job(status=Status.FAILED)).code is Code.INTERNAL_ERROR
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_what_was_charged_goes_by_the_facts_before_the_code(
     facts: dict[str, Any], charged: Charged
 ) -> None:
     ended = {"status": "failed", "code": Code.CANCELED, "submitting_at": START}
-    told = announcements.failed(job(**{"prediction_id": None} | ended | facts))
+    told = job_events.failed(job(**{"prediction_id": None} | ended | facts))
 
     assert told.charged is charged
 
@@ -187,33 +187,33 @@ def test_what_was_charged_goes_by_the_facts_before_the_code(
     ("facts", "waits", "flies"),
     [
         ({}, False, False),
-        ({"place": 3}, True, False),
-        ({"status": "submitting", "place": 3}, False, True),
+        ({"queue_position": 3}, True, False),
+        ({"status": "submitting", "queue_position": 3}, False, True),
         ({"status": "submitted"}, False, True),
         ({"status": "submitted", "provider_completed_at": START}, False, False),
-        ({"status": "completed", "place": 3}, False, False),
-        ({"status": "failed", "place": 3}, False, False),
+        ({"status": "completed", "queue_position": 3}, False, False),
+        ({"status": "failed", "queue_position": 3}, False, False),
     ],
 )
 def test_a_job_waits_in_the_line_or_is_in_flight_or_neither(
     facts: dict[str, Any], waits: bool, flies: bool
 ) -> None:
-    assert (job(**facts).waits_in_line, job(**facts).is_in_flight) == (waits, flies)
+    assert (job(**facts).is_waiting, job(**facts).is_in_flight) == (waits, flies)
 
 
 @pytest.mark.parametrize(
     "unseen",
     [
-        {"place": 7},
-        {"due_at": START},
-        {"looks": 2},
+        {"queue_position": 7},
+        {"sweep_after": START},
+        {"recovery_polls": 2},
         {"submit_token": "t"},
         {"wake_token": "t"},
         {"woken_at": START},
         {"sent_images": ("digest",)},
         {"submitting_at": START},
-        {"announced_at": START},
-        {"holds": ({"day": START.date(), "scope": "s", "micro_usd": 1},)},
+        {"published_at": START},
+        {"reservations": ({"day": START.date(), "scope": "s", "micro_usd": 1},)},
     ],
 )
 def test_what_no_caller_sees_is_no_change_to_anybody_who_waits(unseen: dict[str, Any]) -> None:

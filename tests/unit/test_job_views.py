@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from darkroom.domain import announcements, events
+from darkroom.domain import events, job_events
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.references import S3Object
@@ -85,7 +85,7 @@ def test_a_revision_changes_with_what_can_be_seen(change: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize(
     "change",
-    [{"announced_at": START}, {"submit_token": "t"}, {"submit_attempts": 2}, {"expires_at": 1}],
+    [{"published_at": START}, {"submit_token": "t"}, {"submit_attempts": 2}, {"expires_at": 1}],
 )
 def test_a_revision_stays_with_what_only_we_see(change: dict[str, Any]) -> None:
     assert job(**change).revision == job().revision
@@ -101,15 +101,15 @@ def test_a_revision_is_the_same_wherever_the_record_comes_from() -> None:
 def test_every_event_of_an_upload_names_it_and_of_others_none() -> None:
     upload = job(source=SOURCE, preset="scan@3", status=Status.FAILED)
 
-    told = [announcements.submitted(upload, "p"), announcements.completed(upload, "assets")]
+    told = [job_events.submitted(upload, "p"), job_events.completed(upload, "assets")]
 
     place = events.S3Location(bucket="inbox", key="scan/a.png", version_id="v1")
-    assert [event.source for event in [*told, announcements.failed(upload)]] == [place] * 3
-    assert announcements.failed(job(status=Status.FAILED)).source is None
+    assert [event.source for event in [*told, job_events.failed(upload)]] == [place] * 3
+    assert job_events.failed(job(status=Status.FAILED)).source is None
 
 
 def test_a_completed_job_can_be_handed_on_by_its_uris() -> None:
-    assert announcements.completed(job(assets=(ASSET,)), "assets").uris == ("s3://assets/0.png",)
+    assert job_events.completed(job(assets=(ASSET,)), "assets").uris == ("s3://assets/0.png",)
 
 
 def test_a_job_has_the_very_event_that_told_of_it_last_and_a_list_none() -> None:

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from darkroom.bootstrap import doors
+from darkroom.bootstrap import entry_points
 from darkroom.domain import keys
 from darkroom.domain.callers import Role
 from darkroom.domain.keys import Key
 from darkroom.handlers import authorizer
-from tests.fakes.doors import InMemoryKeys
+from tests.fakes.entry_points import InMemoryKeys
 from tests.fakes.signals import START, StoppedClock
 from tests.fakes.world import World
 from tests.unit.http import CONTEXT, logged
@@ -166,7 +166,7 @@ def test_a_key_that_opens_nothing_is_not_used() -> None:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A deployment whose authorizer is called as API Gateway calls it."""
     found = World()
-    monkeypatch.setattr(doors, "authorize", found.authorize)
+    monkeypatch.setattr(entry_points, "authorize", found.authorize)
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import doors
+from darkroom.bootstrap import entry_points
 from darkroom.handlers import on_upload
 from darkroom.observability import CrashError
 from tests.fakes.pictures import PNG
@@ -46,7 +46,7 @@ EVENT = {
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A deployment whose handler is the real one."""
     world = World()
-    monkeypatch.setattr(doors, "upload_job", world.upload_job)
+    monkeypatch.setattr(entry_points, "upload_job", world.upload_job)
     return world
 
 

@@ -27,7 +27,7 @@ def test_a_wait_is_whole_seconds_from_1(elapsed: float, kind: Expected, left: fl
     for wait in (
         polling.first_wait(elapsed, kind, left),
         polling.next_wait(elapsed, left),
-        polling.listen_wait(elapsed, kind, left),
+        polling.webhook_wait(elapsed, kind, left),
     ):
         assert isinstance(wait, int)
         assert wait >= 1
@@ -39,7 +39,7 @@ def test_a_wait_never_goes_a_second_beyond_the_deadline(
 ) -> None:
     assert polling.first_wait(elapsed, kind, left) < left + 1
     assert polling.next_wait(elapsed, left) < left + 1
-    assert polling.listen_wait(elapsed, kind, left) < left + 1
+    assert polling.webhook_wait(elapsed, kind, left) < left + 1
 
 
 @given(KINDS)
@@ -89,7 +89,7 @@ def test_waits_between_checks_grow_slowly_up_to_half_a_minute(one: float, other:
 def test_who_listens_does_so_past_the_time_that_nearly_all_take(
     kind: Expected, elapsed: float
 ) -> None:
-    wait = polling.listen_wait(elapsed, kind, math.inf)
+    wait = polling.webhook_wait(elapsed, kind, math.inf)
 
     assert wait + elapsed >= kind.high
     assert wait >= 30
@@ -99,7 +99,7 @@ def test_who_listens_does_so_past_the_time_that_nearly_all_take(
 def test_a_lost_webhook_costs_few_looks(kind: Expected, deadline: int) -> None:
     elapsed, looks = 0, 0
     while elapsed < deadline:
-        elapsed += polling.listen_wait(elapsed, kind, deadline - elapsed)
+        elapsed += polling.webhook_wait(elapsed, kind, deadline - elapsed)
         looks += 1
 
     assert elapsed == deadline
@@ -149,22 +149,22 @@ def test_without_one_everybody_waits_a_minute() -> None:
 def test_an_unanswered_post_is_looked_for_as_long_as_the_list_may_be_late(
     scale: float, was_read: bool
 ) -> None:
-    looked = 0
-    while (wait := polling.look_wait(looked, scale, was_read=was_read)) is not None:
-        looked += wait
+    searched = 0
+    while (wait := polling.search_wait(searched, scale, was_read=was_read)) is not None:
+        searched += wait
 
     enough = (120 if was_read else 600) * scale
-    assert enough - 1e-6 <= looked < enough + max(1, 15 * scale) + 0.5
+    assert enough - 1e-6 <= searched < enough + max(1, 15 * scale) + 0.5
 
 
 def test_it_is_looked_for_longer_than_a_listing_lags() -> None:
-    assert polling.look_wait(90, 1, was_read=True) == 15
-    assert polling.look_wait(120, 1, was_read=True) is None
+    assert polling.search_wait(90, 1, was_read=True) == 15
+    assert polling.search_wait(120, 1, was_read=True) is None
 
 
 def test_a_list_that_was_not_read_ends_nothing_for_ten_minutes() -> None:
-    assert polling.look_wait(120, 1, was_read=False) == 15
-    assert polling.look_wait(600, 1, was_read=False) is None
+    assert polling.search_wait(120, 1, was_read=False) == 15
+    assert polling.search_wait(600, 1, was_read=False) is None
 
 
 @given(st.integers(1, 120))

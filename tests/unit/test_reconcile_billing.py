@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import pytest
 
-from darkroom.domain.bills import Kind, Movement, Report
+from darkroom.domain.bills import EntryType, LedgerEntry, Report
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.ports import Cursor, Download
@@ -58,12 +58,12 @@ class Claimed:
 class Bills:
     """The port Billing; None: it cannot be read."""
 
-    movements: list[Movement] | None = field(default_factory=list)
+    entries: list[LedgerEntry] | None = field(default_factory=list)
     windows: list[tuple[datetime, datetime]] = field(default_factory=list)
 
-    def charges(self, start: datetime, end: datetime) -> list[Movement] | None:
+    def charges(self, start: datetime, end: datetime) -> list[LedgerEntry] | None:
         self.windows.append((start, end))
-        found = self.movements
+        found = self.entries
         return None if found is None else [each for each in found if start <= each.at < end]
 
 
@@ -112,10 +112,10 @@ class Night:
         }  # fmt: skip
         self.lists.jobs.append(Job.model_validate(known | changes))
 
-    def paid(self, prediction: str, hours: float = 12, kind: Kind = Kind.DEDUCT) -> None:
-        assert self.billing.movements is not None
+    def paid(self, prediction: str, hours: float = 12, kind: EntryType = EntryType.DEDUCT) -> None:
+        assert self.billing.entries is not None
         at = START + timedelta(hours=hours)
-        self.billing.movements.append(Movement(kind, prediction, 60_000, at, MODEL))
+        self.billing.entries.append(LedgerEntry(kind, prediction, 60_000, at, MODEL))
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_a_report_is_stored_under_its_day_and_measured(night: Night) -> None:
     report = night.run()
 
     assert night.assets.written == {"reports/2026-11-25.json": report.model_dump(mode="json")}
-    assert (report.charges.count, report.matched.count, report.intents.count) == (3, 2, 1)
+    assert (report.charges.count, report.matched.count, report.sent_jobs.count) == (3, 2, 1)
     assert night.metrics.total("OrphanCharges") == report.orphans.count == 1
     assert night.metrics.total("DoubleCharges") == report.double.count == 1
     assert night.metrics.total("CostDrift") == pytest.approx(0.07)
@@ -185,7 +185,7 @@ def test_very_many_charges_of_nobody_are_not_all_looked_up(
 def test_the_bills_are_read_to_six_hours_after_the_day(night: Night) -> None:
     night.job("a", "p", status=Status.FAILED, code=Code.PROVIDER_FAILED)
     night.paid("p", hours=23)
-    night.paid("p", hours=29, kind=Kind.REFUND)
+    night.paid("p", hours=29, kind=EntryType.REFUND)
 
     report = night.run()
 
@@ -211,7 +211,7 @@ def test_a_day_that_is_not_over_has_no_report(night: Night) -> None:
 
 
 def test_bills_that_cannot_be_read_are_a_crash_and_leave_the_last_report(night: Night) -> None:
-    night.billing.movements = None
+    night.billing.entries = None
 
     with pytest.raises(RuntimeError, match="bills"):
         night.run()
@@ -223,7 +223,7 @@ def test_bills_that_cannot_be_read_are_a_crash_and_leave_the_last_report(night: 
 def test_a_job_that_was_never_sent_counts_for_nothing(night: Night) -> None:
     night.job("a", None, status=Status.QUEUED, submitting_at=None, submitted_at=None)
 
-    assert night.run().intents.count == 0
+    assert night.run().sent_jobs.count == 0
 
 
 def test_a_job_that_waited_over_midnight_is_the_days_that_sent_it(night: Night) -> None:
@@ -235,7 +235,7 @@ def test_a_job_that_waited_over_midnight_is_the_days_that_sent_it(night: Night) 
 
     report = night.run()
 
-    assert (report.intents.count, report.uncharged.count, report.compared.count) == (1, 0, 2)
+    assert (report.sent_jobs.count, report.uncharged.count, report.compared.count) == (1, 0, 2)
 
 
 def test_of_many_jobs_only_the_pages_around_the_day_are_read(night: Night) -> None:
@@ -245,6 +245,6 @@ def test_of_many_jobs_only_the_pages_around_the_day_are_read(night: Night) -> No
 
     report = night.run()
 
-    assert (report.intents.count, report.charges.count) == (240, 240)
+    assert (report.sent_jobs.count, report.charges.count) == (240, 240)
     assert report.orphans.count == report.uncharged.count == 0
     assert night.lists.pages == 5  # two days' jobs, and the start of the one before

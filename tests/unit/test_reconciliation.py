@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from darkroom.domain.bills import (
     Bucket,
+    EntryType,
     Finding,
-    Intent,
-    Kind,
-    Movement,
+    LedgerEntry,
     Report,
+    SentJob,
     bounds,
     buckets,
     charged,
@@ -31,25 +31,25 @@ def at(hours: float) -> datetime:
     return START + timedelta(hours=hours)
 
 
-def deduct(prediction: str, micro_usd: int = 60_000, hours: float = 12) -> Movement:
-    return Movement(Kind.DEDUCT, prediction, micro_usd, at(hours), MODEL)
+def deduct(prediction: str, micro_usd: int = 60_000, hours: float = 12) -> LedgerEntry:
+    return LedgerEntry(EntryType.DEDUCT, prediction, micro_usd, at(hours), MODEL)
 
 
-def refund(prediction: str, micro_usd: int = 60_000, hours: float = 13) -> Movement:
-    return Movement(Kind.REFUND, prediction, micro_usd, at(hours), MODEL)
+def refund(prediction: str, micro_usd: int = 60_000, hours: float = 13) -> LedgerEntry:
+    return LedgerEntry(EntryType.REFUND, prediction, micro_usd, at(hours), MODEL)
 
 
-def intent(job: str, prediction: str | None = None, **changes: Any) -> Intent:
+def sent_job(job: str, prediction: str | None = None, **changes: Any) -> SentJob:
     """A job that was sent at noon, completed and expected to cost six cents."""
-    known = Intent(job, prediction, MODEL, at(12), 60_000, Charged.YES)
+    known = SentJob(job, prediction, MODEL, at(12), 60_000, Charged.YES)
     return replace(known, **changes)
 
 
 def report(
-    intents: list[Intent], movements: list[Movement], *, until: datetime = UNTIL, **owners: str
+    sent_jobs: list[SentJob], entries: list[LedgerEntry], *, until: datetime = UNTIL, **owners: str
 ) -> Report:
-    known = {each.prediction_id: each.job_id for each in intents if each.prediction_id}
-    return reconcile(DAY, until, intents, movements, known | owners)
+    known = {each.prediction_id: each.job_id for each in sent_jobs if each.prediction_id}
+    return reconcile(DAY, until, sent_jobs, entries, known | owners)
 
 
 def quiet(found: Report) -> bool:
@@ -61,23 +61,23 @@ def test_a_day_without_jobs_and_charges_is_all_zeros() -> None:
     found = report([], [])
 
     assert quiet(found)
-    assert found.charges.count == found.intents.count == 0
+    assert found.charges.count == found.sent_jobs.count == 0
 
 
 def test_a_day_on_which_all_agrees_finds_nothing() -> None:
     found = report(
-        [intent("a", "p"), intent("b", "q", charge=Charged.NO)],
+        [sent_job("a", "p"), sent_job("b", "q", charge=Charged.NO)],
         [deduct("p"), deduct("q"), refund("q")],
     )
 
     assert quiet(found)
-    assert (found.intents.count, found.intents.micro_usd) == (2, 120_000)
+    assert (found.sent_jobs.count, found.sent_jobs.micro_usd) == (2, 120_000)
     assert (found.charges.micro_usd, found.refunds.micro_usd) == (120_000, 60_000)
     assert (found.net_micro_usd, found.matched.count) == (60_000, 2)
 
 
 def test_a_charge_of_nobody_is_an_orphan_with_its_refund() -> None:
-    found = report([intent("a", "p")], [deduct("p"), deduct("lost", 70_000), refund("lost", 7)])
+    found = report([sent_job("a", "p")], [deduct("p"), deduct("lost", 70_000), refund("lost", 7)])
 
     assert (found.orphans.count, found.orphans.micro_usd) == (1, 70_000)
     assert found.orphans.worst == (Finding(70_000, None, ("lost",), MODEL, None, 70_000, 7),)
@@ -91,14 +91,14 @@ def test_a_charge_of_a_job_of_another_day_is_no_orphan() -> None:
 
 
 def test_a_job_said_to_be_charged_that_no_bill_has_is_told() -> None:
-    found = report([intent("a", "p"), intent("b", "q", charge=Charged.MAYBE)], [])
+    found = report([sent_job("a", "p"), sent_job("b", "q", charge=Charged.MAYBE)], [])
 
     assert found.uncharged.worst == (Finding(60_000, "a", ("p",), MODEL, 60_000, 0, 0),)
 
 
 def test_a_charge_just_beside_the_day_is_a_charge_all_the_same() -> None:
-    late = intent("a", "p", sent_at=at(23.999))
-    early = intent("b", "q", sent_at=at(0))
+    late = sent_job("a", "p", sent_at=at(23.999))
+    early = sent_job("b", "q", sent_at=at(0))
 
     found = report([late, early], [deduct("p", hours=24.001), deduct("q", hours=-0.01)])
 
@@ -107,19 +107,19 @@ def test_a_charge_just_beside_the_day_is_a_charge_all_the_same() -> None:
 
 
 def test_what_was_to_cost_nothing_is_due_back_after_six_hours() -> None:
-    free = [intent("a", "p", charge=Charged.NO)]
+    free = [sent_job("a", "p", charge=Charged.NO)]
 
     assert report(free, [deduct("p")], until=at(17.9)).unrefunded.count == 0
     assert report(free, [deduct("p")], until=at(18)).unrefunded.worst[0].micro_usd == 60_000
     assert report(free, [deduct("p"), refund("p", 50_000)]).unrefunded.micro_usd == 10_000
     assert report(free, [deduct("p"), refund("p", hours=29.9)]).unrefunded.count == 0
-    assert report([intent("a", "p", charge=Charged.MAYBE)], [deduct("p")]).unrefunded.count == 0
+    assert report([sent_job("a", "p", charge=Charged.MAYBE)], [deduct("p")]).unrefunded.count == 0
 
 
 def test_drift_is_the_charge_less_the_estimate() -> None:
     found = report(
-        [intent("a", "p"), intent("b", "q"), intent("c", "r"),
-         intent("d", "s", estimated_micro_usd=None)],
+        [sent_job("a", "p"), sent_job("b", "q"), sent_job("c", "r"),
+         sent_job("d", "s", estimated_micro_usd=None)],
         [deduct("p", 90_000), deduct("q", 20_000), deduct("r"), deduct("s", 5)],
     )  # fmt: skip
 
@@ -130,7 +130,7 @@ def test_drift_is_the_charge_less_the_estimate() -> None:
 
 def test_two_charges_for_one_prediction_or_one_job_are_double() -> None:
     found = report(
-        [intent("a", "p"), intent("b", "q")],
+        [sent_job("a", "p"), sent_job("b", "q")],
         [deduct("p"), deduct("p"), deduct("q"), deduct("q2", 70_000), deduct("x"), deduct("x")],
         q2="b",
     )
@@ -143,13 +143,13 @@ def test_two_charges_for_one_prediction_or_one_job_are_double() -> None:
 
 
 def test_what_was_given_back_is_not_paid_twice() -> None:
-    found = report([intent("a", "p")], [deduct("p"), deduct("p2"), refund("p2")], p2="a")
+    found = report([sent_job("a", "p")], [deduct("p"), deduct("p2"), refund("p2")], p2="a")
 
     assert found.double.count == 0
 
 
 def test_a_second_charge_after_midnight_is_double_on_the_first_day() -> None:
-    found = report([intent("a", "p")], [deduct("p", hours=23.9), deduct("p", hours=24.1)])
+    found = report([sent_job("a", "p")], [deduct("p", hours=23.9), deduct("p", hours=24.1)])
 
     assert found.double.micro_usd == 60_000
     assert (found.charges.count, found.elsewhere.count) == (1, 1)
@@ -163,7 +163,7 @@ def test_lines_that_name_no_prediction_are_orphans_and_not_double() -> None:
 
 
 def test_a_refund_belongs_to_the_day_of_its_charge() -> None:
-    movements = [
+    entries = [
         deduct("p", hours=23),
         refund("p", hours=26),
         refund("older", hours=1),
@@ -171,7 +171,7 @@ def test_a_refund_belongs_to_the_day_of_its_charge() -> None:
         refund("next", hours=26),
     ]
 
-    found = [bucket for bucket, _ in buckets(DAY, movements, {"p": "a"})]
+    found = [bucket for bucket, _ in buckets(DAY, entries, {"p": "a"})]
 
     assert found == [
         Bucket.MATCHED, Bucket.REFUND, Bucket.EARLIER, Bucket.ELSEWHERE, Bucket.ELSEWHERE,
@@ -179,26 +179,26 @@ def test_a_refund_belongs_to_the_day_of_its_charge() -> None:
 
 
 def test_a_list_shows_the_worst_and_counts_them_all() -> None:
-    movements = [deduct(f"p{number:04}", 1_000 + number) for number in range(1_000)]
+    entries = [deduct(f"p{number:04}", 1_000 + number) for number in range(1_000)]
 
-    found = report([], movements).orphans
+    found = report([], entries).orphans
 
     assert (found.count, len(found.worst)) == (1_000, SHOWN)
-    assert found.micro_usd == sum(each.micro_usd for each in movements)
+    assert found.micro_usd == sum(each.micro_usd for each in entries)
     assert [f.micro_usd for f in found.worst] == list(range(1_999, 1_999 - SHOWN, -1))
 
 
 PREDICTIONS = st.sampled_from(["", "p", "q", "r", "s", "lost"])
 MOVEMENTS = st.lists(
     st.builds(
-        Movement, st.sampled_from(Kind), PREDICTIONS, st.integers(0, 900_000),
+        LedgerEntry, st.sampled_from(EntryType), PREDICTIONS, st.integers(0, 900_000),
         st.floats(-1, 30).map(at), st.just(MODEL),
     ),
     max_size=20,
 )  # fmt: skip
 INTENTS = st.lists(
     st.builds(
-        Intent, st.sampled_from("abcd"), st.sampled_from(["p", "q", "r", None]), st.just(MODEL),
+        SentJob, st.sampled_from("abcd"), st.sampled_from(["p", "q", "r", None]), st.just(MODEL),
         st.floats(-24, 25).map(at), st.none() | st.integers(0, 900_000), st.sampled_from(Charged),
     ),
     max_size=4,
@@ -207,26 +207,26 @@ INTENTS = st.lists(
 
 
 @given(MOVEMENTS)
-def test_every_movement_is_in_exactly_one_bucket(movements: list[Movement]) -> None:
-    found = list(buckets(DAY, movements, {"p": "a"}))
+def test_every_movement_is_in_exactly_one_bucket(entries: list[LedgerEntry]) -> None:
+    found = list(buckets(DAY, entries, {"p": "a"}))
 
-    assert [movement for _, movement in found] == movements
+    assert [entry for _, entry in found] == entries
     start, end = bounds(DAY)
-    for bucket, movement in found:
-        in_day = start <= movement.at < end
+    for bucket, entry in found:
+        in_day = start <= entry.at < end
         assert in_day or bucket in (Bucket.REFUND, Bucket.ELSEWHERE)
         is_charge = bucket in (Bucket.MATCHED, Bucket.ORPHAN)
-        assert is_charge == (movement.kind is Kind.DEDUCT and in_day)
-        assert (bucket is Bucket.MATCHED) == (is_charge and movement.prediction_id == "p")
+        assert is_charge == (entry.kind is EntryType.DEDUCT and in_day)
+        assert (bucket is Bucket.MATCHED) == (is_charge and entry.prediction_id == "p")
 
 
 @given(INTENTS, MOVEMENTS)
-def test_the_sums_add_up(intents: list[Intent], movements: list[Movement]) -> None:
-    found = report(intents, movements, s="another")
+def test_the_sums_add_up(sent_jobs: list[SentJob], entries: list[LedgerEntry]) -> None:
+    found = report(sent_jobs, entries, s="another")
 
     parts = (found.charges, found.refunds, found.earlier_refunds, found.elsewhere)
-    assert sum(part.count for part in parts) == len(movements)
-    assert sum(part.micro_usd for part in parts) == sum(each.micro_usd for each in movements)
+    assert sum(part.count for part in parts) == len(entries)
+    assert sum(part.micro_usd for part in parts) == sum(each.micro_usd for each in entries)
     assert found.charges.micro_usd == found.matched.micro_usd + found.orphans.micro_usd
     assert found.net_micro_usd == found.charges.micro_usd - found.refunds.micro_usd
     compared = found.compared.micro_usd + found.drift.micro_usd + found.unpriced.micro_usd
@@ -234,14 +234,16 @@ def test_the_sums_add_up(intents: list[Intent], movements: list[Movement]) -> No
 
 
 @given(INTENTS, MOVEMENTS)
-def test_what_is_shown_is_what_is_counted(intents: list[Intent], movements: list[Movement]) -> None:
-    found = report(intents, movements, s="another")
+def test_what_is_shown_is_what_is_counted(
+    sent_jobs: list[SentJob], entries: list[LedgerEntry]
+) -> None:
+    found = report(sent_jobs, entries, s="another")
 
     for each in (found.drift, found.orphans, found.double, found.uncharged, found.unrefunded):
         assert each.count == len(each.worst)
         assert each.micro_usd == sum(finding.micro_usd for finding in each.worst)
-    known = {each.prediction_id for each in intents} | {"s"}
-    lost = {(name,) if name else () for name in charged(DAY, movements) if name not in known}
+    known = {each.prediction_id for each in sent_jobs} | {"s"}
+    lost = {(name,) if name else () for name in charged(DAY, entries) if name not in known}
     assert {each.prediction_ids for each in found.orphans.worst} == lost
     assert all(finding.job_id is None for finding in found.orphans.worst)
     assert Report.model_validate_json(found.model_dump_json()) == found

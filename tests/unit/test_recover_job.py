@@ -10,13 +10,13 @@ from darkroom.domain.errors import Charged, Code
 from darkroom.domain.events import JobRecovered
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Step
-from darkroom.ports import Broken, Done, NotDownloaded
+from darkroom.ports import Failed, NotDownloaded, Succeeded
 from tests.fakes.account import Account, Take
 from tests.fakes.crashes import DeadError, When
+from tests.fakes.invariants import assert_budgets, assert_claims, assert_counts, assert_ended
 from tests.fakes.machine import Machine, deployment
 from tests.fakes.pictures import JPEG, PNG
 from tests.fakes.provider import OUTPUT
-from tests.fakes.truths import assert_budgets, assert_claims, assert_counts, assert_ended
 from tests.fakes.world import World
 from tests.unit.test_sweep_jobs import stranded
 
@@ -38,8 +38,8 @@ def sweeps(world: World, job: Job) -> list[float]:
     """Sweep each time that it is due, until it is not any more; return after how many seconds."""
     ended_at, at = world.job(job.job_id).ended_at, []
     assert ended_at is not None
-    while due_at := world.job(job.job_id).due_at:
-        world.clock.time = max(world.clock.time, due_at)
+    while sweep_after := world.job(job.job_id).sweep_after:
+        world.clock.time = max(world.clock.time, sweep_after)
         at.append((world.clock() - ended_at).total_seconds())
         world.sweep_jobs()()
     return at
@@ -57,11 +57,11 @@ def assert_recovered(world: World, job: Job, data: bytes = PNG) -> None:
     assert (event.id, event.code) == (f"{job.job_id}.recovered", stored.code)
     assert event.assets == stored.assets
     assert event.uris == tuple(f"s3://assets/{asset.key}" for asset in stored.assets)
-    assert stored.due_at is None
+    assert stored.sweep_after is None
     assert_ended(world)
     assert_counts(world.jobs)
     assert_claims(world.jobs)
-    if stored.holds:
+    if stored.reservations:
         assert_budgets(world.jobs, CAPS)
 
 
@@ -118,7 +118,7 @@ def test_what_could_not_be_read_or_copied_is_there_when_it_can(
 
 def test_an_output_of_several_that_could_not_be_copied_is_there_when_it_can() -> None:
     world, account = deployment()
-    account.ends = [Done((OUTPUT, SECOND))]
+    account.ends = [Succeeded((OUTPUT, SECOND))]
     world.downloads.files |= {SECOND: [NotDownloaded(Code.ASSET_UNAVAILABLE, "")]}
     job = world.accepted()
     Machine(world).run()
@@ -151,7 +151,7 @@ def test_what_failed_at_the_provider_after_all_rests_and_is_told_to_nobody(
     charged: Charged | None,
 ) -> None:
     world, account, job = slow(2000)
-    account.made[0].end = Broken(Code.MODERATED, "refused", charged)
+    account.made[0].end = Failed(Code.MODERATED, "refused", charged)
     told = list(world.events.published)
 
     assert len(sweeps(world, job)) >= 1
@@ -176,7 +176,7 @@ def test_the_looks_grow_rarer_and_end_after_four_days(has_prediction: bool) -> N
     pauses = [later - sooner for sooner, later in pairwise(looks)]
     assert looks[0] == 120
     assert pauses == [60 * minutes for minutes in (5, 15, 60, 240, 720, 1440, 2880)]
-    assert world.job(job.job_id).due_at is None
+    assert world.job(job.job_id).sweep_after is None
     assert world.events.named("JobRecovered") == []
     assert_ended(world)
 
@@ -189,7 +189,7 @@ def test_a_crash_anywhere_files_once_and_tells_one_event_id(at: int, when: When)
     job = world.accepted()
     Machine(world).run()
     world.clock.advance(130)
-    world.fuse.plan = {world.fuse.calls + at: when}
+    world.crash_at.plan = {world.crash_at.calls + at: when}
     for _ in range(20):
         try:
             world.sweep_jobs()()
@@ -201,14 +201,14 @@ def test_a_crash_anywhere_files_once_and_tells_one_event_id(at: int, when: When)
     assert {event.id for event in world.events.named("JobRecovered")} == {f"{job.job_id}.recovered"}
     [asset] = world.job(job.job_id).assets
     assert asset.size == len(data)
-    assert world.job(job.job_id).due_at is None
+    assert world.job(job.job_id).sweep_after is None
     assert_ended(world)
 
 
 def test_a_job_whose_post_was_refused_takes_no_twins_prediction() -> None:
     world, account = deployment()
     refused, twin = world.accepted(key="refused"), world.accepted(key="twin")
-    world.admit_job()(refused, ())
+    world.acquire_slot()(refused, ())
     world.end_job().fail(refused.job_id, Code.UNAUTHORIZED)  # a 403: not this model
     account.takes, account.lists = [Take.LOST], False
     account.asking = twin.job_id

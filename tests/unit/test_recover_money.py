@@ -4,15 +4,15 @@ import pytest
 
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Job
-from darkroom.ports import Broken
+from darkroom.ports import Failed
 from tests.fakes.account import Account, Take
 from tests.fakes.crashes import DeadError, Interruption, When
+from tests.fakes.invariants import assert_budgets
 from tests.fakes.machine import Machine, deployment
-from tests.fakes.truths import assert_budgets
 from tests.fakes.world import World
 from tests.unit.test_recover_job import CAPS, slow, sweeps
 
-FREE = Broken(Code.PROVIDER_FAILED, "no")
+FREE = Failed(Code.PROVIDER_FAILED, "no")
 PRICE = 60_000
 
 
@@ -21,7 +21,7 @@ def left(world: World) -> int:
     return world.budget().left("STACK", PRICE)
 
 
-def broken(end: Broken = FREE) -> tuple[World, Account, Job]:
+def broken(end: Failed = FREE) -> tuple[World, Account, Job]:
     """A job that was given up at its deadline, and fails at the provider later."""
     world, account, job = slow(2000)
     account.made[0].end = end
@@ -33,12 +33,12 @@ def broken(end: Broken = FREE) -> tuple[World, Account, Job]:
     ("end", "charge"),
     [
         (FREE, Charged.NO),
-        (Broken(Code.PROVIDER_FAILED, "stopped", Charged.MAYBE), Charged.MAYBE),
-        (Broken(Code.PROVIDER_FAILED, "nothing came", Charged.YES), Charged.YES),
-        (Broken(Code.MODERATED, "no"), Charged.MAYBE),
+        (Failed(Code.PROVIDER_FAILED, "stopped", Charged.MAYBE), Charged.MAYBE),
+        (Failed(Code.PROVIDER_FAILED, "nothing came", Charged.YES), Charged.YES),
+        (Failed(Code.MODERATED, "no"), Charged.MAYBE),
     ],
 )
-def test_what_was_held_goes_by_what_the_provider_says_at_last(end: Broken, charge: Charged) -> None:
+def test_what_was_held_goes_by_what_the_provider_says_at_last(end: Failed, charge: Charged) -> None:
     world, _, job = broken(end)
 
     sweeps(world, job)
@@ -76,7 +76,7 @@ def test_a_job_whose_key_was_lost_on_the_way_has_one_truth_about_its_money() -> 
 
 def test_a_provider_that_says_otherwise_later_lets_the_job_rest() -> None:
     world, account = deployment(stack_budget=10**9)
-    account.ends = [Broken(Code.PROVIDER_UNAVAILABLE, "canceled", Charged.MAYBE)]
+    account.ends = [Failed(Code.PROVIDER_UNAVAILABLE, "canceled", Charged.MAYBE)]
     job = world.accepted()
     Machine(world).run()
     assert world.job(job.job_id).charge is Charged.MAYBE
@@ -86,22 +86,22 @@ def test_a_provider_that_says_otherwise_later_lets_the_job_rest() -> None:
         world.clock.advance(120)
         world.sweep_jobs()()
 
-    assert world.job(job.job_id).due_at is None
+    assert world.job(job.job_id).sweep_after is None
     assert_budgets(world.jobs, CAPS)
 
 
 @pytest.mark.parametrize("at", range(12))
 def test_two_sweeps_at_once_free_it_once(at: int) -> None:
-    fuse = Interruption({})
+    crash_at = Interruption({})
     world, _, job = broken()
-    world.fuse = fuse
+    world.crash_at = crash_at
     world.clock.advance(3600)
-    fuse.at, fuse.act = at, lambda: world.beside().sweep_jobs()()
+    crash_at.at, crash_at.act = at, lambda: world.beside().sweep_jobs()()
 
     world.sweep_jobs()()
 
     assert left(world) == PRICE
-    assert world.job(job.job_id).due_at is None
+    assert world.job(job.job_id).sweep_after is None
     assert_budgets(world.jobs, CAPS)
 
 
@@ -110,7 +110,7 @@ def test_two_sweeps_at_once_free_it_once(at: int) -> None:
 def test_a_crash_anywhere_frees_it_once(at: int, when: When) -> None:
     world, _, job = broken()
     world.clock.advance(3600)
-    world.fuse.plan = {world.fuse.calls + at: when}
+    world.crash_at.plan = {world.crash_at.calls + at: when}
     for _ in range(5):
         try:
             world.sweep_jobs()()
@@ -118,5 +118,5 @@ def test_a_crash_anywhere_frees_it_once(at: int, when: When) -> None:
             world.clock.advance(600)
 
     assert left(world) == PRICE
-    assert world.job(job.job_id).due_at is None
+    assert world.job(job.job_id).sweep_after is None
     assert_budgets(world.jobs, CAPS)

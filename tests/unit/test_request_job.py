@@ -24,7 +24,7 @@ def edit(*images: object) -> dict[str, Any]:
 
 def ask(world: World, detail: object, event_id: str = "event-1") -> Job | None:
     return world.request_job()(
-        detail, caller=callers.of_rule("events", sees_all=True), event_id=event_id
+        detail, caller=callers.of_rule("events", can_read_all=True), event_id=event_id
     )
 
 
@@ -130,7 +130,7 @@ def test_the_same_key_for_another_request_is_rejected_and_the_job_goes_on() -> N
 
 def test_a_rejection_that_did_not_get_out_is_tried_again_under_the_same_id() -> None:
     world = World()
-    world.fuse.plan = {0: "after"}
+    world.crash_at.plan = {0: "after"}
     with pytest.raises(DeadError):
         ask(world, {})
 

@@ -12,12 +12,12 @@ VALUES = {
     "DEFAULT_DEADLINE_SECONDS": "900", "MAX_DEADLINE_SECONDS": "3600",
     "RECORD_RETENTION_DAYS": "90", "PROVIDER_URL": "https://api.wavespeed.ai",
     "PROVIDER_SECRET_ID": "secret", "MAX_QUEUE_SECONDS": "1800", "DURATION_SCALE": "0.5",
-    "HOLD_SECONDS": "60.0",
+    "CHECK_POLL_SECONDS": "60.0",
     "ASSET_HOSTS": "*.wavespeed.ai,*.cloudfront.net", "INBOX_BUCKET": "inbox",
     "ALLOWED_ORIGIN": "https://studio.example.com", "DAILY_BUDGET_USD": "12.5",
     "BREAKER_SECONDS": "30.0", "IMAGES_PER_MINUTE": "10", "JOBS_IN_FLIGHT": "3",
     "BATCH_STATE_MACHINE_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:batch",
-    "AMBIGUOUS_SUBMIT": "fail", "SWITCHES": "/darkroom/stack",
+    "AMBIGUOUS_SUBMIT": "fail", "RUNTIME_FLAGS": "/darkroom/stack",
 }  # fmt: skip
 MODELS = [
     model
@@ -35,10 +35,10 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_function_has_a_model() -> None:
     assert {model.__name__ for model in MODELS} == {
-        "DoorSettings", "OnUploadSettings", "OnWebhookSettings", "ApiSettings",
+        "CreateJobSettings", "OnUploadSettings", "OnWebhookSettings", "ApiSettings",
         "AuthorizerSettings", "SubmitSettings", "CheckSettings", "FinalizeSettings",
         "EndSettings", "SweepSettings", "ReconcileSettings", "CreateRowsSettings",
-        "TallySettings",
+        "RecordStatsSettings",
     }  # fmt: skip
 
 

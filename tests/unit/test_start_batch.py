@@ -8,20 +8,20 @@ from darkroom.domain.errors import (
     ConflictError,
     InvalidRequestError,
 )
-from darkroom.usecases.create_job import Origin
-from darkroom.usecases.plan_batch import Sheet
-from tests.fakes.crashes import DeadError, Fuse
+from darkroom.usecases.create_job import RequestSource
+from darkroom.usecases.plan_batch import BatchFile
+from tests.fakes.crashes import CrashAt, DeadError
 from tests.fakes.world import World
 from tests.unit.batches import SHOP, SMALL, put, started
 
-ORIGIN = Origin(SHOP, "autumn", "request-1")
+ORIGIN = RequestSource(SHOP, "autumn", "request-1")
 
 
 def test_a_plan_tells_of_bad_rows_and_the_price_and_does_nothing() -> None:
     world = World()
     source = put(world, [SMALL | {"prompt": "x"}, {"prompt": ""}, SMALL | {"prompt": "y"}])
 
-    plan = world.start_batch().plan(Sheet(source), SHOP)
+    plan = world.start_batch().plan(BatchFile(source), SHOP)
 
     assert (len(plan.rows), plan.good, plan.estimated_cost_micro_usd) == (3, 2, 20_000)
     assert [(each.row, each.field) for each in plan.problems(9)] == [(2, "prompt")]
@@ -53,7 +53,7 @@ def test_the_same_key_for_something_else_is_a_conflict() -> None:
     started(world, [{"prompt": "x"}])
 
     with pytest.raises(ConflictError):
-        world.start_batch()(Sheet("upload:rows.jsonl", prompt="{prompt}!"), ORIGIN)
+        world.start_batch()(BatchFile("upload:rows.jsonl", prompt="{prompt}!"), ORIGIN)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -61,11 +61,11 @@ def test_a_crash_anywhere_is_mended_by_the_next_try(moment: str) -> None:
     for call in range(6):
         world = World()
         source = put(world, [SMALL | {"prompt": "x"}])
-        world.fuse = Fuse({call: "before" if moment == "before" else "after"})
+        world.crash_at = CrashAt({call: "before" if moment == "before" else "after"})
         try:
-            world.start_batch()(Sheet(source), ORIGIN)
+            world.start_batch()(BatchFile(source), ORIGIN)
         except DeadError:
-            batch = world.beside().start_batch()(Sheet(source), ORIGIN)
+            batch = world.beside().start_batch()(BatchFile(source), ORIGIN)
             assert batch.is_open
         assert len(world.batches.records) == len(world.batch_workflow.started) == 1
 
@@ -73,9 +73,9 @@ def test_a_crash_anywhere_is_mended_by_the_next_try(moment: str) -> None:
 def test_a_start_that_was_never_made_is_made_by_the_sweep() -> None:
     world = World()
     source = put(world, [SMALL | {"prompt": "x"}])
-    world.fuse = Fuse({4: "before"})
+    world.crash_at = CrashAt({4: "before"})
     with pytest.raises(DeadError):
-        world.start_batch()(Sheet(source), ORIGIN)
+        world.start_batch()(BatchFile(source), ORIGIN)
     world = world.beside()
 
     assert world.batch_workflow.started == []
@@ -94,10 +94,10 @@ def test_what_costs_much_is_started_only_if_its_price_is_named(
     source = put(world, dear)
 
     if is_taken:
-        assert world.start_batch()(Sheet(source), ORIGIN, confirmed=confirmed).is_open
+        assert world.start_batch()(BatchFile(source), ORIGIN, confirmed=confirmed).is_open
         return
     with pytest.raises(ConfirmationRequiredError, match=r"\$5\.7600") as caught:
-        world.start_batch()(Sheet(source), ORIGIN, confirmed=confirmed)
+        world.start_batch()(BatchFile(source), ORIGIN, confirmed=confirmed)
     assert caught.value.cost == 5_760_000
     assert world.batches.records == {}
     assert world.batch_files.lines == {}
@@ -108,8 +108,8 @@ def test_a_row_whose_price_nobody_knows_wants_to_be_confirmed_too() -> None:
     source = put(world, [{"model": "any/model", "input": {"prompt": "x"}}])
 
     with pytest.raises(ConfirmationRequiredError, match="price of 1 is not known"):
-        world.start_batch()(Sheet(source), ORIGIN)
-    assert world.start_batch()(Sheet(source), ORIGIN, confirmed=0).unpriced_rows == 1
+        world.start_batch()(BatchFile(source), ORIGIN)
+    assert world.start_batch()(BatchFile(source), ORIGIN, confirmed=0).unpriced_rows == 1
 
 
 def test_a_file_without_a_good_row_is_refused_with_its_rows() -> None:
@@ -117,7 +117,7 @@ def test_a_file_without_a_good_row_is_refused_with_its_rows() -> None:
     source = put(world, [{"prompt": ""}, {"prompt": "x", "quality": "best"}])
 
     with pytest.raises(InvalidRequestError) as caught:
-        world.start_batch()(Sheet(source), ORIGIN)
+        world.start_batch()(BatchFile(source), ORIGIN)
 
     assert [each.field for each in caught.value.problems] == ["rows.1.prompt", "rows.2.quality"]
 
@@ -133,7 +133,7 @@ def test_a_file_without_a_good_row_is_refused_with_its_rows() -> None:
 )
 def test_a_source_that_is_none_is_refused(source: str, problem: str) -> None:
     with pytest.raises(InvalidRequestError, match=problem):
-        World().start_batch()(Sheet(source), ORIGIN)
+        World().start_batch()(BatchFile(source), ORIGIN)
 
 
 def test_another_callers_file_is_refused_like_one_that_is_not_there() -> None:
@@ -141,7 +141,7 @@ def test_another_callers_file_is_refused_like_one_that_is_not_there() -> None:
     source = put(world, [SMALL | {"prompt": "x"}], owner="key:other")
 
     with pytest.raises(InvalidRequestError, match="does not exist"):
-        world.start_batch()(Sheet(source), ORIGIN)
+        world.start_batch()(BatchFile(source), ORIGIN)
 
 
 @pytest.mark.parametrize(("data", "problem"), [(b"", "is empty"), (b"\n \n", "has no rows")])
@@ -149,4 +149,4 @@ def test_an_empty_file_is_refused(data: bytes, problem: str) -> None:
     world = World()
 
     with pytest.raises(InvalidRequestError, match=problem):
-        world.start_batch()(Sheet(put(world, data)), ORIGIN)
+        world.start_batch()(BatchFile(put(world, data)), ORIGIN)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from darkroom.domain.errors import Code
 from darkroom.domain.histogram import RATIO, bucket_of, middle_of, quantile
-from darkroom.domain.stats import Kind, Tally
-from tests.fakes.crashes import DeadError, Fuse
+from darkroom.domain.stats import ImageKind, JobStats
+from tests.fakes.crashes import CrashAt, DeadError
 from tests.fakes.signals import START
 from tests.fakes.world import TEXT_TO_IMAGE, World
 from tests.unit.http import Client, finished
@@ -47,16 +47,16 @@ def test_an_ended_job_is_counted_once_however_often_its_end_is_told() -> None:
     job = world.accepted()
     finished(world, job.job_id)
 
-    assert world.tally_job()(job.job_id)
-    assert not world.tally_job()(job.job_id)
+    assert world.record_stats()(job.job_id)
+    assert not world.record_stats()(job.job_id)
     assert len(world.stats.added) == 1
 
 
 def test_what_is_open_or_gone_is_not_counted() -> None:
     world = World()
 
-    assert not world.tally_job()(world.accepted().job_id)
-    assert not world.tally_job()("none")
+    assert not world.record_stats()(world.accepted().job_id)
+    assert not world.record_stats()("none")
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -65,11 +65,11 @@ def test_a_crash_counts_nothing_twice(moment: str) -> None:
         world = World()
         job = world.accepted()
         finished(world, job.job_id)
-        world.fuse = Fuse({call: "before" if moment == "before" else "after"})
+        world.crash_at = CrashAt({call: "before" if moment == "before" else "after"})
         with suppress(DeadError):
-            world.tally_job()(job.job_id)
+            world.record_stats()(job.job_id)
         world = world.beside()
-        world.tally_job()(job.job_id)
+        world.record_stats()(job.job_id)
         assert len(world.stats.added) == 1
 
 
@@ -78,7 +78,7 @@ def test_being_counted_is_nothing_that_a_caller_sees() -> None:
     job = world.accepted()
     finished(world, job.job_id)
     before = world.job(job.job_id).revision
-    world.tally_job()(job.job_id)
+    world.record_stats()(job.job_id)
 
     assert world.job(job.job_id).revision == before
 
@@ -90,7 +90,7 @@ def ended(ada: Client, *, code: Code | None = None, **request: object) -> None:
         finished(ada.world, job.job_id)
     else:
         ada.world.end_job().fail(job.job_id, code)
-    ada.world.tally_job()(job.job_id)
+    ada.world.record_stats()(job.job_id)
 
 
 def test_days_say_what_was_made_spent_and_refused() -> None:
@@ -121,7 +121,7 @@ def test_each_caller_sees_its_own_and_an_admin_everybodys() -> None:
     finished_before = ada.get(PATH).json["days"]
     bob_job = bob.accepted(TEXT_TO_IMAGE)
     ada.world.end_job().fail(bob_job.job_id, Code.REJECTED)
-    ada.world.tally_job()(bob_job.job_id)
+    ada.world.record_stats()(bob_job.job_id)
 
     assert ada.get(PATH).json["days"] == finished_before
     assert [day["caller"] for day in bob.get(PATH).json["days"]] == ["key:bob"]
@@ -139,11 +139,11 @@ def test_only_the_days_that_are_asked_for_are_told() -> None:
 
 def test_durations_are_told_by_kind() -> None:
     ada = Client()
-    kind = Kind("edit", "low", "1k")
+    kind = ImageKind("edit", "low", "1k")
     for n in range(200):
         bucket = bucket_of(10 + n / 20)
-        tally = Tally(START.date(), "key:bob", kind.quality, 0, None, kind, bucket)
-        ada.world.stats.added.append(tally)
+        job_stats = JobStats(START.date(), "key:bob", kind.quality, 0, None, kind, bucket)
+        ada.world.stats.added.append(job_stats)
 
     (told,) = ada.get(PATH).json["durations"]
 
@@ -155,8 +155,8 @@ def test_durations_are_told_by_kind() -> None:
 def test_the_line_is_told() -> None:
     ada = Client()
 
-    assert ada.get(PATH).json["line"] == {
-        "waiting_interactive": 0, "waiting_batch": 0, "in_flight": 0, "held_seconds": 0.0,
+    assert ada.get(PATH).json["queue"] == {
+        "waiting_normal": 0, "waiting_low": 0, "in_flight": 0, "paused_seconds": 0.0,
         "breaker": "closed",
     }  # fmt: skip
 

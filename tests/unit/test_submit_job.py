@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from darkroom.domain.announcements import failed
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.events import JobSubmitted
 from darkroom.domain.job import Job, Status
+from darkroom.domain.job_events import failed
 from darkroom.domain.references import S3Object
 from darkroom.domain.steps import Outcome, Step
 from darkroom.ports import Accepted, NotSent, Refused, Submission, Throttled
@@ -96,7 +96,7 @@ def test_a_throttled_job_waits_as_it_was_told_and_so_does_everybody(
     assert (step.outcome, step.wait_seconds) == (Outcome.DEFERRED, seconds)
     stored = world.job(job.job_id)
     assert (stored.status, stored.was_sent) == (Status.QUEUED, False)
-    assert stored.waits_in_line
+    assert stored.is_waiting
     if seconds > 1:
         other = submit(world, world.accepted(key="another"))
         assert (other.outcome, other.wait_seconds) == (Outcome.DEFERRED, seconds)
@@ -198,7 +198,7 @@ def test_a_job_stopped_during_the_post_keeps_what_it_paid_for_and_is_looked_afte
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
     stored = world.job(job.job_id)
     assert (stored.status, stored.prediction_id) == (Status.FAILED, "p-1")
-    assert stored.due_at == world.clock()
+    assert stored.sweep_after == world.clock()
     assert world.jobs.claims.owner("p-1") == job.job_id
 
 

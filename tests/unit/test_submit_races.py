@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from darkroom.domain.job import Job, Status
-from darkroom.domain.limiter import Tier
 from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import Also, Hitch, LineChange, NotSent, Submission
-from tests.fakes.line import InMemoryLine
+from darkroom.domain.submit_queue import RateLimit
+from darkroom.ports import Conflict, NotSent, QueueChange, SideWrite, Submission
+from tests.fakes.invariants import assert_counts
+from tests.fakes.queue import InMemoryQueue
 from tests.fakes.storage import InMemoryJobs
 from tests.fakes.traffic import OwnTime
-from tests.fakes.truths import assert_counts
 from tests.fakes.world import World
 
 
@@ -43,17 +43,17 @@ def test_of_two_submits_at_once_only_one_sends(status: Status) -> None:
 class DeafJobs(InMemoryJobs):
     """A table whose answer is lost: the SDK writes again, and is refused for its own change."""
 
-    def together(
+    def transact(
         self,
         job_id: str,
-        also: Sequence[Also],
+        side_writes: Sequence[SideWrite],
         *,
         when: Sequence[Status],
         absent: str | None = None,
         **changes: object,
-    ) -> Job | Hitch:
-        answer = super().together(job_id, also, when=when, absent=absent, **changes)
-        return Hitch.JOB if "submit_token" in changes or "place" in changes else answer
+    ) -> Job | Conflict:
+        answer = super().transact(job_id, side_writes, when=when, absent=absent, **changes)
+        return Conflict.JOB if "submit_token" in changes or "queue_position" in changes else answer
 
 
 def test_a_write_that_the_sdk_repeated_is_not_taken_for_anothers_submit() -> None:
@@ -68,20 +68,20 @@ def test_a_write_that_the_sdk_repeated_is_not_taken_for_anothers_submit() -> Non
 
 
 def test_a_place_in_the_line_whose_answer_was_lost_is_taken_once() -> None:
-    world = World(jobs=(jobs := DeafJobs()), tier=Tier(2, 10))
+    world = World(jobs=(jobs := DeafJobs()), rate_limit=RateLimit(2, 10))
     world.submit_job()(Step(job_id=world.accepted(key="first").job_id))
     job = world.accepted()
 
     step = world.submit_job()(Step(job_id=job.job_id))
 
     assert (step.outcome, step.wait_seconds) == (Outcome.DEFERRED, 30)
-    assert len(jobs.line.line.interactive) == 1
+    assert len(jobs.queue.shard.normal) == 1
     assert_counts(jobs)
 
 
 def test_what_was_let_out_and_not_heard_of_keeps_to_its_slot() -> None:
     clock = OwnTime()
-    world = World(clock=clock, jobs=DeafJobs(), tier=Tier(2, 10))
+    world = World(clock=clock, jobs=DeafJobs(), rate_limit=RateLimit(2, 10))
     world.submit_job()(Step(job_id=world.accepted(key="first").job_id))
     job = world.accepted()
     clock.at(30.0)
@@ -91,12 +91,12 @@ def test_what_was_let_out_and_not_heard_of_keeps_to_its_slot() -> None:
     assert clock.seconds == 30.25
 
 
-class BusyLine(InMemoryLine):
+class BusyQueue(InMemoryQueue):
     """A line that others always change first, for so many times."""
 
     losses: int = 0
 
-    def allows(self, change: LineChange) -> bool:
+    def allows(self, change: QueueChange) -> bool:
         if change.after is not None and self.losses:
             self.losses -= 1
             return False
@@ -105,9 +105,9 @@ class BusyLine(InMemoryLine):
 
 @pytest.mark.parametrize("losses", [1, 39])
 def test_who_is_overtaken_at_the_line_tries_again_and_is_sent_once(losses: int) -> None:
-    world = World(jobs=(jobs := InMemoryJobs(line=(line := BusyLine()))))
+    world = World(jobs=(jobs := InMemoryJobs(queue=(queue := BusyQueue()))))
     job = world.accepted()
-    line.losses = losses
+    queue.losses = losses
 
     step = world.submit_job()(Step(job_id=job.job_id))
 
@@ -117,9 +117,9 @@ def test_who_is_overtaken_at_the_line_tries_again_and_is_sent_once(losses: int) 
 
 
 def test_who_is_overtaken_for_ever_comes_back_a_second_later_and_nothing_is_sent() -> None:
-    world = World(jobs=(jobs := InMemoryJobs(line=(line := BusyLine()))))
+    world = World(jobs=(jobs := InMemoryJobs(queue=(queue := BusyQueue()))))
     job = world.accepted()
-    line.losses = 10**6
+    queue.losses = 10**6
 
     step = world.submit_job()(Step(job_id=job.job_id))
 
@@ -129,19 +129,19 @@ def test_who_is_overtaken_for_ever_comes_back_a_second_later_and_nothing_is_sent
 
 
 def test_a_way_back_that_is_never_free_is_a_crash_and_then_looked_for_not_sent_again() -> None:
-    world = World(jobs=(jobs := InMemoryJobs(line=(line := BusyLine()))))
+    world = World(jobs=(jobs := InMemoryJobs(queue=(queue := BusyQueue()))))
     world.provider.submissions = [NotSent()]
     job = world.accepted()
     submitting = world.provider.submit
 
     def busy_by_then(*post: Any) -> Submission:
-        line.losses = 10**6
+        queue.losses = 10**6
         return submitting(*post)
 
     world.provider.submit = busy_by_then  # type: ignore[assignment,method-assign]
     with pytest.raises(RuntimeError, match="too fast"):
         world.submit_job()(Step(job_id=job.job_id))
-    line.losses = 0
+    queue.losses = 0
 
     assert world.submit_job()(Step(job_id=job.job_id)).outcome is Outcome.DEFERRED
     assert len(world.provider.posts) == 1

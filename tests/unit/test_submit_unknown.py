@@ -4,15 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from darkroom.domain.announcements import failed
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Job, Status
+from darkroom.domain.job_events import failed
 from darkroom.domain.steps import Outcome, Step
 from tests.fakes.account import Account, Take
 from tests.fakes.crashes import DeadError
+from tests.fakes.invariants import assert_claims, assert_counts, assert_ended
 from tests.fakes.machine import Machine, deployment
 from tests.fakes.signals import START
-from tests.fakes.truths import assert_claims, assert_counts, assert_ended
 from tests.fakes.world import TESTS, World
 
 
@@ -90,7 +90,9 @@ def test_a_list_that_proves_nothing_is_asked_for_ten_minutes(blind: str) -> None
 
 def test_a_death_in_the_post_is_looked_for_like_an_answer_that_is_lost() -> None:
     world, account, job = after(Take.TAKEN)
-    world.fuse.plan = {world.fuse.calls + 4: "after"}  # get, prepare, read, let out, the POST
+    world.crash_at.plan = {
+        world.crash_at.calls + 4: "after"
+    }  # get, prepare, read, let out, the POST
     with pytest.raises(DeadError):
         world.submit_job()(Step(job_id=job.job_id))
     assert (len(account.made), world.job(job.job_id).prediction_id) == (1, None)

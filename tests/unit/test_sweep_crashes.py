@@ -7,8 +7,8 @@ import pytest
 from darkroom.domain.job import Status
 from darkroom.ports import Execution
 from tests.fakes.crashes import DeadError, When
+from tests.fakes.invariants import assert_claims, assert_counts, assert_ended
 from tests.fakes.machine import deployment
-from tests.fakes.truths import assert_claims, assert_counts, assert_ended
 from tests.unit.test_sweep_jobs import STATUSES, crashed, overdue, stranded
 
 
@@ -21,7 +21,7 @@ def test_a_sweep_that_dies_anywhere_is_finished_by_the_next_under_one_event_id(
     world, account, job = stranded(status, Execution.FAILED)
     account.lists = True
     overdue(world, job)
-    world.fuse.plan = {world.fuse.calls + at: when}
+    world.crash_at.plan = {world.crash_at.calls + at: when}
     sweeps = 0
     for _ in range(30):
         try:
@@ -34,7 +34,7 @@ def test_a_sweep_that_dies_anywhere_is_finished_by_the_next_under_one_event_id(
     assert_ended(world)
     assert_counts(world.jobs)
     assert_claims(world.jobs)
-    assert world.job(job.job_id).due_at is None
+    assert world.job(job.job_id).sweep_after is None
     recovered = {event.id for event in world.events.named("JobRecovered")}
     assert recovered == (set() if status is Status.QUEUED else {f"{job.job_id}.recovered"})
     assert len(world.assets.files) == len(recovered)
@@ -56,7 +56,7 @@ def test_one_job_that_cannot_be_mended_does_not_keep_the_sweep_from_the_others()
         world.sweep_jobs()()
 
     assert sorted(world.workflow.started) == sorted(others)
-    assert world.job(first).due_at == world.clock() + timedelta(minutes=10)
+    assert world.job(first).sweep_after == world.clock() + timedelta(minutes=10)
 
 
 def test_a_job_that_ends_while_the_sweep_stumbles_over_it_is_not_due_again() -> None:

@@ -10,8 +10,8 @@ from darkroom.domain.steps import Step
 from darkroom.ports import Execution
 from tests.fakes.account import Account, Take
 from tests.fakes.crashes import DeadError
+from tests.fakes.invariants import assert_counts, assert_ended, ends
 from tests.fakes.machine import Machine, deployment
-from tests.fakes.truths import assert_counts, assert_ended, ends
 from tests.fakes.world import DEADLINE, TESTS, World
 
 ENDED = [Execution.SUCCEEDED, Execution.FAILED, Execution.TIMED_OUT, Execution.ABORTED]
@@ -37,14 +37,14 @@ def stranded(status: Status, execution: Execution | None) -> tuple[World, Accoun
 
 def overdue(world: World, job: Job) -> None:
     """Let the time pass at which the sweep looks at it."""
-    due_at = world.job(job.job_id).due_at
-    assert due_at is not None
-    world.clock.time = max(world.clock.time, due_at)
+    sweep_after = world.job(job.job_id).sweep_after
+    assert sweep_after is not None
+    world.clock.time = max(world.clock.time, sweep_after)
 
 
 def crashed(world: World, key: str = "key") -> str:
     """A job whose door died between the record and the start."""
-    world.fuse.plan = {world.fuse.calls + 2: "before"}  # get, create, start
+    world.crash_at.plan = {world.crash_at.calls + 2: "before"}  # get, create, start
     before = set(world.jobs.records)
     with pytest.raises(DeadError):
         world.accepted(key=key)
@@ -92,7 +92,7 @@ def test_a_job_that_goes_on_is_left_and_looked_at_again_ten_minutes_later(status
     assert world.sweep_jobs()() == {"left": [job.job_id]}
 
     later = world.clock() + timedelta(minutes=10)
-    assert world.job(job.job_id) == before.model_copy(update={"due_at": later})
+    assert world.job(job.job_id) == before.model_copy(update={"sweep_after": later})
     assert world.sweep_jobs()() == {}
     assert world.events.published == []
     assert world.metrics.total("StuckJobs") == 0
@@ -170,7 +170,7 @@ def test_what_is_finished_at_the_provider_is_left_to_the_execution_that_copies_i
 @pytest.mark.parametrize("code", [Code.MODERATED, Code.SUBMISSION_UNKNOWN])
 def test_an_end_that_was_written_and_not_told_is_told(code: Code) -> None:
     world, _, job = stranded(Status.SUBMITTED, Execution.FAILED)
-    world.fuse.plan = {world.fuse.calls + 2: "before"}  # get, write, publish
+    world.crash_at.plan = {world.crash_at.calls + 2: "before"}  # get, write, publish
     with pytest.raises(DeadError):
         world.end_job().fail(job.job_id, code)
     assert ends(world) == {}
@@ -179,4 +179,4 @@ def test_an_end_that_was_written_and_not_told_is_told(code: Code) -> None:
     assert world.sweep_jobs()() == {"closed": [job.job_id]}
 
     assert_ended(world)
-    assert (world.job(job.job_id).due_at is None) == (code is Code.MODERATED)
+    assert (world.job(job.job_id).sweep_after is None) == (code is Code.MODERATED)

@@ -98,4 +98,4 @@ def test_an_owner_is_written_as_on_everything_else(name: str) -> None:
 
 
 def test_the_marks_are_those_of_everything_else() -> None:
-    assert thumbnail.OWNER_MARK == uploads.OWNER_MARK
+    assert thumbnail.CALLER_METADATA == uploads.CALLER_METADATA

@@ -193,7 +193,7 @@ def test_more_images_than_a_job_may_have_are_not_looked_for(images: int) -> None
     event = refusal(world, "x.job.json", describing(operation="edit", images=listed))
 
     assert problem(event) == ("images", f"has {images} items", "1 to 16 items")
-    assert world.fuse.calls < 10
+    assert world.crash_at.calls < 10
 
 
 def test_more_references_than_a_job_may_have_are_not_looked_for() -> None:
@@ -201,7 +201,7 @@ def test_more_references_than_a_job_may_have_are_not_looked_for() -> None:
 
     refusal(world, PAGE, references="a," * 900)
 
-    assert world.fuse.calls < 10
+    assert world.crash_at.calls < 10
 
 
 def test_what_darkroom_made_is_no_description_either() -> None:

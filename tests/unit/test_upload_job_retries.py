@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from darkroom.domain import presets
 from darkroom.domain.job import Job
 from darkroom.domain.uploads import Upload
-from tests.fakes.crashes import DeadError, Fuse, When
+from tests.fakes.crashes import CrashAt, DeadError, When
 from tests.fakes.pictures import PNG
 from tests.fakes.signals import InMemoryWorkflow
 from tests.fakes.world import World
@@ -95,7 +95,7 @@ def calls(name: str) -> int:
     """How many calls of ports an upload takes."""
     world = World()
     ask(world, put(world, name))
-    return world.fuse.calls
+    return world.crash_at.calls
 
 
 @pytest.mark.parametrize("name", UPLOADS)
@@ -105,7 +105,7 @@ def test_a_crash_before_or_after_any_call_is_mended_by_a_retry(name: str) -> Non
 
     for at in range(calls(name)):
         for when in ("before", "after"):
-            world = World(fuse=Fuse({at: when}))
+            world = World(crash_at=CrashAt({at: when}))
             ask(world, put(world, name))
             assert end_of(world) == end_of(quiet) != []
 
@@ -114,7 +114,7 @@ def test_a_crash_before_or_after_any_call_is_mended_by_a_retry(name: str) -> Non
 def test_many_crashes_and_another_delivery_are_mended_too(
     name: str, crashes: dict[int, When]
 ) -> None:
-    world = World(fuse=Fuse(crashes))
+    world = World(crash_at=CrashAt(crashes))
     upload = put(world, name)
 
     assert ask(world, upload) == ask(world, upload)
@@ -151,7 +151,7 @@ def test_a_job_that_was_accepted_runs_whatever_changes_before_the_retry(
 ) -> None:
     for at in range(calls(name)):
         for when in ("before", "after"):
-            world = World(fuse=Fuse({at: when}))
+            world = World(crash_at=CrashAt({at: when}))
             ask(world, put(world, name), partial(change, world))
             end_of(world)
 

@@ -13,12 +13,12 @@ from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.presets import Preset
 from darkroom.domain.uploads import (
     Upload,
-    blame,
     candidates,
     decode,
     edit_of,
     encode,
     error_key,
+    map_error,
     output_folder,
     parse_notice,
     references_of,
@@ -150,7 +150,7 @@ def test_a_name_is_a_key_beside_the_upload_before_it_is_a_whole_one(
 def test_a_problem_is_told_of_what_was_put_there(field: str, seen: str) -> None:
     metadata = {"quality": "best", "aspect-ratio": "big", "references": "b.png"}
 
-    assert blame(FieldProblem(field=field, message="is bad"), metadata).field == seen
+    assert map_error(FieldProblem(field=field, message="is bad"), metadata).field == seen
 
 
 def test_outputs_keep_the_path_of_their_upload() -> None:

@@ -1,4 +1,4 @@
-"""TakeWebhook beside what was lost or given up: the token in the URL tells whose it was."""
+"""ReceiveWebhook beside what was lost or given up: the token in the URL tells whose it was."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,10 +10,10 @@ from darkroom.domain.job import Status
 from darkroom.domain.steps import Outcome
 from tests.fakes.account import Made, Take
 from tests.fakes.crashes import DeadError
+from tests.fakes.invariants import assert_claims, assert_counts
 from tests.fakes.machine import Machine
-from tests.fakes.truths import assert_claims, assert_counts
 from tests.fakes.world import TESTS
-from tests.unit.test_take_webhook import call, hooked, submit
+from tests.unit.test_receive_webhook import call, hooked, submit
 
 
 def test_one_that_comes_before_the_answer_to_its_post_brings_the_prediction() -> None:
@@ -99,7 +99,7 @@ def test_a_job_that_was_given_up_is_looked_at_by_the_next_sweep() -> None:
 
     stored = world.job(job.job_id)
     assert (stored.status, stored.prediction_id) == (Status.FAILED, "p-1")
-    assert stored.due_at == world.clock()
+    assert stored.sweep_after == world.clock()
     assert_counts(world.jobs)
     assert_claims(world.jobs)
 
@@ -110,7 +110,7 @@ def test_a_crash_anywhere_is_mended_by_the_next_delivery(at: int, when: str) -> 
     world, account, job = hooked(Take.LOST)
     account.lists = False
     submit(world, job)
-    world.fuse.plan = {world.fuse.calls + at: when}  # type: ignore[dict-item]
+    world.crash_at.plan = {world.crash_at.calls + at: when}  # type: ignore[dict-item]
     try:
         call(world, job, account.made[0])
     except DeadError:
@@ -127,14 +127,16 @@ def test_one_that_comes_long_after_the_deadline_has_the_next_sweep_look() -> Non
     world, account, job = hooked()
     account.seconds = 86_400 * 6
     Machine(world).run()
-    while world.job(job.job_id).due_at is not None:  # until nobody looks any more
-        world.clock.time = max(world.clock.time, world.job(job.job_id).due_at or world.clock.time)
+    while world.job(job.job_id).sweep_after is not None:  # until nobody looks any more
+        world.clock.time = max(
+            world.clock.time, world.job(job.job_id).sweep_after or world.clock.time
+        )
         world.sweep_jobs()()
     world.clock.advance(86_400 * 3)
 
     assert call(world, job, account.made[0])
 
-    assert world.job(job.job_id).due_at == world.clock()
+    assert world.job(job.job_id).sweep_after == world.clock()
     assert world.sweep_jobs()() == {"recovered": [job.job_id]}
 
 

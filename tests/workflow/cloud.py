@@ -15,19 +15,19 @@ from moto.core.serialize import ResponseSerializer
 
 from darkroom.adapters.claims import BudgetTable
 from darkroom.adapters.items import SORT_KEY, read_job
-from darkroom.adapters.line_item import LineItem
+from darkroom.adapters.queue_table import QueueTable
 from darkroom.adapters.table import JobTable
 from darkroom.adapters.webhook_secrets import WebhookSecrets
-from darkroom.bootstrap import clients, doors, steps, sweeps
+from darkroom.bootstrap import clients, entry_points, steps, sweeps
 from darkroom.domain.job import Job
-from darkroom.domain.limiter import Line
+from darkroom.domain.submit_queue import QueueShard
 from tests.infra.template import properties
 from tests.workflow import deployment
 from tests.workflow.deployment import BUCKET, MACHINE, MACHINE_ARN, SECRET, STATES, TABLE, session
-from tests.workflow.doors import of_call, of_rule, of_webhook
+from tests.workflow.entry_points import of_call, of_rule, of_webhook
+from tests.workflow.invariants import PROMPT, Run, check, check_counts
 from tests.workflow.lambdas import Lambdas
 from tests.workflow.machine import FunctionError, Machine
-from tests.workflow.promises import PROMPT, Run, check, check_counts
 from tests.workflow.provider import Provider
 from tests.workflow.timeline import Clock
 
@@ -35,13 +35,16 @@ from tests.workflow.timeline import Clock
 LISTENS, LISTENS_AGAIN = 76, 30
 REQUEST: dict[str, Any] = {"operation": "text-to-image", "prompt": PROMPT}
 # The way through the machine if all goes well, and its last part if not.
-SUBMIT, CHECK = ["Submit", "Submitted"], ["Wait", "Check", "Checked"]
-LISTEN, DEFER = ["Listen", "Check", "Checked"], ["Submit", "Submitted", "Defer"]
-FINALIZE, FAIL = ["Finalize", "Finalized"], ["Fail", "Failed"]
+SUBMIT, CHECK = ["Submit", "SubmitResult"], ["WaitBeforeCheck", "Check", "CheckResult"]
+LISTEN, DEFER = (
+    ["WaitForWebhook", "Check", "CheckResult"],
+    ["Submit", "SubmitResult", "WaitForSlot"],
+)
+FINALIZE, FAIL = ["Finalize", "FinalizeResult"], ["Fail", "Failed"]
 STRAIGHT = [*SUBMIT, *CHECK, *FINALIZE, "Done"]
 _MADE_ONCE = [
     made
-    for module in (clients, doors, steps, sweeps)
+    for module in (clients, entry_points, steps, sweeps)
     for made in vars(module).values()
     if hasattr(made, "cache_clear")
 ]
@@ -79,11 +82,11 @@ class Cloud:
 
     def submits(self, value: str) -> None:
         """Let the owner stop submits, or let them go on."""
-        deployment.switch("SubmitsSwitch", value)
+        deployment.switch("SubmitsFlag", value)
 
     def listen(self) -> None:
         """Let the owner switch webhooks on."""
-        deployment.switch("WebhooksSwitch", deployment.PUBLIC_URL)
+        deployment.switch("WebhooksFlag", deployment.PUBLIC_URL)
 
     def request(self, detail: object = REQUEST, event_id: str = "event-1") -> str:
         """Put a JobRequested through its door; return the job's id."""
@@ -168,12 +171,14 @@ class Cloud:
     def check_counts(self) -> None:
         """See that what is counted is what there is."""
         check_counts(
-            self.jobs(), self.line(), lambda day, scope: self.budgets.held(day, scope).micro_usd
+            self.jobs(),
+            self.queue(),
+            lambda day, scope: self.budgets.reserved(day, scope).micro_usd,
         )
 
-    def line(self) -> Line:
+    def queue(self) -> QueueShard:
         """Return the line."""
-        return LineItem(boto3.client("dynamodb"), TABLE).read()
+        return QueueTable(boto3.client("dynamodb"), TABLE).read()
 
     def execution(self, name: str) -> Any:
         """Return what Step Functions says of an execution."""

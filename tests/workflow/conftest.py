@@ -7,7 +7,7 @@ from moto import mock_aws
 
 from darkroom.observability import logger
 from tests.workflow.cloud import Cloud
-from tests.workflow.promises import PRIVATE
+from tests.workflow.invariants import PRIVATE
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
 
 
 @pytest.fixture
-def listening(cloud: Cloud) -> Cloud:
+def wait_for_webhook(cloud: Cloud) -> Cloud:
     """The same, with webhooks on."""
     cloud.listen()
     return cloud

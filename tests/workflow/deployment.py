@@ -17,7 +17,7 @@ PUBLIC_URL = "https://api.example.com/live"
 STATES = f"arn:aws:states:{REGION}:{ACCOUNT}"
 MACHINE_ARN = f"{STATES}:stateMachine:{MACHINE}"
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
-_SWITCHES = ("SubmitsSwitch", "WebhooksSwitch")
+_SWITCHES = ("SubmitsFlag", "WebhooksFlag")
 # What the functions read. Wide open, so that only the tests of the limiter meet it.
 VARIABLES = {
     "AWS_DEFAULT_REGION": REGION,
@@ -42,10 +42,10 @@ VARIABLES = {
     "BREAKER_SECONDS": "30",
     "DAILY_BUDGET_USD": "1000",
     "DURATION_SCALE": "1",
-    "HOLD_SECONDS": "0",  # each look is a turn of the machine, except in test_hold.py
+    "CHECK_POLL_SECONDS": "0",  # each look is a turn of the machine, except in test_hold.py
     "RECORD_RETENTION_DAYS": "91",
     "ALLOWED_ORIGIN": "",
-    "SWITCHES": f"/{STACK}/switches",
+    "RUNTIME_FLAGS": f"/{STACK}/switches",
 }
 
 
@@ -89,7 +89,7 @@ def deploy() -> str:
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=KEY)
     for resource in _SWITCHES:
-        switch(resource, "on" if resource == "SubmitsSwitch" else "off")
+        switch(resource, "on" if resource == "SubmitsFlag" else "off")
     queue: str = boto3.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
     events = boto3.client("events")
     events.create_event_bus(Name=BUS)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.workflow.cloud import Cloud
+from tests.workflow.invariants import Run
 from tests.workflow.lambdas import KilledError
-from tests.workflow.promises import Run
 
 type Moment = tuple[int, str]
 

@@ -131,7 +131,7 @@ def test_its_webhook_may_tell_of_it_first(cloud: Cloud, seconds: int, resubmits:
     assert run.job.prediction_id == PREDICTION
     assert run.told == ["JobSubmitted", "JobCompleted"]
     assert len(run.posts) == 1
-    assert run.states[-4:] == ["Checked", *FINALIZE, "Done"]
+    assert run.states[-4:] == ["CheckResult", *FINALIZE, "Done"]
 
 
 def test_a_webhook_may_come_while_the_answer_is_still_awaited(cloud: Cloud) -> None:
@@ -143,7 +143,7 @@ def test_a_webhook_may_come_while_the_answer_is_still_awaited(cloud: Cloud) -> N
 
     assert run.end == ("SUCCEEDED", None)
     # It was not told of while nothing listened: the condition of Listen is what knows.
-    assert run.states == [*SUBMIT, "Listen", "Check", "Checked", *FINALIZE, "Done"]
+    assert run.states == [*SUBMIT, "WaitForWebhook", "Check", "CheckResult", *FINALIZE, "Done"]
     assert cloud.clock.waits == []
 
 
@@ -209,5 +209,5 @@ def test_a_prediction_that_is_found_is_checked_like_any_other(cloud: Cloud) -> N
     run = cloud.run()
 
     assert run.states[:4] == [*DEFER, "Submit"]
-    assert run.states[4:] == [*SUBMIT[1:], *["Listen", *CHECK[1:]], *FINALIZE, "Done"]
+    assert run.states[4:] == [*SUBMIT[1:], *["WaitForWebhook", *CHECK[1:]], *FINALIZE, "Done"]
     assert run.end == ("SUCCEEDED", None)

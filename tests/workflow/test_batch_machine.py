@@ -19,7 +19,7 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
 from darkroom.adapters.batch_files import CHUNKS, key_of
 from darkroom.domain.batch import Batch, BatchStatus, Counts
 from darkroom.domain.errors import Code
-from darkroom.domain.limiter import Line, Queue
+from darkroom.domain.submit_queue import QueueShard, WaitingJobs
 from local.waiting import until
 from tests.fakes.world import World
 from tests.infra.template import BATCH_DEFINITION, properties
@@ -34,7 +34,7 @@ class Stage:
     def __init__(self) -> None:
         self.world = World(max_queue=1000)
         self.calls: list[str] = []
-        self.looks: list[int] = []  # for room, in vain, as CreateRows is told
+        self.attempts: list[int] = []  # for room, in vain, as CreateRows is told
         self.fails: dict[str, int] = {}
         self.on_wait: Callable[[int], object] = lambda _: None
         self._lock = threading.Lock()
@@ -50,12 +50,12 @@ class Stage:
                 return {"FunctionError": "Unhandled", "Payload": error, "StatusCode": 200}
             batch_id = payload["batch_id"]
             if name == "CreateRows":
-                self.looks.append(payload["looks"])
-                wait = self.world.create_rows()(batch_id, payload["chunk"], payload["looks"])
-                said = {"wait_seconds": wait, "looks": payload["looks"] + 1}
+                self.attempts.append(payload["attempts"])
+                wait = self.world.create_rows()(batch_id, payload["chunk"], payload["attempts"])
+                said = {"wait_seconds": wait, "attempts": payload["attempts"] + 1}
             else:
                 self._note_offered(batch_id)
-                said = {"wait_seconds": self.world.gather_batch()(batch_id)}
+                said = {"wait_seconds": self.world.collect_batch()(batch_id)}
             return {"Payload": said, "StatusCode": 200}
 
     def wait(self, _: object, env: Any, wait_seconds: int) -> None:
@@ -70,8 +70,8 @@ class Stage:
         item = boto3.client("dynamodb", REGION).get_item(
             TableName=TABLE, Key={"pk": {"S": f"BATCH#{batch_id}"}, "sk": {"S": "BATCH"}}
         )["Item"]
-        if "offered" in item:
-            self.world.batches.update(batch_id, when=[BatchStatus.RUNNING], offered=True)
+        if "creation_finished" in item:
+            self.world.batches.update(batch_id, when=[BatchStatus.RUNNING], creation_finished=True)
 
 
 @pytest.fixture
@@ -108,12 +108,13 @@ def run(stage: Stage, batch: Batch) -> str:
     s3.put_object(Bucket=BUCKET, Key=chunks["key"], Body=body)
     text = BATCH_DEFINITION.read_text()
     for name, stands_for in {
-        "CreateRowsFunctionArn": "CreateRows", "GatherFunctionArn": "Gather", "TableName": TABLE,
+        "CreateRowsFunctionArn": "CreateRows", "CollectBatchFunctionArn": "CollectBatch",
+        "TableName": TABLE,
     }.items():  # fmt: skip
         text = text.replace(f"${{{name}}}", stands_for)
     states = boto3.client("stepfunctions", REGION)
     machine = states.create_state_machine(
-        name="batch",
+        name="low",
         definition=json.dumps(yaml.safe_load(text)),
         roleArn="arn:aws:iam::123456789012:role/machine",
     )["stateMachineArn"]
@@ -148,26 +149,26 @@ def test_it_makes_every_row_a_job_and_looks_until_all_have_ended(stage: Stage) -
 
 def test_it_waits_while_the_line_is_long(stage: Stage) -> None:
     batch = started(stage.world, [{"prompt": "x"}])
-    line = stage.world.jobs.line
-    line.line = line.line.model_copy(
-        update={"batch": Queue(seconds=500.0, waiting={"x": (1, 100)})}
+    shard = stage.world.jobs.queue
+    shard.shard = shard.shard.model_copy(
+        update={"low": WaitingJobs(seconds=500.0, rounds={"x": (1, 100)})}
     )
 
     def clear(seconds: int) -> None:
         if seconds >= 460:  # CreateRows waits, and not Gather: the line is so much too long
-            line.line = Line()
+            shard.shard = QueueShard()
         end_jobs(stage)
 
     stage.on_wait = clear
 
     assert run(stage, batch) == "SUCCEEDED"
-    assert stage.looks == [0, 1]
+    assert stage.attempts == [0, 1]
     assert len(stage.world.jobs.records) == 1
 
 
 def test_a_step_that_dies_is_tried_again(stage: Stage) -> None:
     batch = started(stage.world, [{"prompt": "x"}])
-    stage.fails = {"CreateRows": 3, "Gather": 3}
+    stage.fails = {"CreateRows": 3, "CollectBatch": 3}
     stage.on_wait = lambda _: end_jobs(stage)
 
     assert run(stage, batch) == "SUCCEEDED"

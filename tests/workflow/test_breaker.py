@@ -30,7 +30,7 @@ def test_a_job_that_meets_a_refused_key_is_completed_when_the_key_is_mended(clou
     assert cloud.clock.waits[:2] == [1, 29]
     # Each time with the key that is known, and then with the one that is read afresh.
     assert [post.is_proven for post in run.posts] == [True, True, True, False]
-    assert cloud.line().breaker.is_closed
+    assert cloud.queue().breaker.is_closed
 
 
 @pytest.mark.parametrize("answer", NO_CREDIT)
@@ -81,7 +81,7 @@ def test_whoever_waits_too_long_for_it_learns_why(
     assert run.end == ("FAILED", code)
     assert run.states[-4:] == [*SUBMIT, *FAIL]
     assert run.events[-1][1]["charged"] == "no"
-    assert run.states.count("Defer") < 25
+    assert run.states.count("WaitForSlot") < 25
 
 
 def test_a_provider_that_answers_to_nobody_stops_the_line_after_five(cloud: Cloud) -> None:
@@ -92,7 +92,7 @@ def test_a_provider_that_answers_to_nobody_stops_the_line_after_five(cloud: Clou
 
     assert {cloud.look(job_id).end for job_id in ids} == {("SUCCEEDED", None)}
     assert len(cloud.provider.posts) == 8 + 5
-    assert cloud.line().breaker.is_closed
+    assert cloud.queue().breaker.is_closed
 
 
 def test_answers_that_are_lost_count_and_no_job_is_sent_twice(cloud: Cloud) -> None:
@@ -113,7 +113,7 @@ def test_a_prediction_that_failed_for_want_of_credit_stops_the_line_too(cloud: C
     run = cloud.run()
 
     assert run.end == ("FAILED", "insufficient_credits")
-    assert not cloud.line().breaker.is_closed
+    assert not cloud.queue().breaker.is_closed
 
 
 def test_a_refusal_of_one_job_stops_nobody_else(cloud: Cloud) -> None:
@@ -125,4 +125,4 @@ def test_a_refusal_of_one_job_stops_nobody_else(cloud: Cloud) -> None:
     assert [cloud.look(job_id).job.code for job_id in ids] == [
         "invalid_request", "unauthorized", None,
     ]  # fmt: skip
-    assert cloud.line().breaker.is_closed
+    assert cloud.queue().breaker.is_closed

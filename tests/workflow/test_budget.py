@@ -16,8 +16,8 @@ PRICE = 60_000  # micro-USD
 POOR = {"DAILY_BUDGET_USD": "0.15"}
 
 
-def held(cloud: Cloud, scope: str = "STACK") -> int:
-    return cloud.budgets.held(START.date(), scope).micro_usd
+def reserved(cloud: Cloud, scope: str = "STACK") -> int:
+    return cloud.budgets.reserved(START.date(), scope).micro_usd
 
 
 def ask(cloud: Cloud, budget: int | None, name: str = "A") -> tuple[int, dict[str, object]]:
@@ -43,7 +43,7 @@ def test_a_key_that_has_spent_its_day_is_refused_with_402_and_nothing_is_started
     assert len(cloud.jobs()) == executions() == 2
     cloud.machine.run_pending()
     assert len(cloud.provider.posts) == 2
-    assert held(cloud, "key:owner") == 2 * PRICE
+    assert reserved(cloud, "key:owner") == 2 * PRICE
 
 
 @pytest.mark.parametrize("cap", [1, PRICE - 1])
@@ -55,7 +55,7 @@ def test_a_budget_that_is_smaller_than_the_first_job_of_the_day_refuses_it(
     assert status == 402
     assert cloud.jobs() == []
     assert executions() == 0
-    assert held(cloud, "key:owner") == 0
+    assert reserved(cloud, "key:owner") == 0
 
 
 def test_the_stacks_budget_binds_every_door(cloud: Cloud) -> None:
@@ -63,7 +63,7 @@ def test_the_stacks_budget_binds_every_door(cloud: Cloud) -> None:
     cloud.request(event_id="event-1")
     assert ask(cloud, None)[0] == 202
 
-    event = {"caller": "events", "sees_all": True, "id": "event-3", "detail": REQUEST}
+    event = {"caller": "events", "can_read_all": True, "id": "event-3", "detail": REQUEST}
     told = cloud.lambdas.deliver("OnRequestFunction", event)
 
     assert told == {"job_id": None}
@@ -71,7 +71,7 @@ def test_the_stacks_budget_binds_every_door(cloud: Cloud) -> None:
     assert len(cloud.jobs()) == executions() == 2
     rejected = [detail for name, detail in cloud.events(None) if name == "JobRejected"]
     assert [detail["code"] for detail in rejected] == ["budget_exceeded"]
-    assert held(cloud) == 2 * PRICE
+    assert reserved(cloud) == 2 * PRICE
 
 
 def test_the_owner_is_told_once_when_most_of_it_is_gone(cloud: Cloud) -> None:
@@ -80,7 +80,7 @@ def test_the_owner_is_told_once_when_most_of_it_is_gone(cloud: Cloud) -> None:
         assert ask(cloud, None, name)[0] == 202
 
     told = [detail for name, detail in cloud.events(None) if name == "BudgetThresholdReached"]
-    assert [(detail["caller"], detail["held_micro_usd"]) for detail in told] == [
+    assert [(detail["caller"], detail["reserved_micro_usd"]) for detail in told] == [
         ("STACK", 3 * PRICE)
     ]
 
@@ -115,33 +115,33 @@ def test_what_was_not_charged_is_free_again(
 
     run = cloud.run()
 
-    assert run.job.holds
-    assert held(cloud) == (PRICE if is_kept else 0)
+    assert run.job.reservations
+    assert reserved(cloud) == (PRICE if is_kept else 0)
 
 
 def test_a_job_that_is_canceled_in_the_line_gives_back_what_it_held(cloud: Cloud) -> None:
     cloud.configure(DAILY_BUDGET_USD="1")
     cloud.submits("off")
     job_id = cloud.request()
-    before = held(cloud)
+    before = reserved(cloud)
     cloud.clock.at(10, lambda: cloud.cancel(job_id))
 
     finish(cloud, job_id)
 
-    assert (before, held(cloud)) == (PRICE, 0)
+    assert (before, reserved(cloud)) == (PRICE, 0)
 
 
 def test_a_job_that_was_given_up_and_then_broke_gives_back_what_it_held(cloud: Cloud) -> None:
     cloud.provider.checks(standing("processing"))
     job_id = cloud.request({**REQUEST, "deadline_seconds": 60})
     finish(cloud, job_id)
-    before = held(cloud)
+    before = reserved(cloud)
     cloud.provider.checks(failed("the model broke"))
 
     sweep_for(cloud, 5)
 
     assert cloud.job(job_id).charge == "no"
-    assert (before, held(cloud)) == (PRICE, 0)
+    assert (before, reserved(cloud)) == (PRICE, 0)
 
 
 def test_the_same_request_twice_is_held_once(cloud: Cloud) -> None:
@@ -149,7 +149,7 @@ def test_the_same_request_twice_is_held_once(cloud: Cloud) -> None:
 
     assert cloud.request() == cloud.request()
 
-    assert held(cloud) == PRICE
+    assert reserved(cloud) == PRICE
 
 
 def test_what_the_provider_quotes_is_what_is_held(cloud: Cloud) -> None:
@@ -158,4 +158,4 @@ def test_what_the_provider_quotes_is_what_is_held(cloud: Cloud) -> None:
 
     job_id = cloud.request()
 
-    assert held(cloud) == cloud.job(job_id).estimated_cost_micro_usd == 12_346
+    assert reserved(cloud) == cloud.job(job_id).estimated_cost_micro_usd == 12_346

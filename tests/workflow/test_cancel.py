@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflow.answers import PNG, completed, failed, problem, standing
 from tests.workflow.cloud import CHECK, FAIL, FINALIZE, STRAIGHT, SUBMIT, Cloud
-from tests.workflow.doors import of_rule
+from tests.workflow.entry_points import of_rule
 from tests.workflow.provider import Taken
 from tests.workflow.scenes import at_wait, once
 
@@ -62,7 +62,7 @@ def test_a_job_that_is_canceled_while_it_is_put_off_is_never_sent_again(cloud: C
     run = cloud.look(job_id)
     assert answers == [200]
     assert run.end == ("FAILED", "canceled")
-    assert run.states == [*SUBMIT, "Defer", *SUBMIT, *FAIL]
+    assert run.states == [*SUBMIT, "WaitForSlot", *SUBMIT, *FAIL]
     assert run.statuses == ["queued", "submitting", "queued", "failed"]
     assert len(cloud.provider.posts) == 1
     assert run.told == ["JobFailed"]
@@ -142,6 +142,6 @@ def test_the_rule_names_the_caller_and_not_the_sender(cloud: Cloud) -> None:
 
     told = of_rule("OnRequestFunction", "JobRequested", event)
 
-    named = {"caller": "events", "sees_all": True}
+    named = {"caller": "events", "can_read_all": True}
     assert told == {**named, "id": "event-1", "detail": event["detail"]}
     assert cloud.run().job.caller == "events"

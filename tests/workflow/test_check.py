@@ -7,7 +7,7 @@ from darkroom.domain.polling import MAX_UNREADABLE
 from tests.workflow import answers
 from tests.workflow.answers import completed, failed, html, problem, standing
 from tests.workflow.cloud import CHECK, FAIL, FINALIZE, REQUEST, SUBMIT, Cloud
-from tests.workflow.promises import PROMPT
+from tests.workflow.invariants import PROMPT
 
 
 @pytest.mark.parametrize(

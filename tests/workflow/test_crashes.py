@@ -7,8 +7,8 @@ import pytest
 from tests.infra.template import definition
 from tests.workflow.answers import failed
 from tests.workflow.cloud import CHECK, FAIL, STRAIGHT, SUBMIT, Cloud
+from tests.workflow.invariants import PROMPT
 from tests.workflow.lambdas import Fault
-from tests.workflow.promises import PROMPT
 
 STEPS = ["SubmitFunction", "CheckFunction", "FinalizeFunction"]
 
@@ -41,7 +41,7 @@ def test_fail_is_run_again_too(cloud: Cloud, fault: Fault) -> None:
     ("function", "way"),
     [
         ("SubmitFunction", ["Submit"]),
-        ("CheckFunction", [*SUBMIT, "Wait", "Check"]),
+        ("CheckFunction", [*SUBMIT, "WaitBeforeCheck", "Check"]),
         ("FinalizeFunction", [*SUBMIT, *CHECK, "Finalize"]),
     ],
 )
@@ -124,4 +124,4 @@ def test_a_crash_tells_its_kind_and_not_its_words(cloud: Cloud) -> None:
 
     assert run.end == ("FAILED", "internal_error")
     assert "RuntimeError" in run.history
-    assert run.states == [*SUBMIT, "Wait", "Check", *FAIL]
+    assert run.states == [*SUBMIT, "WaitBeforeCheck", "Check", *FAIL]

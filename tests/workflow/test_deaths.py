@@ -42,7 +42,7 @@ def test_a_job_survives_a_death_at_any_moment(
         assert run.end == ("FAILED", "submission_unknown")
     else:
         assert run.job.status == scenario.status
-    assert (run.job.due_at is None) == (run.job.code != "submission_unknown")
+    assert (run.job.sweep_after is None) == (run.job.code != "submission_unknown")
 
 
 @at_each_moment("straight", "listens", "told of", since=len(DOOR))
@@ -68,4 +68,4 @@ def test_a_stop_may_come_at_any_moment(cloud: Cloud, scenario: Scenario, moment:
     if any(post.made for post in run.posts):
         assert run.job.prediction_id is not None
         assert len(run.job.assets) == 1
-        assert run.job.due_at is None
+        assert run.job.sweep_after is None

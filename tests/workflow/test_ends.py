@@ -15,7 +15,7 @@ def test_a_job_whose_execution_is_stopped_is_closed_as_canceled(cloud: Cloud) ->
     run = finish(cloud, job_id)
 
     assert run.status == "ABORTED"
-    assert run.states == [*SUBMIT, *CHECK, "Wait"]
+    assert run.states == [*SUBMIT, *CHECK, "WaitBeforeCheck"]
     assert run.job.code == "canceled"
     assert run.told == ["JobSubmitted", "JobFailed"]
     assert run.events[-1][1]["prediction_id"] == PREDICTION
@@ -108,14 +108,16 @@ def stop_in(cloud: Cloud, state: str, job_id: str) -> None:
 
 
 @pytest.mark.parametrize("closed", [True, False], ids=["closed", "open"])
-@pytest.mark.parametrize("state", ["Submit", "Defer", "Wait", "Listen", "Check", "Finalize"])
+@pytest.mark.parametrize(
+    "state", ["Submit", "WaitForSlot", "WaitBeforeCheck", "WaitForWebhook", "Check", "Finalize"]
+)
 def test_a_redrive_of_what_was_stopped_never_sends_again(
     cloud: Cloud, state: str, closed: bool
 ) -> None:
     """It goes on in the state in which it was stopped; the rule may have closed the job already."""
-    if state == "Listen":
+    if state == "WaitForWebhook":
         cloud.listen()
-    if state == "Defer":
+    if state == "WaitForSlot":
         cloud.submits("off")
     job_id = cloud.request()
     stop_in(cloud, state, job_id)
@@ -131,8 +133,8 @@ def test_a_redrive_of_what_was_stopped_never_sends_again(
 
     run = cloud.look(job_id)
     assert run.status == "ABORTED"
-    assert len(run.posts) == (0 if state == "Defer" and closed else 1)
-    assert posts == (0 if state == "Defer" else 1)
+    assert len(run.posts) == (0 if state == "WaitForSlot" and closed else 1)
+    assert posts == (0 if state == "WaitForSlot" else 1)
     redriven = cloud.history(arn)
     assert redriven[-1]["type"] in ("ExecutionSucceeded", "ExecutionFailed")
     # A function that has begun goes on regardless.

@@ -77,7 +77,7 @@ def test_what_a_sweep_did_not_finish_the_next_one_does(
     cloud.end(job_id)
 
     run = cloud.look(job_id)
-    assert run.job.due_at is None
+    assert run.job.sweep_after is None
     assert run.job.status == ("completed" if name == "restarts" else "failed")
     assert ("JobRecovered" in run.told) == (name == "recovers")
     assert len(run.posts) == (0 if name == "closes" else 1)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflow.answers import problem
 from tests.workflow.cloud import DEFER, REQUEST, STRAIGHT, SUBMIT, Cloud
-from tests.workflow.promises import Run
+from tests.workflow.invariants import Run
 from tests.workflow.provider import Taken
 from tests.workflow.timeline import START
 
@@ -43,7 +43,7 @@ def test_jobs_wait_exactly_and_once(bronze: Cloud) -> None:
 
     assert sent(bronze) == pytest.approx([0, *(n * INTERVAL - 0.5 for n in range(1, 5))])
     assert [post.job_id for post in bronze.provider.posts] == ids  # first come, first served
-    assert [run.states.count("Defer") for run in runs] == [0, 1, 1, 1, 1]
+    assert [run.states.count("WaitForSlot") for run in runs] == [0, 1, 1, 1, 1]
     assert [run.states[:3] for run in runs[1:]] == [DEFER] * 4
     assert all(0 < nap <= 1 for nap in bronze.clock.sleeps)
     assert {run.end for run in runs} == {("SUCCEEDED", None)}
@@ -59,7 +59,7 @@ def test_no_more_are_sent_in_any_minute_than_the_tier_allows(cloud: Cloud) -> No
     times = sent(cloud)
     assert len(times) == 14
     assert all(later - earlier >= 60 for earlier, later in zip(times, times[6:], strict=False))
-    assert max(run.states.count("Defer") for run in runs) == 1
+    assert max(run.states.count("WaitForSlot") for run in runs) == 1
 
 
 def test_no_more_are_in_flight_than_the_tier_allows(cloud: Cloud) -> None:
@@ -72,17 +72,17 @@ def test_no_more_are_in_flight_than_the_tier_allows(cloud: Cloud) -> None:
 
     assert all(later - earlier >= 100 for earlier, later in pairwise(sent(cloud)))
     assert [run.end for run in runs] == [("SUCCEEDED", None)] * 3
-    assert max(run.states.count("Defer") for run in runs) <= 20
+    assert max(run.states.count("WaitForSlot") for run in runs) <= 20
 
 
 def test_a_batch_waits_for_those_whom_a_person_waits_for(bronze: Cloud) -> None:
-    batch = request(bronze, "b1", "b2", "b3", lane="batch")
+    batch = request(bronze, "b1", "b2", "b3", priority="low")
     bronze.clock.at(5, lambda: request(bronze, "i1", "i2"))
 
     finish(bronze, batch)
 
-    lanes = [bronze.job(post.job_id).lane for post in bronze.provider.posts]
-    assert lanes == ["batch", "interactive", "interactive", "batch", "batch"]
+    lanes = [bronze.job(post.job_id).priority for post in bronze.provider.posts]
+    assert lanes == ["low", "normal", "normal", "low", "low"]
 
 
 def test_callers_take_turns(bronze: Cloud) -> None:
@@ -105,7 +105,7 @@ def test_a_job_that_is_canceled_makes_room_for_those_behind_it(bronze: Cloud) ->
 
     assert [post.job_id for post in bronze.provider.posts] == [ids[0], ids[2]]
     assert bronze.job(ids[1]).code == "canceled"
-    assert bronze.look(ids[2]).states.count("Defer") == 1
+    assert bronze.look(ids[2]).states.count("WaitForSlot") == 1
 
 
 def test_a_job_that_waits_and_is_canceled_last_leaves_the_others_alone(bronze: Cloud) -> None:
@@ -153,5 +153,5 @@ def test_a_line_that_is_empty_is_not_waited_in(bronze: Cloud) -> None:
 
     assert sent(bronze) == [0, 120]
     assert bronze.look(later[0]).states[:2] == SUBMIT
-    assert "Defer" not in bronze.look(later[0]).states
+    assert "WaitForSlot" not in bronze.look(later[0]).states
     assert STRAIGHT[-1] == bronze.look(later[0]).states[-1]

@@ -30,7 +30,7 @@ def test_a_job_that_is_stopped_while_it_is_with_the_provider_is_closed_and_filed
     assert run.job.code == "canceled"
     assert len(run.job.assets) == 1
     assert cloud.asset(f"{run.job.prefix}/manifest.json")
-    assert run.job.due_at is None
+    assert run.job.sweep_after is None
 
 
 def test_a_job_that_is_stopped_between_its_post_and_the_answer_is_found(cloud: Cloud) -> None:
@@ -59,13 +59,13 @@ def test_a_result_that_never_comes_is_looked_for_ever_more_seldom_and_not_for_ev
     before = cloud.provider.gets
 
     hours = 0
-    while cloud.job(job_id).due_at is not None and hours < 24 * 8:
+    while cloud.job(job_id).sweep_after is not None and hours < 24 * 8:
         cloud.clock.now += timedelta(hours=1)
         cloud.sweep()
         hours += 1
 
     run = cloud.look(job_id)
-    assert run.job.due_at is None
+    assert run.job.sweep_after is None
     assert 24 < hours < 24 * 8
     assert cloud.provider.gets - before == 8
     assert run.told == ["JobSubmitted", "JobFailed"]
@@ -84,7 +84,7 @@ def test_one_that_was_given_up_and_broke_is_not_looked_at_again(
     sweep_for(cloud, 5)
 
     run = cloud.look(job_id)
-    assert (run.job.code, run.job.due_at) == ("deadline_exceeded", None)
+    assert (run.job.code, run.job.sweep_after) == ("deadline_exceeded", None)
     assert run.told == ["JobSubmitted", "JobFailed"]
 
 
@@ -124,7 +124,7 @@ def test_what_was_filed_by_a_sweep_that_died_is_told_by_the_next(cloud: Cloud) -
 
     run = cloud.look(job_id)
     assert run.told == ["JobSubmitted", "JobFailed", "JobRecovered"]
-    assert run.job.due_at is None
+    assert run.job.sweep_after is None
 
 
 @pytest.mark.parametrize("answer", [html(502), httpx.ReadTimeout])

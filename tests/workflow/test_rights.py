@@ -8,7 +8,7 @@ import pytest
 from tests.workflow.cloud import Cloud
 from tests.workflow.rights import refused
 
-JOB, LINE, KEY = ({"pk": {"S": name}, "sk": {"S": "x"}} for name in ("JOB#a", "LINE", "KEYS"))
+JOB, QUEUE, KEY = ({"pk": {"S": name}, "sk": {"S": "x"}} for name in ("JOB#a", "QUEUE", "KEYS"))
 
 
 @pytest.mark.parametrize(
@@ -16,14 +16,14 @@ JOB, LINE, KEY = ({"pk": {"S": name}, "sk": {"S": "x"}} for name in ("JOB#a", "L
     [
         ("CheckFunction", "PutItem", {"Item": JOB}),
         ("SubmitFunction", "GetItem", {"Key": KEY}),
-        ("OnRequestFunction", "GetItem", {"Key": LINE}),
-        ("OnWebhookFunction", "UpdateItem", {"Key": LINE}),
+        ("OnRequestFunction", "GetItem", {"Key": QUEUE}),
+        ("OnWebhookFunction", "UpdateItem", {"Key": QUEUE}),
         ("SweepFunction", "Query", {"IndexName": "by-time"}),
-        ("ApiFunction", "BatchGetItem", {"RequestItems": {"records": {"Keys": [JOB, LINE]}}}),
+        ("ApiFunction", "BatchGetItem", {"RequestItems": {"records": {"Keys": [JOB, QUEUE]}}}),
         (
             "OnWebhookFunction",
             "TransactWriteItems",
-            {"TransactItems": [{"Update": {"Key": JOB}}, {"Update": {"Key": LINE}}]},
+            {"TransactItems": [{"Update": {"Key": JOB}}, {"Update": {"Key": QUEUE}}]},
         ),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from tests.workflow.answers import KEY, ROTATED_KEY, problem
 from tests.workflow.cloud import DEFER, FAIL, STRAIGHT, SUBMIT, Cloud
-from tests.workflow.promises import PROMPT
+from tests.workflow.invariants import PROMPT
 from tests.workflow.provider import Taken
 from tests.workflow.scenes import finish
 from tests.workflow.timeline import START

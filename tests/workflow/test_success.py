@@ -7,7 +7,7 @@ from tests.workflow import answers
 from tests.workflow.answers import PNG, PREDICTION, body
 from tests.workflow.cloud import CHECK, FINALIZE, LISTEN, LISTENS, STRAIGHT, SUBMIT, Cloud
 from tests.workflow.deployment import BUCKET
-from tests.workflow.promises import PROMPT
+from tests.workflow.invariants import PROMPT
 
 
 def test_a_job_that_is_done_at_the_first_look_is_stored_and_announced(cloud: Cloud) -> None:

@@ -103,8 +103,8 @@ def test_an_end_that_was_recorded_and_not_told_is_told(cloud: Cloud) -> None:
 
     run = cloud.look(job_id)
     assert run.told == ["JobFailed"]
-    assert run.job.announced_at is not None
-    assert run.job.due_at is None
+    assert run.job.published_at is not None
+    assert run.job.sweep_after is None
 
 
 def test_an_execution_by_hand_for_no_job_disturbs_nobody(cloud: Cloud) -> None:

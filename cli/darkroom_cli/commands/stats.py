@@ -27,10 +27,10 @@ def stats(
     for each in told["durations"]:
         kind = f"{each['operation']} {each['quality']} {each['resolution']}"
         screen.say(f"{kind}: p50 {each['p50_seconds']} s, p95 {each['p95_seconds']} s")
-    line = told["line"]
-    waiting = line["waiting_interactive"] + line["waiting_batch"]
-    held = "" if line["breaker"] == "closed" else "; the provider takes nothing now"
-    screen.say(f"in the line {waiting}, with the provider {line['in_flight']}{held}")
+    queue = told["queue"]
+    waiting = queue["waiting_normal"] + queue["waiting_low"]
+    held = "" if queue["breaker"] == "closed" else "; the provider takes nothing now"
+    screen.say(f"in the line {waiting}, with the provider {queue['in_flight']}{held}")
 
 
 def _day(told: Json) -> list[str]:

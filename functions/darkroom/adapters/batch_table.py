@@ -81,7 +81,7 @@ class BatchTable:
         return list(map(_read, items)), further
 
     def due(self, before: datetime) -> list[Batch]:
-        """Return batches whose `due_at` has come, the longest overdue first; 100 at most."""
+        """Return batches whose `sweep_after` has come, the longest overdue first; 100 at most."""
         return list(map(_read, overdue(self._client, self._table, BATCH_SORT_KEY, before, MOST)))
 
     def refuse(self, batch: Batch, refusal: Refusal) -> None:

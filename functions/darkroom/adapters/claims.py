@@ -1,11 +1,11 @@
-"""Whose a prediction is, and what is held of budgets: small items of the jobs' table."""
+"""Whose a prediction is, and what is reserved of budgets: small items of the jobs' table."""
 
 from datetime import date
 from typing import TYPE_CHECKING
 
 from darkroom.adapters.items import budget_key, claim_key
 from darkroom.adapters.writes import update
-from darkroom.ports import Held
+from darkroom.ports import Reserved
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,13 +33,13 @@ class BudgetTable:
         self._client = client
         self._table = table
 
-    def held(self, day: date, scope: str) -> Held:
+    def reserved(self, day: date, scope: str) -> Reserved:
         """Return it, read consistently."""
         answer = self._client.get_item(
             TableName=self._table, Key=budget_key(day, scope), ConsistentRead=True
         )
         item = answer.get("Item", {})
-        return Held(int(item.get("held", {"N": "0"})["N"]), "warned" in item)
+        return Reserved(int(item.get("reserved", {"N": "0"})["N"]), "warned" in item)
 
     def warn(self, day: date, scope: str) -> None:
         """Note that the owner was told."""

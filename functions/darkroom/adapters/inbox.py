@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from darkroom.domain.errors import InvalidRequestError
 from darkroom.domain.uploads import MAX_KEY_BYTES, Upload
-from darkroom.ports import Opened
+from darkroom.ports import InboxFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -27,7 +27,7 @@ class InboxBucket:
         self._client = client
         self._bucket = bucket
 
-    def open(self, upload: Upload, limit: int) -> Opened | None:
+    def open(self, upload: Upload, limit: int) -> InboxFile | None:
         """Return the upload with up to `limit` bytes; None if it is gone or was replaced.
 
         Raises InvalidRequestError if it may not be read.
@@ -48,7 +48,7 @@ class InboxBucket:
                 ) from error
             raise
         with answer["Body"] as body:
-            return Opened(answer["Metadata"], body.read(limit) if limit else b"")
+            return InboxFile(answer["Metadata"], body.read(limit) if limit else b"")
 
     def has(self, key: str) -> bool:
         """Tell whether an object lies at `key`, which may be anything."""

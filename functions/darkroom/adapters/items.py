@@ -30,12 +30,12 @@ def partition(job_id: str) -> str:
     return f"JOB#{job_id}"
 
 
-def line_key(number: int = 0) -> dict[str, Any]:
+def queue_key(index: int = 0) -> dict[str, Any]:
     """Return the key of a line."""
-    return {"pk": {"S": "LINE"}, "sk": {"S": f"LINE#{number}" if number else "LINE"}}
+    return {"pk": {"S": "QUEUE"}, "sk": {"S": f"QUEUE#{index}" if index else "QUEUE"}}
 
 
-def line_number(item: Mapping[str, Any]) -> int:
+def shard_number(item: Mapping[str, Any]) -> int:
     """Return which line an item is."""
     return int(item["sk"]["S"].partition("#")[2] or 0)
 

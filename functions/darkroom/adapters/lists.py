@@ -56,11 +56,11 @@ def newest(
 def overdue(
     client: "DynamoDBClient", table: str, kind: str, before: datetime, limit: int
 ) -> list[Item]:
-    """Return the items of a kind whose `due_at` has come, the longest overdue first."""
+    """Return the items of a kind whose `sweep_after` has come, the longest overdue first."""
     answer = client.query(
         TableName=table,
-        IndexName="by-due",
-        KeyConditionExpression="sk = :kind AND due_at <= :before",
+        IndexName="by-sweep",
+        KeyConditionExpression="sk = :kind AND sweep_after <= :before",
         ExpressionAttributeValues={
             ":kind": {"S": kind},
             ":before": {"S": before.isoformat()},

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError, EndpointProviderError, ParamValidat
 
 from darkroom.domain.media import Format
 from darkroom.domain.references import S3Object
-from darkroom.domain.uploads import OWNER_MARK, decode, encode
-from darkroom.ports import Found
+from darkroom.domain.uploads import CALLER_METADATA, decode, encode
+from darkroom.ports import StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -34,7 +34,7 @@ class ReferenceStore:
         self._client = client
         self._bucket = bucket
 
-    def locate(self, text: str) -> S3Object | None:
+    def resolve(self, text: str) -> S3Object | None:
         """Return the object that one of our own presigned URLs or upload ids stands for.
 
         A presigned URL would die with its signer, and on one machine leads nowhere from outside:
@@ -53,7 +53,7 @@ class ReferenceStore:
         some = S3Object(bucket=self._bucket, key="x")
         return self.presign(some, 1).partition("?")[0].removesuffix("x")
 
-    def look(self, reference: S3Object) -> Found | None:
+    def inspect(self, reference: S3Object) -> StoredObject | None:
         """Return the object pinned to its version, its length, its first bytes, and whose it is."""
         wanted: GetObjectRequestTypeDef = {"Bucket": reference.bucket, "Key": reference.key}
         if reference.version_id:
@@ -73,8 +73,8 @@ class ReferenceStore:
             # A bucket without versioning calls its only version "null".
             update={"version_id": None if version == "null" else version}
         )
-        owner = answer["Metadata"].get(OWNER_MARK)
-        return Found(
+        owner = answer["Metadata"].get(CALLER_METADATA)
+        return StoredObject(
             pinned,
             answer["ContentLength"],
             head,
@@ -82,7 +82,7 @@ class ReferenceStore:
             is_owned=reference.bucket == self._bucket,
         )
 
-    def keep(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
+    def store(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
         """Store bytes that came with a request, under their digest: a repeat writes the same."""
         digest = hashlib.sha256(data).hexdigest()
         key = f"references/{job_id}/{digest}.{known.extension}"
@@ -91,7 +91,7 @@ class ReferenceStore:
             Key=key,
             Body=data,
             ContentType=known.content_type,
-            Metadata={OWNER_MARK: encode(caller)},
+            Metadata={CALLER_METADATA: encode(caller)},
         )
         return S3Object(bucket=self._bucket, key=key, version_id=answer.get("VersionId"))
 

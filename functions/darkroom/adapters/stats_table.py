@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from darkroom.adapters.items import job_key
 from darkroom.adapters.writes import write
 from darkroom.domain.errors import Code
-from darkroom.domain.stats import Amount, Day, Kind, Tally
+from darkroom.domain.stats import Amount, Day, ImageKind, JobStats
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,7 +22,7 @@ def day_key(day: date, caller: str) -> dict[str, Any]:
     return {"pk": {"S": DAYS}, "sk": {"S": f"{day.isoformat()}#{caller}"}}
 
 
-def kind_key(day: date, kind: Kind) -> dict[str, Any]:
+def kind_key(day: date, kind: ImageKind) -> dict[str, Any]:
     """Return the key of a kind's histogram of a day."""
     return {"pk": {"S": DURATIONS}, "sk": {"S": "#".join((day.isoformat(), *kind))}}
 
@@ -34,30 +34,32 @@ class StatsTable:
         self._client = client
         self._table = table
 
-    def add(self, job_id: str, tally: Tally, expires_at: int) -> bool:
+    def add(self, job_id: str, job_stats: JobStats, expires_at: int) -> bool:
         """Count a job and mark its record, at once; False if it was counted before."""
         counts = {
-            "completed" if tally.code is None else "failed": 1,
-            "spent_micro_usd": tally.micro_usd,
-            f"{_JOBS}{tally.quality}": 1,
-            f"{_MONEY}{tally.quality}": tally.micro_usd,
+            "completed" if job_stats.code is None else "failed": 1,
+            "spent_micro_usd": job_stats.micro_usd,
+            f"{_JOBS}{job_stats.quality}": 1,
+            f"{_MONEY}{job_stats.quality}": job_stats.micro_usd,
         }
-        if tally.code is not None:
-            counts[f"{_FAILED}{tally.code}"] = 1
+        if job_stats.code is not None:
+            counts[f"{_FAILED}{job_stats.code}"] = 1
         mark = {
             "TableName": self._table,
             "Key": job_key(job_id),
-            "UpdateExpression": "SET tallied_at = :now",
-            "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(tallied_at)",
+            "UpdateExpression": "SET stats_recorded_at = :now",
+            "ConditionExpression": (
+                "attribute_exists(pk) AND attribute_not_exists(stats_recorded_at)"
+            ),
             "ExpressionAttributeValues": {":now": {"S": datetime.now(UTC).isoformat()}},
         }
         items = [
             {"Update": mark},
-            {"Update": self._adding(day_key(tally.day, tally.caller), counts, expires_at)},
+            {"Update": self._adding(day_key(job_stats.day, job_stats.caller), counts, expires_at)},
         ]
-        if tally.bucket is not None:
-            key = kind_key(tally.day, tally.kind)
-            bucket = {f"{_BUCKET}{tally.bucket}": 1}
+        if job_stats.bucket is not None:
+            key = kind_key(job_stats.day, job_stats.kind)
+            bucket = {f"{_BUCKET}{job_stats.bucket}": 1}
             items.append({"Update": self._adding(key, bucket, expires_at)})
         return not write(self._client, items)
 
@@ -66,13 +68,13 @@ class StatsTable:
         found = [_day(item) for item in self._between(DAYS, since, until)]
         return [day for day in found if caller in (None, day.caller)]
 
-    def histograms(self, since: date, until: date) -> dict[date, dict[Kind, dict[int, int]]]:
+    def histograms(self, since: date, until: date) -> dict[date, dict[ImageKind, dict[int, int]]]:
         """Return by day, oldest first, how many jobs of each kind fell into each bucket."""
-        found: dict[date, dict[Kind, dict[int, int]]] = {}
+        found: dict[date, dict[ImageKind, dict[int, int]]] = {}
         for item in self._between(DURATIONS, since, until):
             day, *kind = item["sk"]["S"].split("#", 3)
             counts = {int(name): count for name, count in _counts(item, _BUCKET).items()}
-            found.setdefault(date.fromisoformat(day), {})[Kind(*kind)] = counts
+            found.setdefault(date.fromisoformat(day), {})[ImageKind(*kind)] = counts
         return found
 
     def _adding(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from darkroom.adapters.items import SORT_KEY, job_key, read_job
 from darkroom.adapters.lists import MOST, Index, in_order, newest, overdue
-from darkroom.adapters.transactions import creation, job_update, other
+from darkroom.adapters.transactions import creation, job_update, side_write_item
 from darkroom.adapters.writes import update, write
 from darkroom.domain.errors import BudgetExceededError
 from darkroom.domain.job import Job, Status
-from darkroom.ports import Also, Cursor, Hitch
+from darkroom.ports import Conflict, Cursor, SideWrite
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,8 +33,8 @@ class JobTable:
         if 0 in failed:
             return False
         for index in failed:
-            hold, cap = job.holds[index - 1], caps[index - 1]
-            raise BudgetExceededError(hold.scope, cap, None, hold.micro_usd)
+            reservation, cap = job.reservations[index - 1], caps[index - 1]
+            raise BudgetExceededError(reservation.scope, cap, None, reservation.micro_usd)
         return True
 
     def get(self, job_id: str) -> Job | None:
@@ -52,26 +52,26 @@ class JobTable:
         answer = update(self._client, change | {"ReturnValues": "ALL_NEW"})
         return None if answer is None else read_job(answer["Attributes"])
 
-    def together(
+    def transact(
         self,
         job_id: str,
-        also: Sequence[Also],
+        side_writes: Sequence[SideWrite],
         *,
         when: Sequence[Status],
         absent: str | None = None,
         **changes: object,
-    ) -> Job | Hitch:
+    ) -> Job | Conflict:
         """Like `update`, in one transaction with what else changes: all of it or nothing."""
-        if not also:  # a transaction costs twice as much
-            return self.update(job_id, when=when, absent=absent, **changes) or Hitch.JOB
-        others = [other(self._table, job_id, each) for each in also]
+        if not side_writes:  # a transaction costs twice as much
+            return self.update(job_id, when=when, absent=absent, **changes) or Conflict.JOB
+        others = [side_write_item(self._table, job_id, each) for each in side_writes]
         change = job_update(self._table, job_id, when, absent, changes)
         failed = write(self._client, [{"Update": change}, *(item for item, _ in others)])
         if failed:
             # The record first: if that has moved on, nothing else matters.
-            return Hitch.JOB if failed[0] == 0 else others[failed[0] - 1][1]
+            return Conflict.JOB if failed[0] == 0 else others[failed[0] - 1][1]
         job = self.get(job_id)
-        return Hitch.JOB if job is None else job
+        return Conflict.JOB if job is None else job
 
     def page(
         self, caller: str | None, *, limit: int, after: Cursor | None
@@ -87,7 +87,7 @@ class JobTable:
         return list(map(read_job, items)), further
 
     def due(self, before: datetime, *, limit: int) -> list[Job]:
-        """Return the jobs whose `due_at` has come, the longest overdue first; 100 at most."""
+        """Return the jobs whose `sweep_after` has come, the longest overdue first; 100 at most."""
         items = overdue(self._client, self._table, SORT_KEY, before, limit)
         return list(map(read_job, items))
 

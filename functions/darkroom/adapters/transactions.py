@@ -11,9 +11,9 @@ from darkroom.adapters.items import (
     job_key,
     write_job,
 )
-from darkroom.adapters.line_item import line_update
-from darkroom.domain.job import Hold, Job, Status
-from darkroom.ports import Also, Claim, Hitch, LineChange, Release
+from darkroom.adapters.queue_table import queue_update
+from darkroom.domain.job import Job, Reservation, Status
+from darkroom.ports import Claim, Conflict, QueueChange, Release, SideWrite
 
 _KEPT = timedelta(days=91)  # how long claims and budgets are: as long as records, at the least
 
@@ -38,22 +38,26 @@ def job_update(
     }
 
 
-def other(table: str, job_id: str, also: Also) -> tuple[dict[str, Any], Hitch]:
+def side_write_item(
+    table: str, job_id: str, side_write: SideWrite
+) -> tuple[dict[str, Any], Conflict]:
     """Return what else changes, and what it means if that is refused."""
-    match also:
-        case LineChange():
-            return {"Update": line_update(table, also)}, Hitch.LINE
+    match side_write:
+        case QueueChange():
+            return {"Update": queue_update(table, side_write)}, Conflict.QUEUE
         case Claim():
             put = {
                 "TableName": table,
-                "Item": claim_key(also.prediction_id)
+                "Item": claim_key(side_write.prediction_id)
                 | {"job_id": {"S": job_id}, "expires_at": _expiry()},
                 "ConditionExpression": "attribute_not_exists(pk) OR job_id = :me",
                 "ExpressionAttributeValues": {":me": {"S": job_id}},
             }
-            return {"Put": put}, Hitch.CLAIM
+            return {"Put": put}, Conflict.CLAIM
         case Release():
-            return {"Update": _hold(table, also.hold, -also.hold.micro_usd)}, Hitch.JOB
+            return {
+                "Update": _reserve(table, side_write.reservation, -side_write.reservation.micro_usd)
+            }, Conflict.JOB
 
 
 def creation(table: str, job: Job, caps: Sequence[int]) -> list[dict[str, Any]]:
@@ -64,21 +68,24 @@ def creation(table: str, job: Job, caps: Sequence[int]) -> list[dict[str, Any]]:
         "ConditionExpression": "attribute_not_exists(pk)",
     }
     items: list[dict[str, Any]] = [{"Put": put}]
-    for hold, cap in zip(job.holds, caps, strict=True):
-        update, room = _hold(table, hold, hold.micro_usd), cap - hold.micro_usd
-        # Where nothing is held yet there is room, unless the price alone is above the cap.
-        first = "attribute_not_exists(held) OR " if room >= 0 else ""
-        update["ConditionExpression"] = f"{first}held <= :room"
+    for reservation, cap in zip(job.reservations, caps, strict=True):
+        update, room = (
+            _reserve(table, reservation, reservation.micro_usd),
+            cap - reservation.micro_usd,
+        )
+        # Where nothing is reserved yet there is room, unless the price alone is above the cap.
+        first = "attribute_not_exists(reserved) OR " if room >= 0 else ""
+        update["ConditionExpression"] = f"{first}reserved <= :room"
         update["ExpressionAttributeValues"][":room"] = {"N": str(room)}
         items.append({"Update": update})
     return items
 
 
-def _hold(table: str, hold: Hold, amount: int) -> dict[str, Any]:
+def _reserve(table: str, reservation: Reservation, amount: int) -> dict[str, Any]:
     return {
         "TableName": table,
-        "Key": budget_key(hold.day, hold.scope),
-        "UpdateExpression": "ADD held :amount SET expires_at = :expiry",
+        "Key": budget_key(reservation.day, reservation.scope),
+        "UpdateExpression": "ADD reserved :amount SET expires_at = :expiry",
         "ExpressionAttributeValues": {":amount": {"N": str(amount)}, ":expiry": _expiry()},
     }
 

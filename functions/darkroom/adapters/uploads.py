@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from darkroom.adapters.references import UPLOADS
 from darkroom.domain import media
+from darkroom.domain.batch_file import BATCH_FILE_TYPES
 from darkroom.domain.references import S3Object
-from darkroom.domain.sheets import SHEETS
-from darkroom.domain.uploads import OWNER_MARK, encode
-from darkroom.ports import Ticket
+from darkroom.domain.uploads import CALLER_METADATA, encode
+from darkroom.ports import PresignedUpload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _LIFE = timedelta(minutes=15)
 _EXTENSIONS = {known.content_type: known.extension for known in media.PICTURES} | {
-    content_type: extension for extension, content_type in SHEETS.items()
+    content_type: extension for extension, content_type in BATCH_FILE_TYPES.items()
 }
 
 
@@ -27,7 +27,7 @@ class UploadBucket:
         self._client = client
         self._bucket = bucket
 
-    def ticket(self, caller: str, content_type: str, size: int, now: datetime) -> Ticket:
+    def presign(self, caller: str, content_type: str, size: int, now: datetime) -> PresignedUpload:
         """Return leave to put a file of `size` bytes."""
         upload_id = f"{secrets.token_hex(16)}.{_EXTENSIONS[content_type]}"
         key = f"{UPLOADS}{upload_id}"
@@ -40,7 +40,7 @@ class UploadBucket:
                 "ContentType": content_type,
                 "ContentLength": size,
                 "IfNoneMatch": "*",
-                "Metadata": {OWNER_MARK: owner},
+                "Metadata": {CALLER_METADATA: owner},
             },
             ExpiresIn=int(_LIFE.total_seconds()),
         )
@@ -48,7 +48,7 @@ class UploadBucket:
         headers = {
             "Content-Type": content_type,
             "If-None-Match": "*",
-            f"x-amz-meta-{OWNER_MARK}": owner,
+            f"x-amz-meta-{CALLER_METADATA}": owner,
         }
         location = S3Object(bucket=self._bucket, key=key)
-        return Ticket(upload_id, location, url, headers, now + _LIFE)
+        return PresignedUpload(upload_id, location, url, headers, now + _LIFE)

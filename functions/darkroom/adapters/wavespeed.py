@@ -19,8 +19,8 @@ from darkroom.adapters.wavespeed_replies import (
 from darkroom.domain.errors import Code
 from darkroom.ports import (
     Accepted,
-    Broken,
-    Listed,
+    Failed,
+    ListedPrediction,
     NotSent,
     Prediction,
     Refused,
@@ -103,9 +103,9 @@ class WaveSpeed:
 
     def list_predictions(
         self, model: str, after: datetime, before: datetime
-    ) -> list[Listed] | None:
+    ) -> list[ListedPrediction] | None:
         """Return the predictions of a model made in a window; None if no answer could be had."""
-        found: dict[str, Listed] = {}
+        found: dict[str, ListedPrediction] = {}
         window = {"created_after": write_moment(after), "created_before": write_moment(before)}
         for page in range(1, _MAX_PAGES + 1):
             query = {"page": page, "page_size": _PAGE, "model": model, "include_inputs": True}
@@ -137,7 +137,7 @@ class WaveSpeed:
 
     def _hide[T](self, answer: T) -> T:
         """Take our key out of the provider's words, which may quote it."""
-        if isinstance(answer, Refused | Broken):
+        if isinstance(answer, Refused | Failed):
             key = self._key.read().get_secret_value()
             return replace(answer, detail=answer.detail.replace(key, "…"))
         return answer

@@ -17,7 +17,7 @@ from darkroom.adapters.wavespeed_http import (
     read_moment,
     write_moment,
 )
-from darkroom.domain.bills import Kind, Movement
+from darkroom.domain.bills import EntryType, LedgerEntry
 from darkroom.ports import Sleep
 
 _TIMEOUT = httpx.Timeout(20, connect=5)
@@ -49,11 +49,11 @@ class WaveSpeedBilling:
         self._sleep = sleep
         self._client = httpx.Client(timeout=_TIMEOUT, transport=transport, verify=tls.context())
 
-    def charges(self, start: datetime, end: datetime) -> list[Movement] | None:
+    def charges(self, start: datetime, end: datetime) -> list[LedgerEntry] | None:
         """Return every movement from `start` to before `end`, each once, in no order."""
-        found: dict[str, Movement] = {}
+        found: dict[str, LedgerEntry] = {}
         for after, before in _parts(start, end):
-            for kind in Kind:
+            for kind in EntryType:
                 query = {
                     "page_size": _PAGE,
                     "billing_type": str(kind),
@@ -64,7 +64,7 @@ class WaveSpeedBilling:
                     return None
         return [each for each in found.values() if start <= each.at < end]
 
-    def _read(self, query: _Query, kind: Kind, into: dict[str, Movement]) -> bool:
+    def _read(self, query: _Query, kind: EntryType, into: dict[str, LedgerEntry]) -> bool:
         """Add what a query finds, page by page; False if it could not be read to its end."""
         seen: set[str] = set()
         for page in range(1, _MAX_PAGES + 1):
@@ -72,15 +72,15 @@ class WaveSpeedBilling:
             if data is None:
                 return False
             try:
-                movements = _movements(data, kind)
+                entries = _entries(data, kind)
             except (ValueError, KeyError):
                 return False
-            into |= movements
+            into |= entries
             if data.get("has_more") is not True:
                 return True
-            if movements.keys() <= seen:
+            if entries.keys() <= seen:
                 return False  # the same again: it would go on for ever
-            seen |= movements.keys()
+            seen |= entries.keys()
         return False
 
     def _ask(self, query: _Query) -> Mapping[str, Any] | None:
@@ -108,7 +108,7 @@ def _parts(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]
         start += _PART
 
 
-def _movements(data: Mapping[str, Any], kind: Kind) -> dict[str, Movement]:
+def _entries(data: Mapping[str, Any], kind: EntryType) -> dict[str, LedgerEntry]:
     """Return a page's movements by their ids; raises ValueError or KeyError if one is unreadable.
 
     One that is left out would make its job look uncharged.
@@ -118,10 +118,10 @@ def _movements(data: Mapping[str, Any], kind: Kind) -> dict[str, Movement]:
         return {}
     if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
         raise ValueError("no list of movements")
-    return {_text(item["uuid"]): _movement(item, kind) for item in items}
+    return {_text(item["uuid"]): _entry(item, kind) for item in items}
 
 
-def _movement(item: Mapping[str, Any], kind: Kind) -> Movement:
+def _entry(item: Mapping[str, Any], kind: EntryType) -> LedgerEntry:
     if item.get("billing_type", kind) != kind:
         raise ValueError("another kind of movement than was asked for")
     amount = micro_usd(item["price"])
@@ -130,7 +130,7 @@ def _movement(item: Mapping[str, Any], kind: Kind) -> Movement:
     # Another line of the account than a prediction's names none.
     prediction = item.get("prediction")
     prediction = prediction if isinstance(prediction, Mapping) else {}
-    return Movement(
+    return LedgerEntry(
         kind=kind,
         prediction_id=str(prediction.get("uuid") or ""),
         micro_usd=abs(int(amount.to_integral_value(ROUND_HALF_EVEN))),

@@ -9,13 +9,13 @@ import httpx
 from darkroom.adapters.wavespeed_http import read_moment
 from darkroom.domain.errors import Charged, Code
 from darkroom.ports import (
-    Broken,
-    Done,
-    Listed,
+    Failed,
+    ListedPrediction,
     Prediction,
     Refused,
     Running,
     Submission,
+    Succeeded,
     Throttled,
     Unknown,
 )
@@ -58,15 +58,15 @@ def read_prediction(body: Mapping[str, Any], data: Mapping[str, Any]) -> Predict
     if status in _SUCCEEDED:
         outputs = _outputs(data.get("outputs"))
         if not outputs:
-            return Broken(Code.PROVIDER_FAILED, "completed without outputs", Charged.YES)
-        return Done(outputs)
+            return Failed(Code.PROVIDER_FAILED, "completed without outputs", Charged.YES)
+        return Succeeded(outputs)
     if status in _FAILED:
         # The envelope's code may name another cause than the prediction's own: it is not asked.
         code, detail = data.get("code"), _detail(body)
         known = _PREDICTION_CODES.get(code) if isinstance(code, int) else None
         # What fails is refunded; of what was stopped or removed nobody says so.
         charged = Charged.MAYBE if status in _STOPPED else None
-        return Broken(_classify(known, detail, Code.PROVIDER_FAILED), detail, charged)
+        return Failed(_classify(known, detail, Code.PROVIDER_FAILED), detail, charged)
     return Running(status, known=status in _RUNNING)
 
 
@@ -94,14 +94,14 @@ def read_refusal(
     return Refused(code, detail, stops)
 
 
-def read_list(data: Mapping[str, Any]) -> list[Listed]:
+def read_list(data: Mapping[str, Any]) -> list[ListedPrediction]:
     """Return the predictions on a page of the list; raises ValueError or KeyError if it is none."""
     return [_listed(item) for item in data["items"] if isinstance(item, Mapping)]
 
 
-def _listed(item: Mapping[str, Any]) -> Listed:
+def _listed(item: Mapping[str, Any]) -> ListedPrediction:
     inputs = item.get("inputs", item.get("input"))
-    return Listed(
+    return ListedPrediction(
         prediction_id=str(item["id"]),
         created_at=read_moment(item.get("created_at")),
         inputs=dict(inputs) if isinstance(inputs, Mapping) else None,

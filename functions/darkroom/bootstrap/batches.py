@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from darkroom import settings
 from darkroom.adapters.batch_files import BatchBucket
-from darkroom.bootstrap import clients, doors
+from darkroom.bootstrap import clients, entry_points
 
 if TYPE_CHECKING:
+    from darkroom.usecases.collect_batch import CollectBatch
     from darkroom.usecases.create_job import CreateJob
     from darkroom.usecases.create_rows import CreateRows
     from darkroom.usecases.end_batch import EndBatch
-    from darkroom.usecases.gather_batch import GatherBatch
     from darkroom.usecases.start_batch import StartBatch
 
 
@@ -29,23 +29,23 @@ def create_rows() -> "CreateRows":
     return CreateRows(
         batches=clients.batches(env.table_name),
         files=BatchBucket(clients.s3(), env.assets_bucket),
-        lines=clients.lines(env.table_name),
-        create_job=doors.create_job(env),
+        queue=clients.queue(env.table_name),
+        create_job=entry_points.create_job(env),
         max_deadline=env.max_deadline_seconds,
         max_queue=env.max_queue_seconds,
     )
 
 
 @cache
-def gather_batch() -> "GatherBatch":
+def collect_batch() -> "CollectBatch":
     """Build the use case of Gather."""
     from darkroom.usecases.cancel_job import CancelJob
+    from darkroom.usecases.collect_batch import CollectBatch
     from darkroom.usecases.find_jobs import FindJobs
-    from darkroom.usecases.gather_batch import GatherBatch
 
     env = settings.EndSettings.read()
     jobs = clients.jobs(env.table_name)
-    return GatherBatch(
+    return CollectBatch(
         batches=clients.batches(env.table_name),
         files=BatchBucket(clients.s3(), env.assets_bucket),
         jobs=jobs,

@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 
 from darkroom.adapters.bus import Bus
-from darkroom.adapters.line_item import LineItem
+from darkroom.adapters.queue_table import QueueTable
 from darkroom.adapters.table import JobTable
 from darkroom.observability import PowertoolsMetrics
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from darkroom.adapters.batch_table import BatchTable
+    from darkroom.adapters.runtime_flags import ParameterFlags
     from darkroom.adapters.secrets import ProviderKey
-    from darkroom.adapters.switches import Parameters
     from darkroom.adapters.wavespeed import WaveSpeed
+    from darkroom.usecases.circuit_breaker import CircuitBreaker
     from darkroom.usecases.end_job import EndJob
-    from darkroom.usecases.file_outputs import FileOutputs
     from darkroom.usecases.find_prediction import FindPrediction
-    from darkroom.usecases.watch_provider import WatchProvider
+    from darkroom.usecases.store_outputs import StoreOutputs
 
 # At the worst 3 x 6 seconds a call and its back-off: below the functions' timeouts, POST included.
 _AWS = Config(
@@ -82,16 +82,16 @@ def s3() -> "S3Client":
     )
 
 
-class _Late:
+class _LazyClient:
     """A client that is made when something is first asked of it."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(s3(), name)
 
 
-def late_s3() -> "S3Client":
+def lazy_s3() -> "S3Client":
     """Return that client for what few jobs need: it takes longer to make than all others."""
-    return cast("S3Client", _Late())
+    return cast("S3Client", _LazyClient())
 
 
 def provider_key(secret_id: str) -> "ProviderKey":
@@ -108,11 +108,11 @@ def provider(url: str, secret_id: str) -> "WaveSpeed":
     return WaveSpeed(url, provider_key(secret_id))
 
 
-def switches(prefix: str) -> "Parameters":
+def flags(prefix: str) -> "ParameterFlags":
     """Return the owner's switches."""
-    from darkroom.adapters.switches import Parameters
+    from darkroom.adapters.runtime_flags import ParameterFlags
 
-    return Parameters(boto3.client("ssm", config=_AWS), prefix)
+    return ParameterFlags(boto3.client("ssm", config=_AWS), prefix)
 
 
 def now() -> datetime:
@@ -120,9 +120,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def lines(table: str) -> LineItem:
+def queue(table: str) -> QueueTable:
     """Return the line that jobs wait in."""
-    return LineItem(dynamodb(), table)
+    return QueueTable(dynamodb(), table)
 
 
 def end_job(table: str, bus_name: str, bucket: str) -> "EndJob":
@@ -131,7 +131,7 @@ def end_job(table: str, bus_name: str, bucket: str) -> "EndJob":
 
     return EndJob(
         jobs=jobs(table),
-        lines=lines(table),
+        queue=queue(table),
         events=bus(bus_name),
         metrics=METRICS,
         now=now,
@@ -139,12 +139,12 @@ def end_job(table: str, bus_name: str, bucket: str) -> "EndJob":
     )
 
 
-def watch(table: str, breaker_seconds: float) -> "WatchProvider":
+def circuit_breaker(table: str, breaker_seconds: float) -> "CircuitBreaker":
     """Return what tells the breaker."""
-    from darkroom.usecases.watch_provider import WatchProvider
+    from darkroom.usecases.circuit_breaker import CircuitBreaker
 
-    return WatchProvider(
-        lines=lines(table), metrics=METRICS, now=now, breaker_seconds=breaker_seconds
+    return CircuitBreaker(
+        queue=queue(table), metrics=METRICS, now=now, breaker_seconds=breaker_seconds
     )
 
 
@@ -157,13 +157,13 @@ def find_prediction(table: str, of: "WaveSpeed") -> "FindPrediction":
     return FindPrediction(jobs=jobs(table), claims=claims, provider=of, now=now)
 
 
-def file_outputs(table: str, bucket: str, hosts: str) -> "FileOutputs":
+def store_outputs(table: str, bucket: str, hosts: str) -> "StoreOutputs":
     """Return what copies outputs into the assets bucket."""
     from darkroom.adapters.assets import AssetBucket
     from darkroom.adapters.cdn import Cdn
-    from darkroom.usecases.file_outputs import FileOutputs
+    from darkroom.usecases.store_outputs import StoreOutputs
 
-    return FileOutputs(
+    return StoreOutputs(
         jobs=jobs(table),
         downloads=Cdn([host.strip().lower() for host in hosts.split(",")]),
         assets=AssetBucket(s3(), bucket),

@@ -23,32 +23,32 @@ def submit_job() -> "SubmitJob":
     """Build the use case of Submit."""
     from darkroom.adapters.references import ReferenceStore
     from darkroom.adapters.stats_table import StatsTable
-    from darkroom.domain.limiter import Tier
-    from darkroom.usecases.admit_job import AdmitJob
+    from darkroom.domain.submit_queue import RateLimit
+    from darkroom.usecases.acquire_slot import AcquireSlot
     from darkroom.usecases.expect_duration import ExpectDuration
     from darkroom.usecases.submit_job import SubmitJob
 
     env = settings.SubmitSettings.read()
     provider = clients.provider(env.provider_url, env.provider_secret_id)
-    admit = AdmitJob(
+    acquire = AcquireSlot(
         jobs=clients.jobs(env.table_name),
-        lines=clients.lines(env.table_name),
+        queue=clients.queue(env.table_name),
         metrics=clients.METRICS,
         now=clients.now,
         sleep=time.sleep,
-        watch=clients.watch(env.table_name, env.breaker_seconds),
-        tier=Tier(env.images_per_minute, env.jobs_in_flight),
+        breaker=clients.circuit_breaker(env.table_name, env.breaker_seconds),
+        rate_limit=RateLimit(env.images_per_minute, env.jobs_in_flight),
         expect=ExpectDuration(
             StatsTable(clients.dynamodb(), env.table_name), clients.now, env.duration_scale
         ),
     )
     return SubmitJob(
         jobs=clients.jobs(env.table_name),
-        references=ReferenceStore(clients.late_s3(), env.assets_bucket),
+        references=ReferenceStore(clients.lazy_s3(), env.assets_bucket),
         provider=provider,
-        admit=admit,
+        acquire=acquire,
         find=clients.find_prediction(env.table_name, provider),
-        switchboard=clients.switches(env.switches),
+        flag_store=clients.flags(env.runtime_flags),
         events=clients.bus(env.event_bus_name),
         metrics=clients.METRICS,
         now=clients.now,
@@ -67,12 +67,12 @@ def check_job() -> "CheckJob":
     return CheckJob(
         jobs=clients.jobs(env.table_name),
         provider=clients.provider(env.provider_url, env.provider_secret_id),
-        watch=clients.watch(env.table_name, env.breaker_seconds),
+        breaker=clients.circuit_breaker(env.table_name, env.breaker_seconds),
         metrics=clients.METRICS,
         now=clients.now,
         sleep=time.sleep,
         duration_scale=env.duration_scale,
-        hold_seconds=env.hold_seconds,
+        check_poll_seconds=env.check_poll_seconds,
     )
 
 
@@ -85,7 +85,7 @@ def finalize_job() -> "FinalizeJob":
     return FinalizeJob(
         jobs=clients.jobs(env.table_name),
         provider=clients.provider(env.provider_url, env.provider_secret_id),
-        file=clients.file_outputs(env.table_name, env.assets_bucket, env.asset_hosts),
+        store_outputs=clients.store_outputs(env.table_name, env.assets_bucket, env.asset_hosts),
         metrics=clients.METRICS,
         end=clients.end_job(env.table_name, env.event_bus_name, env.assets_bucket),
     )

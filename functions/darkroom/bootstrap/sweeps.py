@@ -11,9 +11,9 @@ from darkroom.bootstrap import clients
 
 if TYPE_CHECKING:
     from darkroom.usecases.reconcile_billing import ReconcileBilling
+    from darkroom.usecases.record_stats import RecordStats
     from darkroom.usecases.sweep_batches import SweepBatches
     from darkroom.usecases.sweep_jobs import SweepJobs
-    from darkroom.usecases.tally_job import TallyJob
 
 
 @cache
@@ -30,7 +30,7 @@ def sweep_jobs() -> "SweepJobs":
         jobs=jobs,
         find=clients.find_prediction(env.table_name, provider),
         provider=provider,
-        file=clients.file_outputs(env.table_name, env.assets_bucket, env.asset_hosts),
+        store_outputs=clients.store_outputs(env.table_name, env.assets_bucket, env.asset_hosts),
         events=clients.bus(env.event_bus_name),
         metrics=clients.METRICS,
         now=clients.now,
@@ -39,7 +39,7 @@ def sweep_jobs() -> "SweepJobs":
     return SweepJobs(
         jobs=jobs,
         lists=jobs,
-        lines=clients.lines(env.table_name),
+        queue=clients.queue(env.table_name),
         workflow=StateMachine(clients.states(), env.state_machine_arn),
         end=clients.end_job(env.table_name, env.event_bus_name, env.assets_bucket),
         recover=recover,
@@ -66,13 +66,13 @@ def sweep_batches() -> "SweepBatches":
 
 
 @cache
-def tally_job() -> "TallyJob":
+def record_stats() -> "RecordStats":
     """Build the use case of Tally."""
     from darkroom.adapters.stats_table import StatsTable
-    from darkroom.usecases.tally_job import TallyJob
+    from darkroom.usecases.record_stats import RecordStats
 
-    env = settings.TallySettings.read()
-    return TallyJob(
+    env = settings.RecordStatsSettings.read()
+    return RecordStats(
         jobs=clients.jobs(env.table_name),
         stats=StatsTable(clients.dynamodb(), env.table_name),
     )

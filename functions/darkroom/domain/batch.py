@@ -79,7 +79,7 @@ class Batch(BaseModel):
 
     batch_id: str
     caller: str
-    sees_all: bool = False
+    can_read_all: bool = False
     request_id: str
     idempotency_key: str
     fingerprint: str
@@ -93,7 +93,7 @@ class Batch(BaseModel):
     daily_budget_micro_usd: int | None = Field(default=None, description="The caller's.")
     status: BatchStatus = BatchStatus.RUNNING
     attempt: int = Field(default=1, description="Which execution it is on.")
-    offered: bool = Field(default=False, description="Whether every row had its turn.")
+    creation_finished: bool = Field(default=False, description="Whether every row had its turn.")
     counts: Counts = Counts()
     spent_micro_usd: int = 0
     uncertain_micro_usd: int = Field(default=0, description="What may have been charged, or not.")
@@ -101,8 +101,8 @@ class Batch(BaseModel):
     canceled_at: datetime | None = None
     accepted_at: datetime
     ended_at: datetime | None = None
-    announced_at: datetime | None = None
-    due_at: datetime | None = Field(default=None, description="When the sweep looks at it.")
+    published_at: datetime | None = None
+    sweep_after: datetime | None = Field(default=None, description="When the sweep looks at it.")
     expires_at: int = Field(description="Unix seconds; DynamoDB deletes the record after that.")
 
     @property
@@ -165,7 +165,7 @@ def result_of(batch: Batch, row: Row, job: Job | None, refusal: Refusal | None) 
     if batch.canceled_at is not None:
         message = "The batch was canceled before this row's turn."
         return Result(**told, status=RowStatus.CANCELED, code=Code.CANCELED, message=message)
-    if batch.offered:
+    if batch.creation_finished:
         message = "Darkroom itself failed to start it; see its logs."
         return Result(**told, status=RowStatus.FAILED, code=Code.INTERNAL_ERROR, message=message)
     return Result(**told, status=RowStatus.WAITING)
@@ -191,7 +191,7 @@ def eta(counts: Counts, elapsed: float) -> int | None:
     return round(counts.open * elapsed / counts.made) if counts.made else None
 
 
-def next_look(left: int | None, elapsed: float) -> int:
+def poll_interval(left: int | None, elapsed: float) -> int:
     """Return the seconds until the rows are looked at again: seldom enough to cost little.
 
     A quarter of the time so far, since the first pace tells little, and an eighth of what is left.

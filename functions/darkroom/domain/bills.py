@@ -15,7 +15,7 @@ from darkroom.domain.errors import Charged
 from darkroom.domain.job import Job
 
 
-class Kind(StrEnum):
+class EntryType(StrEnum):
     """Which way money went."""
 
     DEDUCT = "deduct"
@@ -23,10 +23,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Movement:
+class LedgerEntry:
     """One line of the provider's bills; its amount is positive either way."""
 
-    kind: Kind
+    kind: EntryType
     prediction_id: str  # empty where the bill names none
     micro_usd: int
     at: datetime
@@ -34,7 +34,7 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class SentJob:
     """A job of which a submit was sent, as far as money goes: small, since a day has many."""
 
     job_id: str
@@ -98,7 +98,7 @@ class Report(_Part):
     version: Literal["1"] = "1"
     day: date = Field(description="In UTC.")
     until: datetime = Field(description="How far refunds were looked for.")
-    intents: Total = Field(description="Jobs sent in the day, and the sum of their estimates.")
+    sent_jobs: Total = Field(description="Jobs sent in the day, and the sum of their estimates.")
     charges: Total = Field(description="Made in the day.")
     refunds: Total = Field(description="Of these charges, whenever they came.")
     net_micro_usd: int = Field(description="What the day cost: charges less refunds.")
@@ -132,29 +132,29 @@ def bounds(day: date) -> tuple[datetime, datetime]:
     return start, start + timedelta(days=1)
 
 
-def charged(day: date, movements: Iterable[Movement]) -> dict[str, None]:
+def charged(day: date, entries: Iterable[LedgerEntry]) -> dict[str, None]:
     """Return the predictions that were charged in the day, in their order."""
     start, end = bounds(day)
     return {
         each.prediction_id: None
-        for each in movements
-        if each.kind is Kind.DEDUCT and start <= each.at < end
+        for each in entries
+        if each.kind is EntryType.DEDUCT and start <= each.at < end
     }
 
 
 def buckets(
-    day: date, movements: Sequence[Movement], owners: Mapping[str, str]
-) -> Iterator[tuple[Bucket, Movement]]:
+    day: date, entries: Sequence[LedgerEntry], owners: Mapping[str, str]
+) -> Iterator[tuple[Bucket, LedgerEntry]]:
     """Give each movement with its bucket; `owners` says whose job a prediction is."""
     start, end = bounds(day)
-    of_day = charged(day, movements)
-    for movement in movements:
-        in_day = start <= movement.at < end
+    of_day = charged(day, entries)
+    for entry in entries:
+        in_day = start <= entry.at < end
         bucket = Bucket.ELSEWHERE
-        if movement.kind is Kind.DEDUCT and in_day:
-            bucket = Bucket.MATCHED if movement.prediction_id in owners else Bucket.ORPHAN
-        elif movement.kind is Kind.REFUND and movement.prediction_id in of_day:
+        if entry.kind is EntryType.DEDUCT and in_day:
+            bucket = Bucket.MATCHED if entry.prediction_id in owners else Bucket.ORPHAN
+        elif entry.kind is EntryType.REFUND and entry.prediction_id in of_day:
             bucket = Bucket.REFUND
-        elif movement.kind is Kind.REFUND and in_day:
+        elif entry.kind is EntryType.REFUND and in_day:
             bucket = Bucket.EARLIER
-        yield bucket, movement
+        yield bucket, entry

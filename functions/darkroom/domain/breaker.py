@@ -15,15 +15,15 @@ _MOST = 20  # times as long as at first
 _LOOK_SECONDS = 5
 
 
-class Verdict(StrEnum):
+class Health(StrEnum):
     """What a submit says about the provider."""
 
-    WELL = "well"  # it answers, whatever it says of the job
-    ILL = "ill"  # it did not answer, or with a 5xx
-    STOP = "stop"  # it takes nothing from this account
+    OK = "ok"  # it answers, whatever it says of the job
+    UNREACHABLE = "unreachable"  # it did not answer, or with a 5xx
+    BLOCKED = "blocked"  # it takes nothing from this account
 
 
-class Breaker(BaseModel):
+class BreakerState(BaseModel):
     """Closed, or open until a moment; then one job probes. All moments are Unix seconds."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -45,20 +45,20 @@ class Breaker(BaseModel):
             return 0.0
         return max(0.0, self.open_until - now, min(_LOOK_SECONDS, self.probing_until - now))
 
-    def probing(self, now: float) -> "Breaker":
+    def probing(self, now: float) -> "BreakerState":
         """Return it while one job finds out; unchanged if it is closed."""
         if self.is_closed:
             return self
         return self.model_copy(update={"probing_until": now + _PROBE_SECONDS})
 
-    def after(self, verdict: Verdict, reason: Code, now: float, base: float) -> "Breaker":
+    def after(self, health: Health, reason: Code, now: float, base: float) -> "BreakerState":
         """Return it after a submit; it opens for `base` seconds, and twice as long each time."""
-        if verdict is Verdict.WELL:
-            return Breaker()
+        if health is Health.OK:
+            return BreakerState()
         if now < self.open_until:
             return self  # it was sent before
         failures = self.failures + 1
-        if verdict is Verdict.ILL and self.is_closed and failures < FAILURES:
+        if health is Health.UNREACHABLE and self.is_closed and failures < FAILURES:
             return self.model_copy(update={"failures": failures})
         seconds = base * min(2**self.trips, _MOST)
-        return Breaker(trips=self.trips + 1, open_until=now + seconds, reason=reason)
+        return BreakerState(trips=self.trips + 1, open_until=now + seconds, reason=reason)

@@ -20,26 +20,26 @@ class Caller(BaseModel):
 
     name: str
     # A door that only the account's owner can open, or an admin's key.
-    sees_all: bool = False
+    can_read_all: bool = False
 
     def owns(self, owner: str | None) -> bool:
         """Tell whether this caller may see what belongs to `owner`."""
-        return self.sees_all or self.name == owner
+        return self.can_read_all or self.name == owner
 
 
-INBOX = Caller(name="inbox", sees_all=True)
+INBOX = Caller(name="inbox", can_read_all=True)
 
 
 def of_preset(preset: str) -> Caller:
     """Return the caller that an inbox folder stands for."""
-    return Caller(name=f"inbox:{preset}", sees_all=True)
+    return Caller(name=f"inbox:{preset}", can_read_all=True)
 
 
-def of_rule(name: str, *, sees_all: bool) -> Caller:
+def of_rule(name: str, *, can_read_all: bool) -> Caller:
     """Return the caller that an event rule names; the rule says, too, how far it is trusted."""
-    return Caller(name=name, sees_all=sees_all)
+    return Caller(name=name, can_read_all=can_read_all)
 
 
 def of_key(name: str, role: Role) -> Caller:
     """Return the caller that a key's name stands for; keys of one name are one caller."""
-    return Caller(name=f"key:{name}", sees_all=role is Role.ADMIN)
+    return Caller(name=f"key:{name}", can_read_all=role is Role.ADMIN)

@@ -116,11 +116,11 @@ class BudgetThresholdReached(BaseModel):
     day: date = Field(description="In UTC: a budget is full again at midnight.")
     caller: str = Field(description="Whose budget it is; STACK is the whole deployment's.")
     budget_micro_usd: int
-    held_micro_usd: int
+    reserved_micro_usd: int
 
     @classmethod
     def of(
-        cls, day: date, scope: str, cap: int, held: int, request_id: str
+        cls, day: date, scope: str, cap: int, reserved: int, request_id: str
     ) -> "BudgetThresholdReached":
         """Build it."""
         return cls(
@@ -129,7 +129,7 @@ class BudgetThresholdReached(BaseModel):
             day=day,
             caller=scope,
             budget_micro_usd=cap,
-            held_micro_usd=held,
+            reserved_micro_usd=reserved,
         )
 
 

@@ -9,15 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom.domain.durations import Expected, published
 from darkroom.domain.errors import Charged, Code, failure
-from darkroom.domain.limiter import Lane
 from darkroom.domain.references import Reference, S3Object
 from darkroom.domain.requests import Operation
+from darkroom.domain.submit_queue import Priority
 
 # Fields that no caller is shown.
-_UNSEEN = {
-    "submit_token", "submit_attempts", "submitting_at", "announced_at", "expires_at", "line",
-    "place", "interval", "due_at", "looks", "unanswered", "has_webhook", "sent_images", "woken_at",
-    "wake_token", "holds", "tallied_at", "expected", "took_seconds",
+INTERNAL_FIELDS = {
+    "submit_token", "submit_attempts", "submitting_at", "published_at", "expires_at", "queue_shard",
+    "queue_position", "slot_seconds", "sweep_after", "recovery_polls", "unanswered", "has_webhook",
+    "sent_images", "woken_at", "wake_token", "reservations", "stats_recorded_at",
+    "expected", "took_seconds",
 }  # fmt: skip
 
 
@@ -57,7 +58,7 @@ class Asset(BaseModel):
     height: int | None = None
 
 
-class Hold(BaseModel):
+class Reservation(BaseModel):
     """What a job holds of a day's budget."""
 
     model_config = ConfigDict(frozen=True)
@@ -87,17 +88,19 @@ class Job(BaseModel):
     deadline_seconds: int
     estimated_cost_micro_usd: int | None = None  # a record leaves out what is None
     priced_as_of: str | None = Field(default=None, description="The day that the price is from.")
-    holds: tuple[Hold, ...] = ()
-    lane: Lane = Lane.INTERACTIVE
-    place: int | None = Field(
+    reservations: tuple[Reservation, ...] = ()
+    priority: Priority = Priority.NORMAL
+    queue_position: int | None = Field(
         default=None, description="Its number in the line: it waits there while it is queued."
     )
-    line: int = 0  # which of several that is
-    interval: float | None = None  # seconds of the schedule that its place there counts for
-    due_at: datetime | None = Field(
+    queue_shard: int = 0
+    slot_seconds: float | None = None  # seconds of the schedule that its place there counts for
+    sweep_after: datetime | None = Field(
         default=None, description="When the sweep looks at it, if nothing has happened before."
     )
-    looks: int = Field(default=0, description="How often the sweep looked for a late result.")
+    recovery_polls: int = Field(
+        default=0, description="How often the sweep looked for a late result."
+    )
     status: Status = Status.QUEUED
     code: Code | None = None
     detail: str | None = Field(default=None, description="The provider's own words on a failure.")
@@ -134,10 +137,10 @@ class Job(BaseModel):
     )
     stored_at: datetime | None = None
     ended_at: datetime | None = None
-    announced_at: datetime | None = Field(
+    published_at: datetime | None = Field(
         default=None, description="When the terminal event was on the bus."
     )
-    tallied_at: datetime | None = Field(default=None, description="When it was counted.")
+    stats_recorded_at: datetime | None = Field(default=None, description="When it was counted.")
     assets: tuple[Asset, ...] = ()
     expires_at: int = Field(description="Unix seconds; DynamoDB deletes the record after that.")
 
@@ -151,9 +154,9 @@ class Job(BaseModel):
         return self.expected or published(self.input, scale)
 
     @property
-    def waits_in_line(self) -> bool:
+    def is_waiting(self) -> bool:
         """Whether the line counts it among those that wait."""
-        return self.status is Status.QUEUED and self.place is not None
+        return self.status is Status.QUEUED and self.queue_position is not None
 
     @property
     def is_in_flight(self) -> bool:
@@ -181,7 +184,7 @@ class Job(BaseModel):
     @property
     def revision(self) -> str:
         """A digest of everything about the job that its caller can see."""
-        seen = self.model_dump_json(exclude=_UNSEEN)
+        seen = self.model_dump_json(exclude=INTERNAL_FIELDS)
         return hashlib.sha256(seen.encode()).hexdigest()[:32]
 
     @property

@@ -9,7 +9,7 @@ HEADER_BYTES = 1024 * 1024
 TAIL_BYTES = 1024
 
 
-class Kind(StrEnum):
+class MediaKind(StrEnum):
     """What a file shows or plays."""
 
     IMAGE = "image"
@@ -21,14 +21,14 @@ class Kind(StrEnum):
 class Format(NamedTuple):
     """One file format that may be stored."""
 
-    kind: Kind
+    kind: MediaKind
     content_type: str
     extension: str
 
 
-PNG = Format(Kind.IMAGE, "image/png", "png")
-JPEG = Format(Kind.IMAGE, "image/jpeg", "jpg")
-WEBP = Format(Kind.IMAGE, "image/webp", "webp")
+PNG = Format(MediaKind.IMAGE, "image/png", "png")
+JPEG = Format(MediaKind.IMAGE, "image/jpeg", "jpg")
+WEBP = Format(MediaKind.IMAGE, "image/webp", "webp")
 PICTURES = (PNG, JPEG, WEBP)
 
 # (offset, magic bytes, format); the first match wins.
@@ -36,32 +36,32 @@ _MAGIC = (
     (0, b"\x89PNG\r\n\x1a\n", PNG),
     (0, b"\xff\xd8\xff", JPEG),
     (8, b"WEBP", WEBP),
-    (0, b"GIF87a", Format(Kind.IMAGE, "image/gif", "gif")),
-    (0, b"GIF89a", Format(Kind.IMAGE, "image/gif", "gif")),
-    (4, b"ftypavif", Format(Kind.IMAGE, "image/avif", "avif")),
-    (4, b"ftypheic", Format(Kind.IMAGE, "image/heic", "heic")),
-    (4, b"ftypmif1", Format(Kind.IMAGE, "image/heif", "heif")),
-    (4, b"ftypqt", Format(Kind.VIDEO, "video/quicktime", "mov")),
-    (4, b"ftypM4A", Format(Kind.AUDIO, "audio/mp4", "m4a")),
-    (4, b"ftyp", Format(Kind.VIDEO, "video/mp4", "mp4")),
-    (0, b"\x1a\x45\xdf\xa3", Format(Kind.VIDEO, "video/webm", "webm")),
-    (8, b"WAVE", Format(Kind.AUDIO, "audio/wav", "wav")),
-    (0, b"ID3", Format(Kind.AUDIO, "audio/mpeg", "mp3")),
-    (0, b"\xff\xfb", Format(Kind.AUDIO, "audio/mpeg", "mp3")),
-    (0, b"\xff\xf3", Format(Kind.AUDIO, "audio/mpeg", "mp3")),
-    (0, b"\xff\xfa", Format(Kind.AUDIO, "audio/mpeg", "mp3")),
-    (0, b"\xff\xf1", Format(Kind.AUDIO, "audio/aac", "aac")),
-    (0, b"\xff\xf9", Format(Kind.AUDIO, "audio/aac", "aac")),
-    (0, b"OggS", Format(Kind.AUDIO, "audio/ogg", "ogg")),
-    (0, b"fLaC", Format(Kind.AUDIO, "audio/flac", "flac")),
-    (0, b"glTF", Format(Kind.MODEL, "model/gltf-binary", "glb")),
-    (0, b"ply\n", Format(Kind.MODEL, "model/ply", "ply")),
-    (0, b"solid ", Format(Kind.MODEL, "model/stl", "stl")),
-    (0, b"mtllib ", Format(Kind.MODEL, "model/obj", "obj")),
-    (0, b"# ", Format(Kind.MODEL, "model/obj", "obj")),
-    (0, b"v ", Format(Kind.MODEL, "model/obj", "obj")),
-    (0, b"Kaydara FBX Binary", Format(Kind.MODEL, "application/octet-stream", "fbx")),
-    (0, b"PK\x03\x04", Format(Kind.MODEL, "application/zip", "zip")),
+    (0, b"GIF87a", Format(MediaKind.IMAGE, "image/gif", "gif")),
+    (0, b"GIF89a", Format(MediaKind.IMAGE, "image/gif", "gif")),
+    (4, b"ftypavif", Format(MediaKind.IMAGE, "image/avif", "avif")),
+    (4, b"ftypheic", Format(MediaKind.IMAGE, "image/heic", "heic")),
+    (4, b"ftypmif1", Format(MediaKind.IMAGE, "image/heif", "heif")),
+    (4, b"ftypqt", Format(MediaKind.VIDEO, "video/quicktime", "mov")),
+    (4, b"ftypM4A", Format(MediaKind.AUDIO, "audio/mp4", "m4a")),
+    (4, b"ftyp", Format(MediaKind.VIDEO, "video/mp4", "mp4")),
+    (0, b"\x1a\x45\xdf\xa3", Format(MediaKind.VIDEO, "video/webm", "webm")),
+    (8, b"WAVE", Format(MediaKind.AUDIO, "audio/wav", "wav")),
+    (0, b"ID3", Format(MediaKind.AUDIO, "audio/mpeg", "mp3")),
+    (0, b"\xff\xfb", Format(MediaKind.AUDIO, "audio/mpeg", "mp3")),
+    (0, b"\xff\xf3", Format(MediaKind.AUDIO, "audio/mpeg", "mp3")),
+    (0, b"\xff\xfa", Format(MediaKind.AUDIO, "audio/mpeg", "mp3")),
+    (0, b"\xff\xf1", Format(MediaKind.AUDIO, "audio/aac", "aac")),
+    (0, b"\xff\xf9", Format(MediaKind.AUDIO, "audio/aac", "aac")),
+    (0, b"OggS", Format(MediaKind.AUDIO, "audio/ogg", "ogg")),
+    (0, b"fLaC", Format(MediaKind.AUDIO, "audio/flac", "flac")),
+    (0, b"glTF", Format(MediaKind.MODEL, "model/gltf-binary", "glb")),
+    (0, b"ply\n", Format(MediaKind.MODEL, "model/ply", "ply")),
+    (0, b"solid ", Format(MediaKind.MODEL, "model/stl", "stl")),
+    (0, b"mtllib ", Format(MediaKind.MODEL, "model/obj", "obj")),
+    (0, b"# ", Format(MediaKind.MODEL, "model/obj", "obj")),
+    (0, b"v ", Format(MediaKind.MODEL, "model/obj", "obj")),
+    (0, b"Kaydara FBX Binary", Format(MediaKind.MODEL, "application/octet-stream", "fbx")),
+    (0, b"PK\x03\x04", Format(MediaKind.MODEL, "application/zip", "zip")),
 )
 # What stands before magic bytes, by their offset: a container's name, the first box's small length.
 # Without it, a page that says WEBP at the right place would be a picture.
@@ -69,7 +69,7 @@ _BEFORE = {0: b"", 4: b"\x00\x00", 8: b"RIFF"}
 _PNG_END = b"IEND\xaeB`\x82"  # the last chunk is always the same, checksum and all
 # WebP's own limit, and more than a JPEG can say: a PNG beyond it is a lie, or a bomb.
 _MAX_PIXELS = 2**32 - 1
-_MAX_BYTES = {Kind.IMAGE: 50_000_000}
+_MAX_BYTES = {MediaKind.IMAGE: 50_000_000}
 _MAX_BYTES_OTHER = 400_000_000  # fits the function's /tmp of 512 MB
 
 

@@ -27,7 +27,7 @@ _OPERATIONS: dict[str, type[TextToImage | Edit]] = {
     Operation.TEXT_TO_IMAGE: TextToImage,
     Operation.EDIT: Edit,
 }
-_OURS = ("deadline_seconds", "lane", "operation")
+_OURS = ("deadline_seconds", "priority", "operation")
 # A refusal is an event, and an event has 256 KB.
 _MAX_PROBLEMS, _MAX_FIELD = 32, 100
 _MAX_DEPTH = 100  # what reads and writes records gives up somewhere above 200
@@ -92,7 +92,7 @@ def _parse_model(body: Mapping[str, Any]) -> JobRequest:
             **request.input,
             "operation": operation,
             "deadline_seconds": request.deadline_seconds,
-            "lane": request.lane,
+            "priority": request.priority,
         }
         return _parse_operation(known, "input.")
     return request

@@ -14,7 +14,7 @@ _PAUSE, _LEAST_PAUSE, _PAUSE_SHARE = 1.25, 0.25, 0.09
 _NEARLY_ALL = 2.33  # deviations: 1 % of jobs take longer, some of them very long
 _RARER, _RAREST = 0.05, 15.0  # share of the time that has passed, seconds
 _GROWTH, _MAX_WAIT = 0.15, 30  # the same between checks, where each look is one of its own
-_LEAST_LISTEN, _PATIENCE_GROWTH = 30, 0.3
+_MIN_WEBHOOK_WAIT, _PATIENCE_GROWTH = 30, 0.3
 _UNREADABLE_FIRST, _UNREADABLE_MAX = 2, 30
 
 # After so many unreadable answers in a row (about four minutes) the provider is unavailable.
@@ -22,7 +22,7 @@ MAX_UNREADABLE = 12
 # The provider's limits are by the minute, and its 429 does not always say how long.
 _THROTTLED = 60
 # The provider's list may be late by a minute: so long an unanswered POST is looked for there.
-_LOOK_FOR, _LOOK_EVERY, _PATIENCE = 120, 15, 5
+_SEARCH_SECONDS, _SEARCH_INTERVAL, _PATIENCE = 120, 15, 5
 _PATIENT = 30
 # How often a finished output that does not arrive is tried again, and after how long.
 COPY_WAITS = (2, 5, 15, 30)
@@ -49,12 +49,12 @@ def next_wait(elapsed: float, left: float) -> int:
     return clip(min(elapsed * _GROWTH, _MAX_WAIT), left)
 
 
-def listen_wait(elapsed: float, kind: Expected, left: float) -> int:
+def webhook_wait(elapsed: float, kind: Expected, left: float) -> int:
     """Return the whole seconds to listen for a webhook, 1 or more: past when nearly all are done.
 
     Only a lost webhook, or a job that takes longer than nearly all, lets it end without one.
     """
-    late = max(kind.at(_NEARLY_ALL) - elapsed, elapsed * _PATIENCE_GROWTH, _LEAST_LISTEN)
+    late = max(kind.at(_NEARLY_ALL) - elapsed, elapsed * _PATIENCE_GROWTH, _MIN_WEBHOOK_WAIT)
     return clip(late, left)
 
 
@@ -78,14 +78,14 @@ def throttled_wait(retry_after: int | None) -> int:
     return max(1, retry_after) if retry_after is not None else _THROTTLED
 
 
-def look_wait(looked: float, scale: float, *, was_read: bool) -> int | None:
+def search_wait(searched: float, scale: float, *, was_read: bool) -> int | None:
     """Return the seconds until an unanswered POST is looked for again; None if long enough.
 
     `looked` seconds have passed since it. A list that could not be read proves nothing, so it is
     asked for several times as long.
     """
-    enough = _LOOK_FOR * scale * (1 if was_read else _PATIENCE)
-    return max(1, round(_LOOK_EVERY * scale)) if looked < enough else None
+    enough = _SEARCH_SECONDS * scale * (1 if was_read else _PATIENCE)
+    return max(1, round(_SEARCH_INTERVAL * scale)) if searched < enough else None
 
 
 def patient_wait(wait: int, deferrals: int) -> int:

@@ -10,12 +10,12 @@ from datetime import UTC, date, datetime, timedelta
 
 from darkroom.domain.bills import (
     Bucket,
+    EntryType,
     Finding,
     Findings,
-    Intent,
-    Kind,
-    Movement,
+    LedgerEntry,
     Report,
+    SentJob,
     Total,
     bounds,
     buckets,
@@ -33,7 +33,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class _Account:
     """What was paid for a job, or for a prediction that is no job's."""
 
-    intent: Intent | None = None
+    sent_job: SentJob | None = None
     job_id: str | None = None
     prediction_ids: dict[str, None] = field(default_factory=dict)
     model: str = ""
@@ -48,19 +48,19 @@ class _Account:
 
     @property
     def estimate(self) -> int | None:
-        return None if self.intent is None else self.intent.estimated_micro_usd
+        return None if self.sent_job is None else self.sent_job.estimated_micro_usd
 
-    def add(self, bucket: Bucket, movement: Movement) -> None:
-        self.model = movement.model
-        if movement.prediction_id:
-            self.prediction_ids[movement.prediction_id] = None
-        if movement.kind is Kind.REFUND:
-            self.refunded += movement.micro_usd
+    def add(self, bucket: Bucket, entry: LedgerEntry) -> None:
+        self.model = entry.model
+        if entry.prediction_id:
+            self.prediction_ids[entry.prediction_id] = None
+        if entry.kind is EntryType.REFUND:
+            self.refunded += entry.micro_usd
             return
-        self.charges.append(movement.micro_usd)
-        self.charged_at = max(self.charged_at, movement.at)
+        self.charges.append(entry.micro_usd)
+        self.charged_at = max(self.charged_at, entry.at)
         if bucket in (Bucket.MATCHED, Bucket.ORPHAN):
-            self.of_day += movement.micro_usd
+            self.of_day += entry.micro_usd
 
     def finding(self, micro_usd: int) -> Finding:
         return Finding(
@@ -80,29 +80,29 @@ class _Day:
     def __init__(
         self,
         day: date,
-        intents: Iterable[Intent],
-        movements: Sequence[Movement],
+        sent_jobs: Iterable[SentJob],
+        entries: Sequence[LedgerEntry],
         owners: Mapping[str, str],
     ) -> None:
-        jobs = {intent.job_id: intent for intent in intents}
+        jobs = {sent_job.job_id: sent_job for sent_job in sent_jobs}
         accounts: dict[tuple[str | None, str], _Account] = {}
         of_day = set()
         self.sums: dict[Bucket, list[int]] = {bucket: [] for bucket in Bucket}
-        for bucket, movement in buckets(day, movements, owners):
-            self.sums[bucket].append(movement.micro_usd)
-            job_id = owners.get(movement.prediction_id)
-            name = (job_id, "" if job_id else movement.prediction_id)
+        for bucket, entry in buckets(day, entries, owners):
+            self.sums[bucket].append(entry.micro_usd)
+            job_id = owners.get(entry.prediction_id)
+            name = (job_id, "" if job_id else entry.prediction_id)
             if name not in accounts:
                 accounts[name] = _Account(jobs.get(job_id or ""), job_id)
-            accounts[name].add(bucket, movement)
+            accounts[name].add(bucket, entry)
             if bucket in (Bucket.MATCHED, Bucket.ORPHAN):
                 of_day.add(name)
         start, end = bounds(day)
-        self.sent = [intent for intent in jobs.values() if start <= intent.sent_at < end]
+        self.sent = [sent_job for sent_job in jobs.values() if start <= sent_job.sent_at < end]
         self.owned = [account for name, account in accounts.items() if name in of_day and name[0]]
         self.orphans = [a for name, a in accounts.items() if name in of_day and not name[0]]
         paid_for = {job_id for (job_id, _), account in accounts.items() if account.charges}
-        self._unpaid = [intent for intent in self.sent if intent.job_id not in paid_for]
+        self._unpaid = [sent_job for sent_job in self.sent if sent_job.job_id not in paid_for]
 
     def drift(self) -> Iterator[Finding]:
         for account in self.owned:
@@ -117,15 +117,15 @@ class _Day:
                 yield account.finding(more)
 
     def uncharged(self) -> Iterator[Finding]:
-        for intent in self._unpaid:
-            if intent.charge is Charged.YES:
-                ids = {intent.prediction_id: None} if intent.prediction_id else {}
-                account = _Account(intent, intent.job_id, ids, intent.model)
+        for sent_job in self._unpaid:
+            if sent_job.charge is Charged.YES:
+                ids = {sent_job.prediction_id: None} if sent_job.prediction_id else {}
+                account = _Account(sent_job, sent_job.job_id, ids, sent_job.model)
                 yield account.finding(account.estimate or 0)
 
     def unrefunded(self, until: datetime) -> Iterator[Finding]:
         for account in self.owned:
-            told_free = account.intent is not None and account.intent.charge is Charged.NO
+            told_free = account.sent_job is not None and account.sent_job.charge is Charged.NO
             is_due = account.charged_at + REFUNDED_AFTER <= until
             if told_free and is_due and account.paid > 0:
                 yield account.finding(account.paid)
@@ -134,22 +134,22 @@ class _Day:
 def reconcile(
     day: date,
     until: datetime,
-    intents: Iterable[Intent],
-    movements: Sequence[Movement],
+    sent_jobs: Iterable[SentJob],
+    entries: Sequence[LedgerEntry],
     owners: Mapping[str, str],
 ) -> Report:
     """Return the report of a day; `owners` says whose job a prediction is, of all that are known.
 
     `intents` and `movements` may reach beyond the day, as a job sent at midnight does.
     """
-    found = _Day(day, intents, movements, owners)
+    found = _Day(day, sent_jobs, entries, owners)
     totals = {bucket: _total(amounts) for bucket, amounts in found.sums.items()}
     charges = _total(found.sums[Bucket.MATCHED] + found.sums[Bucket.ORPHAN])
     estimates = [account.estimate for account in found.owned]
     return Report(
         day=day,
         until=until,
-        intents=_total(intent.estimated_micro_usd or 0 for intent in found.sent),
+        sent_jobs=_total(sent_job.estimated_micro_usd or 0 for sent_job in found.sent),
         charges=charges,
         refunds=totals[Bucket.REFUND],
         net_micro_usd=charges.micro_usd - totals[Bucket.REFUND].micro_usd,

@@ -22,7 +22,7 @@ _S3_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 # Of the public ranges what no public server has, whichever Python's tables say so yet: addresses
 # that each network gives a meaning of its own, retired tunnels, a cloud's host, documentation.
-_NOBODYS = [
+RESERVED_NETWORKS = [
     ipaddress.ip_network(text)
     for text in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "2001::/23", "2002::/16",
                  "3fff::/20")
@@ -173,5 +173,5 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     # Of IPv6 only what is given out as global unicast: not NAT64, nor the retired forms that hold
     # an IPv4 address.
     return (address.version == 4 or address in _GLOBAL_UNICAST) and not any(
-        address in network for network in _NOBODYS
+        address in network for network in RESERVED_NETWORKS
     )

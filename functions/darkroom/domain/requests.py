@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from darkroom.domain.limiter import Lane
+from darkroom.domain.submit_queue import Priority
 
 TEXT_TO_IMAGE_MODEL = "openai/gpt-image-2/text-to-image"
 EDIT_MODEL = "openai/gpt-image-2/edit"
@@ -83,7 +83,7 @@ class _Request(BaseModel):
         strict=True,
         description="Seconds after submit until it is given up.",
     )
-    lane: Lane | None = Field(
+    priority: Priority | None = Field(
         default=None,
         description="interactive: somebody waits for it. batch: it goes after those.",
     )
@@ -107,7 +107,7 @@ class _Picture(_Request):
         return self.model_dump(
             mode="json",
             exclude_none=True,
-            exclude={"operation", "images", "deadline_seconds", "lane"},
+            exclude={"operation", "images", "deadline_seconds", "priority"},
         )
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from darkroom.domain.batch_file import FIELDS, BatchFileFormat, is_extra, objects, records
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.references import ALLOWED_FORMS, BadReferenceError, parse_reference
 from darkroom.domain.requests import Operation
-from darkroom.domain.sheets import FIELDS, SheetFormat, is_spare, objects, records
 
 MAX_ROWS = 10_000
 _MAX_ID = 256
@@ -58,7 +58,7 @@ _BRACES = "columns in braces, as in {product} on white; {{ for a brace"
 
 def rows_of(
     data: bytes,
-    form: SheetFormat,
+    form: BatchFileFormat,
     *,
     template: Template | None,
     defaults: Mapping[str, Any],
@@ -70,7 +70,7 @@ def rows_of(
     except UnicodeDecodeError:
         raise InvalidRequestError.of("source", "is not in UTF-8", "UTF-8") from None
     names = None if template is None else template.names
-    found = objects(text) if form is SheetFormat.JSONL else records(text, names)
+    found = objects(text) if form is BatchFileFormat.JSONL else records(text, names)
     ids: dict[str, int] = {}
     for number, columns in enumerate(found, 1):
         if number > MAX_ROWS:
@@ -94,8 +94,8 @@ def _request(
     """Return the request of a row: what it says, before what is said for all."""
     names = set() if template is None else template.names
     # A template is for sheets that have other columns, too.
-    spare = set() if template is None else {name for name in columns if is_spare(name)}
-    body = {name: value for name, value in columns.items() if name not in names | spare | {"id"}}
+    extra = set() if template is None else {name for name in columns if is_extra(name)}
+    body = {name: value for name, value in columns.items() if name not in names | extra | {"id"}}
     body = {**defaults, **body, **{name: columns[name] for name in names & FIELDS & set(columns)}}
     body.pop("id", None)
     # A prompt of the row's own counts, unless it is a part of the template.

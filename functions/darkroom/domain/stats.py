@@ -48,7 +48,7 @@ class Durations(BaseModel):
     p95_seconds: float
 
 
-class Kind(NamedTuple):
+class ImageKind(NamedTuple):
     """What durations depend on."""
 
     operation: str
@@ -61,7 +61,7 @@ class Kind(NamedTuple):
         return _OTHER not in self
 
 
-class Tally(NamedTuple):
+class JobStats(NamedTuple):
     """What one ended job adds."""
 
     day: date
@@ -69,25 +69,25 @@ class Tally(NamedTuple):
     quality: str
     micro_usd: int
     code: Code | None
-    kind: Kind
+    kind: ImageKind
     bucket: int | None  # of its duration; None if it has none
 
 
-def kind_of(job: Job) -> Kind:
+def kind_of(job: Job) -> ImageKind:
     """Return what kind of picture a job asks for."""
     quality = str(job.input.get("quality", _OTHER))[:20]
     resolution = str(job.input.get("resolution", _OTHER))[:20]
-    return Kind(str(job.operation), quality, resolution)
+    return ImageKind(str(job.operation), quality, resolution)
 
 
-def tally_of(job: Job) -> Tally:
+def stats_of(job: Job) -> JobStats:
     """Return what an ended job adds; raises LookupError if it has not ended."""
     if job.is_open or job.ended_at is None:
         raise LookupError(f"the job is {job.status}: it has not ended")
     kind = kind_of(job)
     paid = job.estimated_cost_micro_usd if job.charge is Charged.YES else None
     seconds = job.took_seconds if job.status is Status.COMPLETED else None
-    return Tally(
+    return JobStats(
         day=job.ended_at.date(),
         caller=job.caller,
         quality=kind.quality,
@@ -98,7 +98,7 @@ def tally_of(job: Job) -> Tally:
     )
 
 
-def durations_of(kind: Kind, counts: dict[int, int]) -> Durations:
+def durations_of(kind: ImageKind, counts: dict[int, int]) -> Durations:
     """Return what a histogram says of one kind of picture."""
     return Durations(
         **kind._asdict(),

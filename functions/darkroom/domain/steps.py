@@ -13,7 +13,7 @@ class Outcome(StrEnum):
     DEFERRED = "deferred"  # not sent: submit again after the wait
     SUBMITTED = "submitted"
     PROCESSING = "processing"  # check again after the wait
-    COMPLETED = "completed"  # at the provider: finalize
+    READY = "ready"
     STORED = "stored"  # the job is done
     FAILED = "failed"  # for the reason in `code`
 
@@ -33,25 +33,25 @@ class Step(BaseModel):
     copies: int = Field(default=0, description="Tries of storing the outputs.")
     code: Code | None = None
     webhook: bool = Field(default=False, description="Whether the provider calls at the end.")
-    listen: bool = Field(default=False, description="Whether that may cut this wait short.")
-    held_by: Code | None = Field(default=None, description="Why the line stands still.")
+    await_webhook: bool = Field(default=False, description="Whether that may cut this wait short.")
+    deferred_by: Code | None = Field(default=None, description="Why the line stands still.")
 
     def processing(self, wait_seconds: int) -> "Step":
         """Go on: look again after the wait."""
         return self._next(outcome=Outcome.PROCESSING, wait_seconds=wait_seconds)
 
-    def deferred(self, wait_seconds: int, held_by: Code | None = None) -> "Step":
+    def deferred(self, wait_seconds: int, deferred_by: Code | None = None) -> "Step":
         """Submit again after the wait."""
         step = self._next(outcome=Outcome.DEFERRED, wait_seconds=wait_seconds)
-        return step.model_copy(update={"held_by": held_by, "deferrals": self.deferrals + 1})
+        return step.model_copy(update={"deferred_by": deferred_by, "deferrals": self.deferrals + 1})
 
     def submitted(self, wait_seconds: int) -> "Step":
         """The provider has it."""
         return self._next(outcome=Outcome.SUBMITTED, wait_seconds=wait_seconds)
 
-    def completed(self) -> "Step":
+    def ready(self) -> "Step":
         """The provider has finished."""
-        return self._next(outcome=Outcome.COMPLETED)
+        return self._next(outcome=Outcome.READY)
 
     def stored(self) -> "Step":
         """The job is done."""
@@ -61,12 +61,12 @@ class Step(BaseModel):
         """The job cannot go on."""
         return self._next(outcome=Outcome.FAILED, code=code)
 
-    def listening(self, wait_seconds: int) -> "Step":
+    def wait_for_webhook(self, wait_seconds: int) -> "Step":
         """Wait so long for the provider's call, which cuts it short."""
-        told = {"webhook": True, "listen": True, "wait_seconds": wait_seconds}
+        told = {"webhook": True, "await_webhook": True, "wait_seconds": wait_seconds}
         return self.model_copy(update=told)
 
-    def looked(self, elapsed: float, *, was_read: bool) -> "Step":
+    def polled(self, elapsed: float, *, was_read: bool) -> "Step":
         """Count a look at a prediction that was not done."""
         return self.model_copy(
             update={
@@ -82,7 +82,7 @@ class Step(BaseModel):
                 "outcome": outcome,
                 "wait_seconds": wait_seconds,
                 "code": code,
-                "listen": False,
-                "held_by": None,
+                "await_webhook": False,
+                "deferred_by": None,
             }
         )

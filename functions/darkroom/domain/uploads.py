@@ -18,9 +18,9 @@ from darkroom.domain.requests import Operation
 JOB_SUFFIX = ".job.json"
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 # Outputs carry it: what Darkroom made never starts a job by being copied into the inbox.
-LOOP_MARK = "darkroom-job-id"
+JOB_ID_METADATA = "darkroom-job-id"
 # On everything that lies in the assets bucket: the caller whose it is.
-OWNER_MARK = "darkroom-caller"
+CALLER_METADATA = "darkroom-caller"
 
 # S3 allows 1,024 bytes a key; behind ours come a job id and the longest name of a file.
 MAX_KEY_BYTES = 1024
@@ -111,7 +111,7 @@ def references_of(metadata: Mapping[str, str]) -> list[str]:
     return listed
 
 
-def blame(problem: FieldProblem, metadata: Mapping[str, str]) -> FieldProblem:
+def map_error(problem: FieldProblem, metadata: Mapping[str, str]) -> FieldProblem:
     """Return a problem of the edit that an upload asked for, as whoever put it there sees it."""
     field = problem.field
     if field == "images.0":

@@ -4,12 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import doors
+from darkroom.bootstrap import entry_points
 from darkroom.observability import correlate, observed
 
 
-@observed(doors.api)
+@observed(entry_points.api)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
     correlate(event["requestContext"].get("requestId", "api"))
-    return doors.api().resolve(event, context)
+    return entry_points.api().resolve(event, context)

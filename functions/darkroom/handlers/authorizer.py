@@ -4,16 +4,16 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import doors
+from darkroom.bootstrap import entry_points
 from darkroom.observability import correlate, logger, observed
 
 
-@observed(doors.authorize)
+@observed(entry_points.authorize)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return a policy for the whole stage: what a role may do is decided where it is asked for."""
     correlate(event["requestContext"].get("requestId", "authorizer"))
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    key = doors.authorize()(headers.get("authorization", ""))
+    key = entry_points.authorize()(headers.get("authorization", ""))
     if key is None:
         logger.info("key refused")
     budget = key and key.daily_budget_micro_usd

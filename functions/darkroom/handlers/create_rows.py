@@ -12,7 +12,7 @@ from darkroom.observability import correlate, logger, observed
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take a step: `wait_seconds` is 0 once it is done, `looks` are those that were in vain."""
     correlate(event["batch_id"])
-    looks = event.get("looks", 0)  # not yet known to an execution that an older version began
-    wait = batches.create_rows()(event["batch_id"], event["chunk"], looks)
-    logger.info("create rows", wait_seconds=wait, looks=looks, **event["chunk"])
-    return {"wait_seconds": wait, "looks": looks + 1}
+    attempts = event.get("attempts", 0)  # not yet known to an execution that an older version began
+    wait = batches.create_rows()(event["batch_id"], event["chunk"], attempts)
+    logger.info("create rows", wait_seconds=wait, attempts=attempts, **event["chunk"])
+    return {"wait_seconds": wait, "attempts": attempts + 1}

@@ -37,7 +37,7 @@ class Batches(Protocol):
         """Return a caller's batches, or everybody's, newest first, and where to go on."""
 
     def due(self, before: datetime) -> list[Batch]:
-        """Return batches whose `due_at` has come, the longest overdue first; 100 at most."""
+        """Return batches whose `sweep_after` has come, the longest overdue first; 100 at most."""
 
     def refuse(self, batch: Batch, refusal: Refusal) -> None:
         """Note why a row became no job."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Found:
+class StoredObject:
     """An object that is there: pinned to its version, its length, and its first bytes."""
 
     reference: S3Object
@@ -26,7 +26,7 @@ class Found:
     owner: str | None = None  # the caller whose it is, of what lies in the assets bucket
     is_owned: bool = False  # whether it lies there
 
-    def is_for(self, caller: Caller) -> bool:
+    def is_readable_by(self, caller: Caller) -> bool:
         """Tell whether a caller may use it: what is another's is refused like what is not there."""
         return not self.is_owned or caller.owns(self.owner)
 
@@ -34,16 +34,16 @@ class Found:
 class References(Protocol):
     """Reference images in S3."""
 
-    def locate(self, text: str) -> S3Object | None:
+    def resolve(self, text: str) -> S3Object | None:
         """Return the object that one of our own presigned URLs or upload ids stands for."""
 
-    def look(self, reference: S3Object) -> Found | None:
+    def inspect(self, reference: S3Object) -> StoredObject | None:
         """Return the object pinned to its version.
 
         None if it does not exist or may not be read.
         """
 
-    def keep(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
+    def store(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
         """Store bytes that came with a request."""
 
     def presign(self, reference: S3Object, seconds: int) -> str:
@@ -51,7 +51,7 @@ class References(Protocol):
 
 
 @dataclass(frozen=True)
-class Ticket:
+class PresignedUpload:
     """Leave to put one file of a stated type and length, once."""
 
     upload_id: str
@@ -64,12 +64,12 @@ class Ticket:
 class Uploads(Protocol):
     """Where callers put files that a job may then refer to."""
 
-    def ticket(self, caller: str, content_type: str, size: int, now: datetime) -> Ticket:
+    def presign(self, caller: str, content_type: str, size: int, now: datetime) -> PresignedUpload:
         """Return leave to put a file of `size` bytes."""
 
 
 @dataclass(frozen=True)
-class Opened:
+class InboxFile:
     """An upload: its metadata, and its first bytes."""
 
     metadata: dict[str, str]
@@ -79,7 +79,7 @@ class Opened:
 class Inbox(Protocol):
     """The bucket that people drop files into."""
 
-    def open(self, upload: Upload, limit: int) -> Opened | None:
+    def open(self, upload: Upload, limit: int) -> InboxFile | None:
         """Return the upload with up to `limit` bytes; None if it is gone or was replaced.
 
         Raises InvalidRequestError if it may not be read.

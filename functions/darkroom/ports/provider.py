@@ -53,14 +53,14 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Done:
+class Succeeded:
     """The prediction has outputs: URLs on the provider's CDN."""
 
     outputs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Broken:
+class Failed:
     """The prediction has failed; `charged` where that is not what the code says."""
 
     code: Code
@@ -76,11 +76,11 @@ class Unreadable:
     reason: str
 
 
-type Prediction = Running | Done | Broken | Unreadable
+type Prediction = Running | Succeeded | Failed | Unreadable
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedPrediction:
     """A prediction as the provider's list shows it; `inputs` None where it does not say them."""
 
     prediction_id: str
@@ -101,7 +101,7 @@ class Provider(Protocol):
 
     def list_predictions(
         self, model: str, after: datetime, before: datetime
-    ) -> list[Listed] | None:
+    ) -> list[ListedPrediction] | None:
         """Return the predictions of a model made in a window; None if no answer could be had."""
 
     def check(self, prediction_id: str) -> Prediction:

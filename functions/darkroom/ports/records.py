@@ -9,25 +9,25 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from darkroom.domain.job import Hold, Job, Status
+    from darkroom.domain.job import Job, Reservation, Status
     from darkroom.domain.keys import Key
-    from darkroom.domain.limiter import Line
+    from darkroom.domain.submit_queue import QueueShard
 
 
 @dataclass(frozen=True)
-class LineChange:
+class QueueChange:
     """A change of the line: from what was read to what follows, and of the count in flight."""
 
-    before: Line | None = None
-    after: Line | None = None
-    flight: int = 0
-    line: int = 0  # which one, if none was read
-    below: int | None = None  # the count must be, before it goes up
+    before: QueueShard | None = None
+    after: QueueShard | None = None
+    in_flight_delta: int = 0
+    shard: int = 0
+    max_in_flight: int | None = None
 
     @property
-    def number(self) -> int:
+    def target(self) -> int:
         """Which line it changes."""
-        return self.line if self.before is None else self.before.number
+        return self.shard if self.before is None else self.before.index
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,17 @@ class Claim:
 class Release:
     """That what was held of a budget is free again: nothing was charged."""
 
-    hold: Hold
+    reservation: Reservation
 
 
-type Also = LineChange | Claim | Release
+type SideWrite = QueueChange | Claim | Release
 
 
-class Hitch(StrEnum):
+class Conflict(StrEnum):
     """Why a change was not made, and with it nothing."""
 
     JOB = "job"  # its status is another
-    LINE = "line"  # somebody else changed it, or it is full
+    QUEUE = "queue"  # somebody else changed it, or it is full
     CLAIM = "claim"  # the prediction is another job's
 
 
@@ -64,15 +64,15 @@ class Jobs(Protocol):
         `caps`: for each hold, what all of its budget's may come to; raises BudgetExceededError.
         """
 
-    def together(
+    def transact(
         self,
         job_id: str,
-        also: Sequence[Also],
+        side_writes: Sequence[SideWrite],
         *,
         when: Sequence[Status],
         absent: str | None = None,
         **changes: object,
-    ) -> Job | Hitch:
+    ) -> Job | Conflict:
         """Like `update`, in one transaction with what else changes: all of it or nothing."""
 
     def get(self, job_id: str) -> Job | None:
@@ -107,7 +107,7 @@ class JobLists(Protocol):
         """
 
     def due(self, before: datetime, *, limit: int) -> list[Job]:
-        """Return the jobs whose `due_at` has come, the longest overdue first."""
+        """Return the jobs whose `sweep_after` has come, the longest overdue first."""
 
 
 class ManyJobs(Protocol):
@@ -117,16 +117,16 @@ class ManyJobs(Protocol):
         """Return those that there are, read consistently."""
 
 
-class Lines(Protocol):
+class SubmitQueue(Protocol):
     """The lines of the deployment: one, or several of a fast account."""
 
-    def read(self, number: int = 0) -> Line:
+    def read(self, number: int = 0) -> QueueShard:
         """Return one of them, read consistently."""
 
-    def read_all(self) -> list[Line]:
+    def read_all(self) -> list[QueueShard]:
         """Return those that ever had a job, read consistently; at least the first."""
 
-    def swap(self, before: Line, after: Line) -> bool:
+    def swap(self, before: QueueShard, after: QueueShard) -> bool:
         """Change it; False, and nothing changed, if it is no more what was read."""
 
 
@@ -138,7 +138,7 @@ class Claims(Protocol):
 
 
 @dataclass(frozen=True)
-class Held:
+class Reserved:
     """What is held of a day's money: spent, or reserved by jobs that are open."""
 
     micro_usd: int = 0
@@ -148,7 +148,7 @@ class Held:
 class Budgets(Protocol):
     """What is held of each budget, day by day."""
 
-    def held(self, day: date, scope: str) -> Held:
+    def reserved(self, day: date, scope: str) -> Reserved:
         """Return it, read consistently."""
 
     def warn(self, day: date, scope: str) -> None:

@@ -47,7 +47,7 @@ class Workflow(Protocol):
 
 
 @dataclass(frozen=True)
-class Switches:
+class RuntimeFlags:
     """What the owner can change within seconds, without a deployment."""
 
     submits: bool = True
@@ -60,10 +60,10 @@ class Switches:
         return f"{self.webhook_url}/webhooks/wavespeed/{job_id}?token={token}"
 
 
-class Switchboard(Protocol):
+class FlagStore(Protocol):
     """Where the switches are."""
 
-    def read(self) -> Switches:
+    def read(self) -> RuntimeFlags:
         """Return how they stand, some seconds old at most."""
 
 

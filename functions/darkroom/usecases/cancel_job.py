@@ -31,7 +31,7 @@ class CancelJob:
         for _ in range(_TRIES):
             job = self.find.one(caller, job_id)
             if job.code is Code.CANCELED:
-                return self.end.announce(job)  # a crash may have come before its event
+                return self.end.publish_end(job)  # a crash may have come before its event
             if job.status in _SENT and job.canceled_at is not None:
                 return job
             if not job.is_open:

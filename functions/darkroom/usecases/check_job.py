@@ -7,24 +7,24 @@ from datetime import timedelta
 from typing import Any, assert_never
 
 from darkroom.domain import polling
-from darkroom.domain.breaker import Verdict
+from darkroom.domain.breaker import Health
 from darkroom.domain.durations import estimate
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.steps import Step
 from darkroom.ports import (
-    Broken,
     Clock,
-    Done,
+    Failed,
     Jobs,
-    LineChange,
     Metrics,
     Provider,
+    QueueChange,
     Running,
     Sleep,
+    Succeeded,
     Unreadable,
 )
-from darkroom.usecases.watch_provider import WatchProvider
+from darkroom.usecases.circuit_breaker import CircuitBreaker
 
 # What is shown of a status that nobody knows: it is the provider's text.
 _WORD = re.compile(r"[a-z_]{1,24}")
@@ -34,18 +34,18 @@ _WORD = re.compile(r"[a-z_]{1,24}")
 class CheckJob:
     """Move a job by the provider's own answer, and by its deadline.
 
-    While nothing calls when it is done, the job is looked at again and again for `hold_seconds`:
-    to leave costs more than to stay. The last look may begin as late as that.
+    Without a webhook, one run polls the prediction repeatedly for up to `check_poll_seconds`,
+    because polling in the function costs less than returning to the state machine.
     """
 
     jobs: Jobs
     provider: Provider
-    watch: WatchProvider
+    breaker: CircuitBreaker
     metrics: Metrics
     now: Clock
     sleep: Sleep
     duration_scale: float
-    hold_seconds: float
+    check_poll_seconds: float
 
     def __call__(self, step: Step) -> Step:
         """Return the outcome; safe to repeat."""
@@ -65,7 +65,7 @@ class CheckJob:
                 assert_never(job.status)
 
     def _check(self, step: Step, job: Job) -> Step:
-        until = self.now() + timedelta(seconds=self.hold_seconds)
+        until = self.now() + timedelta(seconds=self.check_poll_seconds)
         while True:
             answer = self.provider.check(job.prediction_id or "")
             if isinstance(answer, Running) and job.provider_completed_at is not None:
@@ -73,12 +73,12 @@ class CheckJob:
                 answer = Unreadable(Code.PROVIDER_UNAVAILABLE, "the prediction went backwards")
             elapsed = self._elapsed(job)
             match answer:
-                case Done():
-                    return self._done(step, job, elapsed)
-                case Broken():
-                    return self._broken(step, job, answer)
+                case Succeeded():
+                    return self._succeeded(step, job, elapsed)
+                case Failed():
+                    return self._failed(step, job, answer)
                 case Unreadable() | Running():
-                    step = step.looked(elapsed, was_read=isinstance(answer, Running))
+                    step = step.polled(elapsed, was_read=isinstance(answer, Running))
                     pause = self._again(step, job, answer, elapsed)
                 case _:
                     assert_never(answer)
@@ -91,20 +91,20 @@ class CheckJob:
                 return self._leave(step.processing(outside), job)
             self.sleep(pause)
 
-    def _done(self, step: Step, job: Job, elapsed: float) -> Step:
+    def _succeeded(self, step: Step, job: Job, elapsed: float) -> Step:
         step = step.model_copy(update={"checks": step.checks + 1, "unreadable": 0})
         if job.provider_completed_at is not None:
-            return self._leave(step.completed(), job)
+            return self._leave(step.ready(), job)
         took = estimate(step.running, elapsed)
         if job.woken_at is not None:
             took = (job.woken_at - (job.submitted_at or job.accepted_at)).total_seconds()
         self.metrics.count("ProviderDuration", took, "Seconds")
         self.metrics.count("DetectionLag", max(0.0, elapsed - took), "Seconds")
-        step = step.completed()
+        step = step.ready()
         # The provider has room for another from now on, whatever the copy takes.
-        self.jobs.together(
+        self.jobs.transact(
             job.job_id,
-            [LineChange(flight=-1, line=job.line)],
+            [QueueChange(in_flight_delta=-1, shard=job.queue_shard)],
             when=OPEN,
             absent="provider_completed_at",
             provider_completed_at=self.now(),
@@ -113,13 +113,13 @@ class CheckJob:
         )
         return step
 
-    def _broken(self, step: Step, job: Job, answer: Broken) -> Step:
+    def _failed(self, step: Step, job: Job, answer: Failed) -> Step:
         step = step.model_copy(update={"checks": step.checks + 1, "unreadable": 0})
         after = self._leave(
             step.failed(answer.code), job, detail=answer.detail or None, charged=answer.charged
         )
         if answer.code is Code.INSUFFICIENT_CREDITS:  # the next job would be told as well
-            self.watch(job.line, Verdict.STOP, answer.code)
+            self.breaker(job.queue_shard, Health.BLOCKED, answer.code)
         return after
 
     def _leave(self, step: Step, job: Job, **seen: Any) -> Step:
@@ -152,7 +152,7 @@ class CheckJob:
             self.metrics.count("UnknownStatuses", status=word)
         kind = job.expectation(self.duration_scale)
         if step.webhook:
-            return step.processing(0).listening(polling.listen_wait(elapsed, kind, left))
+            return step.processing(0).wait_for_webhook(polling.webhook_wait(elapsed, kind, left))
         return min(polling.pause(elapsed, kind), left)
 
     def _elapsed(self, job: Job) -> float:

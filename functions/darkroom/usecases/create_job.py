@@ -9,7 +9,6 @@ from darkroom.domain.callers import Caller
 from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
 from darkroom.domain.identity import fingerprint, job_id
 from darkroom.domain.job import Job, Status
-from darkroom.domain.limiter import Lane
 from darkroom.domain.references import (
     ALLOWED_FORMS,
     MAX_REFERENCE_BYTES,
@@ -19,17 +18,18 @@ from darkroom.domain.references import (
     parse_reference,
 )
 from darkroom.domain.requests import JobRequest
+from darkroom.domain.submit_queue import Priority
 from darkroom.ports import Clock, Jobs, Metrics, Prices, References, Workflow
 from darkroom.usecases.budget import Budget
 
 # A door starts what it records at once: the sweep looks whether it did.
-STARTED = timedelta(minutes=2)
+START_GRACE = timedelta(minutes=2)
 
 type Given = Url | S3Object | bytes
 
 
 @dataclass(frozen=True)
-class Origin:
+class RequestSource:
     """Where a request comes from, besides what it asks."""
 
     caller: Caller
@@ -39,7 +39,7 @@ class Origin:
     preset: str | None = None
     folder: str | None = None  # where its assets go, in a folder of the job
     daily_budget_micro_usd: int | None = None  # the caller's
-    lane: Lane = Lane.INTERACTIVE  # if the request does not say
+    priority: Priority = Priority.NORMAL  # if the request does not say
     batch_id: str | None = None
 
 
@@ -57,19 +57,19 @@ class CreateJob:
     default_deadline: int
     retention: timedelta
 
-    def __call__(self, request: JobRequest, origin: Origin) -> Job:
+    def __call__(self, request: JobRequest, request_source: RequestSource) -> Job:
         """Return the job; raises InvalidRequestError, ConflictError or BudgetExceededError.
 
         Safe to repeat: a crash between the record and the start is mended by the next try.
         """
-        identity = job_id(origin.caller.name, origin.key)
-        given = self._parse(request, origin)
+        identity = job_id(request_source.caller.name, request_source.key)
+        given = self._parse(request, request_source)
         asked = fingerprint(request, (_name(reference) for reference in given))
         job = self.jobs.get(identity)
         if job is None:
-            kept = self._keep(given, identity, origin.caller)
-            job = self._new(request, origin, identity, asked, kept)
-            if self.budget.create(job, origin.daily_budget_micro_usd):
+            stored = self._store_references(given, identity, request_source.caller)
+            job = self._new(request, request_source, identity, asked, stored)
+            if self.budget.create(job, request_source.daily_budget_micro_usd):
                 self.metrics.count("JobsAccepted")
             else:  # another delivery of the same request was quicker
                 job = self.jobs.get(identity) or job
@@ -79,9 +79,9 @@ class CreateJob:
             self.workflow.start(identity)
         return job
 
-    def resume(self, origin: Origin) -> Job | None:
+    def resume(self, request_source: RequestSource) -> Job | None:
         """Return the job that was made of this before, started if it has not been."""
-        job = self.jobs.get(job_id(origin.caller.name, origin.key))
+        job = self.jobs.get(job_id(request_source.caller.name, request_source.key))
         if job is not None and job.status is Status.QUEUED:
             self.workflow.start(job.job_id)
         return job
@@ -89,70 +89,72 @@ class CreateJob:
     def _new(
         self,
         request: JobRequest,
-        origin: Origin,
+        request_source: RequestSource,
         identity: str,
         asked: str,
-        kept: list[Url | S3Object],
+        stored: list[Url | S3Object],
     ) -> Job:
         now = self.now()
-        quote = self.prices.quote(request.model, request.input, len(kept))
+        quote = self.prices.quote(request.model, request.input, len(stored))
         return Job(
             job_id=identity,
-            caller=origin.caller.name,
-            request_id=origin.request_id,
-            idempotency_key=origin.key,
+            caller=request_source.caller.name,
+            request_id=request_source.request_id,
+            idempotency_key=request_source.key,
             fingerprint=asked,
             operation=request.operation,
             model=request.model,
             input=request.input,
-            references=tuple(kept),
-            source=origin.source,
-            batch_id=origin.batch_id,
-            preset=origin.preset,
-            prefix=f"{origin.folder or 'jobs'}/{identity}",
+            references=tuple(stored),
+            source=request_source.source,
+            batch_id=request_source.batch_id,
+            preset=request_source.preset,
+            prefix=f"{request_source.folder or 'jobs'}/{identity}",
             deadline_seconds=request.deadline_seconds or self.default_deadline,
             estimated_cost_micro_usd=quote and quote.micro_usd,
             priced_as_of=quote and quote.as_of,
-            lane=request.lane or origin.lane,
-            due_at=now + STARTED,
+            priority=request.priority or request_source.priority,
+            sweep_after=now + START_GRACE,
             accepted_at=now,
             expires_at=int((now + self.retention).timestamp()),
         )
 
-    def _parse(self, request: JobRequest, origin: Origin) -> list[Given]:
+    def _parse(self, request: JobRequest, request_source: RequestSource) -> list[Given]:
         parsed: list[Given] = []
         problems: list[FieldProblem] = []
         for index, text in enumerate(request.references):
-            if origin.source is not None and text == str(origin.source):
-                parsed.append(origin.source)
+            if request_source.source is not None and text == str(request_source.source):
+                parsed.append(request_source.source)
                 continue
             try:
-                parsed.append(self.references.locate(text) or parse_reference(text))
+                parsed.append(self.references.resolve(text) or parse_reference(text))
             except BadReferenceError as error:
                 problems.append(_problem(index, error))
         if problems:
             raise InvalidRequestError(problems)
         return parsed
 
-    def _keep(self, given: list[Given], identity: str, caller: Caller) -> list[Url | S3Object]:
+    def _store_references(
+        self, given: list[Given], identity: str, caller: Caller
+    ) -> list[Url | S3Object]:
         """Check every reference, then store the bytes among them: all or none."""
         problems: list[FieldProblem] = []
-        looked: list[Given] = []
+        inspected: list[Given] = []
         for index, reference in enumerate(given):
             try:
-                looked.append(self._look(reference, caller))
+                inspected.append(self._inspect(reference, caller))
             except BadReferenceError as error:
                 problems.append(_problem(index, error))
         if problems:
             raise InvalidRequestError(problems)
         return [
-            self.references.keep(identity, caller.name, reference, _picture(reference))
+            self.references.store(identity, caller.name, reference, _picture(reference))
             if isinstance(reference, bytes)
             else reference
-            for reference in looked
+            for reference in inspected
         ]
 
-    def _look(self, reference: Given, caller: Caller) -> Given:
+    def _inspect(self, reference: Given, caller: Caller) -> Given:
         match reference:
             case Url():
                 return reference
@@ -162,8 +164,8 @@ class CreateJob:
             case S3Object():
                 if reference.has_dots:
                     raise BadReferenceError("has a . or .. in its path, which no URL can carry")
-                found = self.references.look(reference)
-                if found is None or not found.is_for(caller):
+                found = self.references.inspect(reference)
+                if found is None or not found.is_readable_by(caller):
                     raise BadReferenceError("does not exist, or may not be read")
                 _check(found.size, found.head)
                 return found.reference

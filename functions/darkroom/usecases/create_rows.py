@@ -12,11 +12,11 @@ from darkroom.domain.errors import (
     ConflictError,
     InvalidRequestError,
 )
-from darkroom.domain.limiter import Lane
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.rows import Row
-from darkroom.ports import Batches, BatchFiles, Lines
-from darkroom.usecases.create_job import CreateJob, Origin
+from darkroom.domain.submit_queue import Priority
+from darkroom.ports import Batches, BatchFiles, SubmitQueue
+from darkroom.usecases.create_job import CreateJob, RequestSource
 
 # So much work is kept in the line: enough to be sent while nobody looks. More would only crowd it,
 # and a job that waits longer than `max_queue` fails.
@@ -27,7 +27,7 @@ _CHANCE = random.Random()  # noqa: S311 - no secret
 
 
 def until_room(
-    waiting: float, looks: int, room: float = _ROOM, chance: random.Random = _CHANCE
+    waiting: float, attempts: int, room: float = _ROOM, chance: random.Random = _CHANCE
 ) -> int:
     """Return 0 if rows may join so many seconds of work, or else the seconds until the next look.
 
@@ -39,7 +39,7 @@ def until_room(
     if full <= chance.random():
         return 0
     seconds = min(_LATEST, max(_SOONEST, waiting - 2 * room))
-    return round(seconds + chance.uniform(0, min(_WIDEST, _SPREAD * (looks + 1))))
+    return round(seconds + chance.uniform(0, min(_WIDEST, _SPREAD * (attempts + 1))))
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class CreateRows:
 
     batches: Batches
     files: BatchFiles
-    lines: Lines
+    queue: SubmitQueue
     create_job: CreateJob
     max_deadline: int
     max_queue: int
 
-    def __call__(self, batch_id: str, span: Mapping[str, int], looks: int = 0) -> int:
+    def __call__(self, batch_id: str, span: Mapping[str, int], attempts: int = 0) -> int:
         """Make a job of each row in a span of the file; safe to repeat.
 
         Returns 0, or else the seconds after which to try again: nothing was done, as at so many
@@ -62,8 +62,8 @@ class CreateRows:
         batch = self.batches.get(batch_id)
         if batch is None or not batch.is_open or batch.canceled_at is not None:
             return 0
-        waiting = max(line.seconds for line in self.lines.read_all())
-        if wait := until_room(waiting, looks, min(_ROOM, self.max_queue * _SHARE)):
+        waiting = max(shard.seconds for shard in self.queue.read_all())
+        if wait := until_room(waiting, attempts, min(_ROOM, self.max_queue * _SHARE)):
             return wait
         for row in self.files.rows(batch_id, span):
             if row.request is not None:
@@ -72,17 +72,17 @@ class CreateRows:
 
     def _create(self, batch: Batch, row: Row) -> None:
         key = batch.key_of(row.number)
-        origin = Origin(
-            Caller(name=batch.caller, sees_all=batch.sees_all),
+        request_source = RequestSource(
+            Caller(name=batch.caller, can_read_all=batch.can_read_all),
             key,
             key,
             daily_budget_micro_usd=batch.daily_budget_micro_usd,
-            lane=Lane.BATCH,
+            priority=Priority.LOW,
             batch_id=batch.batch_id,
         )
         try:
             request = parse_request(row.request, max_deadline_seconds=self.max_deadline)
-            self.create_job(request, origin)
+            self.create_job(request, request_source)
         except InvalidRequestError as error:
             self._refuse(batch, row, Code.INVALID_REQUEST, sentence(error.problems))
         except BudgetExceededError as error:

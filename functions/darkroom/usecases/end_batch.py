@@ -32,11 +32,11 @@ class EndBatch:
         )
         if ended is not None:
             self.metrics.count("BatchesEnded", status=str(status))
-            self.announce(ended)
+            self.publish_end(ended)
 
-    def announce(self, batch: Batch) -> None:
+    def publish_end(self, batch: Batch) -> None:
         """Publish BatchCompleted unless it is known to be out: a crash may come between."""
-        if batch.announced_at is not None:
+        if batch.published_at is not None:
             return
         csv, jsonl = (
             None if batch.status is BatchStatus.FAILED else self.files.results(batch.batch_id, name)
@@ -62,4 +62,4 @@ class EndBatch:
                 ended_at=batch.ended_at,
             )
         )
-        self.batches.update(batch.batch_id, when=ENDED, announced_at=self.now(), due_at=None)
+        self.batches.update(batch.batch_id, when=ENDED, published_at=self.now(), sweep_after=None)

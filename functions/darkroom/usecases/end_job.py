@@ -4,10 +4,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from darkroom.domain import announcements
+from darkroom.domain import job_events
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import OPEN, Asset, Job, Status
-from darkroom.ports import Also, Clock, Events, Hitch, Jobs, LineChange, Lines, Metrics, Release
+from darkroom.ports import (
+    Clock,
+    Conflict,
+    Events,
+    Jobs,
+    Metrics,
+    QueueChange,
+    Release,
+    SideWrite,
+    SubmitQueue,
+)
 
 # Each time a job has moved on, or the line: it is read again.
 _TRIES = 40
@@ -22,7 +32,7 @@ class EndJob:
     """Write the terminal status, whoever is first, and announce it."""
 
     jobs: Jobs
-    lines: Lines
+    queue: SubmitQueue
     events: Events
     metrics: Metrics
     now: Clock
@@ -56,16 +66,16 @@ class EndJob:
             if job is None:
                 return None
             if not job.is_open:
-                return self.announce(job)
+                return self.publish_end(job)
             if job.status not in when:
                 return job
             ended = self._write(job, code, changes)
             if isinstance(ended, Job):
                 self._measure(ended)
-                return self.announce(ended)
+                return self.publish_end(ended)
         raise RuntimeError("the job moves too fast to be ended")
 
-    def _write(self, job: Job, code: Code | None, changes: dict[str, Any]) -> Job | Hitch:
+    def _write(self, job: Job, code: Code | None, changes: dict[str, Any]) -> Job | Conflict:
         """Write the end of the job as it was read, and what follows from it, all at once."""
         if code is None and job.canceled_at is not None:
             code = Code.CANCELED
@@ -74,38 +84,40 @@ class EndJob:
             "status": Status.FAILED if code else Status.COMPLETED,
             "code": code,
             "ended_at": now,
-            "due_at": now + LATE,
+            "sweep_after": now + LATE,
             "wake_token": None,
         }
         ended = job.model_copy(update=changes)
-        also: list[Also] = []
+        side_writes: list[SideWrite] = []
         # What comes between is not to be overlooked: a wish to cancel, or a place in the line.
         absent = "canceled_at" if job.canceled_at is None and code is None else None
         if job.is_in_flight:
-            also.append(LineChange(flight=-1, line=job.line))
+            side_writes.append(QueueChange(in_flight_delta=-1, shard=job.queue_shard))
             absent = "provider_completed_at"  # a check that sees it done lets it out of the line
-        elif job.waits_in_line:
-            line = self.lines.read(job.line)
-            queue = line.queue(job.lane).leave(job.caller, job.interval)
-            also.append(LineChange(line, line.with_queue(job.lane, queue)))
+        elif job.is_waiting:
+            shard = self.queue.read(job.queue_shard)
+            queue = shard.waiting(job.priority).leave(job.caller, job.slot_seconds)
+            side_writes.append(QueueChange(shard, shard.with_waiting(job.priority, queue)))
         elif job.status is Status.QUEUED:
-            absent = "place"
+            absent = "queue_position"
         if ended.charge is Charged.NO:
-            also += [Release(hold) for hold in job.holds]
-        return self.jobs.together(job.job_id, also, when=[job.status], absent=absent, **changes)
+            side_writes += [Release(reservation) for reservation in job.reservations]
+        return self.jobs.transact(
+            job.job_id, side_writes, when=[job.status], absent=absent, **changes
+        )
 
-    def announce(self, job: Job) -> Job:
+    def publish_end(self, job: Job) -> Job:
         """Publish the terminal event unless it is known to be out: a crash may come between."""
         if job.is_open:
             raise LookupError(f"the job is {job.status}: it has not ended")
-        if job.announced_at is None:
+        if job.published_at is None:
             if job.status is Status.COMPLETED:
-                self.events.publish(announcements.completed(job, self.assets_bucket))
+                self.events.publish(job_events.completed(job, self.assets_bucket))
             else:
-                self.events.publish(announcements.failed(job))
+                self.events.publish(job_events.failed(job))
             # What was given up stays due: its result may come late.
-            rests = {} if job.may_come_late else {"due_at": None}
-            self.jobs.update(job.job_id, when=[job.status], announced_at=self.now(), **rests)
+            rests = {} if job.may_come_late else {"sweep_after": None}
+            self.jobs.update(job.job_id, when=[job.status], published_at=self.now(), **rests)
         return job
 
     def _measure(self, job: Job) -> None:

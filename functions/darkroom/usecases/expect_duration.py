@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from darkroom.domain.durations import ENOUGH, Expected, learned, published
 from darkroom.domain.job import Job
-from darkroom.domain.stats import Kind, kind_of
+from darkroom.domain.stats import ImageKind, kind_of
 from darkroom.ports import Clock, Stats
 
 _DAYS = 14
@@ -22,7 +22,7 @@ class ExpectDuration:
     now: Clock
     scale: float
     _read_at: datetime | None = None
-    _seen: dict[Kind, Counter[int]] = field(default_factory=dict)
+    _seen: dict[ImageKind, Counter[int]] = field(default_factory=dict)
 
     def __call__(self, job: Job) -> Expected:
         """Return what to expect of a job that is about to be sent."""

@@ -6,9 +6,9 @@ from darkroom.domain import polling
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Step
-from darkroom.ports import Broken, Done, Jobs, Metrics, NotDownloaded, Provider
+from darkroom.ports import Failed, Jobs, Metrics, NotDownloaded, Provider, Succeeded
 from darkroom.usecases.end_job import EndJob
-from darkroom.usecases.file_outputs import FileOutputs
+from darkroom.usecases.store_outputs import StoreOutputs
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class FinalizeJob:
 
     jobs: Jobs
     provider: Provider
-    file: FileOutputs
+    store_outputs: StoreOutputs
     metrics: Metrics
     end: EndJob
 
@@ -27,16 +27,16 @@ class FinalizeJob:
         if job is None:
             return step.failed(Code.INTERNAL_ERROR)
         if not job.is_open:
-            return self._ended(step, self.end.announce(job))
+            return self._ended(step, self.end.publish_end(job))
         # The URLs are asked for again rather than carried: no state and no record holds one.
         answer = self.provider.check(job.prediction_id or "")
         match answer:
-            case Done():
-                assets = self.file(job, answer.outputs)
+            case Succeeded():
+                assets = self.store_outputs(job, answer.outputs)
                 if isinstance(assets, NotDownloaded):
                     return self._again(step, job, assets)
                 return self._ended(step, self.end.complete(job.job_id, assets))
-            case Broken():
+            case Failed():
                 return step.failed(answer.code)
             case _:
                 unread = NotDownloaded(Code.ASSET_UNAVAILABLE, "the prediction could not be read")

@@ -10,7 +10,7 @@ from darkroom.domain.errors import EndedError, NotFoundError
 from darkroom.domain.identity import is_job_id
 from darkroom.ports import Batches, Clock, Cursor, Sleep
 
-_LOOK_EVERY = 1.0  # seconds
+_POLL_INTERVAL = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class FindBatches:
         give_up_at = self.monotonic() + seconds
         first = batch = self.one(caller, batch_id)
         while batch.is_open and batch == first and (left := give_up_at - self.monotonic()) > 0:
-            self.sleep(min(_LOOK_EVERY, left))
+            self.sleep(min(_POLL_INTERVAL, left))
             batch = self.one(caller, batch_id)
         return batch
 

@@ -11,7 +11,7 @@ from darkroom.domain.job import Job, Status
 from darkroom.domain.requests import Operation
 from darkroom.ports import Cursor, JobLists, Jobs, Sleep
 
-_LOOK_EVERY = 1.0  # seconds
+_POLL_INTERVAL = 1.0  # seconds
 # A rare status makes a list look at many records: after so many it hands out what it has.
 _PAGE, _MAX_PAGES = 100, 10
 # Bytes of records on one page, or one job: a function may answer with 6 MB, and inputs are long.
@@ -48,7 +48,7 @@ class FindJobs:
             left = give_up_at - self.monotonic()
             if left <= 0:
                 break
-            self.sleep(min(_LOOK_EVERY, left))
+            self.sleep(min(_POLL_INTERVAL, left))
             job = self.one(caller, job_id)
         return job
 

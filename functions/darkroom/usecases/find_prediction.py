@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from darkroom.domain.job import Job, Status
-from darkroom.ports import Claim, Claims, Clock, Hitch, Jobs, Listed, Provider
+from darkroom.ports import Claim, Claims, Clock, Conflict, Jobs, ListedPrediction, Provider
 
 # Clocks differ, and a prediction can be made long after its POST was sent.
 _BEFORE, _AFTER = timedelta(minutes=3), timedelta(minutes=4)
@@ -45,27 +45,31 @@ class FindPrediction:
         for found in sorted(listed, key=lambda each: each.created_at):
             if found.inputs is None:
                 unread = unread or self.claims.owner(found.prediction_id) is None
-            elif _is_ours(job, found.inputs) and (taken := self.take(job, found)) is not None:
-                return taken
+            elif _is_ours(job, found.inputs) and (claimed := self._claim(job, found)) is not None:
+                return claimed
         return Missing.UNREAD if unread else Missing.ABSENT
 
-    def take(self, job: Job, found: Listed) -> Job | None:
+    def _claim(self, job: Job, found: ListedPrediction) -> Job | None:
         """Return the job with this prediction; None if it is another job's."""
-        return take(self.jobs, job, found.prediction_id, self.now())
+        return claim_prediction(self.jobs, job, found.prediction_id, self.now())
 
 
-def take(jobs: Jobs, job: Job, prediction_id: str, now: datetime) -> Job | None:
+def claim_prediction(jobs: Jobs, job: Job, prediction_id: str, now: datetime) -> Job | None:
     """Claim a prediction for a job that has none; None if that is not to be had.
 
     An open one goes on as submitted. One that was given up keeps its end, and gets its result.
     """
-    changes: dict[str, Any] = {"prediction_id": prediction_id, "place": None}
+    changes: dict[str, Any] = {"prediction_id": prediction_id, "queue_position": None}
     if job.is_open:
-        changes |= {"status": Status.SUBMITTED, "submitted_at": now, "due_at": overdue(job, now)}
+        changes |= {
+            "status": Status.SUBMITTED,
+            "submitted_at": now,
+            "sweep_after": overdue(job, now),
+        }
     else:
-        changes |= {"due_at": now}
-    took = jobs.together(job.job_id, [Claim(prediction_id)], when=[job.status], **changes)
-    return None if isinstance(took, Hitch) else took
+        changes |= {"sweep_after": now}
+    claimed = jobs.transact(job.job_id, [Claim(prediction_id)], when=[job.status], **changes)
+    return None if isinstance(claimed, Conflict) else claimed
 
 
 def overdue(job: Job, submitted_at: datetime) -> datetime:

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 from darkroom.domain import media
+from darkroom.domain.batch_file import BATCH_FILE_TYPES, MAX_BATCH_FILE_BYTES
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.references import MAX_REFERENCE_BYTES
-from darkroom.domain.sheets import MAX_SHEET_BYTES, SHEETS
-from darkroom.ports import Clock, Ticket, Uploads
+from darkroom.ports import Clock, PresignedUpload, Uploads
 
 # How many bytes a file of each type may have: pictures, and files of rows.
 _SIZES = {known.content_type: MAX_REFERENCE_BYTES for known in media.PICTURES} | dict.fromkeys(
-    SHEETS.values(), MAX_SHEET_BYTES
+    BATCH_FILE_TYPES.values(), MAX_BATCH_FILE_BYTES
 )
 
 
@@ -22,7 +22,7 @@ class MakeUpload:
     uploads: Uploads
     now: Clock
 
-    def __call__(self, caller: Caller, content_type: object, size: object) -> Ticket:
+    def __call__(self, caller: Caller, content_type: object, size: object) -> PresignedUpload:
         """Return the ticket; raises InvalidRequestError."""
         problems: list[FieldProblem] = []
         limit = _SIZES.get(str(content_type))
@@ -46,4 +46,4 @@ class MakeUpload:
             )
         if problems:
             raise InvalidRequestError(problems)
-        return self.uploads.ticket(caller.name, str(content_type), int(str(size)), self.now())
+        return self.uploads.presign(caller.name, str(content_type), int(str(size)), self.now())

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from darkroom.domain.batch import RowProblem
+from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, BatchFileFormat, guess
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import InvalidRequestError
 from darkroom.domain.parsing import parse_request
@@ -14,18 +15,17 @@ from darkroom.domain.references import (
 )
 from darkroom.domain.requests import JobRequest
 from darkroom.domain.rows import Row, Template, rows_of
-from darkroom.domain.sheets import MAX_SHEET_BYTES, SheetFormat, guess
 from darkroom.ports import BatchFiles, Prices, References
 
 ALLOWED_SOURCES = "upload:<id> of POST /v1/uploads, or s3://bucket/key"
 
 
 @dataclass(frozen=True)
-class Sheet:
+class BatchFile:
     """A file of rows, and what is said for all of them."""
 
     source: str
-    format: SheetFormat | None = None
+    format: BatchFileFormat | None = None
     prompt: str | None = None
     defaults: tuple[tuple[str, object], ...] = ()
 
@@ -61,17 +61,17 @@ class PlanBatch:
     prices: Prices
     max_deadline: int
 
-    def __call__(self, sheet: Sheet, caller: Caller) -> Plan:
+    def __call__(self, batch_file: BatchFile, caller: Caller) -> Plan:
         """Return the plan; raises InvalidRequestError if the file as a whole cannot be used."""
-        template = None if sheet.prompt is None else Template(sheet.prompt)
-        source = self._find(sheet.source, caller)
+        template = None if batch_file.prompt is None else Template(batch_file.prompt)
+        source = self._find(batch_file.source, caller)
         data = self.files.read(source)
         rows = list(
             rows_of(
                 data,
-                sheet.format or guess(source.key, data),
+                batch_file.format or guess(source.key, data),
                 template=template,
-                defaults=dict(sheet.defaults),
+                defaults=dict(batch_file.defaults),
                 max_deadline_seconds=self.max_deadline,
             )
         )
@@ -84,18 +84,18 @@ class PlanBatch:
     def _find(self, text: str, caller: Caller) -> S3Object:
         """Return the file, pinned to its version."""
         try:
-            parsed = self.references.locate(text) or parse_reference(text)
+            parsed = self.references.resolve(text) or parse_reference(text)
         except BadReferenceError as error:
             raise InvalidRequestError.of("source", str(error), ALLOWED_SOURCES) from None
         if isinstance(parsed, Url | bytes):
             raise InvalidRequestError.of("source", "is no object in S3", ALLOWED_SOURCES)
-        found = self.references.look(parsed)
-        if found is None or not found.is_for(caller):
+        found = self.references.inspect(parsed)
+        if found is None or not found.is_readable_by(caller):
             told = "does not exist, or may not be read"
             raise InvalidRequestError.of("source", told, ALLOWED_SOURCES)
-        if not 0 < found.size <= MAX_SHEET_BYTES:
+        if not 0 < found.size <= MAX_BATCH_FILE_BYTES:
             told = "is empty" if not found.size else "is too large"
-            raise InvalidRequestError.of("source", told, f"1 to {MAX_SHEET_BYTES:,} bytes")
+            raise InvalidRequestError.of("source", told, f"1 to {MAX_BATCH_FILE_BYTES:,} bytes")
         return found.reference
 
     def _price(self, row: Row) -> int | None:

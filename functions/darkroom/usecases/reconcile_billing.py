@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from darkroom.domain.bills import Intent, Movement, Report, bounds, charged
+from darkroom.domain.bills import LedgerEntry, Report, SentJob, bounds, charged
 from darkroom.domain.reconciliation import REFUNDED_AFTER, reconcile
 from darkroom.ports import Assets, Billing, Claims, Clock, Cursor, JobLists, Metrics
 
@@ -40,19 +40,19 @@ class ReconcileBilling:
         if now < end:
             raise ValueError("the day is not over: its bills would be half a truth")
         until = min(end + REFUNDED_AFTER, now)
-        movements = self.billing.charges(start - _SKEW, until)
-        if movements is None:
+        entries = self.billing.charges(start - _SKEW, until)
+        if entries is None:
             raise RuntimeError("the provider's bills could not be read")
-        intents = list(self._intents(start - _SENT_AFTER, end + _SKEW))
-        owners = self._owners(day, intents, movements)
-        report = reconcile(day, until, intents, movements, owners)
+        sent_jobs = list(self._sent_jobs(start - _SENT_AFTER, end + _SKEW))
+        owners = self._owners(day, sent_jobs, entries)
+        report = reconcile(day, until, sent_jobs, entries, owners)
         self.assets.write_json(f"reports/{day.isoformat()}.json", report.model_dump(mode="json"))
         self.metrics.count("OrphanCharges", report.orphans.count)
         self.metrics.count("DoubleCharges", report.double.count)
         self.metrics.count("CostDrift", report.drift.micro_usd / _MICRO, "None")
         return report
 
-    def _intents(self, start: datetime, end: datetime) -> Iterator[Intent]:
+    def _sent_jobs(self, start: datetime, end: datetime) -> Iterator[SentJob]:
         """Give what matters of the jobs accepted from `start` to before `end`, page by page."""
         after: Cursor | None = Cursor(end, "")
         while after is not None:
@@ -60,19 +60,19 @@ class ReconcileBilling:
             for job in jobs:
                 if job.accepted_at < start:
                     return
-                intent = Intent.of(job)
-                if intent is not None and job.accepted_at < end:
-                    yield intent
+                sent_job = SentJob.of(job)
+                if sent_job is not None and job.accepted_at < end:
+                    yield sent_job
 
     def _owners(
-        self, day: date, intents: list[Intent], movements: list[Movement]
+        self, day: date, sent_jobs: list[SentJob], entries: list[LedgerEntry]
     ) -> dict[str, str]:
         """Return whose job each prediction is, of these jobs' and of what was charged in the day.
 
         A job may be older than these, or have lost its prediction to a crash after the claim.
         """
-        owners = {each.prediction_id: each.job_id for each in intents if each.prediction_id}
-        strangers = [each for each in charged(day, movements) if each and each not in owners]
+        owners = {each.prediction_id: each.job_id for each in sent_jobs if each.prediction_id}
+        strangers = [each for each in charged(day, entries) if each and each not in owners]
         for prediction_id in strangers[:_MAX_LOOKUPS]:
             job_id = self.claims.owner(prediction_id)
             if job_id is not None:

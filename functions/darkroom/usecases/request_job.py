@@ -17,7 +17,7 @@ from darkroom.domain.errors import (
 from darkroom.domain.job import Job
 from darkroom.domain.parsing import parse_request
 from darkroom.ports import Events, Metrics
-from darkroom.usecases.create_job import CreateJob, Origin
+from darkroom.usecases.create_job import CreateJob, RequestSource
 
 _KEY = TypeAdapter[str](events.IdempotencyKey)
 
@@ -38,7 +38,7 @@ class RequestJob:
         try:
             key, body = _split(detail)
             request = parse_request(body, max_deadline_seconds=self.max_deadline)
-            return self.create_job(request, Origin(caller, key or event_id, event_id))
+            return self.create_job(request, RequestSource(caller, key or event_id, event_id))
         except InvalidRequestError as error:
             problems = error.problems
         except BudgetExceededError as error:

@@ -15,11 +15,11 @@ from darkroom.domain.errors import (
 from darkroom.domain.identity import job_id
 from darkroom.domain.rows import chunks, line_of
 from darkroom.ports import Batches, BatchFiles, BatchWorkflow, Clock, Metrics
-from darkroom.usecases.create_job import Origin
-from darkroom.usecases.plan_batch import Plan, PlanBatch, Sheet
+from darkroom.usecases.create_job import RequestSource
+from darkroom.usecases.plan_batch import BatchFile, Plan, PlanBatch
 
 # It is started as it is recorded: the sweep looks whether it was.
-STARTED = timedelta(minutes=2)
+START_GRACE = timedelta(minutes=2)
 # What one step makes jobs of, in rows and in bytes: seconds of work, and little memory.
 _CHUNK_ROWS, _CHUNK_BYTES = 12, 4_000_000
 _KEPT_PROBLEMS = 20  # on the record; the result file has all
@@ -39,23 +39,28 @@ class StartBatch:
     retention: timedelta
 
     def __call__(
-        self, sheet: Sheet, origin: Origin, *, name: str | None = None, confirmed: int | None = None
+        self,
+        batch_file: BatchFile,
+        request_source: RequestSource,
+        *,
+        name: str | None = None,
+        confirmed: int | None = None,
     ) -> Batch:
         """Return the batch; safe to repeat.
 
         Raises InvalidRequestError, ConflictError, or ConfirmationRequiredError if it costs more
         than is started unasked, and than `confirmed` (micro-USD).
         """
-        identity = job_id(origin.caller.name, f"batch/{origin.key}")
-        asked = _fingerprint(sheet)
+        identity = job_id(request_source.caller.name, f"batch/{request_source.key}")
+        asked = _fingerprint(batch_file)
         batch = self.batches.get(identity)
         if batch is None:
-            plan = self.plan(sheet, origin.caller)
+            plan = self.plan(batch_file, request_source.caller)
             _check(plan, confirmed)
             lines = [line_of(row) for row in plan.rows]
             # Read again by the machine, and by whoever asks what came of it: no state carries rows.
             self.files.write_rows(identity, lines, chunks(lines, _CHUNK_ROWS, _CHUNK_BYTES))
-            batch = self._new(plan, origin, identity, asked, name)
+            batch = self._new(plan, request_source, identity, asked, name)
             if self.batches.create(batch):
                 self.metrics.count("BatchesAccepted")
             else:  # another delivery of the same request was quicker
@@ -67,16 +72,16 @@ class StartBatch:
         return batch
 
     def _new(
-        self, plan: Plan, origin: Origin, identity: str, asked: str, name: str | None
+        self, plan: Plan, request_source: RequestSource, identity: str, asked: str, name: str | None
     ) -> Batch:
         now = self.now()
         bad = len(plan.rows) - plan.good
         return Batch(
             batch_id=identity,
-            caller=origin.caller.name,
-            sees_all=origin.caller.sees_all,
-            request_id=origin.request_id,
-            idempotency_key=origin.key,
+            caller=request_source.caller.name,
+            can_read_all=request_source.caller.can_read_all,
+            request_id=request_source.request_id,
+            idempotency_key=request_source.key,
             fingerprint=asked,
             name=name or plan.source.key.rpartition("/")[2],
             source=plan.source,
@@ -85,10 +90,10 @@ class StartBatch:
             problems=plan.problems(_KEPT_PROBLEMS),
             estimated_cost_micro_usd=plan.estimated_cost_micro_usd,
             unpriced_rows=plan.unpriced_rows,
-            daily_budget_micro_usd=origin.daily_budget_micro_usd,
+            daily_budget_micro_usd=request_source.daily_budget_micro_usd,
             counts=Counts(waiting=plan.good, bad=bad),
             accepted_at=now,
-            due_at=now + STARTED,
+            sweep_after=now + START_GRACE,
             expires_at=int((now + self.retention).timestamp()),
         )
 
@@ -110,6 +115,6 @@ def _check(plan: Plan, confirmed: int | None) -> None:
         raise ConfirmationRequiredError(cost, plan.good, plan.unpriced_rows)
 
 
-def _fingerprint(sheet: Sheet) -> str:
-    asked = json.dumps(asdict(sheet), sort_keys=True, default=str)
+def _fingerprint(batch_file: BatchFile) -> str:
+    asked = json.dumps(asdict(batch_file), sort_keys=True, default=str)
     return hashlib.sha256(asked.encode()).hexdigest()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from darkroom.domain import announcements, polling
-from darkroom.domain.breaker import Verdict
+from darkroom.domain import job_events, polling
+from darkroom.domain.breaker import Health
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.references import Url
@@ -15,19 +15,19 @@ from darkroom.ports import (
     Accepted,
     Clock,
     Events,
+    FlagStore,
     Jobs,
     Metrics,
     NotSent,
     Provider,
     References,
     Refused,
-    Switchboard,
-    Switches,
+    RuntimeFlags,
     Throttled,
     Unknown,
 )
-from darkroom.usecases.admit_job import AdmitJob, Held
-from darkroom.usecases.find_prediction import FindPrediction, Missing, digest, take
+from darkroom.usecases.acquire_slot import AcquireSlot, Deferred
+from darkroom.usecases.find_prediction import FindPrediction, Missing, claim_prediction, digest
 
 # Beyond the deadline, for the provider's queue and its own retries of the download.
 _PRESIGN_MARGIN = 3600
@@ -43,9 +43,9 @@ class SubmitJob:
     jobs: Jobs
     references: References
     provider: Provider
-    admit: AdmitJob
+    acquire: AcquireSlot
     find: FindPrediction
-    switchboard: Switchboard
+    flag_store: FlagStore
     events: Events
     metrics: Metrics
     now: Clock
@@ -63,7 +63,7 @@ class SubmitJob:
                 return self._queued(step, job)
             case Status.SUBMITTING:
                 # A POST was begun, and nobody knows how it ended.
-                return self._look(step, job)
+                return self._search(step, job)
             case Status.SUBMITTED:
                 return self._submitted(step, job)
             case Status.COMPLETED:
@@ -77,51 +77,51 @@ class SubmitJob:
         if job.canceled_at is not None:  # while a POST was under way that then took nothing
             return step.failed(Code.CANCELED)
         if self.now() - job.accepted_at > self.max_queue:
-            return step.failed(step.held_by or Code.PROVIDER_UNAVAILABLE)
-        switches = self.switchboard.read()
-        if not switches.submits:
-            self.metrics.count("SubmitsStopped")
+            return step.failed(step.deferred_by or Code.PROVIDER_UNAVAILABLE)
+        flags = self.flag_store.read()
+        if not flags.submits:
+            self.metrics.count("SubmitsDisabled")
             return self._defer(step, job, _STOPPED_WAIT)
         images = self._images(job)
         self.provider.prepare()
         digests = tuple(digest(image) for image in images)
-        admitted = self.admit(job, digests, has_webhook=switches.webhook_url is not None)
-        match admitted:
+        acquired = self.acquire(job, digests, has_webhook=flags.webhook_url is not None)
+        match acquired:
             case None:
                 return self(step)
-            case Held():
-                return self._defer(step, job, admitted.seconds, admitted.by_breaker)
+            case Deferred():
+                return self._defer(step, job, acquired.seconds, acquired.blocked_by)
             case Job():
-                return self._send(step, admitted, images, switches)
+                return self._send(step, acquired, images, flags)
 
-    def _send(self, step: Step, job: Job, images: list[str], switches: Switches) -> Step:
+    def _send(self, step: Step, job: Job, images: list[str], flags: RuntimeFlags) -> Step:
         model_input = {**job.input, "images": images} if images else job.input
         answer = self.provider.submit(
-            job.model, model_input, switches.webhook(job.job_id, job.submit_token)
+            job.model, model_input, flags.webhook(job.job_id, job.submit_token)
         )
         match answer:
             case Accepted():
                 # What is paid for is recorded first: a crash may come between.
                 after = self._accepted(step, job, answer.prediction_id)
-                self.admit.watch(job.line, Verdict.WELL)
+                self.acquire.breaker(job.queue_shard, Health.OK)
                 return after
             case NotSent():
                 after = self._back(step, job, polling.unsent_wait(job.submit_attempts))
-                self.admit.watch(job.line, Verdict.ILL)
+                self.acquire.breaker(job.queue_shard, Health.UNREACHABLE)
                 return after
             case Throttled():
                 self.metrics.count("Throttled")
                 wait = polling.throttled_wait(answer.retry_after)
-                return self._back(step, job, wait, hold_all=wait)
+                return self._back(step, job, wait, pause_all_seconds=wait)
             case Refused(stops=True):
-                return self._back(step, job, 1, stop=answer.code)
+                return self._back(step, job, 1, blocked_by=answer.code)
             case Refused():
                 self.jobs.update(job.job_id, when=OPEN, detail=answer.detail or None)
-                self.admit.watch(job.line, Verdict.WELL)
+                self.acquire.breaker(job.queue_shard, Health.OK)
                 return step.failed(answer.code)
             case Unknown():
-                self.admit.watch(job.line, Verdict.ILL)
-                return self._look(step, job)
+                self.acquire.breaker(job.queue_shard, Health.UNREACHABLE)
+                return self._search(step, job)
             case _:
                 assert_never(answer)
 
@@ -135,29 +135,29 @@ class SubmitJob:
         ]
 
     def _accepted(self, step: Step, job: Job, prediction_id: str) -> Step:
-        taken = take(self.jobs, job, prediction_id, self.now())
-        if taken is not None:
-            return self._submitted(step, taken)
+        claimed = claim_prediction(self.jobs, job, prediction_id, self.now())
+        if claimed is not None:
+            return self._submitted(step, claimed)
         known = self.jobs.get(job.job_id)
         if known is not None and known.status is Status.SUBMITTING:
             # A job that asked for the very same took it, having no answer: this one takes whatever
             # that one would have found.
-            return self._look(step, job)
+            return self._search(step, job)
         if known is not None and not known.is_open:
             # Ended while the POST was under way. What is paid for is looked after by the sweep.
-            take(self.jobs, known, prediction_id, self.now())
+            claim_prediction(self.jobs, known, prediction_id, self.now())
         return self(step)
 
     def _submitted(self, step: Step, job: Job) -> Step:
         # Also on a re-run: the event may not have gone out the first time.
-        self.events.publish(announcements.submitted(job, job.prediction_id or ""))
+        self.events.publish(job_events.submitted(job, job.prediction_id or ""))
         elapsed = (self.now() - (job.submitted_at or job.accepted_at)).total_seconds()
         kind, left = job.expectation(self.duration_scale), job.deadline_seconds - elapsed
         if job.has_webhook:
-            return step.submitted(0).listening(polling.listen_wait(elapsed, kind, left))
+            return step.submitted(0).wait_for_webhook(polling.webhook_wait(elapsed, kind, left))
         return step.submitted(polling.first_wait(elapsed, kind, left))
 
-    def _look(self, step: Step, job: Job) -> Step:
+    def _search(self, step: Step, job: Job) -> Step:
         """Look for the prediction of a POST that was not answered, for as long as one may lag."""
         found = self.find(job)
         if isinstance(found, Job):
@@ -166,9 +166,9 @@ class SubmitJob:
         now = self.jobs.get(job.job_id)
         if now is None or now.status is not Status.SUBMITTING:
             return self(step)  # its webhook came meanwhile, say
-        looked = (self.now() - (job.submitting_at or job.accepted_at)).total_seconds()
+        searched = (self.now() - (job.submitting_at or job.accepted_at)).total_seconds()
         was_read = found is Missing.ABSENT
-        wait = polling.look_wait(looked, self.duration_scale, was_read=was_read)
+        wait = polling.search_wait(searched, self.duration_scale, was_read=was_read)
         if wait is not None:
             return step.deferred(polling.patient_wait(wait, step.deferrals))
         if self.resubmits and was_read and job.submit_attempts < _MAX_SUBMITS:
@@ -182,19 +182,21 @@ class SubmitJob:
         job: Job,
         wait: int,
         *,
-        hold_all: int = 0,
-        stop: Code | None = None,
+        pause_all_seconds: int = 0,
+        blocked_by: Code | None = None,
         unanswered: bool = False,
     ) -> Step:
-        back = self.admit.put_back(job, hold_all=hold_all, stop=stop, unanswered=unanswered)
+        back = self.acquire.put_back(
+            job, pause_all_seconds=pause_all_seconds, blocked_by=blocked_by, unanswered=unanswered
+        )
         if back is None:
             return self(step)
         if back.canceled_at is not None:
             return step.failed(Code.CANCELED)
-        return self._defer(step, back, wait, stop)
+        return self._defer(step, back, wait, blocked_by)
 
-    def _defer(self, step: Step, job: Job, wait: int, by_breaker: Code | None = None) -> Step:
+    def _defer(self, step: Step, job: Job, wait: int, blocked_by: Code | None = None) -> Step:
         left = (job.accepted_at + self.max_queue - self.now()).total_seconds()
         # A second past the limit, so that the next look finds it over.
         clipped = max(1, min(polling.patient_wait(wait, step.deferrals), math.ceil(left) + 1))
-        return step.deferred(clipped, held_by=by_breaker)
+        return step.deferred(clipped, deferred_by=blocked_by)

@@ -24,14 +24,16 @@ class SweepBatches:
 
     def __call__(self) -> list[str]:
         """Return the ids of the batches that were started again or closed; safe to repeat."""
-        return [each.batch_id for each in self.batches.due(self.now()) if self._mend(each.batch_id)]
+        return [
+            each.batch_id for each in self.batches.due(self.now()) if self._repair(each.batch_id)
+        ]
 
-    def _mend(self, batch_id: str) -> bool:
+    def _repair(self, batch_id: str) -> bool:
         batch = self.batches.get(batch_id)  # what an index says of it may be old
-        if batch is None or batch.due_at is None or batch.due_at > self.now():
+        if batch is None or batch.sweep_after is None or batch.sweep_after > self.now():
             return False
         if not batch.is_open:
-            self.end.announce(batch)
+            self.end.publish_end(batch)
             return True
         execution = self.workflow.status(batch)
         if execution is Execution.RUNNING:
@@ -53,7 +55,7 @@ class SweepBatches:
         again = self._note(
             batch,
             attempt=batch.attempt + 1,
-            offered=None,
+            creation_finished=None,
             **(stopped if execution is Execution.ABORTED else {}),
         )
         if again is not None:
@@ -62,5 +64,5 @@ class SweepBatches:
     def _note(self, batch: Batch, **changes: object) -> Batch | None:
         later = self.now() + _AGAIN
         return self.batches.update(
-            batch.batch_id, when=[BatchStatus.RUNNING], due_at=later, **changes
+            batch.batch_id, when=[BatchStatus.RUNNING], sweep_after=later, **changes
         )

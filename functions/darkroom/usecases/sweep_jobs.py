@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Job, Status
-from darkroom.ports import Clock, Execution, JobLists, Jobs, Lines, Metrics, Workflow
+from darkroom.ports import Clock, Execution, JobLists, Jobs, Metrics, SubmitQueue, Workflow
 from darkroom.usecases.end_job import EndJob
 from darkroom.usecases.recover_job import RecoverJob
 
@@ -19,7 +19,7 @@ _STUCK = timedelta(hours=1)
 _CODES = {Execution.ABORTED: Code.CANCELED, Execution.TIMED_OUT: Code.DEADLINE_EXCEEDED}
 
 
-class Done(StrEnum):
+class SweepResult(StrEnum):
     """What was done about a job."""
 
     RESTARTED = "restarted"
@@ -34,7 +34,7 @@ class SweepJobs:
 
     jobs: Jobs
     lists: JobLists
-    lines: Lines
+    queue: SubmitQueue
     workflow: Workflow
     end: EndJob
     recover: RecoverJob
@@ -54,13 +54,13 @@ class SweepJobs:
                 break
             stuck += job.is_open and self._is_stuck(job)
             try:
-                told.setdefault(str(self._mend(job)), []).append(job.job_id)
+                told.setdefault(str(self._repair(job)), []).append(job.job_id)
             except Exception as error:
                 failure = error
                 later = self.now() + _AGAIN
-                self.jobs.update(job.job_id, when=[job.status], due_at=later)
+                self.jobs.update(job.job_id, when=[job.status], sweep_after=later)
         self.metrics.count("StuckJobs", stuck)
-        stopped = any(not line.breaker.is_closed for line in self.lines.read_all())
+        stopped = any(not shard.breaker.is_closed for shard in self.queue.read_all())
         self.metrics.count("BreakerOpen", int(stopped))
         if failure is not None:
             raise failure
@@ -74,33 +74,33 @@ class SweepJobs:
             fresh = [each.job_id for each in listed if each.job_id not in seen]
             seen.update(fresh)
             for job in filter(None, map(self.jobs.get, fresh)):
-                if job.due_at is not None and job.due_at <= start:
+                if job.sweep_after is not None and job.sweep_after <= start:
                     yield job
             if not fresh or len(listed) < _PAGE:
                 return
 
-    def _mend(self, job: Job) -> Done:
-        if job.announced_at is None and not job.is_open:
-            self.end.announce(job)
-            return Done.CLOSED
+    def _repair(self, job: Job) -> SweepResult:
+        if job.published_at is None and not job.is_open:
+            self.end.publish_end(job)
+            return SweepResult.CLOSED
         if not job.is_open:
-            return Done.RECOVERED if self.recover(job) else Done.LEFT
+            return SweepResult.RECOVERED if self.recover(job) else SweepResult.LEFT
         execution = self.workflow.status(job.job_id)
         if execution is None and job.status is Status.QUEUED:
             self.workflow.start(job.job_id)
             self.metrics.count("JobsRestarted")
             self._look_again(job)
-            return Done.RESTARTED
+            return SweepResult.RESTARTED
         if execution is Execution.RUNNING and not self._is_over(job):
             self._look_again(job)
-            return Done.LEFT
+            return SweepResult.LEFT
         code = self._code(job, execution)
         self.end.fail(job.job_id, code)
         self.metrics.count("JobsClosed", code=str(code))
-        return Done.CLOSED
+        return SweepResult.CLOSED
 
     def _look_again(self, job: Job) -> None:
-        self.jobs.update(job.job_id, when=OPEN, due_at=self.now() + _AGAIN)
+        self.jobs.update(job.job_id, when=OPEN, sweep_after=self.now() + _AGAIN)
 
     def _is_over(self, job: Job) -> bool:
         """Tell whether a job that is with the provider should have ended an hour ago."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from darkroom.domain import announcements, callers, events, uploads
+from darkroom.domain import callers, events, job_events, uploads
 from darkroom.domain.errors import (
     BudgetExceededError,
     Code,
@@ -15,13 +15,13 @@ from darkroom.domain.errors import (
     InvalidRequestError,
 )
 from darkroom.domain.job import Job
-from darkroom.domain.limiter import Lane
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.presets import REFERENCES_FOLDER, Preset
 from darkroom.domain.requests import MAX_IMAGES
+from darkroom.domain.submit_queue import Priority
 from darkroom.domain.uploads import Upload
-from darkroom.ports import Assets, Clock, Events, Inbox, Metrics, Opened, PresetStore
-from darkroom.usecases.create_job import CreateJob, Origin
+from darkroom.ports import Assets, Clock, Events, Inbox, InboxFile, Metrics, PresetStore
+from darkroom.usecases.create_job import CreateJob, RequestSource
 
 # A description is words and names; what it refers to lies beside it.
 _MAX_DESCRIPTION = 1024 * 1024
@@ -52,18 +52,22 @@ class UploadJob:
         by_preset = upload.preset and not is_description
         caller = callers.of_preset(upload.preset) if by_preset else callers.INBOX
         # Nobody waits for what is dropped into a folder, and many files come at once.
-        origin = Origin(
-            caller, upload.idempotency_key, event_id, source=upload.object, lane=Lane.BATCH
+        request_source = RequestSource(
+            caller, upload.idempotency_key, event_id, source=upload.object, priority=Priority.LOW
         )
         # The presets, what lies beside it, and the upload itself may have changed since.
-        if job := self.create_job.resume(origin):
+        if job := self.create_job.resume(request_source):
             return job
         try:
-            job = self._describe(upload, origin) if is_description else self._edit(upload, origin)
+            job = (
+                self._describe(upload, request_source)
+                if is_description
+                else self._edit(upload, request_source)
+            )
         except InvalidRequestError as error:
-            self._refuse(upload, origin, Code.INVALID_REQUEST, error.problems)
+            self._refuse(upload, request_source, Code.INVALID_REQUEST, error.problems)
         except BudgetExceededError as error:
-            self._refuse(upload, origin, Code.BUDGET_EXCEEDED, [error.problem])
+            self._refuse(upload, request_source, Code.BUDGET_EXCEEDED, [error.problem])
         except ConflictError as error:
             # Two notifications of one version at once, and new presets between them.
             self.metrics.count("UploadsRepeated", reason=type(error).__name__)
@@ -73,7 +77,7 @@ class UploadJob:
             return job
         return None
 
-    def _describe(self, upload: Upload, origin: Origin) -> Job | None:
+    def _describe(self, upload: Upload, request_source: RequestSource) -> Job | None:
         opened = self.inbox.open(upload, _MAX_DESCRIPTION + 1)
         if opened is None:
             return None
@@ -82,9 +86,9 @@ class UploadJob:
         if isinstance(body, Mapping) and isinstance(body.get("images"), list):
             body = {**body, "images": self._references(body["images"], upload)}
         request = parse_request(body, max_deadline_seconds=self.max_deadline)
-        return self.create_job(request, origin)
+        return self.create_job(request, request_source)
 
-    def _edit(self, upload: Upload, origin: Origin) -> Job | None:
+    def _edit(self, upload: Upload, request_source: RequestSource) -> Job | None:
         if not upload.key.lower().endswith(uploads.IMAGE_SUFFIXES):
             raise InvalidRequestError.of("object", "is no image by its name", _ALLOWED_NAMES)
         preset, label = self._preset(upload)
@@ -95,18 +99,18 @@ class UploadJob:
         metadata = opened.metadata
         named = self._references(uploads.references_of(metadata), upload)
         body = uploads.edit_of(preset, metadata, str(upload.object), named)
-        origin = replace(
-            origin,
+        request_source = replace(
+            request_source,
             preset=label,
             folder=uploads.output_folder(upload),
             daily_budget_micro_usd=preset.daily_budget_micro_usd,
         )
         try:
             request = parse_request(body, max_deadline_seconds=self.max_deadline)
-            return self.create_job(request, origin)
+            return self.create_job(request, request_source)
         except InvalidRequestError as error:
-            blamed = [uploads.blame(problem, metadata) for problem in error.problems]
-            raise InvalidRequestError(blamed) from None
+            mapped = [uploads.map_error(problem, metadata) for problem in error.problems]
+            raise InvalidRequestError(mapped) from None
 
     def _preset(self, upload: Upload) -> tuple[Preset, str]:
         presets, broken = self.presets.read()
@@ -137,25 +141,29 @@ class UploadJob:
         return f"s3://{upload.bucket}/{found}"
 
     def _refuse(
-        self, upload: Upload, origin: Origin, code: Code, problems: list[FieldProblem]
+        self,
+        upload: Upload,
+        request_source: RequestSource,
+        code: Code,
+        problems: list[FieldProblem],
     ) -> None:
         message = "; ".join(f"{p.field or 'description'} {p.message}" for p in problems)
-        source = announcements.located(upload.object)
+        source = job_events.located(upload.object)
         note = {
             "message": f"{upload.key} was not taken: {message}. Nothing was started or charged.",
             "code": code,
             "errors": [problem.model_dump() for problem in problems],
             "source": source.model_dump(),
-            "event_id": origin.request_id,
+            "event_id": request_source.request_id,
             "at": self.now().isoformat(),
         }
         self.metrics.count("UploadsRejected")
         self.assets.write_json(uploads.error_key(upload), note)
         self.events.publish(
             events.JobRejected(
-                id=f"{origin.request_id}.rejected",
-                caller=origin.caller.name,
-                request_id=origin.request_id,
+                id=f"{request_source.request_id}.rejected",
+                caller=request_source.caller.name,
+                request_id=request_source.request_id,
                 code=code,
                 message=message,
                 errors=tuple(problems),
@@ -164,10 +172,10 @@ class UploadJob:
         )
 
 
-def _require_no_loop(opened: Opened) -> None:
-    if uploads.LOOP_MARK in opened.metadata:
+def _require_no_loop(opened: InboxFile) -> None:
+    if uploads.JOB_ID_METADATA in opened.metadata:
         raise InvalidRequestError.of(
-            f"metadata.{uploads.LOOP_MARK}",
+            f"metadata.{uploads.JOB_ID_METADATA}",
             "says that Darkroom made this object: an output starts no job",
             "an object without it",
         )

@@ -10,13 +10,13 @@ from darkroom.domain.errors import DarkroomError, NotFoundError
 from darkroom.observability import logger, tell_crash
 from darkroom.web import problems
 from darkroom.web.batches import BatchRoutes
-from darkroom.web.contract import WIRE
-from darkroom.web.parts import Parts
+from darkroom.web.contract import WAVESPEED_PREFIX
+from darkroom.web.dependencies import Dependencies
 from darkroom.web.problems import MediaTypeError, TooLargeError
 from darkroom.web.replies import reply
 from darkroom.web.studio import Studio
 from darkroom.web.v1 import V1
-from darkroom.web.wire import Wire
+from darkroom.web.wavespeed_compat import WaveSpeedRoutes
 
 _EXPOSED = ["Location", "ETag", "Retry-After"]
 _ACCEPTED = ["Idempotency-Key", "If-None-Match"]
@@ -25,8 +25,8 @@ _ACCEPTED = ["Idempotency-Key", "If-None-Match"]
 class Api:
     """The door itself."""
 
-    def __init__(self, parts: Parts) -> None:
-        origin = parts.allowed_origin
+    def __init__(self, dependencies: Dependencies) -> None:
+        origin = dependencies.allowed_origin
         cors = CORSConfig(
             allow_origin=origin, allow_headers=_ACCEPTED, expose_headers=_EXPOSED, max_age=600
         )
@@ -34,10 +34,10 @@ class Api:
         self._app.exception_handler([DarkroomError, TooLargeError, MediaTypeError])(self._refuse)
         self._app.exception_handler(Exception)(self._crash)
         self._app.not_found(self._refuse_route)
-        V1(self._app, parts)
-        BatchRoutes(self._app, parts)
-        Wire(self._app, parts)
-        Studio(self._app, parts)
+        V1(self._app, dependencies)
+        BatchRoutes(self._app, dependencies)
+        WaveSpeedRoutes(self._app, dependencies)
+        Studio(self._app, dependencies)
 
     def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Answer a request of API Gateway."""
@@ -64,7 +64,7 @@ class Api:
 
     def _refuse(self, error: Exception) -> Response[str]:
         problem = problems.problem_of(error, self._app.current_event.http_method)
-        if self._app.current_event.path.startswith(WIRE):
+        if self._app.current_event.path.startswith(WAVESPEED_PREFIX):
             # The provider's own envelope.
             return reply(problem.status, {"code": problem.status, "message": problem.detail})
         told = problem.model_dump(mode="json", exclude_none=True)

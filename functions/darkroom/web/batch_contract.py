@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from darkroom.domain.batch import Batch, BatchStatus, Counts, RowProblem
+from darkroom.domain.batch_file import BatchFileFormat
 from darkroom.domain.requests import MAX_PROMPT_CHARACTERS
-from darkroom.domain.sheets import SheetFormat
 from darkroom.usecases.end_batch import CSV, JSONL
 from darkroom.usecases.plan_batch import Plan
 
@@ -28,7 +28,7 @@ class BatchRequest(BaseModel):
         StringConstraints(min_length=1, max_length=_MAX_SOURCE),
         Field(description="upload:<id>, or s3://bucket/key."),
     ]
-    format: SheetFormat | None = Field(default=None, description="Default: by the file's name.")
+    format: BatchFileFormat | None = Field(default=None, description="Default: by the file's name.")
     name: Annotated[str, StringConstraints(min_length=1, max_length=_MAX_NAME)] | None = None
     prompt: (
         Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT_CHARACTERS)] | None

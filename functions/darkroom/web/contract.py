@@ -5,18 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES
 from darkroom.domain.callers import Role
 from darkroom.domain.errors import Charged, Code, FieldProblem
 from darkroom.domain.events import S3Location, Timings
 from darkroom.domain.job import Asset, Status
-from darkroom.domain.limiter import Lane
 from darkroom.domain.presets import Presets
 from darkroom.domain.references import MAX_REFERENCE_BYTES
 from darkroom.domain.requests import Operation
-from darkroom.domain.sheets import MAX_SHEET_BYTES
 from darkroom.domain.stats import Day, Durations
+from darkroom.domain.submit_queue import Priority
 
-WIRE = "/api/v3/"  # below it the provider's own wire format is spoken
+WAVESPEED_PREFIX = "/api/v3/"  # below it the provider's own wire format is spoken
 # API Gateway hands a function 6 MB at most, what it adds to a body included.
 MAX_BODY_BYTES = 5_000_000
 MAX_WAIT_SECONDS = 25  # API Gateway gives up after 29
@@ -76,7 +76,7 @@ class JobView(_Model):
     expected_seconds: float = Field(description="The median of its kind at the provider.")
     estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
     charged: Charged = Field(description="Whether the provider took money for it, as far as known.")
-    lane: Lane = Field(description="batch goes after interactive.")
+    priority: Priority = Field(description="batch goes after interactive.")
     canceled_at: datetime | None = Field(
         description="When it was canceled; still open, it ends as soon as its result is filed."
     )
@@ -111,7 +111,7 @@ class Me(_Model):
 
     caller: str
     role: Role
-    sees_all: bool
+    can_read_all: bool
     can_submit: bool
     day: date
     daily_budget_micro_usd: int | None = Field(description="null: no budget limits this caller.")
@@ -120,13 +120,13 @@ class Me(_Model):
     stack_left_micro_usd: int | None
 
 
-class LineView(_Model):
+class QueueView(_Model):
     """How the line to the provider stands."""
 
-    waiting_interactive: int
-    waiting_batch: int
+    waiting_normal: int
+    waiting_low: int
     in_flight: int = Field(description="Sent, and not ended.")
-    held_seconds: float = Field(description="Until the next may be sent.")
+    paused_seconds: float = Field(description="Until the next may be sent.")
     breaker: Literal["closed", "open"] = Field(description="open: the provider takes nothing.")
 
 
@@ -137,7 +137,7 @@ class StatsView(_Model):
     until: date
     days: tuple[Day, ...]
     durations: tuple[Durations, ...] = Field(description="At the provider, of all jobs so far.")
-    line: LineView
+    queue: QueueView
 
 
 class UploadRequest(BaseModel):
@@ -152,13 +152,13 @@ class UploadRequest(BaseModel):
         int,
         Field(
             ge=1,
-            le=MAX_SHEET_BYTES,
+            le=MAX_BATCH_FILE_BYTES,
             description=f"bytes; of a picture {MAX_REFERENCE_BYTES} at most",
         ),
     ]
 
 
-class UploadTicket(_Model):
+class PresignedUploadView(_Model):
     """Leave to put that file, once: PUT it to `url` with exactly these headers."""
 
     upload_id: str

@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from darkroom.domain.errors import NotFoundError
 from darkroom.domain.references import S3Object
 from darkroom.web import views
-from darkroom.web.parts import Parts
+from darkroom.web.dependencies import Dependencies
 
 FOLDER = Path(__file__).parents[2] / "studio"
 PAGE = "index.html"
@@ -27,9 +27,9 @@ _ROOT = "{root}"  # in the page: where the API begins, with its slash
 class Studio:
     """The page and its files, on an app; none of them needs a key."""
 
-    def __init__(self, app: APIGatewayRestResolver, parts: Parts) -> None:
+    def __init__(self, app: APIGatewayRestResolver, dependencies: Dependencies) -> None:
         self._app = app
-        self._parts = parts
+        self._dependencies = dependencies
         app.get("/")(self.page)
         app.get("/studio/<file>")(self.file)
 
@@ -70,8 +70,8 @@ class Studio:
     @cached_property
     def _policy(self) -> str:
         """What the page may do: reach this API and the bucket that its presigned URLs lead to."""
-        some = S3Object(bucket=self._parts.assets_bucket, key="x")
-        url = urlsplit(self._parts.references.presign(some, 1))
+        some = S3Object(bucket=self._dependencies.assets_bucket, key="x")
+        url = urlsplit(self._dependencies.references.presign(some, 1))
         bucket = f"{url.scheme}://{url.netloc}"
         return "; ".join(
             (

@@ -10,19 +10,19 @@ from darkroom.domain.parsing import parse_request
 from darkroom.domain.requests import Operation
 from darkroom.observability import correlate
 from darkroom.usecases.budget import STACK
-from darkroom.usecases.create_job import Origin
+from darkroom.usecases.create_job import RequestSource
 from darkroom.web import contract, views
-from darkroom.web.incoming import Incoming
-from darkroom.web.parts import Parts
+from darkroom.web.dependencies import Dependencies
+from darkroom.web.http_request import HttpRequest
 from darkroom.web.replies import reply
 
 
 class V1:
     """The routes, on an app."""
 
-    def __init__(self, app: APIGatewayRestResolver, parts: Parts) -> None:
+    def __init__(self, app: APIGatewayRestResolver, dependencies: Dependencies) -> None:
         self._app = app
-        self._parts = parts
+        self._dependencies = dependencies
         app.post("/v1/jobs")(self.create_job)
         app.get("/v1/jobs")(self.list_jobs)
         app.get("/v1/jobs/<job_id>")(self.get_job)
@@ -35,47 +35,45 @@ class V1:
 
     def create_job(self) -> Response[str]:
         """Accept a job."""
-        request = self._incoming()
+        request = self._request()
         request.must_submit()
         key = request.idempotency_key()
-        asked = parse_request(request.json(), max_deadline_seconds=self._parts.max_deadline)
+        asked = parse_request(request.json(), max_deadline_seconds=self._dependencies.max_deadline)
         request_id = request.event.request_context.request_id
-        origin = Origin(
+        request_source = RequestSource(
             request.caller,
             key,
             request_id,
             daily_budget_micro_usd=request.daily_budget_micro_usd,
         )
-        job = self._parts.create_job(asked, origin)
+        job = self._dependencies.create_job(asked, request_source)
         place = f"{request.full_path.rstrip('/')}/{job.job_id}"
         return self._show(202, job, Location=place)
 
     def get_job(self, job_id: str) -> Response[str]:
         """Show a job, at once or when it has changed."""
-        request = self._incoming("wait")
+        request = self._request("wait")
         known = views.revisions(request.header("if-none-match") or "")
         wait = request.number("wait", 1, contract.MAX_WAIT_SECONDS)
         if wait is None:
-            job = self._parts.find.one(request.caller, job_id)
+            job = self._dependencies.find.one(request.caller, job_id)
         else:
-            job = self._parts.find.changed(request.caller, job_id, seconds=wait, known=known)
+            job = self._dependencies.find.changed(request.caller, job_id, seconds=wait, known=known)
         if known & {job.revision, "*"}:
             return Response(status_code=304, body="", headers={"ETag": views.etag(job)})
         return self._show(200, job)
 
     def cancel_job(self, job_id: str) -> Response[str]:
         """Cancel a job."""
-        request = self._incoming()
+        request = self._request()
         request.must_submit()
-        job = self._parts.cancel(request.caller, job_id)
+        job = self._dependencies.cancel(request.caller, job_id)
         return self._show(202 if job.is_open else 200, job)
 
     def list_jobs(self) -> Response[str]:
         """Show jobs, newest first."""
-        request = self._incoming(
-            "status", "limit", "cursor", "caller", "operation", "text", "batch"
-        )
-        owner = request.whose()
+        request = self._request("status", "limit", "cursor", "caller", "operation", "text", "batch")
+        owner = request.owner_filter()
         cursor, text = request.query("cursor"), request.query("text")
         if text is not None and not 1 <= len(text) <= contract.MAX_TEXT:
             allowed = f"1 to {contract.MAX_TEXT} characters"
@@ -83,25 +81,25 @@ class V1:
         batch = request.query("batch")
         if batch is not None and not is_job_id(batch):
             raise InvalidRequestError.of("batch", "is not valid", "the id of a batch")
-        jobs, after = self._parts.find.page(
+        jobs, after = self._dependencies.find.page(
             owner,
             status=request.choice("status", Status),
             operation=request.choice("operation", Operation),
             text=text,
             batch_id=batch,
             limit=request.number("limit", 1, contract.MAX_PAGE) or 20,
-            after=views.unpack(cursor) if cursor is not None else None,
+            after=views.decode_cursor(cursor) if cursor is not None else None,
         )
-        presign, scale = self._parts.references.presign, self._parts.duration_scale
+        presign, scale = self._dependencies.references.presign, self._dependencies.duration_scale
         shown = tuple(views.job_view(job, presign, scale) for job in jobs)
-        return reply(200, contract.JobPage(jobs=shown, cursor=views.pack(after)))
+        return reply(200, contract.JobPage(jobs=shown, cursor=views.encode_cursor(after)))
 
     def estimate(self) -> Response[str]:
         """Say what a request would cost."""
         asked = parse_request(
-            self._incoming().json(), max_deadline_seconds=self._parts.max_deadline
+            self._request().json(), max_deadline_seconds=self._dependencies.max_deadline
         )
-        quote = self._parts.prices.quote(asked.model, asked.input, len(asked.references))
+        quote = self._dependencies.prices.quote(asked.model, asked.input, len(asked.references))
         return reply(
             200,
             contract.Estimate(
@@ -114,7 +112,7 @@ class V1:
 
     def make_upload(self) -> Response[str]:
         """Give leave to put a file."""
-        request = self._incoming()
+        request = self._request()
         request.must_submit()
         body = request.json()
         known = contract.UploadRequest.model_fields
@@ -122,37 +120,39 @@ class V1:
             raise InvalidRequestError.of("", "is no JSON object", ", ".join(known))
         for name in body.keys() - known.keys():
             raise InvalidRequestError.of(name[:100], "is not a field of this", ", ".join(known))
-        ticket = self._parts.make_upload(request.caller, body.get("content_type"), body.get("size"))
+        presigned = self._dependencies.make_upload(
+            request.caller, body.get("content_type"), body.get("size")
+        )
         return reply(
             201,
-            contract.UploadTicket(
-                upload_id=ticket.upload_id,
-                reference=f"upload:{ticket.upload_id}",
-                uri=str(ticket.location),
-                url=ticket.url,
-                headers=ticket.headers,
-                expires_at=ticket.expires_at,
+            contract.PresignedUploadView(
+                upload_id=presigned.upload_id,
+                reference=f"upload:{presigned.upload_id}",
+                uri=str(presigned.location),
+                url=presigned.url,
+                headers=presigned.headers,
+                expires_at=presigned.expires_at,
             ),
         )
 
     def presets(self) -> Response[str]:
         """Show what the folders of the inbox do."""
-        self._incoming()
-        serving, problem = self._parts.presets.read()
+        self._request()
+        serving, problem = self._dependencies.presets.read()
         return reply(200, contract.PresetsView(**dict(serving), problem=problem))
 
     def me(self) -> Response[str]:
         """Show whose key it is, and what is left of today's money."""
-        request, budget = self._incoming(), self._parts.budget
+        request, budget = self._request(), self._dependencies.budget
         own, stack = request.daily_budget_micro_usd, budget.stack_micro_usd
         return reply(
             200,
             contract.Me(
                 caller=request.caller.name,
                 role=request.role,
-                sees_all=request.caller.sees_all,
+                can_read_all=request.caller.can_read_all,
                 can_submit=request.role is not Role.READ,
-                day=self._parts.now().date(),
+                day=self._dependencies.now().date(),
                 daily_budget_micro_usd=own,
                 left_micro_usd=None if own is None else budget.left(request.caller.name, own),
                 stack_budget_micro_usd=stack,
@@ -162,25 +162,29 @@ class V1:
 
     def stats(self) -> Response[str]:
         """Show what was made and spent, and how the line stands."""
-        request = self._incoming("days")
+        request = self._request("days")
         days = request.number("days", 1, contract.MAX_DAYS) or 30
-        return reply(200, views.stats_view(self._parts.read_stats(days, request.whose())))
+        return reply(
+            200, views.stats_view(self._dependencies.read_stats(days, request.owner_filter()))
+        )
 
     def _show(self, status: int, job: Job, **headers: str) -> Response[str]:
         correlate(job.job_id)
         if job.is_open:
-            seconds = views.retry_after(job, self._parts.now(), self._parts.duration_scale)
+            seconds = views.retry_after(
+                job, self._dependencies.now(), self._dependencies.duration_scale
+            )
             headers["Retry_After"] = str(seconds)
         view = views.job_view(
             job,
-            self._parts.references.presign,
-            self._parts.duration_scale,
-            self._parts.assets_bucket,
+            self._dependencies.references.presign,
+            self._dependencies.duration_scale,
+            self._dependencies.assets_bucket,
         )
         return reply(status, view, ETag=views.etag(job), **headers)
 
-    def _incoming(self, *query: str) -> Incoming:
+    def _request(self, *query: str) -> HttpRequest:
         """Return the request; its query may have these parameters and no others."""
-        request = Incoming.of(self._app.current_event)
+        request = HttpRequest.of(self._app.current_event)
         request.only(*query)
         return request

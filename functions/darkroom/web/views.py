@@ -5,14 +5,14 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from darkroom.domain import announcements, polling
+from darkroom.domain import job_events, polling
 from darkroom.domain.errors import InvalidRequestError, failure
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Asset, Job
 from darkroom.domain.references import S3Object
 from darkroom.ports import Cursor
-from darkroom.usecases.read_stats import Numbers
-from darkroom.web.contract import AssetView, EventView, FailureView, JobView, LineView, StatsView
+from darkroom.usecases.read_stats import StatsReport
+from darkroom.web.contract import AssetView, EventView, FailureView, JobView, QueueView, StatsView
 
 URL_SECONDS = 3600
 
@@ -49,7 +49,7 @@ def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = 
                 for each in job.references
                 if own_bucket
             ],
-            "source": job.source and announcements.located(job.source),
+            "source": job.source and job_events.located(job.source),
             "expected_seconds": round(job.expectation(scale).median, 1),
             "charged": job.charge,
             "failure": told,
@@ -61,14 +61,14 @@ def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = 
                 )
                 for index, asset in enumerate(job.assets)
             ],
-            "timings": announcements.timings(job),
+            "timings": job_events.timings(job),
             "event": own_bucket and _event(job, own_bucket),
         }
     )
 
 
 def _event(job: Job, bucket: str) -> EventView | None:
-    told = announcements.last(job, bucket)
+    told = job_events.last(job, bucket)
     if told is None:
         return None
     return EventView(detail_type=type(told).__name__, detail=told.model_dump(mode="json"))
@@ -106,7 +106,7 @@ def retry_after(job: Job, now: datetime, scale: float) -> int:
     return max(polling.first_wait(elapsed, kind, left), polling.next_wait(elapsed, left))
 
 
-def pack(cursor: Cursor | None) -> str | None:
+def encode_cursor(cursor: Cursor | None) -> str | None:
     """Return a cursor as an opaque word."""
     if cursor is None:
         return None
@@ -114,25 +114,25 @@ def pack(cursor: Cursor | None) -> str | None:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def stats_view(numbers: Numbers) -> StatsView:
+def stats_view(report: StatsReport) -> StatsView:
     """Return the numbers as a caller sees them."""
-    lines = numbers.lines
+    shards = report.shards
     return StatsView(
-        since=numbers.since,
-        until=numbers.until,
-        days=tuple(numbers.days),
-        durations=tuple(numbers.durations),
-        line=LineView(
-            waiting_interactive=sum(len(line.interactive) for line in lines),
-            waiting_batch=sum(len(line.batch) for line in lines),
-            in_flight=sum(line.in_flight for line in lines),
-            held_seconds=round(numbers.held_seconds, 1),
-            breaker="closed" if all(line.breaker.is_closed for line in lines) else "open",
+        since=report.since,
+        until=report.until,
+        days=tuple(report.days),
+        durations=tuple(report.durations),
+        queue=QueueView(
+            waiting_normal=sum(len(shard.normal) for shard in shards),
+            waiting_low=sum(len(shard.low) for shard in shards),
+            in_flight=sum(shard.in_flight for shard in shards),
+            paused_seconds=round(report.paused_seconds, 1),
+            breaker="closed" if all(shard.breaker.is_closed for shard in shards) else "open",
         ),
     )
 
 
-def unpack(word: str) -> Cursor:
+def decode_cursor(word: str) -> Cursor:
     """Return the cursor in a word of `pack`; raises InvalidRequestError."""
     try:
         text = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))

@@ -1,0 +1,33 @@
+"""The owner's switches: two parameters in Systems Manager, read again every few seconds."""
+
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.utilities.parameters import SSMProvider
+
+from darkroom.ports import RuntimeFlags
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+_MAX_AGE = 5  # seconds
+OFF = "off"
+
+
+class ParameterFlags:
+    """The port Switchboard: `<prefix>/submits` is on or off, `<prefix>/webhooks` a URL or off."""
+
+    def __init__(self, client: "SSMClient", prefix: str) -> None:
+        self._parameters = SSMProvider(boto3_client=client)
+        self._prefix = prefix
+
+    def read(self) -> RuntimeFlags:
+        """Return how they stand, some seconds old at most."""
+        values = {
+            name: str(self._parameters.get(f"{self._prefix}/{name}", max_age=_MAX_AGE)).strip()
+            for name in ("submits", "webhooks")
+        }
+        url = values["webhooks"]
+        return RuntimeFlags(
+            submits=values["submits"].lower() != OFF,
+            webhook_url=None if url.lower() == OFF else url.rstrip("/"),
+        )

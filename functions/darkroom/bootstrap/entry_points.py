@@ -1,0 +1,178 @@
+"""The use cases of the doors. Once a container, on use.
+
+Imports stand inside the functions: each Lambda loads only what its own use case needs.
+"""
+
+import time
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from darkroom import settings
+from darkroom.bootstrap import clients
+
+if TYPE_CHECKING:
+    from darkroom.adapters.wavespeed_prices import WaveSpeedPrices
+    from darkroom.usecases.authorize import Authorize
+    from darkroom.usecases.budget import Budget
+    from darkroom.usecases.create_job import CreateJob
+    from darkroom.usecases.receive_webhook import ReceiveWebhook
+    from darkroom.usecases.request_job import RequestJob
+    from darkroom.usecases.upload_job import UploadJob
+    from darkroom.web.api import Api
+
+
+@cache
+def request_job() -> "RequestJob":
+    """Build the use case of OnRequest."""
+    from darkroom.usecases.request_job import RequestJob
+
+    env = settings.CreateJobSettings.read()
+    return RequestJob(
+        create_job=create_job(env),
+        events=clients.bus(env.event_bus_name),
+        metrics=clients.METRICS,
+        max_deadline=env.max_deadline_seconds,
+    )
+
+
+@cache
+def upload_job() -> "UploadJob":
+    """Build the use case of OnUpload."""
+    from darkroom.adapters.assets import AssetBucket
+    from darkroom.adapters.inbox import InboxBucket
+    from darkroom.adapters.preset_document import PresetDocument
+    from darkroom.usecases.upload_job import UploadJob
+
+    env = settings.OnUploadSettings.read()
+    return UploadJob(
+        create_job=create_job(env),
+        inbox=InboxBucket(clients.s3(), env.inbox_bucket),
+        presets=PresetDocument(clients.s3(), env.assets_bucket),
+        assets=AssetBucket(clients.s3(), env.assets_bucket),
+        events=clients.bus(env.event_bus_name),
+        metrics=clients.METRICS,
+        now=clients.now,
+        max_deadline=env.max_deadline_seconds,
+    )
+
+
+@cache
+def receive_webhook() -> "ReceiveWebhook":
+    """Build the use case of OnWebhook."""
+    from darkroom.adapters.webhook_secrets import WebhookSecrets
+    from darkroom.adapters.workflow import StateMachine
+    from darkroom.usecases.receive_webhook import ReceiveWebhook
+
+    env = settings.OnWebhookSettings.read()
+    return ReceiveWebhook(
+        jobs=clients.jobs(env.table_name),
+        workflow=StateMachine(clients.states(), env.state_machine_arn),
+        secrets=WebhookSecrets(clients.provider(env.provider_url, env.provider_secret_id)),
+        metrics=clients.METRICS,
+        now=clients.now,
+    )
+
+
+@cache
+def authorize() -> "Authorize":
+    """Build the use case of Authorizer."""
+    from darkroom.adapters.key_table import KeyTable
+    from darkroom.usecases.authorize import Authorize
+
+    env = settings.AuthorizerSettings.read()
+    keys = KeyTable(clients.dynamodb(), env.table_name)
+    return Authorize(keys=keys, now=clients.now)
+
+
+@cache
+def api() -> "Api":
+    """Build the HTTP door."""
+    from darkroom.adapters.batch_files import BatchBucket
+    from darkroom.adapters.preset_document import PresetDocument
+    from darkroom.adapters.references import ReferenceStore
+    from darkroom.adapters.stats_table import StatsTable
+    from darkroom.adapters.uploads import UploadBucket
+    from darkroom.bootstrap.batches import start_batch
+    from darkroom.usecases.cancel_job import CancelJob
+    from darkroom.usecases.find_batches import FindBatches
+    from darkroom.usecases.find_jobs import FindJobs
+    from darkroom.usecases.make_upload import MakeUpload
+    from darkroom.usecases.read_stats import ReadStats
+    from darkroom.web.api import Api
+    from darkroom.web.dependencies import Dependencies
+
+    env = settings.ApiSettings.read()
+    jobs, s3 = clients.jobs(env.table_name), clients.s3()
+    find = FindJobs(jobs=jobs, lists=jobs, sleep=time.sleep)
+    end = clients.end_job(env.table_name, env.event_bus_name, env.assets_bucket)
+    create = create_job(env)
+    dependencies = Dependencies(
+        create_job=create,
+        find=find,
+        cancel=CancelJob(find=find, jobs=jobs, end=end, now=clients.now),
+        make_upload=MakeUpload(uploads=UploadBucket(s3, env.assets_bucket), now=clients.now),
+        start_batch=start_batch(env, create),
+        batches=FindBatches(
+            batches=clients.batches(env.table_name), now=clients.now, sleep=time.sleep
+        ),
+        batch_files=BatchBucket(s3, env.assets_bucket),
+        read_stats=ReadStats(
+            stats=StatsTable(clients.dynamodb(), env.table_name),
+            queue=clients.queue(env.table_name),
+            now=clients.now,
+        ),
+        presets=PresetDocument(s3, env.assets_bucket),
+        references=ReferenceStore(s3, env.assets_bucket),
+        prices=create.prices,  # one memory of quotes
+        budget=create.budget,
+        now=clients.now,
+        max_deadline=env.max_deadline_seconds,
+        duration_scale=env.duration_scale,
+        allowed_origin=env.allowed_origin,
+        assets_bucket=env.assets_bucket,
+    )
+    return Api(dependencies)
+
+
+def create_job(env: settings.CreateJobSettings) -> "CreateJob":
+    """Return the use case that every door ends in."""
+    from darkroom.adapters.references import ReferenceStore
+    from darkroom.adapters.workflow import StateMachine
+    from darkroom.usecases.create_job import CreateJob
+
+    return CreateJob(
+        jobs=clients.jobs(env.table_name),
+        references=ReferenceStore(clients.lazy_s3(), env.assets_bucket),
+        workflow=StateMachine(clients.states(), env.state_machine_arn),
+        prices=_prices(env),
+        budget=_budget(env),
+        metrics=clients.METRICS,
+        now=clients.now,
+        default_deadline=env.default_deadline_seconds,
+        retention=timedelta(days=env.record_retention_days),
+    )
+
+
+def _prices(env: settings.CreateJobSettings) -> "WaveSpeedPrices":
+    from darkroom.adapters.wavespeed_prices import WaveSpeedPrices
+
+    return WaveSpeedPrices(
+        env.provider_url, clients.provider_key(env.provider_secret_id), clients.now
+    )
+
+
+def _budget(env: settings.CreateJobSettings) -> "Budget":
+    from darkroom.adapters.claims import BudgetTable
+    from darkroom.usecases.budget import Budget
+
+    # 0 stands for no budget: a deployment that may spend nothing is switched off otherwise.
+    cap = round(env.daily_budget_usd * 1_000_000) or None
+    return Budget(
+        jobs=clients.jobs(env.table_name),
+        budgets=BudgetTable(clients.dynamodb(), env.table_name),
+        events=clients.bus(env.event_bus_name),
+        metrics=clients.METRICS,
+        now=clients.now,
+        stack_micro_usd=cap,
+    )

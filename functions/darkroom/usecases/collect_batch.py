@@ -1,0 +1,139 @@
+"""Gather a batch: look how far its rows are, cancel what is not wanted, and write the results."""
+
+import csv
+import io
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import batched
+from typing import IO
+
+from darkroom.domain import batch as domain
+from darkroom.domain.batch import Batch, BatchStatus, Counts, Result, RowStatus
+from darkroom.domain.callers import Caller
+from darkroom.domain.errors import Charged, EndedError
+from darkroom.domain.job import Job
+from darkroom.ports import Batches, BatchFiles, Clock, ManyJobs
+from darkroom.usecases.cancel_job import CancelJob
+from darkroom.usecases.end_batch import CSV, JSONL, EndBatch
+
+_AT_ONCE = 100  # records that DynamoDB reads in one call
+_IN_MEMORY = 8_000_000  # bytes of results before they go to the disk
+_COLUMNS = (
+    "row", "id", "status", "job_id", "code", "message", "charged", "cost_usd", "assets",
+)  # fmt: skip
+
+
+@dataclass
+class _Snapshot:
+    """What one look at all rows has seen."""
+
+    jsonl: IO[bytes]
+    csv: IO[bytes]
+    statuses: Counter[RowStatus] = field(default_factory=Counter)
+    spent: int = 0
+    uncertain: int = 0
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(**{str(status): number for status, number in self.statuses.items()})
+
+    def add(self, result: Result) -> None:
+        self.statuses[result.status] += 1
+        cost = result.cost_micro_usd or 0
+        self.spent += cost if result.charged is Charged.YES else 0
+        self.uncertain += cost if result.charged is Charged.MAYBE else 0
+        self.jsonl.write(result.model_dump_json().encode() + b"\n")
+        self.csv.write(_csv_line(_cells(result)))
+
+
+@dataclass(frozen=True)
+class CollectBatch:
+    """One look; the machine looks again until all rows have ended."""
+
+    batches: Batches
+    files: BatchFiles
+    jobs: ManyJobs
+    cancel: CancelJob
+    end: EndBatch
+    now: Clock
+
+    def __call__(self, batch_id: str, goes_on: Callable[[], bool] = lambda: True) -> int:
+        """Return the seconds until the next look, 0 if the batch has ended; safe to repeat.
+
+        What is canceled is canceled for as long as `goes_on` says so; the next look does the rest.
+        """
+        batch = self.batches.get(batch_id)
+        if batch is None:
+            return 0
+        if not batch.is_open:
+            self.end.publish_end(batch)
+            return 0
+        with (
+            tempfile.SpooledTemporaryFile(_IN_MEMORY) as jsonl,
+            tempfile.SpooledTemporaryFile(_IN_MEMORY) as batch_file,
+        ):
+            snapshot = _Snapshot(jsonl, batch_file)
+            snapshot.csv.write(_csv_line(_COLUMNS))
+            for result in self._results(batch, goes_on):
+                snapshot.add(result)
+            told = {
+                "counts": snapshot.counts,
+                "spent_micro_usd": snapshot.spent,
+                "uncertain_micro_usd": snapshot.uncertain,
+            }
+            if not snapshot.counts.open:
+                self._write(batch, jsonl, JSONL, "application/x-ndjson")
+                self._write(batch, batch_file, CSV, "text/csv; charset=utf-8")
+                status = BatchStatus.CANCELED if batch.canceled_at else BatchStatus.COMPLETED
+                self.end(batch, status, **told)
+                return 0
+        elapsed = (self.now() - batch.accepted_at).total_seconds()
+        left = domain.eta(snapshot.counts, elapsed)
+        self.batches.update(batch_id, when=[BatchStatus.RUNNING], eta_seconds=left, **told)
+        return domain.poll_interval(left, elapsed)
+
+    def _results(self, batch: Batch, goes_on: Callable[[], bool]) -> Iterator[Result]:
+        refusals = self.batches.refusals(batch.batch_id)
+        for rows in batched(self.files.rows(batch.batch_id), _AT_ONCE, strict=False):
+            wanted = [batch.job_of(row.number) for row in rows if row.request is not None]
+            jobs = {job.job_id: job for job in self.jobs.many(wanted)}
+            for row in rows:
+                job = jobs.get(batch.job_of(row.number))
+                if job is not None and batch.canceled_at is not None and goes_on():
+                    job = self._canceled(batch, job)
+                yield domain.result_of(batch, row, job, refusals.get(row.number))
+
+    def _canceled(self, batch: Batch, job: Job) -> Job:
+        if not job.is_open or job.canceled_at is not None:
+            return job
+        with suppress(EndedError):
+            return self.cancel(Caller(name=batch.caller), job.job_id)
+        return job
+
+    def _write(self, batch: Batch, file: IO[bytes], name: str, content_type: str) -> None:
+        file.seek(0)
+        self.files.write_results(batch.batch_id, name, file, content_type)
+
+
+def _cells(result: Result) -> tuple[object, ...]:
+    cost = result.cost_micro_usd
+    return (
+        result.row,
+        result.id or "",
+        result.status,
+        result.job_id or "",
+        result.code or "",
+        result.message or "",
+        result.charged,
+        "" if cost is None else f"{cost / 1_000_000:.6f}",
+        " ".join(result.assets),
+    )
+
+
+def _csv_line(cells: tuple[object, ...]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerow(cells)
+    return text.getvalue().encode()

@@ -1,0 +1,99 @@
+"""File: copy every output of a prediction into the assets bucket, with a manifest."""
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from darkroom.domain.job import Asset, Job
+from darkroom.domain.uploads import CALLER_METADATA, JOB_ID_METADATA, encode
+from darkroom.ports import Assets, Downloads, Jobs, NotDownloaded
+
+# Below this a picture stays in memory, above it goes to /tmp: memory is bounded either way.
+_SPOOL_BYTES = 4 * 1024 * 1024
+# So many are copied at once: of the largest, /tmp holds twice as many.
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class StoreOutputs:
+    """Store what the provider made: nothing that is not whole, nothing twice."""
+
+    jobs: Jobs
+    downloads: Downloads
+    assets: Assets
+
+    def __call__(self, job: Job, outputs: tuple[str, ...]) -> tuple[Asset, ...] | NotDownloaded:
+        """Return what was stored; safe to repeat: keys are the same, and never overwritten."""
+        stored = list(job.assets)  # by an earlier run that did not come to its end
+        left = range(len(stored), len(outputs))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            each = pool.map if len(left) > 1 else map  # most jobs have one
+            # In their order, whichever is done first: what is recorded has no gaps.
+            for asset in each(partial(self._copy, job), left, outputs[len(stored) :]):
+                if isinstance(asset, NotDownloaded):
+                    return asset
+                stored.append(asset)
+                if len(stored) < len(outputs):
+                    self.jobs.update(job.job_id, when=[job.status], assets=tuple(stored))
+        self.assets.write_json(f"{job.prefix}/manifest.json", _manifest(job, stored))
+        return tuple(stored)
+
+    def _copy(self, job: Job, index: int, url: str) -> Asset | NotDownloaded:
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as file:
+            download = self.downloads.fetch(url, file)
+            if isinstance(download, NotDownloaded):
+                return download
+            metadata = {
+                JOB_ID_METADATA: job.job_id,
+                CALLER_METADATA: encode(job.caller),
+                "prediction-id": job.prediction_id or "",
+                "model": job.model,
+                "sha256": download.sha256,
+                **_source(job),
+            }
+            key = f"{job.prefix}/{index}.{download.format.extension}"
+            file.seek(0)
+            return self.assets.store(key, file, download, metadata)
+
+
+def _manifest(job: Job, assets: list[Asset]) -> dict[str, Any]:
+    """Say what was asked, what came, when, and what it cost."""
+    return {
+        "version": "1",
+        "job_id": job.job_id,
+        "caller": job.caller,
+        "operation": job.operation,
+        "model": job.model,
+        "input": job.input,
+        "preset": job.preset,
+        "source": job.source and job.source.model_dump(mode="json", exclude={"kind"}),
+        "references": [str(reference) for reference in job.references],
+        "prediction_id": job.prediction_id,
+        "assets": [asset.model_dump(mode="json") for asset in assets],
+        "estimated_cost_micro_usd": job.estimated_cost_micro_usd,
+        "priced_as_of": job.priced_as_of,
+        **{
+            name: moment and moment.isoformat()
+            for name, moment in (
+                ("accepted_at", job.accepted_at),
+                ("submitted_at", job.submitted_at),
+                ("canceled_at", job.canceled_at),
+                ("provider_completed_at", job.provider_completed_at),
+            )
+        },
+    }
+
+
+def _source(job: Job) -> dict[str, str]:
+    """Return the metadata that names the upload behind an output."""
+    if job.source is None:
+        return {}
+    named = {
+        "source-bucket": job.source.bucket,
+        "source-key": encode(job.source.key),
+        "source-version-id": job.source.version_id,
+        "preset": job.preset,
+    }
+    return {name: value for name, value in named.items() if value}

@@ -1,0 +1,36 @@
+"""What the routes are made of."""
+
+from dataclasses import dataclass
+
+from darkroom.ports import BatchFiles, Clock, PresetStore, Prices, References
+from darkroom.usecases.budget import Budget
+from darkroom.usecases.cancel_job import CancelJob
+from darkroom.usecases.create_job import CreateJob
+from darkroom.usecases.find_batches import FindBatches
+from darkroom.usecases.find_jobs import FindJobs
+from darkroom.usecases.make_upload import MakeUpload
+from darkroom.usecases.read_stats import ReadStats
+from darkroom.usecases.start_batch import StartBatch
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """The use cases and ports behind the routes, and the settings of the door."""
+
+    create_job: CreateJob
+    find: FindJobs
+    cancel: CancelJob
+    make_upload: MakeUpload
+    start_batch: StartBatch
+    batches: FindBatches
+    batch_files: BatchFiles
+    read_stats: ReadStats
+    presets: PresetStore
+    references: References
+    prices: Prices
+    budget: Budget
+    now: Clock
+    max_deadline: int
+    duration_scale: float
+    allowed_origin: str
+    assets_bucket: str

@@ -1,0 +1,98 @@
+"""What the doors need: the inbox, presets, uploads and keys, in dictionaries."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from darkroom.domain import presets
+from darkroom.domain.keys import Key
+from darkroom.domain.presets import Presets
+from darkroom.domain.references import S3Object
+from darkroom.domain.uploads import Upload
+from darkroom.ports import InboxFile, PresignedUpload
+from tests.fakes.storage import InMemoryReferences
+
+
+@dataclass
+class InMemoryInbox:
+    """The port Inbox, over the same objects as References; `metadata` is by key and version."""
+
+    references: InMemoryReferences
+    bucket: str = "inbox"
+    metadata: dict[tuple[str, int], dict[str, str]] = field(default_factory=dict)
+
+    def put(self, key: str, data: bytes, **metadata: str) -> Upload:
+        """Put an object; return its notification."""
+        versions = self.references.objects.setdefault((self.bucket, key), [])
+        versions.append(data)
+        number = len(versions)
+        named = {name.replace("_", "-"): value for name, value in metadata.items()}
+        self.metadata[key, number] = named
+        return Upload(
+            bucket=self.bucket,
+            key=key,
+            etag=f"etag-{number}",
+            sequencer=f"{number:018x}",
+            version_id=f"v{number}",
+        )
+
+    def open(self, upload: Upload, limit: int) -> InboxFile | None:
+        versions = self.references.objects.get((self.bucket, upload.key), [])
+        number = int((upload.version_id or "v0").removeprefix("v"))
+        if not 1 <= number <= len(versions):
+            return None
+        return InboxFile(dict(self.metadata[upload.key, number]), versions[number - 1][:limit])
+
+    def has(self, key: str) -> bool:
+        return (self.bucket, key) in self.references.objects
+
+
+@dataclass
+class InMemoryPresets:
+    """The port PresetStore."""
+
+    serving: Presets = field(default_factory=presets.shipped)
+    problem: str | None = None
+
+    def read(self) -> tuple[Presets, str | None]:
+        return self.serving, self.problem
+
+
+@dataclass
+class InMemoryUploads:
+    """The port Uploads; ids are counted."""
+
+    bucket: str = "assets"
+    given: list[PresignedUpload] = field(default_factory=list)
+
+    def presign(self, caller: str, content_type: str, size: int, now: datetime) -> PresignedUpload:
+        upload_id = f"{len(self.given) + 1}.png"
+        location = S3Object(bucket=self.bucket, key=f"uploads/{upload_id}")
+        headers = {"Content-Type": content_type, "x-amz-meta-darkroom-caller": caller}
+        url = f"https://{self.bucket}.s3.test/{location.key}?length={size}"
+        self.given.append(
+            PresignedUpload(upload_id, location, url, headers, now + timedelta(minutes=15))
+        )
+        return self.given[-1]
+
+
+@dataclass
+class InMemoryKeys:
+    """The port Keys."""
+
+    stored: dict[str, Key] = field(default_factory=dict)
+
+    def add(self, key: Key) -> None:
+        self.stored[key.digest] = key
+
+    def find(self, digest: str) -> Key | None:
+        return self.stored.get(digest)
+
+    def touch(self, digest: str, day: date) -> None:
+        if digest in self.stored:
+            self.stored[digest] = self.stored[digest].model_copy(update={"last_used": day})
+
+    def all(self) -> list[Key]:
+        return list(self.stored.values())
+
+    def remove(self, digest: str) -> None:
+        self.stored.pop(digest, None)

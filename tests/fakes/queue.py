@@ -1,0 +1,93 @@
+"""The line, claims, budgets and switches, in dictionaries."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from darkroom.domain.job import Reservation
+from darkroom.domain.submit_queue import QueueShard
+from darkroom.ports import QueueChange, Reserved, RuntimeFlags
+
+
+@dataclass
+class InMemoryQueue:
+    """The port Lines."""
+
+    all: dict[int, QueueShard] = field(default_factory=lambda: {0: QueueShard()})
+    swaps: int = 0
+
+    @property
+    def shard(self) -> QueueShard:
+        """The first, which is the only one of most accounts."""
+        return self.all[0]
+
+    @shard.setter
+    def shard(self, shard: QueueShard) -> None:
+        self.all[0] = shard
+
+    def read(self, number: int = 0) -> QueueShard:
+        return self.all.get(number, QueueShard(index=number))
+
+    def read_all(self) -> list[QueueShard]:
+        return list(self.all.values())
+
+    def swap(self, before: QueueShard, after: QueueShard) -> bool:
+        return self.change(QueueChange(before, after))
+
+    def allows(self, change: QueueChange) -> bool:
+        shard = self.read(change.target)
+        is_same = change.before is None or change.before.version == shard.version
+        return is_same and (change.max_in_flight is None or shard.in_flight < change.max_in_flight)
+
+    def change(self, change: QueueChange) -> bool:
+        """Make a change; False, and nothing changed, if it is not allowed."""
+        if not self.allows(change):
+            return False
+        shard = self.read(change.target)
+        counted = {"in_flight": shard.in_flight + change.in_flight_delta}
+        if change.after is not None:
+            self.swaps += 1
+            counted["version"] = shard.version + 1
+            shard = change.after
+        self.all[change.target] = shard.model_copy(update=counted)
+        return True
+
+
+@dataclass
+class InMemoryClaims:
+    """The port Claims."""
+
+    owners: dict[str, str] = field(default_factory=dict)
+
+    def owner(self, prediction_id: str) -> str | None:
+        return self.owners.get(prediction_id)
+
+
+@dataclass
+class InMemoryBudgets:
+    """The port Budgets."""
+
+    amounts: dict[tuple[date, str], int] = field(default_factory=dict)
+    warned: set[tuple[date, str]] = field(default_factory=set)
+
+    def reserved(self, day: date, scope: str) -> Reserved:
+        return Reserved(self.amounts.get((day, scope), 0), (day, scope) in self.warned)
+
+    def warn(self, day: date, scope: str) -> None:
+        self.warned.add((day, scope))
+
+    def add(self, reservation: Reservation, amount: int) -> None:
+        place = (reservation.day, reservation.scope)
+        self.amounts[place] = self.amounts.get(place, 0) + amount
+
+
+@dataclass
+class InMemoryFlags:
+    """The port Switchboard."""
+
+    flags: RuntimeFlags = field(default_factory=RuntimeFlags)
+
+    def read(self) -> RuntimeFlags:
+        return self.flags
+
+    def set(self, *, submits: bool = True, webhook_url: str | None = None) -> None:
+        self.flags = RuntimeFlags(submits=submits, webhook_url=webhook_url)
