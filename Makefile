@@ -1,4 +1,4 @@
-# What people and CI call. `make help` lists it; every tool comes from a pinned, hashed list.
+# The commands for developers and CI. `make help` lists them. All tools are pinned with hashes.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -9,7 +9,7 @@ VENVS := .local/venvs
 ASL_VALIDATOR := 4.0.0
 WAVESPEED_JS := 0.3.2
 AXE := 4.14.1
-# What the studio is tried in.
+# The browser of the studio tests.
 CHROMIUM ?= /usr/bin/chromium
 export CHROMIUM
 UV := $(BIN)/uv
@@ -26,62 +26,62 @@ stack := $(project) $(emulator) $(sam)
 linters := $(project) $(sam) $(checkov) $(node)
 pinned := $(wildcard functions/requirements.txt thumbnails/requirements.txt requirements/*.txt)
 
-##@ On one machine
+##@ Local stack
 # Variables: PROMPT QUALITY RESOLUTION TIME_SCALE PROVIDER PROVIDER_URL PROVIDER_KEY (README.md)
 
 .PHONY: run
-run: $(stack) ## A picture by each of the three doors: PROMPT="…" QUALITY=low RESOLUTION=1k
+run: $(stack) ## Create one image through each entry point: PROMPT="…" QUALITY=low RESOLUTION=1k
 	@PYTHONPATH=functions $(BIN)/python -m local run
 
 .PHONY: up
-up: $(stack) ## Keep the stack up until Ctrl-C, with its addresses in .local/stack.json
+up: $(stack) ## Run the stack until Ctrl-C, with its addresses in .local/stack.json
 	@PYTHONPATH=functions $(BIN)/python -m local up
 
-##@ On AWS
+##@ AWS
 
-# One hash seed: the same code is the same artifact, and uploaded once.
+# A fixed hash seed makes the bytecode reproducible, so an unchanged artifact is uploaded once.
 .PHONY: build
-build: $(project) $(sam) ## sam build, with compiled bytecode: a cold start takes half as long
+build: $(project) $(sam) ## Run sam build and compile the bytecode, which halves the cold start
 	@PATH="$(CURDIR)/$(BIN):$$PATH" SAM_CLI_TELEMETRY=0 $(VENVS)/sam/bin/sam build
 	@PYTHONHASHSEED=0 $(BIN)/python -m local.build
 
-# Asks for what samconfig.toml does not say; ARGS of a workflow has it all.
+# Asks for values that samconfig.toml lacks; the workflow passes all of them in ARGS.
 .PHONY: deploy
-deploy: build ## sam deploy: ARGS="--guided"
+deploy: build ## Run sam deploy: ARGS="--guided"
 	@SAM_CLI_TELEMETRY=0 $(VENVS)/sam/bin/sam deploy $(ARGS)
 
-##@ API keys of a stack: the one that is up here, or STACK=name on AWS
+##@ API keys of the local stack, or of STACK=name on AWS
 
 .PHONY: key
-key: $(project) ## A new key, shown once: NAME=shop ROLE=submit|read|admin DAYS=90 BUDGET=5.00
+key: $(project) ## Create a key and print it once: NAME=shop ROLE=submit|read|admin DAYS=90 BUDGET=5.00
 	@PYTHONPATH=functions $(BIN)/python -m local.keys create
 
 .PHONY: keys
-keys: $(project) ## The keys there are
+keys: $(project) ## List all keys
 	@PYTHONPATH=functions $(BIN)/python -m local.keys list
 
 .PHONY: revoke
 revoke: $(project) ## Revoke a key: ID=…
 	@PYTHONPATH=functions $(BIN)/python -m local.keys revoke
 
-##@ Dead letters of a stack, likewise
+##@ Dead letters of the local stack, or of STACK=name on AWS
 
 .PHONY: redrive
-redrive: $(project) ## Deliver what could not be handled once more: DRY_RUN=1 only lists it
+redrive: $(project) ## Redeliver dead letters: DRY_RUN=1 only lists them
 	@PYTHONPATH=functions $(BIN)/python -m local.dead_letters
 
 ##@ Checks
 
 .PHONY: test
-test: lint audit $(stack) $(linters) $(CHROMIUM) ## Everything: formatter, linters, types, all tests, on the local stack too
+test: lint audit $(stack) $(linters) $(CHROMIUM) ## Run everything: formatter, linters, types, all tests, the local stack included
 	$(BIN)/pytest -n 2 --ignore=tests/e2e
 	$(BIN)/pytest -n 2 --dist loadfile tests/e2e
 
 .PHONY: check
-check: lint audit $(linters) ## Before each commit: formatter, linters, types, the fast tests
+check: lint audit $(linters) ## Run before each commit: formatter, linters, types, fast tests
 	$(BIN)/pytest -n 2 -q tests/unit tests/cli tests/contract tests/infra tests/local_stack
 
-# cfn-lint, checkov and asl-validator are run by tests/infra.
+# tests/infra runs cfn-lint, checkov and asl-validator.
 .PHONY: lint
 lint: $(project)
 	$(BIN)/ruff format --check --quiet
@@ -89,68 +89,68 @@ lint: $(project)
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive functions thumbnails cli local infra reliability
 
-# Where no service can tell of vulnerabilities, pip-audit crashes, or says that all is well: a registry
-# without such data looks to it like one that has none of the packages.
+# Without a vulnerability service, pip-audit crashes or reports no vulnerabilities: a registry without
+# such data looks like one without the packages. The recipe counts those packages as unaudited.
 .PHONY: audit
-audit: $(project) ## Known vulnerabilities of what is pinned: AUDIT="--vulnerability-service osv"
-	@mkdir -p .local/audit; untold=0 failed=0 i=0; \
+audit: $(project) ## Check the pinned packages for vulnerabilities: AUDIT="--vulnerability-service osv"
+	@mkdir -p .local/audit; unaudited=0 failed=0 i=0; \
 	for list in $(pinned); do \
 	  $(PIP_AUDIT) $(AUDIT) --requirement $$list &>.local/audit/$${list//\//-} & audits+=($$!); \
 	done; \
-	for list in $(pinned); do said=.local/audit/$${list//\//-}; \
+	for list in $(pinned); do report=.local/audit/$${list//\//-}; \
 	  if wait $${audits[i++]}; then \
-	    untold=$$((untold + $$(grep -c 'could not be audited' $$said || true))); \
-	  elif grep -qE '(Connection|HTTP|Service)Error|Timeout|timed out' $$said && ! grep -q '^Found' $$said; then \
-	    untold=$$((untold + $$(grep -c == $$list))); \
-	  else echo "$$list:"; cat $$said; failed=1; fi >&2; \
+	    unaudited=$$((unaudited + $$(grep -c 'could not be audited' $$report || true))); \
+	  elif grep -qE '(Connection|HTTP|Service)Error|Timeout|timed out' $$report && ! grep -q '^Found' $$report; then \
+	    unaudited=$$((unaudited + $$(grep -c == $$list))); \
+	  else echo "$$list:"; cat $$report; failed=1; fi >&2; \
 	done; \
-	[ $$untold = 0 ] || echo "pip-audit: no service here can tell of vulnerabilities in $$untold of the pinned packages"; \
+	[ $$unaudited = 0 ] || echo "pip-audit: no vulnerability data for $$unaudited of the pinned packages"; \
 	exit $$failed
 
 .PHONY: fmt
-fmt: $(project) ## Format, and mend what the linter can mend
+fmt: $(project) ## Format, and apply the fixes of the linter
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
 .PHONY: faults
-faults: $(stack) ## Break everything, and see that every promise is kept: SEED=7 ONLY=kills SHORT=1
+faults: $(stack) ## Run the fault injection tests: SEED=7 ONLY=kills SHORT=1
 	@PYTHONPATH=functions $(BIN)/python -m reliability
 
 .PHONY: bench
-bench: $(stack) $(plots) ## The tables and plots of docs/benchmarks.md: ONLY=waiting
+bench: $(stack) $(plots) ## Measure the tables and plots of docs/benchmarks.md: ONLY=waiting
 	@PYTHONPATH=functions:. $(BIN)/python -m benchmarks
 
-##@ What is generated
+##@ Generated files
 
 .PHONY: schemas
-schemas: $(project) ## The schemas of the events and the OpenAPI document, from the models
+schemas: $(project) ## Generate the event schemas and the OpenAPI document from the models
 	@PYTHONPATH=functions $(BIN)/python -m infra.generate_events
 	@PYTHONPATH=functions $(BIN)/python -m infra.generate_api
 
 .PHONY: lock
-lock: $(project) ## The pinned, hashed requirements, from the .in files
+lock: $(project) ## Generate the pinned, hashed requirements from the .in files
 	for name in functions thumbnails; do $(LOCK) $$name/requirements.in -o $$name/requirements.txt; done
 	for name in dev emulator sam checkov bench; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt; done
 
-##@ The rest
+##@ Other
 
 .PHONY: setup
-setup: $(stack) $(linters) ## Install every tool (the other targets do so when they need to)
+setup: $(stack) $(linters) ## Install all tools (other targets install them on demand)
 
 .PHONY: clean
-clean: ## Remove what was built and cached; the installed tools stay
+clean: ## Remove build output and caches; installed tools stay
 	rm -rf .aws-sam .local/{build,logs,tmp} .{mypy,pytest,ruff}_cache .hypothesis .coverage
 	find . -name __pycache__ -not -path './.venv/*' -not -path './.local/*' -prune -exec rm -rf {} +
 
 .PHONY: help
-help: ## This list
+help: ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 # --------------------------------------------------------------------------------- environments
 
 $(project): requirements/dev.txt pyproject.toml
-	@python3.13 -c '' 2>/dev/null || { echo "Python 3.13 is missing: 'python3.13' must be on PATH (for example: pyenv install 3.13)" >&2; exit 1; }
+	@python3.13 -c '' 2>/dev/null || { echo "Python 3.13 is missing: python3.13 must be on PATH (for example: pyenv install 3.13)" >&2; exit 1; }
 	@echo "setting up .venv"
 	@$(BIN)/pip --version >/dev/null 2>&1 || python3.13 -m venv --clear .venv
 	@mkdir -p .local
@@ -164,7 +164,7 @@ $(plots): requirements/bench.txt $(project)
 	@$(UV) pip install --quiet --require-hashes --no-deps --python $(BIN)/python -r $<
 	@touch $@
 
-# Lambda workers start cold many times: compiled bytecode halves that.
+# Compiled bytecode halves the cold start of the emulator's Lambda workers.
 $(VENVS)/%/.ready: requirements/%.txt $(project)
 	@echo "setting up $(@D)"
 	@[ -x $(@D)/bin/python ] || $(UV) venv --quiet --python $(BIN)/python $(@D)
@@ -172,13 +172,13 @@ $(VENVS)/%/.ready: requirements/%.txt $(project)
 	@touch $@
 
 $(node):
-	@{ node --version && npm --version; } >/dev/null 2>&1 || { echo "Node.js is missing: 'node' and 'npm' must be on PATH (make check needs them)" >&2; exit 1; }
+	@{ node --version && npm --version; } >/dev/null 2>&1 || { echo "Node.js is missing: node and npm must be on PATH (make check needs them)" >&2; exit 1; }
 	@echo "setting up .local/node"
 	@rm -rf .local/node && mkdir -p .local/node
 	@npm install --silent --no-audit --no-fund --prefix .local/node asl-validator@$(ASL_VALIDATOR) wavespeed@$(WAVESPEED_JS) axe-core@$(AXE) >/dev/null
 	@touch $@
 
 $(CHROMIUM):
-	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "Chromium is missing: install it, and say where it is by CHROMIUM=… (make test opens the studio in it)" >&2; exit 1; }
+	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "Chromium is missing: install it and set CHROMIUM to its path (make test opens the studio in it)" >&2; exit 1; }
 	@echo "installing Debian's chromium"
 	@{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } >/dev/null

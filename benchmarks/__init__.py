@@ -1,1 +1,1 @@
-"""What the project promises in numbers, measured. `make bench` runs all of it."""
+"""Benchmarks. `make bench` runs all of them."""

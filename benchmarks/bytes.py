@@ -1,7 +1,7 @@
-"""Copying outputs: how fast the finalizer is beside curl, and how much memory it takes.
+"""Copying outputs: speed of the finalizer compared with curl, and its peak memory.
 
-Each size is finalized in a fresh process, by the real use case and the real adapters of CDN and S3;
-curl downloads the same bytes and puts them to the same endpoint. Both end on the loopback.
+Each size is finalized in a new process by the real use case with the real CDN and S3 adapters. curl
+downloads the same bytes and uploads them to the same endpoint. All servers are on the loopback.
 """
 
 import json
@@ -14,55 +14,55 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from benchmarks.loopback import Cdn, Sink, SlowCdn, serve
+from benchmarks.loopback import FakeCdn, FakeS3, SlowCdn, serve
 from benchmarks.report import ROOT, Section, table
 
 SIZES = (1_000_000, 10_000_000, 50_000_000)
-ROUNDS, OUTPUTS = 7, 4
-LIMIT = 16.0  # MB that the largest may take more than the smallest
+RUNS, OUTPUTS = 7, 4
+MAX_GROWTH = 16.0  # MB of peak memory between the smallest and the largest size
 
 
-class _Copied(NamedTuple):
+class _Copy(NamedTuple):
     seconds: float
     peak: float  # MB
 
 
 def run() -> Section:
-    """Return the tables; kept if memory does not grow with the asset."""
-    with serve(Cdn) as cdn, serve(Sink) as s3:
+    """Return the table. It passes if memory does not grow with the size of the asset."""
+    with serve(FakeCdn) as cdn, serve(FakeS3) as s3:
         rows, peaks = [], []
         for size in SIZES:
-            curl, ours = _curl(size, cdn, s3), _finalize(size, 1, cdn, s3)
-            peaks.append(ours.peak)
+            curl_seconds, copy = _curl(size, cdn, s3), _finalize(size, 1, cdn, s3)
+            peaks.append(copy.peak)
             rows.append((
-                f"{size / 1e6:.0f} MB", _speed(size, curl), _speed(size, ours.seconds),
-                f"{ours.seconds / curl:.2f}", f"{ours.peak:.0f} MB",
+                f"{size / 1e6:.0f} MB", _speed(size, curl_seconds), _speed(size, copy.seconds),
+                f"{copy.seconds / curl_seconds:.2f}", f"{copy.peak:.0f} MB",
             ))  # fmt: skip
-    with serve(SlowCdn) as cdn, serve(Sink) as s3:
-        one, many = (_finalize(SIZES[1], n, cdn, s3) for n in (1, OUTPUTS))
-    kept = max(peaks) - min(peaks) < LIMIT
-    copied = table(("asset", "curl", "finalizer", "times curl's seconds", "peak memory"), rows)
-    body = f"""A picture from a CDN into S3: downloaded, judged, hashed, stored with its sum, and the job ended.
+    with serve(SlowCdn) as cdn, serve(FakeS3) as s3:
+        one, several = (_finalize(SIZES[1], outputs, cdn, s3) for outputs in (1, OUTPUTS))
+    growth = max(peaks) - min(peaks)
+    body = f"""The finalizer copies an image from a CDN to S3: it downloads, validates and hashes the image, stores it with its
+checksum, and ends the job. curl downloads and uploads the same bytes.
 
-{copied}
+{table(("asset", "curl", "finalizer", "ratio of seconds", "peak memory"), rows)}
 
-Memory is flat: between the smallest and the largest there are {max(peaks) - min(peaks):.0f} MB, of {LIMIT:.0f} allowed.
-From a CDN that gives each connection 20 MB/s, {OUTPUTS} outputs of {SIZES[1] / 1e6:.0f} MB take {many.seconds / one.seconds:.1f} times as long as one, and
-{many.peak:.0f} MB of memory: up to four are copied at once."""
+Memory is flat: it grows by {growth:.0f} MB from the smallest to the largest size ({MAX_GROWTH:.0f} MB allowed).
+From a CDN that serves 20 MB/s per connection, {OUTPUTS} outputs of {SIZES[1] / 1e6:.0f} MB take {several.seconds / one.seconds:.1f} times as long as one and
+{several.peak:.0f} MB of memory: up to four outputs are copied in parallel."""
     inputs = (
-        f"Medians of {ROUNDS} copies each. CDN and S3 are two servers of one process on the loopback, "
-        "without TLS; so botocore hashes the bytes once more to sign them, which it does not over TLS."
+        f"Medians of {RUNS} copies each. CDN and S3 are two servers in one process on the loopback, without TLS. "
+        "Without TLS botocore hashes the bytes once more to sign them; over TLS it does not."
     )
-    return Section("Copying", inputs, body, kept)
+    return Section("Copying", inputs, body, growth < MAX_GROWTH)
 
 
-def _finalize(size: int, outputs: int, cdn: str, s3: str) -> _Copied:
-    done = subprocess.run(
+def _finalize(size: int, outputs: int, cdn: str, s3: str) -> _Copy:
+    process = subprocess.run(
         [
             sys.executable,
             "-m",
             "benchmarks.finalize_once",
-            *map(str, (size, outputs, ROUNDS)),
+            *map(str, (size, outputs, RUNS)),
             cdn,
             s3,
         ],
@@ -72,22 +72,22 @@ def _finalize(size: int, outputs: int, cdn: str, s3: str) -> _Copied:
         check=True,
         timeout=300,
     )
-    told = json.loads(done.stdout)
-    return _Copied(statistics.median(told["seconds"]), told["peak"])
+    measured = json.loads(process.stdout)
+    return _Copy(statistics.median(measured["seconds"]), measured["peak"])
 
 
 def _curl(size: int, cdn: str, s3: str) -> float:
-    taken = []
+    times = []
     with TemporaryDirectory() as folder:
         file = Path(folder) / "asset.png"
-        for _ in range(ROUNDS):
-            begun = time.perf_counter()
+        for _ in range(RUNS):
+            started_at = time.perf_counter()
             subprocess.run(["curl", "-sSf", "-o", file, f"{cdn}/{size}.png"], check=True)
             subprocess.run(
                 ["curl", "-sSf", "-H", "Expect:", "-T", file, f"{s3}/assets/{size}.png"], check=True
             )
-            taken.append(time.perf_counter() - begun)
-    return statistics.median(taken)
+            times.append(time.perf_counter() - started_at)
+    return statistics.median(times)
 
 
 def _speed(size: int, seconds: float) -> str:

@@ -1,35 +1,36 @@
-"""How often a line has to be tried to be changed once, by how many want to change it."""
+"""Optimistic-locking conflicts: attempts per queue write, by write rate and number of shards."""
 
 import heapq
 import random
 from itertools import count
 
-from benchmarks.traffic import READ, WRITE
-from darkroom.usecases.acquire_slot import longest_pause
+from benchmarks.traffic import READ_SECONDS, WRITE_SECONDS
+from darkroom.usecases.acquire_slot import max_backoff
 
 SECONDS, SEED = 60.0, 7
 
 
-def attempts(changes_a_second: float, lines: int) -> float:
-    """Return the tries a change, of changes that come by chance and go to any of the lines."""
+def attempts_per_write(writes_per_second: float, shards: int) -> float:
+    """Return the mean attempts per write, for random writes spread over the queue shards."""
     rng = random.Random(SEED)  # noqa: S311 - no secret
-    heap: list[tuple[float, int, int, int, int | None]] = []
-    number, now = count(), 0.0
+    # Time, tie-breaker, shard, failed attempts, and the version that was read (None: read first).
+    events: list[tuple[float, int, int, int, int | None]] = []
+    sequence, now = count(), 0.0
     while now < SECONDS:
-        now += rng.expovariate(changes_a_second)
-        heapq.heappush(heap, (now, next(number), rng.randrange(lines), 0, None))
-    version, tried, changed = [0] * lines, 0, 0
-    while heap:
-        now, _, shard, tries, read = heapq.heappop(heap)
-        if read is None:  # what it says is known at the end of the read, and tried from then on
-            now += (READ + WRITE) * rng.uniform(0.7, 1.5)
-            heapq.heappush(heap, (now, next(number), shard, tries, version[shard]))
+        now += rng.expovariate(writes_per_second)
+        heapq.heappush(events, (now, next(sequence), rng.randrange(shards), 0, None))
+    versions, attempts, writes = [0] * shards, 0, 0
+    while events:
+        now, _, shard, failures, read_version = heapq.heappop(events)
+        if read_version is None:
+            now += (READ_SECONDS + WRITE_SECONDS) * rng.uniform(0.7, 1.5)
+            heapq.heappush(events, (now, next(sequence), shard, failures, versions[shard]))
             continue
-        tried += 1
-        if read == version[shard]:
-            version[shard] += 1
-            changed += 1
+        attempts += 1
+        if read_version == versions[shard]:
+            versions[shard] += 1
+            writes += 1
         else:
-            now += rng.uniform(0, longest_pause(tries))
-            heapq.heappush(heap, (now, next(number), shard, tries + 1, None))
-    return tried / changed
+            now += rng.uniform(0, max_backoff(failures))
+            heapq.heappush(events, (now, next(sequence), shard, failures + 1, None))
+    return attempts / writes

@@ -1,6 +1,6 @@
-"""Finalize jobs, and print the process's peak memory in MB, before and after, and the seconds.
+"""Script that finalizes jobs and prints the seconds of each and the process's peak memory in MB.
 
-Called by bytes, in a process of its own: a peak never goes down again.
+`bytes` runs it in a new process for each measurement, because a peak never decreases.
 """
 
 import json
@@ -21,7 +21,7 @@ from darkroom.domain.job import Job, Status
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL, Operation
 from darkroom.domain.steps import Outcome, Step
 from darkroom.domain.submit_queue import QueueShard
-from darkroom.ports import Conflict, ListedPrediction, Prediction, SideWrite, Submission, Succeeded
+from darkroom.ports import Conflict, Prediction, SideWrite, Succeeded
 from darkroom.usecases.end_job import EndJob
 from darkroom.usecases.finalize_job import FinalizeJob
 from darkroom.usecases.store_outputs import StoreOutputs
@@ -46,15 +46,12 @@ _JOB = Job(
 )
 
 
-class _World:
-    """The ports that move no bytes: records, line, provider, bus, metrics."""
+class _FakePorts:
+    """The ports that copy no bytes: jobs, provider, events, metrics."""
 
     def __init__(self, url: str, outputs: int) -> None:
         self._outputs = (url,) * outputs
         self.job = _JOB
-
-    def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
-        raise NotImplementedError
 
     def get(self, _: str) -> Job | None:
         return self.job
@@ -83,22 +80,6 @@ class _World:
     def read(self) -> QueueShard:
         return QueueShard()
 
-    def swap(self, before: QueueShard, after: QueueShard) -> bool:
-        raise NotImplementedError
-
-    def prepare(self) -> None:
-        raise NotImplementedError
-
-    def submit(
-        self, model: str, model_input: dict[str, Any], webhook: str | None = None
-    ) -> Submission:
-        raise NotImplementedError
-
-    def list_predictions(
-        self, model: str, after: datetime, before: datetime
-    ) -> list[ListedPrediction] | None:
-        raise NotImplementedError
-
     def check(self, _: str) -> Prediction:
         return Succeeded(self._outputs)
 
@@ -109,8 +90,8 @@ class _World:
         pass
 
 
-def main(size: int, outputs: int, rounds: int, cdn: str, s3: str) -> None:
-    """Finalize that often, and print."""
+def main(size: int, outputs: int, runs: int, cdn: str, s3: str) -> None:
+    """Finalize `runs` jobs with `outputs` assets of `size` bytes, and print the measurement."""
     client = boto3.client(
         "s3",
         endpoint_url=s3,
@@ -120,30 +101,30 @@ def main(size: int, outputs: int, rounds: int, cdn: str, s3: str) -> None:
         config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
     )
     downloads, assets = Cdn(["127.0.0.1"]), AssetBucket(client, "assets")
-    before, seconds = _peak(), []
-    for _ in range(rounds):
-        world = _World(f"{cdn}/{size}.png", outputs)
-        finalize = _use_case(world, downloads, assets)
-        begun = time.perf_counter()
+    seconds = []
+    for _ in range(runs):
+        ports = _FakePorts(f"{cdn}/{size}.png", outputs)
+        finalize = _use_case(ports, downloads, assets)
+        started_at = time.perf_counter()
         step = finalize(Step(job_id="bench"))
-        seconds.append(time.perf_counter() - begun)
-        stored = [asset.size for asset in world.job.assets]
+        seconds.append(time.perf_counter() - started_at)
+        stored = [asset.size for asset in ports.job.assets]
         if step.outcome is not Outcome.STORED or stored != [size] * outputs:
             sys.exit(f"the asset was not stored: {step}")
-    print(json.dumps({"before": before, "peak": _peak(), "seconds": seconds}))
+    print(json.dumps({"peak": _peak(), "seconds": seconds}))
 
 
-def _use_case(world: Any, downloads: Cdn, assets: AssetBucket) -> FinalizeJob:
+def _use_case(ports: Any, downloads: Cdn, assets: AssetBucket) -> FinalizeJob:
     return FinalizeJob(
-        jobs=world,
-        provider=world,
-        store_outputs=StoreOutputs(jobs=world, downloads=downloads, assets=assets),
-        metrics=world,
+        jobs=ports,
+        provider=ports,
+        store_outputs=StoreOutputs(jobs=ports, downloads=downloads, assets=assets),
+        metrics=ports,
         end=EndJob(
-            jobs=world,
-            queue=world,
-            events=world,
-            metrics=world,
+            jobs=ports,
+            queue=ports,
+            events=ports,
+            metrics=ports,
             now=lambda: _NOW,
             assets_bucket="assets",
         ),
@@ -155,5 +136,5 @@ def _peak() -> float:
 
 
 if __name__ == "__main__":
-    _size, _outputs, _rounds = map(int, sys.argv[1:4])
-    main(_size, _outputs, _rounds, sys.argv[4], sys.argv[5])
+    _size, _outputs, _runs = map(int, sys.argv[1:4])
+    main(_size, _outputs, _runs, sys.argv[4], sys.argv[5])

@@ -1,58 +1,58 @@
-"""What is paid for nothing when five in a hundred go wrong: Darkroom beside what people write."""
+"""Charges wasted when 5 % of requests meet a fault: Darkroom compared with the alternatives."""
 
 import statistics
 
+from benchmarks.alternatives import ALTERNATIVES, INPUT
+from benchmarks.comparison_runs import NO_LIMITS, Measurement, comparison_stack, run_alternative
 from benchmarks.report import Section, table
-from benchmarks.rivals import INPUT, RIVALS
-from benchmarks.rounds import NO_LIMITS, Row, play, stand
 
-# Of each twenty one meets a fault, each time another.
+# One prompt in twenty carries the next of these faults.
 FAULTS = (
     "submit.accept_then_close", "submit.http status=503", "cdn.http status=503",
     "submit.accept_then_close", "poll.http status=502",
 )  # fmt: skip
-AT_ONCE, WAVES = 40, 5
+CONCURRENT, RUNS = 40, 5
 
 
 def run() -> Section:
     """Return the table."""
-    with stand() as on:
-        found = {
-            name: [play(on, name, _prompts(wave), NO_LIMITS) for wave in range(WAVES)]
-            for name in RIVALS
+    with comparison_stack() as environment:
+        measured = {
+            name: [
+                run_alternative(environment, name, _prompts(run), NO_LIMITS) for run in range(RUNS)
+            ]
+            for name in ALTERNATIVES
         }
-    body = f"""{AT_ONCE * WAVES} pictures, {AT_ONCE} at once, of which five in a hundred meet a fault, once: answers lost after the POST was
-paid (2), a 503 instead of an answer (1), a CDN (1) and a poll (1) that fail. Wasted is what was charged, and not given
-back, beyond the pictures that are stored.
+    rows = [_cells(name, measurements) for name, measurements in measured.items()]
+    body = f"""{CONCURRENT * RUNS} images, {CONCURRENT} concurrently. 5 % of them meet one fault: a response lost after the POST was charged (two
+of five), a 503 to the POST, a CDN failure, or a poll failure (one of five each). `wasted` is the amount that was
+charged and not refunded beyond the price of the stored images.
 
-{table(("way", "stored", "charged", "wasted", "done to stored, p50"), [_cells(name, rows) for name, rows in found.items()])}
+{table(("alternative", "stored", "charged", "wasted", "lag p50"), rows)}
 
-What Darkroom does not store got the 503: whether such a request was taken is not known, and the provider's list does
-not show it, so it ends as `submission_unknown`, is not paid twice, and says so to its caller."""
+The images that Darkroom does not store got the 503. It is unknown whether the provider accepted such a request, and the
+provider's list does not contain it. The job fails with `submission_unknown`: a second submit could be charged twice."""
     inputs = (
-        f"{INPUT['quality']} {INPUT['resolution']} pictures, the simulator in real time (--time-scale 1) and without limits, "
-        "the three ways as above; the loop sends again what failed, up to three times."
+        f"{INPUT['quality']} {INPUT['resolution']} images, the simulator in real time (--time-scale 1) and without rate limits, "
+        "the alternatives as above. The loop retries failed steps up to three times."
     )
-    return Section("Money, when things go wrong", inputs, body)
+    return Section("Charges wasted by faults", inputs, body)
 
 
-def _prompts(wave: int) -> list[str]:
-    made = []
-    for number in range(AT_ONCE):
-        twenty, place = divmod(wave * AT_ONCE + number, 20)
-        mark = f" [[fault {FAULTS[twenty % len(FAULTS)]}]]" if place == 3 else ""
-        made.append(f"A lighthouse, wave {wave}, number {number}{mark}")
-    return made
+def _prompts(run: int) -> list[str]:
+    prompts = []
+    for number in range(CONCURRENT):
+        group, position = divmod(run * CONCURRENT + number, 20)
+        marker = f" [[fault {FAULTS[group % len(FAULTS)]}]]" if position == 3 else ""
+        prompts.append(f"A lighthouse, run {run}, number {number}{marker}")
+    return prompts
 
 
-def _cells(name: str, rows: list[Row]) -> tuple[object, ...]:
-    stored, charged = sum(row.stored for row in rows), sum(row.charged for row in rows)
-    lag = statistics.median(row.lag50 for row in rows)
-    wasted = sum(row.wasted for row in rows)
+def _cells(name: str, runs: list[Measurement]) -> tuple[object, ...]:
     return (
         name,
-        f"{stored} of {AT_ONCE * WAVES}",
-        f"${charged:.2f}",
-        f"${wasted:.2f}",
-        f"{lag:.1f} s",
+        f"{sum(run.stored for run in runs)} of {CONCURRENT * RUNS}",
+        f"${sum(run.charged for run in runs):.2f}",
+        f"${sum(run.wasted for run in runs):.2f}",
+        f"{statistics.median(run.lag50 for run in runs):.1f} s",
     )

@@ -1,4 +1,4 @@
-"""Sections of docs/benchmarks.md: each benchmark prints its own, and replaces its own there."""
+"""Sections of docs/benchmarks.md. Each benchmark prints its section and replaces it on the page."""
 
 import os
 import platform
@@ -14,12 +14,12 @@ PLOTS = ROOT / "docs" / "images"
 
 
 class Section(NamedTuple):
-    """What one benchmark found."""
+    """The result of one benchmark."""
 
     title: str
     inputs: str
     body: str
-    kept: bool = True  # False if a promise is broken
+    has_passed: bool = True  # False if a target is missed
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -29,30 +29,29 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def dollars(usd: float) -> str:
-    """Return an amount of money that may be very small, in millionths."""
+    """Return a small amount of money in micro-USD."""
     return f"{usd * 1e6:.1f} µ$"
 
 
 def machine() -> str:
-    """Say what the numbers were made on."""
-    found = re.search(r"model name\s*: (.+)", _read("/proc/cpuinfo"))
+    """Return the processors, the memory and the Python version of this machine."""
+    model = re.search(r"model name\s*: (.+)", _read("/proc/cpuinfo"))
     memory = re.search(r"MemTotal:\s*(\d+)", _read("/proc/meminfo"))
     size = f", {int(memory.group(1)) / 2**20:.0f} GB" if memory else ""
-    name = found.group(1).strip() if found else platform.processor()
+    name = model.group(1).strip() if model else platform.processor()
     return f"{os.cpu_count()} x {name}{size}, Python {platform.python_version()}"
 
 
 def write(name: str, section: Section) -> None:
-    """Print a section, and put it into the page in its own's place."""
-    made = f"{datetime.now(UTC):%Y-%m-%d}; {machine()}"
-    text = f"## {section.title}\n\n{section.body}\n\n{section.inputs}\n\nMade {made}.\n"
+    """Print a section, and replace it on the page. Raise LookupError if its marks are missing."""
+    measured = f"Measured {datetime.now(UTC):%Y-%m-%d} on {machine()}."
+    text = f"## {section.title}\n\n{section.body}\n\n{section.inputs}\n\n{measured}\n"
     print(f"\n{text}", flush=True)
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
-    page = PAGE.read_text()
-    before, _, rest = page.partition(begin)
-    _, _, after = rest.partition(end)
-    if not rest:
-        raise LookupError(f"{PAGE.name} has no place for {name}: put its two marks there")
+    before, _, remaining = PAGE.read_text().partition(begin)
+    _, _, after = remaining.partition(end)
+    if not remaining:
+        raise LookupError(f"{PAGE.name} has no marks for {name}: add {begin.strip()} and its end")
     PAGE.write_text(f"{before}{begin}{text}{end}{after}")
 
 

@@ -1,42 +1,51 @@
-"""Darkroom beside what people write, on one local stack, one simulator, in one run, in turn."""
+"""Darkroom and the alternatives, one after another, on one local stack and simulator."""
 
 import os
 
+from benchmarks.alternatives import ALTERNATIVES, INPUT
+from benchmarks.comparison_runs import (
+    IMAGES_PER_MINUTE,
+    LIMITS,
+    MAX_IN_FLIGHT,
+    Measurement,
+    comparison_stack,
+    run_alternative,
+)
 from benchmarks.report import Section, table
-from benchmarks.rivals import INPUT, RIVALS
-from benchmarks.rounds import IMAGES_A_MINUTE, IN_FLIGHT, LIMITS, Row, play, stand
 
-COUNTS = tuple(int(each) for each in os.environ.get("COUNTS", "1 20 200").split())
-# So many that each way makes first: what was never called starts cold, all at once.
+COUNTS = tuple(int(count) for count in os.environ.get("COUNTS", "1 20 200").split())
+# Images of the first run, in which every function starts cold.
 COLD = 20
 
 
 def run() -> Section:
-    """Return the tables."""
-    rounds = [(f"{COLD}, cold", COLD), *((f"{count}", count) for count in COUNTS)]
-    with stand() as on:
-        found = {
-            (label, name): play(on, name, _prompts(count, label), LIMITS)
-            for label, count in rounds
-            for name in RIVALS
+    """Return the table and the ratios."""
+    counts = [(f"{COLD}, cold", COLD), *((f"{count}", count) for count in COUNTS)]
+    with comparison_stack() as environment:
+        measured = {
+            (label, name): run_alternative(environment, name, _prompts(count, label), LIMITS)
+            for label, count in counts
+            for name in ALTERNATIVES
         }
     head = (
-        "at once", "way", "stored", "done to stored, p50 / p95", "polls a picture", "requests",
-        "429s", "CPU a picture", "peak memory",
+        "concurrent", "alternative", "stored", "lag p50 / p95", "polls per image",
+        "requests per image", "429s", "CPU per image", "peak memory",
     )  # fmt: skip
-    body = f"""Time from when the provider is done to when the picture is in the bucket, what the provider is asked, and
-what it takes, in one process of the script and in the function that takes the most.
+    rows = [_cells(label, name, measurement) for (label, name), measurement in measured.items()]
+    body = f"""`lag` is the time from the provider's completion until the image is in the bucket. Polls and requests are those that the
+provider receives. Peak memory is that of the script's process, or of the function with the highest peak.
 
-{table(head, [_cells(label, name, row) for (label, name), row in found.items()])}
+{table(head, rows)}
 
-By Darkroom: {_ratios(found)}"""
+Compared with Darkroom: {_ratios(measured)}"""
     inputs = (
-        f"{INPUT['quality']} {INPUT['resolution']} pictures, the simulator in real time (--time-scale 1), its limits "
-        f"{IMAGES_A_MINUTE} images a minute and {IN_FLIGHT} in flight, answered by 429 beyond. Darkroom by its HTTP door, with "
-        "webhooks, told the same limits. The script: `Client.run` in as many threads, a download, `put_object`. The loop: "
-        "2 s, one function, the whole image in memory. Functions share two processors, at most 16 at once; who is "
-        "refused for that tries again, so on AWS neither cold starts nor the loop's last pictures would take as long. All are "
-        "warm but in the first rows. Polls, requests and CPU of what is not stored count as well."
+        f"{INPUT['quality']} {INPUT['resolution']} images, the simulator in real time (--time-scale 1). It allows "
+        f"{IMAGES_PER_MINUTE} images a minute and {MAX_IN_FLIGHT} in flight, and answers 429 above. Darkroom is called over "
+        "HTTP, with webhooks, and is configured with the same limits. The script: `Client.run` in one thread per image, a "
+        "download, `put_object`. The loop: a 2 s wait, one function, the whole image in memory. Functions share two "
+        "processors, and at most 16 run concurrently; a throttled invocation is retried. On AWS neither cold starts nor the "
+        "loop's last images would take as long. Functions are warm except in the first rows. Polls, requests and CPU of "
+        "images that are not stored count as well."
     )
     return Section("Side by side", inputs, body)
 
@@ -45,22 +54,23 @@ def _prompts(count: int, label: str) -> list[str]:
     return [f"A lighthouse, {label}, number {n}" for n in range(count)]
 
 
-def _cells(label: str, name: str, row: Row) -> tuple[object, ...]:
+def _cells(label: str, name: str, measured: Measurement) -> tuple[object, ...]:
     return (
-        label, name, row.stored, f"{row.lag50:.2f} / {row.lag95:.2f} s", f"{row.polls:.1f}",
-        f"{row.requests:.1f}", row.refused, f"{row.cpu:.2f} s", f"{row.peak:.0f} MB",
+        label, name, measured.stored, f"{measured.lag50:.2f} / {measured.lag95:.2f} s",
+        f"{measured.polls:.1f}", f"{measured.requests:.1f}", measured.throttled,
+        f"{measured.cpu:.2f} s", f"{measured.peak:.0f} MB",
     )  # fmt: skip
 
 
-def _ratios(found: dict[tuple[str, str], Row]) -> str:
-    most = f"{max(COUNTS)}"
-    ours, *others = ((name, found[most, name]) for name in RIVALS)
-    said = []
-    for name, row in others:
-        lag, polls = row.lag50 / ours[1].lag50, row.polls / max(ours[1].polls, 0.1)
-        cpu, peak = row.cpu / ours[1].cpu, row.peak / ours[1].peak
-        said.append(
-            f"at {most} at once the {name} takes {lag:.1f} times as long from done to stored (p50), polls "
-            f"{polls:.1f} times as often, takes {cpu:.2f} times the processor and {peak:.1f} times the memory"
+def _ratios(measured: dict[tuple[str, str], Measurement]) -> str:
+    largest = f"{max(COUNTS)}"
+    (_, darkroom), *others = ((name, measured[largest, name]) for name in ALTERNATIVES)
+    sentences = []
+    for name, other in others:
+        lag, polls = other.lag50 / darkroom.lag50, other.polls / max(darkroom.polls, 0.1)
+        cpu, peak = other.cpu / darkroom.cpu, other.peak / darkroom.peak
+        sentences.append(
+            f"with {largest} concurrent images the {name} has {lag:.1f} times the lag (p50), "
+            f"{polls:.1f} times the polls, {cpu:.2f} times the CPU and {peak:.1f} times the memory"
         )
-    return "; ".join(said) + "."
+    return "; ".join(sentences) + "."

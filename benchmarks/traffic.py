@@ -1,7 +1,7 @@
-"""Many jobs through the lines: the shipped limiter, in made-up time, with its conflicts.
+"""Simulate many jobs in the submit queue: the shipped rate limiter in simulated time.
 
-Rows of batches become jobs as CreateRows lets them; each job enters a line, waits as long as it is
-told, and is sent at its slot. A line is read, and changed only if nobody has changed it meanwhile.
+CreateRows turns batch rows into jobs. Each job enters a queue shard, waits as long as it is
+deferred, and is submitted at its slot. Writes to a shard use optimistic locking and may conflict.
 """
 
 import heapq
@@ -13,220 +13,279 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
-from darkroom.domain.durations import Expected
+from darkroom.domain.durations import ExpectedDuration
 from darkroom.domain.slots import QueueEntry, Slot, next_slot
 from darkroom.domain.submit_queue import Priority, QueueShard, RateLimit
-from darkroom.usecases.acquire_slot import HEAD_POLL_SECONDS, HEAD_POLLS, TRIES, longest_pause
-from darkroom.usecases.create_rows import until_room
+from darkroom.usecases.acquire_slot import HEAD_POLL_SECONDS, HEAD_POLLS, MAX_TRIES, max_backoff
+from darkroom.usecases.create_rows import seconds_until_room
 
-# Assumed, in seconds: a read and a transaction of DynamoDB, a row made a job, a state entered.
-READ, WRITE, CREATE, ENTER = 0.004, 0.010, 0.06, 0.05
-STARTS = 300  # executions that an account may start a second
-ROWS, CREATORS, PART = 10_000, 6, 12  # of a batch, of its machine, of a step of CreateRows
-COPY = 1.5  # seconds of Finalize, assumed as in the bill
-TRANSITIONS = 3  # Submit, Submitted, and Defer or what follows
-LOOK = 3  # CreateRows, Created, and AwaitRoom or what follows
+# Assumed seconds: a DynamoDB read, a transaction, creating a job from a row, entering a state.
+READ_SECONDS, WRITE_SECONDS, ROW_SECONDS, STATE_SECONDS = 0.004, 0.010, 0.06, 0.05
+SUBMIT_SECONDS, FINALIZE_SECONDS = 0.4, 1.5  # assumed run times, as in the bill
+STARTS_PER_SECOND = 300  # executions that an account may start
+# Rows of a batch, concurrent CreateRows tasks of a batch, rows of one CreateRows task.
+BATCH_ROWS, CREATORS, TASK_ROWS = 10_000, 6, 12
+SUBMIT_TRANSITIONS = 3  # Submit, SubmitResult, and the next state
+CREATE_TRANSITIONS = 3  # CreateRows, its result, and the next state
+END_TRANSITIONS = 5  # Check, CheckResult, Finalize, FinalizeResult, Done
+
+
+def _by_second() -> dict[int, float]:
+    return defaultdict(float)
 
 
 @dataclass
-class Flow:
-    """What happened."""
+class TrafficResult:
+    """The result of one simulation."""
 
     jobs: int = 0
-    ended_at: float = 0.0
-    refused: int = 0  # sends that the provider would have refused
-    attempts: int = 0  # to change a line
-    changes: int = 0
+    ended_at: float = 0.0  # seconds
+    refused: int = 0  # submits that the provider would have refused
+    attempts: int = 0  # of writes to a shard
+    writes: int = 0  # that succeeded
     deferrals: int = 0
-    head_polls: int = 0  # of who was next, for a place
-    looks: int = 0  # of CreateRows, for room
+    head_polls: int = 0
+    room_checks: int = 0  # by CreateRows
     transitions: Counter[int] = field(default_factory=Counter)  # by second
-    changed: Counter[tuple[int, int]] = field(default_factory=Counter)  # by line and second
-    polled: dict[int, float] = field(
-        default_factory=lambda: defaultdict(float)
-    )  # functions at work, by second
-    called: dict[int, float] = field(
-        default_factory=lambda: defaultdict(float)
-    )  # the same, with webhooks
-    line_bytes: int = 0
-    seen: list[int] = field(default_factory=list)  # samples, by index
+    attempts_at: Counter[tuple[int, int]] = field(default_factory=Counter)  # by shard and second
+    # Concurrent functions by second, without and with webhooks.
+    concurrency_polling: dict[int, float] = field(default_factory=_by_second)
+    concurrency_webhooks: dict[int, float] = field(default_factory=_by_second)
+    shard_bytes: int = 0
+    samples: list[int] = field(default_factory=list)  # the sample of each submit, by index
 
 
 class Traffic:
-    """One run: so many jobs of one kind, at one tier."""
+    """A simulation of `jobs` jobs of one kind at one rate limit.
+
+    `flight_seconds` and `check_seconds` are samples of one job's seconds in flight and in Check.
+    """
 
     def __init__(
         self,
         rate_limit: RateLimit,
-        kind: Expected,
+        kind: ExpectedDuration,
         jobs: int,
-        takes: list[float],
-        held: list[float],
+        flight_seconds: list[float],
+        check_seconds: list[float],
         seed: int = 7,
     ) -> None:
         self.rate_limit, self.kind, self.jobs = rate_limit, kind, jobs
-        self.takes, self.held = takes, held  # by sample: seconds in flight, seconds in Check
-        self.flow, self.rng = Flow(), random.Random(seed)  # noqa: S311 - no secret
+        self.flight_seconds, self.check_seconds = flight_seconds, check_seconds
+        self.result, self.rng = TrafficResult(), random.Random(seed)  # noqa: S311 - no secret
         self._shards = [QueueShard(index=number) for number in range(rate_limit.shards)]
-        self._touched = [0] * rate_limit.shards
-        self._count, self._share = rate_limit.shards, rate_limit.per_shard
-        self._interval = round(self._share.slot_seconds(kind.median), 3)
-        self._heap: list[tuple[float, int, Callable[[float], None]]] = []
-        self._turns, self._next_start, self._sent, self._flying = count(), 0.0, list[float](), 0
+        self._versions = [0] * rate_limit.shards
+        self._per_shard = rate_limit.per_shard
+        self._slot_seconds = round(self._per_shard.slot_seconds(kind.median), 3)
+        self._events: list[tuple[float, int, Callable[[float], None]]] = []
+        self._sequence = count()
+        self._next_start, self._in_flight = 0.0, 0
+        self._submitted_at: list[float] = []
 
-    def run(self) -> Flow:
-        """Let all of them come, be sent, and end."""
-        for first in range(0, self.jobs, ROWS):
-            rows = iter(range(first, min(first + ROWS, self.jobs)))
+    def run(self) -> TrafficResult:
+        """Run the simulation until every job has ended."""
+        for first in range(0, self.jobs, BATCH_ROWS):
+            rows = iter(range(first, min(first + BATCH_ROWS, self.jobs)))
             for number in range(CREATORS):
-                self._at(number * CREATE / CREATORS, partial(self._create, rows=rows))
-        while self._heap:
-            now, _, act = heapq.heappop(self._heap)
-            act(now)
-        self.flow.line_bytes = max(len(json.dumps(_state(shard))) for shard in self._shards)
-        return self.flow
+                start = number * ROW_SECONDS / CREATORS
+                self._schedule(start, partial(self._create_rows, rows=rows))
+        while self._events:
+            now, _, action = heapq.heappop(self._events)
+            action(now)
+        self.result.shard_bytes = max(len(json.dumps(_item(shard))) for shard in self._shards)
+        return self.result
 
-    def _at(self, moment: float, act: Callable[[float], None]) -> None:
-        heapq.heappush(self._heap, (moment, next(self._turns), act))
+    def _schedule(self, time: float, action: Callable[[float], None]) -> None:
+        heapq.heappush(self._events, (time, next(self._sequence), action))
 
-    def _create(self, now: float, *, rows: Iterator[int], looks: int = 0) -> None:
-        self.flow.looks += 1
-        self.flow.transitions[int(now)] += LOOK
-        wait = until_room(max(shard.seconds for shard in self._shards), looks, chance=self.rng)
+    def _create_rows(self, now: float, *, rows: Iterator[int], attempts: int = 0) -> None:
+        self.result.room_checks += 1
+        self.result.transitions[int(now)] += CREATE_TRANSITIONS
+        waiting = max(shard.seconds for shard in self._shards)
+        wait = seconds_until_room(waiting, attempts, chance=self.rng)
         if wait:
-            self._at(now + wait + ENTER, partial(self._create, rows=rows, looks=looks + 1))
+            retry = partial(self._create_rows, rows=rows, attempts=attempts + 1)
+            self._schedule(now + wait + STATE_SECONDS, retry)
             return
-        made = 0
-        for _ in zip(range(PART), rows, strict=False):
-            made += 1
-            self._next_start = max(self._next_start, now + made * CREATE) + 1 / STARTS
-            self._at(self._next_start + ENTER, partial(self._submit, number=None, shard=None))
-        if made == PART:
-            after = max(now + PART * CREATE, self._next_start - CREATE)
-            self._at(after, partial(self._create, rows=rows))
+        created = 0
+        for _ in zip(range(TASK_ROWS), rows, strict=False):
+            created += 1
+            self._next_start = max(self._next_start, now + created * ROW_SECONDS)
+            self._next_start += 1 / STARTS_PER_SECOND
+            submit = partial(self._submit, round_number=None, shard=None)
+            self._schedule(self._next_start + STATE_SECONDS, submit)
+        if created == TASK_ROWS:
+            next_task = max(now + TASK_ROWS * ROW_SECONDS, self._next_start - ROW_SECONDS)
+            self._schedule(next_task, partial(self._create_rows, rows=rows))
 
-    def _submit(self, now: float, *, number: int | None, shard: int | None) -> None:
-        self.flow.transitions[int(now)] += TRANSITIONS
-        self._busy(now, 0.4)
-        self._read(now, number=number, shard=shard, tries=0)
+    def _submit(self, now: float, *, round_number: int | None, shard: int | None) -> None:
+        self.result.transitions[int(now)] += SUBMIT_TRANSITIONS
+        self._add_concurrency(now, SUBMIT_SECONDS)
+        self._read_shard(now, round_number=round_number, shard=shard, attempts=0)
 
-    def _read(
-        self, now: float, *, number: int | None, shard: int | None, tries: int, head_polls: int = 0
+    def _read_shard(
+        self,
+        now: float,
+        *,
+        round_number: int | None,
+        shard: int | None,
+        attempts: int,
+        head_polls: int = 0,
     ) -> None:
-        """Read a line, the shorter of two for a newcomer; what it says is known when it is read."""
-        came = shard is None
+        """Read the job's shard, or the shorter of two random shards if the job has none."""
+        is_new = shard is None
         if shard is None:
-            two = self.rng.sample(range(self._count), min(2, self._count))
+            candidates = self.rng.sample(range(len(self._shards)), min(2, len(self._shards)))
             shard = min(
-                two, key=lambda n: max(self._shards[n].next_at, now) + self._shards[n].seconds
+                candidates,
+                key=lambda n: max(self._shards[n].next_at, now) + self._shards[n].seconds,
             )
         decide = partial(
-            self._decide, number=number, shard=shard, tries=tries, head_polls=head_polls, came=came
+            self._decide,
+            round_number=round_number,
+            shard=shard,
+            attempts=attempts,
+            head_polls=head_polls,
+            is_new=is_new,
         )
-        self._at(now + READ * self.rng.uniform(0.7, 1.5), decide)
+        self._schedule(now + READ_SECONDS * self.rng.uniform(0.7, 1.5), decide)
 
     def _decide(
-        self, now: float, *, number: int | None, shard: int, tries: int, head_polls: int, came: bool
+        self,
+        now: float,
+        *,
+        round_number: int | None,
+        shard: int,
+        attempts: int,
+        head_polls: int,
+        is_new: bool,
     ) -> None:
-        entry = QueueEntry(Priority.LOW, "bench", number, self._interval)
-        slot = next_slot(self._shards[shard], self._share, entry, self.kind.median, now)
+        """Poll again at the head of the queue, defer, or write the shard."""
+        entry = QueueEntry(Priority.LOW, "bench", round_number, self._slot_seconds)
+        slot = next_slot(self._shards[shard], self._per_shard, entry, self.kind.median, now)
         if slot.is_head and head_polls < HEAD_POLLS:
-            self.flow.head_polls += 1
-            self._busy(now, HEAD_POLL_SECONDS)
-            read = partial(
-                self._read, number=number, shard=shard, tries=tries, head_polls=head_polls + 1
+            self.result.head_polls += 1
+            self._add_concurrency(now, HEAD_POLL_SECONDS)
+            poll = partial(
+                self._read_shard,
+                round_number=round_number,
+                shard=shard,
+                attempts=attempts,
+                head_polls=head_polls + 1,
             )
-            self._at(now + HEAD_POLL_SECONDS, read)
+            self._schedule(now + HEAD_POLL_SECONDS, poll)
             return
-        if not slot.is_open and number is not None:
-            self._defer(now, slot.retry_after, number, shard)
+        if not slot.is_open and round_number is not None:
+            self._defer(now, slot.retry_after, round_number, shard)
             return
         commit = partial(
-            self._commit, slot=slot, shard=shard, tries=tries, came=came, was=self._touched[shard]
+            self._commit,
+            slot=slot,
+            shard=shard,
+            attempts=attempts,
+            is_new=is_new,
+            read_version=self._versions[shard],
         )
-        self._at(now + WRITE * self.rng.uniform(0.7, 1.5), commit)
+        self._schedule(now + WRITE_SECONDS * self.rng.uniform(0.7, 1.5), commit)
 
     def _commit(
-        self, now: float, *, slot: Slot, shard: int, tries: int, came: bool, was: int
+        self,
+        now: float,
+        *,
+        slot: Slot,
+        shard: int,
+        attempts: int,
+        is_new: bool,
+        read_version: int,
     ) -> None:
-        self.flow.attempts += 1
-        self.flow.changed[shard, int(now)] += 1
-        if self._touched[shard] != was:
-            again = None if came else shard
-            if tries + 1 < TRIES:
-                pause = self.rng.uniform(0, longest_pause(tries))
-                read = partial(
-                    self._read, number=slot.entry.round_number, shard=again, tries=tries + 1
+        """Write the shard if its version is unchanged; otherwise retry, or defer the job."""
+        self._count_attempt(now, shard)
+        if self._versions[shard] != read_version:
+            same_shard = None if is_new else shard
+            round_number = slot.entry.round_number
+            if attempts + 1 < MAX_TRIES:
+                pause = self.rng.uniform(0, max_backoff(attempts))
+                retry = partial(
+                    self._read_shard,
+                    round_number=round_number,
+                    shard=same_shard,
+                    attempts=attempts + 1,
                 )
-                self._at(now + pause, read)
+                self._schedule(now + pause, retry)
             else:
-                self._defer(now, 1, slot.entry.round_number, again)
+                self._defer(now, 1, round_number, same_shard)
             return
-        self.flow.changes += 1
-        self._touched[shard] += 1
+        self.result.writes += 1
+        self._versions[shard] += 1
+        in_flight = self._shards[shard].in_flight
         if slot.is_open:
-            sent = slot.acquired(now)
-            self._shards[shard] = sent.model_copy(update={"in_flight": sent.in_flight + 1})
-            self._at(max(now, slot.starts_at), partial(self._send, shard=shard))
+            after = slot.acquired(now)
+            self._shards[shard] = after.model_copy(update={"in_flight": after.in_flight + 1})
+            self._schedule(max(now, slot.starts_at), partial(self._post, shard=shard))
         else:
-            flying = self._shards[shard].in_flight
-            self._shards[shard] = slot.entered.model_copy(update={"in_flight": flying})
+            self._shards[shard] = slot.entered.model_copy(update={"in_flight": in_flight})
             self._defer(now, slot.retry_after, slot.round_number, shard)
 
-    def _defer(self, now: float, wait: int, number: int | None, shard: int | None) -> None:
-        self.flow.deferrals += 1
-        self._at(now + wait + ENTER, partial(self._submit, number=number, shard=shard))
+    def _defer(self, now: float, wait: int, round_number: int | None, shard: int | None) -> None:
+        self.result.deferrals += 1
+        submit = partial(self._submit, round_number=round_number, shard=shard)
+        self._schedule(now + wait + STATE_SECONDS, submit)
 
-    def _send(self, now: float, *, shard: int) -> None:
-        allowed = self.rate_limit.images_per_minute
-        if len(self._sent) >= allowed and now - self._sent[-allowed] < 60 - 1e-9:
-            self.flow.refused += 1
-        self._sent.append(now)
-        self._flying += 1
-        self.flow.refused += self._flying > self.rate_limit.max_in_flight
-        sample = self.rng.randrange(len(self.takes))
-        self.flow.seen.append(sample)
-        self._at(now + self.takes[sample], partial(self._done, shard=shard, sample=sample))
+    def _post(self, now: float, *, shard: int) -> None:
+        """Submit a job to the provider."""
+        limit = self.rate_limit.images_per_minute
+        if len(self._submitted_at) >= limit and now - self._submitted_at[-limit] < 60 - 1e-9:
+            self.result.refused += 1
+        self._submitted_at.append(now)
+        self._in_flight += 1
+        self.result.refused += self._in_flight > self.rate_limit.max_in_flight
+        sample = self.rng.randrange(len(self.flight_seconds))
+        self.result.samples.append(sample)
+        complete = partial(self._complete, shard=shard, sample=sample)
+        self._schedule(now + self.flight_seconds[sample], complete)
 
-    def _done(self, now: float, *, shard: int, sample: int) -> None:
-        """The provider is done, and Check has seen it: its samples say when."""
-        self._flying -= 1
-        self._busy(now, COPY)
-        start = now - self.held[sample]
+    def _complete(self, now: float, *, shard: int, sample: int) -> None:
+        """Finalize a job whose completion Check has detected."""
+        self._in_flight -= 1
+        self._add_concurrency(now, FINALIZE_SECONDS)
+        start = now - self.check_seconds[sample]
         for second in range(int(start), int(now) + 1):
-            self.flow.polled[second] += min(now, second + 1) - max(start, second)
-        self._at(now + WRITE, partial(self._free, shard=shard))
-        self.flow.ended_at = max(self.flow.ended_at, now + COPY)
+            overlap = min(now, second + 1) - max(start, second)
+            self.result.concurrency_polling[second] += overlap
+        self._schedule(now + WRITE_SECONDS, partial(self._release, shard=shard))
+        self.result.ended_at = max(self.result.ended_at, now + FINALIZE_SECONDS)
 
-    def _free(self, now: float, *, shard: int) -> None:
-        self.flow.attempts += 1
-        self.flow.changes += 1
-        self.flow.changed[shard, int(now)] += 1
-        self._touched[shard] += 1  # a count of its own, but one transaction at a time
-        flying = self._shards[shard].in_flight
-        self._shards[shard] = self._shards[shard].model_copy(update={"in_flight": flying - 1})
-        self.flow.jobs += 1
-        self.flow.transitions[int(now)] += 5  # Check, Checked, Finalize, Finalized, Done
+    def _release(self, now: float, *, shard: int) -> None:
+        """Release the job's place in flight and end the job."""
+        self._count_attempt(now, shard)
+        self.result.writes += 1
+        self._versions[shard] += 1  # a separate counter in the item, but the same transaction lock
+        in_flight = self._shards[shard].in_flight
+        self._shards[shard] = self._shards[shard].model_copy(update={"in_flight": in_flight - 1})
+        self.result.jobs += 1
+        self.result.transitions[int(now)] += END_TRANSITIONS
 
-    def _busy(self, now: float, seconds: float) -> None:
-        for flow in (self.flow.polled, self.flow.called):
-            flow[int(now)] += seconds
+    def _count_attempt(self, now: float, shard: int) -> None:
+        self.result.attempts += 1
+        self.result.attempts_at[shard, int(now)] += 1
+
+    def _add_concurrency(self, now: float, seconds: float) -> None:
+        self.result.concurrency_polling[int(now)] += seconds
+        self.result.concurrency_webhooks[int(now)] += seconds
 
 
-def _state(shard: QueueShard) -> object:
+def _item(shard: QueueShard) -> object:
     return shard.model_dump(mode="json", exclude={"index", "version", "in_flight"})
 
 
-def soonest(rate_limit: RateLimit, takes: list[float]) -> float:
-    """Return when the last would end if each was sent as soon as the provider allows it."""
-    sent: list[float] = []
-    flying: list[float] = []
+def earliest_end(rate_limit: RateLimit, flight_seconds: list[float]) -> float:
+    """Return when the last job would end, in seconds, if each was sent as soon as allowed."""
+    in_flight: list[float] = []
     last = 0.0
-    for number, seconds in enumerate(takes):
+    for number, seconds in enumerate(flight_seconds):
         now = number * 60 / rate_limit.images_per_minute
-        if len(flying) >= rate_limit.max_in_flight:
-            now = max(now, heapq.heappop(flying))
-        sent.append(now)
-        heapq.heappush(flying, now + seconds)
+        if len(in_flight) >= rate_limit.max_in_flight:
+            now = max(now, heapq.heappop(in_flight))
+        heapq.heappush(in_flight, now + seconds)
         last = max(last, now + seconds)
     return last

@@ -1,1 +1,1 @@
-"""What is deployed, besides the functions' code."""
+"""Infrastructure: templates, schemas and their generators."""

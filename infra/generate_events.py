@@ -1,6 +1,6 @@
-"""Write the JSON Schemas of the events, from their models, into infra/events/.
+"""Generate the JSON Schemas of the events in infra/events/ from their models.
 
-Called by `make schemas`; a test fails when a file and its model differ.
+`make schemas` runs this module. A test fails if a file differs from its model.
 """
 
 import json
@@ -17,7 +17,7 @@ TARGET = Path(__file__).parent / "events"
 
 
 def schemas() -> dict[str, str]:
-    """Return each file's name and text."""
+    """Return the text of each schema file, by file name."""
     requested: Any = reduce(or_, REQUESTED)
     documents = {model.__name__: model.model_json_schema() for model in PUBLISHED}
     documents["JobRequested"] = TypeAdapter(requested).json_schema()

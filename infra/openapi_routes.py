@@ -1,4 +1,4 @@
-"""The table of routes: what the OpenAPI document says of each, models aside."""
+"""The table of routes for the OpenAPI document, without the models."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,16 +16,16 @@ class Parameter:
     """One parameter of a route."""
 
     name: str
-    place: str
+    location: str
     description: str
     schema: dict[str, Any]
 
     def as_openapi(self) -> dict[str, Any]:
-        """Return it as the document has it."""
-        required = {"required": True} if self.place == "path" else {}
+        """Return the parameter object of the OpenAPI document."""
+        required = {"required": True} if self.location == "path" else {}
         return {
             "name": self.name,
-            "in": self.place,
+            "in": self.location,
             **required,
             "description": self.description,
             "schema": self.schema,
@@ -46,135 +46,156 @@ class Route:
     headers: tuple[str, ...] = ()
     errors: frozenset[int] = field(default_factory=frozenset)
     function: str = "ApiFunction"
-    is_open: bool = False  # without a key
-    media: tuple[str, ...] = ()  # of what is text, and no model
+    is_open: bool = False  # needs no key
+    media: tuple[str, ...] = ()  # media types of text responses
 
     @property
-    def is_wire(self) -> bool:
-        """Whether it speaks the provider's own format."""
+    def is_wavespeed(self) -> bool:
+        """Whether the route uses the provider's wire format."""
         return self.path.startswith(_V3)
 
 
-_TEXT: dict[str, Any] = {"type": "string"}
-_JOB_ID = Parameter("job_id", "path", "The job's id.", _TEXT)
-_ONCE = Parameter(
+_STRING: dict[str, Any] = {"type": "string"}
+_JOB_ID = Parameter("job_id", "path", "The job's id.", _STRING)
+_IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
     "header",
-    "The same key and the same request: the same job, charged once.",
+    "Requests with the same key and content return the same object, which is charged once. The "
+    "same key with different content is a 409. Default: every request is new.",
     {"type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[!-~]+$"},
 )
-_KNOWN = Parameter("If-None-Match", "header", "The ETag that is known.", _TEXT)
+_IF_NONE_MATCH = Parameter(
+    "If-None-Match", "header", "An ETag. The response is 304 if the job still has it.", _STRING
+)
 _WAIT = Parameter(
     "wait",
     "query",
-    "Seconds to wait for a change: from If-None-Match, or else from now on.",
+    "Maximum seconds to wait for a change before the response. The change is relative to "
+    "If-None-Match, if sent.",
     {"type": "integer", "minimum": 1, "maximum": MAX_WAIT_SECONDS},
 )
 _DAYS = Parameter(
     "days",
     "query",
-    "How many, today included (30).",
+    "Number of days, including today. Default: 30.",
     {"type": "integer", "minimum": 1, "maximum": MAX_DAYS},
 )
-_BATCH_ID = Parameter("batch_id", "path", "The batch's id.", _TEXT)
-_LISTED = (
-    Parameter("status", "query", "Only these.", {"type": "string", "enum": list(map(str, Status))}),
+_BATCH_ID = Parameter("batch_id", "path", "The batch's id.", _STRING)
+_JOB_FILTERS = (
     Parameter(
-        "limit", "query", "How many.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}
+        "status",
+        "query",
+        "Only jobs with this status.",
+        {"type": "string", "enum": list(map(str, Status))},
     ),
-    Parameter("cursor", "query", "The cursor of the page before.", _TEXT),
+    Parameter(
+        "limit",
+        "query",
+        "Maximum number of items. Default: 20.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+    ),
+    Parameter("cursor", "query", "`cursor` of the previous page.", _STRING),
     Parameter(
         "operation",
         "query",
-        "Only of this kind.",
+        "Only jobs with this operation.",
         {"type": "string", "enum": list(map(str, Operation))},
     ),
     Parameter(
         "text",
         "query",
-        "Only with this in the prompt, in capitals or not.",
+        "Only jobs with this text in the prompt (case-insensitive).",
         {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
     ),
-    Parameter("batch", "query", "Only the rows of this batch.", _TEXT),
+    Parameter("batch", "query", "Only jobs of this batch.", _STRING),
     Parameter(
         "caller",
         "query",
-        "Whose, for an admin key.",
+        "Only jobs or batches of this caller. Admin keys default to all callers. Other keys can "
+        "only name their own caller.",
         {"type": "string", "minLength": 1, "maxLength": 256},
     ),
 )
-_LIST = tuple(each for each in _LISTED if each.name in ("limit", "cursor", "caller"))
+_LIST_PARAMETERS = tuple(p for p in _JOB_FILTERS if p.name in ("limit", "cursor", "caller"))
 _JOB_HEADERS = ("ETag", "Retry-After")
 _BODY = frozenset({400, 413, 415})
 _BAD, _CONFLICT, _PAYMENT = frozenset({400}), frozenset({409}), frozenset({402})
 
 ROUTES = (
     Route(
-        "post", "/v1/jobs", "createJob", "Ask for a job.", {202: "JobView"},
-        ("TextToImage", "Edit", "AnyModel"), (_ONCE,), ("Location", *_JOB_HEADERS),
+        "post", "/v1/jobs", "createJob", "Create a job.", {202: "JobView"},
+        ("TextToImage", "Edit", "AnyModel"), (_IDEMPOTENCY_KEY,), ("Location", *_JOB_HEADERS),
         _BODY | _CONFLICT | _PAYMENT,
     ),
-    Route("get", "/v1/jobs", "listJobs", "Jobs, newest first.", {200: "JobPage"},
-          parameters=_LISTED, errors=_BAD),
+    Route("get", "/v1/jobs", "listJobs", "List jobs, newest first.", {200: "JobPage"},
+          parameters=_JOB_FILTERS, errors=_BAD),
     Route(
-        "get", "/v1/jobs/{job_id}", "getJob", "One job, with fresh URLs.",
-        {200: "JobView", 304: None}, parameters=(_JOB_ID, _WAIT, _KNOWN), headers=_JOB_HEADERS,
-        errors=_BAD,
+        "get", "/v1/jobs/{job_id}", "getJob", "Get a job, with new presigned URLs.",
+        {200: "JobView", 304: None}, parameters=(_JOB_ID, _WAIT, _IF_NONE_MATCH),
+        headers=_JOB_HEADERS, errors=_BAD,
     ),
     Route(
         "delete", "/v1/jobs/{job_id}", "cancelJob",
-        "Cancel: free before the submit; after it, the result is filed as canceled (202).",
+        "Cancel a job. 200: the job was not submitted and costs nothing. 202: the job was "
+        "submitted; its output will be stored, and it ends as `failed` with code `canceled`.",
         {200: "JobView", 202: "JobView"}, parameters=(_JOB_ID,), headers=_JOB_HEADERS,
         errors=_BAD | _CONFLICT,
     ),
-    Route("post", "/v1/estimates", "estimate", "The price of a request.", {200: "Estimate"},
+    Route("post", "/v1/estimates", "estimate", "Get the price of a request.", {200: "Estimate"},
           ("TextToImage", "Edit", "AnyModel"), errors=_BODY),
-    Route("post", "/v1/uploads", "createUpload", "Leave to put a reference image.",
+    Route("post", "/v1/uploads", "createUpload",
+          "Create a presigned upload for an image or a batch file.",
           {201: "PresignedUploadView"}, ("UploadRequest",), errors=_BODY),
     Route(
-        "post", "/v1/batches", "createBatch", "Make jobs of a file's rows; dry_run: only plan it.",
-        {200: "BatchView", 202: "BatchView"}, ("BatchRequest",), (_ONCE,), ("Location",),
+        "post", "/v1/batches", "createBatch",
+        "Create a batch with one job per row of a file. 200: the plan of a dry run.",
+        {200: "BatchView", 202: "BatchView"}, ("BatchRequest",), (_IDEMPOTENCY_KEY,), ("Location",),
         _BODY | _CONFLICT,
     ),
-    Route("get", "/v1/batches", "listBatches", "Batches, newest first.", {200: "BatchPage"},
-          parameters=_LIST, errors=_BAD),
-    Route("get", "/v1/batches/{batch_id}", "getBatch", "One batch: progress, money, results.",
+    Route("get", "/v1/batches", "listBatches", "List batches, newest first.", {200: "BatchPage"},
+          parameters=_LIST_PARAMETERS, errors=_BAD),
+    Route("get", "/v1/batches/{batch_id}", "getBatch", "Get a batch: progress, cost and results.",
           {200: "BatchView"}, parameters=(_BATCH_ID, _WAIT), errors=_BAD),
     Route("delete", "/v1/batches/{batch_id}", "cancelBatch",
-          "Start no further row, and cancel what was started.",
+          "Cancel a batch and its open jobs. 202: the batch has not ended yet.",
           {200: "BatchView", 202: "BatchView"}, parameters=(_BATCH_ID,), errors=_BAD | _CONFLICT),
-    Route("get", "/v1/presets", "listPresets", "What the folders of the inbox do.",
+    Route("get", "/v1/presets", "listPresets", "List the presets, one per inbox folder.",
           {200: "PresetsView"}, errors=_BAD),
-    Route("get", "/v1/me", "getMe", "Whose key it is, and what may be spent today.", {200: "Me"},
-          errors=_BAD),
-    Route("get", "/v1/stats", "getStats", "What was made and spent, and how the line stands.",
+    Route("get", "/v1/me", "getMe", "Get the caller, role and budgets of the key.",
+          {200: "Me"}, errors=_BAD),
+    Route("get", "/v1/stats", "getStats",
+          "Get statistics by day and caller, and the state of the submit queue.",
           {200: "StatsView"}, parameters=(_DAYS,), errors=_BAD),
     Route(
-        "post", f"{_V3}/{{model+}}", "submitPrediction", "The provider's submit.",
-        {200: "WirePrediction"}, ("WireInput",),
-        (Parameter("model", "path", "The model's id; it has slashes.", _TEXT),
-         Parameter("webhook", "query", "Not called: refused.", _TEXT), _ONCE),
+        "post", f"{_V3}/{{model+}}", "submitPrediction", "WaveSpeed's submit: create a job.",
+        {200: "WaveSpeedPrediction"}, ("WaveSpeedInput",),
+        (Parameter("model", "path", "The model's id, with its slashes.", _STRING),
+         Parameter("webhook", "query", "Not supported: a request with it is a 400.", _STRING),
+         _IDEMPOTENCY_KEY),
         errors=_BODY | _CONFLICT | _PAYMENT,
     ),
-    Route("get", f"{_V3}/predictions/{{job_id}}/result", "getResult", "The provider's poll.",
-          {200: "WirePrediction"}, parameters=(_JOB_ID,)),
-    Route("get", f"{_V3}/predictions/{{job_id}}", "getPrediction", "The same, by its other path.",
-          {200: "WirePrediction"}, parameters=(_JOB_ID,)),
-    Route("post", f"{_V3}/media/uploads", "createTicket", "The provider's upload ticket.",
-          {200: "WireUpload"}, ("WireUploadRequest",), errors=_BODY),
+    Route("get", f"{_V3}/predictions/{{job_id}}/result", "getResult",
+          "WaveSpeed's poll: get a job.", {200: "WaveSpeedPrediction"}, parameters=(_JOB_ID,)),
+    Route("get", f"{_V3}/predictions/{{job_id}}", "getPrediction", "The same as `getResult`.",
+          {200: "WaveSpeedPrediction"}, parameters=(_JOB_ID,)),
+    Route("post", f"{_V3}/media/uploads", "createWaveSpeedUpload",
+          "WaveSpeed's upload: create a presigned upload.",
+          {200: "WaveSpeedUpload"}, ("WaveSpeedUploadRequest",), errors=_BODY),
     Route(
-        "post", "/webhooks/wavespeed/{job_id}", "takeWebhook",
-        "For the provider: a prediction has ended. Signed with the account's webhook secret.",
-        {204: None}, ("WireWebhook",),
-        (_JOB_ID, Parameter("token", "query", "Whose POST it was.", _TEXT)),
+        "post", "/webhooks/wavespeed/{job_id}", "receiveWebhook",
+        "Receive a webhook from WaveSpeed: a prediction has ended. The account's webhook secret "
+        "signs the body.",
+        {204: None}, ("WaveSpeedWebhook",),
+        (_JOB_ID, Parameter("token", "query", "Identifies the POST of the prediction.", _STRING)),
         function="OnWebhookFunction", is_open=True,
     ),
-    Route("get", "/", "openStudio", "The studio: the page for people.", {200: None, 304: None},
+    Route("get", "/", "getStudio", "Get the studio, Darkroom's web page.", {200: None, 304: None},
           headers=("ETag",), is_open=True, media=(MEDIA_TYPES[".html"],)),
-    Route("get", "/studio/{file}", "getStudioFile", "A file of the studio.",
+    Route("get", "/studio/{file}", "getStudioFile", "Get a file of the studio.",
           {200: None, 304: None},
-          parameters=(Parameter("file", "path", "Its name.", _TEXT),), headers=("ETag",),
+          parameters=(Parameter("file", "path", "The file's name.", _STRING),), headers=("ETag",),
           errors=frozenset({404}), is_open=True, media=tuple(MEDIA_TYPES.values())),
-    Route("get", f"{_V3}/balance", "getBalance", "What is left of the key's daily budget.",
-          {200: "WireBalance"}),
+    Route("get", f"{_V3}/balance", "getBalance",
+          "Get the remaining daily budget of the key in USD; 1000000 without a budget.",
+          {200: "WaveSpeedBalance"}),
 )  # fmt: skip

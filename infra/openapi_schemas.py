@@ -1,4 +1,4 @@
-"""Pydantic's JSON Schemas as OpenAPI 3.0 has them, under the names that the document uses."""
+"""The component schemas of the OpenAPI document: Pydantic's JSON Schemas in OpenAPI 3.0."""
 
 from functools import cache
 from typing import Any
@@ -9,8 +9,8 @@ from darkroom.domain.requests import AnyModel, Edit, TextToImage
 from darkroom.web import batch_contract, contract
 
 _REF = "#/components/schemas/"
-_TAKEN = (TextToImage, Edit, AnyModel, contract.UploadRequest, batch_contract.BatchRequest)
-_GIVEN = (
+_REQUESTS = (TextToImage, Edit, AnyModel, contract.UploadRequest, batch_contract.BatchRequest)
+_RESPONSES = (
     contract.JobView,
     contract.JobPage,
     contract.Estimate,
@@ -26,10 +26,10 @@ _STRING: dict[str, Any] = {"type": "string"}
 
 
 def _object(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
-    told: dict[str, Any] = {"type": "object"}
+    schema: dict[str, Any] = {"type": "object"}
     if required:
-        told["required"] = list(required)
-    return told | ({"properties": properties} if properties else {})
+        schema["required"] = list(required)
+    return schema | ({"properties": properties} if properties else {})
 
 
 def _envelope(data: dict[str, Any]) -> dict[str, Any]:
@@ -37,10 +37,13 @@ def _envelope(data: dict[str, Any]) -> dict[str, Any]:
     return _object(("code", "message", "data"), code=code, message=_STRING, data=data)
 
 
-# The provider's shapes: theirs to change, so they are written down here as they were read.
-_WIRE: dict[str, Any] = {
-    "WireInput": {"type": "object", "description": "The model's input, as the provider takes it."},
-    "WirePrediction": _envelope(
+# The provider's wire format, copied from its documentation.
+_WAVESPEED: dict[str, Any] = {
+    "WaveSpeedInput": {
+        "type": "object",
+        "description": "The model's input, in WaveSpeed's format.",
+    },
+    "WaveSpeedPrediction": _envelope(
         _object(
             ("id", "model", "status", "outputs", "urls", "created_at", "error"),
             id=_STRING,
@@ -54,60 +57,64 @@ _WIRE: dict[str, Any] = {
             code={"type": "integer"},
         )
     ),
-    "WireWebhook": {"type": "object", "description": "The prediction, as the provider tells it."},
-    "WireUploadRequest": _object(
+    "WaveSpeedWebhook": {"type": "object", "description": "The prediction, as WaveSpeed sends it."},
+    "WaveSpeedUploadRequest": _object(
         ("filename", "size"),
         filename=_STRING | {"minLength": 1},
         size={"type": "integer", "minimum": 1},
         content_type=_STRING,
     ),
-    "WireUpload": _envelope(_object(("type", "download_url", "filename", "size", "upload"))),
-    "WireBalance": _envelope(_object(("balance",), balance={"type": "number"})),
-    "WireError": _object(("code", "message"), code={"type": "integer"}, message=_STRING),
+    "WaveSpeedUpload": _envelope(_object(("type", "download_url", "filename", "size", "upload"))),
+    "WaveSpeedBalance": _envelope(_object(("balance",), balance={"type": "number"})),
+    "WaveSpeedError": _object(("code", "message"), code={"type": "integer"}, message=_STRING),
 }
 
 
 def reference(*names: str) -> dict[str, Any]:
-    """Return a reference to one schema, or to one of several."""
+    """Return a reference to one schema, or `oneOf` for several."""
     references = [{"$ref": f"{_REF}{name}"} for name in names]
     return references[0] if len(references) == 1 else {"oneOf": references}
 
 
 @cache
 def components() -> dict[str, Any]:
-    """Return every schema by its name."""
-    found: dict[str, Any] = {}
-    for models, mode in ((_TAKEN, "validation"), (_GIVEN, "serialization")):
+    """Return every schema by name."""
+    schemas: dict[str, Any] = {}
+    for models, mode in ((_REQUESTS, "validation"), (_RESPONSES, "serialization")):
         pairs: Any = [(model, mode) for model in models]
         _, document = models_json_schema(pairs, ref_template=_REF + "{model}")
         for name, schema in document["$defs"].items():
             converted = convert(schema)
-            if found.setdefault(name, converted) != converted:
-                raise ValueError(f"{name} is one thing in requests and another in replies")
-    return dict(sorted((found | _WIRE).items()))
+            if schemas.setdefault(name, converted) != converted:
+                raise ValueError(f"{name} differs between requests and responses")
+    return dict(sorted((schemas | _WAVESPEED).items()))
 
 
 def convert(schema: Any) -> Any:
-    """Return a JSON Schema of 2020-12 as OpenAPI 3.0 writes it."""
+    """Convert a JSON Schema (2020-12) to OpenAPI 3.0."""
     if isinstance(schema, list):
-        return [convert(each) for each in schema]
+        return [convert(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    left = {k: v for k, v in schema.items() if k not in ("title", "propertyNames")}
-    if "const" in left:
-        left["enum"] = [left.pop("const")]
-    if left.get("default", 0) is None:
-        del left["default"]
-    if patterns := left.pop("patternProperties", None):  # OpenAPI 3.0 has none
-        (left["additionalProperties"],) = patterns.values()
-    if "$ref" in left and len(left) > 1:  # beside a $ref nothing else counts
-        left = {"allOf": [{"$ref": left.pop("$ref")}], **left}
-    options = left.get("anyOf")
+    result = {k: v for k, v in schema.items() if k not in ("title", "propertyNames")}
+    if "const" in result:
+        result["enum"] = [result.pop("const")]
+    if result.get("default", 0) is None:
+        del result["default"]
+    if patterns := result.pop("patternProperties", None):  # OpenAPI 3.0 has none
+        (result["additionalProperties"],) = patterns.values()
+    if "$ref" in result and len(result) > 1:  # OpenAPI 3.0 ignores siblings of $ref
+        result = {"allOf": [{"$ref": result.pop("$ref")}], **result}
+    options = result.get("anyOf")
     if options and {"type": "null"} in options:
-        del left["anyOf"]
-        (kind,) = [option for option in options if option != {"type": "null"}]
-        left = {**({"allOf": [kind]} if "$ref" in kind else kind), "nullable": True, **left}
+        del result["anyOf"]
+        (option,) = [option for option in options if option != {"type": "null"}]
+        result = {
+            **({"allOf": [option]} if "$ref" in option else option),
+            "nullable": True,
+            **result,
+        }
     return {
         key: {k: convert(v) for k, v in value.items()} if key == "properties" else convert(value)
-        for key, value in left.items()
+        for key, value in result.items()
     }

@@ -1,1 +1,1 @@
-"""One machine: an AWS emulator, a simulated provider, the real build and deploy, and a demo."""
+"""The local stack: an AWS emulator, a simulated provider, the real build and deploy, a demo."""

@@ -1,4 +1,4 @@
-"""`python -m local run` and `python -m local up`: what make run and make up call."""
+"""`python -m local run` and `python -m local up`: the commands of `make run` and `make up`."""
 
 import argparse
 import fcntl
@@ -16,21 +16,21 @@ from local.processes import stop_on_signals
 from local.stack import running
 
 TAIL_LINES = 15
-LOOK_EVERY_SECONDS = 1.0
+ALIVE_CHECK_SECONDS = 1.0
 
 
 def main() -> int:
-    """Run the command; 0, or 1 with one sentence that says why and where to look."""
+    """Run the command and return its exit code; 1 comes with the reason and the log file."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument("command", choices=("run", "up"))
     command = parser.parse_args().command
     stop_on_signals()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # also into a pipe
+        sys.stdout.reconfigure(line_buffering=True)  # for pipes
     try:
         run() if command == "run" else up()
     except LocalError as error:
-        tell(command, error)
+        print_error(command, error)
         return 1
     except KeyboardInterrupt:
         print("\nstopped")
@@ -39,36 +39,39 @@ def main() -> int:
 
 
 def run() -> None:
-    """Start the stack, make a picture by each door, stop."""
+    """Start the stack, run the demo and stop."""
     options = read(Options, os.environ)
-    picture = read(demo.Picture, os.environ)
+    image = read(demo.DemoImage, os.environ)
     print("Starting the local stack:")
     with running(options, say=print) as stack:
-        demo.run(stack, picture, is_real=options.provider == "wavespeed")
+        demo.run(stack, image, is_real=options.provider == "wavespeed")
 
 
 def up() -> None:
-    """Keep the stack up until it is interrupted, with its addresses in .local/stack.json."""
+    """Run the stack until an interrupt, with its addresses in .local/stack.json."""
     options = read(Options, os.environ)
-    with only_one():
-        paths.STACK_FILE.unlink(missing_ok=True)  # of a stack that was killed
+    with stack_lock():
+        paths.STACK_FILE.unlink(missing_ok=True)  # left by a killed stack
         print("Starting the local stack:")
         with running(options, say=print) as stack:
             try:
                 stack.stack.write(paths.STACK_FILE)
                 print(stack.stack.model_dump_json(indent=2))
-                print(f"Studio: {stack.stack.api_url}/ (its key: api_key)")
-                print(f"Up; the same is in {paths.STACK_FILE}. Ctrl-C stops it. Logs: {stack.logs}")
+                print(f"Studio: {stack.stack.api_url}/ (sign in with api_key)")
+                print(f"Stack is up: {paths.STACK_FILE}, logs in {stack.logs}. Ctrl-C stops it.")
                 while True:
                     stack.require_alive()
-                    time.sleep(LOOK_EVERY_SECONDS)
+                    time.sleep(ALIVE_CHECK_SECONDS)
             finally:
                 paths.STACK_FILE.unlink(missing_ok=True)
 
 
 @contextmanager
-def only_one() -> Iterator[None]:
-    """Hold this clone's lock, or say which process holds it; it falls with its holder."""
+def stack_lock() -> Iterator[None]:
+    """Hold the lock of this clone; the end of the process releases it.
+
+    Raises LocalError with the process id of a stack that is already up.
+    """
     paths.STATE.mkdir(exist_ok=True)
     with paths.STACK_LOCK.open("a+") as lock:
         try:
@@ -85,8 +88,8 @@ def only_one() -> Iterator[None]:
         yield
 
 
-def tell(command: str, error: LocalError) -> None:
-    """The reason in one sentence, the end of the log, and where the log is."""
+def print_error(command: str, error: LocalError) -> None:
+    """Print the reason, the end of the log and the path of the log."""
     sys.stdout.flush()
     print(f"\nmake {command} failed: {error}", file=sys.stderr)
     if error.log is None:

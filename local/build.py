@@ -1,4 +1,4 @@
-"""The real `sam build`, done again only when something it reads has changed."""
+"""Run `sam build`, with a cache keyed by the content of its inputs."""
 
 import compileall
 import fcntl
@@ -19,20 +19,20 @@ from local.processes import Supervisor
 
 BUILD_SECONDS = 300
 KEPT_BUILDS = 3
-RECIPE = "2"  # part of the digest: raise it when this module builds differently
-READ = ("functions", "thumbnails", "infra")
+RECIPE = "2"  # part of the digest; increase it when this module changes the build output
+SOURCES = ("functions", "thumbnails", "infra")
 IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 
 
 def architecture() -> str:
-    """The processor of this machine in Lambda's words: functions run on it directly."""
+    """Return the Lambda architecture of this machine; the emulator runs functions natively."""
     return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 
 
 def build(supervisor: Supervisor, template: Path = paths.TEMPLATE) -> tuple[Path, bool]:
-    """The built template, and whether it had to be built; safe for two starts at once."""
+    """Return the path of the built template and whether a build ran; a lock serialises builds."""
     if not template.exists():
-        raise LocalError(f"there is no {template}")
+        raise LocalError(f"{template} does not exist")
     target = paths.BUILDS / digest(template)[:16]
     with _locked(paths.STATE / "build.lock"):
         if (target / "template.yaml").exists():
@@ -44,33 +44,33 @@ def build(supervisor: Supervisor, template: Path = paths.TEMPLATE) -> tuple[Path
         compile_bytecode(unfinished)
         machines.to_json(unfinished / "template.yaml")
         unfinished.rename(target)
-        _forget_old_builds()
+        _remove_old_builds()
     return target / "template.yaml", True
 
 
 def digest(template: Path) -> str:
-    """A hash over everything a build reads: the template, its folders, the architecture."""
+    """Return a hash of the build inputs: the template, the source folders, the architecture."""
     total = hashlib.sha256(f"{RECIPE} {architecture()}".encode())
     folder = template.parent
-    for path in [template, *(file for name in READ for file in _files(folder / name))]:
+    for path in [template, *(file for name in SOURCES for file in _files(folder / name))]:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
     return total.hexdigest()
 
 
 def compile_bytecode(built: Path) -> None:
-    """Compile what was built: functions lie on a disk that cannot keep what a cold start compiles.
+    """Compile the built functions: Lambda's read-only disk cannot cache compiled bytecode.
 
-    Nothing there changes, so no cold start has to look whether the source is the same.
+    The bytecode is unchecked, so that a cold start does not compare it with its source.
     """
-    compiled: dict[str, Path] = {}  # most functions are the same artifact
+    compiled: dict[str, Path] = {}  # most functions have the same content
     for folder in sorted(path for path in built.iterdir() if path.is_dir()):
-        same = compiled.setdefault(_content(folder), folder)
-        if same is folder:
+        original = compiled.setdefault(_content(folder), folder)
+        if original is folder:
             _compile(folder)
             continue
-        for cache in same.rglob("__pycache__"):
-            shutil.copytree(cache, folder / cache.relative_to(same), dirs_exist_ok=True)
+        for cache in original.rglob("__pycache__"):
+            shutil.copytree(cache, folder / cache.relative_to(original), dirs_exist_ok=True)
 
 
 def _compile(folder: Path) -> None:
@@ -78,7 +78,7 @@ def _compile(folder: Path) -> None:
     if not compileall.compile_dir(
         folder, stripdir=str(folder), quiet=1, workers=0, invalidation_mode=mode
     ):
-        raise LocalError(f"what was built does not compile: {folder}")
+        raise LocalError(f"the built functions do not compile: {folder}")
 
 
 def _content(folder: Path) -> str:
@@ -90,12 +90,12 @@ def _content(folder: Path) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if not IGNORED & set(path.parts))
-    return sorted(path for path in found if path.is_file())
+    files = (path for path in folder.rglob("*") if not IGNORED & set(path.parts))
+    return sorted(path for path in files if path.is_file())
 
 
 def _sam_build(supervisor: Supervisor, template: Path, target: Path) -> None:
-    # SAM looks for python3.13 on PATH; the project's own is the one that surely works.
+    # SAM needs python3.13 on PATH; the project's own interpreter comes first.
     search = f"{paths.PROJECT_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     environment = {**plain_environment(), "PATH": search, **sam_settings()}
     argv: list[str | Path] = [paths.SAM, "build", "--template-file", template]
@@ -104,7 +104,7 @@ def _sam_build(supervisor: Supervisor, template: Path, target: Path) -> None:
 
 
 def sam_settings() -> dict[str, str]:
-    """SAM CLI without telemetry and with its own state in this clone; no AWS profile is read."""
+    """Return SAM CLI settings: no telemetry, state in this clone, no AWS profile."""
     return {
         "SAM_CLI_TELEMETRY": "0",
         "__SAM_CLI_APP_DIR": str(paths.STATE / "sam-cli"),
@@ -112,10 +112,10 @@ def sam_settings() -> dict[str, str]:
     }
 
 
-def _forget_old_builds() -> None:
+def _remove_old_builds() -> None:
     builds = sorted(paths.BUILDS.iterdir(), key=lambda path: path.stat().st_mtime)
     for old in builds[:-KEPT_BUILDS]:
-        if old.stat().st_mtime < time.time() - 3600:  # a deploy may be reading a younger one
+        if old.stat().st_mtime < time.time() - 3600:  # a running deploy may read a newer build
             shutil.rmtree(old, ignore_errors=True)
 
 
@@ -127,5 +127,5 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-if __name__ == "__main__":  # make build, after sam's
+if __name__ == "__main__":  # called by `make build` after `sam build`
     compile_bytecode(paths.ROOT / ".aws-sam" / "build")

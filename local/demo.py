@@ -1,4 +1,4 @@
-"""What `make run` does: a picture by each of the three doors."""
+"""The demo of `make run`: one image through each of the three entry points."""
 
 import hashlib
 import secrets
@@ -29,8 +29,8 @@ JOB_SECONDS = 20 * 60
 type Find = Callable[[JobTable], Job | None]
 
 
-class Picture(TextToImage):
-    """What a person may ask of the demo, by variables named like the fields."""
+class DemoImage(TextToImage):
+    """The request of the demo, read from environment variables with the names of the fields."""
 
     operation: Literal[Operation.TEXT_TO_IMAGE] = Operation.TEXT_TO_IMAGE
     prompt: Prompt = (
@@ -40,45 +40,48 @@ class Picture(TextToImage):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request that went through a door: what it is called, whose job it is, how to find it."""
+class DemoJob:
+    """A submitted request: its entry point, and how to find its job and its events."""
 
     name: str
     find: Find
-    is_ours: Callable[[dict[str, Any]], bool]
+    matches_event: Callable[[dict[str, Any]], bool]
 
 
-def run(stack: Running, picture: Picture, *, is_real: bool) -> None:
-    """Go through each door, save and report. Raises LocalError with the reason when a job fails."""
-    asked = picture.model_dump(mode="json", exclude_none=True)
+def run(stack: Running, image: DemoImage, *, is_real: bool) -> None:
+    """Run one job per entry point and report each. Raises LocalError when a job fails."""
+    request = image.model_dump(mode="json", exclude_none=True)
     with Listener(stack.stack) as bus:
-        print("\nThe HTTP door: POST /v1/jobs")
-        first = finish(stack, bus, by_http(stack.stack, asked))
+        print("\nHTTP request: POST /v1/jobs")
+        first = report_job(stack, bus, submit_by_http(stack.stack, request))
         if is_real:
             print(report.NO_REAL_EDIT)
         else:
-            print(f"\nThe S3 door: a photograph dropped into the folder {PRESET}")
-            finish(stack, bus, by_upload(stack.stack))
-        print("\nThe event door: JobRequested on the bus")
-        finish(stack, bus, by_event(stack.stack, asked, None if is_real else first.detail.uris))
+            print(f"\nS3 upload: a photograph into the folder {PRESET}")
+            report_job(stack, bus, submit_by_upload(stack.stack))
+        print("\nEventBridge event: JobRequested")
+        images = None if is_real else first.detail.uris
+        report_job(stack, bus, submit_by_event(stack.stack, request, images))
     print(report.SIMULATED if stack.stack.provider_admin_url else "")
 
 
-def by_http(stack: Stack, request: dict[str, Any]) -> Asked:
-    """Ask for a picture through the API."""
+def submit_by_http(stack: Stack, request: dict[str, Any]) -> DemoJob:
+    """Create a job through the API. Raises LocalError unless the API accepts it."""
     headers = {"Authorization": f"Bearer {stack.api_key}"}
-    answer = httpx.post(
+    response = httpx.post(
         f"{stack.api_url}/v1/jobs", json=request, headers=headers, timeout=60, trust_env=False
     )
-    if answer.status_code != httpx.codes.ACCEPTED:
-        raise LocalError(f"the API answered {answer.status_code}: {answer.text}")
-    identity = answer.json()["job_id"]
-    print(f"  {answer.status_code}, Location: {answer.headers['location']}")
-    return Asked("http", lambda table: table.get(identity), lambda told: told["job_id"] == identity)
+    if response.status_code != httpx.codes.ACCEPTED:
+        raise LocalError(f"the API returned {response.status_code}: {response.text}")
+    identity = response.json()["job_id"]
+    print(f"  {response.status_code}, Location: {response.headers['location']}")
+    return DemoJob(
+        "http", lambda table: table.get(identity), lambda detail: detail["job_id"] == identity
+    )
 
 
-def by_upload(stack: Stack) -> Asked:
-    """Drop a photograph into the inbox."""
+def submit_by_upload(stack: Stack) -> DemoJob:
+    """Upload a photograph to the inbox bucket."""
     key = f"{PRESET}/demo/{PHOTOGRAPH.name}"
     stack.client("s3").upload_file(str(PHOTOGRAPH), stack.inbox_bucket, key)
     print(f"  s3://{stack.inbox_bucket}/{key}")
@@ -87,31 +90,33 @@ def by_upload(stack: Stack) -> Asked:
         jobs, _ = table.page(f"inbox:{PRESET}", limit=1, after=None)
         return jobs[0] if jobs else None
 
-    return Asked("s3", newest, lambda told: (told.get("source") or {}).get("key") == key)
+    return DemoJob("s3", newest, lambda detail: (detail.get("source") or {}).get("key") == key)
 
 
-def by_event(stack: Stack, request: dict[str, Any], images: tuple[str, ...] | None) -> Asked:
-    """Put a JobRequested on the bus: an edit, or a cheap picture where an edit is not possible."""
-    wanted = {**request, "quality": "low"}
+def submit_by_event(
+    stack: Stack, request: dict[str, Any], images: tuple[str, ...] | None
+) -> DemoJob:
+    """Publish JobRequested: an edit of the images, or without images a low-quality image."""
+    job_request = {**request, "quality": "low"}
     if images:
-        wanted = {**request, "operation": "edit", "prompt": EDIT_PROMPT, "images": images}
+        job_request = {**request, "operation": "edit", "prompt": EDIT_PROMPT, "images": images}
     key = secrets.token_hex(8)
-    event_id = events.put(stack, {**wanted, "idempotency_key": key})
-    print(f"  event {event_id}: {wanted['operation']}")
+    event_id = events.put(stack, {**job_request, "idempotency_key": key})
+    print(f"  event {event_id}: {job_request['operation']}")
     identity = job_id("events", key)
-    return Asked(
-        "event", lambda table: table.get(identity), lambda told: told["request_id"] == event_id
+    return DemoJob(
+        "event", lambda table: table.get(identity), lambda detail: detail["request_id"] == event_id
     )
 
 
-def finish(stack: Running, bus: Listener, asked: Asked) -> report.Finished:
-    """Follow a job to its end, save its first output, and say all about it."""
-    event = _follow(stack, bus, asked)
+def report_job(stack: Running, bus: Listener, job: DemoJob) -> report.Finished:
+    """Wait for the end of a job, save its first output and print the report."""
+    event = _follow(stack, bus, job)
     if event["detail-type"] != "JobCompleted":
         report.show_event(event)
         raise LocalError(_reason(event), stack.logs)
     detail = JobCompleted.model_validate(event["detail"])
-    finished = report.Finished(asked.name, detail, event, _save(stack.stack, asked.name, detail))
+    finished = report.Finished(job.name, detail, event, _save(stack.stack, job.name, detail))
     report.show(finished)
     return finished
 
@@ -124,18 +129,18 @@ def _reason(event: Event) -> str:
     return f"the request was rejected: {refused.message}"
 
 
-def _follow(stack: Running, bus: Listener, asked: Asked) -> Event:
-    """Show the job's record as it changes until its terminal event is off the bus."""
+def _follow(stack: Running, bus: Listener, job: DemoJob) -> Event:
+    """Print the changes of the job's record until its terminal event arrives; return the event."""
     jobs = JobTable(stack.stack.client("dynamodb"), stack.stack.table)
-    progress = Progress(asked.name, sys.stdout, seconds=JOB_SECONDS)
+    progress = Progress(job.name, sys.stdout, seconds=JOB_SECONDS)
     try:
         while not progress.is_late:
             stack.require_alive()
-            record = asked.find(jobs)
+            record = job.find(jobs)
             progress.show(record.status if record else "requested", record.checks if record else 0)
             for event in bus.receive():
-                if event["detail-type"] != "JobSubmitted" and asked.is_ours(event["detail"]):
-                    if record := asked.find(jobs):
+                if event["detail-type"] != "JobSubmitted" and job.matches_event(event["detail"]):
+                    if record := job.find(jobs):
                         progress.show(record.status, record.checks)
                     return event
     finally:
@@ -149,5 +154,5 @@ def _save(stack: Stack, name: str, detail: JobCompleted) -> Path:
     file = paths.OUT / f"{detail.job_id}-{name}{Path(asset.key).suffix}"
     stack.client("s3").download_file(asset.bucket, asset.key, str(file))
     if hashlib.sha256(file.read_bytes()).hexdigest() != asset.sha256:
-        raise LocalError(f"{file} does not have the SHA-256 that its event names")
+        raise LocalError(f"the SHA-256 of {file} differs from that in its event")
     return file

@@ -1,4 +1,4 @@
-"""The real `sam deploy`, pointed at the emulator."""
+"""Run `sam deploy` against the emulator."""
 
 import json
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def deploy(
     parameters: Mapping[str, str],
     temporary: Path,
 ) -> dict[str, str]:
-    """Deploy the built template; the stack's outputs."""
+    """Deploy the built template and return the stack's outputs."""
     emulator.client("s3").create_bucket(Bucket=ARTIFACTS)
     config = temporary / "samconfig.yaml"
     write_config(config, template, parameters)
@@ -45,8 +45,8 @@ def deploy(
 
 
 def write_config(path: Path, template: Path, parameters: Mapping[str, str]) -> None:
-    """Write what `sam deploy` is told: by file, so that no key stands in an argument list."""
-    told = {
+    """Write the settings of `sam deploy` to a file, so that no key is in an argument list."""
+    settings = {
         "template_file": str(template),
         "stack_name": STACK_NAME,
         "s3_bucket": ARTIFACTS,
@@ -56,17 +56,17 @@ def write_config(path: Path, template: Path, parameters: Mapping[str, str]) -> N
         "fail_on_empty_changeset": False,
         "parameter_overrides": [f"{name}={value}" for name, value in parameters.items()],
     }
-    config = {"version": 0.1, "default": {"deploy": {"parameters": told}}}
+    config = {"version": 0.1, "default": {"deploy": {"parameters": settings}}}
     write_private(path, json.dumps(config))  # JSON is YAML too
 
 
 def _first_failure(emulator: Emulator) -> str:
-    """Which resource failed first and why, where the deploy got as far as that."""
+    """Return the first failed resource with its reason, or an empty text."""
     try:
-        answer = emulator.client("cloudformation").describe_stack_events(StackName=STACK_NAME)
+        response = emulator.client("cloudformation").describe_stack_events(StackName=STACK_NAME)
     except (BotoCoreError, ClientError):
         return ""
-    for event in reversed(answer["StackEvents"]):
+    for event in reversed(response["StackEvents"]):
         if event["ResourceStatus"].endswith("_FAILED"):
             reason = event.get("ResourceStatusReason", "no reason given")
             return f" ({event['LogicalResourceId']}: {reason})"
@@ -74,6 +74,6 @@ def _first_failure(emulator: Emulator) -> str:
 
 
 def outputs(emulator: Emulator) -> dict[str, str]:
-    """The stack's outputs by name."""
-    answer = emulator.client("cloudformation").describe_stacks(StackName=STACK_NAME)
-    return {entry["OutputKey"]: entry["OutputValue"] for entry in answer["Stacks"][0]["Outputs"]}
+    """Return the stack's outputs by name."""
+    response = emulator.client("cloudformation").describe_stacks(StackName=STACK_NAME)
+    return {entry["OutputKey"]: entry["OutputValue"] for entry in response["Stacks"][0]["Outputs"]}

@@ -1,4 +1,4 @@
-"""The AWS emulator: MiniStack as a child process, on loopback, with IAM enforced."""
+"""The AWS emulator: MiniStack as a child process on loopback, with IAM enforced."""
 
 import os
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from boto3.session import Session
 
 REGION = "us-east-1"
-# The emulator's root account: it takes this pair unsigned and asks no policy about it.
+# The emulator's root credentials: it verifies no signature and no policy for them.
 ROOT_KEY = "test"
 SERVICES = (
     "apigateway",
@@ -47,25 +47,25 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Emulator:
-    """Where the emulator answers, and how to talk to it."""
+    """A running emulator and its clients."""
 
     url: str
 
     @property
     def session(self) -> "Session":
-        """A boto3 session with root's keys, which reads nothing of the user's own AWS settings."""
+        """A boto3 session with the root credentials, without the user's AWS settings."""
         return boto3.Session(
             aws_access_key_id=ROOT_KEY, aws_secret_access_key=ROOT_KEY, region_name=REGION
         )
 
     def client(self, service: Any) -> Any:
-        """A boto3 client of this emulator; its S3 URLs are signed as AWS wants them today."""
+        """Return a boto3 client of this emulator; S3 URLs have signature version 4."""
         config = Config(signature_version="s3v4") if service == "s3" else None
         return self.session.client(service, endpoint_url=self.url, config=config)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What points AWS tools at this emulator, and nowhere else."""
+        """The environment variables that point AWS tools to this emulator only."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": ROOT_KEY,
@@ -87,22 +87,22 @@ def start(supervisor: Supervisor, temporary: Path) -> Emulator:
         child = supervisor.start("emulator", [python, "-P", LAUNCHER], settings(port, temporary))
         emulator = Emulator(f"http://{LOOPBACK}:{port}")
         try:
-            until(partial(_ready, child, emulator.url), seconds=START_SECONDS, what="its start")
+            until(partial(_ready, child, emulator.url), seconds=START_SECONDS, what="the start")
         except LocalError as error:
             if PORT_TAKEN not in child.log.read_text(errors="replace"):
                 raise LocalError(f"the emulator: {error}", child.log) from None
         else:
             _require_iam(emulator.url)
             return emulator
-    raise LocalError("other programs took every port that was free for the emulator", child.log)
+    raise LocalError(f"other programs took the emulator's port in {ATTEMPTS} attempts", child.log)
 
 
 def settings(port: int, temporary: Path) -> Mapping[str, str]:
-    """MiniStack's whole environment. Functions inherit it, so nothing of ours is passed on."""
+    """Return the whole environment of MiniStack. Functions inherit it, so it has no secrets."""
     return {
         "PATH": f"{paths.EMULATOR_BIN}{os.pathsep}{os.defpath}",
         "HOME": str(temporary),
-        "TMPDIR": str(temporary),  # workers unpack code here and never remove it
+        "TMPDIR": str(temporary),  # workers unpack code here and do not remove it
         "LANG": "C.UTF-8",
         "GATEWAY_PORT": str(port),
         "BIND_HOST": LOOPBACK,
@@ -119,15 +119,15 @@ def settings(port: int, temporary: Path) -> Mapping[str, str]:
 def _ready(child: Child, url: str) -> bool | None:
     child.require_alive()
     try:
-        answer = httpx.get(f"{url}/_ministack/ready", trust_env=False, timeout=1)
+        response = httpx.get(f"{url}/_ministack/ready", trust_env=False, timeout=1)
     except httpx.TransportError:
         return None
-    return True if answer.status_code == httpx.codes.OK else None
+    return True if response.status_code == httpx.codes.OK else None
 
 
 def _require_iam(url: str) -> None:
     health = httpx.get(f"{url}/_ministack/health", trust_env=False, timeout=5).json()
     if health.get("auth") != "enabled":
         raise LocalError(
-            "the emulator does not enforce IAM: is it another version than the pinned?"
+            "the emulator does not enforce IAM: run `make setup` to install the pinned version"
         )

@@ -1,13 +1,23 @@
-"""The environment that the tools we start get: the user's, less what would lead them astray."""
+"""The environment of child processes: the user's, without settings that change their target."""
 
 import os
 
 from local.ports import LOOPBACK
 
-LEFT_OUT = ("AWS_", "SAM_", "MINISTACK_", "PROVIDER", "WAVESPEED_", "PYTHON", "VIRTUAL_ENV")
+EXCLUDED_PREFIXES = (
+    "AWS_",
+    "SAM_",
+    "MINISTACK_",
+    "PROVIDER",
+    "WAVESPEED_",
+    "PYTHON",
+    "VIRTUAL_ENV",
+)
 
 
 def plain_environment() -> dict[str, str]:
-    """Ours without AWS settings, keys of the provider, or another Python's settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
+    """Return this environment without AWS settings, provider keys and Python settings."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(EXCLUDED_PREFIXES)
+    }
     return {**kept, "NO_PROXY": f"{LOOPBACK},localhost", "no_proxy": f"{LOOPBACK},localhost"}

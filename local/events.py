@@ -1,4 +1,4 @@
-"""What comes off the bus: a queue of our own behind a rule, made through the API, not deployed."""
+"""Receive Darkroom's events through a temporary rule and queue, and publish requests."""
 
 import json
 import secrets
@@ -13,11 +13,11 @@ from local.stack import Stack
 
 type Event = dict[str, Any]
 
-MAX_MESSAGES = 10  # SQS hands out no more a call
+MAX_MESSAGES = 10  # the SQS maximum per call
 
 
 class Listener:
-    """Every event of Darkroom's own on the bus since it was made, each id once."""
+    """Collects Darkroom's events from the moment it is entered, each event id once."""
 
     def __init__(self, stack: Stack) -> None:
         self.events: list[Event] = []
@@ -51,12 +51,12 @@ class Listener:
         self._sqs.delete_queue(QueueUrl=self._queue)
 
     def receive(self, seconds: int = 1) -> list[Event]:
-        """The events that came within `seconds` (0 to 20), at once when there are some."""
-        answer = self._sqs.receive_message(
+        """Return the new events; wait at most `seconds` (0 to 20) for the first one."""
+        response = self._sqs.receive_message(
             QueueUrl=self._queue, MaxNumberOfMessages=MAX_MESSAGES, WaitTimeSeconds=seconds
         )
         fresh: list[Event] = []
-        for message in answer.get("Messages", []):
+        for message in response.get("Messages", []):
             self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
             event: Event = json.loads(message["Body"])
             if event["detail"]["id"] not in self._ids:
@@ -65,25 +65,25 @@ class Listener:
         self.events += fresh
         return fresh
 
-    def wait_for(self, wanted: Callable[[Event], bool], *, seconds: float, what: str) -> Event:
-        """The first event, past or coming, that is `wanted`."""
+    def wait_for(self, matches: Callable[[Event], bool], *, seconds: float, what: str) -> Event:
+        """Return the first event, past or future, that matches. Raises LocalError on a timeout."""
         deadline = time.monotonic() + seconds
-        while (found := next(filter(wanted, self.events), None)) is None:
+        while (event := next(filter(matches, self.events), None)) is None:
             if time.monotonic() >= deadline:
-                raise LocalError(f"{what} did not come within {seconds:g} seconds")
+                raise LocalError(f"timed out after {seconds:g} seconds waiting for {what}")
             self.receive()
-        return found
+        return event
 
 
 def put(stack: Stack, detail: object, *, source: str = "darkroom.demo") -> str:
-    """Ask for a job through the event door; the id of the event."""
+    """Publish JobRequested and return the id of the event."""
     entry = {
         "EventBusName": stack.event_bus,
         "Source": source,
         "DetailType": "JobRequested",
         "Detail": json.dumps(detail),
     }
-    answer = stack.client("events").put_events(Entries=[entry])
-    if answer["FailedEntryCount"]:
-        raise LocalError(f"the bus refused the event: {answer['Entries'][0]}")
-    return str(answer["Entries"][0]["EventId"])
+    response = stack.client("events").put_events(Entries=[entry])
+    if response["FailedEntryCount"]:
+        raise LocalError(f"the bus refused the event: {response['Entries'][0]}")
+    return str(response["Entries"][0]["EventId"])

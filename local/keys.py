@@ -1,7 +1,7 @@
-"""`python -m local.keys`: what make key, make keys and make revoke call, on any stack.
+"""`python -m local.keys`: the commands of `make key`, `make keys` and `make revoke`.
 
-The stack is the one that `make up` keeps up in this clone, or, with STACK=…, one in the AWS
-account that the environment's own credentials lead to.
+The default stack is the one that `make up` runs in this clone. STACK=… selects a stack in the AWS
+account of the environment's credentials.
 """
 
 import argparse
@@ -29,7 +29,7 @@ MICRO = 1_000_000
 
 
 class NewKey(BaseModel):
-    """What a person may say of a new key, by variables named like the fields."""
+    """The properties of a new key, read from environment variables with these names."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,8 +39,8 @@ class NewKey(BaseModel):
     budget: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
 
 
-class OldKey(BaseModel):
-    """The key that is to be revoked: the beginning of its digest, as `make keys` shows it."""
+class KeyToRevoke(BaseModel):
+    """The id of the key to revoke, as `make keys` prints it: the start of the key's digest."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -56,7 +56,7 @@ def create(
     days: int | None = None,
     budget: float | None = None,
 ) -> tuple[str, Key]:
-    """Store a new key; return it, and what is kept of it."""
+    """Store a new key; return the token and the stored record."""
     micro_usd = None if budget is None else round(budget * MICRO)
     token, key = keys.mint(
         name, role, now=datetime.now(UTC), days=days, daily_budget_micro_usd=micro_usd
@@ -65,38 +65,38 @@ def create(
     return token, key
 
 
-def make(dynamodb: Any, table: str) -> None:
-    """Create a key and show it, once."""
-    asked = read(NewKey, os.environ)
+def create_key(dynamodb: Any, table: str) -> None:
+    """Create a key; print the token to standard output and its properties to standard error."""
+    options = read(NewKey, os.environ)
     token, key = create(
-        dynamodb, table, asked.name, asked.role, days=asked.days, budget=asked.budget
+        dynamodb, table, options.name, options.role, days=options.days, budget=options.budget
     )
     print(token)
-    print(f"{describe(key)}. It is shown this once and kept as a digest only.", file=sys.stderr)
+    print(f"{describe(key)}. Save the key now: only its digest is stored.", file=sys.stderr)
 
 
-def show(dynamodb: Any, table: str) -> None:
-    """List all keys, as JSON if AS_JSON is set."""
-    found = sorted(KeyTable(dynamodb, table).all(), key=lambda key: key.created_at)
+def list_keys(dynamodb: Any, table: str) -> None:
+    """Print all keys, oldest first; as JSON if AS_JSON is set."""
+    stored = sorted(KeyTable(dynamodb, table).all(), key=lambda key: key.created_at)
     if os.environ.get("AS_JSON"):
-        print(json.dumps([_facts(key) for key in found]))
+        print(json.dumps([_properties(key) for key in stored]))
         return
-    for key in found:
+    for key in stored:
         print(describe(key))
 
 
 def revoke(dynamodb: Any, table: str) -> None:
-    """Forget a key."""
-    wanted, known = read(OldKey, os.environ), KeyTable(dynamodb, table)
-    found = [key for key in known.all() if key.key_id == wanted.id]
-    if not found:
-        raise LocalError(f"ID: there is no key {wanted.id}; `make keys` lists them")
-    for key in found:
+    """Delete a key. Raises LocalError for an unknown id."""
+    requested, known = read(KeyToRevoke, os.environ), KeyTable(dynamodb, table)
+    matches = [key for key in known.all() if key.key_id == requested.id]
+    if not matches:
+        raise LocalError(f"ID: no key {requested.id}; `make keys` lists all keys")
+    for key in matches:
         known.remove(key.digest)
-        print(f"revoked {describe(key)}; it may still work for half a minute")
+        print(f"revoked {describe(key)}; it can work for up to 30 more seconds")
 
 
-def _facts(key: Key) -> dict[str, object]:
+def _properties(key: Key) -> dict[str, object]:
     expires = key.expires_at and datetime.fromtimestamp(key.expires_at, UTC)
     return {
         "id": key.key_id,
@@ -110,7 +110,7 @@ def _facts(key: Key) -> dict[str, object]:
 
 
 def describe(key: Key) -> str:
-    """A key in one line."""
+    """Return one line about a key."""
     budget = key.daily_budget_micro_usd
     expires = key.expires_at and datetime.fromtimestamp(key.expires_at, UTC).date()
     parts = [
@@ -123,25 +123,29 @@ def describe(key: Key) -> str:
 
 
 def target() -> tuple[Any, str]:
-    """A DynamoDB client and the name of the table."""
+    """Return a DynamoDB client and the name of the table."""
     name = os.environ.get("STACK")
     if not name:
         if not paths.STACK_FILE.exists():
-            raise LocalError("no stack is up in this clone: `make up` first, or say STACK=name")
+            raise LocalError("no stack is up in this clone: run `make up` or set STACK=name")
         stack = Stack.model_validate_json(paths.STACK_FILE.read_text())
         return stack.client("dynamodb"), stack.table
-    found = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-    outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in found.get("Outputs", [])}
+    description = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    outputs = {o["OutputKey"]: o["OutputValue"] for o in description.get("Outputs", [])}
     if "TableName" not in outputs:
-        raise LocalError(f"STACK={name}: that is no Darkroom, it has no output TableName")
+        raise LocalError(f"STACK={name} is not a Darkroom stack: it has no output TableName")
     return boto3.client("dynamodb"), outputs["TableName"]
 
 
-COMMANDS: dict[str, Callable[[Any, str], None]] = {"create": make, "list": show, "revoke": revoke}
+COMMANDS: dict[str, Callable[[Any, str], None]] = {
+    "create": create_key,
+    "list": list_keys,
+    "revoke": revoke,
+}
 
 
 def main() -> int:
-    """Run the command; 0, or 1 with one sentence that says why."""
+    """Run the command and return its exit code; 1 comes with the reason in one sentence."""
     parser = argparse.ArgumentParser(prog="python -m local.keys", description=__doc__)
     parser.add_argument("command", choices=COMMANDS)
     try:

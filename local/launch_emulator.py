@@ -1,16 +1,14 @@
-"""Run as a script by the emulator's own Python: MiniStack with six repairs.
+"""Start MiniStack with six patches. The emulator's own Python runs this script.
 
-1. An event rule invokes a function once and forgets it, so that a throttle or a crash loses the
-   event. On AWS that invocation is asynchronous: throttles wait, crashes are tried again and then
-   go to the function's failure destination. MiniStack has that path for `InvocationType=Event`;
-   rules are led into it here.
-2. S3's events lack the object's version id, which AWS tells of every object that has one.
-3. A function behind API Gateway is told another path than the one that the client asked for, where
-   AWS tells what stands before ours, too; and no domain name.
-4. An imported OpenAPI document loses its gateway responses.
-5. An API call that finds all functions busy is refused, at 16 calls at once where AWS runs 1,000;
-   it waits for its turn instead.
-6. A task's time limit has to be a literal; an expression is evaluated, as in any other field.
+1. An event rule invokes a function without retries, so a throttle or a crash loses the event. On
+   AWS the invocation is asynchronous: throttles wait, crashes are retried, then go to the failure
+   destination. MiniStack does this for `InvocationType=Event`; rules now use it too.
+2. S3 events lack the object's version id. AWS includes it for every versioned object.
+3. A function behind API Gateway gets a path without the prefix of the client's URL, and no domain
+   name. AWS sends both.
+4. The import of an OpenAPI document drops its gateway responses.
+5. An API call is refused while 16 function calls run. AWS allows 1,000, so the call waits instead.
+6. A task's TimeoutSeconds must be a literal. An expression is now evaluated, as in other fields.
 
 Written for the version pinned in requirements/emulator.in.
 """
@@ -30,9 +28,9 @@ s3: Any = import_module("ministack.services.s3")
 gateway: Any = import_module("ministack.services.apigateway_v1")
 machines: Any = import_module("ministack.services.stepfunctions")
 
-patient: ContextVar[bool] = ContextVar("patient", default=False)
+waits_for_capacity: ContextVar[bool] = ContextVar("patient", default=False)
 version: ContextVar[str | None] = ContextVar("version", default=None)
-# The repairs are inside: these names are MiniStack's own.
+# The private names below are MiniStack's.
 execute_once = lambdas._execute_function  # noqa: SLF001
 fire_event = s3._fire_s3_event  # noqa: SLF001
 dispatch_event = rules._dispatch_event  # noqa: SLF001
@@ -43,9 +41,9 @@ evaluate = machines._apply_jsonata_template  # noqa: SLF001
 
 
 def execute(function: dict[str, Any], event: dict[str, Any]) -> Any:
-    """Execute; an asynchronous invocation waits for a free slot instead of being refused."""
+    """Execute a function; with `waits_for_capacity`, wait instead of returning a throttle."""
     result = execute_once(function, event)
-    while patient.get() and result.get("throttle"):
+    while waits_for_capacity.get() and result.get("throttle"):
         time.sleep(THROTTLE_PAUSE_SECONDS)
         result = execute_once(function, event)
     return result
@@ -57,15 +55,15 @@ def dispatch(arn: str, payload: str) -> None:
     if not function or not config:
         return
     record = lambdas._execution_record_for_config(function, config)  # noqa: SLF001
-    token = patient.set(True)
+    token = waits_for_capacity.set(True)
     try:
         lambdas.invoke_async_with_retry(record, json.loads(payload))
     finally:
-        patient.reset(token)
+        waits_for_capacity.reset(token)
 
 
 def fire(*args: Any, version_id: str | None = None, **kwargs: Any) -> None:
-    """Tell of an object, and remember which version it is."""
+    """Send an S3 event and keep the version id of its object for the dispatch."""
     token = version.set(version_id)
     try:
         fire_event(*args, version_id=version_id, **kwargs)
@@ -74,16 +72,16 @@ def fire(*args: Any, version_id: str | None = None, **kwargs: Any) -> None:
 
 
 def dispatch_with_version(event: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-    """Dispatch an event; one of S3's with the version of its object."""
-    if event.get("Source") == "aws.s3" and (told := version.get()):
+    """Dispatch an event; add the object's version id to an S3 event."""
+    if event.get("Source") == "aws.s3" and (version_id := version.get()):
         detail = json.loads(event["Detail"])
-        detail["object"]["version-id"] = told
+        detail["object"]["version-id"] = version_id
         event = {**event, "Detail": json.dumps(detail)}
     return dispatch_event(event, *args, **kwargs)
 
 
 def build(api_id: str, stage: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """Build a function's event with the path that stack.json's `api_url` leads to."""
+    """Build a function's event with the path and the host of `api_url` in stack.json."""
     event: dict[str, Any] = build_event(api_id, stage, *args, **kwargs)
     context = event["requestContext"]
     context["path"] = f"/_aws/execute-api/{api_id}/{stage}{event['path']}"
@@ -91,38 +89,38 @@ def build(api_id: str, stage: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
     return event
 
 
-def patiently(ask: Any) -> Any:
-    """Return one of an API's two ways to call a function, made to wait until one is free."""
+def waiting_for_capacity(invoke: Any) -> Any:
+    """Wrap an API's call of a function, so that it waits while all functions are busy."""
 
-    async def ask_patiently(*args: Any, **kwargs: Any) -> Any:
-        token = patient.set(True)
+    async def call_and_wait(*args: Any, **kwargs: Any) -> Any:
+        token = waits_for_capacity.set(True)
         try:
-            return await ask(*args, **kwargs)
+            return await invoke(*args, **kwargs)
         finally:
-            patient.reset(token)
+            waits_for_capacity.reset(token)
 
-    return ask_patiently
+    return call_and_wait
 
 
-call = patiently(gateway._call_lambda_raw)  # noqa: SLF001
-authorize = patiently(gateway._invoke_authorizer_lambda)  # noqa: SLF001
+call = waiting_for_capacity(gateway._call_lambda_raw)  # noqa: SLF001
+authorize = waiting_for_capacity(gateway._invoke_authorizer_lambda)  # noqa: SLF001
 
 
 def import_all(spec: dict[str, Any], base: dict[str, Any] | None = None) -> Any:
     """Import an OpenAPI document with its gateway responses."""
     api_id = import_document(spec, base)
-    for name, told in spec.get("x-amazon-apigateway-gateway-responses", {}).items():
-        status, *_ = gateway._put_gateway_response(api_id, name, told)  # noqa: SLF001
+    for name, response in spec.get("x-amazon-apigateway-gateway-responses", {}).items():
+        status, *_ = gateway._put_gateway_response(api_id, name, response)  # noqa: SLF001
         if status >= 400:
             raise ValueError(f"the gateway response {name} is not valid")
     return api_id
 
 
-def run_task(state: dict[str, Any], given: Any, execution: Any, context: Any) -> Any:
-    """Run a task with its time limit evaluated."""
+def run_task(state: dict[str, Any], task_input: Any, execution: Any, context: Any) -> Any:
+    """Run a task after the evaluation of its TimeoutSeconds."""
     if isinstance(limit := state.get("TimeoutSeconds"), str):
-        state = {**state, "TimeoutSeconds": int(evaluate(limit, given, context))}
-    return execute_task(state, given, execution, context)
+        state = {**state, "TimeoutSeconds": int(evaluate(limit, task_input, context))}
+    return execute_task(state, task_input, execution, context)
 
 
 if __name__ == "__main__":

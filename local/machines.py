@@ -1,4 +1,4 @@
-"""State machine definitions as JSON, because the emulator takes nothing else from S3."""
+"""Convert state machine definitions to JSON; the emulator accepts only JSON from S3."""
 
 import json
 from pathlib import Path
@@ -10,11 +10,11 @@ STATE_MACHINES = ("AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMac
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags kept as their long forms."""
+    """A YAML loader that converts CloudFormation's short tags to their long forms."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML without anchors, which CloudFormation does not know."""
+    """A YAML dumper without anchors, which CloudFormation does not support."""
 
     def ignore_aliases(self, data: Any) -> bool:
         del data
@@ -30,7 +30,7 @@ def _intrinsic(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, 
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
-        assert isinstance(node, yaml.MappingNode)  # noqa: S101 - the only kind left
+        assert isinstance(node, yaml.MappingNode)  # noqa: S101 - the only remaining kind
         value = loader.construct_mapping(node, deep=True)
     return {tag if tag in {"Ref", "Condition"} else f"Fn::{tag}": value}
 
@@ -39,13 +39,13 @@ _Loader.add_multi_constructor("!", _intrinsic)
 
 
 def load_template(path: Path) -> dict[str, Any]:
-    """A template as plain data."""
+    """Return a template as plain data."""
     template: dict[str, Any] = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 - safe
     return template
 
 
 def to_json(built_template: Path) -> None:
-    """Write each machine's YAML definition as JSON beside the template and point to it."""
+    """Write each YAML definition as a JSON file next to the template and reference that file."""
     template = load_template(built_template)
     for name, resource in template.get("Resources", {}).items():
         properties = resource.get("Properties", {})

@@ -1,4 +1,4 @@
-"""What a person may say on the command line of make: variables, all of them optional."""
+"""The options of `make run` and `make up`: environment variables, all optional."""
 
 from collections.abc import Mapping
 from typing import Literal, Self
@@ -19,7 +19,7 @@ SIMULATOR_TIME_SCALE = 0.1
 
 
 class Options(BaseModel):
-    """Which provider to use, and how fast the simulated one should be."""
+    """The provider and the time scale of the simulator."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -35,37 +35,40 @@ class Options(BaseModel):
         return url.rstrip("/") if isinstance(url, str) else url
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _is_consistent(self) -> Self:
         if self.provider == "wavespeed" and self.wavespeed_api_key is None:
             raise ValueError("PROVIDER=wavespeed needs WAVESPEED_API_KEY in the environment")
         if self.provider == "wavespeed" and self.provider_url is not None:
-            raise ValueError("PROVIDER=wavespeed and PROVIDER_URL exclude each other")
+            raise ValueError("PROVIDER=wavespeed and PROVIDER_URL are mutually exclusive")
         if (self.provider_url is None) != (self.provider_key is None):
-            raise ValueError("PROVIDER_URL and PROVIDER_KEY go together")
+            raise ValueError("PROVIDER_URL and PROVIDER_KEY must be set together")
         return self
 
     @property
     def scale(self) -> float:
-        """How long a picture takes, as a multiple of the published durations."""
+        """The duration of an image as a multiple of the published durations."""
         if self.time_scale is not None:
             return self.time_scale
         return SIMULATOR_TIME_SCALE if self.provider == "simulator" else 1.0
 
 
 def read[M: BaseModel](model: type[M], variables: Mapping[str, str]) -> M:
-    """The model from variables named like its fields in capitals; an empty one is not set."""
-    given = {
+    """Return the model from variables with the upper-case names of its fields.
+
+    An empty variable counts as not set. Raises LocalError for invalid values.
+    """
+    values = {
         name: variables[name.upper()] for name in model.model_fields if variables.get(name.upper())
     }
     try:
-        return model.model_validate(given)
+        return model.model_validate(values)
     except ValidationError as error:
         raise LocalError("; ".join(_sentence(problem) for problem in error.errors())) from None
 
 
 def _sentence(problem: Mapping[str, object]) -> str:
     message = str(problem["msg"]).removeprefix("Value error, ")
-    where = problem["loc"]
-    if not isinstance(where, tuple) or not where:
+    location = problem["loc"]
+    if not isinstance(location, tuple) or not location:
         return message
-    return f"{str(where[0]).upper()}: {message[:1].lower()}{message[1:]}"
+    return f"{str(location[0]).upper()}: {message[:1].lower()}{message[1:]}"

@@ -1,4 +1,4 @@
-"""Where the local stack keeps things: all of it under .local/, which git ignores."""
+"""Paths of the local stack. Its state is in .local/, which git ignores."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ SAM = STATE / "venvs" / "sam" / "bin" / "sam"
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, from its first byte on."""
+    """Write a file that only its owner can read. The mode is set at the creation."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)

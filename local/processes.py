@@ -1,4 +1,4 @@
-"""Child processes that never outlive the command that started them."""
+"""Child processes that end with the command that started them."""
 
 import os
 import signal
@@ -19,27 +19,27 @@ GRACE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Child:
-    """A running program: its output goes to a log, its whole process group can be stopped."""
+    """A child process with its own process group and log file."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
 
     def require_alive(self) -> None:
-        """Say so, with the end of its log, when the program has ended by itself."""
+        """Raise LocalError with the last line of the log if the process has ended."""
         code = self.process.poll()
         if code is not None:
             raise LocalError(f"{self.name} ended ({code}): {last_line(self.log)}", self.log)
 
     def wait(self, seconds: float) -> int:
-        """The exit code, or a LocalError when the program takes longer than `seconds`."""
+        """Return the exit code. Raises LocalError if the process runs longer than `seconds`."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise LocalError(f"{self.name} took longer than {seconds:g} s", self.log) from None
 
     def stop(self) -> None:
-        """SIGTERM to the group, a moment to tidy up, then SIGKILL to whatever is left of it."""
+        """Send SIGTERM to the process group, wait up to 5 seconds, then send SIGKILL."""
         if self.process.poll() is None:
             self._signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
@@ -54,13 +54,13 @@ class Child:
 
 @dataclass
 class Supervisor:
-    """Starts children with their logs in one directory, and stops them all, last one first."""
+    """Starts child processes with logs in one directory, and stops them in reverse order."""
 
     logs: Path
     children: list[Child] = field(default_factory=list)
 
     def start(self, name: str, argv: Sequence[str | Path], env: Mapping[str, str]) -> Child:
-        """Start a program in a session of its own (Ctrl-C reaches it only through us)."""
+        """Start a process in a new session, so that Ctrl-C does not reach it directly."""
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{name}.log"
         command = [sys.executable, "-IS", str(PARENT_DEATH), str(os.getpid()), *map(str, argv)]
@@ -80,7 +80,7 @@ class Supervisor:
     def run(
         self, name: str, argv: Sequence[str | Path], env: Mapping[str, str], *, seconds: float
     ) -> Path:
-        """Run a program to its end; its log. A LocalError with its last words when it failed."""
+        """Run a process to its end and return its log. Raises LocalError if it fails."""
         child = self.start(name, argv, env)
         try:
             code = child.wait(seconds)
@@ -105,13 +105,13 @@ class Supervisor:
 
 
 def last_line(log: Path) -> str:
-    """The last line with words in it, which is where most programs say what went wrong."""
+    """Return the last non-empty line, which usually is the error message."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
 
 
-def alive(pid: int) -> bool:
-    """Whether a process with this id exists."""
+def is_running(pid: int) -> bool:
+    """Return whether a process with this id exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -122,7 +122,7 @@ def alive(pid: int) -> bool:
 
 
 def stop_on_signals() -> None:
-    """Let SIGTERM and SIGHUP unwind the program like Ctrl-C does, so that children are stopped."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    """Exit with cleanup on SIGTERM and SIGHUP, as on Ctrl-C, so that children are stopped."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _frame: sys.exit(128 + received))

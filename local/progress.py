@@ -1,4 +1,4 @@
-"""A live line for each job: rewritten in place on a terminal, one line a change elsewhere."""
+"""The progress line of a job: updated in place on a terminal, otherwise one line per change."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ CLEAR_LINE = "\r\x1b[2K"
 
 
 class Progress:
-    """The line of one job: what it is, its status, seconds since the start, checks made."""
+    """The progress line of one job: name, status, seconds since the start, checks."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Progress:
         self._shown: tuple[str, int] | None = None
 
     def show(self, status: str, checks: int) -> None:
-        """Bring the line up to date; without a terminal nothing is printed unless it changed."""
+        """Update the line; without a terminal, print it only after a change."""
         line = self.line(status, checks)
         if self._live:
             self._out.write(f"{CLEAR_LINE}{line}")
@@ -37,18 +37,18 @@ class Progress:
         self._shown = (status, checks)
 
     def end(self) -> None:
-        """Leave the last line standing."""
+        """End the line."""
         if self._live and self._shown is not None:
             self._out.write("\n")
             self._out.flush()
 
     @property
     def is_late(self) -> bool:
-        """Whether the job has had its time."""
+        """Whether the time limit has passed."""
         return self._clock() - self._start > self._limit
 
     def line(self, status: str, checks: int) -> str:
-        """The line as it is printed."""
+        """Return the text of the line."""
         seconds = self._clock() - self._start
-        counted = "1 check" if checks == 1 else f"{checks} checks"
-        return f"  {self._name:<14} {status:<11}{seconds:6.1f} s  {counted}"
+        label = "1 check" if checks == 1 else f"{checks} checks"
+        return f"  {self._name:<14} {status:<11}{seconds:6.1f} s  {label}"

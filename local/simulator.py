@@ -1,4 +1,4 @@
-"""The provider that jobs go to: the simulator, started here, a running one, or the real one."""
+"""Select the provider: a new simulator, a provider that already runs, or WaveSpeed."""
 
 import json
 import os
@@ -20,14 +20,14 @@ from local.processes import Child, Supervisor
 from local.waiting import until
 
 START_SECONDS = 30
-# Durations are random; with this seed the one picture in a hundred that takes five times as long
-# as the others is not among the first.
+# Durations are random. With this seed, none of the first images is the one in a hundred that takes
+# five times as long.
 SEED = 3
 LOOPBACK_HOSTS = "127.0.0.1,localhost"
 
 
 class Ready(BaseModel):
-    """The line that the simulator writes when it listens."""
+    """The addresses that the simulator prints when it listens."""
 
     provider_url: str
     provider_admin_url: str
@@ -37,7 +37,7 @@ class Ready(BaseModel):
 
 @dataclass(frozen=True)
 class Provider:
-    """A provider's address and key, and the hosts its outputs may come from (None: the default)."""
+    """A provider's URL and key, and the allowed hosts of its outputs (None: the default)."""
 
     url: str
     key: str = field(repr=False)
@@ -47,20 +47,20 @@ class Provider:
 
 
 def provider(options: Options, supervisor: Supervisor, temporary: Path) -> Provider:
-    """The provider that the options name; the simulator is started for it."""
+    """Return the provider that the options select; start the simulator if it is selected."""
     if options.provider == "wavespeed" and options.wavespeed_api_key is not None:
         url = load_template(paths.TEMPLATE)["Parameters"]["ProviderUrl"]["Default"]
         return Provider(url, options.wavespeed_api_key.get_secret_value(), is_real=True)
     if options.provider_url is not None and options.provider_key is not None:
         _require_listener(options.provider_url)
         key = options.provider_key.get_secret_value()
-        is_here = urlsplit(options.provider_url).hostname in LOOPBACK_HOSTS.split(",")
-        return Provider(options.provider_url, key, asset_hosts=LOOPBACK_HOSTS if is_here else None)
+        is_local = urlsplit(options.provider_url).hostname in LOOPBACK_HOSTS.split(",")
+        return Provider(options.provider_url, key, asset_hosts=LOOPBACK_HOSTS if is_local else None)
     return start(supervisor, temporary, time_scale=options.scale)
 
 
 def start(supervisor: Supervisor, temporary: Path, *, time_scale: float) -> Provider:
-    """Start the simulator on ports of its own choice and wait until it listens."""
+    """Start the simulator on free ports and wait until it listens."""
     key = f"sim-{secrets.token_hex(12)}"
     ready_file = temporary / "provider.json"
     argv = [sys.executable, "-m", "local.provider", "--api-port", "0", "--cdn-port", "0"]
@@ -86,7 +86,7 @@ def _require_listener(url: str) -> None:
     try:
         socket.create_connection((address.hostname or "", port), timeout=5).close()
     except OSError as error:
-        raise LocalError(f"PROVIDER_URL: nobody listens at {url} ({error.strerror})") from None
+        raise LocalError(f"PROVIDER_URL: no connection to {url} ({error.strerror})") from None
 
 
 def _ready(child: Child, ready_file: Path) -> Ready | None:

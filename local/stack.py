@@ -1,4 +1,4 @@
-"""The running local stack: what it is, and how it is started and stopped."""
+"""Start and stop the local stack."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,14 +19,14 @@ from local.processes import Supervisor
 from local.warmup import warm_up
 from local.workspace import Workspace, workspace
 
-# The simulator limits nobody unless it is told to. As fast as it is, so soon it is tried again.
-SIMULATORS_TIER = {"ImagesPerMinute": "6000", "JobsInFlight": "1000", "BreakerSeconds": "2"}
+# The simulator has no rate limit by default. It is fast, so an open breaker retries soon.
+SIMULATOR_LIMITS = {"ImagesPerMinute": "6000", "JobsInFlight": "1000", "BreakerSeconds": "2"}
 
 type Say = Callable[[str], None]
 
 
 class Stack(BaseModel):
-    """Where everything is: the content of .local/stack.json."""
+    """The addresses and credentials of a stack: the content of .local/stack.json."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,16 +46,16 @@ class Stack(BaseModel):
     provider_admin_url: str | None
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the emulator."""
+        """Return a boto3 client of the emulator."""
         return Emulator(self.emulator_url).client(service)
 
     def write(self, path: Path) -> None:
-        """Write it where only its owner may read it."""
+        """Write the addresses to a file that only its owner can read."""
         paths.write_private(path, self.model_dump_json(indent=2) + "\n")
 
 
 class Running:
-    """A stack together with the processes behind it."""
+    """A stack with its processes."""
 
     def __init__(self, stack: Stack, children: Supervisor) -> None:
         self.stack = stack
@@ -63,11 +63,11 @@ class Running:
 
     @property
     def logs(self) -> Path:
-        """Where the processes write."""
+        """The directory of the process logs."""
         return self.children.logs
 
     def require_alive(self) -> None:
-        """Fail when a process has ended by itself."""
+        """Raise LocalError if a process has ended."""
         for child in self.children.children:
             child.require_alive()
 
@@ -79,7 +79,7 @@ def running(
     template: Path = paths.TEMPLATE,
     say: Say = lambda _line: None,
 ) -> Iterator[Running]:
-    """Start the whole stack; stop everything at the end, whatever happens."""
+    """Start the whole stack and stop it at the end. `say` gets one line per step."""
     with workspace() as space, Supervisor(space.logs) as children:
         yield Running(_start(options or Options(), template, space, children, say), children)
 
@@ -87,7 +87,7 @@ def running(
 def _start(
     options: Options, template: Path, space: Workspace, children: Supervisor, say: Say
 ) -> Stack:
-    lap = _laps(say)
+    lap = _step_timer(say)
     aws = emulator.start(children, space.temporary)
     lap("emulator", aws.url)
     provider = simulator.provider(options, children, space.temporary)
@@ -97,7 +97,7 @@ def _start(
     parameters = stack_parameters(options, provider)
     outputs = deploy.deploy(children, aws, built, parameters, space.temporary)
     api_url = f"{aws.url}/_aws/execute-api/{outputs['ApiId']}/live"
-    # Not known before the deployment, which names the API.
+    # The URL is known only after the deployment.
     aws.client("ssm").put_parameter(
         Name=outputs["WebhooksFlagName"], Value=api_url, Type="String", Overwrite=True
     )
@@ -115,7 +115,7 @@ def _start(
         table=outputs["TableName"],
         assets_bucket=outputs["AssetsBucketName"],
         inbox_bucket=outputs["InboxBucketName"],
-        # The emulator answers at no host of the API's own that every program can resolve.
+        # Not every program can resolve the API's own host name, so this URL uses the emulator's.
         api_url=api_url,
         api_key=token,
         state_machine_arn=outputs["StateMachineArn"],
@@ -125,28 +125,28 @@ def _start(
 
 
 def stack_parameters(options: Options, provider: simulator.Provider) -> dict[str, str]:
-    """The template's parameters on one machine; the rest keeps its default, as on AWS."""
+    """Return the template parameters of the local stack; all others keep their defaults."""
     parameters = {
         "Architecture": build.architecture(),
-        "TlsOnly": "false",  # the emulator speaks plain HTTP
+        "TlsOnly": "false",  # the emulator has no TLS
         "ProviderApiKey": provider.key,
         "DurationScale": f"{options.scale:g}",
     }
     if not provider.is_real:
         parameters["ProviderUrl"] = provider.url
-        parameters |= SIMULATORS_TIER
+        parameters |= SIMULATOR_LIMITS
     if provider.asset_hosts is not None:
         parameters["AssetHosts"] = provider.asset_hosts
     return parameters
 
 
-def _laps(say: Say) -> Callable[[str, str], None]:
+def _step_timer(say: Say) -> Callable[[str, str], None]:
     since = time.monotonic()
 
-    def lap(name: str, what: str) -> None:
+    def lap(name: str, detail: str) -> None:
         nonlocal since
         now = time.monotonic()
-        say(f"  {name:<10}{now - since:5.1f} s  {what}")
+        say(f"  {name:<10}{now - since:5.1f} s  {detail}")
         since = now
 
     return lap

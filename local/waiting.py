@@ -1,4 +1,4 @@
-"""Waiting by looking: a probe is asked until it answers or its time is up."""
+"""Wait for a condition by polling."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from local.errors import LocalError
 
 
 def until[T](probe: Callable[[], T | None], *, seconds: float, what: str, every: float = 0.05) -> T:
-    """The probe's first answer that is not None; a LocalError naming `what` after `seconds`."""
+    """Return the probe's first result that is not None. Raises LocalError after `seconds`."""
     deadline = time.monotonic() + seconds
-    while (answer := probe()) is None:
+    while (result := probe()) is None:
         if time.monotonic() >= deadline:
-            raise LocalError(f"{what} did not happen within {seconds:g} seconds")
+            raise LocalError(f"timed out after {seconds:g} seconds waiting for {what}")
         time.sleep(every)
-    return answer
+    return result

@@ -1,4 +1,4 @@
-"""One call of every function, so that the first job does not pay for all the cold starts."""
+"""Invoke every function once, so that the first job meets no cold start."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,7 @@ from typing import Any
 
 from local.emulator import Emulator
 
-# To the steps a job that has no record, to the doors a request that is none: each says so and ends.
+# For the steps, a job without a record; for the entry points, an invalid request. Nothing starts.
 EVENT = {
     "id": "warm-up",
     "job_id": "warm-up",
@@ -26,7 +26,7 @@ EVENT = {
 
 
 def warm_up(emulator: Emulator, stack_name: str) -> int:
-    """Call the stack's functions side by side; how many there are."""
+    """Invoke the stack's functions in parallel; return their number."""
     resources = emulator.client("cloudformation").describe_stack_resources(StackName=stack_name)
     names = [
         resource["PhysicalResourceId"]

@@ -1,4 +1,4 @@
-"""A run's own directories: logs that stay for reading, and temporary files that go."""
+"""The directories of one run: logs, which are kept, and temporary files, which are removed."""
 
 import os
 import shutil
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import paths
-from local.processes import alive
+from local.processes import is_running
 
 KEPT_LOGS = 5
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Directories of one run, named after the process that owns them."""
+    """The directories of one run, named after its process id."""
 
     logs: Path
     temporary: Path
@@ -24,8 +24,8 @@ class Workspace:
 
 @contextmanager
 def workspace(state: Path = paths.STATE) -> Iterator[Workspace]:
-    """Directories for one run; leftovers of runs that were killed go first, ours when it ends."""
-    sweep(state)
+    """Create the directories of a run; remove old leftovers, and at the end the temporary files."""
+    remove_leftovers(state)
     (state / "tmp").mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=state / "tmp"))
     logs = state / "logs" / temporary.name
@@ -36,15 +36,15 @@ def workspace(state: Path = paths.STATE) -> Iterator[Workspace]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def sweep(state: Path) -> None:
-    """Remove what dead processes left: all their temporary files, and all but their newest logs."""
-    for leftover in _of_the_dead(state / "tmp"):
+def remove_leftovers(state: Path) -> None:
+    """Remove the temporary files of ended processes, and all but their five newest logs."""
+    for leftover in _of_ended_processes(state / "tmp"):
         shutil.rmtree(leftover, ignore_errors=True)
-    logs = sorted(_of_the_dead(state / "logs"), key=lambda path: path.stat().st_mtime)
+    logs = sorted(_of_ended_processes(state / "logs"), key=lambda path: path.stat().st_mtime)
     for old in logs[:-KEPT_LOGS]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _of_the_dead(parent: Path) -> list[Path]:
+def _of_ended_processes(parent: Path) -> list[Path]:
     owned = [path for path in parent.glob("*-*") if path.name.split("-")[0].isdigit()]
-    return [path for path in owned if not alive(int(path.name.split("-")[0]))]
+    return [path for path in owned if not is_running(int(path.name.split("-")[0]))]

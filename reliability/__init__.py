@@ -1,1 +1,1 @@
-"""Breaks the running local stack on purpose: AWS faults, killed workers, wrong clocks, replays."""
+"""Fault injection for the local stack: AWS faults, killed workers, clock skew, repeated events."""

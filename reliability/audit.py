@@ -1,4 +1,4 @@
-"""What came of jobs: the records, the bucket, and the provider's own books, held together."""
+"""Audit jobs: compare the job records, the bucket and the provider's ledger."""
 
 import hashlib
 import json
@@ -12,25 +12,25 @@ import httpx
 from darkroom.adapters.table import JobTable
 from darkroom.domain.job import Job, Status
 from local.stack import Stack
-from reliability.operating import Operator
+from reliability.stack_operator import Operator
 
-# Not ours to keep: what the provider made cannot be had, or must not be stored.
-_OUT_OF_REACH = ("asset_unavailable", "asset_invalid")
+# The output cannot be downloaded, or must not be stored: a job without assets is not lost.
+_UNSTORABLE_CODES = ("asset_unavailable", "asset_invalid")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A job that was asked for: its row of the table, its own words, and its id once known."""
+class RequestedJob:
+    """A requested job: its table row, the unique label in its prompt, and its id."""
 
     row: str
-    words: str  # in the prompt of this job and of no other
+    label: str
     job_id: str
-    allowed: tuple[str | None, ...] = ()  # the ends that the row may have; none: any
+    allowed_codes: tuple[str | None, ...] = ()  # empty: any; None: completed
 
 
 @dataclass
-class Row:
-    """One line of the table."""
+class AuditRow:
+    """One row of the result table."""
 
     name: str
     jobs: int = 0
@@ -39,20 +39,22 @@ class Row:
     failed: Counter[str] = field(default_factory=Counter)
     recovered: int = 0
     charges: int = 0
-    double: int = 0
+    double_charges: int = 0
     lost: int = 0
     stuck: int = 0
-    unequal: int = 0
+    mismatched: int = 0
     unexpected: list[str] = field(default_factory=list)
 
     @property
-    def is_good(self) -> bool:
-        """Whether every promise was kept."""
-        return not (self.double or self.lost or self.stuck or self.unequal or self.unexpected)
+    def has_passed(self) -> bool:
+        """Whether no job was charged twice, lost, stuck, stored wrongly or ended unexpectedly."""
+        return not (
+            self.double_charges or self.lost or self.stuck or self.mismatched or self.unexpected
+        )
 
 
 class Audit:
-    """Reads everything once, then judges job by job."""
+    """Reads the provider's records once, then audits each job."""
 
     def __init__(self, stack: Stack, operator: Operator) -> None:
         self._stack = stack
@@ -60,34 +62,34 @@ class Audit:
         self._jobs = JobTable(stack.client("dynamodb"), stack.table)
         self._s3 = stack.client("s3")
 
-    def rows(self, asked: Iterable[Asked]) -> list[Row]:
-        """Judge what was asked for, a row for each name, in the order of their first jobs."""
-        predictions = self._by_words()
-        charged = Counter(
+    def rows(self, requested: Iterable[RequestedJob]) -> list[AuditRow]:
+        """Audit jobs. Return one row per row name, in order of first appearance."""
+        predictions = self._predictions_by_label()
+        charges = Counter(
             entry["prediction"] for entry in self._get("ledger")["entries"]
             if entry["kind"] == "deduct"
         )  # fmt: skip
         served = self._get("served")
-        rows: dict[str, Row] = {}
-        for each in asked:
-            row = rows.setdefault(each.row, Row(each.row))
-            mine = predictions.get(each.words, [])
-            self._judge(row, each, mine, charged, served)
+        rows: dict[str, AuditRow] = {}
+        for job in requested:
+            row = rows.setdefault(job.row, AuditRow(job.row))
+            self._audit(row, job, predictions.get(job.label, []), charges, served)
         return list(rows.values())
 
-    def _judge(
+    def _audit(
         self,
-        row: Row,
-        asked: Asked,
+        row: AuditRow,
+        requested: RequestedJob,
         predictions: list[dict[str, Any]],
-        charged: Counter[str],
+        charges: Counter[str],
         served: dict[str, Any],
     ) -> None:
-        job = self._jobs.get(asked.job_id)
+        job = self._jobs.get(requested.job_id)
+        job_charges = sum(charges[prediction["id"]] for prediction in predictions)
         row.jobs += 1
-        row.charges += sum(charged[each["id"]] for each in predictions)
+        row.charges += job_charges
         # A second prediction of one job, or a second deduction for one prediction.
-        row.double += max(0, sum(charged[each["id"]] for each in predictions) - 1)
+        row.double_charges += max(0, job_charges - 1)
         if job is None:
             row.lost += 1
             return
@@ -100,40 +102,45 @@ class Audit:
         else:
             row.failed[str(job.code)] += 1
             row.recovered += bool(job.assets)
-        if asked.allowed and job.code not in asked.allowed:
+        if requested.allowed_codes and job.code not in requested.allowed_codes:
             row.unexpected.append(f"{job.job_id}: {job.code}")
-        made = [each for each in predictions if each["ends_as"] == "completed" and each["outputs"]]
-        if made and not job.assets and job.code not in _OUT_OF_REACH:
+        has_output = any(
+            prediction["ends_as"] == "completed" and prediction["outputs"]
+            for prediction in predictions
+        )
+        if has_output and not job.assets and job.code not in _UNSTORABLE_CODES:
             row.lost += 1
-        row.unequal += not self._is_equal(job, predictions, served)
+        row.mismatched += not self._has_matching_bytes(job, predictions, served)
 
-    def _is_equal(
+    def _has_matching_bytes(
         self, job: Job, predictions: list[dict[str, Any]], served: dict[str, Any]
     ) -> bool:
-        """Tell whether every stored byte is what the CDN sent for a prediction of this job."""
-        paths = {httpx.URL(url).path for each in predictions for url in each["output_urls"]}
-        sent = {
+        """Return whether each stored asset equals a body that the CDN served for this job."""
+        paths = {
+            httpx.URL(url).path for prediction in predictions for url in prediction["output_urls"]
+        }
+        served_hashes = {
             body["sha256"] for path in paths for body in served.get(path, []) if body["is_complete"]
         }
         for asset in job.assets:
-            answer = self._s3.get_object(Bucket=asset.bucket, Key=asset.key)
+            stored = self._s3.get_object(Bucket=asset.bucket, Key=asset.key)
             digest = hashlib.sha256()
-            for chunk in answer["Body"].iter_chunks(1024 * 1024):
+            for chunk in stored["Body"].iter_chunks(1024 * 1024):
                 digest.update(chunk)
-            if digest.hexdigest() != asset.sha256 or asset.sha256 not in sent:
+            if digest.hexdigest() != asset.sha256 or asset.sha256 not in served_hashes:
                 return False
         return True
 
-    def _by_words(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the predictions by the words in angle brackets in their prompts."""
-        found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    def _predictions_by_label(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the predictions by the label in angle brackets in their prompts."""
+        by_label: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for prediction in self._get("predictions"):
             text = json.dumps(prediction["inputs"], ensure_ascii=False)
-            found[text.partition("<")[2].partition(">")[0]].append(prediction)
-        return found
+            by_label[text.partition("<")[2].partition(">")[0]].append(prediction)
+        return by_label
 
     def _get(self, path: str) -> Any:
         url = f"{self._stack.provider_admin_url}/{path}"
-        answer = httpx.get(url, timeout=120, trust_env=False)
-        answer.raise_for_status()
-        return answer.json()
+        response = httpx.get(url, timeout=120, trust_env=False)
+        response.raise_for_status()
+        return response.json()

@@ -1,13 +1,14 @@
-"""Puts microburst between the workers and the emulator, and tells it what to break.
+"""Run microburst between the workers and the AWS emulator, and control which faults it injects.
 
     with aws_faults(running, seed=7) as aws:
         aws.set(throttle("dynamodb", "UpdateItem", times=2), lost("events", function="Submit"))
-        …jobs…
+        ...
         aws.fired
 
-A worker asks `front`; that asks microburst, which answers with a fault or asks `back`, which asks
-the emulator. microburst sees of a request only what it decides by: it would spell the URL anew and
-replace the host, both of which are signed, and drop the length of an answer.
+A worker's request passes three hops: the `serve_worker` proxy, microburst, and the
+`serve_microburst` proxy, which forwards it to the emulator. microburst receives only the parts of a
+request that its rules match on. It would re-encode the URL and replace the Host header, which are
+both signed, and it drops Content-Length from a response without a body.
 """
 
 import secrets
@@ -18,126 +19,130 @@ from typing import NamedTuple
 
 from local.stack import Running
 from reliability import microburst, operations, process_lookup
-from reliability.faults import Fault, label, rules
+from reliability.faults import Fault, header_value, rules
 from reliability.functions import Functions
-from reliability.http_messages import Answer, DropError, Request, forward
+from reliability.http_messages import DropError, Request, Response, forward
 from reliability.microburst import Microburst
-from reliability.own_faults import OwnFaults, is_ours
-from reliability.proxy import Proxy, Visit
-from reliability.route import AWS, FUNCTION, asker, routes, upstream
+from reliability.proxy import ProxiedRequest, Proxy
+from reliability.proxy_faults import ProxyFaults, is_proxy_fault
+from reliability.route import AWS_URL, FUNCTION_HEADER, aws_url, named_function, routes
 
-VISIT = "x-reliability-visit"
+REQUEST_ID_HEADER = "x-reliability-request-id"
 
 
-class Fired(NamedTuple):
-    """A fault that happened, and to what."""
+class FiredFault(NamedTuple):
+    """A fault that was injected, and the operation that it affected."""
 
     fault: Fault
     operation: str
 
 
 class AwsFaults:
-    """Which faults are on, and which have happened."""
+    """The active faults, and the faults that have fired."""
 
-    def __init__(self, emulator: str, own: OwnFaults, short: Callable[[str], str] = str) -> None:
+    def __init__(
+        self, emulator: str, proxy_faults: ProxyFaults, short: Callable[[str], str] = str
+    ) -> None:
         self.microburst: Microburst
         self.url = ""
         self._emulator = emulator
-        self._own = own
+        self._proxy_faults = proxy_faults
         self._short = short
         self._by_rule: dict[int, Fault] = {}
-        self._fired: list[Fired] = []
+        self._fired: list[FiredFault] = []
         self._lock = Lock()
-        self._asked: dict[str, Request] = {}
-        self._answered: dict[str, Answer] = {}
+        self._pending: dict[str, Request] = {}
+        self._responses: dict[str, Response] = {}
 
     def set(self, *faults: Fault) -> None:
-        """Let these happen from now on, and no others; a call meets the first that befalls it."""
-        theirs = [fault for fault in faults if not is_ours(fault)]
-        ids = self.microburst.set_rules(rules(theirs))
-        self._by_rule |= dict(zip(ids, theirs, strict=True))
-        self._own.set(faults)
+        """Replace the active faults. A call gets the first fault that matches and fires."""
+        microburst_faults = [fault for fault in faults if not is_proxy_fault(fault)]
+        ids = self.microburst.set_rules(rules(microburst_faults))
+        self._by_rule |= dict(zip(ids, microburst_faults, strict=True))
+        self._proxy_faults.set(faults)
 
     @property
-    def fired(self) -> list[Fired]:
-        """What has happened since `forget`: microburst's faults in order, then ours."""
-        theirs = [
-            Fired(self._by_rule[event["rule_id"]], f"{event['service']} {event['operation']}")
+    def fired(self) -> list[FiredFault]:
+        """The faults fired since `reset`: microburst's in order, then the proxy's."""
+        from_microburst = [
+            FiredFault(self._by_rule[event["rule_id"]], f"{event['service']} {event['operation']}")
             for event in self.microburst.fired()
         ]
-        return [*theirs, *self._fired]
+        return [*from_microburst, *self._fired]
 
-    def forget(self) -> None:
-        """Forget what has happened."""
-        self.microburst.forget()
+    def reset(self) -> None:
+        """Clear the list of fired faults."""
+        self.microburst.clear_fired()
         self._fired.clear()
 
-    def front(self, visit: Visit) -> Answer:
-        """Answer a worker."""
-        worker, request = visit.peer.worker, visit.request
-        function = self._short(worker.function) if worker else asker(request)
-        if function is None:  # whoever follows a presigned URL
+    def serve_worker(self, proxied: ProxiedRequest) -> Response:
+        """Answer a request of a worker."""
+        worker, request = proxied.client.worker, proxied.request
+        function = self._short(worker.function) if worker else named_function(request)
+        if function is None:  # a client that follows a presigned URL
             return forward(self._emulator, request)
         operation = operations.name(request)
-        if fault := self._own.draw("partial", operation, function):
-            self._fired.append(Fired(fault, operation))
-            return self._own.answer_in_part(fault, request)
-        answer = self._through_microburst(request, function)
-        if fault := self._own.draw("lost", operation, function):
-            self._fired.append(Fired(fault, operation))
-            raise DropError(f"an answer of status {answer.status}, lost on purpose")
-        return answer
+        if fault := self._proxy_faults.draw("partial", operation, function):
+            self._fired.append(FiredFault(fault, operation))
+            return self._proxy_faults.put_events_partially(fault, request)
+        response = self._through_microburst(request, function)
+        if fault := self._proxy_faults.draw("lost", operation, function):
+            self._fired.append(FiredFault(fault, operation))
+            raise DropError(f"response with status {response.status} dropped on purpose")
+        return response
 
-    def back(self, visit: Visit) -> Answer:
-        """Ask the emulator what microburst let through."""
-        ticket = visit.request.header(VISIT)
+    def serve_microburst(self, proxied: ProxiedRequest) -> Response:
+        """Send a request that microburst let through to the emulator."""
+        request_id = proxied.request.header(REQUEST_ID_HEADER)
         with self._lock:
-            request = self._asked.pop(ticket, None)
-        if request is None:  # it only warms up
-            return Answer(404, (), b"", "Not Found")
-        self._answered[ticket] = forward(self._emulator, request)
-        return Answer(200, ((VISIT, ticket),), b"", "OK")
+            request = self._pending.pop(request_id, None)
+        if request is None:  # a warm-up request
+            return Response(404, (), b"", "Not Found")
+        self._responses[request_id] = forward(self._emulator, request)
+        return Response(200, ((REQUEST_ID_HEADER, request_id),), b"", "OK")
 
-    def _through_microburst(self, request: Request, function: str) -> Answer:
-        ticket = secrets.token_hex(8)
-        self._asked[ticket] = request
+    def _through_microburst(self, request: Request, function: str) -> Response:
+        request_id = secrets.token_hex(8)
+        self._pending[request_id] = request
         try:
-            said = forward(self.microburst.url, _what_decides(request, function, ticket))
+            fault_response = forward(
+                self.microburst.url, _matched_parts(request, function, request_id)
+            )
         finally:
             with self._lock:
-                was_let_through = self._asked.pop(ticket, None) is None
-            answer = self._answered.pop(ticket, None)
+                was_let_through = self._pending.pop(request_id, None) is None
+            response = self._responses.pop(request_id, None)
         if not was_let_through:
-            return said  # in place of the emulator
-        if answer is None:
+            return fault_response
+        if response is None:
             raise DropError("the emulator did not answer")
-        return answer
+        return response
 
 
-def _what_decides(request: Request, function: str, ticket: str) -> Request:
+def _matched_parts(request: Request, function: str, request_id: str) -> Request:
     headers = tuple(
         (name, value)
         for name, value in request.headers
         if name.lower() in ("host", "authorization", "content-type")
         or name.lower().startswith("x-amz-")
     )
-    told = ((VISIT, ticket), (FUNCTION, label(function)))
-    return Request(request.method, request.target, (*headers, *told), b"")
+    added = ((REQUEST_ID_HEADER, request_id), (FUNCTION_HEADER, header_value(function)))
+    return Request(request.method, request.target, (*headers, *added), b"")
 
 
 @contextmanager
-def proxied(
+def microburst_proxies(
     running: Running,
     emulator: str,
     *,
     seed: int = 0,
     short: Callable[[str], str] = str,
 ) -> Iterator[AwsFaults]:
-    """Start microburst between two proxies before the emulator; no fault is on yet."""
+    """Start microburst between two proxies before the emulator, with no active fault."""
     events = running.stack.client("events")
-    own = OwnFaults(seed, lambda entries: events.put_events(Entries=entries))
-    faults = AwsFaults(emulator, own, short)
-    with Proxy(faults.back) as back, Proxy(faults.front) as front:
+    proxy_faults = ProxyFaults(seed, lambda entries: events.put_events(Entries=entries))
+    faults = AwsFaults(emulator, proxy_faults, short)
+    with Proxy(faults.serve_microburst) as back, Proxy(faults.serve_worker) as front:
         faults.url = front.url
         faults.microburst = microburst.start(running.children, back.url, seed=seed)
         try:
@@ -153,17 +158,17 @@ def aws_faults(
     *,
     seed: int = 0,
 ) -> Iterator[AwsFaults]:
-    """Route the workers of these functions (all) so that AWS can fail them; no fault is on yet.
+    """Route the workers of these functions (None: all) through microburst, with no active fault.
 
-    Enter and leave it when no job is under way: routing ends workers, and what they presigned
-    leads through here.
+    Enter and leave while no job runs: routing stops workers, and URLs that they presigned point to
+    this proxy.
     """
     process_lookup.require_proc()
-    known = Functions(running.stack)
-    names = known.choose(functions)
-    emulator = upstream(known, names, running.stack)
+    stack_functions = Functions(running.stack)
+    names = stack_functions.select(functions)
+    emulator = aws_url(stack_functions, names, running.stack)
     with (
-        proxied(running, emulator, seed=seed, short=known.short) as faults,
-        known.environment(routes(known, names, {AWS: faults.url})),
+        microburst_proxies(running, emulator, seed=seed, short=stack_functions.short) as faults,
+        stack_functions.environment(routes(stack_functions, names, {AWS_URL: faults.url})),
     ):
         yield faults

@@ -1,15 +1,15 @@
-"""What can go wrong with AWS, as data: each fault names the calls that it befalls."""
+"""AWS faults as data: each fault names the calls that it matches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from local.errors import LocalError
-from reliability.route import FUNCTION
+from reliability.route import FUNCTION_HEADER
 
 type Kind = Literal["error", "slow", "reset", "lost", "partial"]
 
-# What each service says when it is too much, and when it is broken (code, status).
+# The error code and HTTP status of each service when it throttles, and when it fails.
 THROTTLES: dict[str, tuple[str, int]] = {
     "dynamodb": ("ProvisionedThroughputExceededException", 400),
     "events": ("ThrottlingException", 400),
@@ -31,7 +31,11 @@ SERVICES = tuple(THROTTLES)
 
 @dataclass(frozen=True)
 class Fault:
-    """What, where (None: everywhere), how often of the calls that fit, and how many times."""
+    """A fault, the calls that it matches, and how often it fires.
+
+    `operation` and `function` None match every call; `times` None sets no limit. `probability` is
+    the share of matching calls.
+    """
 
     kind: Kind
     service: str
@@ -44,51 +48,45 @@ class Fault:
     milliseconds: tuple[int, int] = (0, 0)
 
     def __str__(self) -> str:
-        where = f"{self.service} {self.operation or '*'}"
-        return f"{where}: {self.code or self.kind}"
+        return f"{self.service} {self.operation or '*'}: {self.code or self.kind}"
 
 
-def throttle(service: str, operation: str | None = None, **more: Any) -> Fault:
-    """Say "too many requests" as this service does; nothing was done."""
-    code, status = _known(THROTTLES, service)
-    return Fault("error", service, operation, code=code, status=status, **more)
+def throttle(service: str, operation: str | None = None, **options: Any) -> Fault:
+    """Return the throttling error of a service. The call has no effect."""
+    code, status = _lookup(THROTTLES, service)
+    return Fault("error", service, operation, code=code, status=status, **options)
 
 
-def outage(service: str, operation: str | None = None, **more: Any) -> Fault:
-    """Say "internal error" as this service does; nothing was done."""
-    code, status = _known(OUTAGES, service)
-    return Fault("error", service, operation, code=code, status=status, **more)
-
-
-def error(service: str, operation: str | None, code: str, status: int, **more: Any) -> Fault:
-    """Answer with any error that this service has."""
-    return Fault("error", service, operation, code=code, status=status, **more)
+def outage(service: str, operation: str | None = None, **options: Any) -> Fault:
+    """Return the internal error of a service. The call has no effect."""
+    code, status = _lookup(OUTAGES, service)
+    return Fault("error", service, operation, code=code, status=status, **options)
 
 
 def slow(
-    service: str, operation: str | None = None, *, milliseconds: tuple[int, int], **more: Any
+    service: str, operation: str | None = None, *, milliseconds: tuple[int, int], **options: Any
 ) -> Fault:
-    """Do it that much later; a client that waits less has given up before it is done."""
-    return Fault("slow", service, operation, milliseconds=milliseconds, **more)
+    """Delay the call. A client with a shorter timeout gives up before the call has its effect."""
+    return Fault("slow", service, operation, milliseconds=milliseconds, **options)
 
 
-def reset(service: str, operation: str | None = None, **more: Any) -> Fault:
-    """Cut the connection; nothing was done."""
-    return Fault("reset", service, operation, **more)
+def reset(service: str, operation: str | None = None, **options: Any) -> Fault:
+    """Reset the connection. The call has no effect."""
+    return Fault("reset", service, operation, **options)
 
 
-def lost(service: str, operation: str | None = None, **more: Any) -> Fault:
-    """Do it, then cut the connection instead of answering."""
-    return Fault("lost", service, operation, **more)
+def lost(service: str, operation: str | None = None, **options: Any) -> Fault:
+    """Let the call have its effect, then reset the connection instead of responding."""
+    return Fault("lost", service, operation, **options)
 
 
-def partial_put_events(code: str = "InternalFailure", **more: Any) -> Fault:
-    """Answer 200 with FailedEntryCount: a lone entry fails, of several at least one."""
-    return Fault("partial", "events", "PutEvents", code=code, **more)
+def partial_put_events(code: str = "InternalFailure", **options: Any) -> Fault:
+    """Return 200 with FailedEntryCount: at least one entry is rejected."""
+    return Fault("partial", "events", "PutEvents", code=code, **options)
 
 
 def rules(faults: Sequence[Fault]) -> list[dict[str, Any]]:
-    """The rules of microburst for faults of its kinds."""
+    """Return the microburst rules for faults that microburst injects."""
     return [_rule(fault) for fault in faults]
 
 
@@ -99,23 +97,23 @@ def _rule(fault: Fault) -> dict[str, Any]:
     if fault.times is not None:
         rule["times"] = fault.times
     if fault.function:
-        rule["headers"] = {FUNCTION: label(fault.function)}
+        rule["headers"] = {FUNCTION_HEADER: header_value(fault.function)}
     if fault.kind == "error":
         rule["error"] = {"code": fault.code, "status": fault.status, "message": "on purpose"}
     elif fault.kind == "slow":
-        least, most = fault.milliseconds
-        rule["latency"] = {"min": least, "max": most}
+        shortest, longest = fault.milliseconds
+        rule["latency"] = {"min": shortest, "max": longest}
     else:
         rule["reset"] = True
     return rule
 
 
-def label(function: str) -> str:
-    """A function's name as no other function's name contains it: microburst looks for parts."""
+def header_value(function: str) -> str:
+    """Return a delimited function name: microburst matches substrings of a header."""
     return f"/{function}/"
 
 
-def _known(table: dict[str, tuple[str, int]], service: str) -> tuple[str, int]:
+def _lookup(table: dict[str, tuple[str, int]], service: str) -> tuple[str, int]:
     if service not in table:
-        raise LocalError(f"no such fault is known of the service {service}")
+        raise LocalError(f"the service {service} has no such fault")
     return table[service]

@@ -16,7 +16,7 @@ _SUFFIX = "Function"
 
 
 class Functions:
-    """Functions by short name: `Submit` is the resource SubmitFunction, however it is called."""
+    """Functions by short name: `Submit` is the template resource SubmitFunction."""
 
     def __init__(self, stack: Stack) -> None:
         resources = stack.client("cloudformation").describe_stack_resources(
@@ -31,46 +31,46 @@ class Functions:
         self._client = stack.client("lambda")
 
     def short(self, deployed: str) -> str:
-        """The short name of a function as it is deployed."""
+        """Return the short name of a deployed function."""
         return self._short.get(deployed, deployed)
 
-    def choose(self, names: Iterable[str] | None) -> tuple[str, ...]:
-        """These short names, or all there are; a LocalError for one that is not there."""
-        chosen = tuple(self.deployed if names is None else names)
-        if missing := sorted(set(chosen) - set(self.deployed)):
+    def select(self, names: Iterable[str] | None) -> tuple[str, ...]:
+        """Return these short names, or all if None. Raise LocalError for an unknown name."""
+        selected = tuple(self.deployed if names is None else names)
+        if missing := sorted(set(selected) - set(self.deployed)):
             raise LocalError(f"the stack has no function {', '.join(missing)}")
-        return chosen
+        return selected
 
     def variables(self, name: str) -> dict[str, str]:
-        """A function's environment variables as they are configured."""
-        answer = self._client.get_function_configuration(FunctionName=self.deployed[name])
-        return dict(answer.get("Environment", {}).get("Variables", {}))
+        """Return the configured environment variables of a function."""
+        configuration = self._client.get_function_configuration(FunctionName=self.deployed[name])
+        return dict(configuration.get("Environment", {}).get("Variables", {}))
 
     @contextmanager
     def environment(self, changes: Mapping[str, Variables]) -> Iterator[None]:
-        """Functions with these variables besides their own, warm again; cold ones afterwards.
+        """Add or replace environment variables and warm the functions up; restore on exit.
 
-        The emulator ends a function's workers when its configuration changes, busy ones too: enter
-        and leave this when no job is under way, or some steps are taken twice.
+        The emulator stops a function's workers when its configuration changes, busy ones included.
+        Enter and leave while no job runs, or some steps run twice.
         """
         before = {name: self.variables(name) for name in changes}
         try:
-            _each(changes, lambda name: self._set(name, {**before[name], **changes[name]}))
+            _for_each(changes, lambda name: self._set(name, {**before[name], **changes[name]}))
             self.warm(changes)
             yield
         finally:
-            _each(changes, lambda name: self._set(name, before[name]))
+            _for_each(changes, lambda name: self._set(name, before[name]))
 
     def restart(self, names: Iterable[str]) -> None:
-        """End the workers of functions, so that the next call finds nothing cached."""
-        _each(names, lambda name: self._set(name, self.variables(name)))
+        """Stop the workers of functions, so that the next call starts with empty caches."""
+        _for_each(names, lambda name: self._set(name, self.variables(name)))
 
     def warm(self, names: Iterable[str]) -> None:
-        """Call functions once, so that none is cold."""
-        _each(names, lambda name: self.invoke(name, EVENT))
+        """Invoke each function once, so that none is cold."""
+        _for_each(names, lambda name: self.invoke(name, EVENT))
 
     def invoke(self, name: str, event: object, *, kind: str = "RequestResponse") -> Any:
-        """Call a function; what boto3 answers."""
+        """Invoke a function. Return boto3's response."""
         payload = json.dumps(event)
         deployed = self.deployed[name]
         return self._client.invoke(FunctionName=deployed, Payload=payload, InvocationType=kind)
@@ -82,8 +82,8 @@ class Functions:
         )
 
 
-def _each(names: Iterable[str], do: Callable[[str], object]) -> None:
-    chosen = list(names)
-    if chosen:
-        with ThreadPoolExecutor(len(chosen)) as pool:
-            list(pool.map(do, chosen))
+def _for_each(names: Iterable[str], action: Callable[[str], object]) -> None:
+    selected = list(names)
+    if selected:
+        with ThreadPoolExecutor(len(selected)) as pool:
+            list(pool.map(action, selected))

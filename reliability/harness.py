@@ -1,4 +1,4 @@
-"""A running stack, and everything that the experiments need of it."""
+"""A running stack with the tools that every phase uses."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,18 +8,18 @@ import httpx
 
 from local.events import Listener
 from local.stack import Running
-from reliability.asking import Asker
-from reliability.audit import Asked, Audit, Row
-from reliability.cases import LISTED_AFTER, Case
+from reliability.audit import Audit, AuditRow, RequestedJob
+from reliability.fault_cases import LISTED_AFTER, FaultCase
 from reliability.functions import Functions
-from reliability.operating import Operator
+from reliability.job_requests import JobRequester
+from reliability.stack_operator import Operator
 
-# A job that has not ended by then is stuck: the longest deadline of a case, its looks, its waits.
-PATIENCE = 600
+# Seconds after which an open job counts as stuck: the longest deadline of a case, plus its waits.
+SETTLE_SECONDS = 600
 
 
 class ChaosHarness:
-    """Asks, waits until all is over, and audits."""
+    """Requests jobs, waits until they have ended, and audits them."""
 
     def __init__(self, running: Running, bus: Listener, *, seed: int, callers: int = 10) -> None:
         self.running = running
@@ -27,40 +27,41 @@ class ChaosHarness:
         self.bus = bus
         self.seed = seed
         self.operator = Operator(self.stack, bus)
-        self.asker = Asker(self.stack, callers)
+        self.requester = JobRequester(self.stack, callers)
         self.functions = Functions(self.stack)
 
-    def run(self, wanted: Sequence[tuple[str, Case]], seconds: float = PATIENCE) -> list[Asked]:
-        """Ask for these jobs, and wait until all have ended."""
-        asked = self.asker.ask_all(wanted)
-        job_ids = [each.job_id for each in asked]
-        # A few seconds more: the prediction is made after its submit is recorded.
+    def run(
+        self, requests: Sequence[tuple[str, FaultCase]], seconds: float = SETTLE_SECONDS
+    ) -> list[RequestedJob]:
+        """Request jobs, and wait until all have ended, for at most `seconds`."""
+        requested = self.requester.request_all(requests)
+        job_ids = [job.job_id for job in requested]
+        # Five seconds more: the provider creates the prediction after the submit is recorded.
         self.operator.settle(job_ids, seconds=seconds, listed_after=LISTED_AFTER + 5)
-        return asked
+        return requested
 
-    def rows(self, asked: Sequence[Asked]) -> list[Row]:
-        """Judge what came of them."""
-        return Audit(self.stack, self.operator).rows(asked)
+    def audit(self, requested: Sequence[RequestedJob]) -> list[AuditRow]:
+        """Return the audit of these jobs, one row per row name."""
+        return Audit(self.stack, self.operator).rows(requested)
 
-    def options(self, **changes: Any) -> None:
-        """Flip switches of the simulator."""
-        self.admin("PATCH", "/options", json=changes)
+    def set_options(self, **options: Any) -> None:
+        """Change options of the simulator."""
+        self.admin("PATCH", "/options", json=options)
 
     @contextmanager
-    def rule(self, rule: dict[str, object]) -> Iterator[None]:
-        """Let the simulator follow a rule for a while."""
-        made = self.admin("POST", "/faults", json=rule)
+    def simulator_rule(self, rule: dict[str, object]) -> Iterator[None]:
+        """Add a fault rule to the simulator, and delete it on exit."""
+        created = self.admin("POST", "/faults", json=rule)
         yield
-        self.admin("DELETE", f"/faults/{made['id']}")
+        self.admin("DELETE", f"/faults/{created['id']}")
 
-    def admin(self, method: str, path: str, **more: Any) -> Any:
-        """Ask the simulator's admin API."""
+    def admin(self, method: str, path: str, **options: Any) -> Any:
+        """Call the simulator's admin API. Return the JSON body, or None if it is empty."""
         url = f"{self.stack.provider_admin_url}{path}"
-        answer = httpx.request(method, url, timeout=60, trust_env=False, **more)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
+        response = httpx.request(method, url, timeout=60, trust_env=False, **options)
+        response.raise_for_status()
+        return response.json() if response.content else None
 
-    def throttled(self) -> int:
-        """Return how many submits the provider has answered with 429."""
-        found = self.admin("GET", "/requests", params={"origin": "api", "status": "429"})
-        return len(found)
+    def throttled_submits(self) -> int:
+        """Return the number of submits that the provider has answered with 429."""
+        return len(self.admin("GET", "/requests", params={"origin": "api", "status": "429"}))

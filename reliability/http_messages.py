@@ -1,4 +1,4 @@
-"""HTTP/1.1 messages, whole: what a client sent and what an upstream answered."""
+"""Complete HTTP/1.1 messages: client requests and upstream responses."""
 
 import select
 import socket
@@ -11,22 +11,22 @@ from urllib.parse import urlsplit
 type Headers = tuple[tuple[str, str], ...]
 
 FORWARD_SECONDS = 120
-# Theirs end at a proxy that reads whole messages and frames them anew.
+# The proxy reads whole messages and frames them again, so these headers are not forwarded.
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length", "expect")
-# A new connection for each request would leave thousands behind for a minute (TIME_WAIT); one that
-# was idle for longer may be closed by the other side just as it is used.
-KEEP_SECONDS = 2.0
-_kept = threading.local()
+# Connections are reused: a new one per request would leave thousands in TIME_WAIT for a minute.
+# After a longer idle time the upstream may close a connection just as it is used.
+IDLE_SECONDS = 2.0
 WITH_BODY = ("POST", "PUT", "PATCH")
+_thread = threading.local()
 
 
 class DropError(Exception):
-    """There will be no answer: cut the connection."""
+    """No response follows: the proxy resets the client's connection."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a client sent; headers and target exactly, for they are signed."""
+    """A client's request. Headers and target are unchanged, because they are signed."""
 
     method: str
     target: str
@@ -34,33 +34,33 @@ class Request:
     body: bytes
 
     def header(self, name: str) -> str:
-        """A header's value, or nothing."""
+        """Return a header's value, or an empty string."""
         return _find(self.headers, name)
 
     def with_headers(self, added: dict[str, str]) -> "Request":
-        """The same with these headers in place of any of their names."""
+        """Return a copy with these headers, which replace headers of the same names."""
         names = {name.lower() for name in added}
         kept = tuple(pair for pair in self.headers if pair[0].lower() not in names)
         return replace(self, headers=(*kept, *added.items()))
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the upstream said; `is_cut` when it broke off before its end."""
+class Response:
+    """The upstream's response. `is_truncated`: the connection ended before the body did."""
 
     status: int
     headers: Headers
     body: bytes
     reason: str = ""
-    is_cut: bool = False
+    is_truncated: bool = False
 
     def header(self, name: str) -> str:
-        """A header's value, or nothing."""
+        """Return a header's value, or an empty string."""
         return _find(self.headers, name)
 
 
-def forward(upstream: str, request: Request) -> Answer:
-    """Send a request on and read the whole answer; DropError when none comes."""
+def forward(upstream: str, request: Request) -> Response:
+    """Forward a request and return the whole response. Raise DropError if there is none."""
     connection = _connection(upstream)
     try:
         connection.putrequest(
@@ -73,44 +73,44 @@ def forward(upstream: str, request: Request) -> Answer:
             connection.putheader("Content-Length", str(len(request.body)))
         connection.endheaders(request.body or None)
         response = connection.getresponse()
-        body, is_cut = _read_answer(response)
+        body, is_truncated = _read_body(response)
     except (HTTPException, OSError) as error:
         connection.close()
         raise DropError(f"{upstream}: {error}") from error
-    if is_cut:
+    if is_truncated:
         connection.close()
     headers = tuple(response.getheaders())
-    return Answer(response.status, headers, body, response.reason, is_cut)
+    return Response(response.status, headers, body, response.reason, is_truncated)
 
 
-def hang_up() -> None:
-    """Close the connections that this thread has kept."""
-    for connection, _ in vars(_kept).pop("connections", {}).values():
+def close_connections() -> None:
+    """Close the upstream connections of this thread."""
+    for connection, _ in vars(_thread).pop("connections", {}).values():
         connection.close()
 
 
 def _connection(upstream: str) -> HTTPConnection:
-    """A connection to an upstream: the one before of this thread, if that is surely open."""
+    """Return this thread's connection to an upstream, reopened if it may have been closed."""
     connections: dict[str, tuple[HTTPConnection, float]]
-    connections = vars(_kept).setdefault("connections", {})
+    connections = vars(_thread).setdefault("connections", {})
     connection, last_used = connections.get(upstream, (None, 0.0))
     now = time.monotonic()
     if connection is None:
         address = urlsplit(upstream)
         connection = HTTPConnection(address.hostname or "", address.port, timeout=FORWARD_SECONDS)
-    elif now - last_used > KEEP_SECONDS or _has_ended(connection):
-        connection.close()  # it opens itself again
+    elif now - last_used > IDLE_SECONDS or _is_closed(connection):
+        connection.close()  # the next request reopens the connection
     connections[upstream] = (connection, now)
     return connection
 
 
-def _has_ended(connection: HTTPConnection) -> bool:
-    # An open connection has nothing to say before it is asked.
+def _is_closed(connection: HTTPConnection) -> bool:
+    # An idle connection is readable only if the upstream has closed it.
     sock: socket.socket | None = connection.sock
     return sock is not None and bool(select.select([sock], [], [], 0)[0])
 
 
-def _read_answer(response: HTTPResponse) -> tuple[bytes, bool]:
+def _read_body(response: HTTPResponse) -> tuple[bytes, bool]:
     try:
         return response.read(), False
     except IncompleteRead as error:

@@ -1,6 +1,7 @@
-"""Run as a script by a Python that has microburst: its own program, made repeatable.
+"""Script that starts microburst with a seed, so that its random draws are repeatable.
 
-It draws from Python's global generator and knows no seed; here every new set of rules begins at it.
+microburst draws from Python's global generator and has no seed option. Here each new set of rules
+resets the generator to the seed.
 """
 
 import logging
@@ -15,11 +16,11 @@ if __name__ == "__main__":
     engine: Any = import_module("microburst.rules").RuleEngine
     set_rules = engine.set_rules
 
-    def set_from_the_seed(self: Any, data: list[dict[str, Any]]) -> Any:
-        """Replace the rules, and draw as at the start."""
+    def set_seeded_rules(self: Any, data: list[dict[str, Any]]) -> Any:
+        """Reset the generator to the seed, then replace the rules."""
         random.seed(seed)
         return set_rules(self, data)
 
-    engine.set_rules = set_from_the_seed
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # a line for each request
+    engine.set_rules = set_seeded_rules
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # one line per request otherwise
     sys.exit(cli.main(sys.argv[2:]))

@@ -1,4 +1,4 @@
-"""microburst as a child process, and its control API."""
+"""microburst (an AWS fault injector) as a child process, and its control API."""
 
 import os
 import sys
@@ -19,57 +19,57 @@ LAUNCHER = Path(__file__).with_name("launch_microburst.py")
 START_SECONDS = 20
 ATTEMPTS = 3
 PORT_TAKEN = "address already in use"
-MOST = 2000  # faults that it remembers
+MAX_FIRED = 2000  # fired faults that microburst keeps
 
 
 class Microburst:
-    """A running one: decides about each request by the rules it is given."""
+    """A running microburst process."""
 
     def __init__(self, url: str, child: Child) -> None:
         self.url = url
         self.child = child
 
     def set_rules(self, rules: Sequence[dict[str, Any]]) -> list[int]:
-        """Use these rules instead of the ones before; their ids."""
-        answer = self._ask("POST", "rules", json=list(rules))
-        return [rule["id"] for rule in answer]
+        """Replace the rules. Return their ids."""
+        created = self._call("POST", "rules", json=list(rules))
+        return [rule["id"] for rule in created]
 
     def fired(self) -> list[dict[str, Any]]:
-        """The faults that happened, oldest first, each with its `rule_id`."""
-        answer: list[dict[str, Any]] = self._ask("GET", "fired", params={"limit": MOST})
-        return answer
+        """Return the fired faults, oldest first, each with its `rule_id`."""
+        events: list[dict[str, Any]] = self._call("GET", "fired", params={"limit": MAX_FIRED})
+        return events
 
-    def forget(self) -> None:
-        """Forget which faults happened."""
-        self._ask("DELETE", "fired")
+    def clear_fired(self) -> None:
+        """Clear the list of fired faults."""
+        self._call("DELETE", "fired")
 
     def is_ready(self) -> bool | None:
-        """Whether it answers yet; a LocalError when it has ended."""
+        """Return True if microburst answers, otherwise None. Raise LocalError if it has exited."""
         self.child.require_alive()
         try:
-            self._ask("GET", "health")
+            self._call("GET", "health")
         except httpx.TransportError:
             return None
         return True
 
     def warm_up(self) -> None:
-        """Let it load the models of every service, which takes longer than a client waits."""
+        """Load the API model of every service, which takes longer than a client's timeout."""
         for service in SERVICES:
             scope = f"x/20260101/us-east-1/{service}/aws4_request"
             headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}"}
             httpx.get(f"{self.url}/warm/up", headers=headers, trust_env=False, timeout=60)
 
-    def _ask(self, method: str, what: str, **more: Any) -> Any:
-        answer = httpx.request(
-            method, f"{self.url}/_microburst/{what}", trust_env=False, timeout=10, **more
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        response = httpx.request(
+            method, f"{self.url}/_microburst/{path}", trust_env=False, timeout=10, **options
         )
-        if answer.is_error:
-            raise LocalError(f"microburst: {answer.text}", self.child.log)
-        return answer.json()
+        if response.is_error:
+            raise LocalError(f"microburst: {response.text}", self.child.log)
+        return response.json()
 
 
 def start(children: Supervisor, upstream: str, *, seed: int) -> Microburst:
-    """Start it on a free port, with no rules; `upstream` answers whatever it is asked."""
+    """Start microburst on a free port, without rules; it forwards to `upstream`."""
     environment = {**plain_environment(), "AWS_CONFIG_FILE": os.devnull}
     for _ in range(ATTEMPTS):
         port = free_port()
@@ -87,10 +87,10 @@ def start(children: Supervisor, upstream: str, *, seed: int) -> Microburst:
         else:
             microburst.warm_up()
             return microburst
-    raise LocalError("other programs took every port that was free for microburst", child.log)
+    raise LocalError("other programs took every free port before microburst could", child.log)
 
 
 def stop(children: Supervisor, microburst: Microburst) -> None:
-    """Stop it before the rest of the stack."""
+    """Stop microburst before the other processes of the stack."""
     microburst.child.stop()
     children.children.remove(microburst.child)

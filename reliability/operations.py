@@ -1,6 +1,6 @@
-"""What a request asks for, in words: `dynamodb UpdateItem`, `s3 PutObject`, `POST /api/v3/x`.
+"""Operation names of requests: `dynamodb UpdateItem`, `s3 PutObject`, `POST /api/v3/x`.
 
-Ids in paths are `*`, so that the words of one job's request fit those of another's.
+Ids in paths become `*`, so that the same request of two jobs has one name.
 """
 
 import re
@@ -11,8 +11,8 @@ from reliability.http_messages import Request
 _SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 _ID = re.compile(r"/[0-9a-f-]{16,}(?![^/])")
 _CREDENTIAL_PARTS = 5  # key, date, region, service, aws4_request
-# Where a service signs under another name than its client has in boto3.
-_CLIENTS = {"states": "stepfunctions", "monitoring": "cloudwatch"}
+# Services whose signing name differs from the name of their boto3 client.
+_CLIENT_NAMES = {"states": "stepfunctions", "monitoring": "cloudwatch"}
 _S3_OBJECT = {
     "GET": "GetObject",
     "HEAD": "HeadObject",
@@ -28,15 +28,15 @@ _S3_BUCKET = {
 
 
 def name(request: Request) -> str:
-    """The service, by its client in boto3, and the operation; elsewhere the method and the path."""
+    """Return boto3's service name and the operation, or method and path if this is not AWS."""
     path, query = urlsplit(request.target).path, _query(request)
     service = _service(request, query)
     if not service:
         return f"{request.method} {_ID.sub('/*', path)}"
     if service == "s3":
-        return f"s3 {_of_s3(request, path, query)}"
+        return f"s3 {_s3_operation(request, path, query)}"
     operation = request.header("X-Amz-Target").rpartition(".")[2] or f"{request.method} {path}"
-    return f"{_CLIENTS.get(service, service)} {operation}"
+    return f"{_CLIENT_NAMES.get(service, service)} {operation}"
 
 
 def _service(request: Request, query: dict[str, str]) -> str:
@@ -51,7 +51,7 @@ def _query(request: Request) -> dict[str, str]:
     return {key: values[0] for key, values in pairs.items()}
 
 
-def _of_s3(request: Request, path: str, query: dict[str, str]) -> str:
+def _s3_operation(request: Request, path: str, query: dict[str, str]) -> str:
     method, key = request.method, path.lstrip("/").partition("/")[2]
     if "tagging" in query:
         return f"{method.capitalize()}{'Object' if key else 'Bucket'}Tagging"

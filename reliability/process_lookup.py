@@ -1,6 +1,6 @@
-"""Who is on the other end of a connection on this machine: which process, of which function.
+"""Find the Lambda worker process at the other end of a local connection.
 
-Linux only: it reads /proc, which tells every process of ours without any package or privilege.
+Linux only: reads /proc, which needs no package and no privilege.
 """
 
 import os
@@ -15,69 +15,69 @@ from local.errors import LocalError
 type Address = tuple[str, int]
 
 PROC = Path("/proc")
-WORKER_SCRIPT = b"_worker.py"  # how the emulator names the program that runs a function
-NAME = b"AWS_LAMBDA_FUNCTION_NAME="
-DEATH_SECONDS = 5
+WORKER_SCRIPT = b"_worker.py"  # the emulator's program that runs a function
+FUNCTION_VARIABLE = b"AWS_LAMBDA_FUNCTION_NAME="
+EXIT_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Worker:
-    """A process that runs a function of this name."""
+    """A process that runs a function."""
 
     pid: int
     function: str
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it does not run any more."""
+        """Send SIGKILL, and wait until the process has exited. Raise LocalError after 5 s."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        give_up_at = time.monotonic() + DEATH_SECONDS
-        while _runs(self.pid):
-            if time.monotonic() > give_up_at:
-                raise LocalError(f"process {self.pid} does not die")
+        deadline = time.monotonic() + EXIT_SECONDS
+        while _is_running(self.pid):
+            if time.monotonic() > deadline:
+                raise LocalError(f"process {self.pid} does not exit")
             time.sleep(0.001)
 
 
 def require_proc() -> None:
-    """Say at once that this works on Linux only."""
+    """Raise LocalError unless this is Linux."""
     if not (PROC / "net" / "tcp").exists():
         raise LocalError("finding a worker by its connection needs Linux (/proc/net/tcp)")
 
 
-def worker_at(client: Address, server: Address) -> Worker | None:
-    """The worker whose socket is `client` of a connection to `server`."""
-    inode = _inode(client, server)
+def find_worker(client: Address, server: Address) -> Worker | None:
+    """Return the worker that owns the client socket of a connection, or None."""
+    inode = _socket_inode(client, server)
     if inode is None:
         return None
     link = f"socket:[{inode}]"
-    for pid in _workers():
-        if _holds(pid, link):
-            name = _function(pid)
-            return None if name is None else Worker(pid, name)
+    for pid in _worker_pids():
+        if _has_open(pid, link):
+            function = _function_name(pid)
+            return None if function is None else Worker(pid, function)
     return None
 
 
-def _inode(client: Address, server: Address) -> str | None:
-    ends = [_hex(client), _hex(server)]
+def _socket_inode(client: Address, server: Address) -> str | None:
+    endpoints = [_format_address(client), _format_address(server)]
     for line in (PROC / "net" / "tcp").read_text().splitlines()[1:]:
-        words = line.split()
-        if words[1:3] == ends:
-            return words[9]
+        fields = line.split()
+        if fields[1:3] == endpoints:
+            return fields[9]
     return None
 
 
-def _hex(address: Address) -> str:
+def _format_address(address: Address) -> str:
     host = bytes(int(part) for part in address[0].split("."))
-    # The kernel prints the address as a number in the machine's own byte order.
+    # The kernel prints the address as a number in the machine's byte order.
     return f"{int.from_bytes(host, 'little'):08X}:{address[1]:04X}"
 
 
-def _workers() -> list[int]:
+def _worker_pids() -> list[int]:
     pids = [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
     return [pid for pid in pids if WORKER_SCRIPT in _read(pid, "cmdline")]
 
 
-def _holds(pid: int, link: str) -> bool:
+def _has_open(pid: int, link: str) -> bool:
     with suppress(OSError):
         for fd in (PROC / str(pid) / "fd").iterdir():
             with suppress(OSError):
@@ -86,20 +86,24 @@ def _holds(pid: int, link: str) -> bool:
     return False
 
 
-def _function(pid: int) -> str | None:
+def _function_name(pid: int) -> str | None:
     variables = _read(pid, "environ").split(b"\0")
-    names = [entry.removeprefix(NAME) for entry in variables if entry.startswith(NAME)]
+    names = [
+        variable.removeprefix(FUNCTION_VARIABLE)
+        for variable in variables
+        if variable.startswith(FUNCTION_VARIABLE)
+    ]
     return names[0].decode() if names else None
 
 
 def _read(pid: int, name: str) -> bytes:
     try:
         return (PROC / str(pid) / name).read_bytes()
-    except OSError:  # it has ended meanwhile
+    except OSError:  # the process has exited
         return b""
 
 
-def _runs(pid: int) -> bool:
-    # The state follows the name, which is in brackets and may hold anything.
+def _is_running(pid: int) -> bool:
+    # The state follows the name, which is in parentheses and may contain any character.
     state = _read(pid, "stat").rpartition(b")")[2].split()
     return bool(state) and state[0] not in (b"Z", b"X")

@@ -1,7 +1,6 @@
-"""A small HTTP/1.1 proxy: its owner sees every request whole and decides what becomes of it.
+"""A small HTTP/1.1 proxy that passes each complete request to a handler.
 
-Bodies are held in memory: a request is sent on when all of it is here, and is done when all of its
-answer is.
+Bodies are buffered in memory: the handler gets a complete request and returns a complete response.
 """
 
 import socket
@@ -20,41 +19,47 @@ from typing import Any, Self
 from local.errors import LocalError
 from local.ports import LOOPBACK
 from reliability import process_lookup
-from reliability.http_messages import HOP_BY_HOP, Answer, DropError, Request, hang_up
+from reliability.http_messages import (
+    HOP_BY_HOP,
+    DropError,
+    Request,
+    Response,
+    close_connections,
+)
 
-type Serve = Callable[[Visit], Answer]
+type RequestHandler = Callable[[ProxiedRequest], Response]
 
-BODILESS = (204, 304)
-_ABORT = struct.pack("ii", 1, 0)  # SO_LINGER of no time: close() sends RST
+STATUSES_WITHOUT_BODY = (204, 304)
+_LINGER_ZERO = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: close() sends RST
 
 
 @dataclass
-class Peer:
-    """The other end of a connection."""
+class ClientConnection:
+    """A client's connection to the proxy."""
 
     client: process_lookup.Address
     server: process_lookup.Address
 
     @cached_property
     def worker(self) -> process_lookup.Worker | None:
-        """The Lambda worker that it is, if it is one; looked up once."""
-        return process_lookup.worker_at(self.client, self.server)
+        """The Lambda worker that opened the connection, or None."""
+        return process_lookup.find_worker(self.client, self.server)
 
 
 @dataclass(frozen=True)
-class Visit:
-    """One request, and who sent it."""
+class ProxiedRequest:
+    """A request, and the connection that it came from."""
 
     request: Request
-    peer: Peer
+    client: ClientConnection
 
 
 class Proxy:
-    """Listens on a port of loopback while it is entered; one thread a connection."""
+    """Listens on a loopback port while the context is open, with one thread per connection."""
 
-    def __init__(self, serve: Serve) -> None:
+    def __init__(self, handle: RequestHandler) -> None:
         self._server = _Server((LOOPBACK, 0), _Handler)
-        self._server.serve = serve
+        self._server.handle = handle
         self.url = f"http://{LOOPBACK}:{self._server.server_address[1]}"
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -70,8 +75,8 @@ class Proxy:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
-        for connection in list(self._server.open):
-            with suppress(OSError):  # it ends by itself
+        for connection in list(self._server.connections):
+            with suppress(OSError):  # already closed
                 connection.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         if error is None and self._server.errors:
@@ -82,15 +87,15 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
-    serve: Serve
+    handle: RequestHandler
 
     def __init__(self, *args: Any) -> None:
         self.errors: list[Exception] = []
-        self.open: set[socket.socket] = set()
+        self.connections: set[socket.socket] = set()
         super().__init__(*args)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: what is not a peer that went away is kept by the handler."""
+        """Log nothing: `_Handler` collects errors of the request handler."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -101,50 +106,54 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.server.open.add(self.connection)
-        self._peer = Peer(self.client_address, self.connection.getsockname())
+        self.server.connections.add(self.connection)
+        self._client = ClientConnection(self.client_address, self.connection.getsockname())
 
     def finish(self) -> None:
-        self.server.open.discard(self.connection)
-        hang_up()
+        self.server.connections.discard(self.connection)
+        close_connections()
         super().finish()
 
     def _serve(self) -> None:
         try:
-            # `self.path` would lack one of two slashes at its start, which may begin an S3 key.
+            # Not `self.path`: it drops one of two leading slashes, which may start an S3 key.
             target = self.raw_requestline.split(b" ")[1].decode("latin-1")
             body = _read_body(self.rfile, self.headers)
             request = Request(self.command, target, tuple(self.headers.items()), body)
-            self._send(self.server.serve(Visit(request, self._peer)))
+            self._send(self.server.handle(ProxiedRequest(request, self._client)))
         except (DropError, ConnectionError):
-            self._cut()
+            self._reset()
         except Exception as error:
             self.server.errors.append(error)
-            self._cut()
+            self._reset()
             raise
 
     def __getattr__(self, name: str) -> Callable[[], None]:
-        """Serve every method alike: http.server looks for `do_GET` and so on."""
+        """Serve every HTTP method: http.server looks up `do_GET` and similar names."""
         if name.startswith("do_"):
             return self._serve
         raise AttributeError(name)
 
-    def _send(self, answer: Answer) -> None:
-        kept = [pair for pair in answer.headers if pair[0].lower() not in HOP_BY_HOP]
-        length = answer.header("Content-Length")
-        if not (self.command == "HEAD" or answer.status in BODILESS or answer.is_cut):
-            length = str(len(answer.body))
-        elif answer.is_cut and not length:
-            length = str(len(answer.body) + 1)
+    def _send(self, response: Response) -> None:
+        headers = [pair for pair in response.headers if pair[0].lower() not in HOP_BY_HOP]
+        length = response.header("Content-Length")
+        has_body = self.command != "HEAD" and response.status not in STATUSES_WITHOUT_BODY
+        if has_body and not response.is_truncated:
+            length = str(len(response.body))
+        elif response.is_truncated and not length:
+            length = str(len(response.body) + 1)
         if length:
-            kept.append(("Content-Length", length))
-        lines = [f"HTTP/1.1 {answer.status} {answer.reason}", *(f"{n}: {v}" for n, v in kept)]
-        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1") + answer.body)
-        if answer.is_cut:
+            headers.append(("Content-Length", length))
+        lines = [
+            f"HTTP/1.1 {response.status} {response.reason}",
+            *(f"{name}: {value}" for name, value in headers),
+        ]
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1") + response.body)
+        if response.is_truncated:
             self.close_connection = True
 
-    def _cut(self) -> None:
-        """End the connection by RST: no FIN, which would read like an end in order."""
+    def _reset(self) -> None:
+        """End the connection by RST. A FIN would look like a regular end."""
         self.close_connection = True
         self.rfile.close()
         self.wfile.close()
@@ -155,8 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _abort(connection: socket.socket) -> None:
-    with suppress(OSError):  # it is gone already
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+    with suppress(OSError):  # already closed
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         connection.close()
 
 
@@ -171,12 +180,12 @@ def _read_chunk(stream: BufferedIOBase) -> bytes:
     chunk = _read_exactly(stream, size)
     while (line := stream.readline()) not in (b"\r\n", b"\n", b""):
         if size:
-            raise ConnectionError(f"no end of a chunk, but {line!r}")
+            raise ConnectionError(f"expected the end of a chunk, not {line!r}")
     return chunk
 
 
 def _read_exactly(stream: BufferedIOBase, size: int) -> bytes:
     data = stream.read(size)
     if len(data) < size:
-        raise ConnectionError("the request broke off")
+        raise ConnectionError("the request body is truncated")
     return data

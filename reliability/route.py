@@ -1,4 +1,4 @@
-"""Leads the workers of some functions through a proxy of ours."""
+"""Route the workers of functions through a proxy by their environment variables."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,31 +7,37 @@ from local.stack import Stack
 from reliability.functions import Functions, Variables
 from reliability.http_messages import Request
 
-AWS = "AWS_ENDPOINT_URL"
-PROVIDER = "PROVIDER_URL"
-# One proxy tells the next whose request it is: only the first is connected to the worker.
-FUNCTION = "x-reliability-function"
+AWS_URL = "AWS_ENDPOINT_URL"
+PROVIDER_URL = "PROVIDER_URL"
+# Only the first proxy of a chain is connected to the worker. It passes the function's name on.
+FUNCTION_HEADER = "x-reliability-function"
 
 
 def routes(
     functions: Functions, names: Iterable[str], urls: Mapping[str, str]
 ) -> dict[str, Variables]:
-    """The variables that make functions find AWS, and the provider if they ask it, elsewhere."""
-    asks = {name: {AWS, *functions.variables(name)} for name in names}
+    """Return, by function, the variables that route its calls to these URLs.
+
+    Functions that do not call the provider get no PROVIDER_URL.
+    """
+    used = {name: {AWS_URL, *functions.variables(name)} for name in names}
     return {
-        name: {key: url for key, url in urls.items() if key in known}
-        for name, known in asks.items()
+        name: {variable: url for variable, url in urls.items() if variable in variables}
+        for name, variables in used.items()
     }
 
 
-def upstream(functions: Functions, names: Iterable[str], stack: Stack) -> str:
-    """Where these functions find AWS now, which is another proxy when they are routed already."""
-    urls = {functions.variables(name).get(AWS, stack.emulator_url) for name in names}
+def aws_url(functions: Functions, names: Iterable[str], stack: Stack) -> str:
+    """Return the AWS endpoint of these functions: the emulator, or a proxy if already routed.
+
+    Raise LocalError if they differ.
+    """
+    urls = {functions.variables(name).get(AWS_URL, stack.emulator_url) for name in names}
     if len(urls) != 1:
-        raise LocalError("these functions do not all find AWS at the same place")
+        raise LocalError("these functions do not all use the same AWS endpoint")
     return urls.pop()
 
 
-def asker(request: Request) -> str | None:
-    """The function that a proxy before this one has named."""
-    return request.header(FUNCTION) or None
+def named_function(request: Request) -> str | None:
+    """Return the function that an earlier proxy has named, or None."""
+    return request.header(FUNCTION_HEADER) or None

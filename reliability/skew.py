@@ -1,4 +1,4 @@
-"""Workers whose clock is wrong."""
+"""Clock skew in workers."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,16 +11,17 @@ HOOK = Path(__file__).with_name("skewed")
 
 
 def variables(seconds: float) -> dict[str, str]:
-    """What makes a worker's clock that far ahead of ours (behind, if negative)."""
+    """Return the variables that shift a worker's clock by `seconds` (negative: behind)."""
     return {"PYTHONPATH": str(HOOK), "CLOCK_SKEW_SECONDS": f"{seconds:g}"}
 
 
 @contextmanager
 def skewed(stack: Stack, seconds: float, functions: Iterable[str] | None = None) -> Iterator[None]:
-    """Let the clocks of these functions' workers (all) be wrong.
+    """Shift the clocks of these functions' workers (None: all) by `seconds`.
 
-    The services refuse what is signed more than 5 minutes from their time, S3 more than 15.
+    AWS services reject signatures that are more than 5 minutes off, S3 more than 15.
     """
-    known = Functions(stack)
-    with known.environment({name: variables(seconds) for name in known.choose(functions)}):
+    stack_functions = Functions(stack)
+    names = stack_functions.select(functions)
+    with stack_functions.environment({name: variables(seconds) for name in names}):
         yield

@@ -1,34 +1,35 @@
-"""The table of what came of every fault."""
+"""The result table: one row per fault."""
 
 from collections.abc import Iterable
 
-from reliability.audit import Row
+from reliability.audit import AuditRow
 
 HEAD = (
-    "fault", "jobs", "ended", "completed", "failed by code", "charges", "double", "lost", "stuck",
-    "bytes equal",
+    "fault", "jobs", "ended", "completed", "failed by code", "charges", "double charges", "lost",
+    "stuck", "bytes match",
 )  # fmt: skip
 
 
-def lines(rows: Iterable[Row]) -> list[str]:
-    """Return the table in Markdown, its last line the sum."""
-    table = [HEAD, *(_cells(row) for row in rows)]
-    widths = [max(len(line[n]) for line in table) for n in range(len(HEAD))]
-    drawn = [_line(line, widths) for line in table]
-    return [drawn[0], _line(tuple("-" * width for width in widths), widths), *drawn[1:]]
+def markdown_table(rows: Iterable[AuditRow]) -> list[str]:
+    """Return the lines of a Markdown table with aligned columns."""
+    cells = [HEAD, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(HEAD))]
+    lines = [_line(line, widths) for line in cells]
+    return [lines[0], _line(tuple("-" * width for width in widths), widths), *lines[1:]]
 
 
-def total(rows: Iterable[Row]) -> Row:
+def total(rows: Iterable[AuditRow]) -> AuditRow:
     """Return the sum of all rows."""
-    whole = Row("all of them")
+    result = AuditRow("total")
     for row in rows:
-        for name in ("jobs", "ended", "completed", "recovered", "charges"):
-            setattr(whole, name, getattr(whole, name) + getattr(row, name))
-        for name in ("double", "lost", "stuck", "unequal"):
-            setattr(whole, name, getattr(whole, name) + getattr(row, name))
-        whole.failed.update(row.failed)
-        whole.unexpected += row.unexpected
-    return whole
+        for name in (
+            "jobs", "ended", "completed", "recovered", "charges", "double_charges", "lost",
+            "stuck", "mismatched",
+        ):  # fmt: skip
+            setattr(result, name, getattr(result, name) + getattr(row, name))
+        result.failed.update(row.failed)
+        result.unexpected += row.unexpected
+    return result
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:
@@ -36,12 +37,12 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
     return f"| {' | '.join(padded)} |"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: AuditRow) -> tuple[str, ...]:
     codes = ", ".join(f"{code} {count}" for code, count in sorted(row.failed.items()))
     if row.recovered:
-        codes += f" ({row.recovered} filed late)"
+        codes += f" ({row.recovered} recovered)"
     return (
         row.name, str(row.jobs), str(row.ended), str(row.completed), codes or "-",
-        str(row.charges), str(row.double), str(row.lost), str(row.stuck),
-        "no" if row.unequal else "yes",
+        str(row.charges), str(row.double_charges), str(row.lost), str(row.stuck),
+        "no" if row.mismatched else "yes",
     )  # fmt: skip

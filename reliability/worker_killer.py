@@ -1,9 +1,9 @@
-"""Kills the real worker, by SIGKILL, at a chosen request: before it is sent, or after its effect.
+"""Kill a worker process with SIGKILL at a chosen request: before it is sent, or after its effect.
 
-with guillotine(stack, functions=["Submit"]) as g:
-order = g.kill_at("Submit", "dynamodb UpdateItem", moment="after")
-…a job…
-assert order.wait(10)
+with worker_killer(stack, functions=["Submit"]) as killer:
+    kill = killer.kill_at("Submit", "dynamodb UpdateItem", moment="after")
+    ...
+    assert kill.wait(10)
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,16 +17,23 @@ from typing import Literal, NamedTuple
 from local.stack import Stack
 from reliability import operations, process_lookup
 from reliability.functions import Functions
-from reliability.http_messages import Answer, DropError, Request, forward
-from reliability.proxy import Proxy, Visit
-from reliability.route import AWS, FUNCTION, PROVIDER, asker, routes, upstream
+from reliability.http_messages import DropError, Request, Response, forward
+from reliability.proxy import ProxiedRequest, Proxy
+from reliability.route import (
+    AWS_URL,
+    FUNCTION_HEADER,
+    PROVIDER_URL,
+    aws_url,
+    named_function,
+    routes,
+)
 
 type Moment = Literal["before", "after"]
-type Name = Callable[[str], str]
+type ShortName = Callable[[str], str]
 
 
 class KillPoint(NamedTuple):
-    """A request as one counts it: the first, second… of its kind by one function."""
+    """The nth request of a function with this operation, counted from 1."""
 
     function: str
     operation: str
@@ -34,8 +41,8 @@ class KillPoint(NamedTuple):
 
 
 @dataclass
-class Seen:
-    """A request that passed: `status` when it was answered, `killed` when its sender was."""
+class ObservedRequest:
+    """A request that passed the proxy. `status` is set by its response, `killed` by a kill."""
 
     function: str | None
     pid: int | None
@@ -46,8 +53,8 @@ class Seen:
 
 
 @dataclass
-class Order:
-    """A kill that is to come: at the nth request that fits from when it was given."""
+class ScheduledKill:
+    """A kill at the nth matching request since it was scheduled."""
 
     function: str
     operation: str
@@ -55,35 +62,35 @@ class Order:
     moment: Moment
     containing: str
     count: int = 0
-    target: Seen | None = None
+    target: ObservedRequest | None = None
     _done: Event = field(default_factory=Event)
 
     def wait(self, seconds: float) -> bool:
-        """Whether the worker is dead within this time."""
+        """Wait for the kill, for at most `seconds`. Return whether the worker is dead."""
         return self._done.wait(seconds)
 
-    def finish(self, target: Seen) -> None:
-        """Say that it is done."""
+    def finish(self, target: ObservedRequest) -> None:
+        """Record the killed request."""
         self.target = target
         target.killed = self.moment
         self._done.set()
 
-    def fits(self, seen: Seen, request: Request) -> bool:
-        """Whether a request is one of those that are counted."""
+    def matches(self, observed: ObservedRequest, request: Request) -> bool:
+        """Return whether a request counts towards `nth`."""
         text = self.containing
         return (
-            fnmatchcase(seen.function or "", self.function)
-            and fnmatchcase(seen.operation, self.operation)
-            and (text in seen.target or text.encode() in request.body)
+            fnmatchcase(observed.function or "", self.function)
+            and fnmatchcase(observed.operation, self.operation)
+            and (text in observed.target or text.encode() in request.body)
         )
 
 
 class WorkerKiller:
-    """Takes orders, and keeps what it saw."""
+    """Records requests of workers, and kills workers as scheduled."""
 
-    def __init__(self, short: Name = str) -> None:
-        self.seen: list[Seen] = []
-        self._orders: list[Order] = []
+    def __init__(self, short: ShortName = str) -> None:
+        self.observed: list[ObservedRequest] = []
+        self._scheduled: list[ScheduledKill] = []
         self._short = short
         self._lock = Lock()
 
@@ -95,106 +102,109 @@ class WorkerKiller:
         nth: int = 1,
         moment: Moment = "before",
         containing: str = "",
-    ) -> Order:
-        """Kill the worker at its nth such request; `*` in names stands for anything.
+    ) -> ScheduledKill:
+        """Kill the worker at its nth such request. `*` in names is a wildcard.
 
-        `before`: the request is never sent on. `after`: its effect is complete upstream, and its
-        answer is not passed on. `containing` counts only requests with this text in body or target.
+        `before`: the request is not forwarded. `after`: it takes effect upstream, and its response
+        is dropped. `containing` counts only requests with this text in body or target.
         """
-        order = Order(function, operation, nth, moment, containing)
+        kill = ScheduledKill(function, operation, nth, moment, containing)
         with self._lock:
-            self._orders.append(order)
-        return order
+            self._scheduled.append(kill)
+        return kill
 
-    def forget(self) -> None:
-        """Forget what was seen, and every order that is not done."""
+    def reset(self) -> None:
+        """Clear the recorded requests and the scheduled kills."""
         with self._lock:
-            self.seen.clear()
-            self._orders.clear()
+            self.observed.clear()
+            self._scheduled.clear()
 
-    def steps(self, function: str = "*") -> list[KillPoint]:
-        """What was seen of functions, in order, as orders to kill would name it."""
+    def kill_points(self, function: str = "*") -> list[KillPoint]:
+        """Return a kill point for each recorded request of functions, in order."""
         counts: dict[tuple[str, str], int] = {}
-        steps = []
-        for seen in list(self.seen):
-            if seen.function is not None and fnmatchcase(seen.function, function):
-                key = (seen.function, seen.operation)
+        points = []
+        for observed in list(self.observed):
+            if observed.function is not None and fnmatchcase(observed.function, function):
+                key = (observed.function, observed.operation)
                 counts[key] = counts.get(key, 0) + 1
-                steps.append(KillPoint(*key, counts[key]))
-        return steps
+                points.append(KillPoint(*key, counts[key]))
+        return points
 
-    def serve_aws(self, upstream: str, visit: Visit) -> Answer:
-        """Pass a request on to AWS, and say whose it is, unless its sender is to die."""
-        worker = visit.peer.worker
-        known = {FUNCTION: self._short(worker.function)} if worker else {}
-        return self._serve(upstream, visit, visit.request.with_headers(known))
+    def serve_aws(self, upstream: str, proxied: ProxiedRequest) -> Response:
+        """Forward a request to AWS with its function's name, unless its worker is killed."""
+        worker = proxied.client.worker
+        headers = {FUNCTION_HEADER: self._short(worker.function)} if worker else {}
+        return self._serve(upstream, proxied, proxied.request.with_headers(headers))
 
-    def serve_provider(self, upstream: str, visit: Visit) -> Answer:
-        """Pass a request on to the provider, unless its sender is to die."""
-        return self._serve(upstream, visit, visit.request)
+    def serve_provider(self, upstream: str, proxied: ProxiedRequest) -> Response:
+        """Forward a request to the provider, unless its worker is killed."""
+        return self._serve(upstream, proxied, proxied.request)
 
-    def _serve(self, upstream: str, visit: Visit, request: Request) -> Answer:
-        worker = visit.peer.worker
-        seen, order = self._note(visit, worker)
-        if order and order.moment == "before":
-            self._carry_out(order, seen, worker)
+    def _serve(self, upstream: str, proxied: ProxiedRequest, request: Request) -> Response:
+        worker = proxied.client.worker
+        observed, kill = self._record(proxied, worker)
+        if kill and kill.moment == "before":
+            self._kill(kill, observed, worker)
         try:
-            answer = forward(upstream, request)
-            seen.status = answer.status
-        finally:  # an upstream that cuts the connection may have done its part
-            if order and order.moment == "after":
-                self._carry_out(order, seen, worker)
-        return answer
+            response = forward(upstream, request)
+            observed.status = response.status
+        finally:  # an upstream that cuts the connection may have processed the request
+            if kill and kill.moment == "after":
+                self._kill(kill, observed, worker)
+        return response
 
-    def _carry_out(self, order: Order, target: Seen, worker: process_lookup.Worker | None) -> None:
+    def _kill(
+        self, kill: ScheduledKill, target: ObservedRequest, worker: process_lookup.Worker | None
+    ) -> None:
         if worker:
             worker.kill()
-        order.finish(target)
-        raise DropError("its sender was killed")
+        kill.finish(target)
+        raise DropError("the worker was killed")
 
-    def _note(
-        self, visit: Visit, worker: process_lookup.Worker | None
-    ) -> tuple[Seen, Order | None]:
-        function = self._short(worker.function) if worker else asker(visit.request)
-        operation = operations.name(visit.request)
+    def _record(
+        self, proxied: ProxiedRequest, worker: process_lookup.Worker | None
+    ) -> tuple[ObservedRequest, ScheduledKill | None]:
+        request = proxied.request
+        function = self._short(worker.function) if worker else named_function(request)
         pid = worker.pid if worker else None
-        seen = Seen(function, pid, operation, visit.request.target)
+        observed = ObservedRequest(function, pid, operations.name(request), request.target)
         due = None
         with self._lock:
-            self.seen.append(seen)
-            fitting = [order for order in self._orders if order.fits(seen, visit.request)]
-            for order in fitting if worker else []:
-                order.count += 1
-                if order.count == order.nth and due is None:
-                    due = order
-                    self._orders.remove(order)
-        return seen, due
+            self.observed.append(observed)
+            matching = [kill for kill in self._scheduled if kill.matches(observed, request)]
+            for kill in matching if worker else []:
+                kill.count += 1
+                if kill.count == kill.nth and due is None:
+                    due = kill
+                    self._scheduled.remove(kill)
+        return observed, due
 
 
 @contextmanager
-def proxies(killer: WorkerKiller, aws: str, provider: str) -> Iterator[dict[str, str]]:
-    """Let it listen before AWS and before the provider; the variables that lead there."""
+def killer_proxies(killer: WorkerKiller, aws: str, provider: str) -> Iterator[dict[str, str]]:
+    """Start proxies before AWS and the provider. Yield the variables that route to them."""
     with (
-        Proxy(partial(killer.serve_aws, aws)) as to_aws,
-        Proxy(partial(killer.serve_provider, provider)) as to_provider,
+        Proxy(partial(killer.serve_aws, aws)) as aws_proxy,
+        Proxy(partial(killer.serve_provider, provider)) as provider_proxy,
     ):
-        yield {AWS: to_aws.url, PROVIDER: to_provider.url}
+        yield {AWS_URL: aws_proxy.url, PROVIDER_URL: provider_proxy.url}
 
 
 @contextmanager
 def worker_killer(stack: Stack, functions: Iterable[str] | None = None) -> Iterator[WorkerKiller]:
-    """Put one between the workers of these functions (all) and both AWS and the provider.
+    """Put a killer between the workers of these functions (None: all) and AWS and the provider.
 
-    Enter and leave it when no job is under way: routing ends workers, and what they presigned
-    leads through here.
+    Enter and leave while no job runs: routing stops workers, and URLs that they presigned point to
+    this proxy.
     """
     process_lookup.require_proc()
-    known = Functions(stack)
-    names = known.choose(functions)
-    killer = WorkerKiller(known.short)
+    stack_functions = Functions(stack)
+    names = stack_functions.select(functions)
+    killer = WorkerKiller(stack_functions.short)
+    aws = aws_url(stack_functions, names, stack)
     with (
-        proxies(killer, upstream(known, names, stack), stack.provider_url) as urls,
-        known.environment(routes(known, names, urls)),
+        killer_proxies(killer, aws, stack.provider_url) as urls,
+        stack_functions.environment(routes(stack_functions, names, urls)),
     ):
-        killer.forget()  # warming up
+        killer.reset()  # drop the warm-up requests
         yield killer

@@ -1,6 +1,7 @@
-"""Thumbnail: a small webp of each picture, beside nobody's way. Called by the rule on stored jobs.
+"""Thumbnail: a small WebP of each output image. Invoked by the rule on stored jobs.
 
-An artifact of its own: Pillow is larger than all that the other functions need together.
+The function runs after the job has ended; it never delays a job. It is a separate artifact, because
+Pillow is larger than all dependencies of the other functions together.
 """
 
 import base64
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 
 logger = Logger()
 
-SIDE = 320  # pixels, the longer one
+SIDE = 320  # pixels of the longer side
 FOLDER = "thumbnails"
-# On everything that lies in the assets bucket: the caller whose it is.
+# Object metadata in the assets bucket: the caller that owns the object.
 CALLER_METADATA = "darkroom-caller"
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
-_IN_MEMORY = 4_000_000  # bytes of a picture before it goes to the disk
-# Twice what the provider makes at 4k; a file that unpacks to more is none of its pictures.
+_IN_MEMORY = 4_000_000  # bytes; larger images are spooled to disk
+# Twice the pixels of a 4k output. A larger image is not one of the provider's outputs.
 _MAX_PIXELS = 40_000_000
 _UNREADABLE = (
     UnidentifiedImageError,
@@ -37,68 +38,68 @@ _UNREADABLE = (
     SyntaxError,
     ValueError,
 )
-_TAKEN = frozenset({"PreconditionFailed", "412"})
-_GONE = frozenset({"NoSuchKey", "404"})
+_KEY_EXISTS = frozenset({"PreconditionFailed", "412"})
+_NOT_FOUND = frozenset({"NoSuchKey", "404"})
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Make the thumbnails of one job; what is no picture, or gone, has none."""
+    """Create the thumbnails of one job; assets that are missing or not images have none."""
     detail = event["detail"]
     logger.set_correlation_id(detail["job_id"])
-    made = [_make(asset, index, detail) for index, asset in enumerate(detail["assets"])]
-    logger.info("thumbnails", outcomes=made)
-    return {"outcomes": made}
+    outcomes = [_create(asset, index, detail) for index, asset in enumerate(detail["assets"])]
+    logger.info("thumbnails", outcomes=outcomes)
+    return {"outcomes": outcomes}
 
 
 def key_of(job_id: str, index: int) -> str:
-    """Return where the thumbnail of a job's asset lies in the assets bucket."""
+    """Return the key of an asset's thumbnail in the assets bucket."""
     return f"{FOLDER}/{job_id}/{index}.webp"
 
 
-def shrink(file: IO[bytes], form: str) -> bytes | None:
-    """Return the picture as a small webp; None if it is no picture of this form."""
+def shrink(file: IO[bytes], image_format: str) -> bytes | None:
+    """Return the image as a small WebP, or None if it is not a readable image of this format."""
     Image.MAX_IMAGE_PIXELS = _MAX_PIXELS
     try:
         with (
             warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
-            Image.open(file, formats=[form]) as picture,
+            Image.open(file, formats=[image_format]) as image,
         ):
-            picture.draft("RGB", (SIDE, SIDE))  # a JPEG is unpacked no larger than that needs
-            picture.thumbnail((SIDE, SIDE))
-            mode = "RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB"
+            image.draft("RGB", (SIDE, SIDE))  # decode a JPEG at reduced size
+            image.thumbnail((SIDE, SIDE))
+            mode = "RGBA" if "A" in image.getbands() or "transparency" in image.info else "RGB"
             out = io.BytesIO()
-            picture.convert(mode).save(out, "WEBP", quality=80)
+            image.convert(mode).save(out, "WEBP", quality=80)
     except _UNREADABLE:
         return None
     return out.getvalue()
 
 
-def _make(asset: dict[str, Any], index: int, detail: dict[str, Any]) -> str:
-    form = _FORMATS.get(asset["content_type"])
-    if form is None:
+def _create(asset: dict[str, Any], index: int, detail: dict[str, Any]) -> str:
+    image_format = _FORMATS.get(asset["content_type"])
+    if image_format is None:
         return "no picture"
     try:
         body = _s3().get_object(Bucket=asset["bucket"], Key=asset["key"])["Body"]
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _GONE:
+        if error.response["Error"]["Code"] not in _NOT_FOUND:
             raise
         return "gone"
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
         for chunk in body.iter_chunks(1 << 20):
             file.write(chunk)
         file.seek(0)
-        small = shrink(file, form)
-    if small is None:
+        thumbnail = shrink(file, image_format)
+    if thumbnail is None:
         return "unreadable"
-    return _put(asset["bucket"], key_of(detail["job_id"], index), small, detail)
+    return _store(asset["bucket"], key_of(detail["job_id"], index), thumbnail, detail)
 
 
-def _put(bucket: str, key: str, small: bytes, detail: dict[str, Any]) -> str:
+def _store(bucket: str, key: str, thumbnail: bytes, detail: dict[str, Any]) -> str:
     try:
         _s3().put_object(
             Bucket=bucket,
             Key=key,
-            Body=small,
+            Body=thumbnail,
             ContentType="image/webp",
             CacheControl="private, max-age=31536000, immutable",
             Metadata={
@@ -108,14 +109,14 @@ def _put(bucket: str, key: str, small: bytes, detail: dict[str, Any]) -> str:
             IfNoneMatch="*",
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _TAKEN:
+        if error.response["Error"]["Code"] not in _KEY_EXISTS:
             raise
         return "there already"
     return "made"
 
 
 def encode(text: str) -> str:
-    """Return `text` as a header may hold it: as all else in the bucket has it (RFC 2047)."""
+    """Return `text` encoded for a header (RFC 2047), like all object metadata in the bucket."""
     plain = text.isascii() and text.isprintable() and text == text.strip()
     if plain and not text.startswith("=?"):
         return text

@@ -1,1 +1,1 @@
-"""`darkroom`, the command line: speaks to a deployment by its HTTP API, and by nothing else."""
+"""The `darkroom` command line. It uses only the HTTP API of a deployment."""

@@ -1,6 +1,5 @@
-"""The HTTP API, as a caller sees it: safe to repeat, and errors that say what to do."""
+"""HTTP client of a Darkroom deployment: retries, idempotency keys and error messages."""
 
-import mimetypes
 import time
 import uuid
 from pathlib import Path
@@ -10,30 +9,30 @@ from typing import Any, Self
 import httpx
 
 from darkroom_cli.errors import CliError, Exit, ProblemError
+from darkroom_cli.files import LocalFile
 from darkroom_cli.target import Target
 
 type Json = dict[str, Any]
 
-_TIMEOUT = 40  # seconds; the API holds an answer for 25 at most
-_TRIES = 4
-_AGAIN = frozenset({429, 500, 502, 503, 504})
-_TYPES = {".csv": "text/csv", ".jsonl": "application/x-ndjson", ".ndjson": "application/x-ndjson"}
-WAIT = 20  # seconds that a look at a job may be held
+_TIMEOUT = 40  # seconds; a long poll of the API takes at most 25
+_ATTEMPTS = 4
+_RETRYABLE = frozenset({429, 500, 502, 503, 504})
+LONG_POLL_SECONDS = 20
 
 
 class Client:
-    """One deployment and one key."""
+    """A client of one deployment with one API key."""
 
     def __init__(self, target: Target, transport: httpx.BaseTransport | None = None) -> None:
         self._target = target
-        self._http = httpx.Client(
+        self._api = httpx.Client(
             base_url=target.url,
             headers={"Authorization": f"Bearer {target.key}"},
             timeout=_TIMEOUT,
             transport=transport,
         )
-        # Where files go: no header of ours may be on the way there.
-        self._plain = httpx.Client(timeout=_TIMEOUT, transport=transport)
+        # For presigned URLs. Requests to S3 must not carry the API key.
+        self._storage = httpx.Client(timeout=_TIMEOUT, transport=transport)
 
     def __enter__(self) -> Self:
         return self
@@ -42,82 +41,83 @@ class Client:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        at: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
-        self._http.close()
-        self._plain.close()
+        self._api.close()
+        self._storage.close()
 
     def get(self, path: str, **query: Any) -> Json:
-        """Read something; raises CliError."""
-        given = {name: value for name, value in query.items() if value is not None}
-        return self._call("GET", path, params=given)
+        """Return the response of a GET without the parameters that are None; raises CliError."""
+        parameters = {name: value for name, value in query.items() if value is not None}
+        return self._call("GET", path, params=parameters)
 
-    def post(self, path: str, body: Json, key: str | None = None) -> Json:
-        """Ask for something; raises CliError. All its tries have one idempotency key."""
-        headers = {"Idempotency-Key": key or f"cli-{uuid.uuid4()}"}
+    def post(self, path: str, body: Json, idempotency_key: str | None = None) -> Json:
+        """Return the response of a POST; raises CliError. Retries reuse one idempotency key."""
+        headers = {"Idempotency-Key": idempotency_key or f"cli-{uuid.uuid4()}"}
         return self._call("POST", path, json=body, headers=headers)
 
     def delete(self, path: str) -> Json:
-        """Cancel something; raises CliError."""
+        """Return the response of a DELETE; raises CliError."""
         return self._call("DELETE", path)
 
-    def upload(self, path: Path) -> str:
-        """Put a file by a ticket; return what a request calls it. Raises CliError."""
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            reason = error.strerror or "no such file"
-            raise CliError(Exit.BAD_REQUEST, f"{path}: {reason}", "") from None
-        kind = _TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
-        ticket = self.post("/v1/uploads", {"content_type": kind or "", "size": len(data)})
-        answer = self._send(
-            self._plain, "PUT", ticket["url"], content=data, headers=ticket["headers"]
+    def upload(self, file: LocalFile) -> str:
+        """Upload a file by a presigned URL; return its reference. Raises CliError."""
+        data = file.read()
+        presigned = self.post("/v1/uploads", {"content_type": file.content_type, "size": len(data)})
+        response = self._send(
+            self._storage, "PUT", presigned["url"], content=data, headers=presigned["headers"]
         )
-        # 412: an earlier try of ours has put it.
-        if answer.status_code not in (200, 412):
-            raise CliError(Exit.INTERNAL, f"{path} was not taken: HTTP {answer.status_code}")
-        return str(ticket["reference"])
+        # 412: an earlier attempt has already stored the file.
+        if response.status_code not in (200, 412):
+            message = f"Upload of {file.path} failed: HTTP {response.status_code}."
+            raise CliError(Exit.INTERNAL, message, "Run the command again.")
+        return str(presigned["reference"])
 
-    def download(self, url: str, path: Path) -> None:
-        """Save what is at a URL; raises CliError."""
+    def download(self, url: str, path: Path, retry: str) -> None:
+        """Save the body of a presigned URL to a file; raises CliError.
+
+        `retry` is the command that repeats the download.
+        """
         try:
-            with self._plain.stream("GET", url) as answer:
-                answer.raise_for_status()
+            with self._storage.stream("GET", url) as response:
+                response.raise_for_status()
                 with path.open("wb") as file:
-                    for chunk in answer.iter_bytes(1 << 20):
+                    for chunk in response.iter_bytes(1 << 20):
                         file.write(chunk)
         except (httpx.HTTPError, OSError) as error:
-            told = f"{path} was not saved: {type(error).__name__}"
-            raise CliError(Exit.INTERNAL, told, "Try: darkroom jobs open") from None
+            reason = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+            message = f"Cannot save {path}: {reason}."
+            raise CliError(Exit.INTERNAL, message, f"Try again with: {retry}") from None
 
-    def _call(self, method: str, path: str, **given: Any) -> Json:
-        answer = self._send(self._http, method, path, **given)
+    def _call(self, method: str, path: str, **options: Any) -> Json:
+        response = self._send(self._api, method, path, **options)
         try:
-            told = answer.json()
+            body = response.json()
         except ValueError:
-            told = None
-        if answer.is_success and isinstance(told, dict):
-            return told
-        if answer.is_error and isinstance(told, dict) and {"detail", "message"} & told.keys():
-            raise ProblemError(answer.status_code, told)
-        hint = "The URL is the stack's output ApiUrl, its stage included."
-        told = f"{self._target.url} does not answer like a Darkroom: HTTP {answer.status_code}"
-        raise CliError(Exit.NO_TARGET, told, hint)
+            body = None
+        if response.is_success and isinstance(body, dict):
+            return body
+        if response.is_error and isinstance(body, dict) and {"detail", "message"} & body.keys():
+            raise ProblemError(response.status_code, body)
+        message = f"{self._target.url} is not a Darkroom API (HTTP {response.status_code})."
+        hint = "Use the stack output ApiUrl as the URL, including its stage."
+        raise CliError(Exit.NO_TARGET, message, hint)
 
-    def _send(self, http: httpx.Client, method: str, url: str, **given: Any) -> httpx.Response:
-        """Send, and again if it failed in passing: each request here is safe to repeat."""
-        for left in reversed(range(_TRIES)):
-            pause = 0.5 * (_TRIES - left)
+    def _send(self, http: httpx.Client, method: str, url: str, **options: Any) -> httpx.Response:
+        """Send a request and retry transient failures. Every request here is idempotent."""
+        for remaining in reversed(range(_ATTEMPTS)):
+            pause = 0.5 * (_ATTEMPTS - remaining)
             try:
-                answer = http.request(method, url, **given)
+                response = http.request(method, url, **options)
             except (httpx.TransportError, httpx.InvalidURL) as error:
-                if left and not isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+                is_url_error = isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL)
+                if remaining and not is_url_error:
                     time.sleep(pause)
                     continue
-                hint = "Is it up? A local one is started by: make up"
-                told = f"nothing answers at {self._target.url} ({type(error).__name__})"
-                raise CliError(Exit.NO_TARGET, told, hint) from None
-            if answer.status_code not in _AGAIN or not left:
-                return answer
+                message = f"No response from {self._target.url} ({type(error).__name__})."
+                hint = "Check the URL. A local stack is started by: make up"
+                raise CliError(Exit.NO_TARGET, message, hint) from None
+            if response.status_code not in _RETRYABLE or not remaining:
+                return response
             time.sleep(pause)
         raise AssertionError("unreachable")

@@ -1,25 +1,25 @@
-"""How a command ends: the closed set of exit codes, and errors that say what to do."""
+"""Exit codes, and errors with a hint on how to fix them."""
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What the shell is told; docs/cli.md has the same table."""
+    """The exit codes. docs/cli.md has the same table."""
 
     DONE = 0
-    INTERNAL = 1  # the deployment itself failed, or this program
-    USAGE = 2  # so says the library that reads the command line
-    NO_TARGET = 3  # no deployment is known, or none answers
+    INTERNAL = 1  # the deployment or this program failed
+    USAGE = 2  # invalid command line; click uses the same code
+    NO_TARGET = 3  # no deployment is configured, or it does not answer
     REFUSED_KEY = 4
-    BAD_REQUEST = 5  # not valid, not there, or in conflict with what is
-    MONEY = 6  # over the budget, or not confirmed
-    FAILED = 7  # the job or batch ended without what was asked for
+    BAD_REQUEST = 5  # invalid request, not found, or conflict
+    MONEY = 6  # over the budget, or price not confirmed
+    FAILED = 7  # the job or batch ended without an image
     CANCELED = 8
-    STILL_RUNNING = 9  # it was not waited for any longer; it goes on
+    STILL_RUNNING = 9  # waiting stopped; the job or batch continues
 
 
 class CliError(Exception):
-    """Something that a person can mend: what is wrong, and what to do."""
+    """An error message for people, with a hint on how to fix it."""
 
     def __init__(self, code: Exit, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -28,32 +28,33 @@ class CliError(Exception):
         self.hint = hint
 
 
-_OF_STATUS = {
+_EXIT_BY_STATUS = {
     401: Exit.REFUSED_KEY,
     402: Exit.MONEY,
     403: Exit.REFUSED_KEY,
     429: Exit.NO_TARGET,
 }
 _HINTS = {
-    401: "Give another by --key or DARKROOM_KEY; a new one is made by: make key NAME=me",
-    402: "A budget is free again at midnight UTC.",
-    403: "It takes a key with the role submit or admin: make key NAME=me ROLE=submit",
+    401: "Pass a valid key with --key or DARKROOM_KEY. Create one with: make key NAME=me",
+    403: "Create a key with the role submit: make key NAME=me ROLE=submit",
+    429: "Wait a few seconds, then run the command again.",
 }
-_CONFIRM = "urn:darkroom:problem:confirmation-required"
+_CONFIRMATION_REQUIRED = "urn:darkroom:problem:confirmation-required"
 
 
 class ProblemError(CliError):
-    """What the API refused, as its problem document says."""
+    """An error response of the API, with the detail of its problem document."""
 
     def __init__(self, status: int, document: dict[str, object]) -> None:
         self.type = str(document.get("type", ""))
-        detail = str(document.get("detail") or document.get("message") or f"HTTP {status}")
-        code = _OF_STATUS.get(status, Exit.BAD_REQUEST if status < 500 else Exit.INTERNAL)
+        detail = document.get("detail") or document.get("message")
+        code = _EXIT_BY_STATUS.get(status, Exit.BAD_REQUEST if status < 500 else Exit.INTERNAL)
         if self.needs_confirmation:
             code = Exit.MONEY
-        super().__init__(code, detail, _HINTS.get(status, ""))
+        message = str(detail or f"The API returned HTTP {status}.")
+        super().__init__(code, message, _HINTS.get(status, ""))
 
     @property
     def needs_confirmation(self) -> bool:
-        """Whether the same, with its price confirmed, is taken."""
-        return self.type == _CONFIRM
+        """Whether the API accepts the same request with its price confirmed."""
+        return self.type == _CONFIRMATION_REQUIRED

@@ -1,4 +1,4 @@
-"""The program: its commands, and what the shell is told at the end."""
+"""Entry point of the program: registers the commands and returns the exit code."""
 
 import sys
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from darkroom_cli.show import Screen
 
 app = typer.Typer(
     name="darkroom",
-    help="Pictures by GPT Image 2, as durable jobs of your own deployment.",
+    help="Generate and edit images with GPT Image 2, as durable jobs on your own deployment.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for each in (jobs.top, watch.top, money.top, stats.top, stack.top):
-    app.add_typer(each)
+for top_level in (jobs.top, watch.top, money.top, stats.top, stack.top):
+    app.add_typer(top_level)
 app.add_typer(jobs.jobs, name="jobs")
 app.add_typer(batch.batch, name="batch")
 app.add_typer(stack.keys, name="keys")
@@ -29,11 +29,11 @@ def run(arguments: Sequence[str]) -> int:
     except CliError as error:
         Screen(as_json=False).error(error)
         return int(error.code)
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
     return 0
 
 
 def main() -> None:
-    """Be the program `darkroom`."""
+    """Run the program with the arguments of the process, and exit."""
     sys.exit(run(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""A command with a deployment to speak to: what every such command takes and is given."""
+"""Commands that call a deployment: their shared options, client and output."""
 
 import inspect
 import os
@@ -12,14 +12,18 @@ from darkroom_cli import target
 from darkroom_cli.client import Client
 from darkroom_cli.show import Screen
 
-JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
-URL = Annotated[str | None, typer.Option("--url", help="The deployment's ApiUrl.")]
-KEY = Annotated[str | None, typer.Option("--key", help="An API key; better DARKROOM_KEY.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+URL = Annotated[
+    str | None, typer.Option("--url", help="URL of the deployment: the stack output ApiUrl.")
+]
+KEY = Annotated[
+    str | None, typer.Option("--key", help="API key. DARKROOM_KEY keeps it out of shell history.")
+]
 
 
 @dataclass(frozen=True)
 class Session:
-    """The deployment, and where results go."""
+    """The client of the deployment, and the output."""
 
     client: Client
     screen: Screen
@@ -28,25 +32,27 @@ class Session:
 def command[**P](
     app: typer.Typer, name: str
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[Concatenate[Session, P], None]]:
-    """Make a function a command that has --url, --key and --json besides its own options."""
+    """Register a function as a command with the additional options --url, --key and --json."""
 
     def register(
         function: Callable[Concatenate[Session, P], None],
     ) -> Callable[Concatenate[Session, P], None]:
-        def run(*, url: URL = None, key: KEY = None, as_json: JSON = False, **given: Any) -> None:
-            found = target.find(url, key, os.environ, target.here())
-            with Client(found) as client:
-                function(Session(client, Screen(as_json=as_json)), **given)  # type: ignore[call-arg]
+        def run(*, url: URL = None, key: KEY = None, as_json: JSON = False, **options: Any) -> None:
+            deployment = target.find(url, key, os.environ, target.current_folder())
+            with Client(deployment) as client:
+                session = Session(client, Screen(as_json=as_json))
+                function(session, **options)  # type: ignore[call-arg]
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-        ours = [
-            each
-            for each in inspect.signature(run, eval_str=True).parameters.values()
-            if each.kind is each.KEYWORD_ONLY
+        shared = [
+            parameter
+            for parameter in inspect.signature(run, eval_str=True).parameters.values()
+            if parameter.kind is parameter.KEYWORD_ONLY
         ]
-        named = [each.replace(kind=each.KEYWORD_ONLY) for each in own]
-        run.__signature__ = inspect.Signature([*named, *ours])  # type: ignore[attr-defined]
-        run.__annotations__ = {each.name: each.annotation for each in [*named, *ours]}
+        keyword_only = [parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in own]
+        parameters = [*keyword_only, *shared]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
         run.__doc__ = function.__doc__
         app.command(name)(run)
         return function

@@ -1,4 +1,4 @@
-"""What people and programs are shown: one JSON document, or words, tables and progress."""
+"""Output: JSON documents for programs; text, tables and progress for people."""
 
 import json
 import sys
@@ -13,37 +13,37 @@ from rich.table import Table
 
 from darkroom_cli.errors import CliError
 
-_COLOURS = {"completed": "green", "failed": "red", "canceled": "yellow", "bad": "red"}
+_COLORS = {"completed": "green", "failed": "red", "canceled": "yellow", "bad": "red"}
 
 
 class Screen:
-    """Results go to stdout, everything else to stderr: so a pipe gets results alone."""
+    """Prints results to stdout and everything else to stderr, so that a pipe gets only results."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.out = Console(soft_wrap=True, highlight=False)
         self.err = Console(stderr=True, soft_wrap=True, highlight=False)
 
-    def document(self, told: Any) -> None:
-        """Print a JSON document, and no more than that."""
-        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    def document(self, value: Any) -> None:
+        """Print one indented JSON document."""
+        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
-    def record(self, told: Any) -> None:
-        """Print one of many JSON documents, in a line of its own."""
-        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+    def json_line(self, value: Any) -> None:
+        """Print one JSON document on one line, and flush."""
+        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
-    def say(self, words: str) -> None:
-        """Tell a person something on the way."""
+    def note(self, text: str) -> None:
+        """Print a message to stderr, unless the output is JSON."""
         if not self.as_json:
-            self.err.print(words, markup=False)
+            self.err.print(text, markup=False)
 
-    def line(self, words: str) -> None:
-        """Print a line of the result."""
-        self.out.print(words, markup=False)
+    def line(self, text: str) -> None:
+        """Print one line of the result."""
+        self.out.print(text, markup=False)
 
     def table(self, columns: list[str], rows: list[list[str]]) -> None:
-        """Print rows: aligned for people, by tabs for pipes."""
+        """Print rows: aligned on a terminal, tab-separated without a header in a pipe."""
         if not self.out.is_terminal:
             for row in rows:
                 sys.stdout.write("\t".join(row) + "\n")
@@ -52,31 +52,31 @@ class Screen:
         for name in columns:
             table.add_column(name, overflow="fold")
         for row in rows:
-            table.add_row(*(_coloured(cell) for cell in row))
+            table.add_row(*(_colored(cell) for cell in row))
         self.out.print(table)
 
     def error(self, error: CliError) -> None:
-        """Say what went wrong, and what to do."""
+        """Print an error and its hint to stderr."""
         self.err.print(f"darkroom: {error.message}", markup=False)
         if error.hint:
             self.err.print(error.hint, markup=False, style="dim")
 
     @contextmanager
-    def progress(self, words: str, total: int | None = None) -> Iterator["Bar"]:
-        """Show that something goes on: on a terminal only, and never in the result."""
+    def progress(self, text: str, total: int | None = None) -> Iterator["Bar"]:
+        """Show a progress bar on stderr, if stderr is a terminal."""
         columns = [TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
         if total is not None:
             columns.insert(2, MofNCompleteColumn())
         with Progress(
             *columns, console=self.err, transient=True, disable=not self.err.is_terminal
-        ) as shown:
-            yield Bar(shown, shown.add_task(words, total=total))
+        ) as progress:
+            yield Bar(progress, progress.add_task(text, total=total))
 
-    def picture(self, path: Path) -> None:
-        """Show a picture where the terminal can, and say where it is."""
-        # An extra: terminals answer the library's questions in every way, or in none.
+    def image(self, path: Path) -> None:
+        """Show an image if the terminal supports it, and print its path."""
+        # Optional: some terminals do not answer the library's capability queries.
         with suppress(Exception):
-            if self.out.is_terminal and not self.as_json and has_pictures():
+            if self.out.is_terminal and not self.as_json and supports_images():
                 from textual_image.renderable import Image
 
                 self.out.print(Image(str(path), width=48, height="auto"))
@@ -84,31 +84,31 @@ class Screen:
 
 
 class Bar:
-    """What is on its way."""
+    """A progress bar."""
 
-    def __init__(self, shown: Progress, task: Any) -> None:
-        self._shown = shown
+    def __init__(self, progress: Progress, task: Any) -> None:
+        self._progress = progress
         self._task = task
 
-    def update(self, words: str, done: float | None = None) -> None:
-        """Say how far it is."""
-        self._shown.update(self._task, description=words, completed=done)
+    def update(self, text: str, completed: float | None = None) -> None:
+        """Set the description and the number of completed steps."""
+        self._progress.update(self._task, description=text, completed=completed)
 
 
-def has_pictures() -> bool:
-    """Whether the terminal shows pictures: it is asked by the library, once."""
+def supports_images() -> bool:
+    """Return whether the terminal can show images. The library queries the terminal once."""
     from textual_image.renderable import Image, SixelImage, TGPImage
 
     return Image in (SixelImage, TGPImage)
 
 
 def usd(micro: int | None) -> str:
-    """Return an amount in words; what is not known is not zero."""
-    return "not known" if micro is None else f"${micro / 1_000_000:.4f}"
+    """Return an amount in USD with four decimals, or `unknown` for None."""
+    return "unknown" if micro is None else f"${micro / 1_000_000:.4f}"
 
 
-def _coloured(cell: str) -> str:
+def _colored(cell: str) -> str:
     from rich.markup import escape
 
-    colour = _COLOURS.get(cell)
-    return f"[{colour}]{escape(cell)}[/]" if colour else escape(cell)
+    color = _COLORS.get(cell)
+    return f"[{color}]{escape(cell)}[/]" if color else escape(cell)

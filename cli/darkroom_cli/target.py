@@ -1,4 +1,4 @@
-"""Which deployment: by flags, the environment, one's own file, or the stack that is up here."""
+"""The deployment to call: from options, the environment, the config file or the local stack."""
 
 import json
 import os
@@ -9,88 +9,93 @@ from pathlib import Path
 
 from darkroom_cli.errors import CliError, Exit
 
-_WAYS = """Name one by any of these:
+_HOW_TO_CONFIGURE = """Set the URL and the key in one of these places:
   --url and --key
   DARKROOM_URL and DARKROOM_KEY in the environment
-  {config}, with lines like: url = "https://…" and key = "dk_…"
-  a local stack: `make up` in a checkout, and call darkroom inside it"""
+  {config}, with the lines: url = "https://…" and key = "dk_…"
+  a local stack: run `make up` in a checkout, and call darkroom inside it"""
 _STACK = Path(".local") / "stack.json"
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a deployment is, and the key that opens it."""
+    """The URL of a deployment, and an API key for it."""
 
     url: str
     key: str = field(repr=False)
 
 
-def find(url: str | None, key: str | None, environment: Mapping[str, str], here: Path) -> Target:
-    """Return the first that is named, each part by itself; raises CliError if one is missing."""
+def find(url: str | None, key: str | None, environment: Mapping[str, str], folder: Path) -> Target:
+    """Return the first URL and the first key that are configured, possibly of different sources.
+
+    Raises CliError if one is missing.
+    """
     config = config_file(environment)
     sources = [
-        ("the flags", {"url": url, "key": key}),
-        ("the environment", _of_environment(environment)),
-        (str(config), _of_config(config)),
-        (".local/stack.json", _of_stack(here)),
+        ("--url", {"url": url, "key": key}),
+        ("DARKROOM_URL", _from_environment(environment)),
+        (str(config), _from_config(config)),
+        (str(_STACK), _from_stack(folder)),
     ]
-    found_url, where = _first(sources, "url")
-    found_key, _ = _first(sources, "key")
-    if found_url is None or found_key is None:
-        missing = "deployment" if found_url is None else "key"
-        raise CliError(Exit.NO_TARGET, f"no {missing} is named", _WAYS.format(config=config))
-    if not found_url.startswith(("https://", "http://")):
-        raise CliError(Exit.NO_TARGET, f"{where} names no URL", "It begins with https://")
-    return Target(found_url.rstrip("/"), found_key)
+    first_url, source = _first(sources, "url")
+    first_key, _ = _first(sources, "key")
+    if first_url is None or first_key is None:
+        missing = "deployment URL" if first_url is None else "API key"
+        message = f"No {missing} is configured."
+        raise CliError(Exit.NO_TARGET, message, _HOW_TO_CONFIGURE.format(config=config))
+    if not first_url.startswith(("https://", "http://")):
+        message = f"The URL from {source} does not begin with https://."
+        raise CliError(Exit.NO_TARGET, message, "Use the stack output ApiUrl.")
+    return Target(first_url.rstrip("/"), first_key)
 
 
 def config_file(environment: Mapping[str, str]) -> Path:
-    """Return where the file of one's own is, whether there is one or not."""
+    """Return the path of the user's config file; the file may not exist."""
     root = environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "~")) / ".config"
     return Path(root) / "darkroom" / "config.toml"
 
 
-def checkout(here: Path) -> Path | None:
-    """Return the checkout that one stands in."""
-    for folder in (here, *here.parents):
-        if (folder / "template.yaml").is_file() and (folder / "Makefile").is_file():
-            return folder
+def checkout(folder: Path) -> Path | None:
+    """Return the root of the checkout that contains the folder, or None."""
+    for candidate in (folder, *folder.parents):
+        if (candidate / "template.yaml").is_file() and (candidate / "Makefile").is_file():
+            return candidate
     return None
 
 
+def current_folder() -> Path:
+    """Return the working directory of the shell."""
+    return Path(os.environ.get("PWD") or Path.cwd())
+
+
 def _first(sources: list[tuple[str, dict[str, str | None]]], part: str) -> tuple[str | None, str]:
-    for name, values in sources:
+    for source, values in sources:
         if values.get(part):
-            return values[part], name
+            return values[part], source
     return None, ""
 
 
-def _of_environment(environment: Mapping[str, str]) -> dict[str, str | None]:
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str | None]:
     return {"url": environment.get("DARKROOM_URL"), "key": environment.get("DARKROOM_KEY")}
 
 
-def _of_config(path: Path) -> dict[str, str | None]:
+def _from_config(path: Path) -> dict[str, str | None]:
     try:
-        told = tomllib.loads(path.read_text())
+        config = tomllib.loads(path.read_text())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        hint = 'It has two lines: url = "https://…" and key = "dk_…"'
-        raise CliError(Exit.NO_TARGET, f"{path} cannot be read: {error}", hint) from None
-    return {name: str(told[name]) for name in ("url", "key") if told.get(name)}
+        hint = 'The file needs two lines: url = "https://…" and key = "dk_…"'
+        raise CliError(Exit.NO_TARGET, f"Cannot read {path}: {error}", hint) from None
+    return {name: str(config[name]) for name in ("url", "key") if config.get(name)}
 
 
-def _of_stack(here: Path) -> dict[str, str | None]:
-    root = checkout(here)
+def _from_stack(folder: Path) -> dict[str, str | None]:
+    root = checkout(folder)
     if root is None:
         return {}
     try:
-        told = json.loads((root / _STACK).read_text())
+        stack = json.loads((root / _STACK).read_text())
     except (OSError, ValueError):
         return {}
-    return {"url": told.get("api_url"), "key": told.get("api_key")}
-
-
-def here() -> Path:
-    """Return the folder that one stands in."""
-    return Path(os.environ.get("PWD") or Path.cwd())
+    return {"url": stack.get("api_url"), "key": stack.get("api_key")}

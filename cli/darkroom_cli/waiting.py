@@ -1,10 +1,10 @@
-"""Waiting for a job, and what becomes of it: its pictures, or an exit code."""
+"""Wait for a job, save its images, and map its end to an exit code."""
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from darkroom_cli.client import WAIT, Client, Json
+from darkroom_cli.client import LONG_POLL_SECONDS, Client, Json
 from darkroom_cli.errors import CliError, Exit
 from darkroom_cli.session import Session
 from darkroom_cli.show import Screen, usd
@@ -16,87 +16,97 @@ _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
 def finish(
     session: Session, job: Json, *, wait: bool, timeout: int | None, out: Path | None
 ) -> None:
-    """Wait for the job if that is wanted, save its pictures, and show what came of it."""
+    """Wait for the job if `wait` is set, save its images, and print the result."""
     screen = session.screen
     if not wait:
         if screen.as_json:
             screen.document(job)
         else:
             screen.line(job["job_id"])
-            screen.say(f"{job['status']}; to wait for it: darkroom watch {job['job_id']}")
+            screen.note(f"{job['status']}. Wait for it with: darkroom watch {job['job_id']}")
         return
     job = until_ended(session.client, screen, job, timeout)
-    files = save(session.client, job, out) if job["status"] == "completed" else []
+    paths = save(session.client, job, out) if job["status"] == "completed" else []
     if screen.as_json:
-        screen.document({**job, "files": [str(path) for path in files]})
+        screen.document({**job, "files": [str(path) for path in paths]})
     else:
-        for path in files:
-            screen.picture(path)
-        screen.say(summary(job))
-    check(job)
+        for path in paths:
+            screen.image(path)
+        screen.note(summary(job))
+    raise_if_failed(job)
 
 
 def until_ended(client: Client, screen: Screen, job: Json, timeout: int | None) -> Json:
-    """Return the job once it has ended; raises CliError if that takes too long, or by Ctrl-C."""
+    """Return the job once it has ended; raises CliError after the timeout or on Ctrl-C."""
     expected = job.get("expected_seconds")
     usual = f", usually {expected:.0f} s" if expected else ""
     path = f"/v1/jobs/{job['job_id']}"
     with screen.progress(f"{job['status']}{usual}") as bar:
-        return follow(
+        return poll_until_ended(
             job,
             timeout,
-            is_open=lambda now: now["status"] not in ENDED,
-            look=lambda wait: client.get(path, wait=wait),
-            show=lambda now: bar.update(f"{now['status']}{usual}"),
-            goes_on=lambda why: still_running(job, why),
+            is_open=lambda current: current["status"] not in ENDED,
+            poll=lambda wait: client.get(path, wait=wait),
+            show=lambda current: bar.update(f"{current['status']}{usual}"),
+            stopped=lambda reason: still_running(job, reason),
         )
 
 
-def follow(
-    told: Json,
+def poll_until_ended(
+    record: Json,
     timeout: int | None,
     *,
     is_open: Callable[[Json], bool],
-    look: Callable[[int], Json],
+    poll: Callable[[int], Json],
     show: Callable[[Json], None],
-    goes_on: Callable[[str], CliError],
+    stopped: Callable[[str], CliError],
 ) -> Json:
-    """Return what is told at the end; raises what `goes_on` makes of a time-out or Ctrl-C.
+    """Return the last state of a job or batch; raises the error of `stopped` if waiting stops.
 
-    `look` is given the seconds for which an answer may be held.
+    `poll` receives the seconds for which the API may hold the response. `stopped` receives
+    the reason: the timeout in seconds has passed, or Ctrl-C.
     """
-    give_up_at = time.monotonic() + timeout if timeout is not None else float("inf")
+    deadline = time.monotonic() + timeout if timeout is not None else float("inf")
     try:
-        while is_open(told):
-            left = give_up_at - time.monotonic()
-            if left < 1:
-                raise goes_on(f"it did not end within {timeout} seconds")
-            told = look(int(min(WAIT, left)))
-            show(told)
+        while is_open(record):
+            remaining = deadline - time.monotonic()
+            if remaining < 1:
+                raise stopped(f"did not end within {timeout} seconds")
+            record = poll(int(min(LONG_POLL_SECONDS, remaining)))
+            show(record)
     except KeyboardInterrupt:
-        raise goes_on("not waited for any longer") from None
-    return told
+        raise stopped("is still running") from None
+    return record
 
 
-def still_running(job: Json, why: str) -> CliError:
-    """Return how a command ends whose job goes on."""
-    hint = f"It goes on: darkroom watch {job['job_id']}, or darkroom jobs cancel {job['job_id']}"
-    return CliError(Exit.STILL_RUNNING, f"job {job['job_id']}: {why}", hint)
+def still_running(job: Json, reason: str) -> CliError:
+    """Return the error of a command that ends before its job."""
+    job_id = job["job_id"]
+    hint = (
+        f"The job continues. Wait: darkroom watch {job_id}. Cancel: darkroom jobs cancel {job_id}"
+    )
+    return CliError(Exit.STILL_RUNNING, f"Job {job_id} {reason}.", hint)
 
 
-def check(job: Json) -> None:
-    """Raise CliError with the exit code of a job that ended without its picture."""
+def raise_if_failed(job: Json) -> None:
+    """Raise CliError if the job failed or was canceled."""
     failure = job.get("failure")
     if job["status"] != "failed" or failure is None:
         return
-    code = Exit.CANCELED if failure["code"] == "canceled" else Exit.FAILED
-    told = f"job {job['job_id']}: {failure['code']}: {failure['detail'] or failure['message']}"
-    hint = "Asking again can help: darkroom jobs retry " + job["job_id"]
-    raise CliError(code, told, hint if failure["retryable"] else "")
+    job_id, code = job["job_id"], failure["code"]
+    is_canceled = code == "canceled"
+    ending = "was canceled" if is_canceled else f"failed ({code})"
+    message = f"Job {job_id} {ending}: {failure['detail'] or failure['message']}"
+    hint = ""
+    if code == "insufficient_credits":
+        hint = f"Top up your WaveSpeed account, then run: darkroom jobs retry {job_id}"
+    elif failure["retryable"]:
+        hint = f"Run it again with: darkroom jobs retry {job_id}"
+    raise CliError(Exit.CANCELED if is_canceled else Exit.FAILED, message, hint)
 
 
 def save(client: Client, job: Json, out: Path | None) -> list[Path]:
-    """Save every picture of a job; return where."""
+    """Save every image of a job; return the paths."""
     assets = job["assets"]
     folder, name = Path(), str(job["job_id"])
     if out is not None:
@@ -105,15 +115,23 @@ def save(client: Client, job: Json, out: Path | None) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for index, asset in enumerate(assets):
-        suffix = _EXTENSIONS.get(asset["content_type"], Path(asset["key"]).suffix.lstrip("."))
+        extension = _EXTENSIONS.get(asset["content_type"], Path(asset["key"]).suffix.lstrip("."))
         number = f"-{index}" if len(assets) > 1 else ""
-        paths.append(folder / f"{name}{number}.{suffix}")
-        client.download(asset["url"], paths[-1])
+        paths.append(folder / f"{name}{number}.{extension}")
+        client.download(asset["url"], paths[-1], retry=f"darkroom jobs open {job['job_id']}")
     return paths
 
 
 def summary(job: Json) -> str:
-    """Return what a job came to in a line."""
-    cost = usd(job["estimated_cost_micro_usd"])
-    paid = {"yes": cost, "no": "nothing charged", "maybe": f"perhaps {cost}"}[job["charged"]]
-    return f"{job['job_id']}  {job['status']}  {paid}"
+    """Return the id, the status and the charge of a job as one line."""
+    return f"{job['job_id']}  {job['status']}  {charge(job)}"
+
+
+def charge(job: Json) -> str:
+    """Return in words whether the job was charged, and how much."""
+    price = job["estimated_cost_micro_usd"]
+    if job["charged"] == "no":
+        return "not charged"
+    if job["charged"] == "yes":
+        return "charged, price unknown" if price is None else f"{usd(price)} charged"
+    return "charge not confirmed" if price is None else f"up to {usd(price)}, not confirmed"

@@ -1,1 +1,1 @@
-"""Darkroom: GPT Image 2 as durable jobs in one's own AWS account."""
+"""Darkroom: GPT Image 2 as durable jobs in your own AWS account."""

@@ -1,4 +1,4 @@
-"""Logs and metrics: JSON lines with the job id on each, EMF, and crashes that tell no secrets."""
+"""JSON logs with the job id on each line, EMF metrics, and crash reports without secrets."""
 
 import functools
 import logging
@@ -19,27 +19,28 @@ type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
 class CrashError(Exception):
-    """A crash, told without the words of the error that caused it."""
+    """A crash without the original error's message."""
 
 
 class PowertoolsMetrics:
-    """The port Metrics as CloudWatch embedded metrics."""
+    """The port Metrics, as CloudWatch embedded metrics (EMF)."""
 
     def count(self, name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
-        """Add to a metric."""
+        """Add a value to a metric."""
         with single_metric(name=name, unit=MetricUnit(unit), value=value) as metric:
             for key, dimension in dimensions.items():
                 metric.add_dimension(name=key, value=dimension)
 
 
 def observed(*builds: Callable[[], object]) -> Callable[[Handler], Handler]:
-    """Give every line of a handler a correlation id, and make crashes safe to tell.
+    """Add a correlation id to the logs of a handler, and make its exceptions safe to report.
 
-    What it `builds` on use is built on Lambda before its first event, when a function has whole
-    processors whatever its memory, and can be put into a snapshot.
+    On Lambda, the use cases of `builds` are built during initialization. There a function has full
+    CPU at any memory size, and the result becomes part of a snapshot (SnapStart).
 
-    An exception's message may quote a prompt or a signed URL, and Step Functions keeps it in the
-    execution's history; so its kind and place are logged, and only its kind is passed on.
+    An exception's message may quote a prompt or a presigned URL, and Step Functions stores it in
+    the execution's history. So the log has only the exception's type and stack, and the error that
+    is raised has only the type.
     """
     if settings.is_on_lambda():
         for build in builds:
@@ -48,14 +49,14 @@ def observed(*builds: Callable[[], object]) -> Callable[[Handler], Handler]:
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
         def wrapper(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-            # httpx logs every URL it calls, presigned ones too.
+            # httpx logs every URL, including presigned URLs.
             logging.getLogger("httpx").setLevel(logging.WARNING)
             logger.append_keys(function_request_id=context.aws_request_id)
             correlate(event.get("job_id"))
             try:
                 return handler(event, context)
             except Exception as error:
-                tell_crash(error)
+                log_crash(error)
                 raise CrashError(describe(error)) from None
             finally:
                 logger.remove_keys(["function_request_id"])
@@ -65,23 +66,23 @@ def observed(*builds: Callable[[], object]) -> Callable[[Handler], Handler]:
     return decorate
 
 
-def tell_crash(error: Exception) -> None:
-    """Log a crash by its kind and its place, and no word of its message."""
-    places = [
+def log_crash(error: Exception) -> None:
+    """Log the type and the stack of a crash, without its message."""
+    frames = [
         f"{frame.filename.rsplit('/darkroom/')[-1]}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)
     ]
-    # Not logger.exception: it would print the message.
-    logger.error("crashed", error=describe(error), at=places)
+    # logger.exception would log the message.
+    logger.error("crashed", error=describe(error), at=frames)
 
 
 def correlate(job_id: str | None) -> None:
-    """Put the job id on every line from here on."""
+    """Add the job id to every following log line."""
     logger.set_correlation_id(job_id)
 
 
 def describe(error: Exception) -> str:
-    """Return what `error` is, without its message."""
+    """Return the type of an error, or the operation and code of an AWS error."""
     if isinstance(error, ClientError):
         return f"{error.operation_name}: {error.response['Error']['Code']}"
     return type(error).__name__

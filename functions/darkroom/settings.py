@@ -1,4 +1,4 @@
-"""What each function reads from its environment: one model a handler, the template's other half."""
+"""The environment variables of each function, as template.yaml sets them: one model per handler."""
 
 import os
 from typing import Literal, Self
@@ -7,21 +7,21 @@ from pydantic import BaseModel, ConfigDict
 
 
 def is_on_lambda() -> bool:
-    """Tell whether Lambda has started this process."""
+    """Return whether this process runs on Lambda."""
     return "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ
 
 
 class Settings(BaseModel):
-    """Base: a field `table_name` is the variable TABLE_NAME."""
+    """Base class. The field `table_name` reads the variable TABLE_NAME."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
     def read(cls) -> Self:
-        """Read the environment; raises ValidationError if a variable is missing or wrong."""
-        names = {name: name.upper() for name in cls.model_fields}
+        """Return the settings. Raises ValidationError if a variable is missing or not valid."""
+        variables = {name: name.upper() for name in cls.model_fields}
         return cls.model_validate(
-            {name: os.environ[key] for name, key in names.items() if key in os.environ}
+            {name: os.environ[key] for name, key in variables.items() if key in os.environ}
         )
 
 
@@ -34,12 +34,12 @@ class _Provider(Settings):
     provider_secret_id: str
 
 
-class _Line(Settings):
+class _Breaker(Settings):
     breaker_seconds: float
 
 
 class CreateJobSettings(_Records, _Provider):
-    """Of every function that makes jobs; of the function OnRequest nothing besides."""
+    """Settings of OnRequest, and base of all functions that create jobs."""
 
     assets_bucket: str
     event_bus_name: str
@@ -51,13 +51,13 @@ class CreateJobSettings(_Records, _Provider):
 
 
 class OnUploadSettings(CreateJobSettings):
-    """Of the function OnUpload."""
+    """Settings of OnUpload."""
 
     inbox_bucket: str
 
 
 class ApiSettings(CreateJobSettings):
-    """Of the function Api."""
+    """Settings of Api."""
 
     allowed_origin: str
     batch_state_machine_arn: str
@@ -65,13 +65,13 @@ class ApiSettings(CreateJobSettings):
 
 
 class CreateRowsSettings(CreateJobSettings):
-    """Of the function CreateRows."""
+    """Settings of CreateRows."""
 
     max_queue_seconds: int
 
 
 class SweepSettings(_Records, _Provider):
-    """Of the function Sweep."""
+    """Settings of Sweep."""
 
     assets_bucket: str
     asset_hosts: str
@@ -81,27 +81,27 @@ class SweepSettings(_Records, _Provider):
 
 
 class ReconcileSettings(_Records, _Provider):
-    """Of the function Reconcile."""
+    """Settings of Reconcile."""
 
     assets_bucket: str
 
 
 class OnWebhookSettings(_Records, _Provider):
-    """Of the function OnWebhook."""
+    """Settings of OnWebhook."""
 
     state_machine_arn: str
 
 
 class AuthorizerSettings(_Records):
-    """Of the function Authorizer."""
+    """Settings of Authorizer."""
 
 
 class RecordStatsSettings(_Records):
-    """Of the function Tally."""
+    """Settings of RecordStats."""
 
 
-class SubmitSettings(_Records, _Provider, _Line):
-    """Of the function Submit."""
+class SubmitSettings(_Records, _Provider, _Breaker):
+    """Settings of Submit."""
 
     assets_bucket: str
     event_bus_name: str
@@ -113,15 +113,15 @@ class SubmitSettings(_Records, _Provider, _Line):
     runtime_flags: str
 
 
-class CheckSettings(_Records, _Provider, _Line):
-    """Of the function Check."""
+class CheckSettings(_Records, _Provider, _Breaker):
+    """Settings of Check."""
 
     duration_scale: float
     check_poll_seconds: float
 
 
 class FinalizeSettings(_Records, _Provider):
-    """Of the function Finalize."""
+    """Settings of Finalize."""
 
     assets_bucket: str
     asset_hosts: str
@@ -129,7 +129,7 @@ class FinalizeSettings(_Records, _Provider):
 
 
 class EndSettings(_Records):
-    """Of the functions Fail, OnExecutionEnded and Gather."""
+    """Settings of Fail, OnExecutionEnded and CollectBatch."""
 
     assets_bucket: str
     event_bus_name: str

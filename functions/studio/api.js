@@ -1,64 +1,68 @@
-// The HTTP API as this page uses it: the key, errors in words, and what the connection is like.
+// HTTP client of the page: API key, error messages and connection state.
 
 const ROOT = new URL("../", import.meta.url); // this file is <root>studio/api.js
-const STORED = "darkroom-key";
+const STORAGE_KEY = "darkroom-key";
 const SLOW_MS = 4000;
-const listeners = { connection: () => {}, refused: () => {} };
+const OFFLINE = "The deployment cannot be reached. Check your connection and try again.";
+const listeners = { connection: () => {}, unauthorized: () => {} };
 
 export class Problem extends Error {
-  constructor(status, told) {
-    super(told.detail || told.message || `The API answered ${status}.`);
+  constructor(status, body) {
+    super(body.detail || body.message || `The API returned HTTP ${status}. Try again.`);
     this.status = status;
-    this.told = told;
-    this.kind = String(told.type || "").replace("urn:darkroom:problem:", "");
   }
 }
 
 export const root = () => ROOT.href.replace(/\/$/, "");
-export const key = () => sessionStorage.getItem(STORED);
-export const keep = (value) => sessionStorage.setItem(STORED, value);
-export const forget = () => sessionStorage.removeItem(STORED);
+export const apiKey = () => sessionStorage.getItem(STORAGE_KEY);
+export const saveKey = (value) => sessionStorage.setItem(STORAGE_KEY, value);
+export const removeKey = () => sessionStorage.removeItem(STORAGE_KEY);
 export const on = (name, listener) => { listeners[name] = listener; };
 
-/** Ask; a held request (`wait`) is slow by intention. */
-async function ask(method, path, { body, headers = {}, as = key(), signal, held = false } = {}) {
-  const sent = { Authorization: `Bearer ${as}`, ...headers };
-  if (body !== undefined) sent["Content-Type"] = "application/json";
-  const slow = held ? 0 : setTimeout(() => listeners.connection("slow"), SLOW_MS);
-  let answer;
+/** Send a request. A long poll (`?wait`) is slow by design and is not reported as slow. */
+async function send(method, path, { body, headers = {}, key = apiKey(), signal, isLongPoll = false } = {}) {
+  const allHeaders = { Authorization: `Bearer ${key}`, ...headers };
+  if (body !== undefined) allHeaders["Content-Type"] = "application/json";
+  const slowTimer = isLongPoll ? 0 : setTimeout(() => listeners.connection("slow"), SLOW_MS);
+  let response;
   try {
-    answer = await fetch(new URL(path, ROOT), {
-      method, headers: sent, signal, cache: "no-store",
+    response = await fetch(new URL(path, ROOT), {
+      method, headers: allHeaders, signal, cache: "no-store",
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     listeners.connection("offline");
-    throw new Problem(0, { detail: "The deployment cannot be reached: check your connection." });
+    throw new Problem(0, { detail: OFFLINE });
   } finally {
-    clearTimeout(slow);
+    clearTimeout(slowTimer);
   }
   if (navigator.onLine) listeners.connection("ok");
-  const text = await answer.text();
+  const text = await response.text();
   let data = null;
   try {
     data = text ? JSON.parse(text) : null;
   } catch {
-    data = { detail: `The API answered ${answer.status} without words.` };
+    data = { detail: `The API returned HTTP ${response.status} without JSON. Try again.` };
   }
-  if (answer.ok || answer.status === 304) return { data, status: answer.status, headers: answer.headers };
-  if (answer.status === 401 && as === key()) listeners.refused();
-  throw new Problem(answer.status, data || {});
+  if (response.ok || response.status === 304) return { data, status: response.status, headers: response.headers };
+  if (response.status === 401 && key === apiKey()) listeners.unauthorized();
+  throw new Problem(response.status, data || {});
 }
 
-export const get = async (path, more) => (await ask("GET", path, more)).data;
-export const post = async (path, body, more) => (await ask("POST", path, { body, ...more })).data;
-export const remove = async (path) => (await ask("DELETE", path)).data;
+export const get = async (path, options) => (await send("GET", path, options)).data;
+export const post = async (path, body, options) => (await send("POST", path, { body, ...options })).data;
+export const remove = async (path) => (await send("DELETE", path)).data;
 
-/** Put a file into the deployment's bucket; returns what a job's `images` calls it. */
+/** Upload a file to the deployment's bucket. Returns the reference for a job's `images`. */
 export async function upload(file) {
-  const ticket = await post("v1/uploads", { content_type: file.type, size: file.size });
-  const answer = await fetch(ticket.url, { method: ticket.method, headers: ticket.headers, body: file });
-  if (!answer.ok) throw new Problem(answer.status, { detail: `The bucket refused the file (${answer.status}).` });
-  return ticket.reference;
+  const presigned = await post("v1/uploads", { content_type: file.type, size: file.size });
+  let response;
+  try {
+    response = await fetch(presigned.url, { method: presigned.method, headers: presigned.headers, body: file });
+  } catch {
+    throw new Problem(0, { detail: "S3 cannot be reached. Check your connection and try again." });
+  }
+  if (!response.ok) throw new Problem(response.status, { detail: `S3 returned HTTP ${response.status}. Try again.` });
+  return presigned.reference;
 }

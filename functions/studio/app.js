@@ -1,6 +1,6 @@
-// The page: who is signed in, which view is open, and what the connection is like.
+// The page: sign-in, routing between views, and the connection banner.
 import * as api from "./api.js";
-import { by, money, say } from "./dom.js";
+import { byId, showText, usd } from "./dom.js";
 import * as form from "./form.js";
 import * as gallery from "./gallery.js";
 import * as job from "./job.js";
@@ -8,94 +8,94 @@ import * as stats from "./stats.js";
 import * as theme from "./theme.js";
 
 const CONNECTION = {
-  offline: "You are offline, or the deployment cannot be reached. Open jobs go on; this page tries again.",
-  slow: "The deployment is slow to answer. Nothing is lost; please wait.",
+  offline: "You are offline, or the deployment cannot be reached. Running jobs continue; this page reconnects automatically.",
+  slow: "The deployment is slow to answer. Your request is not lost; please wait.",
 };
-const TITLES = { make: "Darkroom studio", job: "A picture · Darkroom", stats: "Stats · Darkroom" };
+const TITLES = { make: "Darkroom studio", job: "Job · Darkroom", stats: "Stats · Darkroom" };
 const leave = { make: gallery.leave, job: job.leave, stats: stats.leave };
-let open = null;
+let openView = null;
 
 function route() {
-  if (!api.key()) return;
-  if (open) leave[open]();
-  const found = /^#\/jobs\/([a-z0-9]+)$/.exec(location.hash);
-  const page = found ? "job" : location.hash === "#/stats" ? "stats" : "make";
-  for (const name of Object.keys(leave)) by(name).hidden = name !== page;
-  document.title = TITLES[page];
-  for (const link of by("views").children) {
-    const isHere = link.hash === (page === "stats" ? "#/stats" : "#/");
-    if (isHere) link.setAttribute("aria-current", "page");
+  if (!api.apiKey()) return;
+  if (openView) leave[openView]();
+  const jobMatch = /^#\/jobs\/([a-z0-9]+)$/.exec(location.hash);
+  const view = jobMatch ? "job" : location.hash === "#/stats" ? "stats" : "make";
+  for (const name of Object.keys(leave)) byId(name).hidden = name !== view;
+  document.title = TITLES[view];
+  for (const link of byId("views").children) {
+    const isCurrent = link.hash === (view === "stats" ? "#/stats" : "#/");
+    if (isCurrent) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (open && open !== page) {
+  if (openView && openView !== view) {
     scrollTo(0, 0);
-    by("main").focus({ preventScroll: true });
+    byId("main").focus({ preventScroll: true });
   }
-  open = page;
-  if (page === "job") job.enter(found[1]);
-  else if (page === "stats") stats.enter();
+  openView = view;
+  if (view === "job") job.enter(jobMatch[1]);
+  else if (view === "stats") stats.enter();
   else gallery.enter();
 }
 
-function showMe(me) {
-  const capped = [me.left_micro_usd, me.stack_left_micro_usd].filter((left) => left != null);
-  const left = capped.length ? Math.min(...capped) : null;
-  say(by("left"), left === null ? "" : `${money(left)} left today`);
-  say(by("caller"), me.caller.replace(/^key:/, ""));
-  by("sign-out").hidden = by("views").hidden = false;
-  form.setAccount(me, left);
+function showAccount(account) {
+  const limits = [account.left_micro_usd, account.stack_left_micro_usd].filter((limit) => limit != null);
+  const remaining = limits.length ? Math.min(...limits) : null;
+  showText(byId("left"), remaining === null ? "" : `${usd(remaining)} left today`);
+  showText(byId("caller"), account.caller.replace(/^key:/, ""));
+  byId("sign-out").hidden = byId("views").hidden = false;
+  form.setAccount(account, remaining);
 }
 
-async function refreshMe() {
-  if (api.key()) showMe(await api.get("v1/me"));
+async function refreshAccount() {
+  if (api.apiKey()) showAccount(await api.get("v1/me"));
 }
 
-function askForKey(words) {
-  say(by("key-error"), words);
-  if (!by("key-dialog").open) by("key-dialog").showModal();
+function askForKey(error) {
+  showText(byId("key-error"), error);
+  if (!byId("key-dialog").open) byId("key-dialog").showModal();
 }
 
-function signOut(words = "") {
-  api.forget();
-  if (open) leave[open]();
-  open = null;
-  for (const name of [...Object.keys(leave), "left", "caller", "sign-out", "views"]) by(name).hidden = true;
+function signOut(error = "") {
+  api.removeKey();
+  if (openView) leave[openView]();
+  openView = null;
+  for (const name of [...Object.keys(leave), "left", "caller", "sign-out", "views"]) byId(name).hidden = true;
   gallery.clear();
-  by("job").replaceChildren();
-  askForKey(words);
+  byId("job").replaceChildren();
+  askForKey(error);
 }
 
-async function enter(candidate) {
+async function signIn(key) {
   try {
-    const me = await api.get("v1/me", { as: candidate });
-    api.keep(candidate);
-    by("key").value = "";
-    by("key-dialog").close();
+    const account = await api.get("v1/me", { key });
+    api.saveKey(key);
+    byId("key").value = "";
+    byId("key-dialog").close();
     await form.start();
-    showMe(me);
+    showAccount(account);
     route();
   } catch (error) {
-    const bad = error.status === 401 || error.status === 403;
-    askForKey(bad ? "This key is not known here, or has expired or been revoked." : error.message);
-    by("key").focus();
+    const isRejected = error.status === 401 || error.status === 403;
+    askForKey(isRejected ? "This API key is unknown, expired or revoked. Check the key, or create a new one." : error.message);
+    byId("key").focus();
   }
 }
 
-by("key-form").addEventListener("submit", (event) => {
+byId("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  const typed = by("key").value.trim();
-  if (!/^[\x21-\x7e]+$/.test(typed)) askForKey("Type the key first: it begins with dk_.");
-  else enter(typed);
+  const key = byId("key").value.trim();
+  if (!/^[\x21-\x7e]+$/.test(key)) askForKey("Enter an API key. It begins with dk_.");
+  else signIn(key);
 });
-by("key-dialog").addEventListener("cancel", (event) => event.preventDefault());
-by("sign-out").addEventListener("click", () => signOut());
+byId("key-dialog").addEventListener("cancel", (event) => event.preventDefault());
+byId("sign-out").addEventListener("click", () => signOut());
 addEventListener("hashchange", () => location.hash === "#main" || route());
-addEventListener("offline", () => say(by("connection"), CONNECTION.offline));
-addEventListener("online", () => { say(by("connection"), ""); if (open === "make") gallery.wake(); });
-document.addEventListener("money", () => refreshMe().catch(() => {}));
-api.on("connection", (how) => say(by("connection"), CONNECTION[how]));
-api.on("refused", () => signOut("The key has expired or been revoked: type another."));
+addEventListener("offline", () => showText(byId("connection"), CONNECTION.offline));
+addEventListener("online", () => { showText(byId("connection"), ""); if (openView === "make") gallery.refreshSoon(); });
+document.addEventListener("budget-changed", () => refreshAccount().catch(() => {}));
+api.on("connection", (state) => showText(byId("connection"), CONNECTION[state]));
+api.on("unauthorized", () => signOut("Your API key has expired or was revoked. Enter another key."));
 
 theme.start();
-if (api.key()) enter(api.key());
+if (api.apiKey()) signIn(api.apiKey());
 else askForKey("");

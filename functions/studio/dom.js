@@ -1,54 +1,56 @@
-// Small helpers: elements, and numbers as people read them.
+// DOM helpers, number formats and job labels.
 
-export const by = (id) => document.getElementById(id);
+export const byId = (id) => document.getElementById(id);
 
-/** An element with properties (on…: listeners, data-/aria-/role: attributes) and children. */
-export function el(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
+/** Create an element. Properties named on… become listeners, data-/aria-/role attributes. */
+export function element(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === null) continue;
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (name in made && !name.includes("-")) made[name] = value;
-    else made.setAttribute(name, value);
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name in node && !name.includes("-")) node[name] = value;
+    else node.setAttribute(name, value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
-  return made;
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
 }
 
-export function say(place, words) {
-  place.hidden = !words;
-  place.textContent = words ?? "";
+/** Set the text of an element, and hide the element if the text is empty. */
+export function showText(node, text) {
+  node.hidden = !text;
+  node.textContent = text ?? "";
 }
 
-export function money(micro) {
+export function usd(micro) {
   if (micro === null || micro === undefined) return "unknown";
   const dollars = micro / 1_000_000;
   const digits = Number.isInteger(micro / 10_000) ? 2 : 3;
   return `$${dollars.toFixed(digits)}`;
 }
 
-export function seconds(value) {
-  if (value === null || value === undefined || Number.isNaN(value)) return "–";
-  if (value < 10) return `${value.toFixed(1)} s`;
-  if (value < 120) return `${Math.round(value)} s`;
-  return value < 7200 ? `${Math.round(value / 60)} min` : `${(value / 3600).toFixed(1)} h`;
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "–";
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-export const between = (from, to) => (from && to ? (new Date(to) - new Date(from)) / 1000 : null);
+/** The seconds between two times, or null if one of them is missing. */
+export const secondsBetween = (from, to) => (from && to ? (new Date(to) - new Date(from)) / 1000 : null);
 
-const WORDS = {
+const STATUS_LABELS = {
   queued: "Queued",
   submitting: "Submitting",
-  submitted: "In the making",
+  submitted: "Generating",
   completed: "Completed",
   failed: "Failed",
 };
 
 export const isOpen = (job) => job.status !== "completed" && job.status !== "failed";
 
-export function statusOf(job) {
+export function statusLabel(job) {
   if (job.status === "failed" && job.failure?.code === "canceled") return "Canceled";
-  return job.canceled_at && isOpen(job) ? "Canceling" : WORDS[job.status];
+  return job.canceled_at && isOpen(job) ? "Canceling" : STATUS_LABELS[job.status];
 }
 
 export function promptOf(job) {

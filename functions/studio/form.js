@@ -1,178 +1,173 @@
-// The form: what is asked for, what it costs, and the attempt that pays once.
+// The request form: settings, price, and submission with one idempotency key per attempt.
 import * as api from "./api.js";
-import { by, el, money, say } from "./dom.js";
+import { byId, element, showText, usd } from "./dom.js";
 import * as gallery from "./gallery.js";
 import * as references from "./references.js";
 
 const RATIOS = ["1:1", "4:5", "3:4", "2:3", "9:16", "1:2", "9:21", "1:3", "5:4", "4:3", "3:2", "16:9", "2:1", "21:9", "3:1"];
-const NOTES = { quality: "medium", resolution: "1k", output_format: "png", aspect_ratio: "" };
-const form = by("form");
+const DEFAULTS = { quality: "medium", resolution: "1k", output_format: "png", aspect_ratio: "" };
+const READ_ONLY = "This API key has the role read. Sign in with a key that has the role submit or admin.";
+const form = byId("form");
 let account = null;
-let left = null;
+let remainingMicroUsd = null;
 let attempt = null; // {request, key}: one attempt has one idempotency key
-let timer = 0;
-let asked = 0;
-let cost = null;
-let isReady = false;
+let priceTimer = 0;
+let priceRequests = 0; // responses of all but the latest price request are dropped
+let priceMicroUsd = null;
+let isStarted = false;
 
-const pick = (name, value) => {
+const selectOption = (name, value) => {
   const field = form.querySelector(`input[name="${name}"][value="${CSS.escape(value)}"]`);
   if (field) field.checked = true;
 };
 
-/** The request as the API takes it. */
-function request() {
+/** The form as an API request. */
+function currentRequest() {
   const values = new FormData(form);
   const operation = values.get("operation");
-  const made = { operation, prompt: by("prompt").value.trim() };
-  for (const name of ["quality", "resolution", "output_format"]) made[name] = values.get(name);
-  if (values.get("aspect_ratio")) made.aspect_ratio = values.get("aspect_ratio");
-  if (operation === "edit") made.images = references.ready();
-  return made;
+  const request = { operation, prompt: byId("prompt").value.trim() };
+  for (const name of ["quality", "resolution", "output_format"]) request[name] = values.get(name);
+  if (values.get("aspect_ratio")) request.aspect_ratio = values.get("aspect_ratio");
+  if (operation === "edit") request.images = references.ready();
+  return request;
 }
 
 function drawRatios() {
   const shape = (ratio) => {
-    const drawn = el("i", { className: "shape", "aria-hidden": "true" });
+    const icon = element("i", { className: "shape", "aria-hidden": "true" });
     const [width, height] = ratio.split(":").map(Number);
     const scale = 22 / Math.max(width, height);
-    drawn.style.width = `${Math.max(5, width * scale)}px`;
-    drawn.style.height = `${Math.max(5, height * scale)}px`;
-    return drawn;
+    icon.style.width = `${Math.max(5, width * scale)}px`;
+    icon.style.height = `${Math.max(5, height * scale)}px`;
+    return icon;
   };
-  const option = (value, label, drawn) => el("label", { title: label },
-    el("input", { type: "radio", name: "aspect_ratio", value, checked: value === "" }),
-    el("span", {}, el("span", { className: "shape-box" }, drawn), label));
-  by("ratios").append(el("div", { className: "ratio-grid" },
-    option("", "Auto", el("i", { className: "shape auto", "aria-hidden": "true" })),
+  const option = (value, label, icon) => element("label", { title: label },
+    element("input", { type: "radio", name: "aspect_ratio", value, checked: value === "" }),
+    element("span", {}, element("span", { className: "shape-box" }, icon), label));
+  byId("ratios").append(element("div", { className: "ratio-grid" },
+    option("", "Auto", element("i", { className: "shape auto", "aria-hidden": "true" })),
     RATIOS.map((ratio) => option(ratio, ratio, shape(ratio)))));
 }
 
 function showOperation() {
   const isEdit = new FormData(form).get("operation") === "edit";
-  by("references").hidden = !isEdit;
-  by("prompt").placeholder = isEdit ? "What should change?" : "What should be in the picture?";
+  byId("references").hidden = !isEdit;
+  byId("prompt").placeholder = isEdit ? "Describe the change" : "Describe the image";
 }
 
-async function price() {
-  const mine = (asked += 1);
-  const made = request();
+async function refreshPrice() {
+  const requestNumber = (priceRequests += 1);
+  const request = currentRequest();
   const count = references.count();
-  if (made.operation === "edit" && !count) return showPrice(null, "add a reference to see the price");
-  // A price needs neither the words nor the files: only how many there are.
-  made.prompt ||= "x";
-  if (made.operation === "edit") made.images = Array(count).fill("https://example.com/x.png");
+  if (request.operation === "edit" && !count) return showPrice(null, "Add a reference image to see the price");
+  // The price depends on the number of references, not on the prompt or the files.
+  request.prompt ||= "x";
+  if (request.operation === "edit") request.images = Array(count).fill("https://example.com/x.png");
   try {
-    const quote = await api.post("v1/estimates", made);
-    if (mine !== asked) return;
-    cost = quote.estimated_cost_micro_usd;
-    showPrice(cost, cost === null ? "no price is known" : `as of ${quote.priced_as_of}`);
+    const estimate = await api.post("v1/estimates", request);
+    if (requestNumber !== priceRequests) return;
+    const price = estimate.estimated_cost_micro_usd;
+    showPrice(price, price === null ? "Price unknown" : `Price as of ${estimate.priced_as_of}`);
   } catch (error) {
-    if (mine === asked) showPrice(null, error.message);
+    if (requestNumber === priceRequests) showPrice(null, error.message);
   }
 }
 
-function showPrice(value, note) {
-  cost = value;
-  by("price").textContent = value === null ? "–" : money(value);
-  const short = value !== null && left !== null && value > left;
-  by("price-note").textContent = short ? `more than the ${money(left)} left today` : note;
-  by("price-note").classList.toggle("short", short);
+function showPrice(price, note) {
+  priceMicroUsd = price;
+  byId("price").textContent = price === null ? "–" : usd(price);
+  const isOverBudget = price !== null && remainingMicroUsd !== null && price > remainingMicroUsd;
+  byId("price-note").textContent = isOverBudget ? `More than the ${usd(remainingMicroUsd)} left today` : note;
+  byId("price-note").classList.toggle("over-budget", isOverBudget);
 }
 
-/** The input has changed: another attempt, another price. */
+/** Update the form and its price after an input has changed. */
 export function changed() {
   showOperation();
-  clearTimeout(timer);
-  timer = setTimeout(price, 250);
+  clearTimeout(priceTimer);
+  priceTimer = setTimeout(refreshPrice, 250);
 }
 
-function attemptFor(made) {
-  const text = JSON.stringify(made);
+function idempotencyKey(request) {
+  const text = JSON.stringify(request);
   if (attempt?.request !== text) attempt = { request: text, key: `studio-${crypto.getRandomValues(new Uint32Array(4)).join("-")}` };
   return attempt.key;
 }
 
-function refusal(error) {
-  if (error.kind !== "budget-exceeded") return error.message;
-  const { left_micro_usd: rest, budget_micro_usd: all, cost_micro_usd: needs } = error.told;
-  return `Today's budget does not hold it: ${money(rest)} of ${money(all)} is left, and this costs ${money(needs)}. It is full again at midnight UTC.`;
-}
-
 async function submit(event) {
   event.preventDefault();
-  if (by("submit").getAttribute("aria-disabled") === "true") return;
-  const made = request();
-  const missing = !made.prompt ? "Write a prompt first."
-    : made.operation === "edit" && references.isBusy() ? "A reference is still on its way up."
-    : made.operation === "edit" && !made.images.length ? "An edit needs at least one reference." : "";
-  say(by("form-error"), missing);
-  if (missing) {
-    if (!made.prompt) by("prompt").focus();
+  if (byId("submit").getAttribute("aria-disabled") === "true") return;
+  const request = currentRequest();
+  const problem = !request.prompt ? "Enter a prompt."
+    : request.operation === "edit" && references.isUploading() ? "Wait until the reference images are uploaded."
+    : request.operation === "edit" && !request.images.length ? "Add at least one reference image, or select Text to image." : "";
+  showText(byId("form-error"), problem);
+  if (problem) {
+    if (!request.prompt) byId("prompt").focus();
     return;
   }
-  working(true);
+  setSubmitting(true);
   try {
-    const job = await api.post("v1/jobs", made, { headers: { "Idempotency-Key": attemptFor(made) } });
-    attempt = null; // taken: the same again is another picture
+    const job = await api.post("v1/jobs", request, { headers: { "Idempotency-Key": idempotencyKey(request) } });
+    attempt = null; // accepted: the same request again is a new job
     gallery.add(job);
-    document.dispatchEvent(new Event("money"));
+    document.dispatchEvent(new Event("budget-changed"));
   } catch (error) {
-    say(by("form-error"), refusal(error)); // the attempt keeps its key: a retry pays once
+    showText(byId("form-error"), error.message); // the attempt keeps its key: a retry is charged once
   } finally {
-    working(false);
+    setSubmitting(false);
   }
 }
 
-function working(is) {
-  by("submit").setAttribute("aria-disabled", String(is || account?.can_submit === false));
-  by("submit").textContent = is ? "Asking…" : "Make the picture";
+function setSubmitting(isSubmitting) {
+  byId("submit").setAttribute("aria-disabled", String(isSubmitting || account?.can_submit === false));
+  byId("submit").textContent = isSubmitting ? "Submitting…" : "Generate";
 }
 
-export function setAccount(me, rest) {
-  account = me;
-  left = rest;
-  working(false);
-  if (!me.can_submit) say(by("form-error"), "This key may only look: it cannot make pictures.");
-  else if (by("form-error").textContent.startsWith("This key")) say(by("form-error"), "");
-  if (cost !== null) showPrice(cost, by("price-note").textContent);
+export function setAccount(newAccount, remaining) {
+  account = newAccount;
+  remainingMicroUsd = remaining;
+  setSubmitting(false);
+  if (!account.can_submit) showText(byId("form-error"), READ_ONLY);
+  else if (byId("form-error").textContent === READ_ONLY) showText(byId("form-error"), "");
+  if (priceMicroUsd !== null) showPrice(priceMicroUsd, byId("price-note").textContent);
 }
 
-/** Take over another job's request, its picture as a reference if one is given. */
+/** Fill the form with another job's settings, and with reference images. */
 export function fill(input, { operation, images = [] }) {
-  by("prompt").value = input.prompt ?? "";
-  for (const [name, other] of Object.entries(NOTES)) pick(name, input[name] ?? other);
-  pick("operation", operation);
+  byId("prompt").value = input.prompt ?? "";
+  for (const [name, fallback] of Object.entries(DEFAULTS)) selectOption(name, input[name] ?? fallback);
+  selectOption("operation", operation);
   references.replace(images);
   location.hash = "#/";
   changed();
-  by("prompt").focus();
+  byId("prompt").focus();
 }
 
-async function presets() {
-  const { presets: known } = await api.get("v1/presets");
-  by("preset").replaceChildren(el("option", { value: "" }, "None"),
-    ...Object.entries(known).map(([name, { description }]) =>
-      el("option", { value: name }, description ? `${name}: ${description}` : name)));
-  by("preset-field").hidden = false;
-  by("preset").onchange = () => {
-    const chosen = known[by("preset").value];
-    if (!chosen) return;
-    by("prompt").value = chosen.prompt;
-    for (const [name, other] of Object.entries(NOTES)) pick(name, chosen[name] ?? other);
-    pick("operation", "edit");
+async function loadPresets() {
+  const { presets } = await api.get("v1/presets");
+  byId("preset").replaceChildren(element("option", { value: "" }, "None"),
+    ...Object.entries(presets).map(([name, { description }]) =>
+      element("option", { value: name }, description ? `${name}: ${description}` : name)));
+  byId("preset-field").hidden = false;
+  byId("preset").onchange = () => {
+    const preset = presets[byId("preset").value];
+    if (!preset) return;
+    byId("prompt").value = preset.prompt;
+    for (const [name, fallback] of Object.entries(DEFAULTS)) selectOption(name, preset[name] ?? fallback);
+    selectOption("operation", "edit");
     changed();
   };
 }
 
 export async function start() {
-  if (!isReady) {
+  if (!isStarted) {
     drawRatios();
-    references.start(changed, (words) => say(by("form-error"), words), () => { pick("operation", "edit"); changed(); });
+    references.start(changed, (message) => showText(byId("form-error"), message), () => { selectOption("operation", "edit"); changed(); });
     form.addEventListener("input", changed);
     form.addEventListener("submit", submit);
-    isReady = true;
+    isStarted = true;
   }
   changed();
-  await presets().catch(() => { by("preset-field").hidden = true; });
+  await loadPresets().catch(() => { byId("preset-field").hidden = true; });
 }

@@ -1,215 +1,216 @@
-// The gallery: newest first, live while something is open, older pages as one scrolls.
+// The gallery: newest jobs first, polled while a job is open, older pages on scroll.
 import * as api from "./api.js";
-import { between, by, el, isOpen, promptOf, seconds, statusOf } from "./dom.js";
+import { byId, duration, element, isOpen, promptOf, secondsBetween, statusLabel } from "./dom.js";
 
-const PAGE = 24;
-const FAST_MS = 1500;
-const HIDDEN_MS = 20000;
-const IDLE_MS = 15000;
+const PAGE_SIZE = 24;
+const OPEN_POLL_MS = 1500;
+const HIDDEN_POLL_MS = 20000;
+const IDLE_POLL_MS = 15000;
+const THUMBNAIL_MS = 60_000; // a thumbnail exists this long after the job's end
 const cards = new Map(); // job id to {job, node}
 let cursor = null;
-let timer = 0;
-let ticking = 0;
-let run = 0; // each change of the filter begins anew: late answers of before are dropped
+let pollTimer = 0;
+let progressTimer = 0;
+let generation = 0; // a change of the filters starts a new one; responses of earlier ones are dropped
 let isLoading = false;
-const THUMBNAIL_MS = 60_000; // after a job's end it is there
 let isEntered = false;
 
-function query(more = {}) {
-  const asked = new URLSearchParams({ limit: PAGE, ...more });
+function query(parameters = {}) {
+  const search = new URLSearchParams({ limit: PAGE_SIZE, ...parameters });
   for (const name of ["text", "status", "operation"]) {
-    const value = by(`filter-${name}`).value.trim();
-    if (value) asked.set(name, value);
+    const value = byId(`filter-${name}`).value.trim();
+    if (value) search.set(name, value);
   }
-  return `v1/jobs?${asked}`;
+  return `v1/jobs?${search}`;
 }
 
-/** A picture that falls back to its asset, and then to words. A new one has no thumbnail yet. */
-export function picture(asset, alt, endedAt) {
+/** An image that falls back from thumbnail to asset to an error text. A new asset has no thumbnail yet. */
+function assetImage(asset, alt, endedAt) {
   const isNew = Date.now() - Date.parse(endedAt) < THUMBNAIL_MS;
   const src = isNew ? asset.url : asset.thumbnail_url ?? asset.url;
-  const image = el("img", { alt, loading: "lazy", decoding: "async", src });
+  const image = element("img", { alt, loading: "lazy", decoding: "async", src });
   if (asset.width && asset.height) [image.width, image.height] = [asset.width, asset.height];
   image.addEventListener("load", () => image.parentElement?.classList.add("loaded"));
   image.addEventListener("error", () => {
     if (image.src !== asset.url) image.src = asset.url;
-    else image.replaceWith(el("span", { className: "no-picture" }, "The picture could not be loaded"));
+    else image.replaceWith(element("span", { className: "no-image" }, "The image could not be loaded. Reload the page."));
   });
   return image;
 }
 
 function progress(job) {
-  const elapsed = between(job.timings.accepted_at, new Date());
+  const elapsed = secondsBetween(job.timings.accepted_at, new Date());
   const expected = job.expected_seconds;
-  const bar = el("progress", { "aria-label": "Progress" });
+  const bar = element("progress", { "aria-label": "Progress" });
   if (expected) { bar.max = expected; bar.value = Math.min(elapsed, expected * 0.97); }
-  const words = el("span", { className: "elapsed" }, expected ? `${seconds(elapsed)} of about ${seconds(expected)}` : seconds(elapsed));
-  return el("span", { className: "progress" }, bar, words);
+  const text = expected ? `${duration(elapsed)} of about ${duration(expected)}` : duration(elapsed);
+  return element("span", { className: "progress" }, bar, element("span", { className: "elapsed" }, text));
 }
 
 function card(job) {
   const asset = job.assets[0];
-  const seen = asset ? picture(asset, "", job.timings.ended_at)
-    : isOpen(job) ? el("span", { className: "waiting" }, progress(job))
-    : el("span", { className: "no-picture" }, job.failure?.message ?? "No picture");
+  const content = asset ? assetImage(asset, "", job.timings.ended_at)
+    : isOpen(job) ? element("span", { className: "waiting" }, progress(job))
+    : element("span", { className: "no-image" }, job.failure?.message ?? "No image");
   const [width, height] = (job.input.aspect_ratio ?? "1:1").split(":").map(Number);
-  const frame = el("span", { className: `frame ${job.status}` }, seen);
+  const frame = element("span", { className: `frame ${job.status}` }, content);
   frame.style.aspectRatio = asset?.width ? `${asset.width} / ${asset.height}` : `${width} / ${height}`;
-  return el("li", { "data-job": job.job_id, className: "card" },
-    el("a", { href: `#/jobs/${job.job_id}` }, frame,
-      el("span", { className: "caption" },
-        el("span", { className: "prompt" }, promptOf(job)),
-        el("span", { className: `status ${job.status}` }, statusOf(job)))));
+  return element("li", { "data-job": job.job_id, className: "card" },
+    element("a", { href: `#/jobs/${job.job_id}` }, frame,
+      element("span", { className: "caption" },
+        element("span", { className: "prompt" }, promptOf(job)),
+        element("span", { className: `status ${job.status}` }, statusLabel(job)))));
 }
 
-function sortedIn(job, node) {
-  const after = [...cards.values()].find((other) => other.job.timings.accepted_at <= job.timings.accepted_at && other.node.isConnected);
-  if (after) after.node.before(node);
-  else by("gallery").append(node);
+function insertSorted(job, node) {
+  const next = [...cards.values()].find((other) => other.job.timings.accepted_at <= job.timings.accepted_at && other.node.isConnected);
+  if (next) next.node.before(node);
+  else byId("gallery").append(node);
 }
 
-function place(job) {
-  const known = cards.get(job.job_id);
-  if (known) {
-    const before = known.job;
-    known.job = job;
-    if (before.status === job.status && before.canceled_at === job.canceled_at) return;
+/** Add a job's card, or replace it if the job has changed. */
+function update(job) {
+  const entry = cards.get(job.job_id);
+  if (entry) {
+    const previous = entry.job;
+    entry.job = job;
+    if (previous.status === job.status && previous.canceled_at === job.canceled_at) return;
     const node = card(job);
-    const had = known.node.contains(document.activeElement);
-    known.node.replaceWith(node);
-    known.node = node;
-    if (had) node.querySelector("a").focus();
-    by("gallery-said").textContent = `${promptOf(job).slice(0, 60)}: ${statusOf(job)}`;
-    if (!isOpen(job)) document.dispatchEvent(new Event("money"));
+    const hadFocus = entry.node.contains(document.activeElement);
+    entry.node.replaceWith(node);
+    entry.node = node;
+    if (hadFocus) node.querySelector("a").focus();
+    byId("gallery-status").textContent = `${promptOf(job).slice(0, 60)}: ${statusLabel(job)}`;
+    if (!isOpen(job)) document.dispatchEvent(new Event("budget-changed"));
     return;
   }
   const node = card(job);
-  sortedIn(job, node);
+  insertSorted(job, node);
   cards.set(job.job_id, { job, node });
 }
 
-const matches = (job) => {
-  const [text, status, operation] = ["text", "status", "operation"].map((name) => by(`filter-${name}`).value.trim());
+const matchesFilters = (job) => {
+  const [text, status, operation] = ["text", "status", "operation"].map((name) => byId(`filter-${name}`).value.trim());
   return (!status || status === job.status) && (!operation || operation === job.operation)
     && (!text || promptOf(job).toLowerCase().includes(text.toLowerCase()));
 };
 
-function tell(words = "") {
-  by("more").hidden = !cursor;
-  by("gallery-end").textContent = words || (cards.size ? "" : cursor ? "Nothing among the newest."
-    : by("filter-text").value || by("filter-status").value || by("filter-operation").value
-      ? "No picture matches." : "No pictures yet. Describe one, and it appears here.");
+function showEnd(error = "") {
+  byId("more").hidden = !cursor;
+  byId("gallery-end").textContent = error || (cards.size ? "" : cursor ? "No match among the newest images. Select Show older images."
+    : byId("filter-text").value || byId("filter-status").value || byId("filter-operation").value
+      ? "No images match the filters." : "No images yet. Enter a prompt and select Generate.");
 }
 
-async function load(more) {
+async function load(isNextPage) {
   if (isLoading) return;
-  const mine = run;
+  const current = generation;
   isLoading = true;
-  by("gallery").setAttribute("aria-busy", "true");
+  byId("gallery").setAttribute("aria-busy", "true");
   try {
-    const page = await api.get(query(more ? { cursor } : {}));
-    if (mine !== run) return;
-    page.jobs.forEach(place);
-    if (more || cursor === null) cursor = page.cursor;
-    tell();
+    const page = await api.get(query(isNextPage ? { cursor } : {}));
+    if (current !== generation) return;
+    page.jobs.forEach(update);
+    if (isNextPage || cursor === null) cursor = page.cursor;
+    showEnd();
   } catch (error) {
-    if (mine === run) tell(error.message);
+    if (current === generation) showEnd(error.message);
   } finally {
-    if (mine === run) { isLoading = false; by("gallery").removeAttribute("aria-busy"); }
+    if (current === generation) { isLoading = false; byId("gallery").removeAttribute("aria-busy"); }
   }
 }
 
-async function begin() {
-  run += 1;
+async function reload() {
+  generation += 1;
   isLoading = false;
   cursor = null;
   cards.clear();
-  by("gallery").replaceChildren();
-  by("gallery-end").textContent = "Loading…";
+  byId("gallery").replaceChildren();
+  byId("gallery-end").textContent = "Loading…";
   await load(false);
-  plan();
+  schedulePoll();
 }
 
-/** Look again: soon while something is open, seldom else, and hardly when nobody looks. */
-async function look() {
-  const mine = run;
+async function poll() {
+  const current = generation;
   try {
     const page = await api.get(query());
-    if (mine !== run) return;
-    const told = new Set(page.jobs.map(({ job_id: id }) => id));
-    page.jobs.forEach(place);
-    const lost = [...cards.values()].filter(({ job }) => isOpen(job) && !told.has(job.job_id)).slice(0, 4);
-    const found = await Promise.all(lost.map(({ job }) => api.get(`v1/jobs/${job.job_id}`)));
-    if (mine !== run) return;
-    found.forEach((job) => (matches(job) ? place(job) : lose(job)));
-    tell();
+    if (current !== generation) return;
+    const ids = new Set(page.jobs.map(({ job_id: id }) => id));
+    page.jobs.forEach(update);
+    const missing = [...cards.values()].filter(({ job }) => isOpen(job) && !ids.has(job.job_id)).slice(0, 4);
+    const jobs = await Promise.all(missing.map(({ job }) => api.get(`v1/jobs/${job.job_id}`)));
+    if (current !== generation) return;
+    jobs.forEach((job) => (matchesFilters(job) ? update(job) : removeCard(job)));
+    showEnd();
   } catch (error) {
-    if (error.status !== 0) tell(error.message);
+    if (error.status !== 0) showEnd(error.message);
   }
-  if (mine === run) plan();
+  if (current === generation) schedulePoll();
 }
 
-function lose(job) {
+function removeCard(job) {
   cards.get(job.job_id)?.node.remove();
   cards.delete(job.job_id);
 }
 
-function plan() {
-  clearTimeout(timer);
+/** Poll often while a job is open, less often if none is, and least often in a hidden tab. */
+function schedulePoll() {
+  clearTimeout(pollTimer);
   if (!isEntered) return;
-  const busy = [...cards.values()].some(({ job }) => isOpen(job));
-  timer = setTimeout(look, document.hidden ? HIDDEN_MS : busy ? FAST_MS : IDLE_MS);
+  const hasOpenJobs = [...cards.values()].some(({ job }) => isOpen(job));
+  pollTimer = setTimeout(poll, document.hidden ? HIDDEN_POLL_MS : hasOpenJobs ? OPEN_POLL_MS : IDLE_POLL_MS);
 }
 
-function tick() {
+function updateProgress() {
   for (const { job, node } of cards.values()) {
     if (isOpen(job)) node.querySelector(".progress")?.replaceWith(progress(job));
   }
 }
 
-/** A job that was asked for just now. */
+/** Show a job that was just submitted; filters that exclude the job are reset. */
 export function add(job) {
   for (const name of ["text", "status", "operation"]) {
-    if (!matches(job)) by(`filter-${name}`).value = "";
+    if (!matchesFilters(job)) byId(`filter-${name}`).value = "";
   }
-  place(job);
-  tell();
-  wake();
+  update(job);
+  showEnd();
+  refreshSoon();
 }
 
-export function wake() {
-  clearTimeout(timer);
-  if (isEntered) timer = setTimeout(look, 300);
+export function refreshSoon() {
+  clearTimeout(pollTimer);
+  if (isEntered) pollTimer = setTimeout(poll, 300);
 }
 
 export function enter() {
   isEntered = true;
-  ticking = setInterval(tick, 1000);
-  if (cards.size) wake();
-  else begin();
+  progressTimer = setInterval(updateProgress, 1000);
+  if (cards.size) refreshSoon();
+  else reload();
 }
 
 export function leave() {
   isEntered = false;
-  clearTimeout(timer);
-  clearInterval(ticking);
+  clearTimeout(pollTimer);
+  clearInterval(progressTimer);
 }
 
 export function clear() {
-  run += 1;
+  generation += 1;
   cards.clear();
   cursor = null;
-  by("gallery").replaceChildren();
+  byId("gallery").replaceChildren();
 }
 
-let typing = 0;
-by("filters").addEventListener("submit", (event) => event.preventDefault());
-by("filters").addEventListener("input", () => {
-  clearTimeout(typing);
-  typing = setTimeout(begin, 250);
+let filterTimer = 0;
+byId("filters").addEventListener("submit", (event) => event.preventDefault());
+byId("filters").addEventListener("input", () => {
+  clearTimeout(filterTimer);
+  filterTimer = setTimeout(reload, 250);
 });
-by("more").addEventListener("click", () => load(true));
-new IntersectionObserver((seen) => {
-  if (seen.some((one) => one.isIntersecting) && cursor && isEntered) load(true);
-}, { rootMargin: "600px" }).observe(by("more"));
-document.addEventListener("visibilitychange", () => { if (!document.hidden) wake(); });
+byId("more").addEventListener("click", () => load(true));
+new IntersectionObserver((entries) => {
+  if (entries.some((entry) => entry.isIntersecting) && cursor && isEntered) load(true);
+}, { rootMargin: "600px" }).observe(byId("more"));
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshSoon(); });

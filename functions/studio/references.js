@@ -1,74 +1,89 @@
-// Reference pictures: dropped, pasted, chosen, or a finished asset; files go up at once.
+// Reference images: dropped, pasted, chosen, or a job's asset. Files are uploaded at once.
 import * as api from "./api.js";
-import { by, el } from "./dom.js";
+import { byId, element } from "./dom.js";
 
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
+const UNSUPPORTED = /\.(avif|bmp|gif|heic|heif|pdf|psd|svg|tiff?)$/i;
 const MAX_BYTES = 20_000_000;
-const MAX = 16;
-let held = []; // {show, name, reference: string or null while it goes up}
-let changed = () => {};
-let complain = () => {};
-let arrived = () => {};
+const MAX_IMAGES = 16;
+let images = []; // {show, name, reference: string, or null during the upload}
+let onChange = () => {};
+let onError = () => {};
+let onAdd = () => {};
 
-export const ready = () => held.flatMap(({ reference }) => reference ?? []);
-export const count = () => held.length;
-export const isBusy = () => held.some(({ reference }) => reference === null);
+export const ready = () => images.flatMap(({ reference }) => reference ?? []);
+export const count = () => images.length;
+export const isUploading = () => images.some(({ reference }) => reference === null);
 
 function draw() {
-  by("thumbs").replaceChildren(...held.map((one) => el("li", { className: one.reference ? "" : "busy" },
-    el("img", { src: one.show, alt: one.name, onerror: (event) => event.target.classList.add("broken") }),
-    one.reference ? null : el("span", { className: "spin", role: "status", "aria-label": `${one.name} is going up` }),
-    el("button", { type: "button", className: "remove", "aria-label": `Remove ${one.name}`, onclick: () => drop(one) }, "×"))));
-  changed();
+  byId("thumbs").replaceChildren(...images.map((image) => element("li", { className: image.reference ? "" : "busy" },
+    element("img", { src: image.show, alt: image.name, onerror: (event) => event.target.classList.add("broken") }),
+    image.reference ? null : element("span", { className: "spin", role: "status", "aria-label": `Uploading ${image.name}` }),
+    element("button", { type: "button", className: "remove", "aria-label": `Remove ${image.name}`, onclick: () => remove(image) }, "×"))));
+  onChange();
 }
 
-function drop(one) {
-  if (one.show.startsWith("blob:")) URL.revokeObjectURL(one.show);
-  held = held.filter((other) => other !== one);
+function remove(image) {
+  if (image.show.startsWith("blob:")) URL.revokeObjectURL(image.show);
+  images = images.filter((other) => other !== image);
   draw();
+}
+
+/** A size in MB, rounded up to one decimal: a file over the limit never equals the limit. */
+const megabytes = (bytes) => `${Math.ceil(bytes / 100_000) / 10} MB`;
+
+/** The reason why a file cannot be a reference image, or "". */
+function fileError({ name, type, size }) {
+  if (!TYPES.includes(type)) {
+    const format = UNSUPPORTED.exec(name)?.[1] ?? /^image\/(?:x-)?(\w+)/.exec(type)?.[1];
+    return format ? `${format.toUpperCase()} is not supported. Export ${name} as JPEG.`
+      : `${name} is not an image. Use PNG, JPEG or WebP.`;
+  }
+  return size > MAX_BYTES ? `${name} is ${megabytes(size)}; the limit is ${megabytes(MAX_BYTES)}.` : "";
 }
 
 async function add(files) {
+  const errors = [];
   for (const file of files) {
-    if (!TYPES.includes(file.type)) { complain(`${file.name} is no PNG, JPEG or WebP.`); continue; }
-    if (file.size > MAX_BYTES) { complain(`${file.name} is larger than 20 MB.`); continue; }
-    if (held.length === MAX) { complain(`There may be ${MAX} references.`); break; }
-    complain("");
-    const one = { show: URL.createObjectURL(file), name: file.name || "pasted picture", reference: null };
-    held = [...held, one];
-    arrived();
+    const error = fileError(file);
+    if (error) { errors.push(error); continue; }
+    if (images.length === MAX_IMAGES) { errors.push(`At most ${MAX_IMAGES} reference images.`); break; }
+    const image = { show: URL.createObjectURL(file), name: file.name || "pasted image", reference: null };
+    images = [...images, image];
+    onAdd();
     draw();
     api.upload(file).then(
-      (reference) => { one.reference = reference; draw(); },
-      (error) => { complain(`${one.name} did not go up: ${error.message}`); drop(one); },
+      (reference) => { image.reference = reference; draw(); },
+      (failure) => { onError(`Upload of ${image.name} failed. ${failure.message}`); remove(image); },
     );
   }
+  onError(errors.join(" "));
 }
 
-/** References that are in the deployment already. */
-export function replace(images) {
-  for (const one of held) if (one.show.startsWith("blob:")) URL.revokeObjectURL(one.show);
-  held = images.slice(0, MAX);
+/** Replace the images by references that the deployment already stores. */
+export function replace(references) {
+  for (const image of images) if (image.show.startsWith("blob:")) URL.revokeObjectURL(image.show);
+  images = references.slice(0, MAX_IMAGES);
   draw();
 }
 
-export function start(onChange, onComplaint, onArrival) {
-  [changed, complain, arrived] = [onChange, onComplaint, onArrival];
-  by("pick").addEventListener("click", () => by("files").click());
-  by("files").addEventListener("change", () => { add([...by("files").files]); by("files").value = ""; });
-  const isOver = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+export function start(changeListener, errorListener, addListener) {
+  [onChange, onError, onAdd] = [changeListener, errorListener, addListener];
+  byId("pick").addEventListener("click", () => byId("files").click());
+  byId("files").addEventListener("change", () => { add([...byId("files").files]); byId("files").value = ""; });
+  const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
   addEventListener("dragover", (event) => {
-    if (isOver(event)) { event.preventDefault(); document.body.classList.add("dragging"); }
+    if (hasFiles(event)) { event.preventDefault(); document.body.classList.add("dragging"); }
   });
   addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dragging"); });
   addEventListener("drop", (event) => {
     document.body.classList.remove("dragging");
-    if (!isOver(event)) return;
+    if (!hasFiles(event)) return;
     event.preventDefault();
-    if (!by("make").hidden) add([...event.dataTransfer.files]);
+    if (!byId("make").hidden) add([...event.dataTransfer.files]);
   });
   addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length && !by("make").hidden) { event.preventDefault(); add(files); }
+    if (files.length && !byId("make").hidden) { event.preventDefault(); add(files); }
   });
 }

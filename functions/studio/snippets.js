@@ -1,42 +1,43 @@
-// One request in the three forms that a program asks in.
+// A job's request as a curl command, a Python program and an event.
 import { root } from "./api.js";
 
 function requestOf(job) {
-  const asked = job.operation === "model"
+  const request = job.operation === "model"
     ? { model: job.model, input: job.input } : { operation: job.operation, ...job.input };
-  return job.references.length ? { ...asked, images: job.references } : asked;
+  return job.references.length ? { ...request, images: job.references } : request;
 }
 
-const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+const shellQuote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 export function curl(job) {
-  return `curl -sS ${quoted(`${root()}/v1/jobs`)} \\
+  return `curl -sS ${shellQuote(`${root()}/v1/jobs`)} \\
   -H "Authorization: Bearer $DARKROOM_KEY" -H "Content-Type: application/json" \\
-  -d ${quoted(JSON.stringify(requestOf(job)))}`;
+  -d ${shellQuote(JSON.stringify(requestOf(job)))}`;
 }
 
 export function python(job) {
-  // JSON's text in a string of Python: each of its escapes means the same there.
+  // A JSON string literal is also a Python string literal: both have the same escapes.
   return `import json
 import os
 
 import httpx
 
 request = json.loads(${JSON.stringify(JSON.stringify(requestOf(job)))})
-answer = httpx.post(
+response = httpx.post(
     ${JSON.stringify(`${root()}/v1/jobs`)},
     json=request,
     headers={"Authorization": f"Bearer {os.environ['DARKROOM_KEY']}"},
 )
-print(answer.raise_for_status().json()["job_id"])`;
+print(response.raise_for_status().json()["job_id"])`;
 }
 
-export function event(job) {
+/** An EventBridge entry that submits the same request. */
+export function requestEvent(job) {
   return JSON.stringify({ Source: "my.application", DetailType: "JobRequested",
     Detail: JSON.stringify(requestOf(job)) }, null, 2);
 }
 
-/** The event that told of the job last, as a subscriber got it. */
-export function emitted({ event: told }) {
-  return told && { source: "darkroom", "detail-type": told.detail_type, detail: told.detail };
+/** The last event that Darkroom published about the job, as a subscriber receives it. */
+export function lastEvent({ event }) {
+  return event && { source: "darkroom", "detail-type": event.detail_type, detail: event.detail };
 }

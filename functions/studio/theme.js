@@ -1,23 +1,23 @@
-// Dark and light: as the system says, until the button says otherwise.
-import { by } from "./dom.js";
+// Dark and light theme: the system's, until the button selects one.
+import { byId } from "./dom.js";
 
-const STORED = "darkroom-theme";
+const STORAGE_KEY = "darkroom-theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
-const current = () => localStorage.getItem(STORED) ?? (system.matches ? "dark" : "light");
+const current = () => localStorage.getItem(STORAGE_KEY) ?? (system.matches ? "dark" : "light");
 
 function show() {
   const theme = current();
   document.documentElement.dataset.theme = theme;
   const other = theme === "dark" ? "light" : "dark";
-  by("theme").textContent = theme === "dark" ? "☀" : "☾";
-  by("theme").setAttribute("aria-label", `Use the ${other} theme`);
-  by("theme").title = `Use the ${other} theme`;
+  byId("theme").textContent = theme === "dark" ? "☀" : "☾";
+  byId("theme").setAttribute("aria-label", `Use the ${other} theme`);
+  byId("theme").title = `Use the ${other} theme`;
   document.dispatchEvent(new Event("theme"));
 }
 
 export function start() {
-  by("theme").addEventListener("click", () => {
-    localStorage.setItem(STORED, current() === "dark" ? "light" : "dark");
+  byId("theme").addEventListener("click", () => {
+    localStorage.setItem(STORAGE_KEY, current() === "dark" ? "light" : "dark");
     show();
   });
   system.addEventListener("change", show);

@@ -1,1 +1,1 @@
-"""The provider simulator: WaveSpeedAI's contract on the wire, offline."""
+"""The provider simulator: an offline server with the HTTP contract of WaveSpeedAI."""

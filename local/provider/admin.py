@@ -1,4 +1,4 @@
-"""The admin API: script faults, move the clock, flip switches, and see all that happened."""
+"""The admin API: script faults, advance the clock, change options, and read the records."""
 
 from dataclasses import asdict
 from typing import Any
@@ -20,7 +20,7 @@ from local.provider.world import World
 
 
 async def faults(request: Request) -> Response:
-    """`/faults`: GET the script, POST one rule, DELETE them all."""
+    """`/faults`: GET all rules, POST one rule, DELETE all rules."""
     world = world_of(request)
     if request.method == "DELETE":
         world.faults.clear()
@@ -28,41 +28,41 @@ async def faults(request: Request) -> Response:
         try:
             rule = world.faults.add(Rule.model_validate(await json_object(request)))
         except ValueError as error:
-            raise ApiError(400, _reason(error)) from error
+            raise ApiError(400, _error_message(error)) from error
         return JSONResponse(rule.model_dump(), 201)
     return JSONResponse([rule.model_dump() for rule in world.faults.rules])
 
 
 async def fault(request: Request) -> Response:
-    """`DELETE /faults/{id}`."""
+    """`DELETE /faults/{id}`: delete one rule."""
     if not world_of(request).faults.remove(request.path_params["id"]):
         raise ApiError(404, "no such rule")
     return Response(status_code=204)
 
 
 async def fault_names(_: Request) -> Response:
-    """`GET /fault-names`: every fault with its parameters."""
-    names = [{"name": f.name, "params": f.defaults, "does": f.does} for f in FAULTS.values()]
+    """`GET /fault-names`: every fault with its parameters and its effect."""
+    names = [{"name": f.name, "params": f.defaults, "does": f.effect} for f in FAULTS.values()]
     return JSONResponse(names)
 
 
 async def requests(request: Request) -> Response:
-    """`/requests`: GET the log by origin, method, path, status and text, or DELETE it."""
+    """`/requests`: GET the log, filtered by origin, method, path, status and text, or DELETE it."""
     entries = world_of(request).requests
     if request.method == "DELETE":
         entries.clear()
-    wanted = request.query_params
-    found = [entry.to_json() for entry in entries]
+    filters = request.query_params
+    selected = [entry.to_json() for entry in entries]
     for field in ("origin", "method", "status"):
-        if field in wanted:
-            found = [entry for entry in found if str(entry[field]) == wanted[field]]
-    found = [entry for entry in found if wanted.get("path", "") in entry["path"]]
-    found = [entry for entry in found if wanted.get("contains", "") in str(entry["body"])]
-    return JSONResponse(found)
+        if field in filters:
+            selected = [entry for entry in selected if str(entry[field]) == filters[field]]
+    selected = [entry for entry in selected if filters.get("path", "") in entry["path"]]
+    selected = [entry for entry in selected if filters.get("contains", "") in str(entry["body"])]
+    return JSONResponse(selected)
 
 
 async def served(request: Request) -> Response:
-    """`GET /served`: by path, the length and hash of every body that the CDN sent."""
+    """`GET /served`: the length and SHA-256 of every body that the CDN sent, by path."""
     by_path: dict[str, list[dict[str, Any]]] = {}
     for entry in world_of(request).requests:
         if entry.origin == "cdn" and entry.method == "GET" and entry.response_sha256:
@@ -78,65 +78,67 @@ async def served(request: Request) -> Response:
 
 
 async def ledger(request: Request) -> Response:
-    """`GET /ledger`: charges and refunds, all or of one `prediction`; balances by account."""
+    """`GET /ledger`: the charges and refunds, optionally of one `prediction`, and the balances."""
     world = world_of(request)
-    world.settle()
-    only = request.query_params.get("prediction")
-    entries = [e for e in world.ledger.entries if only in (None, e.prediction)]
+    world.book_refunds()
+    prediction = request.query_params.get("prediction")
+    entries = [e for e in world.ledger.entries if prediction in (None, e.prediction)]
     accounts = [_account(world, account) for account in world.ledger.accounts.values()]
-    return JSONResponse({"entries": [_movement(entry) for entry in entries], "accounts": accounts})
+    return JSONResponse(
+        {"entries": [_entry_json(entry) for entry in entries], "accounts": accounts}
+    )
 
 
 async def predictions(request: Request) -> Response:
-    """`GET /predictions`: oldest first, by `status` and `model`, deleted ones too."""
-    world, wanted = world_of(request), request.query_params
-    found = [_prediction(world, each) for each in world.predictions.values()]
+    """`GET /predictions`: all, oldest first, deleted ones included; filters: `status`, `model`."""
+    world, filters = world_of(request), request.query_params
+    bodies = [_prediction(world, prediction) for prediction in world.predictions.values()]
     for field in ("status", "model"):
-        found = [each for each in found if wanted.get(field) in (None, each[field])]
-    return JSONResponse(found)
+        bodies = [body for body in bodies if filters.get(field) in (None, body[field])]
+    return JSONResponse(bodies)
 
 
 async def clock(request: Request) -> Response:
-    """`/clock`: GET the time; POST `{"advance": seconds}` to let it pass."""
+    """`/clock`: GET the time, or POST `{"advance": seconds}` to move it forward."""
     world = world_of(request)
     if request.method == "POST":
         seconds = (await json_object(request)).get("advance")
         if not isinstance(seconds, int | float) or seconds < 0:
-            raise ApiError(400, "advance must be a number of seconds, not negative")
+            raise ApiError(400, "advance must be a number of seconds and not negative")
         world.clock.advance(seconds)
     return JSONResponse({"now": rfc3339(world.clock.now())})
 
 
 async def balance(request: Request) -> Response:
-    """`PUT /balance`: `{"usd": 1.5, "key": …}`; without a key, the first account's."""
+    """`PUT /balance`: `{"usd": 1.5, "key": …}`; the default key is the first account's."""
     world, body = world_of(request), await json_object(request)
     account = world.ledger.account(body.get("key"))
     usd = body.get("usd")
     if account is None or not isinstance(usd, int | float):
-        raise ApiError(400, "needs usd, a number, and a known key or none")
-    world.settle()
+        raise ApiError(400, "usd must be a number; key must be a known key or absent")
+    world.book_refunds()
     world.ledger.set_balance(account, round(usd * MICRO))
     return JSONResponse(_account(world, account))
 
 
 async def options(request: Request) -> Response:
-    """`/options`: GET the switches; PATCH some of them, for what is submitted from now on."""
+    """`/options`: GET all, or PATCH some; changes apply to later submits."""
     world = world_of(request)
     if request.method == "PATCH":
         try:
             world.options = world.options.changed(await json_object(request))
         except ValidationError as error:
-            raise ApiError(400, _reason(error)) from error
+            raise ApiError(400, _error_message(error)) from error
     return JSONResponse(world.options.model_dump())
 
 
 async def reset(request: Request) -> Response:
-    """`POST /reset`: as if just started, on the same ports."""
+    """`POST /reset`: restore the initial state; the ports and the clock stay."""
     world_of(request).reset()
     return Response(status_code=204)
 
 
-def _reason(error: ValueError) -> str:
+def _error_message(error: ValueError) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     return str(error)
@@ -151,7 +153,7 @@ def _account(world: World, account: Account) -> dict[str, Any]:
     }
 
 
-def _movement(entry: Entry) -> dict[str, Any]:
+def _entry_json(entry: Entry) -> dict[str, Any]:
     amount = {"amount_micro_usd": entry.amount, "at": rfc3339(entry.at)}
     return {key: value for key, value in asdict(entry).items() if key != "amount"} | amount
 

@@ -1,4 +1,4 @@
-"""The admin API's part about webhooks: what was posted, once more, and the secrets."""
+"""The webhook routes of the admin API: the deliveries, replays and secrets."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,37 +10,37 @@ from local.provider.webhook_delivery import replay
 
 
 async def deliveries(request: Request) -> Response:
-    """`GET /webhooks`: all that were posted or kept back, or those of one `prediction`."""
-    only = request.query_params.get("prediction")
-    found = [d for d in world_of(request).deliveries if only in (None, d.prediction)]
-    return JSONResponse([delivery.to_json() for delivery in found])
+    """`GET /webhooks`: all deliveries, posted or withheld, optionally of one `prediction`."""
+    prediction = request.query_params.get("prediction")
+    selected = [d for d in world_of(request).deliveries if prediction in (None, d.prediction)]
+    return JSONResponse([delivery.to_json() for delivery in selected])
 
 
-async def replay_one(request: Request) -> Response:
-    """`POST /webhooks/replay`: `{"prediction": id}`, its last delivery, or `{"number": 1}`."""
+async def replay_delivery(request: Request) -> Response:
+    """`POST /webhooks/replay`: post `{"number": 1}` or the last of `{"prediction": id}` again."""
     world, body = world_of(request), await json_object(request)
-    wanted = body.get("prediction"), body.get("number")
-    found = [d for d in world.deliveries if d.prediction == wanted[0] or d.number == wanted[1]]
-    if not found:
+    prediction, number = body.get("prediction"), body.get("number")
+    matches = [d for d in world.deliveries if d.prediction == prediction or d.number == number]
+    if not matches:
         raise ApiError(404, "no such delivery")
-    again = await replay(world, found[-1])
-    return JSONResponse(again.to_json())
+    replayed = await replay(world, matches[-1])
+    return JSONResponse(replayed.to_json())
 
 
-async def secret(request: Request) -> Response:
-    """`/webhook-secret` of a `key`, or of the first: GET it, or POST to have another one."""
+async def webhook_secret(request: Request) -> Response:
+    """`/webhook-secret` of a `key` (default: the first): GET it, or POST to replace it."""
     body = await json_object(request)
-    key, wanted = body.get("key") or request.query_params.get("key"), body.get("secret")
+    key, secret = body.get("key") or request.query_params.get("key"), body.get("secret")
     account = world_of(request).ledger.account(key)
-    if account is None or not isinstance(wanted, str | None):
-        raise ApiError(400, "needs a known key or none, and a secret as text or none")
+    if account is None or not isinstance(secret, str | None):
+        raise ApiError(400, "key must be a known key or absent; secret must be text or absent")
     if request.method == "POST":
-        account.rotate_secret(wanted)
+        account.rotate_secret(secret)
     return JSONResponse({"name": account.name, "secret": account.secret})
 
 
 ROUTES = [
     Route("/webhooks", deliveries),
-    Route("/webhooks/replay", replay_one, methods=["POST"]),
-    Route("/webhook-secret", secret, methods=["GET", "POST"]),
+    Route("/webhooks/replay", replay_delivery, methods=["POST"]),
+    Route("/webhook-secret", webhook_secret, methods=["GET", "POST"]),
 ]

@@ -15,29 +15,29 @@ from local.provider.ledger import MICRO
 from local.provider.listing import list_predictions
 from local.provider.predictions import Prediction
 from local.provider.request_handling import (
-    answer_with,
+    apply_response_fault,
     authenticated,
     json_object,
-    spoil,
-    strike,
+    next_fault,
+    respond,
     world_of,
 )
 from local.provider.schema import is_web_url
-from local.provider.upload_routes import create_ticket, receive_form
+from local.provider.upload_routes import create_presigned_upload, receive_form
 
-FETCH_PATIENCE = 5
+FETCH_SECONDS = 15  # maximum wait for references once the clock was advanced past the end
 
 
 async def submit(request: Request) -> Response:
-    """`POST /{model}`: a prediction, charged at once."""
-    await request.body()  # so that the request log has it even when the key is refused
+    """`POST /{model}`: create a prediction and charge for it."""
+    await request.body()  # so that the request log has the body even when the key is refused
     world, account = world_of(request), authenticated(request)
     model = known_model(request.path_params["model"])
     inputs = await json_object(request)
     prompt = model.prompt(inputs)
 
-    async def accept() -> Response:
-        submissions.check(world, model, inputs)
+    async def make_response() -> Response:
+        submissions.validate(world, model, inputs)
         webhook = request.query_params.get("webhook")
         if webhook is not None and not is_web_url(webhook):
             raise ApiError(400, "webhook must be a URL")
@@ -47,89 +47,97 @@ async def submit(request: Request) -> Response:
             prediction = submissions.create(world, account, model, inputs, webhook)
         except submissions.NoCreditError as error:
             return error.response()
-        await submissions.announce_early(prediction)
+        await submissions.wait_for_early_webhook(prediction)
         if inputs.get("enable_sync_mode"):
-            return success(await submissions.hold(world, prediction))
+            return success(await submissions.wait_for_result(world, prediction))
         return success(prediction.accepted(world.origin))
 
     call = Call("submit", prompt, model.id, scope=f"{account.number}:{prompt}")
-    return await answer_with(request, call, accept)
+    return await respond(request, call, make_response)
 
 
 async def get_result(request: Request) -> Response:
-    """`GET /predictions/{id}` with and without `/result`."""
+    """`GET /predictions/{id}` and `GET /predictions/{id}/result`."""
     prediction = _prediction(request)
     world = world_of(request)
 
-    async def answer() -> Response:
+    async def make_response() -> Response:
         end, now = prediction.plan.finished_at, world.clock.now()
-        if prediction.fetching and end is not None and end <= now:
-            # The clock may have been moved past an end that the real network has yet to allow.
-            await asyncio.wait([prediction.fetching], timeout=FETCH_PATIENCE)
+        if prediction.reference_task and end is not None and end <= now:
+            # The clock may have been advanced past the end while references are still downloading.
+            await asyncio.wait([prediction.reference_task], timeout=FETCH_SECONDS)
         return success(await submissions.result(world, prediction))
 
     call = Call("poll", prediction.prompt, prediction.model.id, scope=prediction.id)
-    fault = strike(request, call)
+    fault = next_fault(request, call)
     if fault is not None and fault.name.kind == "stale":
         return success(prediction.unfinished(world.origin))
-    return await answer() if fault is None else await spoil(request, fault, answer)
+    return (
+        await make_response()
+        if fault is None
+        else await apply_response_fault(request, fault, make_response)
+    )
 
 
 async def delete_one(request: Request) -> Response:
-    """`DELETE /predictions/{id}`: the prediction and its outputs go; the charge stays."""
+    """`DELETE /predictions/{id}`: delete the prediction and its outputs; the charge stays."""
     prediction = _prediction(request)
 
-    async def answer() -> Response:
+    async def make_response() -> Response:
         prediction.is_deleted = True
         return success({"id": prediction.id, "status": "deleted"})
 
-    return await answer_with(request, "delete", answer)
+    return await respond(request, "delete", make_response)
 
 
 async def delete_many(request: Request) -> Response:
-    """`POST /predictions/delete`: unknown ids are ignored."""
+    """`POST /predictions/delete`: delete several predictions; unknown ids are ignored."""
     account = authenticated(request)
     ids = (await json_object(request)).get("ids")
     if not isinstance(ids, list):
         raise ApiError(400, "property 'ids' is required")
 
-    async def answer() -> Response:
-        found = [each for each in world_of(request).of(account) if each.id in ids]
-        for prediction in found:
+    async def make_response() -> Response:
+        predictions = [p for p in world_of(request).predictions_of(account) if p.id in ids]
+        for prediction in predictions:
             prediction.is_deleted = True
-        return success({"deleted_count": len(found)})
+        return success({"deleted_count": len(predictions)})
 
-    return await answer_with(request, "delete", answer)
+    return await respond(request, "delete", make_response)
 
 
 async def get_balance(request: Request) -> Response:
-    """`GET /balance`, in USD."""
+    """`GET /balance`: the balance in USD."""
     world, account = world_of(request), authenticated(request)
 
-    async def answer() -> Response:
-        world.settle()
+    async def make_response() -> Response:
+        world.book_refunds()
         return success({"balance": world.ledger.balance(account) / MICRO})
 
-    return await answer_with(request, "balance", answer)
+    return await respond(request, "balance", make_response)
 
 
 async def get_webhook_secret(request: Request) -> Response:
-    """`GET /webhook/secret`: one for each key."""
+    """`GET /webhook/secret`: the secret of the key's account."""
     account = authenticated(request)
 
-    async def answer() -> Response:
+    async def make_response() -> Response:
         return success({"secret": account.secret})
 
-    fault = strike(request, Call("secret"))
+    fault = next_fault(request, Call("secret"))
     if fault is not None and fault.name.kind == "plain":
         return success(account.secret)
-    return await answer() if fault is None else await spoil(request, fault, answer)
+    return (
+        await make_response()
+        if fault is None
+        else await apply_response_fault(request, fault, make_response)
+    )
 
 
 def _prediction(request: Request) -> Prediction:
     account, world = authenticated(request), world_of(request)
     prediction = world.predictions.get(request.path_params["id"])
-    gone = prediction is None or prediction.is_gone(world.clock.now())
+    gone = prediction is None or prediction.is_removed(world.clock.now())
     if prediction is None or gone or prediction.account is not account:
         raise ApiError(404, "prediction not found")
     return prediction
@@ -148,7 +156,7 @@ ROUTES = [
     Route("/billings/search", search_billings, methods=["POST"]),
     Route("/user/usage_stats", usage_stats, methods=["POST"]),
     Route("/webhook/secret", get_webhook_secret),
-    Route("/media/uploads", create_ticket, methods=["POST"]),
+    Route("/media/uploads", create_presigned_upload, methods=["POST"]),
     Route("/media/upload/binary", receive_form, methods=["POST"]),
     Route("/{model:path}", submit, methods=["POST"]),
 ]

@@ -1,4 +1,4 @@
-"""Bills: what each prediction was charged, and the totals by model and day."""
+"""Billing: the charges and refunds of predictions, and totals by model and day."""
 
 from collections import defaultdict
 from typing import Any
@@ -10,13 +10,13 @@ from local.provider.catalog import CATALOG
 from local.provider.clock import DAY, rfc3339
 from local.provider.envelope import ApiError, success
 from local.provider.ledger import MICRO, Account, Entry
-from local.provider.listing import moment, page_of, within
-from local.provider.request_handling import answer_with, authenticated, json_object, world_of
+from local.provider.listing import is_within, page_of, query_time
+from local.provider.request_handling import authenticated, json_object, respond, world_of
 from local.provider.world import World
 
 
 async def search_billings(request: Request) -> Response:
-    """`POST /billings/search`: the only way to join a real charge to a prediction."""
+    """`POST /billings/search`: the only API that links a charge to its prediction."""
     world, account = world_of(request), authenticated(request)
     query = await json_object(request)
     page, size = page_of(query)
@@ -24,38 +24,40 @@ async def search_billings(request: Request) -> Response:
     if kind not in (None, "", "deduct", "refund"):
         raise ApiError(400, "billing_type must be one of: deduct, refund")
 
-    async def answer() -> Response:
-        found = [
+    async def make_response() -> Response:
+        entries = [
             entry
             for entry in _entries(world, account, query)
             if kind in (None, "", entry.kind)
             and query.get("access_key_uuid") in (None, "", account.uuid)
         ]
-        found.reverse()
+        entries.reverse()
         first = (page - 1) * size
-        items = [_item(world, account, entry) for entry in found[first : first + size]]
-        return success({"page": page, "has_more": first + size < len(found), "items": items})
+        items = [_item(world, account, entry) for entry in entries[first : first + size]]
+        return success({"page": page, "has_more": first + size < len(entries), "items": items})
 
-    return await answer_with(request, "billing", answer)
+    return await respond(request, "billing", make_response)
 
 
 async def usage_stats(request: Request) -> Response:
-    """`POST /user/usage_stats`: at most 31 days at once."""
+    """`POST /user/usage_stats`: totals of at most 31 days."""
     world, account = world_of(request), authenticated(request)
     query = await json_object(request)
-    start, end = moment(query, "start_time"), moment(query, "end_time")
+    start, end = query_time(query, "start_time"), query_time(query, "end_time")
     if start is None or end is None or not 0 <= end - start <= 31 * DAY:
         raise ApiError(400, "start_time and end_time must span at most 31 days")
 
-    async def answer() -> Response:
+    async def make_response() -> Response:
         entries = _entries(world, account, query)
         charges = [entry for entry in entries if entry.kind == "deduct"]
         now = world.clock.now()
-        ok = [e for e in charges if world.predictions[e.prediction].status(now) == "completed"]
+        completed = [
+            e for e in charges if world.predictions[e.prediction].status(now) == "completed"
+        ]
         summary = {
             "total_cost": _usd(charges),
             "total_requests": len(charges),
-            "success_requests": len(ok),
+            "success_requests": len(completed),
         }
         return success(
             {
@@ -65,18 +67,18 @@ async def usage_stats(request: Request) -> Response:
             }
         )
 
-    return await answer_with(request, "billing", answer)
+    return await respond(request, "billing", make_response)
 
 
 def _entries(world: World, account: Account, query: dict[str, Any]) -> list[Entry]:
-    world.settle()
-    window = moment(query, "start_time"), moment(query, "end_time")
+    world.book_refunds()
+    window = query_time(query, "start_time"), query_time(query, "end_time")
     model = query.get("model_uuid")
     return [
         entry
         for entry in world.ledger.entries
         if entry.account == account.uuid
-        and within(entry.at, *window)
+        and is_within(entry.at, *window)
         and model in (None, "", entry.model)
     ]
 

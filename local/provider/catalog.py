@@ -1,4 +1,4 @@
-"""The models that this simulator knows, as data: schema, price, and what kind of file they make."""
+"""The models of the simulator as data: schema, price and the kind of output."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -43,13 +43,15 @@ class Model:
     required: tuple[str, ...]
 
     def prompt(self, inputs: dict[str, Any]) -> str:
-        """The words of a request, whatever the model calls them."""
+        """Return the prompt of a request, which some models call `text`."""
         return str(inputs.get("prompt") or inputs.get("text") or "")
 
     def media(self, inputs: dict[str, Any]) -> list[str]:
-        """The files of a request that the provider has to fetch."""
-        one, many = inputs.get("image"), inputs.get("images")
-        return [one] if isinstance(one, str) else list(many) if isinstance(many, list) else []
+        """Return the URLs of the references that the provider has to fetch."""
+        image, images = inputs.get("image"), inputs.get("images")
+        if isinstance(image, str):
+            return [image]
+        return list(images) if isinstance(images, list) else []
 
 
 _MODELS = (

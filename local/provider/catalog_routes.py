@@ -1,4 +1,4 @@
-"""What models there are, and what a prediction would cost."""
+"""The routes for the model list and for price quotes."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,25 +9,25 @@ from local.provider.envelope import ApiError, success
 from local.provider.faults import Call
 from local.provider.ledger import MICRO
 from local.provider.request_handling import (
-    answer_with,
+    apply_response_fault,
     authenticated,
     json_object,
-    spoil,
-    strike,
+    next_fault,
+    respond,
     world_of,
 )
 from local.provider.schema import describe
 
 
 def known_model(model_id: str) -> Model:
-    """The model of this id. Raises ApiError with 404."""
+    """Return the model with this id. Raises ApiError with 404."""
     if model_id not in CATALOG:
         raise ApiError(404, "model not found")
     return CATALOG[model_id]
 
 
 async def quote(request: Request) -> Response:
-    """`POST /model/price` and the older `/model/pricing`: what these inputs would cost."""
+    """`POST /model/price` and the older `/model/pricing`: the price of these inputs."""
     account = authenticated(request)
     options, body = world_of(request).options, await json_object(request)
     is_older = request.url.path.endswith("pricing")
@@ -37,10 +37,10 @@ async def quote(request: Request) -> Response:
     if not isinstance(inputs, dict):
         raise ApiError(400, "property 'inputs' must be an object")
     prompt = model.prompt(inputs)
-    fault = strike(request, Call("price", prompt, model.id, scope=f"{account.number}:{prompt}"))
+    fault = next_fault(request, Call("price", prompt, model.id, scope=f"{account.number}:{prompt}"))
     factor = fault.params["factor"] if fault and fault.name.kind == "off" else 1
 
-    async def answer() -> Response:
+    async def make_response() -> Response:
         micro = factor * prices.price(options.prices, model.id, model.base_price, inputs)
         data = {
             "model_id": model.id,
@@ -52,17 +52,17 @@ async def quote(request: Request) -> Response:
         return success(data)
 
     if fault is None or fault.name.kind == "off":
-        return await answer()
-    return await spoil(request, fault, answer)
+        return await make_response()
+    return await apply_response_fault(request, fault, make_response)
 
 
 async def get_models(request: Request) -> Response:
-    """`GET /models`: the catalogue with schemas and formulas."""
+    """`GET /models`: the models with their schemas and price formulas."""
     world = world_of(request)
     authenticated(request)
 
-    async def answer() -> Response:
+    async def make_response() -> Response:
         table, models = world.options.prices, enumerate(CATALOG.values())
         return success([describe(model, table, n, world.origin) for n, model in models])
 
-    return await answer_with(request, "models", answer)
+    return await respond(request, "models", make_response)

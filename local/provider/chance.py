@@ -1,8 +1,8 @@
-"""Seeded randomness: the same parts always give the same stream."""
+"""Seeded randomness: equal parts give equal streams."""
 
 import random
 
 
 def seeded(*parts: object) -> random.Random:
-    """A random stream named by its parts."""
+    """Return a random generator seeded with the parts."""
     return random.Random(":".join(map(str, parts)))  # noqa: S311 - repeatable, not secret

@@ -1,4 +1,4 @@
-"""The simulator's time, in integer nanoseconds, which an admin can move forward."""
+"""The simulator's clock, in integer nanoseconds. The admin API can advance it."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ DAY = 86_400 * SECOND
 
 
 class Clock:
-    """Real time plus what was added by `advance`; statuses are computed from it, not by timers."""
+    """Real time plus the advances. Statuses are computed from it, not by timers."""
 
     def __init__(self, source: Callable[[], int] = time.time_ns) -> None:
         self._source = source
@@ -19,37 +19,37 @@ class Clock:
         self._moved = asyncio.Event()
 
     def now(self) -> int:
-        """Nanoseconds since 1970, as the provider sees them."""
+        """Return the nanoseconds since 1970, advances included."""
         return self._source() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at once, and wake whoever sleeps until a moment now reached."""
+        """Move the clock forward and wake every `sleep_until` that is due."""
         self._ahead += round(seconds * SECOND)
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
     async def sleep_until(self, moment: int) -> None:
-        """Return once the moment is reached, by waiting or by an advance."""
-        while (left := moment - self.now()) > 0:
+        """Return when the clock has reached the moment."""
+        while (remaining := moment - self.now()) > 0:
             moved = self._moved
             try:
-                await asyncio.wait_for(moved.wait(), left / SECOND)
+                await asyncio.wait_for(moved.wait(), remaining / SECOND)
             except TimeoutError:
                 continue
 
 
 def rfc3339(moment: int) -> str:
-    """UTC with all nine fractional digits, as the provider prints it."""
+    """Return the moment in UTC with nine fractional digits, like the provider."""
     seconds, nanoseconds = divmod(moment, SECOND)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
 
 
 def parse_time(text: str) -> int:
-    """Nanoseconds of an ISO 8601 time; without an offset it is UTC. Raises ValueError."""
+    """Return the nanoseconds of an ISO 8601 time, UTC without an offset. Raises ValueError."""
     fraction = re.search(r"[.,](\d+)", text)
     moment = datetime.fromisoformat(text).replace(microsecond=0)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    # The provider's times have nine digits, of which datetime keeps six.
+    # The provider's times have nine fractional digits; datetime keeps six.
     nanoseconds = int(fraction[1][:9].ljust(9, "0")) if fraction else 0
     return int(moment.timestamp()) * SECOND + nanoseconds

@@ -1,4 +1,4 @@
-"""A record of every webhook that was posted, or kept back."""
+"""Records of all webhook deliveries, posted or withheld."""
 
 import asyncio
 import time
@@ -8,8 +8,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Hook:
-    """One webhook as it goes over the wire."""
+class WebhookRequest:
+    """The HTTP request of a webhook."""
 
     url: str
     headers: dict[str, str]
@@ -18,10 +18,10 @@ class Hook:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A hook that was posted; one that was kept back is attempt 0, without a status."""
+    """One post of a webhook. A withheld webhook has attempt 0 and no status."""
 
     prediction: str
-    hook: Hook
+    request: WebhookRequest
     attempt: int
     at: str
     posted_at: float
@@ -31,18 +31,21 @@ class Delivery:
     replay_of: int | None = None
 
     @property
-    def is_taken(self) -> bool:
-        """Whether the receiver said that it has it."""
+    def is_accepted(self) -> bool:
+        """Whether the receiver answered 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
     def to_json(self) -> dict[str, Any]:
-        """The delivery as the admin API prints it."""
-        hook = {"url": self.hook.url, "headers": self.hook.headers, "body": self.hook.body.decode()}
-        return {key: value for key, value in asdict(self).items() if key != "hook"} | hook
+        """Return the delivery in the form of the admin API."""
+        fields = {key: value for key, value in asdict(self).items() if key != "request"}
+        request = self.request
+        return fields | {
+            "url": request.url, "headers": request.headers, "body": request.body.decode()
+        }  # fmt: skip
 
 
 class Deliveries:
-    """All deliveries, numbered in the order in which they were answered."""
+    """All deliveries, numbered in the order of their responses."""
 
     def __init__(self) -> None:
         self._all: list[Delivery] = []
@@ -51,21 +54,21 @@ class Deliveries:
     def __iter__(self) -> Iterator[Delivery]:
         return iter(self._all)
 
-    def add(self, begun: Delivery, status: int | None = None) -> Delivery:
-        """Keep one that was answered now, and wake whoever waits for it."""
-        took = time.time() - begun.posted_at
-        answered = replace(begun, number=len(self._all) + 1, status=status, seconds=took)
-        self._all.append(answered)
+    def add(self, started: Delivery, status: int | None = None) -> Delivery:
+        """Record a delivery that has ended now and wake every `wait_for_other`."""
+        seconds = time.time() - started.posted_at
+        ended = replace(started, number=len(self._all) + 1, status=status, seconds=seconds)
+        self._all.append(ended)
         added, self._added = self._added, asyncio.Event()
         added.set()
-        return answered
+        return ended
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Delete all records."""
         self._all.clear()
 
-    async def of_another(self, prediction: str) -> None:
-        """Return once a hook of another prediction has been posted from now on."""
-        begun = len(self._all)
-        while not any(d.attempt and d.prediction != prediction for d in self._all[begun:]):
+    async def wait_for_other(self, prediction: str) -> None:
+        """Return when a webhook of another prediction has been posted from now on."""
+        start = len(self._all)
+        while not any(d.attempt and d.prediction != prediction for d in self._all[start:]):
             await self._added.wait()

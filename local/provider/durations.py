@@ -1,4 +1,4 @@
-"""How long a prediction takes: seeded log-normal times per quality and resolution."""
+"""Durations of predictions: seeded log-normal times per quality and resolution."""
 
 import random
 from math import exp, log
@@ -7,8 +7,8 @@ from typing import Any
 from local.provider.catalog import Kind, Model
 from local.provider.clock import SECOND
 
-# Seconds that nine in ten predictions fall between. The published evidence is thin (fact sheet,
-# section 10); cells that nobody has reported are filled in between their neighbours.
+# Seconds: nine in ten predictions fall between these bounds. The published evidence is thin (fact
+# sheet, section 10). Cells without a report are interpolated between their neighbours.
 _GPT_IMAGE = {
     ("low", "1k"): (8, 25),
     ("low", "2k"): (10, 35),
@@ -33,12 +33,12 @@ _TAIL_SHARE, _TAIL_FACTOR = 0.01, 5
 
 
 def queue_time(rng: random.Random, scale: float) -> int:
-    """Nanoseconds before a prediction starts."""
+    """Return the nanoseconds before a prediction starts."""
     return round(min(_log_normal(rng, _QUEUE), _QUEUE_CAP) * scale * SECOND)
 
 
 def run_time(rng: random.Random, model: Model, inputs: dict[str, Any], scale: float) -> int:
-    """Nanoseconds from its start to its end."""
+    """Return the nanoseconds from the start of a prediction to its end."""
     cell = (str(inputs.get("quality", "medium")), str(inputs.get("resolution", "1k")))
     bounds = _GPT_IMAGE[cell] if "quality" in model.properties else _OTHERS[model.kind]
     seconds = _log_normal(rng, bounds)

@@ -1,4 +1,4 @@
-"""The provider's JSON envelopes, and errors on their way into one."""
+"""The provider's JSON envelopes, and the conversion of errors into envelopes."""
 
 from typing import Any
 
@@ -28,17 +28,17 @@ class ApiError(Exception):
 
 
 def success(data: object) -> JSONResponse:
-    """HTTP 200 with data."""
+    """Return HTTP 200 with data in an envelope."""
     return JSONResponse({"code": 200, "message": "success", "data": data})
 
 
 def failure(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An error with the provider's usual body."""
+    """Return an error in the provider's usual envelope."""
     return JSONResponse({"code": status, "message": message}, status, headers=headers)
 
 
-def scripted(params: dict[str, Any]) -> Response:
-    """The answer that a scripted `http` fault asks for."""
+def http_fault_response(params: dict[str, Any]) -> Response:
+    """Return the response that the parameters of an `http` fault describe."""
     status = params["status"]
     retry_after = params["retry_after"]
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
@@ -60,14 +60,14 @@ def scripted(params: dict[str, Any]) -> Response:
 
 
 def xml_error(status: int, headers: dict[str, str] | None = None) -> Response:
-    """An error as an object store behind a CDN prints it."""
+    """Return an error in the format of an object store behind a CDN."""
     code = {403: "AccessDenied", 404: "NoSuchKey", 412: "PreconditionFailed"}.get(status, "Error")
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code></Error>'
     return Response(body, status, headers=headers, media_type="application/xml")
 
 
 async def on_api_error(_: Request, error: Exception) -> Response:
-    """Turn an error into its envelope."""
+    """Convert an exception into an error envelope."""
     match error:
         case ApiError():
             return failure(error.status, error.message, error.headers)

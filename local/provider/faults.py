@@ -1,4 +1,4 @@
-"""Scripted faults: rules set by the admin and markers inside prompts, and which strikes a call."""
+"""Scripted faults: rules of the admin API and markers in prompts, and how calls match them."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ _MARKER = re.compile(r"\[\[\s*fault\s+(.*?)\]\]", re.DOTALL)
 
 
 class Match(BaseModel):
-    """Which calls a rule strikes; what is not said matches everything."""
+    """The calls that a rule applies to. Absent fields match every call."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,7 +28,7 @@ class Match(BaseModel):
 
 
 class Rule(BaseModel):
-    """A fault to come: it strikes `times` matching calls (0: all of them) from the n-th on."""
+    """A scripted fault. It applies to `times` matching calls (0: all) from the n-th on."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,7 +43,7 @@ class Rule(BaseModel):
 
 @dataclass(frozen=True)
 class Call:
-    """A moment at which a fault may strike; the scope is what markers count their times by."""
+    """One API call that a fault can apply to. Markers count their `times` per scope."""
 
     point: str
     prompt: str = ""
@@ -53,7 +53,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault that strikes now."""
+    """A fault that applies to the current call."""
 
     name: FaultName
     params: Params
@@ -61,39 +61,39 @@ class Fault:
 
 @dataclass(frozen=True)
 class Marker:
-    """A fault written in a prompt: `[[fault run.failed code=1200 times=2]]`."""
+    """A fault in a prompt: `[[fault run.failed code=1200 times=2]]`."""
 
     fault: Fault
     times: int
 
 
 def markers(prompt: str) -> list[Marker]:
-    """The markers of a prompt. Raises ValueError for one that cannot be understood."""
+    """Return the markers of a prompt. Raises ValueError for an invalid marker."""
     return [_marker(text) for text in _MARKER.findall(prompt)]
 
 
 def without_markers(prompt: str) -> str:
-    """The words of a prompt that are meant for the picture."""
+    """Return the prompt without its markers."""
     return _MARKER.sub(" ", prompt).strip()
 
 
 def _marker(text: str) -> Marker:
     name_text, *pairs = shlex.split(text)
     name = fault_name(name_text)
-    given: Params = {}
+    params: Params = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
             msg = f"fault marker: {pair!r} is not key=value"
             raise ValueError(msg)
-        given[key] = value
-    # What happens to a prediction is its nature, so a repeat of the prompt shares it.
-    times = int(given.pop("times", 0 if name.point in ("run", "webhook") else 1))
-    return Marker(Fault(name, name.params(given)), times)
+        params[key] = value
+    # Faults of a run apply to every prediction of the prompt, unless `times` limits them.
+    times = int(params.pop("times", 0 if name.point in ("run", "webhook") else 1))
+    return Marker(Fault(name, name.params(params)), times)
 
 
 class Faults:
-    """The script."""
+    """All rules, and the counts of their use."""
 
     def __init__(self, seed: int) -> None:
         self.rules: list[Rule] = []
@@ -102,56 +102,56 @@ class Faults:
         self._used: Counter[tuple[str, int]] = Counter()
 
     def add(self, rule: Rule) -> Rule:
-        """Put a rule at the end of the script. Raises ValueError."""
+        """Append a rule and return it with its id. Raises ValueError for an invalid rule."""
         params = fault_name(rule.fault).params(rule.params)
         added = rule.model_copy(update={"id": next(self._ids), "params": params})
         self.rules.append(added)
         return added
 
     def remove(self, rule_id: int) -> bool:
-        """Take a rule out; says whether it was there."""
+        """Remove a rule. Returns False for an unknown id."""
         before = len(self.rules)
         self.rules = [rule for rule in self.rules if rule.id != rule_id]
         return len(self.rules) < before
 
     def clear(self) -> None:
-        """Take all rules out."""
+        """Remove all rules."""
         self.rules.clear()
 
     def take(self, call: Call) -> Fault | None:
-        """The first fault that strikes this call; others stay for the next one."""
-        return next(iter(self._strike(call, everything=False)), None)
+        """Return the first fault that matches; other matching faults stay for later calls."""
+        return next(iter(self._matching(call, take_all=False)), None)
 
     def take_all(self, call: Call) -> list[Fault]:
-        """All faults that strike this call."""
-        return self._strike(call, everything=True)
+        """Return all faults that match."""
+        return self._matching(call, take_all=True)
 
-    def _strike(self, call: Call, *, everything: bool) -> list[Fault]:
-        struck: list[Fault] = []
+    def _matching(self, call: Call, *, take_all: bool) -> list[Fault]:
+        matching: list[Fault] = []
         for index, marker in enumerate(markers(call.prompt)):
-            if marker.fault.name.point != call.point or (struck and not everything):
+            if marker.fault.name.point != call.point or (matching and not take_all):
                 continue
             used = (f"{call.point}:{call.scope}", index)
             if not marker.times or self._used[used] < marker.times:
                 self._used[used] += 1
-                struck.append(marker.fault)
+                matching.append(marker.fault)
         for rule in self.rules:
             name = fault_name(rule.fault)
             if name.point != call.point or not self._matches(rule, call):
                 continue
             rule.seen += 1
-            due = rule.seen >= rule.match.nth and (not rule.times or rule.hits < rule.times)
-            if due and (everything or not struck) and self._by_chance(rule):
+            is_due = rule.seen >= rule.match.nth and (not rule.times or rule.hits < rule.times)
+            if is_due and (take_all or not matching) and self._passes_probability(rule):
                 rule.hits += 1
-                struck.append(Fault(name, rule.params))
-        return struck
+                matching.append(Fault(name, rule.params))
+        return matching
 
     def _matches(self, rule: Rule, call: Call) -> bool:
-        wanted = rule.match
-        return (wanted.prompt is None or wanted.prompt in call.prompt) and (
-            wanted.model is None or wanted.model == call.model
+        match = rule.match
+        return (match.prompt is None or match.prompt in call.prompt) and (
+            match.model is None or match.model == call.model
         )
 
-    def _by_chance(self, rule: Rule) -> bool:
-        chance = rule.match.probability
-        return chance is None or self._rng.random() < chance
+    def _passes_probability(self, rule: Rule) -> bool:
+        probability = rule.match.probability
+        return probability is None or self._rng.random() < probability

@@ -10,7 +10,7 @@ MICRO = 1_000_000
 
 @dataclass
 class Account:
-    """What stands behind one API key."""
+    """The account of one API key."""
 
     key: str
     number: int
@@ -20,17 +20,17 @@ class Account:
 
     @property
     def name(self) -> str:
-        """The key's name on bills."""
+        """The name of the key in billing records."""
         return f"key-{self.number}"
 
     def rotate_secret(self, secret: str | None = None) -> None:
-        """Replace the webhook secret by this one, or by a fresh one."""
+        """Replace the webhook secret; without an argument, by a random one."""
         self.secret = secret or f"whsec_{uuid4().hex}"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One movement of money."""
+    """One charge or refund, in micro-USD."""
 
     kind: Literal["deduct", "refund"]
     account: str
@@ -41,12 +41,12 @@ class Entry:
     uuid: str = field(default_factory=lambda: uuid4().hex)
 
     def refunded(self, at: int) -> "Entry":
-        """The movement that takes this charge back."""
+        """Return the refund of this charge."""
         return Entry("refund", self.account, self.prediction, self.model, self.amount, at)
 
 
 class Ledger:
-    """All movements since the start, and the accounts that they belong to."""
+    """All charges and refunds since the start, and the accounts."""
 
     def __init__(self, keys: tuple[str, ...], seed: int, opening: int) -> None:
         self.entries: list[Entry] = []
@@ -58,25 +58,25 @@ class Ledger:
         }
 
     def account(self, key: str | None) -> Account | None:
-        """The account of a key; without one, the first."""
+        """Return the account of a key, or None. The default is the first account."""
         return self.accounts.get(key or next(iter(self.accounts)))
 
     def record(self, entry: Entry) -> None:
-        """Add a movement; entries stay in the order of their times."""
+        """Add an entry; entries stay sorted by time."""
         self.entries.append(entry)
-        self.entries.sort(key=lambda each: each.at)
+        self.entries.sort(key=lambda entry: entry.at)
 
-    def of(self, prediction: str) -> list[Entry]:
-        """The movements of one prediction."""
+    def entries_of(self, prediction: str) -> list[Entry]:
+        """Return the entries of one prediction."""
         return [entry for entry in self.entries if entry.prediction == prediction]
 
     def balance(self, account: Account) -> int:
-        """What is left of an account's credit."""
-        mine = [entry for entry in self.entries if entry.account == account.uuid]
-        return account.credit + sum(e.amount if e.kind == "refund" else -e.amount for e in mine)
+        """Return the balance of an account in micro-USD."""
+        entries = [entry for entry in self.entries if entry.account == account.uuid]
+        return account.credit + sum(e.amount if e.kind == "refund" else -e.amount for e in entries)
 
     def set_balance(self, account: Account, micro: int) -> None:
-        """Top an account up, or empty it, without a movement."""
+        """Set the balance without a ledger entry."""
         account.credit += micro - self.balance(account)
 
 

@@ -1,4 +1,4 @@
-"""Files that are not pictures: a video container, a spoken-like sound, a small planet in 3D."""
+"""Outputs that are not images: a video container, a speech-like sound, a 3D sphere."""
 
 import io
 import json
@@ -12,7 +12,7 @@ RATE = 24_000
 
 
 def mp4(rng: random.Random, seconds: int) -> bytes:
-    """A well-formed MP4 (ftyp, moov, mdat) of a plausible size, without a playable track."""
+    """Return a well-formed MP4 (ftyp, moov, mdat) of a plausible size, without a playable track."""
     timescale = 1000
     header = struct.pack(
         ">IIIII", 0, 0, 0, timescale, seconds * timescale
@@ -28,10 +28,10 @@ def _box(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", 8 + len(body)) + kind + body
 
 
-def wav(rng: random.Random, words: str, speed: float) -> bytes:
-    """A hummed syllable for every word, 16 bit mono."""
+def wav(rng: random.Random, text: str, speed: float) -> bytes:
+    """Return a 16-bit mono WAV with one hummed syllable per word."""
     samples = array("h")
-    for _ in words.split()[:40] or ["hm"]:
+    for _ in text.split()[:40] or ["hm"]:
         pitch = rng.uniform(110, 210)
         length = int(RATE * rng.uniform(0.16, 0.34) / speed)
         for n in range(length):
@@ -50,7 +50,7 @@ def wav(rng: random.Random, words: str, speed: float) -> bytes:
 
 
 def glb(rng: random.Random) -> bytes:
-    """A valid glTF binary: one sphere with hills."""
+    """Return a valid glTF binary: one sphere with hills."""
     rows, columns = 48, 96
     waves = [(rng.randint(2, 7), rng.randint(2, 7), rng.uniform(0, 6)) for _ in range(5)]
     points = array("f")

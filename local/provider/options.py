@@ -1,4 +1,4 @@
-"""Switches of the simulator: set at the start, changed through the admin API."""
+"""Options of the simulator: set at the start, changed through the admin API."""
 
 from typing import Any, Literal
 
@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 DEFAULT_KEY = "wsk_simulator_0001"
 
 
-class _Switches(BaseModel):
+class _FrozenModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class StatusWords(_Switches):
-    """The words for a prediction that is not finished; sources disagree about them."""
+class StatusWords(_FrozenModel):
+    """The status words of an unfinished prediction. Published sources disagree about them."""
 
     submitted: str = "created"
     waiting: str = "created"
@@ -22,7 +22,7 @@ class StatusWords(_Switches):
 Tier = Literal["bronze", "silver", "gold", "ultra",
                "older bronze", "older silver", "older gold", "older ultra"]  # fmt: skip
 
-# Images a minute and predictions at once. The page about tiers exists in two versions.
+# Images per minute and concurrent predictions. Two versions of the provider's tier page exist.
 TIERS: dict[Tier, tuple[int, int]] = {
     "bronze": (2, 2),
     "silver": (500, 300),
@@ -35,25 +35,25 @@ TIERS: dict[Tier, tuple[int, int]] = {
 }
 
 
-class Limits(_Switches):
-    """The account tier: what is above it waits in a queue, or is answered with 429."""
+class Limits(_FrozenModel):
+    """The account tier. Predictions above its limits wait in a queue or get a 429."""
 
     mode: Literal["off", "queue", "429"] = "off"
     tier: Tier = "bronze"
-    per_minute: int | None = Field(default=None, ge=1)  # None: the tier's
+    per_minute: int | None = Field(default=None, ge=1)  # None: the limit of the tier
     concurrent: int | None = Field(default=None, ge=1)
     window_seconds: float = Field(default=60, gt=0)
     retry_after: int | None = None
 
     @property
-    def most(self) -> tuple[int, int]:
-        """How many predictions a minute, and at once."""
+    def values(self) -> tuple[int, int]:
+        """The predictions per minute and the concurrent predictions."""
         per_minute, concurrent = TIERS[self.tier]
         return self.per_minute or per_minute, self.concurrent or concurrent
 
 
-class Options(_Switches):
-    """Everything that can be switched while the simulator runs."""
+class Options(_FrozenModel):
+    """All options that can change while the simulator runs."""
 
     strict: bool = True
     time_scale: float = Field(default=0.1, ge=0)
@@ -70,7 +70,7 @@ class Options(_Switches):
     list_lag_seconds: float = Field(default=0, ge=0)
 
     def changed(self, patch: dict[str, Any]) -> "Options":
-        """These options with some replaced; nested groups are merged. Raises ValidationError."""
+        """Return a copy with changes; nested groups are merged. Raises ValidationError."""
         merged = self.model_dump()
         for name, value in patch.items():
             group = merged.get(name)
@@ -80,7 +80,7 @@ class Options(_Switches):
 
 
 class Setup(BaseModel):
-    """How one simulator is started."""
+    """The start parameters of one simulator."""
 
     host: str = "127.0.0.1"
     api_port: int = 0

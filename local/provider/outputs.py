@@ -1,4 +1,4 @@
-"""What a prediction's files are: their names on the CDN, and how each kind is made."""
+"""Output files of a prediction: their names on the CDN and their content."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from uuid import uuid4
 from PIL import Image
 
 from local.provider import media
-from local.provider.art.pictures import Brief, paint, write
+from local.provider.art.images import ImageSpec, paint, write
 from local.provider.catalog import Model
 from local.provider.chance import seeded
 from local.provider.faults import without_markers
@@ -26,7 +26,7 @@ _LONGEST = 2048
 
 
 def new_output(model: Model, inputs: dict[str, Any], cdn_origin: str) -> Output:
-    """A fresh place on the CDN, named like the provider's."""
+    """Return an output with a new CDN path, named like the provider's."""
     forms = {"video": "mp4", "audio": "wav", "shape": "glb"}
     default = model.properties.get("output_format", {}).get("default")
     form = forms.get(model.kind) or str(inputs.get("output_format") or default)
@@ -35,25 +35,29 @@ def new_output(model: Model, inputs: dict[str, Any], cdn_origin: str) -> Output:
 
 
 def make(prediction: Prediction, output: Output, seed: int, target: Path) -> Path:
-    """Write an output's file. Runs in a painter's thread."""
-    words = without_markers(prediction.prompt)
+    """Write an output's file and return its path. Runs in a thread of the painting pool.
+
+    The content depends on the seed, the inputs and the prediction's number: two predictions of one
+    prompt differ, and a second simulator with the same seed repeats the series.
+    """
+    text = without_markers(prediction.prompt)
     nth = prediction.outputs.index(output)
-    rng = seeded(seed, words, nth)
+    rng = seeded(seed, text, prediction.number, nth)
     match prediction.model.kind:
         case "image":
-            brief = _brief(prediction, seed + nth)
+            spec = _image_spec(prediction, seed + nth)
             with target.open("wb") as file:
-                write(paint(brief), file, output.form, brief.quality, prediction.id)
+                write(paint(spec), file, output.form, spec.quality, prediction.id)
         case "video":
             target.write_bytes(media.mp4(rng, int(prediction.inputs.get("duration", 5))))
         case "audio":
-            target.write_bytes(media.wav(rng, words, float(prediction.inputs.get("speed", 1))))
+            target.write_bytes(media.wav(rng, text, float(prediction.inputs.get("speed", 1))))
         case "shape":
             target.write_bytes(media.glb(rng))
     return target
 
 
-def _brief(prediction: Prediction, seed: int) -> Brief:
+def _image_spec(prediction: Prediction, seed: int) -> ImageSpec:
     inputs, model = prediction.inputs, prediction.model
     references = tuple(Path(path) for path in prediction.references)
     width, height = size = prediction.plan.size or _size(inputs, references)
@@ -62,10 +66,11 @@ def _brief(prediction: Prediction, seed: int) -> Brief:
         [quality, str(inputs.get("resolution", "1k"))] if "quality" in model.properties else []
     )
     name = model.id.removeprefix("openai/").removeprefix("wavespeed-ai/").replace("/", " ")
-    return Brief(
+    return ImageSpec(
         prompt=without_markers(prediction.prompt),
         size=size,
         seed=seed,
+        number=prediction.number,
         quality=quality,
         caption="  ·  ".join(["simulated", name, *details, f"{width} x {height}"]),
         references=references,

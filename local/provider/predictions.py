@@ -1,4 +1,4 @@
-"""A prediction: its plan is made when it is submitted, its state is read off the clock."""
+"""A prediction: the submit makes its plan, and its status is computed from the clock."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ Shape = Literal["strings", "empty", "null", "absent", "objects", "two"]
 
 @dataclass
 class Plan:
-    """What will happen to a prediction, and when, in nanoseconds of the simulator's clock."""
+    """The future of a prediction. Times are in nanoseconds of the simulator's clock."""
 
-    steps: list[tuple[int, str]]  # submitted, waiting, running: the word from each moment on
+    steps: list[tuple[int, str]]  # the start and the status word of submitted, waiting, running
     started_at: int
-    finished_at: int | None  # never, when it is stuck
+    finished_at: int | None  # None: the prediction never ends
     final: str = "completed"
     code: int = 0
     error: str = ""
@@ -31,24 +31,24 @@ class Plan:
     size: tuple[int, int] | None = None
 
     def fail(self, at: int, code: int, error: str) -> None:
-        """End it as failed, not before the given moment."""
+        """Set the end to failed, at the given moment or at the start if that is later."""
         self.finished_at = max(self.started_at, at)
         self.final, self.code, self.error = "failed", code, error
 
-    def hurry(self, at: int) -> None:
-        """Let it have ended by this moment, if it ends at all."""
+    def end_by(self, at: int) -> None:
+        """Move start and end to this moment, unless the prediction never ends."""
         if self.finished_at is not None:
             self.started_at = self.finished_at = at
 
     @property
     def succeeds(self) -> bool:
-        """Whether it ends with outputs."""
+        """Whether the prediction ends with outputs."""
         return self.final in ("completed", "succeeded", "success")
 
 
 @dataclass(frozen=True)
 class Output:
-    """One file of a prediction on the CDN."""
+    """One output file on the CDN."""
 
     path: str
     url: str
@@ -57,7 +57,7 @@ class Output:
 
 @dataclass
 class Prediction:
-    """One paid task of the provider."""
+    """One prediction of the provider."""
 
     id: str
     account: Account
@@ -67,39 +67,40 @@ class Prediction:
     plan: Plan
     outputs: list[Output]
     price: int
+    number: int = 0  # predictions of one simulator, counted from 0
     webhook: str | None = None
     faults: list[str] = field(default_factory=list)
-    webhook_faults: dict[str, Params] = field(default_factory=dict)  # what its faults say, by kind
-    fetching: asyncio.Task[None] | None = None
-    announcing: asyncio.Task[None] | None = None
+    fault_params: dict[str, Params] = field(default_factory=dict)  # by the kind of the fault
+    reference_task: asyncio.Task[None] | None = None
+    delivery_task: asyncio.Task[None] | None = None
     references: list[str] = field(default_factory=list)
     is_deleted: bool = False
     is_refunded: bool = False
 
     @property
     def prompt(self) -> str:
-        """The words that it was asked for with, markers included."""
+        """The prompt, markers included."""
         return self.model.prompt(self.inputs)
 
     def is_finished(self, now: int) -> bool:
-        """Whether it has reached its end; one that still reads its references has not."""
+        """Whether the prediction has ended; pending reference downloads delay its end."""
         end = self.plan.finished_at
-        waits = self.fetching is not None and not self.fetching.done()
-        return end is not None and now >= end and not waits
+        is_fetching = self.reference_task is not None and not self.reference_task.done()
+        return end is not None and now >= end and not is_fetching
 
-    def is_gone(self, now: int) -> bool:
-        """Whether it was deleted or has passed its retention."""
+    def is_removed(self, now: int) -> bool:
+        """Whether the prediction was deleted or its retention has passed."""
         return self.is_deleted or now >= self.created_at + RETENTION
 
     def status(self, now: int) -> str:
-        """The provider's word for the state at a moment."""
+        """Return the status word at a moment."""
         if self.is_finished(now):
             return self.plan.final
         first, *later = self.plan.steps
         return [first[1], *(word for moment, word in later if moment <= now)][-1]
 
     def view(self, now: int, origin: str) -> dict[str, Any]:
-        """The prediction object as the provider prints it."""
+        """Return the prediction object of the API."""
         finished = self.is_finished(now)
         plan = self.plan
         body: dict[str, Any] = {
@@ -123,11 +124,11 @@ class Prediction:
         return body
 
     def accepted(self, origin: str) -> dict[str, Any]:
-        """The prediction as a submit answers it, even when it has ended in the meantime."""
+        """Return the prediction object of a submit response, even after the end."""
         return self.view(self.created_at - 1, origin)
 
     def unfinished(self, origin: str) -> dict[str, Any]:
-        """The prediction as if it still ran."""
+        """Return the prediction object with the status of a running prediction."""
         return self.accepted(origin) | {"status": self.plan.steps[-1][1]}
 
     def _execution_ms(self) -> int:

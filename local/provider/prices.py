@@ -1,6 +1,6 @@
-"""What a prediction costs, in integer micro-USD.
+"""Prices of predictions, in integer micro-USD.
 
-Neither table is official: both are snapshots of the provider's catalogue.
+Neither table is official; both are snapshots of the provider's catalogue.
 """
 
 from typing import Any, Literal
@@ -24,7 +24,7 @@ _FURTHER_IMAGE = {"a": 0, "b": 12}  # table B adds this for each reference after
 
 
 def grid(table: Table, model: str) -> dict[str, dict[str, int]]:
-    """Micro-USD by quality and resolution, for one image."""
+    """Return the price of one image in micro-USD, by quality and resolution."""
     chosen = [_GRIDS[name, model] for name in ("a", "b") if table in (name, "max")]
     cells = [max(column) * 1000 for column in zip(*chosen, strict=True)]
     return {
@@ -34,12 +34,12 @@ def grid(table: Table, model: str) -> dict[str, dict[str, int]]:
 
 
 def further_image(table: Table) -> int:
-    """Micro-USD for each reference after the first."""
+    """Return the price of each reference after the first, in micro-USD."""
     return 1000 * max(price for name, price in _FURTHER_IMAGE.items() if table in (name, "max"))
 
 
 def price(table: Table, model: str, base: int, inputs: dict[str, Any]) -> int:
-    """The price of these inputs; missing ones are priced at their defaults."""
+    """Return the price in micro-USD; absent inputs count with their defaults."""
     if model not in (TEXT, EDIT):
         return base
     row = grid(table, model).get(str(inputs.get("quality", "medium")), {})
@@ -50,12 +50,12 @@ def price(table: Table, model: str, base: int, inputs: dict[str, Any]) -> int:
 
 
 def discounted(micro: float, rate: float) -> int:
-    """What the account really pays."""
+    """Return the price after the discount."""
     return round(micro * (1 - rate))
 
 
 def formula(table: Table, model: str, base: int) -> str:
-    """The price as a JSONata expression in micro-USD, as the model list carries it."""
+    """Return the price in micro-USD as a JSONata expression, for the model list."""
     if model not in (TEXT, EDIT):
         return str(base)
     rows = ", ".join(

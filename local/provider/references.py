@@ -1,4 +1,4 @@
-"""Fetch the files that a request refers to, as the provider does once it starts to work."""
+"""Fetch the references of a request, as the provider does when it starts a prediction."""
 
 import asyncio
 import base64
@@ -12,29 +12,28 @@ from uuid import uuid4
 import httpx
 from PIL import Image
 
-from local.provider.art.pictures import Brief, scene, write
-from local.provider.chance import seeded
+from local.provider.art.images import ImageSpec, scene, write
 
 LARGEST = 50_000_000
 MOST_PIXELS = 60_000_000
 
 
 class UnreadableError(Exception):
-    """A reference that could not be fetched or is no picture."""
+    """A reference could not be fetched or is not an image."""
 
 
 async def fetch(url: str, folder: Path, client: httpx.AsyncClient, pool: Executor) -> Path:
-    """The reference as a decodable file on disk. Raises UnreadableError."""
+    """Return the path of a decodable copy of the reference. Raises UnreadableError."""
     target = folder / f"reference-{uuid4().hex}"
     loop = asyncio.get_running_loop()
     host = (urlsplit(url).hostname or "").lower()
     if not url.startswith(("http://", "https://")):
-        await loop.run_in_executor(pool, _decode_text, url, target)
+        await loop.run_in_executor(pool, _decode_base64, url, target)
     elif host.endswith(".example"):
-        await loop.run_in_executor(pool, _example, url, target)
+        await loop.run_in_executor(pool, _paint_example, url, target)
     else:
         await _download(url, target, client)
-    await loop.run_in_executor(pool, _prove, target)
+    await loop.run_in_executor(pool, _verify_image, target)
     return target
 
 
@@ -57,22 +56,28 @@ async def _download(url: str, target: Path, client: httpx.AsyncClient) -> None:
         raise UnreadableError(msg) from error
 
 
-def _example(url: str, target: Path) -> None:
-    """There is no internet: a host under .example serves a picture painted from the URL's path."""
+def _paint_example(url: str, target: Path) -> None:
+    """Paint an image from the URL's path. Hosts under .example need no internet."""
     path = urlsplit(url).path
     if re.search(r"missing|forbidden|dead|404|403", path):
         msg = "HTTP 404"
         raise UnreadableError(msg)
     if path.endswith((".html", ".htm")):
-        target.write_text("<html><body>not a picture</body></html>")
+        target.write_text("<html><body>not an image</body></html>")
         return
-    words = re.sub(r"[^A-Za-z]+", " ", path.rpartition(".")[0] or path)
-    painted = scene(Brief(words, (1280, 960)), seeded(url), titled=False)
+    text = re.sub(r"[^A-Za-z]+", " ", path.rpartition(".")[0] or path)
+    spec = ImageSpec(text, (1280, 960), seed=url)
     with target.open("wb") as file:
-        write(painted, file, "png" if path.endswith(".png") else "jpeg", "medium", url)
+        write(
+            scene(spec, titled=False),
+            file,
+            "png" if path.endswith(".png") else "jpeg",
+            "medium",
+            url,
+        )
 
 
-def _decode_text(text: str, target: Path) -> None:
+def _decode_base64(text: str, target: Path) -> None:
     try:
         target.write_bytes(base64.b64decode(text.rpartition(",")[2], validate=True))
     except binascii.Error as error:
@@ -80,7 +85,7 @@ def _decode_text(text: str, target: Path) -> None:
         raise UnreadableError(msg) from error
 
 
-def _prove(path: Path) -> None:
+def _verify_image(path: Path) -> None:
     try:
         with Image.open(path) as image:
             if image.width * image.height > MOST_PIXELS:
@@ -88,7 +93,7 @@ def _prove(path: Path) -> None:
                 raise UnreadableError(msg)
             image.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning) as error:
-        msg = "is not a picture"
+        msg = "is not an image"
         raise UnreadableError(msg) from error
     except Image.DecompressionBombError as error:
         msg = "has too many pixels"

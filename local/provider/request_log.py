@@ -1,4 +1,4 @@
-"""A record of every request that either origin received, and of what was sent back."""
+"""A log of all requests to both origins, with their responses."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ KEPT_BODY = 64 * 1024
 
 @dataclass
 class Entry:
-    """One request. The status stays null when no answer was sent."""
+    """One request. The status stays None if no response was sent."""
 
     number: int
     origin: str
@@ -34,27 +34,27 @@ class Entry:
     is_complete: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The entry as the admin API prints it."""
+        """Return the entry in the form of the admin API."""
         return asdict(self)
 
 
 class RequestLog:
-    """Wraps an app; the admin API is not part of the provider, so it is left out."""
+    """ASGI middleware that logs requests, except those to the admin API."""
 
     def __init__(self, app: ASGIApp, entries: deque[Entry], origin: str) -> None:
         self._app, self._entries, self._origin = app, entries, origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Record one request while it is served."""
+        """Serve one request and log it."""
         if scope["type"] != "http" or scope["path"].startswith("/_admin"):
             await self._app(scope, receive, send)
             return
         number = self._entries[-1].number + 1 if self._entries else 1
         entry = _open(scope, number, self._origin)
         self._entries.append(entry)
-        began, digest, received = time.perf_counter(), hashlib.sha256(), bytearray()
+        start, digest, received = time.perf_counter(), hashlib.sha256(), bytearray()
 
-        async def heard() -> Message:
+        async def logged_receive() -> Message:
             message = await receive()
             if message["type"] == "http.request":
                 part = message.get("body", b"")
@@ -64,7 +64,7 @@ class RequestLog:
                     entry.body = _decoded(bytes(received))
             return message
 
-        async def said(message: Message) -> None:
+        async def logged_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry.status = message["status"]
             else:
@@ -72,14 +72,14 @@ class RequestLog:
                 entry.response_length += len(message.get("body", b""))
                 entry.response_sha256 = digest.hexdigest()
                 entry.is_complete = not message.get("more_body", False)
-            # Noted before it is sent: a client that has its answer finds it in the log.
-            entry.seconds, entry.fault = time.perf_counter() - began, scope["state"].get("fault")
+            # Recorded before sending, so that a client with its response finds the entry complete.
+            entry.seconds, entry.fault = time.perf_counter() - start, scope["state"].get("fault")
             await send(message)
 
         try:
-            await self._app(scope, heard, said)
+            await self._app(scope, logged_receive, logged_send)
         finally:
-            entry.seconds, entry.fault = time.perf_counter() - began, scope["state"].get("fault")
+            entry.seconds, entry.fault = time.perf_counter() - start, scope["state"].get("fault")
 
 
 def _open(scope: Scope, number: int, origin: str) -> Entry:
@@ -91,7 +91,7 @@ def _open(scope: Scope, number: int, origin: str) -> Entry:
 
 
 def masked(header: str) -> str:
-    """A bearer header that shows no more than the last four characters of its key."""
+    """Return the bearer header with only the last four characters of the key."""
     scheme, _, key = header.partition(" ")
     return f"{scheme} …{key[-4:] if len(key) > 4 else ''}"
 

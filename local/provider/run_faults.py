@@ -1,4 +1,4 @@
-"""Faults of a run: each bends the plan of a prediction while it is being made."""
+"""Faults of a run: each changes the plan of a prediction at the submit."""
 
 from dataclasses import replace
 
@@ -17,21 +17,21 @@ _SHAPES: dict[str, Shape] = {
 
 
 def apply_fault(prediction: Prediction, fault: Fault) -> None:
-    """Let one fault happen to a prediction."""
+    """Apply one fault to a prediction."""
     kind, params, plan = fault.name.kind, fault.params, prediction.plan
     prediction.faults.append(fault.name.name)
-    prediction.webhook_faults[kind] = params
+    prediction.fault_params[kind] = params
     if kind == "early":
-        plan.hurry(prediction.created_at)
+        plan.end_by(prediction.created_at)
     elif kind in _SHAPES:
         plan.shape = _SHAPES[kind]
         if kind == "two":
-            _double(prediction)
-    elif not _retime(plan, kind, params):
-        _respell(prediction, kind, params)
+            _add_second_output(prediction)
+    elif not _apply_timing_fault(plan, kind, params):
+        _apply_result_fault(prediction, kind, params)
 
 
-def _retime(plan: Plan, kind: str, params: Params) -> bool:
+def _apply_timing_fault(plan: Plan, kind: str, params: Params) -> bool:
     end = plan.finished_at
     match kind:
         case "stuck_created":
@@ -53,7 +53,7 @@ def _retime(plan: Plan, kind: str, params: Params) -> bool:
     return True
 
 
-def _respell(prediction: Prediction, kind: str, params: Params) -> None:
+def _apply_result_fault(prediction: Prediction, kind: str, params: Params) -> None:
     plan = prediction.plan
     match kind:
         case "failed":
@@ -79,9 +79,9 @@ def _respell(prediction: Prediction, kind: str, params: Params) -> None:
             prediction.price = round(prediction.price * params["factor"])
 
 
-def _double(prediction: Prediction) -> None:
-    only = prediction.outputs[0]
-    stem, dot, ending = only.path.rpartition(".")
+def _add_second_output(prediction: Prediction) -> None:
+    first = prediction.outputs[0]
+    stem, dot, ending = first.path.rpartition(".")
     path = f"{stem}-2{dot}{ending}"
-    origin = only.url.removesuffix(only.path)
-    prediction.outputs.append(Output(path, origin + path, only.form))
+    origin = first.url.removesuffix(first.path)
+    prediction.outputs.append(Output(path, origin + path, first.form))

@@ -1,4 +1,4 @@
-"""A model's schema: published in the model list, and checked before anything is charged."""
+"""Model schemas: published in the model list and validated before a charge."""
 
 import re
 from functools import cache
@@ -14,7 +14,7 @@ from local.provider.ledger import MICRO
 
 
 def request_schema(model: Model) -> dict[str, Any]:
-    """The schema as the model list publishes it."""
+    """Return the JSON schema of a model's inputs."""
     return {
         "type": "object",
         "properties": model.properties,
@@ -24,7 +24,7 @@ def request_schema(model: Model) -> dict[str, Any]:
 
 
 def describe(model: Model, table: prices.Table, order: int, origin: str) -> dict[str, Any]:
-    """A model as the model list prints it."""
+    """Return a model's entry in the model list."""
     schema = {
         "type": "model_run",
         "method": "POST",
@@ -44,11 +44,11 @@ def describe(model: Model, table: prices.Table, order: int, origin: str) -> dict
     }
 
 
-def complaint(model: Model, inputs: dict[str, Any], *, strict: bool) -> str | None:
-    """What is wrong with the inputs, or nothing. The inputs' values are never quoted back."""
+def validation_error(model: Model, inputs: dict[str, Any], *, strict: bool) -> str | None:
+    """Return why the inputs are invalid, or None. The reason never quotes input values."""
     error = next(iter(_validator(model.id, strict).iter_errors(inputs)), None)
     if error is not None:
-        return _explain(error)
+        return _message(error)
     for number, media in enumerate(model.media(inputs), start=1):
         if not _is_media(media, strict=strict):
             return f"image {number} must be a public URL that starts with https:// or http://"
@@ -62,38 +62,38 @@ def _validator(model_id: str, strict: bool) -> Draft202012Validator:  # noqa: FB
     )
 
 
-def _explain(error: ValidationError) -> str:
+def _message(error: ValidationError) -> str:
     field = error.json_path.removeprefix("$.").removeprefix("$")
-    wanted: Any = error.validator_value
+    constraint: Any = error.validator_value
     instance: Any = error.instance
     match error.validator:
         case "required":
-            missing = next(name for name in wanted if name not in instance)
+            missing = next(name for name in constraint if name not in instance)
             return f"property '{missing}' is required"
         case "additionalProperties":
             schema: Any = error.schema
             unknown = sorted(set(instance) - set(schema["properties"]))
             return f"unknown property '{unknown[0]}'"
         case "enum":
-            allowed = ", ".join(map(str, wanted))
+            allowed = ", ".join(map(str, constraint))
             return f"value of '{field}' must be one of: {allowed}"
         case "type":
-            return f"'{field}' must be of type {wanted}"
+            return f"'{field}' must be of type {constraint}"
         case "minLength" | "pattern" if field in ("prompt", "text"):
             return f"'{field}' must not be empty"
         case rule:
-            return f"'{field}' is invalid ({rule} {wanted})"
+            return f"'{field}' is invalid ({rule} {constraint})"
 
 
 def _is_media(text: str, *, strict: bool) -> bool:
     if re.match(r"https?://", text):
         return is_web_url(text)
-    # Data URIs and bare base64 are undocumented; third parties send them all the same.
+    # Data URIs and bare base64 are undocumented, but some third parties send them.
     return not strict
 
 
 def is_web_url(text: str) -> bool:
-    """Whether it is an http or https URL with a host."""
+    """Return whether the text is an http or https URL with a host."""
     try:
         parts = urlsplit(text)
     except ValueError:

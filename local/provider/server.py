@@ -1,4 +1,4 @@
-"""Both origins in one process and one event loop, until told to stop."""
+"""Both origins in one process and one event loop."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ GRACE_SECONDS = 3
 
 
 class Ready(BaseModel):
-    """Where a started simulator listens."""
+    """The addresses and the process id of a started simulator."""
 
     provider_url: str
     provider_admin_url: str
@@ -34,16 +34,16 @@ class Ready(BaseModel):
 
 
 class Protocol(H11Protocol):
-    """HTTP/1.1 that lets an app reach its connection, so that a fault can cut it."""
+    """HTTP/1.1 protocol that exposes the connection, so that a fault can close it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Put the transport where every request's state is copied from."""
+        """Add the transport to the state of every request."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
 
 
 class Server(uvicorn.Server):
-    """A server that says when it listens and leaves signals to its process."""
+    """A server with an event for its start, without signal handlers."""
 
     def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
         config = uvicorn.Config(
@@ -61,13 +61,13 @@ class Server(uvicorn.Server):
         self._listener = listener
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
+        """Start and set `listening`."""
         await super().startup(sockets)
         self.listening.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Two servers share one process: neither owns its signals."""
+        """Install no signal handlers; two servers share one process."""
         yield
 
     async def run_until(self, stopping: asyncio.Event) -> None:
@@ -86,7 +86,7 @@ def _app(world: World, routes: list[BaseRoute], origin: str) -> ASGIApp:
 
 
 def _listen(host: str, port: int) -> tuple[socket.socket, str]:
-    # Naming the protocol lets asyncio switch Nagle's delay off: 40 ms an answer otherwise.
+    # With an explicit protocol, asyncio disables Nagle's algorithm, which costs 40 ms per response.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -97,7 +97,7 @@ def _listen(host: str, port: int) -> tuple[socket.socket, str]:
 
 async def serve(setup: Setup, on_ready: Callable[[Ready], None], stop: asyncio.Event,
                 clock: Clock | None = None) -> None:  # fmt: skip
-    """Run one simulator from its first listening socket to its last closed connection."""
+    """Run one simulator until `stop` is set; `on_ready` gets its addresses."""
     world = World(setup, clock)
     api_socket, world.origin = _listen(setup.host, setup.api_port)
     cdn_socket, world.cdn_origin = _listen(setup.host, setup.cdn_port)

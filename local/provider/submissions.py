@@ -1,4 +1,4 @@
-"""Take a request in: check it, charge for it, plan what will happen, set the rest going."""
+"""Create predictions: validate the inputs, charge, plan the run, start its background tasks."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ from local.provider.outputs import new_output
 from local.provider.predictions import Plan, Prediction
 from local.provider.prices import discounted, price
 from local.provider.run_faults import apply_fault
-from local.provider.schema import complaint
+from local.provider.schema import validation_error
 from local.provider.webhook_delivery import deliver
 from local.provider.world import World
 
@@ -29,23 +29,26 @@ NO_CREDIT, UNREADABLE = 1407, 1402
 
 
 class NoCreditError(Exception):
-    """The account cannot pay, and the simulator is told to say so in a 200."""
+    """The balance is too low and the option `no_credit` is 200."""
 
     def response(self) -> JSONResponse:
-        """The mixed form that was seen in production."""
+        """Return the response observed in production: HTTP 200 with code 402."""
         return JSONResponse({"code": 402, "message": "insufficient credits"})
 
 
-def check(world: World, model: Model, inputs: dict[str, Any]) -> None:
-    """Refuse what the model's schema does not allow. Raises ApiError with 400."""
-    wrong = complaint(model, inputs, strict=world.options.strict)
-    if wrong is not None:
-        raise ApiError(400, f"Invalid request: {wrong}")
+def validate(world: World, model: Model, inputs: dict[str, Any]) -> None:
+    """Validate the inputs against the model's schema. Raises ApiError with 400."""
+    reason = validation_error(model, inputs, strict=world.options.strict)
+    if reason is not None:
+        raise ApiError(400, f"Invalid request: {reason}")
 
 
 def create(world: World, account: Account, model: Model, inputs: dict[str, Any],
            webhook: str | None) -> Prediction:  # fmt: skip
-    """A prediction, charged and under way; whatever is raised, nothing was charged."""
+    """Create, charge and start a prediction. If the function raises, nothing is charged.
+
+    Raises ApiError or NoCreditError.
+    """
     options, now = world.options, world.clock.now()
     start = earliest_start(world, account)
     micro = price(options.prices, model.id, model.base_price, inputs)
@@ -58,6 +61,7 @@ def create(world: World, account: Account, model: Model, inputs: dict[str, Any],
         plan=_plan(world, model, inputs, start),
         outputs=[new_output(model, inputs, world.cdn_origin)],
         price=discounted(micro, options.discount_rate),
+        number=len(world.predictions),
         webhook=webhook,
     )
     scope = f"{account.number}:{prediction.prompt}"
@@ -67,16 +71,16 @@ def create(world: World, account: Account, model: Model, inputs: dict[str, Any],
     _charge(world, prediction)
     world.add(prediction)
     if model.media(inputs) and prediction.plan.code != NO_CREDIT:
-        prediction.fetching = world.spawn(_fetch(world, prediction))
+        prediction.reference_task = world.spawn(_fetch(world, prediction))
     if webhook:
-        prediction.announcing = world.spawn(deliver(world, prediction))
+        prediction.delivery_task = world.spawn(deliver(world, prediction))
     return prediction
 
 
 def _plan(world: World, model: Model, inputs: dict[str, Any], start: int) -> Plan:
     options, now = world.options, world.clock.now()
     rng = seeded(world.setup.seed, "duration", len(world.predictions))
-    # One nanosecond keeps the submit's own word apart from the words that follow it.
+    # Distinct times separate the status words of the submit, the wait and the run.
     started = max(now + 2, start + queue_time(rng, options.time_scale))
     finished = started + max(1, run_time(rng, model, inputs, options.time_scale))
     words = options.status_words
@@ -85,7 +89,7 @@ def _plan(world: World, model: Model, inputs: dict[str, Any], start: int) -> Pla
 
 
 def _charge(world: World, prediction: Prediction) -> None:
-    world.settle()
+    world.book_refunds()
     account = prediction.account
     if world.ledger.balance(account) < prediction.price:
         match world.options.no_credit:
@@ -105,10 +109,8 @@ def _charge(world: World, prediction: Prediction) -> None:
             prediction.created_at,
         )
     )
-    if "emptied" in prediction.webhook_faults:
-        world.ledger.set_balance(
-            account, round(prediction.webhook_faults["emptied"]["usd"] * MICRO)
-        )
+    if "emptied" in prediction.fault_params:
+        world.ledger.set_balance(account, round(prediction.fault_params["emptied"]["usd"] * MICRO))
 
 
 async def _fetch(world: World, prediction: Prediction) -> None:
@@ -123,30 +125,30 @@ async def _fetch(world: World, prediction: Prediction) -> None:
         prediction.references.append(str(path))
 
 
-async def announce_early(prediction: Prediction) -> None:
-    """Let the webhook be there before the submit's answer, if a fault wants it so."""
-    early = prediction.webhook_faults.get("early")
-    if early is not None and prediction.announcing is not None:
-        await asyncio.wait([prediction.announcing], timeout=early["seconds"])
+async def wait_for_early_webhook(prediction: Prediction) -> None:
+    """Wait for the webhook of a `webhook.early` fault, at most for its `seconds`."""
+    early = prediction.fault_params.get("early")
+    if early is not None and prediction.delivery_task is not None:
+        await asyncio.wait([prediction.delivery_task], timeout=early["seconds"])
 
 
-async def hold(world: World, prediction: Prediction) -> dict[str, Any]:
-    """Sync mode: the result once it is there, or a 5004 while the work goes on."""
+async def wait_for_result(world: World, prediction: Prediction) -> dict[str, Any]:
+    """Return the result in sync mode, or a 5004 after 90 (scaled) seconds."""
     limit = prediction.created_at + round(SYNC_SECONDS * world.options.time_scale * SECOND)
     end = prediction.plan.finished_at
     await world.clock.sleep_until(limit if end is None else min(end, limit))
     body = await result(world, prediction)
     if prediction.is_finished(world.clock.now()):
         return body
-    late = f"Sync mode timed out after {SYNC_SECONDS} seconds. Query: {body['urls']['get']}"
-    return body | {"status": "processing", "code": 5004, "error": late}
+    error = f"Sync mode timed out after {SYNC_SECONDS} seconds. Query: {body['urls']['get']}"
+    return body | {"status": "processing", "code": 5004, "error": error}
 
 
 async def result(world: World, prediction: Prediction) -> dict[str, Any]:
-    """The prediction as it stands, its outputs as base64 if that was asked for."""
+    """Return the current prediction object, with base64 outputs if the inputs request them."""
     now = world.clock.now()
     body = prediction.view(now, world.origin)
     if prediction.inputs.get("enable_base64_output") and body.get("outputs"):
-        files = [await world.gallery.file(prediction, output) for output in prediction.outputs]
+        files = [await world.output_files.file(prediction, output) for output in prediction.outputs]
         body["outputs"] = [base64.b64encode(file.read_bytes()).decode() for file in files]
     return body

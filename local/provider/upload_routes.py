@@ -1,4 +1,4 @@
-"""Both ways to upload a reference: a ticket with a PUT elsewhere, and a multipart form."""
+"""The two ways to upload a reference: a presigned PUT and a multipart form."""
 
 import mimetypes
 from pathlib import Path
@@ -10,12 +10,12 @@ from starlette.responses import Response
 
 from local.provider.clock import SECOND, rfc3339
 from local.provider.envelope import ApiError, success, xml_error
-from local.provider.request_handling import answer_with, authenticated, json_object, world_of
+from local.provider.request_handling import authenticated, json_object, respond, world_of
 from local.provider.uploads import Upload
 from local.provider.world import World
 
 LARGEST = 200 * 1024 * 1024
-TICKET_LIFE = 3600 * SECOND
+PRESIGNED_LIFETIME = 3600 * SECOND
 FORMATS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tiff", "mp4", "mov", "webm", "mp3", "wav")
 
 
@@ -27,17 +27,17 @@ def _new(world: World, filename: str, size: int, content_type: str | None) -> Up
         raise ApiError(413, "file is too large")
     kind = content_type or mimetypes.guess_type(filename)[0] or "application/octet-stream"
     path = f"/media/{uuid4().hex}/images/{len(world.uploads) + 1}.{ending or 'bin'}"
-    upload = Upload(path, filename, size, kind, world.clock.now() + TICKET_LIFE)
+    upload = Upload(path, filename, size, kind, world.clock.now() + PRESIGNED_LIFETIME)
     world.uploads[path] = upload
     return upload
 
 
-async def create_ticket(request: Request) -> Response:
-    """`POST /media/uploads`: where and how to PUT the bytes."""
+async def create_presigned_upload(request: Request) -> Response:
+    """`POST /media/uploads`: return the URL and the headers for the PUT of the bytes."""
     authenticated(request)
     body = await json_object(request)
 
-    async def answer() -> Response:
+    async def make_response() -> Response:
         world = world_of(request)
         filename, size, kind = body.get("filename"), body.get("size"), body.get("content_type")
         if not isinstance(filename, str) or not filename:
@@ -53,11 +53,11 @@ async def create_ticket(request: Request) -> Response:
         }
         return success(upload.to_json(world.cdn_origin) | {"upload": instruction})
 
-    return await answer_with(request, "upload", answer)
+    return await respond(request, "upload", make_response)
 
 
 async def receive_form(request: Request) -> Response:
-    """`POST /media/upload/binary`: the bytes in a multipart form."""
+    """`POST /media/upload/binary`: store the file of a multipart form."""
     authenticated(request)
     async with request.form() as form:
         file = form.get("file")
@@ -65,7 +65,7 @@ async def receive_form(request: Request) -> Response:
         name = file.filename if isinstance(file, UploadFile) else None
         kind = file.content_type if isinstance(file, UploadFile) else None
 
-    async def answer() -> Response:
+    async def make_response() -> Response:
         if not content:
             raise ApiError(400, "form field 'file' is required")
         world = world_of(request)
@@ -73,11 +73,11 @@ async def receive_form(request: Request) -> Response:
         _store(world, upload, content)
         return success(upload.to_json(world.cdn_origin))
 
-    return await answer_with(request, "upload", answer)
+    return await respond(request, "upload", make_response)
 
 
 async def receive_put(request: Request) -> Response:
-    """The ticket's PUT, on the storage origin: no key, exactly the ticket's headers, once."""
+    """The presigned PUT on the CDN origin: no key, exactly the signed headers, only once."""
     world = world_of(request)
     upload = world.uploads.get(request.url.path.removeprefix("/upload"))
     content = await request.body()

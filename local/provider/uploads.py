@@ -1,4 +1,4 @@
-"""A place on the CDN for a file that a caller uploads."""
+"""Uploaded references on the CDN."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass
 class Upload:
-    """A place for one uploaded file on the CDN."""
+    """One upload. `stored` is None until its bytes have arrived."""
 
     path: str
     filename: str
@@ -18,11 +18,11 @@ class Upload:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the PUT must carry, exactly."""
+        """The headers that the PUT must carry exactly."""
         return {"Content-Type": self.content_type, "If-None-Match": "*"}
 
     def to_json(self, cdn_origin: str) -> dict[str, Any]:
-        """The part of the answer that both flows share."""
+        """Return the part of the response that both upload flows share."""
         return {
             "type": self.content_type.partition("/")[0],
             "download_url": cdn_origin + self.path,

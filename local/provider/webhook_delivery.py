@@ -1,4 +1,4 @@
-"""Tell a caller that a prediction has ended, when and as often as the script says."""
+"""Deliver the webhook of a prediction after its end, with retries and scripted faults."""
 
 import asyncio
 import time
@@ -8,100 +8,103 @@ from typing import Any
 import httpx
 
 from local.provider.clock import SECOND, rfc3339
-from local.provider.deliveries import Delivery, Hook
+from local.provider.deliveries import Delivery, WebhookRequest
 from local.provider.predictions import Prediction
-from local.provider.webhooks import composed
+from local.provider.webhooks import signed_request
 from local.provider.world import World
 
-TRIES = 3
+ATTEMPTS = 3
 
 
 async def deliver(world: World, prediction: Prediction) -> None:
-    """Announce the prediction once it has ended."""
-    if prediction.fetching:
-        await prediction.fetching
-    end, webhook_faults = prediction.plan.finished_at, prediction.webhook_faults
+    """Wait for the end of the prediction and deliver its webhook."""
+    if prediction.reference_task:
+        await prediction.reference_task
+    end, faults = prediction.plan.finished_at, prediction.fault_params
     if end is None:
         return
-    late = webhook_faults.get("late", {"seconds": 0})["seconds"]
-    await world.clock.sleep_until(end + round(late * SECOND))
-    reordered = webhook_faults.get("reordered", {"how": ""})
+    delay = faults.get("late", {"seconds": 0})["seconds"]
+    await world.clock.sleep_until(end + round(delay * SECOND))
+    reordered = faults.get("reordered", {"how": ""})
     if reordered["how"] == "held":
-        await _let_another_pass(world, prediction, reordered["seconds"])
-    if not _is_posted(world, prediction):
+        await _wait_for_other_webhook(world, prediction, reordered["seconds"])
+    if not _sends_webhook(world, prediction):
         return
-    if "rotated_secret" in webhook_faults:
+    if "rotated_secret" in faults:
         prediction.account.rotate_secret()
-    await _post_end(world, prediction, prediction.view(world.clock.now(), world.origin))
+    await _deliver_with_retries(world, prediction, prediction.view(world.clock.now(), world.origin))
     if reordered["how"] == "processing":
-        await _post_end(world, prediction, prediction.unfinished(world.origin))
+        await _deliver_with_retries(world, prediction, prediction.unfinished(world.origin))
 
 
-async def replay(world: World, recorded: Delivery) -> Delivery:
-    """Post a recorded hook once more, byte for byte, even one that was kept back."""
-    again = _begin(world, recorded.prediction, recorded.hook, 1)
-    return await _post(world, replace(again, replay_of=recorded.number))
+async def replay(world: World, original: Delivery) -> Delivery:
+    """Post a recorded webhook again, byte for byte. This includes withheld webhooks."""
+    delivery = _new_delivery(world, original.prediction, original.request, 1)
+    return await _post(world, replace(delivery, replay_of=original.number))
 
 
-def _is_posted(world: World, prediction: Prediction) -> bool:
+def _sends_webhook(world: World, prediction: Prediction) -> bool:
     plan = prediction.plan
-    is_usual = plan.succeeds or plan.final == "failed"
-    is_told = is_usual or "any_end" in prediction.webhook_faults
-    return is_told and not prediction.is_gone(world.clock.now())
+    has_webhook = plan.succeeds or plan.final == "failed" or "any_end" in prediction.fault_params
+    return has_webhook and not prediction.is_removed(world.clock.now())
 
 
-async def _let_another_pass(world: World, prediction: Prediction, seconds: float) -> None:
+async def _wait_for_other_webhook(world: World, prediction: Prediction, seconds: float) -> None:
     limit = world.clock.now() + round(seconds * SECOND)
-    waits = [
-        world.spawn(world.deliveries.of_another(prediction.id)),
+    tasks = [
+        world.spawn(world.deliveries.wait_for_other(prediction.id)),
         world.spawn(world.clock.sleep_until(limit)),
     ]
-    await asyncio.wait(waits, return_when="FIRST_COMPLETED")
-    for each in waits:
-        each.cancel()
+    await asyncio.wait(tasks, return_when="FIRST_COMPLETED")
+    for task in tasks:
+        task.cancel()
 
 
-async def _post_end(world: World, prediction: Prediction, payload: dict[str, Any]) -> None:
-    """Try up to three times until a 2xx, each with a signature of its own time."""
-    webhook_faults, payload = prediction.webhook_faults, payload | {"input": prediction.inputs}
-    tries = webhook_faults.get("retried", {"tries": TRIES})["tries"]
-    for attempt in range(1, tries + 1):
+async def _deliver_with_retries(
+    world: World, prediction: Prediction, payload: dict[str, Any]
+) -> None:
+    """Post up to three times until a 2xx; each attempt has its own timestamp and signature."""
+    faults, payload = prediction.fault_params, payload | {"input": prediction.inputs}
+    attempts = faults.get("retried", {"tries": ATTEMPTS})["tries"]
+    for attempt in range(1, attempts + 1):
         secret = prediction.account.secret
-        hook = composed(str(prediction.webhook), payload, secret, webhook_faults)
-        if "lost" in webhook_faults:
-            world.deliveries.add(_begin(world, prediction.id, hook, 0))
+        request = signed_request(str(prediction.webhook), payload, secret, faults)
+        if "lost" in faults:
+            world.deliveries.add(_new_delivery(world, prediction.id, request, 0))
             return
-        is_taken = await _send(world, prediction, hook, attempt)
-        if attempt == tries or (is_taken and "retried" not in webhook_faults):
+        is_accepted = await _send_copies(world, prediction, request, attempt)
+        if attempt == attempts or (is_accepted and "retried" not in faults):
             return
         await world.pause(2 ** (attempt - 1) * world.options.time_scale)
 
 
-async def _send(world: World, prediction: Prediction, hook: Hook, attempt: int) -> bool:
-    """Post a hook as often as it is to be doubled, and say whether it was taken."""
-    doubled = prediction.webhook_faults.get("duplicated", {"count": 1, "together": False})
+async def _send_copies(
+    world: World, prediction: Prediction, request: WebhookRequest, attempt: int
+) -> bool:
+    """Post one attempt, duplicated if scripted. Returns whether a copy was accepted."""
+    duplicated = prediction.fault_params.get("duplicated", {"count": 1, "together": False})
 
-    async def once() -> Delivery:
-        return await _post(world, _begin(world, prediction.id, hook, attempt))
+    async def send() -> Delivery:
+        return await _post(world, _new_delivery(world, prediction.id, request, attempt))
 
-    if doubled["together"]:
-        sent = await asyncio.gather(*(once() for _ in range(doubled["count"])))
+    if duplicated["together"]:
+        sent = await asyncio.gather(*(send() for _ in range(duplicated["count"])))
     else:
-        sent = [await once() for _ in range(doubled["count"])]
-    return any(delivery.is_taken for delivery in sent)
+        sent = [await send() for _ in range(duplicated["count"])]
+    return any(delivery.is_accepted for delivery in sent)
 
 
-def _begin(world: World, prediction: str, hook: Hook, attempt: int) -> Delivery:
-    return Delivery(prediction, hook, attempt, rfc3339(world.clock.now()), time.time())
+def _new_delivery(world: World, prediction: str, request: WebhookRequest, attempt: int) -> Delivery:
+    return Delivery(prediction, request, attempt, rfc3339(world.clock.now()), time.time())
 
 
-async def _post(world: World, begun: Delivery) -> Delivery:
-    hook, status = begun.hook, None
+async def _post(world: World, delivery: Delivery) -> Delivery:
+    request, status = delivery.request, None
     try:
-        reply = await world.client.post(
-            hook.url, content=hook.body, headers=hook.headers, follow_redirects=False
+        response = await world.client.post(
+            request.url, content=request.body, headers=request.headers, follow_redirects=False
         )
-        status = reply.status_code
+        status = response.status_code
     except (httpx.HTTPError, httpx.InvalidURL):
-        pass  # nobody there, or no answer: another try
-    return world.deliveries.add(begun, status)
+        pass  # no connection or no response: recorded without a status
+    return world.deliveries.add(delivery, status)

@@ -1,4 +1,4 @@
-"""The whole state of one simulator. Everything in it belongs to the event loop's thread."""
+"""The state of one simulator. Only the thread of the event loop may access it."""
 
 import asyncio
 import contextlib
@@ -14,9 +14,9 @@ import httpx
 from local.provider.clock import SECOND, Clock
 from local.provider.deliveries import Deliveries
 from local.provider.faults import Faults
-from local.provider.gallery import Gallery
 from local.provider.ledger import MICRO, Account, Ledger
 from local.provider.options import Options, Setup
+from local.provider.output_files import OutputFiles
 from local.provider.predictions import Output, Prediction
 from local.provider.request_log import Entry as Request
 from local.provider.uploads import Upload
@@ -27,12 +27,12 @@ KEPT_REQUESTS = 50_000
 
 
 class World:
-    """Accounts, predictions, files, faults and records behind the two origins."""
+    """The accounts, predictions, files, faults and records of both origins."""
 
     options: Options
     ledger: Ledger
     faults: Faults
-    gallery: Gallery
+    output_files: OutputFiles
 
     def __init__(self, setup: Setup, clock: Clock | None = None) -> None:
         self.setup = setup
@@ -52,15 +52,15 @@ class World:
 
     @property
     def folder(self) -> Path:
-        """Where files live until the simulator stops."""
+        """The folder of all files; it is removed when the simulator stops."""
         return Path(self._temporary.name)
 
     def reset(self) -> None:
-        """Forget everything, as if just started; the clock keeps the time it was moved to."""
+        """Restore the initial state; advances of the clock stay."""
         for task in self._tasks:
             task.cancel()
-        for kept in (self.requests, self.predictions, self.files, self.uploads, self.deliveries):
-            kept.clear()
+        for records in (self.requests, self.predictions, self.files, self.uploads, self.deliveries):
+            records.clear()
         for file in self.folder.iterdir():
             file.unlink()
         setup = self.setup
@@ -68,58 +68,60 @@ class World:
         opening = round(setup.options.opening_balance * MICRO)
         self.ledger = Ledger(setup.keys, setup.seed, opening)
         self.faults = Faults(setup.seed)
-        self.gallery = Gallery(self.folder, self.pool, setup.seed)
+        self.output_files = OutputFiles(self.folder, self.pool, setup.seed)
 
     def spawn[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run something in the background until it is done or the simulator stops."""
+        """Run a coroutine in the background until it ends or the simulator stops."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def pause(self, seconds: float) -> None:
-        """Wait in real time, but not longer than the simulator lives."""
+        """Wait for real seconds, or until the simulator stops."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.stopping.wait(), seconds)
 
     def add(self, prediction: Prediction) -> None:
-        """Take a prediction in."""
+        """Register a prediction and its outputs."""
         self.predictions[prediction.id] = prediction
         self.files |= {output.path: (prediction, output) for output in prediction.outputs}
 
-    def of(self, account: Account) -> list[Prediction]:
-        """An account's predictions that still exist, in the order of their submission."""
+    def predictions_of(self, account: Account) -> list[Prediction]:
+        """Return an account's existing predictions in the order of their submission."""
         now = self.clock.now()
-        return [p for p in self.predictions.values() if p.account is account and not p.is_gone(now)]
+        return [
+            p for p in self.predictions.values() if p.account is account and not p.is_removed(now)
+        ]
 
-    def settle(self) -> None:
-        """Book the refunds that have become due; called before anyone looks at the money."""
+    def book_refunds(self) -> None:
+        """Record the refunds that are due. Every read of the ledger calls this first."""
         now = self.clock.now()
         for prediction in self.predictions.values():
             due = self._refund_at(prediction)
-            finished = prediction.is_finished(now) and not prediction.is_refunded
-            if due is not None and due <= now and finished:
+            is_open = prediction.is_finished(now) and not prediction.is_refunded
+            if due is not None and due <= now and is_open:
                 prediction.is_refunded = True
-                for charge in self.ledger.of(prediction.id):
+                for charge in self.ledger.entries_of(prediction.id):
                     self.ledger.record(charge.refunded(due))
 
     def _refund_at(self, prediction: Prediction) -> int | None:
-        """When the charge is given back, if ever."""
-        options, plan, webhook_faults = self.options, prediction.plan, prediction.webhook_faults
-        if plan.finished_at is None or plan.succeeds or "refund_never" in webhook_faults:
+        """Return the moment of the refund, or None."""
+        options, plan, fault_params = self.options, prediction.plan, prediction.fault_params
+        if plan.finished_at is None or plan.succeeds or "refund_never" in fault_params:
             return None
-        if "refund_now" in webhook_faults:
+        if "refund_now" in fault_params:
             return plan.finished_at
-        if "refund_after" in webhook_faults:
-            wait: float = webhook_faults["refund_after"]["seconds"]
+        if "refund_after" in fault_params:
+            wait: float = fault_params["refund_after"]["seconds"]
             return plan.finished_at + round(wait * SECOND)
-        spared = plan.code == MODERATED and not options.refund_moderated
-        if options.refunds == "never" or spared or plan.final not in REFUNDED:
+        is_moderated = plan.code == MODERATED and not options.refund_moderated
+        if options.refunds == "never" or is_moderated or plan.final not in REFUNDED:
             return None
         return plan.finished_at + round(options.refund_delay_seconds * options.time_scale * SECOND)
 
     async def close(self) -> None:
-        """Stop what runs and remove the files."""
+        """Stop all tasks and remove the files."""
         self.stopping.set()
         for task in self._tasks:
             task.cancel()

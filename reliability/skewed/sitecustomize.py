@@ -1,9 +1,9 @@
 # ruff: noqa: INP001
-"""Python imports this first when its directory is on PYTHONPATH: a process whose clock is wrong.
+"""Shift the wall clock of a Python process by CLOCK_SKEW_SECONDS (negative: behind).
 
-CLOCK_SKEW_SECONDS is how far ahead it is (behind, if negative). Every reading of the time of day
-that Python code makes is shifted: botocore's for signatures, loggers' and ours. What measures time
-(`monotonic`, `perf_counter`, sleeping, time-outs) is not, as on a machine whose clock is set wrong.
+Python imports this module at startup if its directory is on PYTHONPATH. Every wall-clock reading in
+Python code is shifted: botocore's for signatures, the loggers' and Darkroom's. Elapsed time
+(`monotonic`, `perf_counter`, sleeps, timeouts) is not shifted, as on a machine with a wrong clock.
 """
 
 import ctypes
@@ -20,8 +20,8 @@ _gmtime, _localtime = time.gmtime, time.localtime
 _strftime, _ctime, _asctime = time.strftime, time.ctime, time.asctime
 
 
-def _seconds(told: float | None = None) -> float:
-    return _time() + SKEW if told is None else told
+def _seconds(seconds: float | None = None) -> float:
+    return _time() + SKEW if seconds is None else seconds
 
 
 def _now(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> dt.datetime:
@@ -32,24 +32,26 @@ def _utcnow(cls: type[dt.datetime]) -> dt.datetime:
     return cls.fromtimestamp(_seconds(), dt.UTC).replace(tzinfo=None)
 
 
-def _shift() -> None:
-    changed: dict[str, Any] = {
-        "time": _seconds,  # date.today() asks it, too
+def _shift_clock() -> None:
+    replacements: dict[str, Any] = {
+        "time": _seconds,  # date.today() calls it as well
         "time_ns": lambda: _time_ns() + int(SKEW * 1_000_000_000),
         "gmtime": lambda seconds=None: _gmtime(_seconds(seconds)),
         "localtime": lambda seconds=None: _localtime(_seconds(seconds)),
         "ctime": lambda seconds=None: _ctime(_seconds(seconds)),
-        "strftime": lambda form, moment=None: _strftime(form, moment or _localtime(_seconds())),
+        "strftime": lambda pattern, moment=None: _strftime(
+            pattern, moment or _localtime(_seconds())
+        ),
         "asctime": lambda moment=None: _asctime(moment or _localtime(_seconds())),
     }
-    for name, function in changed.items():
+    for name, function in replacements.items():
         setattr(time, name, function)
-    # A subclass in its place would not be what C code and pickles know as datetime. The type is
-    # closed to assignment, so this takes the dictionary behind the view of it that __dict__ is.
+    # A subclass of datetime would break C code and pickles. The type does not allow assignment, so
+    # this changes the dictionary behind the read-only view that __dict__ returns.
     (methods,) = gc.get_referents(dt.datetime.__dict__)
     methods.update(now=classmethod(_now), utcnow=classmethod(_utcnow))
     ctypes.pythonapi.PyType_Modified(ctypes.py_object(dt.datetime))
 
 
 if SKEW:
-    _shift()
+    _shift_clock()

@@ -1,4 +1,4 @@
-"""The program in this process, against a deployment that is scripted."""
+"""Fixtures that run the program in-process against a scripted deployment."""
 
 import time
 from functools import partial
@@ -13,8 +13,8 @@ from tests.cli.deployment import KEY, URL, Deployment, Run
 
 @pytest.fixture
 def deployment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Deployment:
-    made = Deployment()
-    transport = httpx.MockTransport(made.handle)
+    deployment = Deployment()
+    transport = httpx.MockTransport(deployment.handle)
     monkeypatch.setattr(session, "Client", partial(client.Client, transport=transport))
     monkeypatch.setattr(time, "sleep", lambda _: None)
     monkeypatch.setenv("DARKROOM_URL", URL)
@@ -23,10 +23,10 @@ def deployment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Deployment:
     monkeypatch.setenv("PWD", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
-    return made
+    return deployment
 
 
 @pytest.fixture
 def darkroom(deployment: Deployment) -> Run:
-    """The command, with its arguments; returns its exit code."""
+    """A function that runs the command line with its arguments and returns the exit code."""
     return lambda *arguments: main.run(arguments)

@@ -1,4 +1,4 @@
-"""A deployment as the command line sees it: answers to HTTP, and what was asked."""
+"""A fake deployment: scripted HTTP responses, and the requests that it received."""
 
 import json
 from collections.abc import Callable
@@ -9,13 +9,13 @@ import httpx
 
 URL, KEY = "https://api.example.com/live", "dk_sesame"
 JOB_ID, BATCH_ID = "va25h4nuse5chs5cqgiu6rb6gm", "cmjb2hb7562g6nkk3rro3j6g5c"
-PICTURE = b"\x89PNG picture"
+IMAGE = b"\x89PNG\r\n\x1a\n image"
 
-type Answer = httpx.Response | BaseException | dict[str, Any]
+type Reply = httpx.Response | BaseException | dict[str, Any]
 
 
 def job(status: str = "completed", **changes: Any) -> dict[str, Any]:
-    """A job as docs/http.md shows it."""
+    """A job as in docs/http.md."""
     assets = [
         {
             "bucket": "assets",
@@ -36,20 +36,23 @@ def job(status: str = "completed", **changes: Any) -> dict[str, Any]:
 
 
 def failed(code: str = "moderated", *, retryable: bool = False) -> dict[str, Any]:
-    """A job that ended without a picture."""
-    why = {"code": code, "message": "It was refused.", "detail": None, "retryable": retryable}
-    return job("failed", failure=why, charged="no")
+    """A job that ended without an image."""
+    failure = {"code": code, "message": "It was refused.", "detail": None, "retryable": retryable}
+    return job("failed", failure=failure, charged="no")
 
 
 def batch(status: str = "completed", **changes: Any) -> dict[str, Any]:
-    """A batch as docs/batches.md shows it."""
+    """A batch as in docs/batches.md."""
     ended = "2026-11-25T23:56:07Z" if status in ("completed", "canceled", "failed") else None
     counts = dict.fromkeys(("waiting", "queued", "running", "failed", "canceled"), 0)
     return {
         "batch_id": None if status == "planned" else BATCH_ID, "name": "rows.csv",
         "status": status, "rows": 3, "bad_rows": 1, "estimated_cost_micro_usd": 20_000,
         "unpriced_rows": 0, "spent_micro_usd": 20_000, "eta_seconds": None, "ended_at": ended,
-        "errors": [{"row": 2, "field": "prompt", "message": "is missing", "allowed": "required"}],
+        "errors": [
+            {"row": 2, "field": "prompt", "message": "Row 2: `prompt` is missing.",
+             "allowed": "required"},
+        ],
         "progress": counts | {"completed": 2, "bad": 1},
         "results": {
             "csv_url": "https://files.example.com/results.csv",
@@ -59,48 +62,54 @@ def batch(status: str = "completed", **changes: Any) -> dict[str, Any]:
 
 
 def problem(status: int, kind: str = "invalid-request", **more: Any) -> httpx.Response:
-    """An error as the API tells it."""
-    told = {"type": f"urn:darkroom:problem:{kind}", "detail": "prompt is missing", **more}
-    return httpx.Response(status, json=told)
+    """An error response of the API."""
+    body = {"type": f"urn:darkroom:problem:{kind}", "detail": "`prompt` is missing.", **more}
+    return httpx.Response(status, json=body)
 
 
 @dataclass
 class Deployment:
-    """Answers by method and path: a list is worked off, its last one stays."""
+    """Replies by method and path, in order; the last reply of a list repeats."""
 
-    answers: dict[str, list[Answer]] = field(default_factory=dict)
-    asked: list[httpx.Request] = field(default_factory=list)
+    replies: dict[str, list[Reply]] = field(default_factory=dict)
+    requests: list[httpx.Request] = field(default_factory=list)
 
-    def on(self, call: str, *answers: Answer) -> None:
-        """Answer `GET /v1/jobs` and the like."""
-        self.answers[call] = list(answers)
+    def on(self, call: str, *replies: Reply) -> None:
+        """Script the replies of a call such as `GET /v1/jobs`."""
+        self.replies[call] = list(replies)
 
     def handle(self, request: httpx.Request) -> httpx.Response:
-        """Be the network."""
+        """Record a request and return or raise its reply."""
         request.read()
-        self.asked.append(request)
+        self.requests.append(request)
         if request.url.host == "files.example.com":
-            return httpx.Response(200, content=PICTURE)
+            return httpx.Response(200, content=IMAGE)
         call = f"{request.method} {request.url.path.removeprefix('/live')}"
-        answers = self.answers.get(call)
-        assert answers, f"nothing is scripted for {call}"
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        match answer:
+        replies = self.replies.get(call)
+        assert replies, f"no reply is scripted for {call}"
+        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        match reply:
             case BaseException():
-                raise answer
+                raise reply
             case httpx.Response():
-                return answer
+                return reply
             case _:
-                return httpx.Response(200, json=answer)
+                return httpx.Response(200, json=reply)
 
     def bodies(self, path: str) -> list[dict[str, Any]]:
-        """What was sent to a path."""
-        return [json.loads(each.content) for each in self.asked if each.url.path.endswith(path)]
+        """The JSON bodies of the requests to a path."""
+        return [
+            json.loads(request.content)
+            for request in self.requests
+            if request.url.path.endswith(path)
+        ]
 
     def keys(self, path: str) -> list[str]:
-        """The idempotency keys with which a path was asked."""
+        """The idempotency keys of the requests to a path."""
         return [
-            each.headers["Idempotency-Key"] for each in self.asked if each.url.path.endswith(path)
+            request.headers["Idempotency-Key"]
+            for request in self.requests
+            if request.url.path.endswith(path)
         ]
 
 

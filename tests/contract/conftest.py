@@ -1,4 +1,4 @@
-"""AWS in memory (moto), a provider on this machine, and no other machine at all."""
+"""Fixtures: AWS in memory (moto) and the provider simulator; only loopback sockets are allowed."""
 
 from collections.abc import Generator
 from typing import Final
@@ -16,8 +16,13 @@ from darkroom.adapters.wavespeed import WaveSpeed
 from local.provider import testing
 from local.provider.options import Options
 from tests.contract.scripted_http import Keys
-from tests.contract.simulated import Connect
-from tests.contract.stores import Stores, be_strict, in_memory, over
+from tests.contract.simulator_calls import Connect
+from tests.contract.stores import (
+    Stores,
+    dynamodb_stores,
+    in_memory_stores,
+    reject_invalid_expressions,
+)
 from tests.infra.template import properties
 
 REGION: Final = "eu-central-1"
@@ -49,20 +54,20 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def moto() -> Generator[None]:
-    """Patch botocore once for a file: that takes longer than most of its tests."""
+    """Patch botocore once per file, because patching takes longer than most tests."""
     with mock_aws():
         yield
 
 
 @pytest.fixture
 def aws(moto: None, credentials: None) -> None:
-    """Give an account without anything in it."""
+    """Reset the AWS account to an empty one."""
     requests.post("http://motoapi.amazonaws.com/moto-api/reset", timeout=5).raise_for_status()
 
 
 @pytest.fixture
 def s3(aws: None) -> S3Client:
-    """S3 with a bucket `assets` that keeps versions, and one `plain` that does not."""
+    """Return an S3 client with a versioned bucket `assets` and an unversioned bucket `plain`."""
     client = boto3.client("s3")
     for bucket in ("assets", "plain"):
         client.create_bucket(
@@ -74,7 +79,7 @@ def s3(aws: None) -> S3Client:
 
 @pytest.fixture
 def dynamodb(aws: None) -> DynamoDBClient:
-    """DynamoDB with the template's table."""
+    """Return a DynamoDB client with the table of the template."""
     client, table = boto3.client("dynamodb"), properties("Table")
     client.create_table(
         TableName=TABLE,
@@ -83,43 +88,43 @@ def dynamodb(aws: None) -> DynamoDBClient:
         KeySchema=table["KeySchema"],
         GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"],
     )
-    be_strict(client)
+    reject_invalid_expressions(client)
     return client
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
 def stores(request: pytest.FixtureRequest) -> Stores:
-    """Give the table's ports twice: one suite for both."""
+    """Return the ports over the table, once in memory and once over DynamoDB."""
     if request.param == "memory":
-        return in_memory()
-    return over(request.getfixturevalue("dynamodb"), TABLE)
+        return in_memory_stores()
+    return dynamodb_stores(request.getfixturevalue("dynamodb"), TABLE)
 
 
 @pytest.fixture(scope="session")
-def running() -> Generator[testing.Provider]:
+def shared_simulator() -> Generator[testing.Provider]:
     with testing.running(time_scale=0) as simulator:
         yield simulator
 
 
 @pytest.fixture
-def simulator(running: testing.Provider) -> Generator[testing.Provider]:
-    """Give the simulator as if just started."""
-    yield running
-    running.reset()
-    running.options(**Options(time_scale=0).model_dump())
+def simulator(shared_simulator: testing.Provider) -> Generator[testing.Provider]:
+    """Return the shared simulator; its state and options are reset after the test."""
+    yield shared_simulator
+    shared_simulator.reset()
+    shared_simulator.options(**Options(time_scale=0).model_dump())
 
 
 @pytest.fixture
 def connect(simulator: testing.Provider) -> Generator[Connect]:
-    """Make adapters with keys of one's choice; their connections are closed at the end."""
-    made: list[WaveSpeed] = []
+    """Return a factory of adapters for given keys; their connections are closed after the test."""
+    adapters: list[WaveSpeed] = []
 
     def connect(keys: Keys) -> WaveSpeed:
-        made.append(WaveSpeed(simulator.provider_url, keys))
-        return made[-1]
+        adapters.append(WaveSpeed(simulator.provider_url, keys))
+        return adapters[-1]
 
     yield connect
-    for adapter in made:
+    for adapter in adapters:
         adapter._checks.close()
         adapter._submits.close()
 

@@ -1,4 +1,4 @@
-"""A provider that answers with exactly what a test says, and remembers what it was asked."""
+"""A scripted HTTP transport that records its requests, and builders of responses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +11,11 @@ from darkroom.adapters.wavespeed import WaveSpeed
 ID = "e6832d4abffb4d79bfbca19783fca133"
 BASE = "https://api.wavespeed.test"
 
-type Answer = httpx.Response | Exception
+type ScriptedResponse = httpx.Response | Exception
 
 
 class Keys:
-    """The port of the adapter for its key: an old one, and after a rotation a new one."""
+    """An in-memory key port. `read(fresh=True)` moves to the next value, as after a rotation."""
 
     def __init__(self, *values: str) -> None:
         self._values = list(values or ("old",))
@@ -29,18 +29,20 @@ class Keys:
 
 
 class ScriptedHttp:
-    """A transport with scripted answers; the last one is for ever."""
+    """A transport with scripted responses; the last response repeats."""
 
-    def __init__(self, *answers: Answer | Callable[[httpx.Request], httpx.Response]) -> None:
-        self._answers = list(answers)
+    def __init__(
+        self, *responses: ScriptedResponse | Callable[[httpx.Request], httpx.Response]
+    ) -> None:
+        self._responses = list(responses)
         self.requests: list[httpx.Request] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, httpx.Response) else answer(request)
+        response = self._responses.pop(0) if len(self._responses) > 1 else self._responses[0]
+        if isinstance(response, Exception):
+            raise response
+        return response if isinstance(response, httpx.Response) else response(request)
 
     @property
     def transport(self) -> httpx.MockTransport:
@@ -66,5 +68,5 @@ def html(status: int) -> httpx.Response:
 def file(
     content: bytes, *more: bytes, status: int = 200, headers: dict[str, str] | None = None
 ) -> httpx.Response:
-    """A body that streams, in as many chunks as are given."""
+    """Return a response that streams `content` and `more` as separate chunks."""
     return httpx.Response(status, headers=headers, content=iter([content, *more]))

@@ -1,4 +1,4 @@
-"""The ports over the table: in memory, and over DynamoDB (moto), taken as strictly as by AWS."""
+"""The ports over the table, in memory and over DynamoDB (moto) with its expression checks."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from tests.fakes.signals import START
 from tests.fakes.storage import InMemoryJobs
 
 DAY = START.date()
-# The words of expressions themselves; every other bare word is an attribute's name.
+# Keywords of the expression grammar; every other bare word is an attribute name.
 _GRAMMAR = {
     "SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "IN", "BETWEEN", "attribute_exists",
     "attribute_not_exists", "if_not_exists",
@@ -26,7 +26,7 @@ _GRAMMAR = {
 
 @dataclass(frozen=True)
 class Stores:
-    """What changes together."""
+    """The ports whose changes are written in one transaction."""
 
     jobs: InMemoryJobs | JobTable
     queue: SubmitQueue
@@ -37,17 +37,17 @@ class Stores:
         return self.budgets.reserved(DAY, scope).micro_usd
 
     def job(self, job_id: str = "j") -> Job:
-        found = self.jobs.get(job_id)
-        assert found is not None
-        return found
+        record = self.jobs.get(job_id)
+        assert record is not None
+        return record
 
 
-def in_memory() -> Stores:
+def in_memory_stores() -> Stores:
     jobs = InMemoryJobs()
     return Stores(jobs, jobs.queue, jobs.claims, jobs.budgets)
 
 
-def over(client: DynamoDBClient, table: str) -> Stores:
+def dynamodb_stores(client: DynamoDBClient, table: str) -> Stores:
     return Stores(
         JobTable(client, table),
         QueueTable(client, table),
@@ -57,40 +57,42 @@ def over(client: DynamoDBClient, table: str) -> Stores:
 
 
 def job(**changes: Any) -> Job:
-    """A record with these fields."""
-    plain: dict[str, Any] = {
+    """Return a job with default fields and `changes`."""
+    defaults: dict[str, Any] = {
         "job_id": "j", "caller": "tests", "request_id": "r", "idempotency_key": "k",
         "fingerprint": "f",
         "operation": "text-to-image", "model": "a/b", "input": {"prompt": "x"}, "prefix": "jobs/j",
         "deadline_seconds": 900, "estimated_cost_micro_usd": None, "accepted_at": START,
         "expires_at": 1_800_000_000,
     }  # fmt: skip
-    return Job.model_validate(plain | changes)
+    return Job.model_validate(defaults | changes)
 
 
 def reservation(micro_usd: int, scope: str = "tests") -> Reservation:
     return Reservation(day=DAY, scope=scope, micro_usd=micro_usd)
 
 
-def be_strict(client: DynamoDBClient) -> None:
-    """Fail over expressions that DynamoDB refuses and moto takes."""
-    client.meta.events.register("before-parameter-build.dynamodb", _check)
+def reject_invalid_expressions(client: DynamoDBClient) -> None:
+    """Fail on expressions that DynamoDB refuses and moto accepts."""
+    client.meta.events.register("before-parameter-build.dynamodb", _check_expressions)
 
 
-def _check(params: Mapping[str, Any], **_: Any) -> None:
-    for request in _requests(params):
+def _check_expressions(params: Mapping[str, Any], **_: Any) -> None:
+    for request in _nested_requests(params):
         text = " ".join(value for name, value in request.items() if name.endswith("Expression"))
         names = request.get("ExpressionAttributeNames", {}).keys()
         values = request.get("ExpressionAttributeValues", {}).keys()
-        assert set(re.findall(r"[#:]\w+", text)) == names | values, f"declared and used: {text}"
-        bare = set(re.findall(r"(?<![#:\w])[A-Za-z_]\w*", text)) - _GRAMMAR
+        assert set(re.findall(r"[#:]\w+", text)) == names | values, (
+            f"declared and used names differ: {text}"
+        )
+        bare_words = set(re.findall(r"(?<![#:\w])[A-Za-z_]\w*", text)) - _GRAMMAR
         reserved = {
-            word for word in bare if word.upper() in ReservedKeywords.get_reserved_keywords()
+            word for word in bare_words if word.upper() in ReservedKeywords.get_reserved_keywords()
         }
         assert not reserved, f"reserved words: {text}"
 
 
-def _requests(params: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+def _nested_requests(params: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     yield params
     for item in params.get("TransactItems", ()):
         yield from item.values()

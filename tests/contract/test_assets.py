@@ -1,4 +1,4 @@
-"""The port Assets: in memory and over S3 (moto), one suite."""
+"""Contract of the port Assets: in memory and over S3 (moto)."""
 
 import base64
 import hashlib
@@ -16,18 +16,18 @@ from darkroom.adapters.assets import AssetBucket
 from darkroom.domain import media
 from darkroom.domain.job import Asset
 from darkroom.ports import Assets, Download
-from tests.fakes import pictures
+from tests.fakes import images
 from tests.fakes.storage import InMemoryAssets
 
 KEY = "jobs/j/0.png"
-DIGEST = hashlib.sha256(pictures.PNG).digest()
+DIGEST = hashlib.sha256(images.PNG).digest()
 
 type Read = Callable[[str], bytes]
 
 
 @pytest.fixture(params=["memory", "s3"])
 def store(request: pytest.FixtureRequest) -> tuple[Assets, Read]:
-    """A store, and a way to read what lies in it."""
+    """Return a store and a function that reads an object of the store."""
     if request.param == "memory":
         memory = InMemoryAssets()
 
@@ -45,49 +45,49 @@ def read(client: S3Client, key: str) -> bytes:
 
 
 def put(assets: Assets, data: bytes, **changes: Any) -> Asset:
-    known = media.sniff(data) or media.PNG
+    file_format = media.sniff(data) or media.PNG
     digest = hashlib.sha256(data).hexdigest()
-    size = media.dimensions(known, data) if known in media.PICTURES else None
-    download = Download(known, len(data), digest, size)
+    size = media.dimensions(file_format, data) if file_format in media.REFERENCE_FORMATS else None
+    download = Download(file_format, len(data), digest, size)
     metadata = {"darkroom-job-id": "j", "sha256": digest} | changes
     return assets.store(KEY, io.BytesIO(data), download, metadata)
 
 
-def test_a_file_is_stored_as_it_came(store: tuple[Assets, Read]) -> None:
+def test_file_is_stored_unchanged(store: tuple[Assets, Read]) -> None:
     assets, read_back = store
 
-    asset = put(assets, pictures.PNG)
+    asset = put(assets, images.PNG)
 
-    assert read_back(KEY) == pictures.PNG
+    assert read_back(KEY) == images.PNG
     assert asset == Asset(
-        bucket="assets", key=KEY, content_type="image/png", size=len(pictures.PNG),
-        sha256=hashlib.sha256(pictures.PNG).hexdigest(), width=1, height=1,
+        bucket="assets", key=KEY, content_type="image/png", size=len(images.PNG),
+        sha256=hashlib.sha256(images.PNG).hexdigest(), width=1, height=1,
     )  # fmt: skip
 
 
-def test_a_file_that_is_no_picture_has_no_dimensions(store: tuple[Assets, Read]) -> None:
+def test_file_that_is_not_an_image_has_no_dimensions(store: tuple[Assets, Read]) -> None:
     asset = put(store[0], b"glTF\x02\x00\x00\x00" + bytes(99))
 
     assert (asset.content_type, asset.width, asset.height) == ("model/gltf-binary", None, None)
 
 
-def test_a_taken_key_is_not_overwritten_and_what_lies_there_is_told(
+def test_existing_object_is_kept_and_described(
     store: tuple[Assets, Read],
 ) -> None:
     assets, read_back = store
-    first = put(assets, pictures.PNG)
+    first = put(assets, images.PNG)
 
-    second = put(assets, pictures.PNG + b"and more")
+    second = put(assets, images.PNG + b"and more")
 
-    assert read_back(KEY) == pictures.PNG
+    assert read_back(KEY) == images.PNG
     assert (second.size, second.sha256) == (first.size, first.sha256)
 
 
-def test_the_same_file_twice_is_the_same_asset(store: tuple[Assets, Read]) -> None:
-    assert put(store[0], pictures.PNG) == put(store[0], pictures.PNG)
+def test_storing_the_same_file_twice_returns_the_same_asset(store: tuple[Assets, Read]) -> None:
+    assert put(store[0], images.PNG) == put(store[0], images.PNG)
 
 
-def test_a_document_is_written_over_an_older_one(store: tuple[Assets, Read]) -> None:
+def test_document_replaces_an_older_document(store: tuple[Assets, Read]) -> None:
     assets, read_back = store
 
     assets.write_json("jobs/j/manifest.json", {"prompt": "fog"})
@@ -97,8 +97,8 @@ def test_a_document_is_written_over_an_older_one(store: tuple[Assets, Read]) -> 
     assert written == {"prompt": "Nebel über Ö", "cost": None}
 
 
-def test_an_object_tells_its_type_and_origin(s3: S3Client) -> None:
-    put(AssetBucket(s3, "assets"), pictures.PNG, model="openai/gpt-image-2/edit")
+def test_object_has_content_type_and_metadata(s3: S3Client) -> None:
+    put(AssetBucket(s3, "assets"), images.PNG, model="openai/gpt-image-2/edit")
 
     head = s3.head_object(Bucket="assets", Key=KEY)
     assert head["ContentType"] == "image/png"
@@ -109,7 +109,7 @@ def test_an_object_tells_its_type_and_origin(s3: S3Client) -> None:
     }
 
 
-def test_a_document_is_json_for_people(s3: S3Client) -> None:
+def test_document_is_json_with_unescaped_unicode(s3: S3Client) -> None:
     AssetBucket(s3, "assets").write_json("m.json", {"prompt": "Ö"})
 
     head = s3.head_object(Bucket="assets", Key="m.json")
@@ -117,30 +117,30 @@ def test_a_document_is_json_for_people(s3: S3Client) -> None:
     assert "Ö" in read(s3, "m.json").decode()
 
 
-def test_a_put_names_its_checksum_and_a_conflict_is_a_crash_to_be_tried_again(s3: S3Client) -> None:
+def test_put_sends_checksum_and_raises_on_conditional_conflict(s3: S3Client) -> None:
     with Stubber(s3) as stub:
         stub.add_client_error(
             "put_object", "ConditionalRequestConflict", http_status_code=409,
             expected_params={"Bucket": "assets", "Key": KEY, "IfNoneMatch": "*", "Body": ANY,
-                             "ContentLength": len(pictures.PNG), "ContentType": "image/png",
+                             "ContentLength": len(images.PNG), "ContentType": "image/png",
                              "ChecksumSHA256": base64.b64encode(DIGEST).decode(),
                              "Metadata": ANY},
         )  # fmt: skip
 
         with pytest.raises(ClientError, match="ConditionalRequestConflict"):
-            put(AssetBucket(s3, "assets"), pictures.PNG)
+            put(AssetBucket(s3, "assets"), images.PNG)
 
 
-def test_an_older_object_without_a_digest_is_told_with_the_new_one(s3: S3Client) -> None:
+def test_existing_object_without_digest_gets_the_new_digest(s3: S3Client) -> None:
     s3.put_object(Bucket="assets", Key=KEY, Body=b"12345")
 
-    asset = put(AssetBucket(s3, "assets"), pictures.PNG)
+    asset = put(AssetBucket(s3, "assets"), images.PNG)
 
     assert asset.size == 5
-    assert asset.sha256 == hashlib.sha256(pictures.PNG).hexdigest()
+    assert asset.sha256 == hashlib.sha256(images.PNG).hexdigest()
 
 
-def test_a_document_is_taken_away_if_there_is_one(s3: S3Client) -> None:
+def test_remove_deletes_a_document_and_ignores_a_missing_one(s3: S3Client) -> None:
     assets = AssetBucket(s3, "assets")
     assets.write_json("errors/a.json", {"message": "x"})
 
@@ -148,5 +148,5 @@ def test_a_document_is_taken_away_if_there_is_one(s3: S3Client) -> None:
     assets.remove("errors/none.json")
 
     versions = s3.list_object_versions(Bucket="assets")
-    assert [each["Key"] for each in versions["DeleteMarkers"]] == ["errors/a.json"]
+    assert [marker["Key"] for marker in versions["DeleteMarkers"]] == ["errors/a.json"]
     assert "Contents" not in s3.list_objects_v2(Bucket="assets")

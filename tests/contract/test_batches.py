@@ -1,4 +1,4 @@
-"""The ports of batches: records and notes in memory and in DynamoDB; files, executions in moto."""
+"""Contracts of the batch ports: records and refusals, files in S3, and executions."""
 
 import io
 import json
@@ -29,16 +29,16 @@ RUNNING = [BatchStatus.RUNNING]
 
 
 def batch(batch_id: str = "b", **changes: Any) -> Batch:
-    """A record with these fields."""
-    plain: dict[str, Any] = {
+    """Return a batch with default fields and `changes`."""
+    defaults: dict[str, Any] = {
         "batch_id": batch_id, "caller": "key:shop", "request_id": "r", "idempotency_key": "k",
         "fingerprint": "f", "name": "rows.csv", "rows": 3, "bad_rows": 1,
         "source": S3Object(bucket="assets", key="uploads/a.csv", version_id="v"),
-        "problems": (RowProblem(row=2, field="prompt", message="is missing"),),
+        "problems": (RowProblem(row=2, field="prompt", message="Row 2: `prompt` is missing."),),
         "estimated_cost_micro_usd": 20_000, "counts": Counts(waiting=2, bad=1),
         "accepted_at": START, "sweep_after": START, "expires_at": 1_800_000_000,
     }  # fmt: skip
-    return Batch.model_validate(plain | changes)
+    return Batch.model_validate(defaults | changes)
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -48,11 +48,11 @@ def batches(request: pytest.FixtureRequest) -> Batches:
     return BatchTable(request.getfixturevalue("dynamodb"), TABLE)
 
 
-def ids(found: Sequence[Batch]) -> list[str]:
-    return [each.batch_id for each in found]
+def ids(batches: Sequence[Batch]) -> list[str]:
+    return [record.batch_id for record in batches]
 
 
-def test_a_record_comes_back_as_it_was_stored_and_is_stored_once(batches: Batches) -> None:
+def test_record_is_stored_once_and_read_back_unchanged(batches: Batches) -> None:
     assert batches.create(batch())
     assert not batches.create(batch(name="other"))
 
@@ -60,7 +60,7 @@ def test_a_record_comes_back_as_it_was_stored_and_is_stored_once(batches: Batche
     assert batches.get("none") is None
 
 
-def test_a_change_needs_one_of_the_statuses(batches: Batches) -> None:
+def test_update_requires_one_of_the_statuses(batches: Batches) -> None:
     batches.create(batch(eta_seconds=5))
 
     changed = batches.update("b", when=RUNNING, counts=Counts(completed=2), eta_seconds=None)
@@ -71,10 +71,10 @@ def test_a_change_needs_one_of_the_statuses(batches: Batches) -> None:
     assert batches.update("none", when=RUNNING, creation_finished=True) is None
 
 
-def test_lists_are_newest_first_each_callers_own_or_everybodys(batches: Batches) -> None:
+def test_lists_are_newest_first_for_one_caller_or_all_callers(batches: Batches) -> None:
     for number, caller in enumerate(["key:shop", "key:other", "key:shop", "key:shop"]):
-        moment = START + timedelta(seconds=number)
-        batches.create(batch(f"b{number}", caller=caller, accepted_at=moment))
+        accepted_at = START + timedelta(seconds=number)
+        batches.create(batch(f"b{number}", caller=caller, accepted_at=accepted_at))
 
     first, after = batches.page("key:shop", limit=2, after=None)
     second, end = batches.page("key:shop", limit=2, after=after)
@@ -84,7 +84,7 @@ def test_lists_are_newest_first_each_callers_own_or_everybodys(batches: Batches)
     assert ids(batches.page(None, limit=9, after=None)[0]) == ["b3", "b2", "b1", "b0"]
 
 
-def test_what_is_due_comes_longest_overdue_first(batches: Batches) -> None:
+def test_due_batches_are_ordered_by_sweep_time(batches: Batches) -> None:
     for number in (2, 1, 5):
         batches.create(batch(f"b{number}", sweep_after=START + timedelta(seconds=number)))
     batches.create(batch("never", sweep_after=None))
@@ -92,7 +92,7 @@ def test_what_is_due_comes_longest_overdue_first(batches: Batches) -> None:
     assert ids(batches.due(START + timedelta(seconds=3))) == ["b1", "b2"]
 
 
-def test_notes_are_kept_by_their_rows(batches: Batches) -> None:
+def test_refusals_are_stored_by_row(batches: Batches) -> None:
     batches.create(batch())
     for row in (2, 10_000, 2):
         batches.refuse(batch(), Refusal(row=row, code=Code.BUDGET_EXCEEDED, message="too dear"))
@@ -103,29 +103,29 @@ def test_notes_are_kept_by_their_rows(batches: Batches) -> None:
     assert batches.get("b") == batch()
 
 
-def test_batches_stand_in_no_list_of_jobs(dynamodb: DynamoDBClient) -> None:
+def test_job_lists_do_not_contain_batches(dynamodb: DynamoDBClient) -> None:
     jobs, table = JobTable(dynamodb, TABLE), BatchTable(dynamodb, TABLE)
     table.create(batch())
     table.refuse(batch(), Refusal(row=1, code=Code.INVALID_REQUEST, message="no"))
     jobs.create(job(caller="key:shop", sweep_after=START))
 
-    assert [each.job_id for each in jobs.page("key:shop", limit=9, after=None)[0]] == ["j"]
-    assert [each.job_id for each in jobs.page(None, limit=9, after=None)[0]] == ["j"]
-    assert [each.job_id for each in jobs.due(START, limit=9)] == ["j"]
+    assert [record.job_id for record in jobs.page("key:shop", limit=9, after=None)[0]] == ["j"]
+    assert [record.job_id for record in jobs.page(None, limit=9, after=None)[0]] == ["j"]
+    assert [record.job_id for record in jobs.due(START, limit=9)] == ["j"]
     assert ids(table.due(START)) == ["b"]
 
 
-def test_many_records_are_read_at_once(dynamodb: DynamoDBClient) -> None:
+def test_many_returns_the_existing_records_of_250_ids(dynamodb: DynamoDBClient) -> None:
     jobs = JobTable(dynamodb, TABLE)
     for number in range(120):
         jobs.create(job(job_id=f"j{number}"))
 
-    found = jobs.many([f"j{number}" for number in range(250)])
+    records = jobs.many([f"j{number}" for number in range(250)])
 
-    assert len(found) == 120
+    assert len(records) == 120
 
 
-def test_rows_are_read_again_all_of_them_or_a_part(s3: S3Client) -> None:
+def test_rows_are_read_completely_or_by_chunk(s3: S3Client) -> None:
     files = BatchBucket(s3, "assets")
     rows = [Row(number=n, id="ä\r\u2028", request={"prompt": f"x\n{n}"}) for n in range(1, 8)]
     lines = [line_of(row) for row in rows]
@@ -134,11 +134,11 @@ def test_rows_are_read_again_all_of_them_or_a_part(s3: S3Client) -> None:
 
     assert list(files.rows("b")) == rows
     assert [list(files.rows("b", span)) for span in spans] == [rows[:3], rows[3:6], rows[6:]]
-    told = s3.get_object(Bucket="assets", Key=key_of("b", CHUNKS))["Body"].read()
-    assert json.loads(told) == spans
+    body = s3.get_object(Bucket="assets", Key=key_of("b", CHUNKS))["Body"].read()
+    assert json.loads(body) == spans
 
 
-def test_a_file_is_read_in_the_version_that_was_pinned(s3: S3Client) -> None:
+def test_file_is_read_in_the_pinned_version(s3: S3Client) -> None:
     first = s3.put_object(Bucket="assets", Key="a.csv", Body=b"one")["VersionId"]
     s3.put_object(Bucket="assets", Key="a.csv", Body=b"two")
     files = BatchBucket(s3, "assets")
@@ -147,16 +147,16 @@ def test_a_file_is_read_in_the_version_that_was_pinned(s3: S3Client) -> None:
     assert files.read(S3Object(bucket="assets", key="a.csv")) == b"two"
 
 
-def test_results_lie_where_they_are_said_to(s3: S3Client) -> None:
+def test_results_are_stored_at_the_returned_location(s3: S3Client) -> None:
     files = BatchBucket(s3, "assets")
     files.write_results("b", "results.csv", io.BytesIO(b"row\n"), "text/csv; charset=utf-8")
 
-    place = files.results("b", "results.csv")
-    found = s3.get_object(Bucket=place.bucket, Key=place.key)
-    assert (found["Body"].read(), found["ContentType"]) == (b"row\n", "text/csv; charset=utf-8")
+    location = files.results("b", "results.csv")
+    records = s3.get_object(Bucket=location.bucket, Key=location.key)
+    assert (records["Body"].read(), records["ContentType"]) == (b"row\n", "text/csv; charset=utf-8")
 
 
-def test_each_attempt_is_an_execution_of_its_own(aws: None) -> None:
+def test_each_attempt_has_its_own_execution(aws: None) -> None:
     client = boto3.client("stepfunctions")
     wait = {"Type": "Wait", "Seconds": 600, "End": True}
     arn = client.create_state_machine(
@@ -168,11 +168,11 @@ def test_each_attempt_is_an_execution_of_its_own(aws: None) -> None:
 
     assert machine.status(batch()) is None
     assert machine.start(batch())
-    machine.start(batch())  # as often as one likes
+    machine.start(batch())  # idempotent
     assert machine.status(batch()) is Execution.RUNNING
     assert machine.status(batch(attempt=2)) is None
-    [found] = client.list_executions(stateMachineArn=arn)["executions"]
-    told = client.describe_execution(executionArn=found["executionArn"])["input"]
-    assert json.loads(told) == {
+    [execution] = client.list_executions(stateMachineArn=arn)["executions"]
+    execution_input = client.describe_execution(executionArn=execution["executionArn"])["input"]
+    assert json.loads(execution_input) == {
         "batch_id": "b", "chunks": {"bucket": "assets", "key": "batches/b/chunks.json"},
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Holds of budgets: created with a job or not at all, and never more than a cap together."""
+"""Budget reservations are written together with a job, and their sum never exceeds a cap."""
 
 from datetime import timedelta
 from itertools import count
@@ -12,7 +12,7 @@ from darkroom.domain.errors import BudgetExceededError
 from darkroom.domain.job import OPEN, Job, Reservation, Status
 from darkroom.ports import Conflict, Release, Reserved
 from tests.contract.conftest import TABLE
-from tests.contract.stores import DAY, Stores, job, over, reservation
+from tests.contract.stores import DAY, Stores, dynamodb_stores, job, reservation
 
 TOMORROW = DAY + timedelta(days=1)
 
@@ -23,37 +23,37 @@ def create(
     return stores.jobs.create(job(job_id=job_id, reservations=reservations), caps)
 
 
-def refused(
+def refused_scope(
     stores: Stores, reservations: list[Reservation], caps: list[int], job_id: str = "j"
 ) -> str:
-    """The scope of the budget that does not hold it."""
+    """Assert that creation exceeds a budget; return the scope of that budget."""
     with pytest.raises(BudgetExceededError) as caught:
         create(stores, reservations, caps, job_id)
     error = caught.value
-    told = {
+    expected = {
         reservation.scope: (reservation.micro_usd, cap)
         for reservation, cap in zip(reservations, caps, strict=True)
     }
-    assert (error.cost, error.cap) == told[error.scope]
+    assert (error.cost, error.cap) == expected[error.scope]
     return error.scope
 
 
-def test_what_nothing_was_held_of_is_whole(stores: Stores) -> None:
+def test_unused_budget_has_no_reservations(stores: Stores) -> None:
     assert stores.budgets.reserved(DAY, "tests") == Reserved(0, warned=False)
 
 
-def test_a_job_holds_its_price_of_each_budget(stores: Stores) -> None:
+def test_job_reserves_its_price_in_each_budget(stores: Stores) -> None:
     assert create(stores, [reservation(60, "ada"), reservation(60, "STACK")], [100, 1000])
 
     assert (stores.reserved("ada"), stores.reserved("STACK"), stores.reserved("bob")) == (60, 60, 0)
     assert stores.job().reservations == (reservation(60, "ada"), reservation(60, "STACK"))
 
 
-def test_holds_add_up_to_the_cap_and_no_further(stores: Stores) -> None:
+def test_reservations_add_up_to_the_cap_at_most(stores: Stores) -> None:
     for number in range(2):
         assert create(stores, [reservation(50)], [100], f"j{number}")
 
-    assert refused(stores, [reservation(1)], [100]) == "tests"
+    assert refused_scope(stores, [reservation(1)], [100]) == "tests"
 
     assert stores.reserved("tests") == 100
     assert stores.jobs.get("j") is None
@@ -61,8 +61,10 @@ def test_holds_add_up_to_the_cap_and_no_further(stores: Stores) -> None:
 
 
 @pytest.mark.parametrize(("price", "cap"), [(60, 59), (60, 0), (1, 0), (10**12, 10**12 - 1)])
-def test_already_the_first_of_a_day_can_be_too_dear(stores: Stores, price: int, cap: int) -> None:
-    assert refused(stores, [reservation(price)], [cap]) == "tests"
+def test_first_reservation_of_a_day_can_exceed_the_cap(
+    stores: Stores, price: int, cap: int
+) -> None:
+    assert refused_scope(stores, [reservation(price)], [cap]) == "tests"
 
     assert stores.jobs.get("j") is None
     assert stores.reserved("tests") == 0
@@ -71,18 +73,18 @@ def test_already_the_first_of_a_day_can_be_too_dear(stores: Stores, price: int, 
 @pytest.mark.parametrize(
     ("caps", "scope"), [([99, 1000], "ada"), ([1000, 99], "STACK"), ([99, 99], "ada")]
 )
-def test_who_refuses_is_named_and_nothing_is_held_of_any(
+def test_exceeded_budget_is_named_and_nothing_is_reserved(
     stores: Stores, caps: list[int], scope: str
 ) -> None:
     assert create(stores, [reservation(60, "ada"), reservation(60, "STACK")], [1000, 1000], "first")
 
-    assert refused(stores, [reservation(60, "ada"), reservation(60, "STACK")], caps) == scope
+    assert refused_scope(stores, [reservation(60, "ada"), reservation(60, "STACK")], caps) == scope
 
     assert (stores.reserved("ada"), stores.reserved("STACK")) == (60, 60)
     assert stores.jobs.get("j") is None
 
 
-def test_the_same_job_again_holds_nothing_twice(stores: Stores) -> None:
+def test_repeated_creation_reserves_once(stores: Stores) -> None:
     assert create(stores, [reservation(60)], [1000])
 
     assert not create(stores, [reservation(60)], [1000])
@@ -91,27 +93,27 @@ def test_the_same_job_again_holds_nothing_twice(stores: Stores) -> None:
     assert stores.reserved("tests") == 60
 
 
-def test_the_same_job_again_is_no_question_of_money(stores: Stores) -> None:
+def test_repeated_creation_ignores_an_exhausted_budget(stores: Stores) -> None:
     assert create(stores, [reservation(60)], [60])
 
     assert not create(stores, [reservation(60)], [60])
     assert not create(stores, [reservation(60)], [0])
 
 
-def test_a_job_without_holds_needs_no_budget(stores: Stores) -> None:
+def test_job_without_reservations_needs_no_budget(stores: Stores) -> None:
     assert create(stores, [], [])
 
     assert stores.reserved("tests") == 0
 
 
-def test_a_lower_cap_counts_from_now_on(stores: Stores) -> None:
+def test_lowered_cap_applies_immediately(stores: Stores) -> None:
     assert create(stores, [reservation(60)], [100], "first")
 
-    assert refused(stores, [reservation(1)], [50]) == "tests"
+    assert refused_scope(stores, [reservation(1)], [50]) == "tests"
     assert create(stores, [reservation(40)], [100])
 
 
-def test_every_day_has_a_budget_of_its_own(stores: Stores) -> None:
+def test_each_day_has_its_own_budget(stores: Stores) -> None:
     assert create(stores, [reservation(60)], [60], "first")
     later = Reservation(day=TOMORROW, scope="tests", micro_usd=60)
 
@@ -120,12 +122,15 @@ def test_every_day_has_a_budget_of_its_own(stores: Stores) -> None:
     assert stores.reserved("tests") == stores.budgets.reserved(TOMORROW, "tests").micro_usd == 60
 
 
-def test_what_is_released_can_be_held_again(stores: Stores) -> None:
+def test_released_amount_can_be_reserved_again(stores: Stores) -> None:
     reservations = [reservation(60, "ada"), reservation(60, "STACK")]
     assert create(stores, reservations, [60, 60], "first")
 
     released = stores.jobs.transact(
-        "first", [Release(each) for each in reservations], when=OPEN, status=Status.FAILED
+        "first",
+        [Release(reserved_amount) for reserved_amount in reservations],
+        when=OPEN,
+        status=Status.FAILED,
     )
 
     assert isinstance(released, Job)
@@ -133,7 +138,7 @@ def test_what_is_released_can_be_held_again(stores: Stores) -> None:
     assert create(stores, reservations, [60, 60])
 
 
-def test_nothing_is_released_for_a_job_that_has_moved_on(stores: Stores) -> None:
+def test_release_is_rolled_back_if_the_job_has_ended(stores: Stores) -> None:
     assert create(stores, [reservation(60)], [100])
     stores.jobs.update("j", when=OPEN, status=Status.COMPLETED)
 
@@ -143,7 +148,7 @@ def test_nothing_is_released_for_a_job_that_has_moved_on(stores: Stores) -> None
     assert stores.reserved("tests") == 60
 
 
-def test_a_warning_is_noted_for_its_day_and_scope_and_changes_no_sum(stores: Stores) -> None:
+def test_warning_is_recorded_per_day_and_scope_without_changing_the_sum(stores: Stores) -> None:
     assert create(stores, [reservation(60)], [100], "first")
 
     for _ in range(2):
@@ -157,7 +162,7 @@ def test_a_warning_is_noted_for_its_day_and_scope_and_changes_no_sum(stores: Sto
     assert create(stores, [reservation(5, "other")], [5], "other")
 
 
-ROUNDS = count()
+RUN_NUMBERS = count()
 STEPS = st.lists(
     st.tuples(st.just("create"), st.integers(0, 60))
     | st.tuples(st.just("release"), st.integers(0, 9)),
@@ -167,41 +172,46 @@ STEPS = st.lists(
 
 @settings(settings.get_profile("contract"), max_examples=25)
 @given(cap=st.integers(0, 150), stack=st.integers(0, 150), steps=STEPS)
-def test_what_is_held_is_what_open_jobs_hold_and_never_above_a_cap(
+def test_reserved_sum_equals_open_jobs_and_never_exceeds_a_cap(
     stores: Stores, cap: int, stack: int, steps: list[tuple[str, int]]
 ) -> None:
-    mine, all_, still = f"ada{next(ROUNDS)}", f"STACK{next(ROUNDS)}", dict[str, int]()
+    caller_scope, stack_scope, open_amounts = (
+        f"ada{next(RUN_NUMBERS)}",
+        f"STACK{next(RUN_NUMBERS)}",
+        dict[str, int](),
+    )
     for number, (step, amount) in enumerate(steps):
-        name = f"{mine}-{number}"
+        name = f"{caller_scope}-{number}"
         if step == "create":
-            reservations, fits = (
-                [reservation(amount, mine), reservation(amount, all_)],
-                sum(still.values()) + amount,
+            reservations, total = (
+                [reservation(amount, caller_scope), reservation(amount, stack_scope)],
+                sum(open_amounts.values()) + amount,
             )
-            if fits <= min(cap, stack):
+            if total <= min(cap, stack):
                 assert create(stores, reservations, [cap, stack], name)
-                still[name] = amount
+                open_amounts[name] = amount
             else:
-                assert refused(stores, reservations, [cap, stack], name) == (
-                    mine if fits > cap else all_
+                assert refused_scope(stores, reservations, [cap, stack], name) == (
+                    caller_scope if total > cap else stack_scope
                 )
-        elif still:
-            name, price = list(still.items())[amount % len(still)]
-            freed = [Release(reservation(price, scope)) for scope in (mine, all_)]
+        elif open_amounts:
+            name, price = list(open_amounts.items())[amount % len(open_amounts)]
+            releases = [Release(reservation(price, scope)) for scope in (caller_scope, stack_scope)]
             ended = [
-                stores.jobs.transact(name, freed, when=OPEN, status=Status.FAILED) for _ in range(2)
+                stores.jobs.transact(name, releases, when=OPEN, status=Status.FAILED)
+                for _ in range(2)
             ]
             assert isinstance(ended[0], Job)
             assert ended[1] is Conflict.JOB
-            del still[name]
-        reserved = stores.reserved(mine)
-        assert reserved == stores.reserved(all_) == sum(still.values()) <= max(cap, 0)
+            del open_amounts[name]
+        reserved = stores.reserved(caller_scope)
+        assert reserved == stores.reserved(stack_scope) == sum(open_amounts.values()) <= max(cap, 0)
 
 
-def test_what_was_held_is_forgotten_by_the_table_long_after_its_day(
+def test_budget_item_has_a_time_to_live(
     dynamodb: DynamoDBClient,
 ) -> None:
-    stores = over(dynamodb, TABLE)
+    stores = dynamodb_stores(dynamodb, TABLE)
     create(stores, [reservation(60)], [100])
 
     key = {"pk": {"S": f"BUDGET#{DAY.isoformat()}"}, "sk": {"S": "tests"}}

@@ -1,4 +1,4 @@
-"""The ports Events and Workflow: in memory, and over EventBridge and Step Functions (moto)."""
+"""Contracts of the ports Events and Workflow: in memory, EventBridge and Step Functions (moto)."""
 
 import json
 from collections.abc import Callable
@@ -40,8 +40,8 @@ JOB = Job(
     assets=(ASSET,), expires_at=1,
 )  # fmt: skip
 REJECTED = JobRejected(
-    id="e.rejected", caller="events", request_id="e", message="prompt is missing",
-    errors=(FieldProblem(field="prompt", message="is missing", allowed="required"),),
+    id="e.rejected", caller="events", request_id="e", message="`prompt` is missing.",
+    errors=(FieldProblem(field="prompt", message="`prompt` is missing.", allowed="required"),),
 )  # fmt: skip
 BATCH = BatchCompleted(
     id="b.ended", caller="key:ada", request_id="r", batch_id="b", idempotency_key="k",
@@ -59,12 +59,12 @@ EVENTS: list[Event] = [
     BudgetThresholdReached.of(START.date(), "key:ada", 5_000_000, 4_000_000, "r"),
 ]
 
-type Seen = Callable[[], list[tuple[str, dict[str, Any]]]]
+type ReadEvents = Callable[[], list[tuple[str, dict[str, Any]]]]
 
 
 @pytest.fixture(params=["memory", "eventbridge"])
-def bus(request: pytest.FixtureRequest) -> tuple[Events, Seen]:
-    """A bus, and a way to see what came out of it."""
+def bus(request: pytest.FixtureRequest) -> tuple[Events, ReadEvents]:
+    """Return a bus and a function that returns its published events."""
     if request.param == "memory":
         memory = InMemoryEvents()
         return memory, lambda: [
@@ -72,11 +72,11 @@ def bus(request: pytest.FixtureRequest) -> tuple[Events, Seen]:
             for event in memory.published
         ]
     request.getfixturevalue("aws")
-    return Bus(boto3.client("events"), "darkroom"), _eavesdrop()
+    return Bus(boto3.client("events"), "darkroom"), _subscribe()
 
 
-def _eavesdrop() -> Seen:
-    """Make the bus `darkroom` with a rule that sends everything of ours to a queue."""
+def _subscribe() -> ReadEvents:
+    """Create the bus `darkroom` with a rule that sends its events to an SQS queue."""
     client, sqs = boto3.client("events"), boto3.client("sqs")
     queue = sqs.create_queue(QueueName="seen")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
@@ -87,39 +87,39 @@ def _eavesdrop() -> Seen:
     client.put_rule(Name="all", EventBusName="darkroom", EventPattern=pattern)
     client.put_targets(Rule="all", EventBusName="darkroom", Targets=[{"Id": "1", "Arn": arn}])
 
-    def seen() -> list[tuple[str, dict[str, Any]]]:
-        found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-        bodies = [json.loads(message["Body"]) for message in found]
+    def received() -> list[tuple[str, dict[str, Any]]]:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        bodies = [json.loads(message["Body"]) for message in messages]
         return [(body["detail-type"], body["detail"]) for body in bodies]
 
-    return seen
+    return received
 
 
-def test_events_come_out_as_they_went_in(bus: tuple[Events, Seen]) -> None:
-    publish, seen = bus[0].publish, bus[1]
+def test_events_are_delivered_unchanged(bus: tuple[Events, ReadEvents]) -> None:
+    publish, received = bus[0].publish, bus[1]
 
     for event in EVENTS:
         publish(event)
 
-    assert seen() == [
+    assert received() == [
         (type(event).__name__, json.loads(event.model_dump_json())) for event in EVENTS
     ]
 
 
-def test_what_comes_out_keeps_the_published_contract(bus: tuple[Events, Seen]) -> None:
+def test_delivered_events_match_their_json_schemas(bus: tuple[Events, ReadEvents]) -> None:
     for event in EVENTS:
         bus[0].publish(event)
 
-    out = bus[1]()
-    assert len(out) == len(EVENTS)
-    assert {name for name, _ in out} == {kind.__name__ for kind in PUBLISHED}
-    for name, detail in out:
+    received = bus[1]()
+    assert len(received) == len(EVENTS)
+    assert {name for name, _ in received} == {event_class.__name__ for event_class in PUBLISHED}
+    for name, detail in received:
         schema = json.loads((SCHEMAS / f"{name}.json").read_text())
         Draft202012Validator(schema).validate(detail)
 
 
 @pytest.mark.usefixtures("aws")
-def test_an_entry_that_the_bus_refuses_is_a_crash() -> None:
+def test_failed_entry_raises() -> None:
     client = boto3.client("events")
     with Stubber(client) as stub:
         stub.add_response(
@@ -135,13 +135,13 @@ def test_an_entry_that_the_bus_refuses_is_a_crash() -> None:
 
 @pytest.fixture(params=["memory", "stepfunctions"])
 def workflow(request: pytest.FixtureRequest) -> tuple[Workflow, Callable[[], list[str]]]:
-    """A workflow, and a way to see what was started."""
+    """Return a workflow and a function that returns the ids of its executions."""
     if request.param == "memory":
         memory = InMemoryWorkflow()
         return memory, lambda: sorted(memory.started)
     request.getfixturevalue("aws")
     client = boto3.client("stepfunctions")
-    arn = machine(client)
+    arn = create_machine(client)
 
     def started() -> list[str]:
         return sorted(e["name"] for e in client.list_executions(stateMachineArn=arn)["executions"])
@@ -149,14 +149,14 @@ def workflow(request: pytest.FixtureRequest) -> tuple[Workflow, Callable[[], lis
     return StateMachine(client, arn), started
 
 
-def machine(client: SFNClient) -> str:
+def create_machine(client: SFNClient) -> str:
     states = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
     return client.create_state_machine(
         name="image", definition=json.dumps(states), roleArn="arn:aws:iam::123456789012:role/x"
     )["stateMachineArn"]
 
 
-def test_a_job_is_started_once(workflow: tuple[Workflow, Callable[[], list[str]]]) -> None:
+def test_start_is_idempotent(workflow: tuple[Workflow, Callable[[], list[str]]]) -> None:
     start, started = workflow[0].start, workflow[1]
 
     for job_id in ("a" * 26, "b" * 26, "a" * 26):
@@ -166,20 +166,20 @@ def test_a_job_is_started_once(workflow: tuple[Workflow, Callable[[], list[str]]
 
 
 @pytest.mark.usefixtures("aws")
-def test_an_execution_carries_the_job_id_and_nothing_else() -> None:
+def test_execution_input_is_the_job_id_only() -> None:
     client = boto3.client("stepfunctions")
-    arn = machine(client)
+    arn = create_machine(client)
 
     StateMachine(client, arn).start("j")
 
     [execution] = client.list_executions(stateMachineArn=arn)["executions"]
-    told = client.describe_execution(executionArn=execution["executionArn"])
-    assert json.loads(told["input"]) == {"job_id": "j"}
+    description = client.describe_execution(executionArn=execution["executionArn"])
+    assert json.loads(description["input"]) == {"job_id": "j"}
 
 
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("code", ["ExecutionAlreadyExists", "StateMachineDoesNotExist"])
-def test_only_an_execution_that_exists_is_no_error(code: str) -> None:
+def test_start_ignores_an_existing_execution_and_raises_other_errors(code: str) -> None:
     client = boto3.client("stepfunctions")
     with Stubber(client) as stub:
         stub.add_client_error("start_execution", code)

@@ -1,4 +1,4 @@
-"""Where the CDN adapter goes: hosts on the list, and redirects between them, only."""
+"""The CDN adapter requests allowed hosts only, redirects included."""
 
 import functools
 import io
@@ -13,7 +13,7 @@ from darkroom.adapters.cdn import Cdn
 from darkroom.domain.errors import Code
 from darkroom.ports import Download, NotDownloaded
 from tests.contract.scripted_http import ScriptedHttp, file
-from tests.fakes.pictures import PNG
+from tests.fakes.images import PNG
 from tests.unit.test_ssrf import AMBIGUOUS, OTHER_SCHEMES, short
 
 HOSTS = ("cdn.test", "*.cloudfront.net")
@@ -21,10 +21,10 @@ URL = "https://cdn.test/output/0.png"
 
 
 def fetch(
-    reply: httpx.Response | Callable[[httpx.Request], httpx.Response], url: str = URL
+    response: httpx.Response | Callable[[httpx.Request], httpx.Response], url: str = URL
 ) -> tuple[Download | NotDownloaded, bytes, ScriptedHttp]:
-    http, into = ScriptedHttp(reply), io.BytesIO()
-    return Cdn(HOSTS, http.transport).fetch(url, into), into.getvalue(), http
+    http, buffer = ScriptedHttp(response), io.BytesIO()
+    return Cdn(HOSTS, http.transport).fetch(url, buffer), buffer.getvalue(), http
 
 
 @pytest.mark.parametrize(
@@ -39,22 +39,22 @@ def fetch(
      "https://cdn.test/" + "x" * 70_000, "https://cdn.test/\x00"],
     ids=lambda url: url[:40],
 )  # fmt: skip
-def test_a_url_that_is_not_the_cdns_is_never_asked_for(url: str) -> None:
-    found, written, http = fetch(file(PNG), url)
+def test_url_outside_the_allowed_hosts_is_not_requested(url: str) -> None:
+    result, written, http = fetch(file(PNG), url)
 
-    assert isinstance(found, NotDownloaded)
-    assert (found.code, found.final) == (Code.ASSET_INVALID, True)
+    assert isinstance(result, NotDownloaded)
+    assert (result.code, result.final) == (Code.ASSET_INVALID, True)
     assert http.requests == []
     assert written == b""
 
 
 @pytest.mark.parametrize("url", ["https://d2p7.cloudfront.net/a", "HTTPS://CDN.TEST/a"])
-def test_a_host_is_allowed_by_pattern_and_in_any_case(url: str) -> None:
+def test_host_matches_patterns_case_insensitively(url: str) -> None:
     assert isinstance(fetch(file(PNG), url)[0], Download)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_plain_http_is_for_a_listed_simulator_on_this_machine_only(host: str) -> None:
+def test_plain_http_is_allowed_for_a_listed_loopback_host_only(host: str) -> None:
     http = ScriptedHttp(file(PNG))
 
     allowed = Cdn([host], http.transport).fetch(f"http://{host}:9/a", io.BytesIO())
@@ -72,10 +72,10 @@ def redirect(request: httpx.Request, to: str, status: int = 302) -> httpx.Respon
 
 @pytest.mark.parametrize("to", ["/moved", "https://x.cloudfront.net/moved", "//cdn.test/moved"])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_within_the_list_is_followed(to: str, status: int) -> None:
-    found, written, _ = fetch(functools.partial(redirect, to=to, status=status))
+def test_redirect_to_an_allowed_host_is_followed(to: str, status: int) -> None:
+    result, written, _ = fetch(functools.partial(redirect, to=to, status=status))
 
-    assert isinstance(found, Download)
+    assert isinstance(result, Download)
     assert written == PNG
 
 
@@ -84,39 +84,39 @@ def test_a_redirect_within_the_list_is_followed(to: str, status: int) -> None:
     ["http://169.254.169.254/latest/meta-data/", "https://evil.test/moved", "http://cdn.test/moved",
      "http://127.0.0.1/moved", "file:///etc/passwd", "//evil.test/moved"],
 )  # fmt: skip
-def test_a_redirect_off_the_list_is_not(to: str) -> None:
-    found, _, http = fetch(functools.partial(redirect, to=to))
+def test_redirect_to_another_host_is_not_followed(to: str) -> None:
+    result, _, http = fetch(functools.partial(redirect, to=to))
 
-    assert isinstance(found, NotDownloaded)
-    assert (found.code, found.final) == (Code.ASSET_INVALID, True)
+    assert isinstance(result, NotDownloaded)
+    assert (result.code, result.final) == (Code.ASSET_INVALID, True)
     assert len(http.requests) == 1
 
 
-def test_a_redirect_to_nowhere_is_no_crash() -> None:
-    found, _, _ = fetch(functools.partial(redirect, to="https://[::1"))
+def test_redirect_to_an_invalid_url_is_not_downloaded() -> None:
+    result, _, _ = fetch(functools.partial(redirect, to="https://[::1"))
 
-    assert isinstance(found, NotDownloaded)
+    assert isinstance(result, NotDownloaded)
 
 
 @pytest.mark.parametrize("to", [URL, ""])
-def test_redirects_end(to: str) -> None:
-    found, _, http = fetch(functools.partial(redirect, to=to))
+def test_redirect_loop_ends_after_at_most_five_requests(to: str) -> None:
+    result, _, http = fetch(functools.partial(redirect, to=to))
 
-    assert isinstance(found, NotDownloaded)
-    assert found.final
+    assert isinstance(result, NotDownloaded)
+    assert result.final
     assert 2 <= len(http.requests) <= 5
 
 
 @pytest.mark.parametrize("url", [*AMBIGUOUS, *OTHER_SCHEMES], ids=short)
-def test_of_an_ambiguous_url_nothing_but_the_cdn_itself_is_asked(url: str) -> None:
+def test_ambiguous_url_requests_only_the_cdn_without_credentials(url: str) -> None:
     http = ScriptedHttp(file(PNG))
 
     Cdn(["cdn.ok"], http.transport).fetch(url, io.BytesIO())
 
-    assert {(asked.url.scheme, asked.headers["host"]) for asked in http.requests} <= {
+    assert {(request.url.scheme, request.headers["host"]) for request in http.requests} <= {
         ("https", "cdn.ok")
     }
-    assert not any("authorization" in asked.headers for asked in http.requests)
+    assert not any("authorization" in request.headers for request in http.requests)
 
 
 @pytest.mark.parametrize(
@@ -126,29 +126,29 @@ def test_of_an_ambiguous_url_nothing_but_the_cdn_itself_is_asked(url: str) -> No
      "https://evil.test\\.cdn.ok/", "https://evil.test%2f.cdn.ok/", "https://evil.test .cdn.ok/",
      "https://evil.test%00.cdn.ok/", "https://evil.test;.cdn.ok/", "https://[::1].cdn.ok/"],
 )  # fmt: skip
-def test_the_cdn_is_asked_by_its_plain_name_on_the_port_of_https_without_credentials(
+def test_url_with_port_credentials_or_odd_host_name_is_refused(
     url: str,
 ) -> None:
     http = ScriptedHttp(file(PNG))
 
-    found = Cdn(["cdn.ok", "*.cdn.ok"], http.transport).fetch(url, io.BytesIO())
+    result = Cdn(["cdn.ok", "*.cdn.ok"], http.transport).fetch(url, io.BytesIO())
 
-    assert isinstance(found, NotDownloaded)
-    assert found.final
+    assert isinstance(result, NotDownloaded)
+    assert result.final
     assert http.requests == []
 
 
 @given(st.text(max_size=60), st.sampled_from(["", "https://", "https://cdn.ok", "//", "http://["]))
-def test_no_text_as_url_or_as_redirect_is_a_crash(text: str, start: str) -> None:
-    for reply, url in (
+def test_arbitrary_urls_and_redirects_never_raise(text: str, start: str) -> None:
+    for response, url in (
         (file(PNG), start + text),
         (httpx.Response(302, headers={b"Location": (start + text).encode()}), URL),
     ):
-        http = ScriptedHttp(reply)
+        http = ScriptedHttp(response)
 
         Cdn(["cdn.ok", "cdn.test"], http.transport).fetch(url, io.BytesIO())
 
-        assert {asked.url.host for asked in http.requests} <= {"cdn.ok", "cdn.test"}
+        assert {request.url.host for request in http.requests} <= {"cdn.ok", "cdn.test"}
 
 
 @pytest.mark.parametrize(
@@ -168,13 +168,11 @@ def test_no_text_as_url_or_as_redirect_is_a_crash(text: str, start: str) -> None
         (["localhost", "*"], "http://a.localhost:9/"),
     ],
 )
-def test_the_loopback_is_not_reached_by_another_name_or_by_a_pattern(
-    hosts: list[str], url: str
-) -> None:
+def test_loopback_needs_its_exact_listed_name(hosts: list[str], url: str) -> None:
     http = ScriptedHttp(file(PNG))
 
-    found = Cdn(hosts, http.transport).fetch(url, io.BytesIO())
+    result = Cdn(hosts, http.transport).fetch(url, io.BytesIO())
 
-    assert isinstance(found, NotDownloaded)
-    assert found.final
+    assert isinstance(result, NotDownloaded)
+    assert result.final
     assert http.requests == []

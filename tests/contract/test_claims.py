@@ -1,4 +1,4 @@
-"""Claims: a prediction is one job's, written together with the job that it becomes."""
+"""Contract of the port Claims: a prediction has at most one owner, written with its job."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +8,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.ports import Claim, Conflict
 from tests.contract.conftest import TABLE
-from tests.contract.stores import Stores, job, over
+from tests.contract.stores import Stores, dynamodb_stores, job
 
 
 def claim(stores: Stores, job_id: str, prediction_id: str = "p") -> Job | Conflict:
@@ -18,79 +18,81 @@ def claim(stores: Stores, job_id: str, prediction_id: str = "p") -> Job | Confli
 
 
 @pytest.fixture
-def two(stores: Stores) -> Stores:
-    """Two open jobs, a and b."""
+def two_jobs(stores: Stores) -> Stores:
+    """Return the stores with two open jobs, `a` and `b`."""
     for name in "ab":
         assert stores.jobs.create(job(job_id=name))
     return stores
 
 
-def test_a_prediction_that_nobody_claimed_is_nobodys(stores: Stores) -> None:
+def test_unclaimed_prediction_has_no_owner(stores: Stores) -> None:
     assert stores.claims.owner("p") is None
 
 
-def test_a_claim_is_the_jobs_that_made_it(two: Stores) -> None:
-    assert claim(two, "a") == job(job_id="a", prediction_id="p")
+def test_claim_sets_the_owner_and_the_prediction_of_the_job(two_jobs: Stores) -> None:
+    assert claim(two_jobs, "a") == job(job_id="a", prediction_id="p")
 
-    assert two.claims.owner("p") == "a"
-    assert two.claims.owner("other") is None
-
-
-def test_the_same_job_may_claim_its_prediction_again(two: Stores) -> None:
-    claim(two, "a")
-
-    assert isinstance(claim(two, "a"), Job)
-
-    assert two.claims.owner("p") == "a"
+    assert two_jobs.claims.owner("p") == "a"
+    assert two_jobs.claims.owner("other") is None
 
 
-def test_anothers_prediction_is_refused_and_nothing_changes(two: Stores) -> None:
-    claim(two, "a")
+def test_claim_is_idempotent(two_jobs: Stores) -> None:
+    claim(two_jobs, "a")
 
-    assert claim(two, "b") is Conflict.CLAIM
+    assert isinstance(claim(two_jobs, "a"), Job)
 
-    assert two.claims.owner("p") == "a"
-    assert two.job("b") == job(job_id="b")
-
-
-def test_a_job_that_has_moved_on_claims_nothing(two: Stores) -> None:
-    two.jobs.update("a", when=OPEN, status=Status.FAILED)
-
-    assert claim(two, "a") is Conflict.JOB
-    assert claim(two, "none") is Conflict.JOB
-
-    assert two.claims.owner("p") is None
-    assert isinstance(claim(two, "b"), Job)
+    assert two_jobs.claims.owner("p") == "a"
 
 
-def test_a_job_may_have_claimed_several_predictions(two: Stores) -> None:
+def test_claim_of_another_jobs_prediction_changes_nothing(two_jobs: Stores) -> None:
+    claim(two_jobs, "a")
+
+    assert claim(two_jobs, "b") is Conflict.CLAIM
+
+    assert two_jobs.claims.owner("p") == "a"
+    assert two_jobs.job("b") == job(job_id="b")
+
+
+def test_ended_or_missing_job_cannot_claim(two_jobs: Stores) -> None:
+    two_jobs.jobs.update("a", when=OPEN, status=Status.FAILED)
+
+    assert claim(two_jobs, "a") is Conflict.JOB
+    assert claim(two_jobs, "none") is Conflict.JOB
+
+    assert two_jobs.claims.owner("p") is None
+    assert isinstance(claim(two_jobs, "b"), Job)
+
+
+def test_job_can_claim_several_predictions(two_jobs: Stores) -> None:
     for name in ("p", "q"):
-        assert isinstance(claim(two, "a", name), Job)
+        assert isinstance(claim(two_jobs, "a", name), Job)
 
-    assert [two.claims.owner(name) for name in ("p", "q")] == ["a", "a"]
+    assert [two_jobs.claims.owner(name) for name in ("p", "q")] == ["a", "a"]
 
 
-def test_as_many_predictions_as_there_are_find_as_many_owners(two: Stores) -> None:
-    took = [(name, p) for p in ("p", "q") for name in "ab" if isinstance(claim(two, name, p), Job)]
+def test_each_prediction_is_claimed_by_one_job(two_jobs: Stores) -> None:
+    claimed = [
+        (name, p) for p in ("p", "q") for name in "ab" if isinstance(claim(two_jobs, name, p), Job)
+    ]
 
-    assert took == [("a", "p"), ("a", "q")]
-    assert claim(two, "b", "r") == job(job_id="b", prediction_id="r")
+    assert claimed == [("a", "p"), ("a", "q")]
+    assert claim(two_jobs, "b", "r") == job(job_id="b", prediction_id="r")
 
 
 @pytest.mark.parametrize("prediction_id", ["#", "a/b?c=d", "Ö\U0001f3ee", "CLAIM#p", "x" * 900])
-def test_any_text_can_be_an_id(two: Stores, prediction_id: str) -> None:
-    assert isinstance(claim(two, "a", prediction_id), Job)
+def test_prediction_id_can_be_any_text(two_jobs: Stores, prediction_id: str) -> None:
+    assert isinstance(claim(two_jobs, "a", prediction_id), Job)
 
-    assert two.claims.owner(prediction_id) == "a"
+    assert two_jobs.claims.owner(prediction_id) == "a"
 
 
-def test_a_claim_is_kept_at_least_as_long_as_a_record(dynamodb: DynamoDBClient) -> None:
-    stores = over(dynamodb, TABLE)
+def test_claim_is_kept_for_at_least_90_days(dynamodb: DynamoDBClient) -> None:
+    stores = dynamodb_stores(dynamodb, TABLE)
     stores.jobs.create(job())
     claim(stores, "j")
 
     key = {"pk": {"S": "CLAIM#p"}, "sk": {"S": "CLAIM"}}
     item = dynamodb.get_item(TableName=TABLE, Key=key)["Item"]
     assert item.keys() == {"pk", "sk", "job_id", "expires_at"}
-    until = datetime.fromtimestamp(int(item["expires_at"]["N"]), UTC)
-    assert until > datetime.now(UTC) + timedelta(days=90)
+    expires_at = datetime.fromtimestamp(int(item["expires_at"]["N"]), UTC)
+    assert expires_at > datetime.now(UTC) + timedelta(days=90)

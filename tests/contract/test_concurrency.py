@@ -1,4 +1,4 @@
-"""Twenty that write at once: no budget is exceeded, no change is lost, nothing is had by two."""
+"""Twenty concurrent writers exceed no budget, lose no change and never claim a prediction twice."""
 
 import threading
 from typing import Any, cast
@@ -11,8 +11,8 @@ from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.submit_queue import Priority
 from darkroom.ports import Claim, Conflict, QueueChange, Release, SideWrite
 from tests.contract.conftest import TABLE
-from tests.contract.crowd import MANY, SharedClient, at_once
-from tests.contract.stores import Stores, job, over, reservation
+from tests.contract.parallel import THREADS, SerializedClient, run_in_parallel
+from tests.contract.stores import Stores, dynamodb_stores, job, reservation
 
 PRICE = 10
 
@@ -21,14 +21,14 @@ PRICE = 10
 def stores(
     request: pytest.FixtureRequest, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
 ) -> Stores:
-    """One table for all threads: with conflicts, a third of the writes find one under way."""
-    # A try comes at once after the last: chance has a seed, and needs no time.
+    """Return stores over one table for all threads; 0 % or 30 % of the writes conflict."""
+    # Retry without a delay; the conflicts come from a seeded generator.
     monkeypatch.setattr("random.uniform", lambda *_: 0.0)
-    return over(cast("Any", SharedClient(dynamodb, request.param)), TABLE)
+    return dynamodb_stores(cast("Any", SerializedClient(dynamodb, request.param)), TABLE)
 
 
 def create(stores: Stores, name: str, cap: int, stack: int = 10**6) -> bool:
-    """Create a job under two budgets; whether there was money for it."""
+    """Create a job under two budgets; return False if a budget is exceeded or the job exists."""
     reservations = [reservation(PRICE), reservation(PRICE, "STACK")]
     try:
         return stores.jobs.create(job(job_id=name, reservations=reservations), [cap, stack])
@@ -36,130 +36,136 @@ def create(stores: Stores, name: str, cap: int, stack: int = 10**6) -> bool:
         return False
 
 
-@pytest.mark.parametrize(("cap", "stack", "fits"), [(75, 10**6, 7), (10**6, 75, 7), (0, 5, 0)])
-def test_twenty_jobs_at_once_never_hold_more_than_the_cap(
-    stores: Stores, cap: int, stack: int, fits: int
+@pytest.mark.parametrize(
+    ("cap", "stack", "expected_count"), [(75, 10**6, 7), (10**6, 75, 7), (0, 5, 0)]
+)
+def test_concurrent_jobs_never_reserve_more_than_the_cap(
+    stores: Stores, cap: int, stack: int, expected_count: int
 ) -> None:
-    def ask(number: int) -> tuple[bool, int]:
+    def create_one(number: int) -> tuple[bool, int]:
         created = create(stores, f"j{number}", cap, stack)
         return created, stores.reserved("tests")
 
-    answers = at_once(ask)
+    results = run_in_parallel(create_one)
 
-    assert max(reserved for _, reserved in answers) <= min(cap, stack)
-    assert [created for created, _ in answers].count(True) == fits
-    assert stores.reserved("tests") == stores.reserved("STACK") == fits * PRICE
-    there = [stores.jobs.get(f"j{number}") is not None for number in range(MANY)]
-    assert there == [created for created, _ in answers]
+    assert max(reserved for _, reserved in results) <= min(cap, stack)
+    assert [created for created, _ in results].count(True) == expected_count
+    assert stores.reserved("tests") == stores.reserved("STACK") == expected_count * PRICE
+    is_stored = [stores.jobs.get(f"j{number}") is not None for number in range(THREADS)]
+    assert is_stored == [created for created, _ in results]
 
 
-def test_twenty_that_ask_for_the_same_job_make_one_and_hold_once(stores: Stores) -> None:
-    created = at_once(lambda _: create(stores, "j", cap=10**6))
+def test_concurrent_creations_of_one_job_reserve_once(stores: Stores) -> None:
+    created = run_in_parallel(lambda _: create(stores, "j", cap=10**6))
 
     assert created.count(True) == 1
     assert stores.reserved("tests") == PRICE
 
 
-def test_money_that_comes_back_while_others_ask_is_spent_once(stores: Stores) -> None:
-    freed = [Release(reservation(PRICE)), Release(reservation(PRICE, "STACK"))]
+def test_concurrently_released_amount_is_reserved_once(stores: Stores) -> None:
+    releases = [Release(reservation(PRICE)), Release(reservation(PRICE, "STACK"))]
 
-    def live(number: int) -> tuple[int, int, int]:
-        """Make jobs, and end each without a charge, but for the last."""
-        made = 0
-        for turn in range(3):
-            if create(stores, name := f"j{number}-{turn}", cap=50):
-                made += 1
-                if turn < 2:
-                    stores.jobs.transact(name, freed, when=OPEN, status=Status.FAILED)
-        return made, stores.reserved("tests"), stores.reserved("STACK")
+    def create_and_fail(number: int) -> tuple[int, int, int]:
+        """Create three jobs and fail all but the last, without a charge."""
+        created_count = 0
+        for index in range(3):
+            if create(stores, name := f"j{number}-{index}", cap=50):
+                created_count += 1
+                if index < 2:
+                    stores.jobs.transact(name, releases, when=OPEN, status=Status.FAILED)
+        return created_count, stores.reserved("tests"), stores.reserved("STACK")
 
-    lives = at_once(live)
+    results = run_in_parallel(create_and_fail)
 
-    open_ones = [found for n in range(MANY) if (found := stores.jobs.get(f"j{n}-2"))]
-    assert len(open_ones) <= 5
-    assert stores.reserved("tests") == stores.reserved("STACK") == len(open_ones) * PRICE
-    assert max(max(mine, all_) for _, mine, all_ in lives) <= 50
-    assert sum(made for made, _, _ in lives) >= 5
+    open_jobs = [record for n in range(THREADS) if (record := stores.jobs.get(f"j{n}-2"))]
+    assert len(open_jobs) <= 5
+    assert stores.reserved("tests") == stores.reserved("STACK") == len(open_jobs) * PRICE
+    assert max(max(caller_sum, stack_sum) for _, caller_sum, stack_sum in results) <= 50
+    assert sum(created_count for created_count, _, _ in results) >= 5
 
 
-def test_twenty_that_swap_the_line_lose_no_change(stores: Stores) -> None:
-    everybody = threading.Barrier(MANY)  # all have read the same line before one swaps
+def test_concurrent_queue_swaps_lose_no_change(stores: Stores) -> None:
+    barrier = threading.Barrier(THREADS)  # every thread reads the same shard before the first swap
 
     def enter(number: int) -> list[int]:
-        """Take two places, each as often as it needs."""
-        places: list[int] = []
+        """Enter the queue twice; repeat each swap until it succeeds."""
+        positions: list[int] = []
         shard = stores.queue.read()
-        everybody.wait(timeout=30)
-        while len(places) < 2:
-            queue, place = shard.normal.enter(f"key:{number}", 1.0)
+        barrier.wait(timeout=30)
+        while len(positions) < 2:
+            queue, position = shard.normal.enter(f"key:{number}", 1.0)
             if stores.queue.swap(shard, shard.with_waiting(Priority.NORMAL, queue)):
-                places.append(place)
+                positions.append(position)
             shard = stores.queue.read()
-        return places
+        return positions
 
-    places = at_once(enter)
+    positions = run_in_parallel(enter)
 
     shard = stores.queue.read()
-    assert shard.version == len(shard.normal) == 2 * MANY
-    assert len(shard.normal.rounds) == MANY
-    assert all(first < second for first, second in places)
+    assert shard.version == len(shard.normal) == 2 * THREADS
+    assert len(shard.normal.rounds) == THREADS
+    assert all(first < second for first, second in positions)
 
 
-def test_swaps_and_counts_of_the_line_do_not_undo_each_other(stores: Stores) -> None:
-    for number in range(MANY):
+def test_concurrent_swaps_and_in_flight_changes_are_all_kept(stores: Stores) -> None:
+    for number in range(THREADS):
         stores.jobs.create(job(job_id=f"j{number}"))
 
     def change(number: int) -> None:
         if number % 2:
-            flown = stores.jobs.transact(
+            updated = stores.jobs.transact(
                 f"j{number}", [QueueChange(in_flight_delta=1)], when=OPEN, checks=1
             )
-            assert isinstance(flown, Job)
+            assert isinstance(updated, Job)
             return
         shard = stores.queue.read()
         while not stores.queue.swap(shard, shard.paused_until(shard.next_at + 1)):
             shard = stores.queue.read()
 
-    at_once(change)
+    run_in_parallel(change)
 
     shard = stores.queue.read()
-    assert (shard.version, shard.next_at, shard.in_flight) == (MANY // 2, MANY / 2, MANY // 2)
+    assert (shard.version, shard.next_at, shard.in_flight) == (
+        THREADS // 2,
+        THREADS / 2,
+        THREADS // 2,
+    )
 
 
-def test_a_house_of_seven_lets_seven_of_twenty_in(stores: Stores) -> None:
-    for number in range(MANY):
+def test_concurrent_jobs_never_exceed_max_in_flight(stores: Stores) -> None:
+    for number in range(THREADS):
         stores.jobs.create(job(job_id=f"j{number}"))
 
-    def let_in(number: int) -> Job | Conflict:
+    def acquire(number: int) -> Job | Conflict:
         change = QueueChange(in_flight_delta=1, max_in_flight=7)
         return stores.jobs.transact(
             f"j{number}", [change], when=[Status.QUEUED], status=Status.SUBMITTING
         )
 
-    found = at_once(let_in)
+    results = run_in_parallel(acquire)
 
-    assert found.count(Conflict.QUEUE) == MANY - 7
+    assert results.count(Conflict.QUEUE) == THREADS - 7
     assert stores.queue.read().in_flight == 7
-    statuses = [stores.job(f"j{number}").status for number in range(MANY)]
+    statuses = [stores.job(f"j{number}").status for number in range(THREADS)]
     assert statuses.count(Status.SUBMITTING) == 7
 
 
-def test_of_twenty_that_find_one_prediction_one_gets_it(stores: Stores) -> None:
-    for number in range(MANY):
+def test_concurrent_claims_of_one_prediction_have_one_winner(stores: Stores) -> None:
+    for number in range(THREADS):
         stores.jobs.create(job(job_id=f"j{number}"))
 
-    def take(number: int) -> Job | Conflict:
+    def claim(number: int) -> Job | Conflict:
         return stores.jobs.transact(f"j{number}", [Claim("p")], when=OPEN, prediction_id="p")
 
-    [winner] = [found for found in at_once(take) if isinstance(found, Job)]
+    [winner] = [result for result in run_in_parallel(claim) if isinstance(result, Job)]
 
     assert stores.claims.owner("p") == winner.job_id
-    assert [n for n in range(MANY) if stores.job(f"j{n}").prediction_id] == [
+    assert [n for n in range(THREADS) if stores.job(f"j{n}").prediction_id] == [
         int(winner.job_id.removeprefix("j"))
     ]
 
 
-def test_of_twenty_that_end_one_job_one_does_and_the_money_comes_back_once(stores: Stores) -> None:
+def test_concurrent_ends_of_one_job_release_its_reservation_once(stores: Stores) -> None:
     create(stores, "j", cap=100)
     create(stores, "other", cap=100)
 
@@ -171,7 +177,7 @@ def test_of_twenty_that_end_one_job_one_does_and_the_money_comes_back_once(store
         return stores.jobs.transact("j", side_writes, when=OPEN, status=Status.FAILED)
 
     stores.jobs.transact("j", [QueueChange(in_flight_delta=2)], when=OPEN, checks=1)
-    found = at_once(end)
+    results = run_in_parallel(end)
 
-    assert found.count(Conflict.JOB) == MANY - 1
+    assert results.count(Conflict.JOB) == THREADS - 1
     assert (stores.reserved("tests"), stores.queue.read().in_flight) == (PRICE, 1)

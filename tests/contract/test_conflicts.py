@@ -1,4 +1,4 @@
-"""Writes that meet another transaction: tried again for a while, and nothing else is."""
+"""Write conflicts are retried up to 24 times; other errors are not retried."""
 
 import time
 from collections.abc import Generator
@@ -14,34 +14,34 @@ from darkroom.domain.job import OPEN
 from darkroom.domain.submit_queue import QueueShard
 from darkroom.ports import Claim, Conflict, QueueChange
 from tests.contract.conftest import TABLE
-from tests.contract.stores import DAY, Stores, job, over, reservation
+from tests.contract.stores import DAY, Stores, dynamodb_stores, job, reservation
 
-CONFLICT, FAILED, FINE = "TransactionConflict", "ConditionalCheckFailed", "None"
+CONFLICT, FAILED, NO_ERROR = "TransactionConflict", "ConditionalCheckFailed", "None"
 
 
 @pytest.fixture
 def stores(dynamodb: DynamoDBClient) -> Stores:
-    return over(dynamodb, TABLE)
+    return dynamodb_stores(dynamodb, TABLE)
 
 
 @pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between tries, none of which is made."""
-    found: list[float] = []
-    monkeypatch.setattr(time, "sleep", found.append)
-    return found
+def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Replace `time.sleep`; return the list of requested delays, in seconds."""
+    requested: list[float] = []
+    monkeypatch.setattr(time, "sleep", requested.append)
+    return requested
 
 
 @pytest.fixture
 def stub(dynamodb: DynamoDBClient) -> Generator[Stubber]:
-    """Answers of DynamoDB, all of which must be asked for."""
+    """Yield a stub of DynamoDB; every scripted response must be used."""
     with Stubber(dynamodb) as stub:
         yield stub
         stub.assert_no_pending_responses()
 
 
 def cancel(stub: Stubber, *codes: str) -> None:
-    """Answer that a transaction was not made, for a reason an item."""
+    """Script a canceled transaction with one reason per item."""
     reasons: list[dict[str, Any]] = [{"Code": code} for code in codes]
     stub.add_client_error(
         "transact_write_items",
@@ -50,48 +50,50 @@ def cancel(stub: Stubber, *codes: str) -> None:
     )
 
 
-def make(stub: Stubber) -> None:
+def succeed(stub: Stubber) -> None:
     stub.add_response("transact_write_items", {})
 
 
-@pytest.mark.parametrize("tries", [1, 5, 24])
+@pytest.mark.parametrize("attempts", [1, 5, 24])
 @pytest.mark.parametrize("code", [CONFLICT, "ThrottlingError", "ProvisionedThroughputExceeded"])
-def test_what_meets_another_transaction_is_tried_again(
-    stores: Stores, stub: Stubber, pauses: list[float], code: str, tries: int
+def test_conflicting_transaction_is_retried(
+    stores: Stores, stub: Stubber, delays: list[float], code: str, attempts: int
 ) -> None:
-    for _ in range(tries):
-        cancel(stub, FINE, code)
-    make(stub)
+    for _ in range(attempts):
+        cancel(stub, NO_ERROR, code)
+    succeed(stub)
 
     assert stores.jobs.create(job(reservations=[reservation(5)]), [10])
 
-    assert len(pauses) == tries
-    assert all(0 <= pause <= 0.2 for pause in pauses)
+    assert len(delays) == attempts
+    assert all(0 <= delay <= 0.2 for delay in delays)
 
 
-def test_a_transaction_that_is_still_under_way_is_asked_for_again(
-    stores: Stores, stub: Stubber, pauses: list[float]
+def test_transaction_in_progress_is_retried(
+    stores: Stores, stub: Stubber, delays: list[float]
 ) -> None:
     stub.add_client_error("transact_write_items", "TransactionInProgressException")
-    make(stub)
+    succeed(stub)
 
     assert stores.jobs.create(job())
 
-    assert len(pauses) == 1
+    assert len(delays) == 1
 
 
-def test_it_is_not_tried_for_ever(stores: Stores, stub: Stubber, pauses: list[float]) -> None:
+def test_transaction_raises_after_25_attempts(
+    stores: Stores, stub: Stubber, delays: list[float]
+) -> None:
     for _ in range(25):
-        cancel(stub, CONFLICT, FINE)
+        cancel(stub, CONFLICT, NO_ERROR)
 
     with pytest.raises(ClientError, match="TransactionCanceled"):
         stores.jobs.create(job(reservations=[reservation(5)]), [10])
 
-    assert len(pauses) == 24
+    assert len(delays) == 24
 
 
-@pytest.mark.parametrize("codes", [(FAILED, FINE), (FAILED, CONFLICT), (FAILED, FAILED)])
-def test_a_record_that_is_there_is_a_clear_answer(
+@pytest.mark.parametrize("codes", [(FAILED, NO_ERROR), (FAILED, CONFLICT), (FAILED, FAILED)])
+def test_existing_record_returns_false_without_retry(
     stores: Stores, stub: Stubber, codes: tuple[str, ...]
 ) -> None:
     cancel(stub, *codes)
@@ -99,65 +101,67 @@ def test_a_record_that_is_there_is_a_clear_answer(
     assert not stores.jobs.create(job(reservations=[reservation(5)]), [10])
 
 
-def test_a_budget_that_is_used_up_is_a_clear_answer(stores: Stores, stub: Stubber) -> None:
-    cancel(stub, FINE, FINE, FAILED)
+def test_exceeded_budget_raises_with_scope_cap_and_cost(stores: Stores, stub: Stubber) -> None:
+    cancel(stub, NO_ERROR, NO_ERROR, FAILED)
 
-    with pytest.raises(BudgetExceededError) as caught:
+    with pytest.raises(BudgetExceededError) as error:
         stores.jobs.create(
             job(reservations=[reservation(5, "ada"), reservation(5, "STACK")]), [10, 20]
         )
 
-    assert (caught.value.scope, caught.value.cap, caught.value.cost) == ("STACK", 20, 5)
+    assert (error.value.scope, error.value.cap, error.value.cost) == ("STACK", 20, 5)
 
 
 @pytest.mark.parametrize(
-    ("codes", "hitch"),
+    ("codes", "conflict"),
     [
         ((FAILED, FAILED, FAILED), Conflict.JOB),
-        ((FINE, FAILED, FAILED), Conflict.QUEUE),
-        ((FINE, FINE, FAILED), Conflict.CLAIM),
-        ((CONFLICT, FINE, FAILED), Conflict.CLAIM),
+        ((NO_ERROR, FAILED, FAILED), Conflict.QUEUE),
+        ((NO_ERROR, NO_ERROR, FAILED), Conflict.CLAIM),
+        ((CONFLICT, NO_ERROR, FAILED), Conflict.CLAIM),
     ],
 )
-def test_a_condition_that_failed_is_told_and_not_tried_again(
-    stores: Stores, stub: Stubber, codes: tuple[str, ...], hitch: Conflict
+def test_failed_condition_returns_its_conflict_without_retry(
+    stores: Stores, stub: Stubber, codes: tuple[str, ...], conflict: Conflict
 ) -> None:
     cancel(stub, *codes)
 
-    found = stores.jobs.transact(
+    result = stores.jobs.transact(
         "j", [QueueChange(in_flight_delta=1, max_in_flight=1), Claim("p")], when=OPEN, checks=1
     )
 
-    assert found is hitch
+    assert result is conflict
 
 
-@pytest.mark.parametrize("codes", [("ValidationError", FINE), ("ItemCollectionSizeLimitExceeded",)])
-def test_what_another_try_cannot_mend_is_a_crash_at_once(
-    stores: Stores, stub: Stubber, pauses: list[float], codes: tuple[str, ...]
+@pytest.mark.parametrize(
+    "codes", [("ValidationError", NO_ERROR), ("ItemCollectionSizeLimitExceeded",)]
+)
+def test_permanent_cancellation_reason_raises_without_retry(
+    stores: Stores, stub: Stubber, delays: list[float], codes: tuple[str, ...]
 ) -> None:
     cancel(stub, *codes)
 
     with pytest.raises(ClientError, match="TransactionCanceled"):
         stores.jobs.create(job())
 
-    assert pauses == []
+    assert delays == []
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException"])
-def test_another_error_is_a_crash_at_once(
-    stores: Stores, stub: Stubber, pauses: list[float], code: str
+def test_other_error_raises_without_retry(
+    stores: Stores, stub: Stubber, delays: list[float], code: str
 ) -> None:
     stub.add_client_error("transact_write_items", code)
 
     with pytest.raises(ClientError, match=code):
         stores.jobs.create(job())
 
-    assert pauses == []
+    assert delays == []
 
 
-def write_one(stores: Stores, which: str) -> None:
-    """Change one item by itself."""
-    match which:
+def write_item(stores: Stores, item: str) -> None:
+    """Write one item without a transaction."""
+    match item:
         case "record":
             assert stores.jobs.update("j", when=OPEN, checks=1) == job(checks=1)
         case "queue":
@@ -166,9 +170,9 @@ def write_one(stores: Stores, which: str) -> None:
             stores.budgets.warn(DAY, "tests")
 
 
-@pytest.mark.parametrize("which", ["record", "queue", "budget"])
-def test_a_single_write_that_meets_a_transaction_is_tried_again(
-    stores: Stores, dynamodb: DynamoDBClient, pauses: list[float], which: str
+@pytest.mark.parametrize("item", ["record", "queue", "budget"])
+def test_conflicting_single_write_is_retried(
+    stores: Stores, dynamodb: DynamoDBClient, delays: list[float], item: str
 ) -> None:
     stores.jobs.create(job(checks=1))
     [record] = dynamodb.scan(TableName=TABLE)["Items"]
@@ -177,21 +181,21 @@ def test_a_single_write_that_meets_a_transaction_is_tried_again(
             stub.add_client_error("update_item", "TransactionConflictException")
         stub.add_response("update_item", {"Attributes": record})
 
-        write_one(stores, which)
+        write_item(stores, item)
 
         stub.assert_no_pending_responses()
-    assert len(pauses) == 3
+    assert len(delays) == 3
 
 
-@pytest.mark.parametrize("which", ["record", "queue", "budget"])
-@pytest.mark.parametrize(("code", "tries"), [
+@pytest.mark.parametrize("item", ["record", "queue", "budget"])
+@pytest.mark.parametrize(("code", "attempts"), [
     ("TransactionConflictException", 25), ("AccessDeniedException", 1),
 ])  # fmt: skip
-def test_a_single_write_is_not_tried_for_ever_either(
-    stores: Stores, stub: Stubber, which: str, code: str, tries: int
+def test_single_write_raises_after_its_attempts(
+    stores: Stores, stub: Stubber, item: str, code: str, attempts: int
 ) -> None:
-    for _ in range(tries):
+    for _ in range(attempts):
         stub.add_client_error("update_item", code)
 
     with pytest.raises(ClientError, match=code):
-        write_one(stores, which)
+        write_item(stores, item)

@@ -1,4 +1,4 @@
-"""The port Downloads: in memory and the CDN adapter, one suite; then the CDN's odd files."""
+"""Contract of the port Downloads, in memory and over HTTP, and limits of the CDN adapter."""
 
 import hashlib
 import io
@@ -12,43 +12,45 @@ from darkroom.adapters.cdn import Cdn
 from darkroom.domain import media
 from darkroom.domain.errors import Code
 from darkroom.ports import Download, Downloads, NotDownloaded
-from tests.contract.scripted_http import Answer, ScriptedHttp, file
-from tests.fakes.pictures import JPEG, PNG, WEBP
+from tests.contract.scripted_http import ScriptedHttp, ScriptedResponse, file
+from tests.fakes.images import JPEG, PNG, WEBP
 from tests.fakes.provider import InMemoryDownloads
 
 HOSTS = ("cdn.test", "*.cloudfront.net")
 URL = "https://cdn.test/output/0.png"
 HTML = b"<!DOCTYPE html><html><body>Service unavailable</body></html>"
 
-type Reply = Answer | Callable[[httpx.Request], httpx.Response]
+type ResponseSource = ScriptedResponse | Callable[[httpx.Request], httpx.Response]
 
 
-def fetch(reply: Reply, url: str = URL) -> tuple[Download | NotDownloaded, bytes, ScriptedHttp]:
-    http, into = ScriptedHttp(reply), io.BytesIO()
-    return Cdn(HOSTS, http.transport).fetch(url, into), into.getvalue(), http
+def fetch(
+    response: ResponseSource, url: str = URL
+) -> tuple[Download | NotDownloaded, bytes, ScriptedHttp]:
+    http, buffer = ScriptedHttp(response), io.BytesIO()
+    return Cdn(HOSTS, http.transport).fetch(url, buffer), buffer.getvalue(), http
 
 
-def not_downloaded(reply: Reply, url: str = URL) -> NotDownloaded:
-    found, _, _ = fetch(reply, url)
-    assert isinstance(found, NotDownloaded), found
-    return found
+def not_downloaded(response: ResponseSource, url: str = URL) -> NotDownloaded:
+    result, _, _ = fetch(response, url)
+    assert isinstance(result, NotDownloaded), result
+    return result
 
 
 @pytest.fixture(params=["memory", "cdn"])
-def serving(request: pytest.FixtureRequest) -> Callable[[bytes | None], Downloads]:
-    """A way to get downloads that serve one file at URL, or none."""
+def serve(request: pytest.FixtureRequest) -> Callable[[bytes | None], Downloads]:
+    """Return a factory of downloads that serve the given content, or 404, at URL."""
 
     def make(content: bytes | None) -> Downloads:
         if request.param == "memory":
             return InMemoryDownloads({} if content is None else {URL: content})
-        answer = httpx.Response(404) if content is None else file(content)
-        return Cdn(HOSTS, ScriptedHttp(answer).transport)
+        response = httpx.Response(404) if content is None else file(content)
+        return Cdn(HOSTS, ScriptedHttp(response).transport)
 
     return make
 
 
 @pytest.mark.parametrize(
-    ("content", "known", "dimensions"),
+    ("content", "file_format", "dimensions"),
     [
         (PNG, media.PNG, (1, 1)),
         (JPEG, media.JPEG, (3, 2)),
@@ -56,44 +58,48 @@ def serving(request: pytest.FixtureRequest) -> Callable[[bytes | None], Download
         (b"glTF\x02\x00\x00\x00" + bytes(99), media.sniff(b"glTF"), None),
     ],
 )
-def test_a_whole_file_arrives(
-    serving: Callable[[bytes | None], Downloads],
+def test_complete_file_is_downloaded(
+    serve: Callable[[bytes | None], Downloads],
     content: bytes,
-    known: media.Format,
+    file_format: media.Format,
     dimensions: tuple[int, int] | None,
 ) -> None:
-    into = io.BytesIO()
+    buffer = io.BytesIO()
 
-    found = serving(content).fetch(URL, into)
+    result = serve(content).fetch(URL, buffer)
 
-    assert found == Download(known, len(content), hashlib.sha256(content).hexdigest(), dimensions)
-    assert into.getvalue() == content
+    assert result == Download(
+        file_format, len(content), hashlib.sha256(content).hexdigest(), dimensions
+    )
+    assert buffer.getvalue() == content
 
 
 @pytest.mark.parametrize(
     ("content", "code"), [(None, Code.ASSET_UNAVAILABLE), (HTML, Code.ASSET_INVALID)]
 )
-def test_no_file_and_no_picture_are_told_apart(
-    serving: Callable[[bytes | None], Downloads], content: bytes | None, code: Code
+def test_missing_file_and_invalid_file_have_different_codes(
+    serve: Callable[[bytes | None], Downloads], content: bytes | None, code: Code
 ) -> None:
-    found = serving(content).fetch(URL, io.BytesIO())
+    result = serve(content).fetch(URL, io.BytesIO())
 
-    assert isinstance(found, NotDownloaded)
-    assert found.code is code
-    assert not found.final
-
-
-@pytest.mark.parametrize("claimed", ["text/html", "application/octet-stream", "image/webp", None])
-def test_the_bytes_and_not_the_header_say_what_it_is(claimed: str | None) -> None:
-    headers = {"Content-Type": claimed} if claimed else {}
-
-    found, _, _ = fetch(file(PNG, headers=headers))
-
-    assert isinstance(found, Download)
-    assert found.format == media.PNG
+    assert isinstance(result, NotDownloaded)
+    assert result.code is code
+    assert not result.final
 
 
-def test_neither_key_nor_compression_is_asked_with() -> None:
+@pytest.mark.parametrize(
+    "content_type", ["text/html", "application/octet-stream", "image/webp", None]
+)
+def test_format_is_read_from_the_bytes_not_the_header(content_type: str | None) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+
+    result, _, _ = fetch(file(PNG, headers=headers))
+
+    assert isinstance(result, Download)
+    assert result.format == media.PNG
+
+
+def test_request_has_no_key_and_refuses_compression() -> None:
     _, _, http = fetch(file(PNG))
 
     [request] = http.requests
@@ -102,7 +108,7 @@ def test_neither_key_nor_compression_is_asked_with() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply",
+    "response",
     [
         httpx.Response(403, content=b"<?xml version='1.0'?><Error/>"),
         httpx.Response(404),
@@ -123,72 +129,74 @@ def test_neither_key_nor_compression_is_asked_with() -> None:
     ],
     ids=repr,
 )
-def test_what_may_be_there_later_is_tried_again(reply: Answer) -> None:
-    found = not_downloaded(reply)
+def test_temporary_failure_is_not_final(response: ScriptedResponse) -> None:
+    result = not_downloaded(response)
 
-    assert found.code is Code.ASSET_UNAVAILABLE
-    assert not found.final
-
-
-def test_a_body_short_of_its_announced_length_is_tried_again() -> None:
-    reply = httpx.Response(200, headers={"Content-Length": str(len(PNG) + 9)}, content=iter([PNG]))
-
-    assert not_downloaded(reply).reason == "the output came short of its announced length"
+    assert result.code is Code.ASSET_UNAVAILABLE
+    assert not result.final
 
 
-def test_a_picture_without_dimensions_is_invalid() -> None:
-    blind = PNG[:12] + b"IHDX" + PNG[16:]
+def test_body_shorter_than_content_length_is_reported() -> None:
+    response = httpx.Response(
+        200, headers={"Content-Length": str(len(PNG) + 9)}, content=iter([PNG])
+    )
 
-    assert not_downloaded(file(blind)).code is Code.ASSET_INVALID
+    assert not_downloaded(response).reason == "the output came short of its announced length"
 
 
-class Endless(httpx.SyncByteStream):
-    """A picture that hardly ends; counts what was taken of it."""
+def test_image_without_dimensions_is_invalid() -> None:
+    no_header = PNG[:12] + b"IHDX" + PNG[16:]
+
+    assert not_downloaded(file(no_header)).code is Code.ASSET_INVALID
+
+
+class LargeStream(httpx.SyncByteStream):
+    """A stream of 60 MB that counts the bytes read after its first chunk."""
 
     def __init__(self, start: bytes) -> None:
-        self._start, self.taken = start, 0
+        self._start, self.bytes_read = start, 0
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._start.ljust(65_536, b"\x00")
-        while self.taken < 60_000_000:  # more than is ever taken
-            self.taken += 65_536
+        while self.bytes_read < 60_000_000:  # more than the adapter may read
+            self.bytes_read += 65_536
             yield bytes(65_536)
 
 
 @pytest.mark.parametrize("declared", [True, False])
-def test_a_huge_file_is_cut_off_at_the_limit(declared: bool) -> None:
-    stream = Endless(PNG)
+def test_download_stops_at_50_mb(declared: bool) -> None:
+    stream = LargeStream(PNG)
     headers = {"Content-Length": "200000000"} if declared else {}
 
-    found = not_downloaded(httpx.Response(200, headers=headers, stream=stream))
+    result = not_downloaded(httpx.Response(200, headers=headers, stream=stream))
 
-    assert (found.code, found.final) == (Code.ASSET_INVALID, True)
-    assert found.reason == "the output is larger than 50 MB"
-    assert stream.taken < 51_000_000
+    assert (result.code, result.final) == (Code.ASSET_INVALID, True)
+    assert result.reason == "the output is larger than 50 MB"
+    assert stream.bytes_read < 51_000_000
 
 
-def test_what_is_no_media_file_is_cut_off_at_once() -> None:
-    stream = Endless(HTML)
+def test_unknown_format_stops_after_the_first_chunk() -> None:
+    stream = LargeStream(HTML)
 
     assert not_downloaded(httpx.Response(200, stream=stream)).code is Code.ASSET_INVALID
-    assert stream.taken == 0
+    assert stream.bytes_read == 0
 
 
-def test_a_download_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_download_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cdn, "_TOTAL_SECONDS", -1)
 
-    found = not_downloaded(httpx.Response(200, stream=Endless(PNG)))
+    result = not_downloaded(httpx.Response(200, stream=LargeStream(PNG)))
 
-    assert found.reason == "the download took too long"
-    assert not found.final
+    assert result.reason == "the download took too long"
+    assert not result.final
 
 
 @pytest.mark.parametrize("size", [1, 7, 31, 33, 1000])
-def test_the_size_of_the_chunks_is_no_matter(size: int) -> None:
-    chunks = [JPEG[at : at + size] for at in range(0, len(JPEG), size)]
+def test_chunk_size_does_not_change_the_result(size: int) -> None:
+    chunks = [JPEG[start : start + size] for start in range(0, len(JPEG), size)]
 
-    found, written, _ = fetch(file(*chunks))
+    result, written, _ = fetch(file(*chunks))
 
-    assert isinstance(found, Download)
-    assert found.dimensions == (3, 2)
+    assert isinstance(result, Download)
+    assert result.dimensions == (3, 2)
     assert written == JPEG

@@ -1,4 +1,4 @@
-"""The port Workflow: how an execution stands, and how its wait is ended; in memory and in moto."""
+"""Contract of the port Workflow: status of an execution and end of its task-token wait."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def client(aws: None) -> SFNClient:
 
 @pytest.fixture(params=["memory", "stepfunctions"])
 def workflow(request: pytest.FixtureRequest) -> tuple[Workflow, Stop]:
-    """A workflow, and a way to stop an execution as a person does."""
+    """Return a workflow and a function that aborts an execution from outside."""
     if request.param == "memory":
         memory = InMemoryWorkflow()
         return memory, lambda job_id: memory.ended.update({job_id: Execution.ABORTED})
@@ -40,32 +40,32 @@ def workflow(request: pytest.FixtureRequest) -> tuple[Workflow, Stop]:
     )["stateMachineArn"]
 
     def stop(job_id: str) -> None:
-        [found] = client.list_executions(stateMachineArn=arn)["executions"]
-        assert found["name"] == job_id
-        client.stop_execution(executionArn=found["executionArn"])
+        [execution] = client.list_executions(stateMachineArn=arn)["executions"]
+        assert execution["name"] == job_id
+        client.stop_execution(executionArn=execution["executionArn"])
 
     return StateMachine(client, arn), stop
 
 
-def test_what_was_never_started_has_no_execution(workflow: tuple[Workflow, Stop]) -> None:
+def test_unstarted_job_has_no_execution(workflow: tuple[Workflow, Stop]) -> None:
     machine, _ = workflow
 
     assert machine.status("a" * 26) is None
 
 
-def test_what_was_started_runs_until_it_is_stopped(workflow: tuple[Workflow, Stop]) -> None:
+def test_execution_runs_until_it_is_stopped(workflow: tuple[Workflow, Stop]) -> None:
     machine, stop = workflow
     assert machine.start("a" * 26)
-    seen = [machine.status("a" * 26), machine.status("b" * 26)]
+    statuses = [machine.status("a" * 26), machine.status("b" * 26)]
 
     stop("a" * 26)
 
-    assert seen == [Execution.RUNNING, None]
+    assert statuses == [Execution.RUNNING, None]
     assert machine.status("a" * 26) is Execution.ABORTED
     assert not machine.start("a" * 26)
 
 
-def described(status: str) -> dict[str, Any]:
+def execution_description(status: str) -> dict[str, Any]:
     return {
         "executionArn": EXECUTION, "stateMachineArn": ARN, "status": status,
         "startDate": "2026-11-22T12:00:00Z",
@@ -73,22 +73,20 @@ def described(status: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("word", "status"),
-    [(str(each), each) for each in Execution] + [("PENDING_REDRIVE", Execution.RUNNING)],
+    ("value", "status"),
+    [(str(status), status) for status in Execution] + [("PENDING_REDRIVE", Execution.RUNNING)],
 )
-def test_an_execution_stands_as_step_functions_says(
-    client: SFNClient, word: str, status: Execution
-) -> None:
+def test_status_matches_step_functions(client: SFNClient, value: str, status: Execution) -> None:
     with Stubber(client) as stub:
-        stub.add_response("describe_execution", described(word), {"executionArn": EXECUTION})
+        stub.add_response(
+            "describe_execution", execution_description(value), {"executionArn": EXECUTION}
+        )
 
         assert StateMachine(client, ARN).status("j") is status
 
 
 @pytest.mark.parametrize("code", ["InvalidArn", "ThrottlingException", "AccessDeniedException"])
-def test_an_execution_that_cannot_be_looked_at_is_a_crash_and_not_none(
-    client: SFNClient, code: str
-) -> None:
+def test_status_raises_if_the_execution_cannot_be_read(client: SFNClient, code: str) -> None:
     with Stubber(client) as stub:
         stub.add_client_error("describe_execution", code)
 
@@ -96,7 +94,7 @@ def test_an_execution_that_cannot_be_looked_at_is_a_crash_and_not_none(
             StateMachine(client, ARN).status("j")
 
 
-def test_a_wait_is_ended_by_its_token_and_told_nothing(client: SFNClient) -> None:
+def test_wake_sends_the_task_token_with_empty_output(client: SFNClient) -> None:
     with Stubber(client) as stub:
         stub.add_response("send_task_success", {}, {"taskToken": "t/+=", "output": "{}"})
 
@@ -106,7 +104,7 @@ def test_a_wait_is_ended_by_its_token_and_told_nothing(client: SFNClient) -> Non
 
 
 @pytest.mark.parametrize("code", ["TaskTimedOut", "InvalidToken", "TaskDoesNotExist"])
-def test_a_wait_that_has_ended_already_is_nothing(client: SFNClient, code: str) -> None:
+def test_wake_ignores_a_wait_that_has_ended(client: SFNClient, code: str) -> None:
     with Stubber(client) as stub:
         stub.add_client_error("send_task_success", code)
 
@@ -114,7 +112,7 @@ def test_a_wait_that_has_ended_already_is_nothing(client: SFNClient, code: str) 
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException", "InvalidOutput"])
-def test_a_wait_that_cannot_be_ended_is_a_crash(client: SFNClient, code: str) -> None:
+def test_wake_raises_on_other_errors(client: SFNClient, code: str) -> None:
     with Stubber(client) as stub:
         stub.add_client_error("send_task_success", code)
 

@@ -1,4 +1,4 @@
-"""The port Inbox: in memory and over S3 (moto), one suite."""
+"""Contract of the port Inbox: in memory and over S3 (moto)."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,21 +22,21 @@ ODD_KEYS = [
 IMPOSSIBLE_KEYS = ["", "x" * 1025, "ü" * 513, "x" * 100_000, "\ud800.png"]
 
 
-class Shelf(Protocol):
-    """An inbox, and the hands of whoever uses it."""
+class InboxHarness(Protocol):
+    """An inbox with operations that put and delete its objects."""
 
     @property
     def inbox(self) -> Inbox:
         """The port."""
 
     def put(self, key: str, data: bytes, metadata: dict[str, str]) -> Upload:
-        """Put an object; return what its notification tells."""
+        """Put an object; return the upload that its notification describes."""
 
     def remove(self, upload: Upload) -> None:
-        """Delete that version for good."""
+        """Delete the version permanently."""
 
 
-class InMemory:
+class InMemoryHarness:
     def __init__(self) -> None:
         self.inbox = InMemoryInbox(InMemoryReferences())
 
@@ -48,7 +48,7 @@ class InMemory:
 
 
 @dataclass
-class InS3:
+class S3Harness:
     client: S3Client
     bucket: str = "assets"
 
@@ -56,13 +56,13 @@ class InS3:
         self.inbox = InboxBucket(self.client, self.bucket)
 
     def put(self, key: str, data: bytes, metadata: dict[str, str]) -> Upload:
-        answer = self.client.put_object(Bucket=self.bucket, Key=key, Body=data, Metadata=metadata)
+        response = self.client.put_object(Bucket=self.bucket, Key=key, Body=data, Metadata=metadata)
         return Upload(
             bucket=self.bucket,
             key=key,
-            etag=answer["ETag"].strip('"'),
+            etag=response["ETag"].strip('"'),
             sequencer="01",
-            version_id=answer.get("VersionId"),
+            version_id=response.get("VersionId"),
         )
 
     def remove(self, upload: Upload) -> None:
@@ -71,107 +71,109 @@ class InS3:
 
 
 @pytest.fixture(params=["memory", "s3"])
-def shelf(request: pytest.FixtureRequest) -> Shelf:
-    return InMemory() if request.param == "memory" else InS3(request.getfixturevalue("s3"))
+def harness(request: pytest.FixtureRequest) -> InboxHarness:
+    return (
+        InMemoryHarness() if request.param == "memory" else S3Harness(request.getfixturevalue("s3"))
+    )
 
 
-def test_an_upload_is_opened_with_its_metadata_and_as_much_as_is_asked_for(shelf: Shelf) -> None:
+def test_open_returns_metadata_and_at_most_limit_bytes(harness: InboxHarness) -> None:
     metadata = {"prompt": "a  b", "aspect-ratio": "16:9", "references": "x.png, y.png"}
-    upload = shelf.put("scan/a.png", b"123456", metadata)
+    upload = harness.put("scan/a.png", b"123456", metadata)
 
     for limit, body in ((0, b""), (4, b"1234"), (9, b"123456")):
-        assert shelf.inbox.open(upload, limit) == InboxFile(metadata, body)
+        assert harness.inbox.open(upload, limit) == InboxFile(metadata, body)
 
 
-def test_an_upload_may_be_empty_and_without_metadata(shelf: Shelf) -> None:
-    assert shelf.inbox.open(shelf.put("scan/a.png", b"", {}), 9) == InboxFile({}, b"")
+def test_empty_upload_without_metadata_is_opened(harness: InboxHarness) -> None:
+    assert harness.inbox.open(harness.put("scan/a.png", b"", {}), 9) == InboxFile({}, b"")
 
 
-def test_each_upload_of_a_key_is_opened_as_it_was(shelf: Shelf) -> None:
-    first = shelf.put("a.png", b"one", {"prompt": "1"})
-    second = shelf.put("a.png", b"two", {"prompt": "2"})
+def test_each_version_of_a_key_is_opened_unchanged(harness: InboxHarness) -> None:
+    first = harness.put("a.png", b"one", {"prompt": "1"})
+    second = harness.put("a.png", b"two", {"prompt": "2"})
 
-    assert shelf.inbox.open(second, 9) == InboxFile({"prompt": "2"}, b"two")
-    assert shelf.inbox.open(first, 9) == InboxFile({"prompt": "1"}, b"one")
+    assert harness.inbox.open(second, 9) == InboxFile({"prompt": "2"}, b"two")
+    assert harness.inbox.open(first, 9) == InboxFile({"prompt": "1"}, b"one")
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
-def test_odd_keys_are_keys(shelf: Shelf, key: str) -> None:
-    assert not shelf.inbox.has(key)
-    upload = shelf.put(key, b"odd", {})
+def test_keys_with_special_characters_are_found(harness: InboxHarness, key: str) -> None:
+    assert not harness.inbox.has(key)
+    upload = harness.put(key, b"odd", {})
 
-    assert shelf.inbox.open(upload, 9) == InboxFile({}, b"odd")
-    assert shelf.inbox.has(key)
+    assert harness.inbox.open(upload, 9) == InboxFile({}, b"odd")
+    assert harness.inbox.has(key)
 
 
 @pytest.mark.parametrize("key", IMPOSSIBLE_KEYS)
-def test_nothing_lies_at_a_key_that_cannot_be(shelf: Shelf, key: str) -> None:
-    """Names in a description are its writer's own: anything can stand there."""
-    assert not shelf.inbox.has(key)
+def test_impossible_key_is_not_found(harness: InboxHarness, key: str) -> None:
+    """Object names in metadata are written by callers and can be any text."""
+    assert not harness.inbox.has(key)
 
 
 @pytest.mark.parametrize("key", ["a.pn", "a.png/", "A.png", "a.png "])
-def test_a_key_is_the_whole_key(shelf: Shelf, key: str) -> None:
-    shelf.put("a.png", b"one", {})
+def test_key_must_match_completely(harness: InboxHarness, key: str) -> None:
+    harness.put("a.png", b"one", {})
 
-    assert not shelf.inbox.has(key)
-
-
-def test_what_is_gone_is_none(shelf: Shelf) -> None:
-    upload = shelf.put("a.png", b"one", {})
-    shelf.remove(upload)
-
-    assert shelf.inbox.open(upload, 9) is None
-    assert not shelf.inbox.has("a.png")
+    assert not harness.inbox.has(key)
 
 
-@pytest.mark.parametrize("words", ["Größe", "字" * 300, "\U0001f3ee\n"])
-def test_words_that_are_not_ascii_come_back(shelf: Shelf, words: str) -> None:
-    opened = shelf.inbox.open(shelf.put("a.png", b"", {"prompt": encode(words)}), 0)
+def test_deleted_upload_is_none(harness: InboxHarness) -> None:
+    upload = harness.put("a.png", b"one", {})
+    harness.remove(upload)
+
+    assert harness.inbox.open(upload, 9) is None
+    assert not harness.inbox.has("a.png")
+
+
+@pytest.mark.parametrize("prompt", ["Größe", "字" * 300, "\U0001f3ee\n"])
+def test_non_ascii_metadata_is_decoded(harness: InboxHarness, prompt: str) -> None:
+    opened = harness.inbox.open(harness.put("a.png", b"", {"prompt": encode(prompt)}), 0)
 
     assert opened is not None
-    assert decode(opened.metadata["prompt"]) == words
+    assert decode(opened.metadata["prompt"]) == prompt
 
 
-def test_a_version_under_a_delete_marker_is_still_what_was_uploaded(s3: S3Client) -> None:
-    shelf = InS3(s3)
-    upload = shelf.put("a.png", b"one", {})
-    s3.delete_object(Bucket=shelf.bucket, Key="a.png")
+def test_version_under_a_delete_marker_is_opened(s3: S3Client) -> None:
+    harness = S3Harness(s3)
+    upload = harness.put("a.png", b"one", {})
+    s3.delete_object(Bucket=harness.bucket, Key="a.png")
 
-    assert shelf.inbox.open(upload, 9) == InboxFile({}, b"one")
-    assert not shelf.inbox.has("a.png")
+    assert harness.inbox.open(upload, 9) == InboxFile({}, b"one")
+    assert not harness.inbox.has("a.png")
 
 
-def test_without_versions_what_was_replaced_is_none_and_what_replaced_it_is_opened(
+def test_unversioned_bucket_opens_only_the_current_object(
     s3: S3Client,
 ) -> None:
-    shelf = InS3(s3, "plain")
-    first = shelf.put("a.png", b"one", {})
-    second = shelf.put("a.png", b"two", {})
+    harness = S3Harness(s3, "plain")
+    first = harness.put("a.png", b"one", {})
+    second = harness.put("a.png", b"two", {})
 
     assert first.version_id is None
-    assert shelf.inbox.open(first, 9) is None
-    assert shelf.inbox.open(second, 9) == InboxFile({}, b"two")
+    assert harness.inbox.open(first, 9) is None
+    assert harness.inbox.open(second, 9) == InboxFile({}, b"two")
 
 
 @pytest.mark.parametrize("code", ["SlowDown", "InternalError", "ExpiredToken"])
-def test_trouble_of_ours_is_a_crash_and_not_a_file_that_is_gone(s3: S3Client, code: str) -> None:
-    shelf = InS3(s3)
-    upload = shelf.put("a.png", b"one", {})
+def test_s3_error_raises_instead_of_reporting_a_missing_object(s3: S3Client, code: str) -> None:
+    harness = S3Harness(s3)
+    upload = harness.put("a.png", b"one", {})
     with Stubber(s3) as stub:
         stub.add_client_error("get_object", code)
         with pytest.raises(ClientError, match=code):
-            shelf.inbox.open(upload, 9)
+            harness.inbox.open(upload, 9)
         stub.add_client_error("head_object", code)
         with pytest.raises(ClientError, match=code):
-            shelf.inbox.has("a.png")
+            harness.inbox.has("a.png")
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])
-def test_what_is_archived_or_encrypted_for_others_is_refused(s3: S3Client, code: str) -> None:
-    shelf = InS3(s3)
-    upload = shelf.put("a.png", b"one", {})
+def test_unreadable_object_is_refused(s3: S3Client, code: str) -> None:
+    harness = S3Harness(s3)
+    upload = harness.put("a.png", b"one", {})
     with Stubber(s3) as stub:
         stub.add_client_error("get_object", code)
-        with pytest.raises(InvalidRequestError, match="object: may not be read"):
-            shelf.inbox.open(upload, 9)
+        with pytest.raises(InvalidRequestError, match=r"a\.png cannot be read\. Restore it"):
+            harness.inbox.open(upload, 9)

@@ -1,4 +1,4 @@
-"""The port JobLists: in memory and over DynamoDB (moto), one suite."""
+"""Contract of the port JobLists: in memory and over DynamoDB (moto)."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -25,16 +25,16 @@ def jobs(stores: Stores) -> Lists:
 
 
 def add(jobs: Lists, name: str, seconds: float = 0, caller: str = "tests") -> Job:
-    made = job(job_id=name, caller=caller, accepted_at=START + timedelta(seconds=seconds))
-    assert jobs.create(made)
-    return made
+    created = job(job_id=name, caller=caller, accepted_at=START + timedelta(seconds=seconds))
+    assert jobs.create(created)
+    return created
 
 
-def names(jobs: Iterable[Job]) -> list[str]:
+def job_ids(jobs: Iterable[Job]) -> list[str]:
     return [job.job_id for job in jobs]
 
 
-def at(job: Job) -> Cursor:
+def cursor_of(job: Job) -> Cursor:
     return Cursor(job.accepted_at, job.job_id)
 
 
@@ -44,47 +44,47 @@ def page(
     return jobs.page(caller, limit=limit, after=after)[0]
 
 
-def walk(jobs: Lists, caller: str | None, limit: int) -> list[list[str]]:
-    """The job ids on every page; DynamoDB may learn only by an empty one that it was the last."""
-    found, after = jobs.page(caller, limit=limit, after=None)
-    pages = [names(found)]
+def all_pages(jobs: Lists, caller: str | None, limit: int) -> list[list[str]]:
+    """Return the job ids of each page, without the empty last page that DynamoDB can return."""
+    page_jobs, after = jobs.page(caller, limit=limit, after=None)
+    pages = [job_ids(page_jobs)]
     while after:
-        found, after = jobs.page(caller, limit=limit, after=after)
-        pages.append(names(found))
+        page_jobs, after = jobs.page(caller, limit=limit, after=after)
+        pages.append(job_ids(page_jobs))
     return [page for page in pages if page]
 
 
-def test_a_callers_jobs_come_newest_first(jobs: Lists) -> None:
+def test_jobs_of_a_caller_are_listed_newest_first(jobs: Lists) -> None:
     for name, seconds in [("b", 20), ("a", 10), ("d", 40), ("c", 30)]:
         add(jobs, name, seconds)
 
-    assert names(page(jobs, "tests", 10)) == ["d", "c", "b", "a"]
-    assert walk(jobs, "tests", limit=3) == [["d", "c", "b"], ["a"]]
-    assert walk(jobs, "tests", limit=2) == [["d", "c"], ["b", "a"]]
+    assert job_ids(page(jobs, "tests", 10)) == ["d", "c", "b", "a"]
+    assert all_pages(jobs, "tests", limit=3) == [["d", "c", "b"], ["a"]]
+    assert all_pages(jobs, "tests", limit=2) == [["d", "c"], ["b", "a"]]
 
 
-def test_a_list_is_a_callers_or_everybodys(jobs: Lists) -> None:
+def test_list_contains_one_caller_or_all_callers(jobs: Lists) -> None:
     for number, caller in enumerate(["key:a", "key:b", "key:a", "key:ab"]):
         add(jobs, f"j{number}", number, caller)
 
-    assert names(page(jobs, "key:a", 10)) == ["j2", "j0"]
-    assert names(page(jobs, None, 10)) == ["j3", "j2", "j1", "j0"]
-    assert page(jobs, "key:nobody", 10) == []
+    assert job_ids(page(jobs, "key:a", 10)) == ["j2", "j0"]
+    assert job_ids(page(jobs, None, 10)) == ["j3", "j2", "j1", "j0"]
+    assert page(jobs, "key:unknown", 10) == []
 
 
-def test_a_list_of_nothing_is_empty(jobs: Lists) -> None:
+def test_list_without_jobs_is_empty(jobs: Lists) -> None:
     assert page(jobs, "tests", 10) == []
     assert page(jobs, None, 10) == []
 
 
-def test_parts_of_a_second_count(jobs: Lists) -> None:
+def test_order_uses_fractions_of_a_second(jobs: Lists) -> None:
     for name, seconds in [("c", 0.5), ("b", 0.000001), ("d", 1), ("a", 0)]:
         add(jobs, name, seconds)
 
-    assert walk(jobs, "tests", limit=1) == [["d"], ["c"], ["b"], ["a"]]
+    assert all_pages(jobs, "tests", limit=1) == [["d"], ["c"], ["b"], ["a"]]
 
 
-def test_a_list_holds_the_records_as_they_are_now(jobs: Lists) -> None:
+def test_list_contains_the_current_records(jobs: Lists) -> None:
     add(jobs, "a")
     changed = jobs.update("a", when=OPEN, checks=3, detail="words", canceled_at=START)
 
@@ -92,51 +92,49 @@ def test_a_list_holds_the_records_as_they_are_now(jobs: Lists) -> None:
     assert page(jobs, None, 10) == [changed]
 
 
-def test_a_place_in_a_list_stays_where_it_is_as_new_jobs_come(jobs: Lists) -> None:
+def test_cursor_is_stable_while_jobs_are_added(jobs: Lists) -> None:
     for number in range(4):
         add(jobs, f"j{number}", number)
     first = page(jobs, "tests", 2)
     add(jobs, "new", 60)
 
-    assert names(first) == ["j3", "j2"]
-    assert names(page(jobs, "tests", 2, at(first[-1]))) == ["j1", "j0"]
-    assert names(page(jobs, None, 2, at(first[-1]))) == ["j1", "j0"]
+    assert job_ids(first) == ["j3", "j2"]
+    assert job_ids(page(jobs, "tests", 2, cursor_of(first[-1]))) == ["j1", "j0"]
+    assert job_ids(page(jobs, None, 2, cursor_of(first[-1]))) == ["j1", "j0"]
 
 
-def test_a_place_stays_though_its_job_is_gone(jobs: Lists) -> None:
+def test_cursor_of_a_missing_job_is_valid(jobs: Lists) -> None:
     add(jobs, "a", 1)
-    gone = job(job_id="gone", accepted_at=START + timedelta(seconds=2))
+    missing = job(job_id="gone", accepted_at=START + timedelta(seconds=2))
     add(jobs, "b", 3)
 
-    assert names(page(jobs, "tests", 5, at(gone))) == ["a"]
-    assert names(page(jobs, None, 5, at(gone))) == ["a"]
+    assert job_ids(page(jobs, "tests", 5, cursor_of(missing))) == ["a"]
+    assert job_ids(page(jobs, None, 5, cursor_of(missing))) == ["a"]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 @pytest.mark.parametrize("caller", ["tests", None])
-def test_of_many_jobs_of_one_moment_each_comes_once(
+def test_jobs_with_the_same_time_are_listed_once(
     jobs: Lists, limit: int, caller: str | None
 ) -> None:
-    made = [add(jobs, f"j{number}").job_id for number in range(6)]
+    created = [add(jobs, f"j{number}").job_id for number in range(6)]
 
-    seen = [name for page in walk(jobs, caller, limit) for name in page]
+    listed = [name for page in all_pages(jobs, caller, limit) for name in page]
 
-    assert sorted(seen) == sorted(made)
+    assert sorted(listed) == sorted(created)
 
 
 @pytest.mark.parametrize("caller", ["tests", None])
-def test_more_jobs_than_can_be_read_at_once_are_read_in_pages(
-    jobs: Lists, caller: str | None
-) -> None:
-    made = [add(jobs, f"j{number:03}", number).job_id for number in range(230)]
+def test_230_jobs_are_read_in_pages_of_100(jobs: Lists, caller: str | None) -> None:
+    created = [add(jobs, f"j{number:03}", number).job_id for number in range(230)]
 
-    pages = walk(jobs, caller, limit=100)
+    pages = all_pages(jobs, caller, limit=100)
 
     assert [len(page) for page in pages] == [100, 100, 30]
-    assert [name for page in pages for name in page] == made[::-1]
+    assert [name for page in pages for name in page] == created[::-1]
 
 
-def test_keys_and_documents_beside_the_jobs_are_no_jobs(dynamodb: DynamoDBClient) -> None:
+def test_other_items_of_the_table_are_not_listed(dynamodb: DynamoDBClient) -> None:
     table = JobTable(dynamodb, TABLE)
     add(table, "a")
     dynamodb.put_item(
@@ -144,10 +142,10 @@ def test_keys_and_documents_beside_the_jobs_are_no_jobs(dynamodb: DynamoDBClient
         Item={"pk": {"S": "KEYS"}, "sk": {"S": "d"}, "accepted_at": {"S": START.isoformat()}},
     )
 
-    assert names(page(table, None, 10)) == ["a"]
+    assert job_ids(page(table, None, 10)) == ["a"]
 
 
-def test_records_that_were_not_read_at_once_are_asked_for_again(dynamodb: DynamoDBClient) -> None:
+def test_unprocessed_keys_are_read_again(dynamodb: DynamoDBClient) -> None:
     table = JobTable(dynamodb, TABLE)
     for number in range(3):
         add(table, f"j{number}", number)
@@ -168,10 +166,10 @@ def test_records_that_were_not_read_at_once_are_asked_for_again(dynamodb: Dynamo
             {"RequestItems": {TABLE: {"Keys": keys[:2], "ConsistentRead": False}}},
         )
 
-        assert names(page(table, "tests", 10)) == ["j2", "j1", "j0"]
+        assert job_ids(page(table, "tests", 10)) == ["j2", "j1", "j0"]
 
 
-def test_a_record_that_has_just_expired_is_left_out(dynamodb: DynamoDBClient) -> None:
+def test_expired_record_is_left_out(dynamodb: DynamoDBClient) -> None:
     table = JobTable(dynamodb, TABLE)
     add(table, "a")
     [item] = dynamodb.scan(TableName=TABLE)["Items"]
@@ -181,4 +179,4 @@ def test_a_record_that_has_just_expired_is_left_out(dynamodb: DynamoDBClient) ->
         stub.add_response("query", {"Items": keys})
         stub.add_response("batch_get_item", {"Responses": {TABLE: [item]}, "UnprocessedKeys": {}})
 
-        assert names(page(table, "tests", 10)) == ["a"]
+        assert job_ids(page(table, "tests", 10)) == ["a"]

@@ -1,4 +1,4 @@
-"""The port Jobs: in memory and over DynamoDB (moto), one suite."""
+"""Contract of the port Jobs: in memory and over DynamoDB (moto)."""
 
 from datetime import timedelta
 from typing import Any
@@ -31,13 +31,13 @@ def jobs(stores: Stores) -> Jobs:
     return stores.jobs
 
 
-def test_a_job_comes_back_as_it_was(jobs: Jobs) -> None:
+def test_job_is_read_back_unchanged(jobs: Jobs) -> None:
     assert jobs.create(job())
 
     assert jobs.get("j") == job()
 
 
-def test_the_first_record_of_an_id_stays(jobs: Jobs) -> None:
+def test_create_keeps_an_existing_record(jobs: Jobs) -> None:
     jobs.create(job())
 
     assert not jobs.create(job(caller="other"))
@@ -45,13 +45,13 @@ def test_the_first_record_of_an_id_stays(jobs: Jobs) -> None:
     assert jobs.get("j") == job()
 
 
-def test_a_job_that_is_not_there_is_none(jobs: Jobs) -> None:
+def test_missing_job_is_none(jobs: Jobs) -> None:
     assert jobs.get("none") is None
     assert jobs.update("none", when=list(Status), checks=1) is None
     assert jobs.get("none") is None
 
 
-def test_an_update_returns_the_whole_new_record(jobs: Jobs) -> None:
+def test_update_returns_the_complete_new_record(jobs: Jobs) -> None:
     jobs.create(job(caller="me"))
     later = START + timedelta(seconds=1.5)
 
@@ -65,7 +65,7 @@ def test_an_update_returns_the_whole_new_record(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("when", [[Status.QUEUED], list(OPEN), [Status.FAILED], list(Status)])
-def test_an_update_in_another_status_changes_nothing(
+def test_update_in_another_status_changes_nothing(
     jobs: Jobs, status: Status, when: list[Status]
 ) -> None:
     jobs.create(job(status=status))
@@ -76,7 +76,7 @@ def test_an_update_in_another_status_changes_nothing(
     assert jobs.get("j") == (updated or job(status=status))
 
 
-def test_of_two_that_want_the_same_step_one_gets_it(jobs: Jobs) -> None:
+def test_second_update_of_the_same_transition_is_none(jobs: Jobs) -> None:
     jobs.create(job())
 
     first, second = (
@@ -87,7 +87,7 @@ def test_of_two_that_want_the_same_step_one_gets_it(jobs: Jobs) -> None:
     assert second is None
 
 
-def test_a_change_may_ask_that_a_field_is_not_set(jobs: Jobs) -> None:
+def test_update_can_require_an_absent_field(jobs: Jobs) -> None:
     jobs.create(job(status="submitted"))
 
     first, second = (
@@ -99,7 +99,7 @@ def test_a_change_may_ask_that_a_field_is_not_set(jobs: Jobs) -> None:
     assert second is None
 
 
-def test_a_field_that_is_not_set_does_not_stand_for_the_status(jobs: Jobs) -> None:
+def test_absent_field_does_not_replace_the_status_condition(jobs: Jobs) -> None:
     jobs.create(job(status="failed"))
 
     assert jobs.update("j", when=OPEN, absent="canceled_at", checks=1) is None
@@ -107,7 +107,7 @@ def test_a_field_that_is_not_set_does_not_stand_for_the_status(jobs: Jobs) -> No
     assert jobs.get("j") == job(status="failed")
 
 
-def test_a_change_to_none_removes_the_field(jobs: Jobs) -> None:
+def test_change_to_none_removes_the_field(jobs: Jobs) -> None:
     jobs.create(job(status="submitting", submitting_at=START, detail="words"))
 
     updated = jobs.update(
@@ -117,22 +117,22 @@ def test_a_change_to_none_removes_the_field(jobs: Jobs) -> None:
     assert updated == jobs.get("j") == job()
 
 
-def test_only_removing_fields_is_an_update_too(jobs: Jobs) -> None:
+def test_update_can_only_remove_fields(jobs: Jobs) -> None:
     jobs.create(job(detail="words"))
 
     assert jobs.update("j", when=OPEN, detail=None) == job()
 
 
-def test_assets_can_be_added_at_the_end(jobs: Jobs) -> None:
+def test_update_can_set_assets(jobs: Jobs) -> None:
     jobs.create(job(status="submitted"))
-    bare = ASSET.model_copy(update={"width": None, "height": None})
+    reset = ASSET.model_copy(update={"width": None, "height": None})
 
-    jobs.update("j", when=OPEN, status=Status.COMPLETED, assets=(ASSET, bare), stored_at=START)
+    jobs.update("j", when=OPEN, status=Status.COMPLETED, assets=(ASSET, reset), stored_at=START)
 
-    assert jobs.get("j") == job(status="completed", assets=(ASSET, bare), stored_at=START)
+    assert jobs.get("j") == job(status="completed", assets=(ASSET, reset), stored_at=START)
 
 
-def test_what_is_empty_or_none_is_left_out_and_comes_back(jobs: Jobs) -> None:
+def test_empty_fields_are_read_back_as_defaults(jobs: Jobs) -> None:
     full = job(
         references=[Url(url="https://a.test/b.png")], reservations=[reservation(5)], assets=[ASSET],
         sent_images=["aa"], queue_position=0, sweep_after=START, woken_at=START, wake_token="t",
@@ -140,24 +140,23 @@ def test_what_is_empty_or_none_is_left_out_and_comes_back(jobs: Jobs) -> None:
     )  # fmt: skip
     jobs.create(full, [100])
 
-    bare = jobs.update(
+    reset = jobs.update(
         "j", when=OPEN, references=(), reservations=(), assets=(), sent_images=(),
         queue_position=None, sweep_after=None, woken_at=None, wake_token=None, charged=None,
     )  # fmt: skip
 
-    assert bare == jobs.get("j") == job()
+    assert reset == jobs.get("j") == job()
     assert (job().references, job().reservations, job().queue_position) == ((), (), None)
 
 
-def test_nothing_is_not_the_same_as_not_known(jobs: Jobs) -> None:
+def test_zero_and_empty_values_are_not_read_back_as_none(jobs: Jobs) -> None:
     jobs.create(job(estimated_cost_micro_usd=0, queue_position=0, detail="", input={}))
 
-    found = jobs.get("j")
+    record = jobs.get("j")
 
-    assert found is not None
-    assert (found.estimated_cost_micro_usd, found.queue_position, found.detail, found.input) == (
-        0, 0, "", {},
-    )  # fmt: skip
+    assert record is not None
+    assert (record.estimated_cost_micro_usd, record.queue_position) == (0, 0)
+    assert (record.detail, record.input) == ("", {})
 
 
 TEXT = st.text(max_size=30)
@@ -166,10 +165,10 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
-SOME = st.lists(TEXT, max_size=2).map(tuple)
+TEXTS = st.lists(TEXT, max_size=2).map(tuple)
 RESERVATIONS = st.builds(Reservation, day=st.dates(), scope=TEXT, micro_usd=st.integers(0, 10**9))
-MOMENTS = st.none() | st.timedeltas(timedelta(0), timedelta(days=400)).map(START.__add__)
-JOBS = st.fixed_dictionaries(
+TIMES = st.none() | st.timedeltas(timedelta(0), timedelta(days=400)).map(START.__add__)
+JOB_CHANGES = st.fixed_dictionaries(
     {
         "operation": st.sampled_from(Operation),
         "input": st.dictionaries(TEXT, JSON, max_size=4),
@@ -188,47 +187,49 @@ JOBS = st.fixed_dictionaries(
         "reservations": st.lists(RESERVATIONS, max_size=2).map(tuple),
         "priority": st.sampled_from(Priority),
         "queue_position": st.none() | st.integers(0, 10**6),
-        "sweep_after": MOMENTS,
+        "sweep_after": TIMES,
         "recovery_polls": st.integers(0, 9),
         "submit_token": st.none() | TEXT,
-        "sent_images": SOME,
+        "sent_images": TEXTS,
         "wake_token": st.none() | TEXT,
-        "woken_at": MOMENTS,
-        "submitted_at": MOMENTS,
-        "canceled_at": MOMENTS,
-        "ended_at": MOMENTS,
+        "woken_at": TIMES,
+        "submitted_at": TIMES,
+        "canceled_at": TIMES,
+        "ended_at": TIMES,
         "assets": st.lists(st.just(ASSET), max_size=2),
     }
 )
 
 
 @settings(settings.get_profile("contract"))
-@given(JOBS)
-def test_any_job_comes_back_as_it_was(jobs: Jobs, changes: dict[str, Any]) -> None:
-    whole = job(**changes)
+@given(JOB_CHANGES)
+def test_any_job_is_read_back_unchanged(jobs: Jobs, changes: dict[str, Any]) -> None:
+    expected = job(**changes)
     jobs.create(job())
 
-    stored = jobs.update("j", when=list(Status), **{name: getattr(whole, name) for name in changes})
+    stored = jobs.update(
+        "j", when=list(Status), **{name: getattr(expected, name) for name in changes}
+    )
 
-    assert stored == jobs.get("j") == whole
-    # Numbers of the provider's input come back as they went in: 1 is not 1.0.
+    assert stored == jobs.get("j") == expected
+    # Numbers of the model input keep their type: 1 is not 1.0.
     assert stored is not None
-    assert repr(stored.input) == repr(whole.input)
+    assert repr(stored.input) == repr(expected.input)
 
 
-def test_a_long_prompt_and_sixteen_long_urls_fit_one_item(dynamodb: DynamoDBClient) -> None:
-    whole = job(
+def test_largest_job_fits_into_one_item(dynamodb: DynamoDBClient) -> None:
+    expected = job(
         input={"prompt": "\U0001f3ee" * 32_000},
         references=[Url(url="https://example.com/" + "x" * 8_170)] * 16,
     )
 
-    assert JobTable(dynamodb, TABLE).create(whole)
+    assert JobTable(dynamodb, TABLE).create(expected)
 
     [item] = dynamodb.scan(TableName=TABLE)["Items"]
     assert len(str(item).encode()) < 400_000
 
 
-def test_the_time_to_live_is_a_number(dynamodb: DynamoDBClient) -> None:
+def test_time_to_live_is_stored_as_a_number(dynamodb: DynamoDBClient) -> None:
     JobTable(dynamodb, TABLE).create(job())
 
     [item] = dynamodb.scan(TableName=TABLE)["Items"]
@@ -236,7 +237,7 @@ def test_the_time_to_live_is_a_number(dynamodb: DynamoDBClient) -> None:
     assert (item["pk"], item["sk"]) == ({"S": "JOB#j"}, {"S": "JOB"})
 
 
-def test_another_error_of_the_table_is_a_crash(dynamodb: DynamoDBClient) -> None:
+def test_other_table_errors_raise(dynamodb: DynamoDBClient) -> None:
     table = JobTable(dynamodb, "no-such-table")
 
     with pytest.raises(ClientError, match="ResourceNotFound"):

@@ -1,4 +1,4 @@
-"""The port Keys: in memory and over DynamoDB (moto), one suite."""
+"""Contract of the port Keys: in memory and over DynamoDB (moto)."""
 
 from datetime import date
 from typing import Any
@@ -20,8 +20,8 @@ from tests.fakes.signals import START
 DAY = date(2026, 11, 22)
 
 
-def key(name: str = "ada", **about: Any) -> Key:
-    return keys.mint(name, Role.SUBMIT, now=START, **about)[1]
+def key(name: str = "ada", **fields: Any) -> Key:
+    return keys.mint(name, Role.SUBMIT, now=START, **fields)[1]
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -32,10 +32,10 @@ def store(request: pytest.FixtureRequest) -> Keys:
 
 
 @pytest.mark.parametrize(
-    "about", [{}, {"days": 30}, {"daily_budget_micro_usd": 0}, {"daily_budget_micro_usd": 10**12}]
+    "fields", [{}, {"days": 30}, {"daily_budget_micro_usd": 0}, {"daily_budget_micro_usd": 10**12}]
 )
-def test_a_key_comes_back_as_it_was(store: Keys, about: dict[str, Any]) -> None:
-    added = key(**about)
+def test_key_is_read_back_unchanged(store: Keys, fields: dict[str, Any]) -> None:
+    added = key(**fields)
 
     store.add(added)
 
@@ -43,7 +43,7 @@ def test_a_key_comes_back_as_it_was(store: Keys, about: dict[str, Any]) -> None:
     assert store.all() == [added]
 
 
-def test_a_key_is_found_by_its_digest_alone(store: Keys) -> None:
+def test_key_is_found_by_its_complete_digest_only(store: Keys) -> None:
     ada, bob = key("ada"), key("bob")
     store.add(ada)
     store.add(bob)
@@ -53,17 +53,17 @@ def test_a_key_is_found_by_its_digest_alone(store: Keys) -> None:
     assert store.find("0" * 64) is None
 
 
-def test_two_keys_may_have_one_name(store: Keys) -> None:
+def test_two_keys_can_have_the_same_name(store: Keys) -> None:
     first, second = key(), key()
     store.add(first)
     store.add(second)
 
-    assert sorted(store.all(), key=lambda each: each.digest) == sorted(
-        [first, second], key=lambda each: each.digest
+    assert sorted(store.all(), key=lambda stored: stored.digest) == sorted(
+        [first, second], key=lambda stored: stored.digest
     )
 
 
-def test_a_day_of_use_is_noted_over_an_older_one_and_nothing_else_changes(store: Keys) -> None:
+def test_touch_changes_last_used_only(store: Keys) -> None:
     added = key(days=30)
     store.add(added)
 
@@ -73,7 +73,7 @@ def test_a_day_of_use_is_noted_over_an_older_one_and_nothing_else_changes(store:
     assert store.find(added.digest) == added.model_copy(update={"last_used": DAY})
 
 
-def test_a_key_that_was_revoked_meanwhile_does_not_come_back_by_its_use(store: Keys) -> None:
+def test_touch_does_not_restore_a_revoked_key(store: Keys) -> None:
     added = key()
     store.add(added)
     store.remove(added.digest)
@@ -84,23 +84,23 @@ def test_a_key_that_was_revoked_meanwhile_does_not_come_back_by_its_use(store: K
     assert store.all() == []
 
 
-def test_a_key_is_forgotten_at_once_and_once_more_does_no_harm(store: Keys) -> None:
-    gone, stays = key(), key()
-    store.add(gone)
-    store.add(stays)
+def test_remove_is_idempotent(store: Keys) -> None:
+    removed, other = key(), key()
+    store.add(removed)
+    store.add(other)
 
-    store.remove(gone.digest)
-    store.remove(gone.digest)
+    store.remove(removed.digest)
+    store.remove(removed.digest)
 
-    assert store.find(gone.digest) is None
-    assert store.all() == [stays]
+    assert store.find(removed.digest) is None
+    assert store.all() == [other]
 
 
-def test_without_keys_there_are_none(store: Keys) -> None:
+def test_empty_store_has_no_keys(store: Keys) -> None:
     assert store.all() == []
 
 
-def test_the_table_holds_the_digest_and_no_part_of_the_key(dynamodb: DynamoDBClient) -> None:
+def test_table_stores_the_digest_but_not_the_key(dynamodb: DynamoDBClient) -> None:
     token, added = keys.mint("ada", Role.ADMIN, now=START, days=1, daily_budget_micro_usd=7)
 
     KeyTable(dynamodb, TABLE).add(added)
@@ -111,27 +111,27 @@ def test_the_table_holds_the_digest_and_no_part_of_the_key(dynamodb: DynamoDBCli
         "pk", "sk", "name", "role", "created_at", "expires_at", "daily_budget_micro_usd",
     }  # fmt: skip
     assert token.removeprefix("dk_") not in str(item)
-    # A number: the table's time to live forgets the key by it.
+    # A number, because the table deletes the key by its time to live.
     assert item["expires_at"] == {"N": str(added.expires_at)}
 
 
-def test_a_list_of_many_keys_has_them_all(dynamodb: DynamoDBClient) -> None:
+def test_all_returns_60_large_keys(dynamodb: DynamoDBClient) -> None:
     table = KeyTable(dynamodb, TABLE)
-    fat = [key("x" * 40) for _ in range(60)]
-    for each in fat:
-        table.add(each)
+    large_keys = [key("x" * 40) for _ in range(60)]
+    for stored in large_keys:
+        table.add(stored)
 
-    assert {each.digest for each in table.all()} == {each.digest for each in fat}
+    assert {stored.digest for stored in table.all()} == {stored.digest for stored in large_keys}
 
 
-def test_keys_and_jobs_do_not_see_each_other_in_one_table(dynamodb: DynamoDBClient) -> None:
+def test_job_table_does_not_return_keys(dynamodb: DynamoDBClient) -> None:
     added = key()
     KeyTable(dynamodb, TABLE).add(added)
 
     assert JobTable(dynamodb, TABLE).get(added.digest) is None
 
 
-def test_another_error_of_the_table_is_a_crash(dynamodb: DynamoDBClient) -> None:
+def test_other_table_errors_raise(dynamodb: DynamoDBClient) -> None:
     table = KeyTable(dynamodb, "no-such-table")
 
     with pytest.raises(ClientError, match="ResourceNotFound"):

@@ -1,9 +1,9 @@
-"""Broken, lying and two-faced pictures: each has an outcome, none costs much.
+"""Malformed, mislabeled and polyglot images: each has a fixed outcome and a bounded cost.
 
-Nothing here decodes a picture. So what has a format's beginning, end and dimensions is stored as
-that format, with its content type, whatever its name says and whatever else it carries; a damage
-that only decoding would find is the viewer's to find. As a reference the same bytes go to the
-provider, who decodes them, if they begin like a PNG, JPEG or WebP.
+Darkroom does not decode images. A file with the magic bytes, end and dimensions of a format is
+stored with the content type of the format, whatever its name or other content. Damage that only a
+decoder detects is not detected. A file that begins like a PNG, JPEG or WebP image is accepted as a
+reference; the provider decodes it.
 """
 
 import base64
@@ -27,14 +27,14 @@ from tests.fakes.world import World
 
 FILES = malformed.read()
 STORED: dict[str, tuple[str, tuple[int, int] | None]] = {
-    "wrong-header-crc.png": ("png", (4, 3)),  # checksums are for decoders
+    "wrong-header-crc.png": ("png", (4, 3)),  # only decoders verify checksums
     "wrong-data-crc.png": ("png", (1, 1)),
     "chunk-of-4-gb.png": ("png", (1, 1)),
     "ninety-thousand-chunks.png": ("png", (4, 3)),
     "animated.png": ("png", (4, 3)),
     "animated.webp": ("webp", (4, 3)),
     "lossless.webp": ("webp", (5, 3)),
-    # Large on little space: stored, and the event tells how large, so that a viewer can choose.
+    # Decompression bombs are stored; the event has their dimensions, so that a viewer can decide.
     "huge.png": ("png", (50_000, 50_000)),
     "huge.jpg": ("jpg", (65_535, 65_535)),
     "huge.webp": ("webp", (65_536, 65_535)),
@@ -45,22 +45,22 @@ STORED: dict[str, tuple[str, tuple[int, int] | None]] = {
     "exif-bomb.webp": ("webp", (4, 3)),
     "ff-before-the-frame.jpg": ("jpg", (4, 3)),
     "segment-of-length-0.jpg": ("jpg", (4, 3)),
-    # Two things at once: served as the picture they are, and so never run as a page.
+    # Polyglots are served with an image content type, so that a browser never runs them as a page.
     "with-a-page-behind.png": ("png", (1, 1)),
     "with-a-page-behind.jpg": ("jpg", (3, 2)),
     "with-a-page-inside.jpg": ("jpg", (4, 3)),
     "with-a-zip-behind.png": ("png", (1, 1)),
     "with-a-zip-behind.webp": ("webp", (1, 1)),
-    # Known formats of other models' outputs; their dimensions are not read.
+    # Output formats of other models; their dimensions are not read.
     "with-a-page-behind.gif": ("gif", None),
     "gif-that-is-a-script.gif": ("gif", None),
     "zip-called.png": ("zip", None),
-    # The bytes say what a file is.
+    # The bytes determine the format, not the name.
     "png-called.jpg": ("png", (1, 1)),
     "jpeg-called.png": ("jpg", (3, 2)),
     "webp-called.gif": ("webp", (1, 1)),
 }
-# The CDN may have the rest a little later: tried again.
+# The CDN may serve the complete file later, so the download is retried.
 CUT_OFF = {
     "one-byte.png", "magic-only.png", "magic-only.jpg", "magic-only.webp", "cut-in-its-header.png",
     "cut-in-its-data.png", "cut-in-its-data.jpg", "cut-in-its-data.webp", "cut-in-its-header.webp",
@@ -87,38 +87,41 @@ REFUSED = {
     **dict.fromkeys(NO_MEDIA, (Code.ASSET_INVALID, "the output is no known media file")),
 }
 NO_REFERENCE = {
-    "empty.png": "is empty",
+    "empty.png": "is empty.",
     **dict.fromkeys(
-        [*NO_MEDIA, "one-byte.png", "with-a-page-behind.gif", "gif-that-is-a-script.gif",
-         "zip-called.png"],
-        "is not a PNG, JPEG or WebP image",
+        [*NO_MEDIA, "one-byte.png"], "has an unsupported format. Use PNG, JPEG or WebP."
     ),
-}  # fmt: skip
+    **dict.fromkeys(
+        ["with-a-page-behind.gif", "gif-that-is-a-script.gif"],
+        "is a GIF. Use PNG, JPEG or WebP.",
+    ),
+    "zip-called.png": "is a ZIP file. Use PNG, JPEG or WebP.",
+}
 every_file = pytest.mark.parametrize("name", FILES)
 
 
-class Nowhere(io.BytesIO):
-    """A file that keeps nothing: what is in memory is the adapter's."""
+class DiscardingFile(io.BytesIO):
+    """A file that discards its data, so that only the memory of the adapter is measured."""
 
     def write(self, data: object) -> int:
         return len(memoryview(data))  # type: ignore[arg-type]
 
 
-def pieces(data: bytes, size: int) -> Iterator[bytes]:
-    return (data[at : at + size] for at in range(0, len(data), size))
+def chunks(data: bytes, size: int) -> Iterator[bytes]:
+    return (data[start : start + size] for start in range(0, len(data), size))
 
 
 def download(name: str, size: int = 65_536) -> Download | NotDownloaded:
-    """Fetch a file under its own name and a content type that is a lie."""
+    """Download a file under its own name with a wrong content type."""
     body = httpx.Response(
-        200, headers={"Content-Type": "text/html"}, content=pieces(FILES[name], size)
+        200, headers={"Content-Type": "text/html"}, content=chunks(FILES[name], size)
     )
     return Cdn(["cdn.test"], ScriptedHttp(body).transport).fetch(
-        f"https://cdn.test/{name}", Nowhere()
+        f"https://cdn.test/{name}", DiscardingFile()
     )
 
 
-def test_each_file_of_the_archive_has_one_outcome_and_each_outcome_a_file() -> None:
+def test_each_file_has_exactly_one_expected_outcome() -> None:
     assert FILES.keys() == malformed.files().keys()
     assert STORED.keys() | REFUSED.keys() == FILES.keys()
     assert not STORED.keys() & REFUSED.keys()
@@ -127,19 +130,19 @@ def test_each_file_of_the_archive_has_one_outcome_and_each_outcome_a_file() -> N
 
 
 @every_file
-def test_a_file_is_stored_as_what_it_is_or_refused_with_the_reason(name: str) -> None:
-    found = download(name)
+def test_file_is_stored_by_its_format_or_refused_with_a_reason(name: str) -> None:
+    result = download(name)
 
-    if isinstance(found, NotDownloaded):
-        assert (found.code, found.reason) == REFUSED[name]
-        assert not found.final  # the next look may bring another file
+    if isinstance(result, NotDownloaded):
+        assert (result.code, result.reason) == REFUSED[name]
+        assert not result.final  # the next download may return another file
     else:
-        assert (found.format.extension, found.dimensions) == STORED[name]
-        assert found.size == len(FILES[name])
+        assert (result.format.extension, result.dimensions) == STORED[name]
+        assert result.size == len(FILES[name])
 
 
 @every_file
-def test_looking_at_a_file_takes_little_time(name: str) -> None:
+def test_download_takes_less_than_five_cpu_seconds(name: str) -> None:
     started = time.process_time()
 
     download(name)
@@ -147,11 +150,14 @@ def test_looking_at_a_file_takes_little_time(name: str) -> None:
     assert time.process_time() - started < 5
 
 
-def test_looking_at_a_file_takes_as_much_memory_as_its_header_a_few_times() -> None:
-    traced = FILES.keys() - {"ff-flood.jpg", "empty-segments.jpg"}  # takes seconds when traced
+def test_download_memory_is_below_six_header_sizes() -> None:
+    traced_names = FILES.keys() - {
+        "ff-flood.jpg",
+        "empty-segments.jpg",
+    }  # tracing these takes seconds
     tracemalloc.start()
     try:
-        for name in traced:
+        for name in traced_names:
             tracemalloc.reset_peak()
             download(name)
             assert tracemalloc.get_traced_memory()[1] < 6 * media.HEADER_BYTES, name
@@ -160,36 +166,41 @@ def test_looking_at_a_file_takes_as_much_memory_as_its_header_a_few_times() -> N
 
 
 @pytest.mark.parametrize("size", [1, 5, 33])
-def test_the_outcome_does_not_depend_on_how_the_bytes_arrive(size: int) -> None:
-    small = [name for name, data in FILES.items() if len(data) < 10_000]
+def test_outcome_does_not_depend_on_the_chunk_size(size: int) -> None:
+    small_files = [name for name, data in FILES.items() if len(data) < 10_000]
 
-    assert len(small) > 60
-    assert [download(name, size) for name in small] == [download(name) for name in small]
-
-
-@every_file
-def test_the_dimensions_are_those_that_a_decoder_sees_if_it_sees_any(name: str) -> None:
-    data, seen = FILES[name], None
-    known = media.sniff(data[: media.MAGIC_BYTES])
-    # Pillow refuses many of them, the bombs too; by which exception is no matter.
-    with contextlib.suppress(Exception), Image.open(io.BytesIO(data)) as picture:
-        seen = picture.size
-
-    told = media.dimensions(known, data[: media.HEADER_BYTES]) if known else None
-
-    assert told is None or seen is None or told == seen
+    assert len(small_files) > 60
+    assert [download(name, size) for name in small_files] == [
+        download(name) for name in small_files
+    ]
 
 
 @every_file
-def test_a_file_is_a_reference_if_it_begins_like_a_picture(name: str) -> None:
+def test_dimensions_match_a_decoder_where_it_decodes(name: str) -> None:
+    data, decoded_size = FILES[name], None
+    file_format = media.sniff(data[: media.MAGIC_BYTES])
+    # Pillow refuses many of the files, bombs included, with different exceptions.
+    with contextlib.suppress(Exception), Image.open(io.BytesIO(data)) as image_file:
+        decoded_size = image_file.size
+
+    size_read = media.dimensions(file_format, data[: media.HEADER_BYTES]) if file_format else None
+
+    assert size_read is None or decoded_size is None or size_read == decoded_size
+
+
+@every_file
+def test_file_is_accepted_as_reference_by_its_first_bytes(name: str) -> None:
     world, image = World(), base64.b64encode(FILES[name]).decode()
     body = {"operation": "edit", "prompt": "x", "images": [f"data:image/png;base64,{image}"]}
 
     if name not in NO_REFERENCE:
-        [kept] = world.accepted(body).references
-        assert str(kept).endswith((".png", ".jpg", ".webp"))
+        [reference] = world.accept_job(body).references
+        assert str(reference).endswith((".png", ".jpg", ".webp"))
         return
-    with pytest.raises(InvalidRequestError) as caught:
-        world.accepted(body)
-    [problem] = caught.value.problems
-    assert (problem.field, problem.message) == ("images.0", NO_REFERENCE[name])
+    with pytest.raises(InvalidRequestError) as error:
+        world.accept_job(body)
+    [problem] = error.value.problems
+    assert (problem.field, problem.message) == (
+        "images.0",
+        f"Reference image 1 {NO_REFERENCE[name]}",
+    )

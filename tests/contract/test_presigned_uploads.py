@@ -1,4 +1,4 @@
-"""Tickets for uploads: what is signed into the URL, and what S3 (moto) makes of it."""
+"""Contract of the port Uploads: signed headers of a presigned upload and its use in S3 (moto)."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -13,16 +13,16 @@ from darkroom.bootstrap import clients
 from darkroom.ports import PresignedUpload
 from tests.contract.conftest import REGION
 from tests.fakes.entry_points import InMemoryUploads
-from tests.fakes.pictures import JPEG, PNG
+from tests.fakes.images import JPEG, PNG
 from tests.fakes.signals import START
 
-# The client makes these by itself.
-BY_ITSELF = {"host", "content-length"}
+# HTTP clients set these headers.
+CLIENT_HEADERS = {"host", "content-length"}
 
 
 @pytest.fixture
 def uploads(s3: S3Client) -> UploadBucket:
-    """The adapter over the client that is deployed."""
+    """Return the adapter over the S3 client of the deployment."""
     return UploadBucket(clients.s3.__wrapped__(), "assets")
 
 
@@ -34,14 +34,14 @@ def put(presigned: PresignedUpload, data: bytes) -> int:
     return requests.put(presigned.url, data=data, headers=presigned.headers, timeout=5).status_code
 
 
-def test_type_length_owner_and_once_only_are_signed_and_told_as_headers(
+def test_type_length_owner_and_if_none_match_are_signed(
     uploads: UploadBucket,
 ) -> None:
     presigned = uploads.presign("key:ada", "image/png", 68, START)
 
     [signed] = query(presigned)["X-Amz-SignedHeaders"]
-    told = {name.lower() for name in presigned.headers}
-    assert set(signed.split(";")) == told | BY_ITSELF
+    header_names = {name.lower() for name in presigned.headers}
+    assert set(signed.split(";")) == header_names | CLIENT_HEADERS
     assert presigned.headers == {
         "Content-Type": "image/png",
         "If-None-Match": "*",
@@ -49,10 +49,10 @@ def test_type_length_owner_and_once_only_are_signed_and_told_as_headers(
     }
 
 
-def test_nothing_else_is_asked_of_the_client(uploads: UploadBucket) -> None:
+def test_url_requires_no_other_parameters(uploads: UploadBucket) -> None:
     presigned = uploads.presign("key:ada", "image/png", 68, START)
 
-    # A checksum in the URL would be that of an empty body.
+    # A checksum in the URL would be the checksum of an empty body.
     assert {name for name in query(presigned) if not name.startswith("X-Amz-")} == set()
     assert "checksum" not in presigned.url.lower()
 
@@ -66,7 +66,7 @@ def test_nothing_else_is_asked_of_the_client(uploads: UploadBucket) -> None:
         (("key:ada", "image/png", 68), True),
     ],
 )
-def test_another_length_type_or_owner_has_another_signature(
+def test_signature_depends_on_length_type_and_owner(
     uploads: UploadBucket,
     monkeypatch: pytest.MonkeyPatch,
     other: tuple[str, str, int],
@@ -82,7 +82,7 @@ def test_another_length_type_or_owner_has_another_signature(
     assert (query(one)["X-Amz-Signature"] == query(two)["X-Amz-Signature"]) is is_same
 
 
-def test_a_ticket_is_good_for_a_quarter_of_an_hour_in_the_buckets_own_region(
+def test_presigned_upload_is_valid_for_15_minutes_in_the_bucket_region(
     uploads: UploadBucket,
 ) -> None:
     presigned = uploads.presign("key:ada", "image/png", 68, START)
@@ -93,34 +93,36 @@ def test_a_ticket_is_good_for_a_quarter_of_an_hour_in_the_buckets_own_region(
 
 
 @pytest.mark.parametrize(
-    ("kind", "data", "ending"),
+    ("content_type", "data", "extension"),
     [("image/png", PNG, "png"), ("image/jpeg", JPEG, "jpg"), ("image/webp", PNG, "webp")],
 )
-def test_what_was_put_is_found_by_its_id_and_is_its_owners(
-    uploads: UploadBucket, s3: S3Client, kind: str, data: bytes, ending: str
+def test_upload_is_found_by_its_id_with_its_owner(
+    uploads: UploadBucket, s3: S3Client, content_type: str, data: bytes, extension: str
 ) -> None:
-    presigned = uploads.presign("key:ada", kind, len(data), START)
+    presigned = uploads.presign("key:ada", content_type, len(data), START)
 
     assert put(presigned, data) == 200
 
     references = ReferenceStore(s3, "assets")
-    located = references.resolve(f"upload:{presigned.upload_id}")
-    assert located == presigned.location
-    assert presigned.upload_id.endswith(f".{ending}")
-    found = references.inspect(presigned.location)
-    assert found is not None
-    assert (found.size, found.owner, found.is_owned) == (len(data), "key:ada", True)
-    assert s3.head_object(Bucket="assets", Key=presigned.location.key)["ContentType"] == kind
+    location = references.resolve(f"upload:{presigned.upload_id}")
+    assert location == presigned.location
+    assert presigned.upload_id.endswith(f".{extension}")
+    inspected = references.inspect(presigned.location)
+    assert inspected is not None
+    assert (inspected.size, inspected.owner, inspected.is_owned) == (len(data), "key:ada", True)
+    assert (
+        s3.head_object(Bucket="assets", Key=presigned.location.key)["ContentType"] == content_type
+    )
 
 
-def test_a_ticket_serves_once(uploads: UploadBucket, s3: S3Client) -> None:
+def test_presigned_upload_is_usable_once(uploads: UploadBucket, s3: S3Client) -> None:
     presigned = uploads.presign("key:ada", "image/png", len(PNG), START)
 
     assert (put(presigned, PNG), put(presigned, PNG)) == (200, 412)
 
 
 @pytest.mark.parametrize("caller", ["key:ada", "inbox:größe", " spaces ", "=?UTF-8?B?eA==?=", "名"])
-def test_an_owner_of_any_name_is_told_in_ascii_and_read_back(
+def test_any_owner_name_is_encoded_in_ascii_and_read_back(
     uploads: UploadBucket, s3: S3Client, caller: str
 ) -> None:
     presigned = uploads.presign(caller, "image/png", len(PNG), START)
@@ -128,19 +130,19 @@ def test_an_owner_of_any_name_is_told_in_ascii_and_read_back(
 
     put(presigned, PNG)
 
-    found = ReferenceStore(s3, "assets").inspect(presigned.location)
-    assert found is not None
-    assert found.owner == caller
+    inspected = ReferenceStore(s3, "assets").inspect(presigned.location)
+    assert inspected is not None
+    assert inspected.owner == caller
 
 
-def test_ids_cannot_be_guessed_from_one_another(uploads: UploadBucket) -> None:
+def test_upload_ids_are_random(uploads: UploadBucket) -> None:
     ids = {uploads.presign("key:ada", "image/png", 1, START).upload_id for _ in range(20)}
 
     assert len(ids) == 20
-    assert {len(each) for each in ids} == {len("0" * 32 + ".png")}
+    assert {len(upload_id) for upload_id in ids} == {len("0" * 32 + ".png")}
 
 
-def test_the_fakes_ticket_has_the_same_shape(uploads: UploadBucket) -> None:
+def test_in_memory_presigned_upload_matches_the_adapter(uploads: UploadBucket) -> None:
     real = uploads.presign("key:ada", "image/png", 68, START)
     fake = InMemoryUploads().presign("key:ada", "image/png", 68, START)
 

@@ -1,4 +1,4 @@
-"""The port Lines, and changes of the line with a record: one item, in memory and in DynamoDB."""
+"""Contract of the port SubmitQueue: swaps of a shard and queue changes written with a job."""
 
 from typing import Any
 
@@ -19,16 +19,16 @@ from tests.contract.stores import Stores, job
 
 
 def change(stores: Stores, *changes: QueueChange) -> Job | Conflict:
-    """Change it with the job `j`, which is made for that."""
+    """Write queue changes together with the job `j`, which is created first."""
     stores.jobs.create(job())
     return stores.jobs.transact("j", changes, when=OPEN, checks=1)
 
 
-def test_a_line_that_nobody_wrote_is_empty(stores: Stores) -> None:
+def test_unwritten_shard_is_empty(stores: Stores) -> None:
     assert stores.queue.read() == QueueShard()
 
 
-def test_a_swap_puts_what_follows_in_the_place_of_what_was_read(stores: Stores) -> None:
+def test_swap_replaces_the_shard_that_was_read(stores: Stores) -> None:
     shard = stores.queue.read()
 
     assert stores.queue.swap(shard, shard.paused_until(12.5))
@@ -36,7 +36,7 @@ def test_a_swap_puts_what_follows_in_the_place_of_what_was_read(stores: Stores) 
     assert stores.queue.read() == QueueShard(version=1, next_at=12.5)
 
 
-def test_a_swap_of_what_somebody_else_changed_changes_nothing(stores: Stores) -> None:
+def test_swap_of_an_outdated_shard_changes_nothing(stores: Stores) -> None:
     shard = stores.queue.read()
     assert stores.queue.swap(shard, shard.paused_until(1))
 
@@ -46,7 +46,7 @@ def test_a_swap_of_what_somebody_else_changed_changes_nothing(stores: Stores) ->
     assert stores.queue.read() == QueueShard(version=1, next_at=1)
 
 
-def test_swaps_follow_each_other(stores: Stores) -> None:
+def test_each_swap_increments_the_version(stores: Stores) -> None:
     for number in range(1, 4):
         shard = stores.queue.read()
         assert stores.queue.swap(shard, shard.paused_until(number))
@@ -54,7 +54,7 @@ def test_swaps_follow_each_other(stores: Stores) -> None:
     assert stores.queue.read() == QueueShard(version=3, next_at=3)
 
 
-def test_each_line_is_changed_by_itself(stores: Stores) -> None:
+def test_shards_are_independent(stores: Stores) -> None:
     shard = stores.queue.read(3)
     assert shard == QueueShard(index=3)
 
@@ -67,15 +67,15 @@ def test_each_line_is_changed_by_itself(stores: Stores) -> None:
 
     assert stores.queue.read() == QueueShard()
     assert stores.queue.read(3) == QueueShard(index=3, version=1, in_flight=2, next_at=7)
-    found = {shard.index: shard.in_flight for shard in stores.queue.read_all()}
-    assert {0: 0} | found == {0: 0, 3: 2, 12: 1}
+    in_flight = {shard.index: shard.in_flight for shard in stores.queue.read_all()}
+    assert {0: 0} | in_flight == {0: 0, 3: 2, 12: 1}
 
 
-def test_where_nobody_ever_stood_there_is_one_empty_line(stores: Stores) -> None:
+def test_read_all_of_an_unwritten_queue_returns_one_empty_shard(stores: Stores) -> None:
     assert stores.queue.read_all() == [QueueShard()]
 
 
-def test_a_swap_does_not_touch_the_count_in_flight(stores: Stores) -> None:
+def test_swap_keeps_in_flight(stores: Stores) -> None:
     shard = stores.queue.read()
     change(stores, QueueChange(in_flight_delta=3))
 
@@ -84,7 +84,7 @@ def test_a_swap_does_not_touch_the_count_in_flight(stores: Stores) -> None:
     assert stores.queue.read() == QueueShard(version=1, in_flight=3, next_at=4)
 
 
-def test_the_count_in_flight_goes_up_and_down_whatever_becomes_of_the_rest(stores: Stores) -> None:
+def test_in_flight_changes_are_independent_of_swaps(stores: Stores) -> None:
     shard = stores.queue.read()
     change(stores, QueueChange(in_flight_delta=2))
     assert stores.queue.swap(shard, shard.paused_until(1))
@@ -93,7 +93,7 @@ def test_the_count_in_flight_goes_up_and_down_whatever_becomes_of_the_rest(store
     assert stores.queue.read() == QueueShard(version=1, in_flight=1, next_at=1)
 
 
-def test_the_count_alone_is_no_reason_to_read_the_line_again(stores: Stores) -> None:
+def test_in_flight_change_keeps_the_version(stores: Stores) -> None:
     shard = stores.queue.read()
 
     assert isinstance(change(stores, QueueChange(in_flight_delta=1)), Job)
@@ -104,67 +104,70 @@ def test_the_count_alone_is_no_reason_to_read_the_line_again(stores: Stores) -> 
     assert stores.queue.read() == QueueShard(version=1, in_flight=2, next_at=1)
 
 
-@pytest.mark.parametrize(("flying", "below", "is_let_in"), [
+@pytest.mark.parametrize(("in_flight", "max_in_flight", "is_accepted"), [
     (0, 1, True), (1, 1, False), (1, 2, True), (2, 2, False), (3, 2, False),
 ])  # fmt: skip
-@pytest.mark.parametrize("swaps", [False, True])
-def test_a_full_house_lets_nobody_in(
-    stores: Stores, flying: int, below: int, is_let_in: bool, swaps: bool
+@pytest.mark.parametrize("has_swap", [False, True])
+def test_full_queue_accepts_no_job(
+    stores: Stores, in_flight: int, max_in_flight: int, is_accepted: bool, has_swap: bool
 ) -> None:
-    if flying:
-        change(stores, QueueChange(in_flight_delta=flying))
+    if in_flight:
+        change(stores, QueueChange(in_flight_delta=in_flight))
     shard = stores.queue.read()
-    after = shard.paused_until(1) if swaps else None
+    after = shard.paused_until(1) if has_swap else None
 
-    found = change(
-        stores, QueueChange(shard if swaps else None, after, in_flight_delta=1, max_in_flight=below)
+    result = change(
+        stores,
+        QueueChange(
+            shard if has_swap else None, after, in_flight_delta=1, max_in_flight=max_in_flight
+        ),
     )
 
-    assert (found is not Conflict.QUEUE) == isinstance(found, Job) == is_let_in
-    now = stores.queue.read()
-    assert now.in_flight == flying + is_let_in
-    assert now.version == (1 if is_let_in and swaps else 0)
+    assert (result is not Conflict.QUEUE) == isinstance(result, Job) == is_accepted
+    current = stores.queue.read()
+    assert current.in_flight == in_flight + is_accepted
+    assert current.version == (1 if is_accepted and has_swap else 0)
 
 
-def test_who_is_let_in_must_have_seen_the_line_as_it_is(stores: Stores) -> None:
+def test_change_with_an_outdated_shard_is_a_queue_conflict(stores: Stores) -> None:
     shard = stores.queue.read()
     stores.queue.swap(shard, shard.paused_until(1))
 
-    found = change(
+    result = change(
         stores, QueueChange(shard, shard.paused_until(2), in_flight_delta=1, max_in_flight=10)
     )
 
-    assert found is Conflict.QUEUE
+    assert result is Conflict.QUEUE
     assert stores.queue.read() == QueueShard(version=1, next_at=1)
 
 
-NUMBERS = st.tuples(st.integers(-5, 10**6), st.integers(-5, 10**6)).map(lambda n: Rounds(*n))
+ROUNDS = st.tuples(st.integers(-5, 10**6), st.integers(-5, 10**6)).map(lambda n: Rounds(*n))
 QUEUES = st.builds(
-    WaitingJobs, served=st.integers(0, 10**6), rounds=st.dictionaries(st.text(max_size=10), NUMBERS)
+    WaitingJobs, served=st.integers(0, 10**6), rounds=st.dictionaries(st.text(max_size=10), ROUNDS)
 )
-MOMENTS = st.floats(0, 4e9)
+TIMES = st.floats(0, 4e9)
 BREAKERS = st.builds(
     BreakerState,
     failures=st.integers(0, 9),
     trips=st.integers(0, 99),
-    open_until=MOMENTS,
-    probing_until=MOMENTS,
+    open_until=TIMES,
+    probing_until=TIMES,
     reason=st.none() | st.sampled_from(Code),
 )
 
 
 @settings(settings.get_profile("contract"))
-@given(next_at=MOMENTS, normal=QUEUES, batch=QUEUES, breaker=BREAKERS)
-def test_any_line_comes_back_as_it_was(stores: Stores, **told: Any) -> None:
+@given(next_at=TIMES, normal=QUEUES, low=QUEUES, breaker=BREAKERS)
+def test_any_shard_is_read_back_unchanged(stores: Stores, **fields: Any) -> None:
     before = stores.queue.read()
 
-    assert stores.queue.swap(before, QueueShard(**told))
+    assert stores.queue.swap(before, QueueShard(**fields))
 
-    assert stores.queue.read() == QueueShard(version=before.version + 1, **told)
+    assert stores.queue.read() == QueueShard(version=before.version + 1, **fields)
 
 
-def crowded(callers: int, priority: Priority = Priority.NORMAL) -> QueueShard:
-    """A line in which every caller waits with a thousand jobs, long after it began."""
+def shard_with_waiting_callers(callers: int, priority: Priority = Priority.NORMAL) -> QueueShard:
+    """Return a shard in which each caller waits with 1000 jobs, after 100,000 served rounds."""
     queue = WaitingJobs(served=100_000)
     for number in range(callers):
         queue, first = queue.enter(f"key:customer-{number:035}", 1.0)
@@ -175,20 +178,20 @@ def crowded(callers: int, priority: Priority = Priority.NORMAL) -> QueueShard:
     return QueueShard(next_at=1_800_000_000.123456).with_waiting(priority, queue)
 
 
-def test_a_line_of_five_hundred_callers_is_a_small_item(dynamodb: DynamoDBClient) -> None:
-    shards, shard = QueueTable(dynamodb, TABLE), crowded(500)
+def test_shard_of_500_callers_is_smaller_than_16_kb(dynamodb: DynamoDBClient) -> None:
+    shards, shard = QueueTable(dynamodb, TABLE), shard_with_waiting_callers(500)
     assert len(shard.normal) == 500_000
 
     assert shards.swap(QueueShard(), shard)
 
     [item] = dynamodb.scan(TableName=TABLE)["Items"]
     size = sum(len(name) + len(str(value)) for name, value in item.items())
-    # A write costs a unit for each kilobyte, and an item may have 400 KB.
+    # A write costs one unit per kilobyte; the limit of an item is 400 KB.
     assert size < 16_000
     assert shards.read() == shard.model_copy(update={"version": 1})
 
 
-def test_the_line_is_kept_for_ever(dynamodb: DynamoDBClient) -> None:
+def test_shard_has_no_time_to_live(dynamodb: DynamoDBClient) -> None:
     QueueTable(dynamodb, TABLE).swap(QueueShard(), QueueShard())
 
     [item] = dynamodb.scan(TableName=TABLE)["Items"]
@@ -196,13 +199,13 @@ def test_the_line_is_kept_for_ever(dynamodb: DynamoDBClient) -> None:
     assert (item["pk"], item["sk"]) == ({"S": "QUEUE"}, {"S": "QUEUE"})
 
 
-def test_no_caller_is_named_in_the_line(dynamodb: DynamoDBClient) -> None:
-    QueueTable(dynamodb, TABLE).swap(QueueShard(), crowded(3))
+def test_shard_contains_no_caller_names(dynamodb: DynamoDBClient) -> None:
+    QueueTable(dynamodb, TABLE).swap(QueueShard(), shard_with_waiting_callers(3))
 
     assert "customer" not in str(dynamodb.scan(TableName=TABLE)["Items"])
 
 
-def test_another_error_of_the_table_is_a_crash(dynamodb: DynamoDBClient) -> None:
+def test_other_table_errors_raise(dynamodb: DynamoDBClient) -> None:
     shards = QueueTable(dynamodb, "no-such-table")
 
     with pytest.raises(ClientError, match="ResourceNotFound"):

@@ -1,4 +1,4 @@
-"""The port References: whose an object is, and what our own URLs and upload ids stand for."""
+"""Contract of the port References: owners of objects, and resolution of URLs and upload ids."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from darkroom.adapters.references import ReferenceStore
 from darkroom.domain.media import PNG
 from darkroom.domain.references import S3Object
 from darkroom.ports import References
-from tests.fakes import pictures
+from tests.fakes import images
 from tests.fakes.storage import InMemoryReferences
 
 UPLOAD = "0123456789abcdef0123456789abcdef.png"
@@ -20,12 +20,12 @@ type Put = Callable[[str, str | None], None]
 
 @pytest.fixture(params=["memory", "s3"])
 def store(request: pytest.FixtureRequest) -> tuple[References, Put]:
-    """A store, and a way to put a picture of somebody's into its bucket `assets`."""
+    """Return a store and a function that puts an image of an owner into the bucket `assets`."""
     if request.param == "memory":
         memory = InMemoryReferences()
 
         def put_in_memory(key: str, owner: str | None) -> None:
-            memory.objects["assets", key] = [pictures.PNG]
+            memory.objects["assets", key] = [images.PNG]
             if owner:
                 memory.owners[key] = owner
 
@@ -35,60 +35,60 @@ def store(request: pytest.FixtureRequest) -> tuple[References, Put]:
 
     def put(key: str, owner: str | None) -> None:
         metadata = {"darkroom-caller": owner} if owner else {}
-        client.put_object(Bucket="assets", Key=key, Body=pictures.PNG, Metadata=metadata)
+        client.put_object(Bucket="assets", Key=key, Body=images.PNG, Metadata=metadata)
 
     return ReferenceStore(client, "assets"), put
 
 
-def at(key: str, bucket: str = "assets") -> S3Object:
+def s3_object(key: str, bucket: str = "assets") -> S3Object:
     return S3Object(bucket=bucket, key=key)
 
 
 @pytest.mark.parametrize("owner", ["key:mine", "inbox:scan", None])
-def test_an_object_of_ours_tells_whose_it_is(
+def test_object_in_the_own_bucket_has_its_owner(
     store: tuple[References, Put], owner: str | None
 ) -> None:
     references, put = store
     put("a.png", owner)
 
-    seen = references.inspect(at("a.png"))
+    inspected = references.inspect(s3_object("a.png"))
 
-    assert seen is not None
-    assert (seen.owner, seen.is_owned) == (owner, True)
+    assert inspected is not None
+    assert (inspected.owner, inspected.is_owned) == (owner, True)
 
 
 @pytest.mark.parametrize("caller", ["key:mine", "Büro ✿", "=?odd", " spaced "])
-def test_kept_bytes_are_their_callers(store: tuple[References, Put], caller: str) -> None:
+def test_stored_bytes_belong_to_their_caller(store: tuple[References, Put], caller: str) -> None:
     references, _ = store
 
-    seen = references.inspect(references.store("job-1", caller, pictures.PNG, PNG))
+    inspected = references.inspect(references.store("job-1", caller, images.PNG, PNG))
 
-    assert seen is not None
-    assert (seen.owner, seen.is_owned) == (caller, True)
+    assert inspected is not None
+    assert (inspected.owner, inspected.is_owned) == (caller, True)
 
 
-def test_an_upload_id_stands_for_its_object(store: tuple[References, Put]) -> None:
+def test_upload_id_resolves_to_its_object(store: tuple[References, Put]) -> None:
     references, put = store
     put(f"uploads/{UPLOAD}", "key:mine")
 
-    located = references.resolve(f"upload:{UPLOAD}")
+    resolved = references.resolve(f"upload:{UPLOAD}")
 
-    assert located == at(f"uploads/{UPLOAD}")
-    assert located is not None
-    seen = references.inspect(located)
-    assert seen is not None
-    assert seen.owner == "key:mine"
+    assert resolved == s3_object(f"uploads/{UPLOAD}")
+    assert resolved is not None
+    inspected = references.inspect(resolved)
+    assert inspected is not None
+    assert inspected.owner == "key:mine"
 
 
 @pytest.mark.parametrize("version", [None, "v1"])
 @pytest.mark.parametrize("key", ["jobs/j/0.png", "edits/a b/ü.png", "a//b", "x" * 1000])
-def test_a_presigned_url_of_ours_stands_for_its_object(
+def test_own_presigned_url_resolves_to_its_object(
     store: tuple[References, Put], key: str, version: str | None
 ) -> None:
     references, _ = store
     url = references.presign(S3Object(bucket="assets", key=key, version_id=version), 60)
 
-    assert references.resolve(url) == at(key)
+    assert references.resolve(url) == s3_object(key)
 
 
 @pytest.mark.parametrize(
@@ -96,33 +96,33 @@ def test_a_presigned_url_of_ours_stands_for_its_object(
     ["https://example.com/a.png", "s3://assets/a.png", "assets/a.png", "data:image/png;base64,aGk=",
      "aGk=", "", "upload", "https://assets.example.com/a.png"],
 )  # fmt: skip
-def test_all_else_is_nothing_of_ours(store: tuple[References, Put], text: str) -> None:
+def test_other_text_resolves_to_none(store: tuple[References, Put], text: str) -> None:
     assert store[0].resolve(text) is None
 
 
-def test_another_buckets_presigned_url_stays_a_url(store: tuple[References, Put]) -> None:
+def test_presigned_url_of_another_bucket_resolves_to_none(store: tuple[References, Put]) -> None:
     references, _ = store
-    other = references.presign(at("a.png", bucket="assets-of-others"), 60)
+    other_url = references.presign(s3_object("a.png", bucket="assets-of-others"), 60)
 
-    assert references.resolve(other) is None
+    assert references.resolve(other_url) is None
 
 
-def test_an_object_elsewhere_is_nobodys_whatever_it_says_of_itself(s3: S3Client) -> None:
+def test_object_in_another_bucket_is_not_owned(s3: S3Client) -> None:
     s3.put_object(Bucket="plain", Key="a.png", Body=b"x", Metadata={"darkroom-caller": "key:mine"})
 
-    seen = ReferenceStore(s3, "assets").inspect(at("a.png", bucket="plain"))
+    inspected = ReferenceStore(s3, "assets").inspect(s3_object("a.png", bucket="plain"))
 
-    assert seen is not None
-    assert not seen.is_owned
+    assert inspected is not None
+    assert not inspected.is_owned
 
 
 @pytest.mark.parametrize(
     "key", ["?#%20+&=.png", "%41.png", "a+b", "/slash", "\U0001f3ee", "é" * 500, "a?b=c"]
 )
-def test_odd_keys_come_back_out_of_a_url(s3: S3Client, key: str) -> None:
+def test_keys_with_special_characters_resolve_from_a_url(s3: S3Client, key: str) -> None:
     store = ReferenceStore(s3, "assets")
 
-    assert store.resolve(store.presign(at(key), 60)) == at(key)
+    assert store.resolve(store.presign(s3_object(key), 60)) == s3_object(key)
 
 
 @pytest.mark.parametrize(
@@ -131,14 +131,14 @@ def test_odd_keys_come_back_out_of_a_url(s3: S3Client, key: str) -> None:
      f"upload:{'a' * 65}", "UPLOAD:a.png", URL.partition("jobs")[0], URL.replace("https", "http"),
      URL.replace("amazonaws.com", "amazonaws.com.example.com"), URL.replace(".com/", ".com:443/")],
 )  # fmt: skip
-def test_what_only_looks_like_ours_is_not(s3: S3Client, text: str) -> None:
+def test_similar_urls_and_upload_ids_resolve_to_none(s3: S3Client, text: str) -> None:
     assert ReferenceStore(s3, "assets").resolve(text) is None
 
 
-def test_kept_bytes_name_their_caller_in_their_metadata(s3: S3Client) -> None:
-    kept = ReferenceStore(s3, "assets").store("job-1", "key:mine", pictures.PNG, PNG)
+def test_stored_bytes_have_caller_metadata(s3: S3Client) -> None:
+    stored = ReferenceStore(s3, "assets").store("job-1", "key:mine", images.PNG, PNG)
 
-    head = s3.head_object(Bucket="assets", Key=kept.key)
+    head = s3.head_object(Bucket="assets", Key=stored.key)
     assert head["Metadata"] == {"darkroom-caller": "key:mine"}
     assert head["ContentType"] == "image/png"
-    assert head["VersionId"] == kept.version_id
+    assert head["VersionId"] == stored.version_id

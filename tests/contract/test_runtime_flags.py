@@ -1,4 +1,4 @@
-"""The owner's switches out of Systems Manager (moto): read again within seconds."""
+"""Runtime flags in Systems Manager (moto), cached for a few seconds."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -20,9 +20,9 @@ URL = "https://abc123.execute-api.eu-central-1.amazonaws.com/prod"
 
 
 class Clock:
-    """The time that the cache sees."""
+    """The clock of the parameter cache."""
 
-    time = datetime(2026, 11, 22, 12)  # noqa: DTZ001 - as the cache has it
+    time = datetime(2026, 11, 22, 12)  # noqa: DTZ001 - the cache uses naive times
 
     def now(self) -> datetime:
         return self.time
@@ -30,80 +30,76 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
-    monkeypatch.setattr(base, "datetime", found)
-    return found
+    fake_clock = Clock()
+    monkeypatch.setattr(base, "datetime", fake_clock)
+    return fake_clock
 
 
 @pytest.fixture
 def client(aws: None) -> "SSMClient":
-    """Systems Manager with the template's parameters as they are at first."""
+    """Return a Systems Manager client with the initial parameters of the template."""
     client = boto3.client("ssm")
     for name in ("SubmitsFlag", "WebhooksFlag"):
-        told = properties(name)
-        place = told["Name"]["Fn::Sub"].replace("${AWS::StackName}", "darkroom")
-        value = told["Value"] if isinstance(told["Value"], str) else "off"
-        client.put_parameter(Name=place, Value=value, Type=told["Type"])
+        parameter = properties(name)
+        path = parameter["Name"]["Fn::Sub"].replace("${AWS::StackName}", "darkroom")
+        value = parameter["Value"] if isinstance(parameter["Value"], str) else "off"
+        client.put_parameter(Name=path, Value=value, Type=parameter["Type"])
     return client
 
 
-def turn(client: "SSMClient", name: str, value: str) -> None:
+def set_flag(client: "SSMClient", name: str, value: str) -> None:
     client.put_parameter(Name=f"{PREFIX}/{name}", Value=value, Type="String", Overwrite=True)
 
 
 def read(client: "SSMClient") -> RuntimeFlags:
-    """What a function sees that has just started."""
+    """Read the flags without a cached value, as a new function instance does."""
     return ParameterFlags(client, PREFIX).read()
 
 
-def test_at_first_jobs_are_submitted_and_nobody_is_called(client: "SSMClient") -> None:
+def test_initial_flags_enable_submits_and_disable_webhooks(client: "SSMClient") -> None:
     assert read(client) == RuntimeFlags(submits=True, webhook_url=None)
 
 
-@pytest.mark.parametrize("word", ["off", "OFF", "Off", " off\n"])
-def test_off_is_off_however_it_is_written(client: "SSMClient", word: str) -> None:
-    turn(client, "submits", word)
-    turn(client, "webhooks", word)
+@pytest.mark.parametrize("value_text", ["off", "OFF", "Off", " off\n"])
+def test_off_ignores_case_and_white_space(client: "SSMClient", value_text: str) -> None:
+    set_flag(client, "submits", value_text)
+    set_flag(client, "webhooks", value_text)
 
     assert read(client) == RuntimeFlags(submits=False, webhook_url=None)
 
 
-@pytest.mark.parametrize("word", ["on", "ON", "yes", "offline"])
-def test_whatever_else_it_says_jobs_are_submitted(client: "SSMClient", word: str) -> None:
-    turn(client, "submits", word)
+@pytest.mark.parametrize("value_text", ["on", "ON", "yes", "offline"])
+def test_any_other_value_enables_submits(client: "SSMClient", value_text: str) -> None:
+    set_flag(client, "submits", value_text)
 
     assert read(client).submits is True
 
 
 @pytest.mark.parametrize("url", [URL, f"{URL}/", f" {URL}/\n"])
-def test_the_providers_way_to_us_is_a_url_without_a_slash_at_its_end(
-    client: "SSMClient", url: str
-) -> None:
-    turn(client, "webhooks", url)
+def test_webhook_url_has_no_trailing_slash(client: "SSMClient", url: str) -> None:
+    set_flag(client, "webhooks", url)
 
     assert read(client) == RuntimeFlags(submits=True, webhook_url=URL)
 
 
-def test_a_switch_is_looked_at_again_after_some_seconds_and_not_before(
-    client: "SSMClient", clock: Clock
-) -> None:
+def test_flags_are_cached_for_five_seconds(client: "SSMClient", clock: Clock) -> None:
     flags = ParameterFlags(client, PREFIX)
-    seen = [flags.read()]
-    turn(client, "submits", "off")
-    turn(client, "webhooks", URL)
+    flag_history = [flags.read()]
+    set_flag(client, "submits", "off")
+    set_flag(client, "webhooks", URL)
 
     for seconds in (0, 5, 1):
         clock.time += timedelta(seconds=seconds)
-        seen.append(flags.read())
+        flag_history.append(flags.read())
 
     old, new = RuntimeFlags(), RuntimeFlags(submits=False, webhook_url=URL)
-    assert seen == [old, old, old, new]
+    assert flag_history == [old, old, old, new]
 
 
-def test_a_switch_that_cannot_be_read_is_a_crash(client: "SSMClient") -> None:
+def test_missing_parameter_raises(client: "SSMClient") -> None:
     client.delete_parameter(Name=f"{PREFIX}/submits")
 
-    with pytest.raises(Exception, match="ParameterNotFound") as caught:
+    with pytest.raises(Exception, match="ParameterNotFound") as error:
         read(client)
 
-    assert isinstance(caught.value.__cause__ or caught.value.__context__, ClientError)
+    assert isinstance(error.value.__cause__ or error.value.__context__, ClientError)

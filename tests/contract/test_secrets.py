@@ -1,4 +1,4 @@
-"""The provider's key out of Secrets Manager (moto): cached, and read afresh when asked."""
+"""The provider key in Secrets Manager (moto): cached, and read again with `fresh=True`."""
 
 import boto3
 import pytest
@@ -14,14 +14,14 @@ def client(aws: None) -> SecretsManagerClient:
     return client
 
 
-def test_the_key_is_read_and_never_shown(client: SecretsManagerClient) -> None:
+def test_key_is_read_and_masked_in_text(client: SecretsManagerClient) -> None:
     key = ProviderKey(client, "key").read()
 
     assert key.get_secret_value() == "wsk_old"
     assert "wsk" not in f"{key!r} {key}"
 
 
-def test_a_rotated_key_is_seen_when_a_fresh_one_is_asked_for(client: SecretsManagerClient) -> None:
+def test_fresh_read_returns_a_rotated_key(client: SecretsManagerClient) -> None:
     key = ProviderKey(client, "key")
     key.read()
     client.put_secret_value(SecretId="key", SecretString="wsk_new")
@@ -34,13 +34,13 @@ def test_a_rotated_key_is_seen_when_a_fresh_one_is_asked_for(client: SecretsMana
 
 
 @pytest.mark.parametrize("pasted", ["wsk_1\n", " wsk_1 ", "wsk_1\r\n"])
-def test_a_key_pasted_with_white_space_is_a_key(client: SecretsManagerClient, pasted: str) -> None:
+def test_white_space_around_the_key_is_removed(client: SecretsManagerClient, pasted: str) -> None:
     client.put_secret_value(SecretId="key", SecretString=pasted)
 
     assert ProviderKey(client, "key").read().get_secret_value() == "wsk_1"
 
 
-def test_a_key_may_be_stored_as_bytes(client: SecretsManagerClient) -> None:
+def test_binary_secret_is_read(client: SecretsManagerClient) -> None:
     client.create_secret(Name="binary", SecretBinary=b"wsk_2")
 
     assert ProviderKey(client, "binary").read().get_secret_value() == "wsk_2"

@@ -1,4 +1,4 @@
-"""The provider's and the CDN's adapters against the simulator, over real sockets."""
+"""The provider and CDN adapters against the simulator, over real sockets."""
 
 import hashlib
 import io
@@ -29,54 +29,50 @@ from darkroom.ports import (
 )
 from local.provider import testing
 from tests.contract.scripted_http import Keys
-from tests.contract.simulated import INPUT, MODEL, Connect, download, finish
+from tests.contract.simulator_calls import INPUT, MODEL, Connect, download, finish
 from tests.fakes.provider import ScriptedProvider
 
 
 @pytest.mark.parametrize("kind", ["fake", "simulator"])
-def test_what_is_submitted_can_be_checked_to_its_end(
+def test_submitted_prediction_can_be_polled_until_it_succeeds(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
     if kind == "fake":
         provider: Provider = ScriptedProvider()
         submission = provider.submit(MODEL, INPUT)
         assert isinstance(submission, Accepted)
-        found = provider.check(submission.prediction_id)
+        result = provider.check(submission.prediction_id)
     else:
         simulator = request.getfixturevalue("simulator")
-        found = finish(simulator, request.getfixturevalue("provider"))
+        result = finish(simulator, request.getfixturevalue("provider"))
 
-    assert isinstance(found, Succeeded)
-    [url] = found.outputs
+    assert isinstance(result, Succeeded)
+    [url] = result.outputs
     assert url.startswith("http")
 
 
-def test_a_picture_arrives_as_the_cdn_served_it(
-    simulator: testing.Provider, provider: WaveSpeed
-) -> None:
-    found = finish(simulator, provider)
-    assert isinstance(found, Succeeded)
-    [url] = found.outputs
+def test_image_is_downloaded_unchanged(simulator: testing.Provider, provider: WaveSpeed) -> None:
+    result = finish(simulator, provider)
+    assert isinstance(result, Succeeded)
+    [url] = result.outputs
 
-    got, data = download(simulator, url)
+    downloaded, data = download(simulator, url)
 
-    assert isinstance(got, Download)
+    assert isinstance(downloaded, Download)
     [served] = simulator.served()[urlsplit(url).path]
-    assert served["sha256"] == got.sha256 == hashlib.sha256(data).hexdigest()
-    assert got.dimensions == Image.open(io.BytesIO(data)).size
-    assert got.format.extension == "png"
+    assert served["sha256"] == downloaded.sha256 == hashlib.sha256(data).hexdigest()
+    assert downloaded.dimensions == Image.open(io.BytesIO(data)).size
+    assert downloaded.format.extension == "png"
     assert "authorization" not in str(simulator.requests(origin="cdn")).lower()
 
 
-def test_one_job_is_one_charge(simulator: testing.Provider, provider: WaveSpeed) -> None:
+def test_one_submit_is_one_charge(simulator: testing.Provider, provider: WaveSpeed) -> None:
     finish(simulator, provider)
 
     assert len(simulator.submissions()) == len(simulator.ledger()) == 1
 
 
-def test_a_prediction_under_way_is_running(
-    simulator: testing.Provider, provider: WaveSpeed
-) -> None:
+def test_unfinished_prediction_is_running(simulator: testing.Provider, provider: WaveSpeed) -> None:
     simulator.options(time_scale=1)
     submission = provider.submit(MODEL, INPUT)
     assert isinstance(submission, Accepted)
@@ -84,19 +80,19 @@ def test_a_prediction_under_way_is_running(
     assert provider.check(submission.prediction_id) == Running("created", known=True)
 
 
-def test_an_unknown_prediction_and_an_unknown_key_are_unreadable(
+def test_unknown_prediction_and_unknown_key_are_unreadable(
     provider: WaveSpeed, connect: Connect
 ) -> None:
-    stranger = connect(Keys("wsk_unknown"))
+    unauthorized = connect(Keys("wsk_unknown"))
 
     assert provider.check("0" * 32) == Unreadable(Code.PROVIDER_UNAVAILABLE, "HTTP 404")
-    assert stranger.check("0" * 32) == Unreadable(Code.UNAUTHORIZED, "HTTP 401")
-    refused = stranger.submit(MODEL, INPUT)
+    assert unauthorized.check("0" * 32) == Unreadable(Code.UNAUTHORIZED, "HTTP 401")
+    refused = unauthorized.submit(MODEL, INPUT)
     assert isinstance(refused, Refused)
     assert refused.code is Code.UNAUTHORIZED
 
 
-def test_a_rotated_key_works_at_once(simulator: testing.Provider, connect: Connect) -> None:
+def test_rotated_key_works_immediately(simulator: testing.Provider, connect: Connect) -> None:
     keys = Keys("wsk_revoked", simulator.key)
 
     assert isinstance(connect(keys).submit(MODEL, INPUT), Accepted)
@@ -104,10 +100,10 @@ def test_a_rotated_key_works_at_once(simulator: testing.Provider, connect: Conne
     assert len(simulator.ledger()) == 1
 
 
-def test_nobody_at_the_port_means_not_sent() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def test_refused_connection_is_not_sent() -> None:
+    with socket.socket() as unused_socket:
+        unused_socket.bind(("127.0.0.1", 0))
+        port = unused_socket.getsockname()[1]
 
     assert WaveSpeed(f"http://127.0.0.1:{port}", Keys()).submit(MODEL, INPUT) == NotSent()
 
@@ -133,7 +129,7 @@ SUBMITS: list[tuple[str, dict[str, Any], Submission | type[Refused], int]] = [
 
 
 @pytest.mark.parametrize(("fault", "params", "expected", "charges"), SUBMITS)
-def test_a_faulty_submit_is_sent_once_and_never_taken_for_what_it_is_not(
+def test_faulty_submit_is_sent_once_and_classified(
     simulator: testing.Provider,
     provider: WaveSpeed,
     fault: str,
@@ -143,15 +139,15 @@ def test_a_faulty_submit_is_sent_once_and_never_taken_for_what_it_is_not(
 ) -> None:
     simulator.fault(fault, times=0, **params)
 
-    found = provider.submit(MODEL, INPUT)
+    result = provider.submit(MODEL, INPUT)
 
-    assert (type(found) if expected is Refused else found) == expected
+    assert (type(result) if expected is Refused else result) == expected
     assert len(simulator.submissions()) == 1
     if charges:
         assert len(simulator.ledger()) == charges
 
 
-def test_a_submit_without_an_answer_in_time_is_unknown(
+def test_submit_without_response_in_time_is_unknown(
     simulator: testing.Provider, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wavespeed, "_SUBMIT_TIMEOUT", httpx.Timeout(10, read=0.3))
@@ -163,16 +159,16 @@ def test_a_submit_without_an_answer_in_time_is_unknown(
 
 
 @pytest.mark.parametrize("no_credit", [400, 402, 200])
-def test_an_account_without_credit_is_told_apart(
+def test_account_without_credit_is_refused_with_insufficient_credits(
     simulator: testing.Provider, provider: WaveSpeed, no_credit: int
 ) -> None:
     simulator.options(no_credit=no_credit)
     simulator.set_balance(0)
 
-    found = provider.submit(MODEL, INPUT)
+    result = provider.submit(MODEL, INPUT)
 
-    assert isinstance(found, Refused)
-    assert found.code is Code.INSUFFICIENT_CREDITS
+    assert isinstance(result, Refused)
+    assert result.code is Code.INSUFFICIENT_CREDITS
 
 
 @pytest.mark.parametrize(
@@ -189,7 +185,7 @@ def test_an_account_without_credit_is_told_apart(
         ("run.no_outputs", {}, Code.PROVIDER_FAILED),
     ],
 )
-def test_a_run_that_fails_is_broken(
+def test_failed_run_has_its_code(
     simulator: testing.Provider,
     provider: WaveSpeed,
     fault: str,
@@ -198,7 +194,7 @@ def test_a_run_that_fails_is_broken(
 ) -> None:
     simulator.fault(fault, **params)
 
-    found = finish(simulator, provider)
+    result = finish(simulator, provider)
 
-    assert isinstance(found, Failed)
-    assert found.code is code
+    assert isinstance(result, Failed)
+    assert result.code is code

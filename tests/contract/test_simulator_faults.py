@@ -1,4 +1,4 @@
-"""Faults of polls and of the CDN, by the simulator: tried again, or refused for good."""
+"""Simulator faults of polls and downloads are classified as temporary or final."""
 
 from collections.abc import Generator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +12,7 @@ from darkroom.domain.errors import Code
 from darkroom.ports import Accepted, Download, NotDownloaded, Running, Succeeded, Unreadable
 from local.provider import testing
 from tests.contract.scripted_http import Keys
-from tests.contract.simulated import INPUT, MODEL, download, finish
+from tests.contract.simulator_calls import INPUT, MODEL, download, finish
 
 POLLS: list[tuple[str, dict[str, Any]]] = [
     ("poll.http", {"status": 429, "retry_after": 5}),
@@ -30,7 +30,7 @@ POLLS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("fault", "params"), POLLS)
-def test_a_poll_that_fails_is_unreadable_and_the_next_one_is_not(
+def test_failed_poll_is_unreadable_and_the_next_poll_succeeds(
     simulator: testing.Provider, provider: WaveSpeed, fault: str, params: dict[str, Any]
 ) -> None:
     simulator.fault(fault, **params)
@@ -53,7 +53,7 @@ def test_a_poll_that_fails_is_unreadable_and_the_next_one_is_not(
         ("run.status_word", {"status": "simmering"}, False),
     ],
 )
-def test_a_run_that_does_not_end_is_running(
+def test_unfinished_run_is_running(
     simulator: testing.Provider,
     provider: WaveSpeed,
     fault: str,
@@ -65,17 +65,17 @@ def test_a_run_that_does_not_end_is_running(
     submission = provider.submit(MODEL, INPUT)
     assert isinstance(submission, Accepted)
 
-    found = provider.check(submission.prediction_id)
+    result = provider.check(submission.prediction_id)
 
-    assert isinstance(found, Running)
-    assert found.known is known
+    assert isinstance(result, Running)
+    assert result.known is known
 
 
-@pytest.mark.parametrize("word", ["succeeded", "success"])
-def test_other_words_for_success_are_success(
-    simulator: testing.Provider, provider: WaveSpeed, word: str
+@pytest.mark.parametrize("status", ["succeeded", "success"])
+def test_other_success_statuses_are_success(
+    simulator: testing.Provider, provider: WaveSpeed, status: str
 ) -> None:
-    simulator.fault("run.status_word", status=word, at="end")
+    simulator.fault("run.status_word", status=status, at="end")
 
     assert isinstance(finish(simulator, provider), Succeeded)
 
@@ -89,77 +89,77 @@ def test_other_words_for_success_are_success(
         ("run.foreign_urls_get", 1),
     ],
 )
-def test_outputs_of_any_shape_can_be_downloaded(
+def test_outputs_of_any_form_are_downloaded(
     simulator: testing.Provider, provider: WaveSpeed, fault: str, outputs: int
 ) -> None:
     simulator.fault(fault)
 
-    found = finish(simulator, provider)
+    result = finish(simulator, provider)
 
-    assert isinstance(found, Succeeded)
-    assert len(found.outputs) == outputs
-    assert all(isinstance(download(simulator, url)[0], Download) for url in found.outputs)
+    assert isinstance(result, Succeeded)
+    assert len(result.outputs) == outputs
+    assert all(isinstance(download(simulator, url)[0], Download) for url in result.outputs)
 
 
-LATER, NEVER = (Code.ASSET_UNAVAILABLE, False), (Code.ASSET_INVALID, True)
+TEMPORARY, FINAL = (Code.ASSET_UNAVAILABLE, False), (Code.ASSET_INVALID, True)
 INVALID = (Code.ASSET_INVALID, False)
 CDN: list[tuple[str, dict[str, Any], tuple[Code, bool], str]] = [
-    ("cdn.http", {"status": 403}, LATER, "the CDN answered 403"),
-    ("cdn.http", {"status": 404}, LATER, "the CDN answered 404"),
-    ("cdn.close", {}, LATER, "the download broke off"),
-    ("cdn.hang", {"seconds": 0.2}, LATER, "the download broke off"),
-    ("cdn.truncated", {"kind": "length"}, LATER, "the download broke off"),
-    ("cdn.truncated", {"kind": "consistent"}, LATER, "the output is cut off"),
-    ("cdn.empty", {}, LATER, "the output is empty"),
+    ("cdn.http", {"status": 403}, TEMPORARY, "the CDN answered 403"),
+    ("cdn.http", {"status": 404}, TEMPORARY, "the CDN answered 404"),
+    ("cdn.close", {}, TEMPORARY, "the download broke off"),
+    ("cdn.hang", {"seconds": 0.2}, TEMPORARY, "the download broke off"),
+    ("cdn.truncated", {"kind": "length"}, TEMPORARY, "the download broke off"),
+    ("cdn.truncated", {"kind": "consistent"}, TEMPORARY, "the output is cut off"),
+    ("cdn.empty", {}, TEMPORARY, "the output is empty"),
     ("cdn.html", {}, INVALID, "the output is no known media file"),
     ("cdn.html", {"content_type": "image/png"}, INVALID, "the output is no known media file"),
-    ("cdn.redirect", {}, NEVER, "the output lies on a host that is not allowed"),
-    ("cdn.foreign_host", {}, NEVER, "the output lies on a host that is not allowed"),
-    ("cdn.huge", {"declared": True}, NEVER, "the output is larger than 50 MB"),
-    ("cdn.huge", {"declared": False}, NEVER, "the output is larger than 50 MB"),
+    ("cdn.redirect", {}, FINAL, "the output lies on a host that is not allowed"),
+    ("cdn.foreign_host", {}, FINAL, "the output lies on a host that is not allowed"),
+    ("cdn.huge", {"declared": True}, FINAL, "the output is larger than 50 MB"),
+    ("cdn.huge", {"declared": False}, FINAL, "the output is larger than 50 MB"),
 ]
 
 
-@pytest.mark.parametrize(("fault", "params", "kind", "reason"), CDN)
-def test_a_faulty_download_is_told_by_kind(
+@pytest.mark.parametrize(("fault", "params", "classification", "reason"), CDN)
+def test_faulty_download_has_its_code_and_reason(
     simulator: testing.Provider,
     provider: WaveSpeed,
     fault: str,
     params: dict[str, Any],
-    kind: tuple[Code, bool],
+    classification: tuple[Code, bool],
     reason: str,
 ) -> None:
     simulator.fault(fault, **params)
-    found = finish(simulator, provider)
-    assert isinstance(found, Succeeded)
+    result = finish(simulator, provider)
+    assert isinstance(result, Succeeded)
 
-    got, _ = download(simulator, found.outputs[0])
+    downloaded, _ = download(simulator, result.outputs[0])
 
-    assert isinstance(got, NotDownloaded)
-    assert (got.code, got.final) == kind
-    assert got.reason.startswith(reason)
+    assert isinstance(downloaded, NotDownloaded)
+    assert (downloaded.code, downloaded.final) == classification
+    assert downloaded.reason.startswith(reason)
 
 
 @pytest.mark.parametrize(
     ("fault", "params"),
     [("cdn.wrong_type", {}), ("cdn.slow", {"seconds": 0.1}), ("run.wrong_size", {})],
 )
-def test_what_only_looks_odd_is_downloaded(
+def test_harmless_deviations_are_downloaded(
     simulator: testing.Provider, provider: WaveSpeed, fault: str, params: dict[str, Any]
 ) -> None:
     simulator.fault(fault, **params)
-    found = finish(simulator, provider)
-    assert isinstance(found, Succeeded)
+    result = finish(simulator, provider)
+    assert isinstance(result, Succeeded)
 
-    assert isinstance(download(simulator, found.outputs[0])[0], Download)
+    assert isinstance(download(simulator, result.outputs[0])[0], Download)
 
 
 class Server(ThreadingHTTPServer):
-    """Keeps connections alive, and remembers each request's."""
+    """An HTTP server with keep-alive that records the connection of each request."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.seen: list[tuple[str, Any]] = []
+        self.requests: list[tuple[str, Any]] = []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -171,7 +171,7 @@ class Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        self.server.seen.append((self.command, self.client_address))
+        self.server.requests.append((self.command, self.client_address))
         body = b'{"code": 200, "data": {"id": "x", "status": "processing"}}'
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -192,13 +192,16 @@ def server() -> Generator[Server]:
         thread.join()
 
 
-def test_every_submit_has_a_connection_of_its_own_and_checks_share_one(server: Server) -> None:
+def test_each_submit_opens_a_connection_and_polls_share_one(server: Server) -> None:
     provider = WaveSpeed(f"http://127.0.0.1:{server.server_port}", Keys())
     with provider._checks, provider._submits:
         for _ in range(3):
             provider.submit(MODEL, INPUT)
             provider.check("x")
 
-    posts, gets = ({who for verb, who in server.seen if verb == kind} for kind in ("POST", "GET"))
+    posts, gets = (
+        {client for command, client in server.requests if command == method}
+        for method in ("POST", "GET")
+    )
     assert len(posts) == 3
     assert len(gets) == 1

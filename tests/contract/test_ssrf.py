@@ -1,4 +1,4 @@
-"""Where the downloader connects, whatever a URL, a redirect or DNS says."""
+"""The downloader connects to public addresses only, whatever URLs, redirects or DNS contain."""
 
 import io
 import ipaddress
@@ -12,173 +12,178 @@ from darkroom.adapters.addresses import PinnedTransport
 from darkroom.adapters.cdn import Cdn
 from darkroom.domain.errors import Code
 from darkroom.ports import Download, NotDownloaded
-from tests.contract.site import Dns, Site
+from tests.contract.cdn_server import CdnServer, ScriptedDns
 from tests.unit.test_ssrf import PRIVATE
 
-ANY = ("*",)  # the widest list that an owner can write
-NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts none, and is made at once
+ANY = ("*",)  # the widest list that can be configured
+NO_TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts no certificate; fast to create
 URL = "https://cdn.test/0.png"
 PUBLIC, OTHER_PUBLIC = "8.8.8.8", "2606:4700::1111"
 
-type Connected = list[tuple[str, int]]
+type Addresses = list[tuple[str, int]]
 
 
 def fetch(
-    dns: Dns, url: str = URL, hosts: Sequence[str] = ANY, trusted: ssl.SSLContext = NOBODY
+    dns: ScriptedDns,
+    url: str = URL,
+    hosts: Sequence[str] = ANY,
+    tls_context: ssl.SSLContext = NO_TRUST,
 ) -> Download | NotDownloaded:
-    adapter = Cdn(hosts, PinnedTransport(dns, verify=trusted))
+    adapter = Cdn(hosts, PinnedTransport(dns, verify=tls_context))
     with adapter._client:
         return adapter.fetch(url, io.BytesIO())
 
 
-def refused(found: Download | NotDownloaded) -> str:
-    assert isinstance(found, NotDownloaded)
-    assert (found.code, found.final) == (Code.ASSET_INVALID, True), found
-    return found.reason
+def refusal_reason(result: Download | NotDownloaded) -> str:
+    assert isinstance(result, NotDownloaded)
+    assert (result.code, result.final) == (Code.ASSET_INVALID, True), result
+    return result.reason
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
-    site = Site(tmp_path_factory.mktemp("site"))
-    yield site
-    site.close()
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[CdnServer]:
+    server = CdnServer(tmp_path_factory.mktemp("site"))
+    yield server
+    server.close()
 
 
 @pytest.fixture
-def site(running: Site) -> Site:
-    running.seen.clear()
-    running.names.clear()
-    running.location = None
-    return running
+def server(shared_server: CdnServer) -> CdnServer:
+    shared_server.requests.clear()
+    shared_server.sni_names.clear()
+    shared_server.location = None
+    return shared_server
 
 
 @pytest.fixture
-def connected(monkeypatch: pytest.MonkeyPatch, site: Site) -> Connected:
-    """Every connection that is made; the public ones are made to the site instead."""
-    made: Connected = []
+def connected(monkeypatch: pytest.MonkeyPatch, server: CdnServer) -> Addresses:
+    """Record connection addresses; connections to public addresses go to the test server."""
+    addresses: Addresses = []
     connect = socket.create_connection
 
-    def divert(address: tuple[str, int], *args: object, **options: object) -> socket.socket:
-        made.append(address)
+    def redirect_public(
+        address: tuple[str, int], *args: object, **options: object
+    ) -> socket.socket:
+        addresses.append(address)
         if ipaddress.ip_address(address[0]).is_global:
-            address = ("127.0.0.1", site.port)
+            address = ("127.0.0.1", server.port)
         return connect(address, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(socket, "create_connection", divert)
-    return made
+    monkeypatch.setattr(socket, "create_connection", redirect_public)
+    return addresses
 
 
-def test_the_judged_address_is_connected_to_under_the_name_that_was_asked_for(
-    site: Site, connected: Connected
+def test_connection_uses_the_checked_address_and_the_requested_name(
+    server: CdnServer, connected: Addresses
 ) -> None:
-    dns = Dns([PUBLIC])
+    dns = ScriptedDns([PUBLIC])
 
-    found = fetch(dns, trusted=site.trusted)
+    result = fetch(dns, tls_context=server.tls_context)
 
-    assert isinstance(found, Download)
-    assert dns.asked == ["cdn.test"]
+    assert isinstance(result, Download)
+    assert dns.queries == ["cdn.test"]
     assert connected == [(PUBLIC, 443)]
-    assert site.seen == [("cdn.test", "cdn.test")]
+    assert server.requests == [("cdn.test", "cdn.test")]
 
 
-def test_a_name_that_changes_is_looked_up_once_and_judged_for_each_connection(
-    site: Site, connected: Connected
+def test_name_is_resolved_once_and_checked_for_each_connection(
+    server: CdnServer, connected: Addresses
 ) -> None:
-    dns = Dns([PUBLIC], ["127.0.0.1"])
+    dns = ScriptedDns([PUBLIC], ["127.0.0.1"])
 
-    first, second = (fetch(dns, trusted=site.trusted) for _ in range(2))
+    first, second = (fetch(dns, tls_context=server.tls_context) for _ in range(2))
 
     assert isinstance(first, Download)
-    assert refused(second) == "the output lies at an address that is not public"
+    assert refusal_reason(second) == "the output lies at an address that is not public"
     assert connected == [(PUBLIC, 443)]
-    assert dns.asked == ["cdn.test", "cdn.test"]
+    assert dns.queries == ["cdn.test", "cdn.test"]
 
 
 @pytest.mark.parametrize(
-    "bad",
+    "private_address",
     ["127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1", "::",  # noqa: S104
      "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::7f00:1", "2002:7f00:1::", "fe80::1",
      "fe80::1%1", "224.0.0.1", "fd00:ec2::254", "ff02::1", "2001:db8::1"],
 )  # fmt: skip
-@pytest.mark.parametrize("around", [[], [PUBLIC], [OTHER_PUBLIC, PUBLIC]], ids=len)
-def test_one_private_address_among_public_ones_is_enough_to_connect_to_none(
-    bad: str, around: list[str], connected: Connected
+@pytest.mark.parametrize("others", [[], [PUBLIC], [OTHER_PUBLIC, PUBLIC]], ids=len)
+def test_one_private_address_prevents_any_connection(
+    private_address: str, others: list[str], connected: Addresses
 ) -> None:
-    for answer in ([bad, *around], [*around, bad]):
-        refused(fetch(Dns(answer)))
+    for addresses_found in ([private_address, *others], [*others, private_address]):
+        refusal_reason(fetch(ScriptedDns(addresses_found)))
 
     assert connected == []
 
 
 @pytest.mark.parametrize("host", PRIVATE, ids=ascii)
-@pytest.mark.parametrize("around", ["https://{}/0.png", "http://{}/0.png", "https://{}:443/"])
-def test_a_private_host_is_not_connected_to_even_if_every_host_is_allowed(
-    host: str, around: str, connected: Connected
+@pytest.mark.parametrize("others", ["https://{}/0.png", "http://{}/0.png", "https://{}:443/"])
+def test_private_host_is_refused_even_if_all_hosts_are_allowed(
+    host: str, others: str, connected: Addresses
 ) -> None:
-    refused(fetch(Dns(["127.0.0.1"]), around.format(host)))
+    refusal_reason(fetch(ScriptedDns(["127.0.0.1"]), others.format(host)))
 
     assert connected == []
 
 
-def test_a_certificate_for_another_name_is_not_good_enough(
-    site: Site, connected: Connected
-) -> None:
-    found = fetch(Dns([PUBLIC]), "https://other.test/", trusted=site.trusted)
+def test_certificate_for_another_name_is_refused(server: CdnServer, connected: Addresses) -> None:
+    result = fetch(ScriptedDns([PUBLIC]), "https://other.test/", tls_context=server.tls_context)
 
-    assert found == NotDownloaded(Code.ASSET_UNAVAILABLE, "the download broke off: ConnectError")
+    assert result == NotDownloaded(Code.ASSET_UNAVAILABLE, "the download broke off: ConnectError")
     assert connected == [(PUBLIC, 443)]
-    assert site.seen == []
+    assert server.requests == []
 
 
-def test_a_redirect_is_judged_like_a_url(site: Site, connected: Connected) -> None:
-    site.location = "https://inner.test/"
+def test_redirect_target_is_checked(server: CdnServer, connected: Addresses) -> None:
+    server.location = "https://inner.test/"
 
-    refused(fetch(Dns([PUBLIC], ["10.0.0.1"]), trusted=site.trusted))
+    refusal_reason(fetch(ScriptedDns([PUBLIC], ["10.0.0.1"]), tls_context=server.tls_context))
 
     assert connected == [(PUBLIC, 443)]
 
 
-def test_a_redirect_to_the_same_name_goes_to_an_address_that_was_judged(
-    site: Site, connected: Connected
+def test_redirect_to_the_same_name_is_checked_again(
+    server: CdnServer, connected: Addresses
 ) -> None:
-    site.location = "/moved"
+    server.location = "/moved"
 
-    # The site closes its connections, so the name is looked up again.
-    refused(fetch(Dns([PUBLIC], ["127.0.0.1"]), trusted=site.trusted))
+    # The server closes its connections, so the name is resolved again.
+    refusal_reason(fetch(ScriptedDns([PUBLIC], ["127.0.0.1"]), tls_context=server.tls_context))
 
     assert connected == [(PUBLIC, 443)]
 
 
-def test_the_next_address_is_tried_if_one_does_not_answer(
-    site: Site, connected: Connected, monkeypatch: pytest.MonkeyPatch
+def test_next_address_is_tried_after_a_refused_connection(
+    server: CdnServer, connected: Addresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    divert = socket.create_connection
+    redirect_public = socket.create_connection
 
-    def deaf(address: tuple[str, int], *args: object, **options: object) -> socket.socket:
+    def unreachable(address: tuple[str, int], *args: object, **options: object) -> socket.socket:
         if address[0] == OTHER_PUBLIC:
             connected.append(address)
             raise ConnectionRefusedError
-        return divert(address, *args, **options)  # type: ignore[arg-type]
+        return redirect_public(address, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(socket, "create_connection", deaf)
+    monkeypatch.setattr(socket, "create_connection", unreachable)
 
-    assert isinstance(fetch(Dns([OTHER_PUBLIC, PUBLIC]), trusted=site.trusted), Download)
+    assert isinstance(
+        fetch(ScriptedDns([OTHER_PUBLIC, PUBLIC]), tls_context=server.tls_context), Download
+    )
     assert connected == [(OTHER_PUBLIC, 443), (PUBLIC, 443)]
 
 
-def test_a_name_with_endless_addresses_is_given_up(
-    connected: Connected, monkeypatch: pytest.MonkeyPatch
+def test_name_with_5000_addresses_is_given_up(
+    connected: Addresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def deaf(address: tuple[str, int], *_: object, **__: object) -> socket.socket:
+    def unreachable(address: tuple[str, int], *_: object, **__: object) -> socket.socket:
         connected.append(address)
         raise TimeoutError
 
-    monkeypatch.setattr(socket, "create_connection", deaf)
+    monkeypatch.setattr(socket, "create_connection", unreachable)
 
-    found = fetch(Dns([PUBLIC] * 5000))
+    result = fetch(ScriptedDns([PUBLIC] * 5000))
 
-    assert isinstance(found, NotDownloaded)
-    assert found.reason == "the download broke off: ConnectTimeout"
+    assert isinstance(result, NotDownloaded)
+    assert result.reason == "the download broke off: ConnectTimeout"
     assert len(connected) < 10
 
 
@@ -186,35 +191,35 @@ def no_such_name(host: str, port: int) -> list[str]:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-@pytest.mark.parametrize("look_up", [no_such_name, lambda *_: []], ids=["unknown", "empty"])
-def test_a_name_without_an_address_may_have_one_later(
-    look_up: Callable[[str, int], list[str]], connected: Connected
+@pytest.mark.parametrize("resolve", [no_such_name, lambda *_: []], ids=["unknown", "empty"])
+def test_unresolved_name_is_a_temporary_failure(
+    resolve: Callable[[str, int], list[str]], connected: Addresses
 ) -> None:
-    found = Cdn(ANY, PinnedTransport(look_up, verify=NOBODY)).fetch(URL, io.BytesIO())
+    result = Cdn(ANY, PinnedTransport(resolve, verify=NO_TRUST)).fetch(URL, io.BytesIO())
 
-    assert found == NotDownloaded(Code.ASSET_UNAVAILABLE, "the download broke off: ConnectError")
+    assert result == NotDownloaded(Code.ASSET_UNAVAILABLE, "the download broke off: ConnectError")
     assert connected == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_simulator_is_reached_by_the_loopback_name_that_is_listed(
-    host: str, site: Site, monkeypatch: pytest.MonkeyPatch
+def test_listed_loopback_host_is_reached_without_a_proxy(
+    host: str, server: CdnServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "")
     adapter = Cdn(["cdn.test", host])
     with adapter._client:
-        found = adapter.fetch(f"http://{host}:{site.plain_port}/0.png", io.BytesIO())
+        result = adapter.fetch(f"http://{host}:{server.http_port}/0.png", io.BytesIO())
 
-    assert isinstance(found, Download)
-    assert site.seen == [(None, f"{host}:{site.plain_port}")]
+    assert isinstance(result, Download)
+    assert server.requests == [(None, f"{host}:{server.http_port}")]
 
 
-@pytest.mark.parametrize("answer", [["10.0.0.1"], ["127.0.0.1", "10.0.0.1"], [PUBLIC]])
-def test_localhost_is_this_machine_whatever_dns_says(
-    answer: list[str], connected: Connected
+@pytest.mark.parametrize("addresses_found", [["10.0.0.1"], ["127.0.0.1", "10.0.0.1"], [PUBLIC]])
+def test_localhost_refuses_other_dns_addresses(
+    addresses_found: list[str], connected: Addresses
 ) -> None:
-    refused(fetch(Dns(answer), "http://localhost:9/", ["localhost"]))
+    refusal_reason(fetch(ScriptedDns(addresses_found), "http://localhost:9/", ["localhost"]))
 
     assert connected == []

@@ -1,4 +1,4 @@
-"""The port Stats: the same in memory and in DynamoDB."""
+"""Contract of the port Stats: in memory and over DynamoDB (moto)."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ LOW, HIGH = ImageKind("edit", "low", "1k"), ImageKind("edit", "high", "4k")
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def counted(request: pytest.FixtureRequest) -> tuple[Jobs, Stats]:
+def stores(request: pytest.FixtureRequest) -> tuple[Jobs, Stats]:
     if request.param == "memory":
         memory = InMemoryStats()
         return memory.jobs, memory
@@ -26,72 +26,72 @@ def counted(request: pytest.FixtureRequest) -> tuple[Jobs, Stats]:
 
 
 def job_stats(
-    kind: ImageKind = LOW, micro_usd: int = 10, code: Code | None = None, **more: object
+    kind: ImageKind = LOW, micro_usd: int = 10, code: Code | None = None, **changes: object
 ) -> JobStats:
     bucket = 7 if code is None else None
-    plain = JobStats(DAY, "key:a#b", kind.quality, micro_usd, code, kind, bucket)
-    return plain._replace(**more)  # type: ignore[arg-type]
+    default = JobStats(DAY, "key:a#b", kind.quality, micro_usd, code, kind, bucket)
+    return default._replace(**changes)  # type: ignore[arg-type]
 
 
-def add(counted: tuple[Jobs, Stats], name: str, what: JobStats) -> bool:
-    counted[0].create(job(job_id=name))
-    return counted[1].add(name, what, 1_800_000_000)
+def add(stores: tuple[Jobs, Stats], name: str, stats: JobStats) -> bool:
+    stores[0].create(job(job_id=name))
+    return stores[1].add(name, stats, 1_800_000_000)
 
 
-def test_a_job_is_counted_once(counted: tuple[Jobs, Stats]) -> None:
-    assert add(counted, "j", job_stats())
-    assert not add(counted, "j", job_stats())
-    assert not counted[1].add("none", job_stats(), 1)
+def test_job_is_counted_once(stores: tuple[Jobs, Stats]) -> None:
+    assert add(stores, "j", job_stats())
+    assert not add(stores, "j", job_stats())
+    assert not stores[1].add("none", job_stats(), 1)
 
-    (day,) = counted[1].days(DAY, DAY, None)
+    (day,) = stores[1].days(DAY, DAY, None)
     assert day.completed == 1
-    marked = counted[0].get("j")
-    assert marked is not None
-    assert marked.stats_recorded_at is not None
+    updated = stores[0].get("j")
+    assert updated is not None
+    assert updated.stats_recorded_at is not None
 
 
-def test_a_day_is_the_sum_of_its_jobs(counted: tuple[Jobs, Stats]) -> None:
-    add(counted, "a", job_stats())
-    add(counted, "b", job_stats(HIGH, 700))
-    add(counted, "c", job_stats(HIGH, 0, Code.MODERATED))
-    add(counted, "d", job_stats(HIGH, 0, Code.MODERATED))
+def test_day_is_the_sum_of_its_jobs(stores: tuple[Jobs, Stats]) -> None:
+    add(stores, "a", job_stats())
+    add(stores, "b", job_stats(HIGH, 700))
+    add(stores, "c", job_stats(HIGH, 0, Code.MODERATED))
+    add(stores, "d", job_stats(HIGH, 0, Code.MODERATED))
 
-    assert counted[1].days(DAY, DAY, "key:a#b") == [
+    assert stores[1].days(DAY, DAY, "key:a#b") == [
         Day(
             day=DAY, caller="key:a#b", completed=2, failed=2, spent_micro_usd=710,
             by_quality={"high": Amount(jobs=3, micro_usd=700), "low": Amount(jobs=1, micro_usd=10)},
             failures={Code.MODERATED: 2},
         )
     ]  # fmt: skip
-    assert counted[1].days(DAY, DAY, "key:a") == []
+    assert stores[1].days(DAY, DAY, "key:a") == []
 
 
-def test_days_are_those_between_oldest_first(counted: tuple[Jobs, Stats]) -> None:
+def test_days_of_a_range_are_ordered_oldest_first(stores: tuple[Jobs, Stats]) -> None:
     for number in (3, 1, 2, 0):
-        add(counted, f"j{number}", job_stats(day=DAY + timedelta(days=number)))
-    add(counted, "other", job_stats(day=DAY + timedelta(days=2), caller="key:z"))
+        add(stores, f"j{number}", job_stats(day=DAY + timedelta(days=number)))
+    add(stores, "other", job_stats(day=DAY + timedelta(days=2), caller="key:z"))
 
-    found = counted[1].days(DAY + timedelta(days=1), DAY + timedelta(days=2), None)
+    result = stores[1].days(DAY + timedelta(days=1), DAY + timedelta(days=2), None)
 
-    assert [((each.day - DAY).days, each.caller) for each in found] == [
+    assert [((record.day - DAY).days, record.caller) for record in result] == [
         (1, "key:a#b"), (2, "key:a#b"), (2, "key:z"),
     ]  # fmt: skip
 
 
-def test_durations_are_counted_by_day_kind_and_bucket(counted: tuple[Jobs, Stats]) -> None:
-    add(counted, "a", job_stats())
-    add(counted, "b", job_stats())
-    add(counted, "c", job_stats(bucket=-3))
-    add(counted, "d", job_stats(HIGH))
-    add(counted, "e", job_stats(HIGH, 0, Code.REJECTED))
+def test_durations_are_counted_by_day_image_kind_and_bucket(stores: tuple[Jobs, Stats]) -> None:
+    add(stores, "a", job_stats())
+    add(stores, "b", job_stats())
+    add(stores, "c", job_stats(bucket=-3))
+    add(stores, "d", job_stats(HIGH))
+    add(stores, "e", job_stats(HIGH, 0, Code.REJECTED))
     for number in (1, 2, 3):
-        add(counted, f"f{number}", job_stats(day=DAY + timedelta(days=number)))
+        add(stores, f"f{number}", job_stats(day=DAY + timedelta(days=number)))
 
-    found = counted[1].histograms(DAY, DAY + timedelta(days=2))
+    result = stores[1].histograms(DAY, DAY + timedelta(days=2))
 
-    assert found == {
+    assert result == {
         DAY: {LOW: {7: 2, -3: 1}, HIGH: {7: 1}},
         DAY + timedelta(days=1): {LOW: {7: 1}},
         DAY + timedelta(days=2): {LOW: {7: 1}},
     }
-    assert list(found) == sorted(found)
+    assert list(result) == sorted(result)

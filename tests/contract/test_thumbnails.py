@@ -1,4 +1,4 @@
-"""The function of thumbnails over S3 (moto): once a picture, the original as it was."""
+"""The thumbnail function over S3 (moto): one thumbnail per image; the original is unchanged."""
 
 import io
 from types import SimpleNamespace
@@ -29,35 +29,38 @@ def png(size: int = 640) -> bytes:
     return file.getvalue()
 
 
-def told(*assets: tuple[str, str]) -> dict[str, Any]:
-    """The event of a job with these assets: key and content type."""
+def job_completed(*assets: tuple[str, str]) -> dict[str, Any]:
+    """Return the JobCompleted event of a job with the given assets (key and content type)."""
     detail = {
         "job_id": "j",
         "caller": "key:Zoë",
-        "assets": [{"bucket": "assets", "key": k, "content_type": kind} for k, kind in assets],
+        "assets": [
+            {"bucket": "assets", "key": key, "content_type": content_type}
+            for key, content_type in assets
+        ],
     }
     return {"detail-type": "JobCompleted", "detail": detail}
 
 
 def outcomes(*assets: tuple[str, str]) -> list[str]:
-    found: list[str] = thumbnail.handler(told(*assets), CONTEXT)["outcomes"]
-    return found
+    result: list[str] = thumbnail.handler(job_completed(*assets), CONTEXT)["outcomes"]
+    return result
 
 
-def test_a_picture_gets_one_with_its_owner_and_is_left_as_it_was(bucket: S3Client) -> None:
+def test_image_gets_a_thumbnail_with_its_owner_and_is_unchanged(bucket: S3Client) -> None:
     before = bucket.put_object(Bucket="assets", Key="jobs/j/0.png", Body=png())
 
     assert outcomes(("jobs/j/0.png", "image/png")) == ["made"]
 
-    found = bucket.get_object(Bucket="assets", Key=KEY)
-    assert Image.open(io.BytesIO(found["Body"].read())).size == (320, 320)
-    assert found["ContentType"] == "image/webp"
-    assert found["Metadata"] == {CALLER_METADATA: encode("key:Zoë"), "darkroom-job-id": "j"}
+    stored = bucket.get_object(Bucket="assets", Key=KEY)
+    assert Image.open(io.BytesIO(stored["Body"].read())).size == (320, 320)
+    assert stored["ContentType"] == "image/webp"
+    assert stored["Metadata"] == {CALLER_METADATA: encode("key:Zoë"), "darkroom-job-id": "j"}
     after = bucket.head_object(Bucket="assets", Key="jobs/j/0.png")
     assert (after["VersionId"], after["ETag"]) == (before["VersionId"], before["ETag"])
 
 
-def test_told_again_it_makes_nothing_new(bucket: S3Client) -> None:
+def test_repeated_event_keeps_the_thumbnail(bucket: S3Client) -> None:
     bucket.put_object(Bucket="assets", Key="jobs/j/0.png", Body=png())
     outcomes(("jobs/j/0.png", "image/png"))
     first = bucket.head_object(Bucket="assets", Key=KEY)["VersionId"]
@@ -66,7 +69,7 @@ def test_told_again_it_makes_nothing_new(bucket: S3Client) -> None:
     assert bucket.head_object(Bucket="assets", Key=KEY)["VersionId"] == first
 
 
-def test_each_output_has_its_own_and_what_is_none_stops_no_other(bucket: S3Client) -> None:
+def test_invalid_output_does_not_prevent_other_thumbnails(bucket: S3Client) -> None:
     bucket.put_object(Bucket="assets", Key="jobs/j/0.mp3", Body=b"sound")
     bucket.put_object(Bucket="assets", Key="jobs/j/1.png", Body=b"no picture")
     bucket.put_object(Bucket="assets", Key="jobs/j/3.png", Body=png())
@@ -78,11 +81,11 @@ def test_each_output_has_its_own_and_what_is_none_stops_no_other(bucket: S3Clien
         ("jobs/j/3.png", "image/png"),
     ) == ["no picture", "unreadable", "gone", "made"]
     listed = bucket.list_objects_v2(Bucket="assets", Prefix="thumbnails/")["Contents"]
-    assert [each["Key"] for each in listed] == ["thumbnails/j/3.webp"]
+    assert [item["Key"] for item in listed] == ["thumbnails/j/3.webp"]
 
 
-def test_a_bucket_that_may_not_be_read_is_a_crash_for_people_to_see(bucket: S3Client) -> None:
-    event = told(("jobs/j/0.png", "image/png"))
+def test_unreadable_bucket_raises(bucket: S3Client) -> None:
+    event = job_completed(("jobs/j/0.png", "image/png"))
     event["detail"]["assets"][0]["bucket"] = "no-such-bucket"
 
     with pytest.raises(ClientError):

@@ -1,4 +1,4 @@
-"""Every reply to the question for bills, from a scripted wire: one bad line, and none is told."""
+"""Responses of the billing API: one invalid entry invalidates the whole result."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,14 +12,22 @@ from hypothesis import strategies as st
 from darkroom.adapters import wavespeed_billing
 from darkroom.adapters.wavespeed_billing import WaveSpeedBilling
 from darkroom.domain.bills import LedgerEntry
-from tests.contract.scripted_http import BASE, Answer, Keys, ScriptedHttp, envelope, error, html
-from tests.contract.simulated import MODEL
+from tests.contract.scripted_http import (
+    BASE,
+    Keys,
+    ScriptedHttp,
+    ScriptedResponse,
+    envelope,
+    error,
+    html,
+)
+from tests.contract.simulator_calls import MODEL
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def line(uuid: str = "u1", **changes: Any) -> dict[str, Any]:
+def entry(uuid: str = "u1", **changes: Any) -> dict[str, Any]:
     return {
         "uuid": uuid,
         "billing_type": "deduct",
@@ -29,36 +37,38 @@ def line(uuid: str = "u1", **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def page(*lines: object, has_more: object = False) -> httpx.Response:
-    return envelope({"page": 1, "has_more": has_more, "items": list(lines)})
+def page(*entries: object, has_more: object = False) -> httpx.Response:
+    return envelope({"page": 1, "has_more": has_more, "items": list(entries)})
 
 
-def read(*answers: Answer, slept: list[float] | None = None) -> list[LedgerEntry] | None:
-    """One hour's bills; the refunds, which are asked for next, are none unless they are given."""
-    sleep = (slept if slept is not None else []).append
-    billing = WaveSpeedBilling(BASE, Keys(), ScriptedHttp(*answers, page()).transport, sleep)
+def read(
+    *responses: ScriptedResponse, delays: list[float] | None = None
+) -> list[LedgerEntry] | None:
+    """Return the ledger entries of one hour; the second query (refunds) is empty by default."""
+    sleep = (delays if delays is not None else []).append
+    billing = WaveSpeedBilling(BASE, Keys(), ScriptedHttp(*responses, page()).transport, sleep)
     return billing.charges(NOON, NOON + HOUR)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_refusal_is_not_asked_again(status: int) -> None:
-    slept: list[float] = []
+def test_refusal_is_not_retried(status: int) -> None:
+    delays: list[float] = []
 
-    assert read(error(status), slept=slept) is None
-    assert slept == []
+    assert read(error(status), delays=delays) is None
+    assert delays == []
 
 
-def test_a_401_is_asked_once_more_with_a_key_read_afresh() -> None:
-    http = ScriptedHttp(error(401), page(line()), page())
+def test_401_is_retried_once_with_a_fresh_key() -> None:
+    http = ScriptedHttp(error(401), page(entry()), page())
 
-    found = WaveSpeedBilling(BASE, Keys("old", "new"), http.transport).charges(NOON, NOON + HOUR)
+    entries = WaveSpeedBilling(BASE, Keys("old", "new"), http.transport).charges(NOON, NOON + HOUR)
 
-    assert found is not None
-    assert len(found) == 1
+    assert entries is not None
+    assert len(entries) == 1
     assert read(error(401), error(401)) is None
 
 
-def test_each_hour_and_kind_is_asked_for_with_a_second_more_on_either_side() -> None:
+def test_each_hour_and_type_is_queried_with_a_margin_of_one_second() -> None:
     http = ScriptedHttp(page())
 
     WaveSpeedBilling(BASE, Keys(), http.transport).charges(NOON, NOON + 1.5 * HOUR)
@@ -73,23 +83,23 @@ def test_each_hour_and_kind_is_asked_for_with_a_second_more_on_either_side() -> 
     assert str(http.requests[0].url) == f"{BASE}/api/v3/billings/search"
 
 
-def test_a_line_that_moved_to_the_next_page_counts_once() -> None:
-    found = read(page(line("a"), line("b"), has_more=True), page(line("b"), line("c")))
+def test_entry_on_two_pages_counts_once() -> None:
+    entries = read(page(entry("a"), entry("b"), has_more=True), page(entry("b"), entry("c")))
 
-    assert found is not None
-    assert len(found) == 3
+    assert entries is not None
+    assert len(entries) == 3
 
 
-def test_pages_without_an_end_are_no_bill() -> None:
-    assert read(page(line("a"), has_more=True), page(line("a"), has_more=True)) is None
+def test_repeating_pages_return_none() -> None:
+    assert read(page(entry("a"), has_more=True), page(entry("a"), has_more=True)) is None
     assert read(page(has_more=True)) is None
 
 
-def test_more_pages_than_an_hour_can_have_are_no_bill(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_pages_return_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wavespeed_billing, "_MAX_PAGES", 2)
 
-    assert read(page(line("a"), has_more=True), page(line("b"))) is not None
-    assert read(page(line("a"), has_more=True), page(line("b"), has_more=True)) is None
+    assert read(page(entry("a"), has_more=True), page(entry("b"))) is not None
+    assert read(page(entry("a"), has_more=True), page(entry("b"), has_more=True)) is None
 
 
 @pytest.mark.parametrize(
@@ -103,23 +113,23 @@ def test_more_pages_than_an_hour_can_have_are_no_bill(monkeypatch: pytest.Monkey
         ({"price": 0.30000000000000004}, 300_000),
     ],
 )
-def test_an_amount_is_exact_to_a_micro_usd(changes: dict[str, Any], micro_usd: int) -> None:
-    found = read(page(line(**changes)))
+def test_amount_is_exact_to_a_micro_usd(changes: dict[str, Any], micro_usd: int) -> None:
+    entries = read(page(entry(**changes)))
 
-    assert found is not None
-    assert [each.micro_usd for each in found] == [micro_usd]
+    assert entries is not None
+    assert [ledger_entry.micro_usd for ledger_entry in entries] == [micro_usd]
 
 
 @pytest.mark.parametrize("prediction", [None, {}, {"uuid": None}, "p1"])
-def test_a_line_of_the_account_that_names_no_prediction_is_kept(prediction: object) -> None:
-    found = read(page(line(prediction=prediction)))
+def test_entry_without_prediction_is_kept(prediction: object) -> None:
+    entries = read(page(entry(prediction=prediction)))
 
-    assert found is not None
-    assert [each.prediction_id for each in found] == [""]
+    assert entries is not None
+    assert [ledger_entry.prediction_id for ledger_entry in entries] == [""]
 
 
 @pytest.mark.parametrize(
-    "bad",
+    "invalid_fields",
     [
         {"uuid": None}, {"uuid": ""}, {"uuid": 7}, {"price": None}, {"price": "free"},
         {"price": True}, {"price": 1e9}, {"created_at": None}, {"created_at": "yesterday"},
@@ -127,12 +137,12 @@ def test_a_line_of_the_account_that_names_no_prediction_is_kept(prediction: obje
     ],
     ids=str,
 )  # fmt: skip
-def test_a_line_that_cannot_be_read_makes_the_whole_unread(bad: dict[str, Any]) -> None:
-    assert read(page(line("a"), line("b") | bad)) is None
+def test_invalid_entry_returns_none(invalid_fields: dict[str, Any]) -> None:
+    assert read(page(entry("a"), entry("b") | invalid_fields)) is None
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         page("x"), page(None), envelope([]), envelope(None), envelope({}), envelope({"items": {}}),
         html(200), html(502), httpx.Response(204), httpx.ConnectError("x"),
@@ -140,15 +150,15 @@ def test_a_line_that_cannot_be_read_makes_the_whole_unread(bad: dict[str, Any]) 
     ],
     ids=repr,
 )  # fmt: skip
-def test_what_is_no_page_is_no_bill(answer: Answer) -> None:
-    assert read(answer, answer, answer, answer) is None
+def test_invalid_page_returns_none(response: ScriptedResponse) -> None:
+    assert read(response, response, response, response) is None
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from(["u", "deduct", "2026-11-25"]),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from([*line(), "items", "has_more"]), inner)
+        | st.dictionaries(st.sampled_from([*entry(), "items", "has_more"]), inner)
     ),
     max_leaves=8,
 )
@@ -156,10 +166,10 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 @settings(settings.get_profile("contract"), max_examples=200)
 @given(st.sampled_from([200, 200, 404, 500]), JSON)
-def test_any_reply_is_taken_for_a_bill_or_for_none(status: int, body: Any) -> None:
-    reply = httpx.Response(status, json={"code": 200, "data": body})
-    billing = WaveSpeedBilling(BASE, Keys(), ScriptedHttp(reply).transport, lambda _: None)
+def test_arbitrary_response_returns_entries_or_none(status: int, body: Any) -> None:
+    response = httpx.Response(status, json={"code": 200, "data": body})
+    billing = WaveSpeedBilling(BASE, Keys(), ScriptedHttp(response).transport, lambda _: None)
 
-    found = billing.charges(NOON, NOON + HOUR)
+    entries = billing.charges(NOON, NOON + HOUR)
 
-    assert found is None or all(each.micro_usd >= 0 for each in found)
+    assert entries is None or all(ledger_entry.micro_usd >= 0 for ledger_entry in entries)

@@ -1,4 +1,4 @@
-"""The port Billing: every movement once, or nothing."""
+"""Contract of the port Billing against the simulator: each ledger entry once, or none."""
 
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
@@ -13,78 +13,80 @@ from darkroom.domain.bills import EntryType
 from darkroom.ports import Accepted
 from local.provider import testing
 from tests.contract.scripted_http import Keys
-from tests.contract.simulated import INPUT, MODEL
+from tests.contract.simulator_calls import INPUT, MODEL
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def slept() -> list[float]:
+def delays() -> list[float]:
     return []
 
 
 @pytest.fixture
-def billing(simulator: testing.Provider, slept: list[float]) -> Generator[WaveSpeedBilling]:
+def billing(simulator: testing.Provider, delays: list[float]) -> Generator[WaveSpeedBilling]:
     keys = Keys(simulator.key)
-    adapter = WaveSpeedBilling(simulator.provider_url, keys, sleep=slept.append)
+    adapter = WaveSpeedBilling(simulator.provider_url, keys, sleep=delays.append)
     with adapter._client:
         yield adapter
 
 
 def submit(provider: WaveSpeed, **changes: Any) -> str:
-    answer = provider.submit(MODEL, INPUT | changes)
-    assert isinstance(answer, Accepted)
-    return answer.prediction_id
+    submission = provider.submit(MODEL, INPUT | changes)
+    assert isinstance(submission, Accepted)
+    return submission.prediction_id
 
 
 def now(simulator: testing.Provider) -> datetime:
     return read_moment(simulator._object("POST", "/clock", {"advance": 0})["now"])
 
 
-def test_charges_and_refunds_name_their_prediction_and_their_sum(
+def test_charges_and_refunds_have_prediction_and_amount(
     simulator: testing.Provider, provider: WaveSpeed, billing: WaveSpeedBilling
 ) -> None:
     start = now(simulator)
-    kept = submit(provider, quality="high")
+    completed = submit(provider, quality="high")
     simulator.fault("run.failed")
-    lost = submit(provider, prompt="y")
+    failed = submit(provider, prompt="y")
     simulator.advance(7_200)
 
-    found = billing.charges(start, now(simulator)) or []
+    entries = billing.charges(start, now(simulator)) or []
 
-    told = {(each.kind, each.prediction_id, each.micro_usd, each.model) for each in found}
-    assert len(found) == 3
-    assert told == {
-        (EntryType.DEDUCT, kept, 220_000, MODEL),
-        (EntryType.DEDUCT, lost, 10_000, MODEL),
-        (EntryType.REFUND, lost, 10_000, MODEL),
+    fields = {(entry.kind, entry.prediction_id, entry.micro_usd, entry.model) for entry in entries}
+    assert len(entries) == 3
+    assert fields == {
+        (EntryType.DEDUCT, completed, 220_000, MODEL),
+        (EntryType.DEDUCT, failed, 10_000, MODEL),
+        (EntryType.REFUND, failed, 10_000, MODEL),
     }
-    assert all(each.at.tzinfo is UTC for each in found)
+    assert all(entry.at.tzinfo is UTC for entry in entries)
 
 
-def test_many_movements_come_in_pages_and_each_once(
+def test_each_entry_of_many_pages_is_returned_once(
     simulator: testing.Provider, provider: WaveSpeed, billing: WaveSpeedBilling
 ) -> None:
-    start, made = now(simulator), []
+    start, prediction_ids = now(simulator), []
     for number in range(230):
         if number % 50 == 0:
             simulator.advance(1_200)
-        made.append(submit(provider))
+        prediction_ids.append(submit(provider))
 
-    found = billing.charges(start, now(simulator)) or []
+    entries = billing.charges(start, now(simulator)) or []
 
-    assert sorted(each.prediction_id for each in found) == sorted(made)
+    assert sorted(entry.prediction_id for entry in entries) == sorted(prediction_ids)
 
 
-def test_a_window_has_its_start_and_not_its_end(
+def test_window_includes_its_start_and_excludes_its_end(
     simulator: testing.Provider, provider: WaveSpeed, billing: WaveSpeedBilling
 ) -> None:
     start = now(simulator)
     submit(provider)
 
-    [moment] = [each.at for each in billing.charges(start, start + HOUR) or []]
-    assert billing.charges(moment - HOUR, moment) == []
-    assert [each.at for each in billing.charges(moment, moment + HOUR) or []] == [moment]
+    [charged_at] = [entry.at for entry in billing.charges(start, start + HOUR) or []]
+    assert billing.charges(charged_at - HOUR, charged_at) == []
+    assert [entry.at for entry in billing.charges(charged_at, charged_at + HOUR) or []] == [
+        charged_at
+    ]
 
 
 @pytest.mark.parametrize(
@@ -99,11 +101,11 @@ def test_a_window_has_its_start_and_not_its_end(
         ("billing.body_code", {}),
     ],
 )
-def test_a_page_that_cannot_be_read_is_asked_for_again_and_at_last_nothing_is_told(
+def test_failed_page_is_retried_three_times_then_none(
     simulator: testing.Provider,
     provider: WaveSpeed,
     billing: WaveSpeedBilling,
-    slept: list[float],
+    delays: list[float],
     fault: str,
     params: dict[str, Any],
 ) -> None:
@@ -112,7 +114,7 @@ def test_a_page_that_cannot_be_read_is_asked_for_again_and_at_last_nothing_is_to
 
     simulator.fault(fault, times=3, **params)
     assert len(billing.charges(start, start + HOUR) or []) == 1
-    assert slept == [2, 10, 60]
+    assert delays == [2, 10, 60]
 
     simulator.fault(fault, times=0, **params)
     assert billing.charges(start, start + HOUR) is None

@@ -1,4 +1,4 @@
-"""Checking: every status, code and odd reply of wavespeed-api.md 1.3, 1.4, 6.4, 12.2 and 12.3."""
+"""Polling: all statuses, codes and responses of wavespeed-api.md 1.3, 1.4, 6.4, 12.2, 12.3."""
 
 import json
 from typing import Any
@@ -13,9 +13,9 @@ from darkroom.ports import Failed, Prediction, Running, Succeeded, Unreadable
 from tests.contract.scripted_http import (
     BASE,
     ID,
-    Answer,
     Keys,
     ScriptedHttp,
+    ScriptedResponse,
     envelope,
     error,
     html,
@@ -25,15 +25,15 @@ from tests.contract.scripted_http import (
 URL = "https://d2p7pge43lyniu.cloudfront.net/output/a-u1_b.jpeg"
 
 
-def check(*answers: Answer) -> Prediction:
-    return provider(ScriptedHttp(*answers)).check(ID)
+def check(*responses: ScriptedResponse) -> Prediction:
+    return provider(ScriptedHttp(*responses)).check(ID)
 
 
-def prediction(status: Any, **more: Any) -> httpx.Response:
-    return envelope({"id": ID, "status": status, "outputs": [], "error": "", **more})
+def prediction(status: Any, **fields: Any) -> httpx.Response:
+    return envelope({"id": ID, "status": status, "outputs": [], "error": "", **fields})
 
 
-def test_the_get_goes_to_our_own_url_whatever_the_provider_prints() -> None:
+def test_poll_uses_the_configured_url_and_escapes_the_id() -> None:
     http = ScriptedHttp(prediction("processing", urls={"get": "https://evil.test/steal"}))
     adapter = provider(http, Keys("wsk_1"))
 
@@ -47,47 +47,49 @@ def test_the_get_goes_to_our_own_url_whatever_the_provider_prints() -> None:
     assert first.headers["authorization"] == "Bearer wsk_1"
 
 
-@pytest.mark.parametrize("word", ["created", "queued", "pending", "processing", "Processing"])
-def test_a_known_word_means_that_it_goes_on(word: str) -> None:
-    assert check(prediction(word)) == Running(word.lower(), known=True)
+@pytest.mark.parametrize("status", ["created", "queued", "pending", "processing", "Processing"])
+def test_known_unfinished_status_is_running(status: str) -> None:
+    assert check(prediction(status)) == Running(status.lower(), known=True)
 
 
-@pytest.mark.parametrize("word", ["simmering", "", None, 5, "finalizing", ["completed"], {}])
-def test_any_other_word_too_but_is_told_apart(word: object) -> None:
-    found = check(prediction(word))
+@pytest.mark.parametrize("status", ["simmering", "", None, 5, "finalizing", ["completed"], {}])
+def test_unknown_status_is_running_and_marked_unknown(status: object) -> None:
+    result = check(prediction(status))
 
-    assert isinstance(found, Running)
-    assert not found.known
-
-
-def test_a_sync_mode_timeout_goes_on() -> None:
-    found = check(prediction("processing", code=5004, error="Sync mode timed out after 90 seconds"))
-
-    assert found == Running("processing", known=True)
+    assert isinstance(result, Running)
+    assert not result.known
 
 
-@pytest.mark.parametrize("word", ["completed", "succeeded", "success", "COMPLETED"])
+def test_sync_mode_timeout_is_running() -> None:
+    result = check(
+        prediction("processing", code=5004, error="Sync mode timed out after 90 seconds")
+    )
+
+    assert result == Running("processing", known=True)
+
+
+@pytest.mark.parametrize("status", ["completed", "succeeded", "success", "COMPLETED"])
 @pytest.mark.parametrize(
     ("outputs", "urls"),
     [([URL], (URL,)), ([URL, URL + "2"], (URL, URL + "2")), ([{"url": URL, "x": 1}], (URL,))],
 )
-def test_a_finished_prediction_has_its_outputs_in_order(
-    word: str, outputs: list[Any], urls: tuple[str, ...]
+def test_completed_prediction_has_its_outputs_in_order(
+    status: str, outputs: list[Any], urls: tuple[str, ...]
 ) -> None:
-    found = check(prediction(word, outputs=outputs, has_nsfw_contents=[True], executionTime=9))
+    result = check(prediction(status, outputs=outputs, has_nsfw_contents=[True], executionTime=9))
 
-    assert found == Succeeded(urls)
+    assert result == Succeeded(urls)
 
 
 @pytest.mark.parametrize("outputs", [None, [], "", [""], [None], [{}], URL, {"url": URL}])
-def test_a_finished_prediction_without_outputs_has_failed(outputs: object) -> None:
-    found = check(prediction("completed", outputs=outputs))
+def test_completed_prediction_without_outputs_has_failed(outputs: object) -> None:
+    result = check(prediction("completed", outputs=outputs))
 
-    assert found == Failed(Code.PROVIDER_FAILED, "completed without outputs", Charged.YES)
+    assert result == Failed(Code.PROVIDER_FAILED, "completed without outputs", Charged.YES)
 
 
 @pytest.mark.parametrize(
-    ("word", "charged"),
+    ("status", "charged"),
     [
         ("failed", None),
         ("error", None),
@@ -98,18 +100,18 @@ def test_a_finished_prediction_without_outputs_has_failed(outputs: object) -> No
         ("deleted", Charged.MAYBE),
     ],
 )
-def test_every_word_for_an_end_without_a_result_is_one(word: str, charged: Charged | None) -> None:
-    assert check(prediction(word, error="gone")) == Failed(Code.PROVIDER_FAILED, "gone", charged)
+def test_each_failure_status_has_failed(status: str, charged: Charged | None) -> None:
+    assert check(prediction(status, error="gone")) == Failed(Code.PROVIDER_FAILED, "gone", charged)
 
 
-def test_a_link_in_the_providers_words_is_left_out() -> None:
-    found = check(prediction("failed", error="cannot read https://b.s3/k?X-Amz-Signature=1 now"))
+def test_link_in_the_error_message_is_removed() -> None:
+    result = check(prediction("failed", error="cannot read https://b.s3/k?X-Amz-Signature=1 now"))
 
-    assert found == Failed(Code.PROVIDER_FAILED, "cannot read … now")
+    assert result == Failed(Code.PROVIDER_FAILED, "cannot read … now")
 
 
 @pytest.mark.parametrize(
-    ("number", "words", "code"),
+    ("error_code", "message", "code"),
     [
         (1200, "The content contains sensitive information.", Code.MODERATED),
         (1200, "no", Code.MODERATED),
@@ -131,27 +133,27 @@ def test_a_link_in_the_providers_words_is_left_out() -> None:
         ([1200], "", Code.PROVIDER_FAILED),
     ],
 )
-def test_a_failure_is_classified_by_code_first_and_words_second(
-    number: object, words: str, code: Code
+def test_failure_is_classified_by_code_before_message(
+    error_code: object, message: str, code: Code
 ) -> None:
-    assert check(prediction("failed", code=number, error=words)) == Failed(code, words)
+    assert check(prediction("failed", code=error_code, error=message)) == Failed(code, message)
 
 
-def test_the_predictions_own_cause_outweighs_the_envelopes() -> None:
-    answer = envelope(
+def test_code_of_the_prediction_has_precedence_over_the_envelope() -> None:
+    response = envelope(
         {"status": "failed", "error": "Content flagged as sensitive", "code": 1200},
         code=402,
         message="insufficient credits",
     )
 
-    assert check(answer) == Failed(Code.MODERATED, "Content flagged as sensitive")
+    assert check(response) == Failed(Code.MODERATED, "Content flagged as sensitive")
 
 
-def test_a_failure_without_words_has_none() -> None:
+def test_failure_without_message_has_empty_detail() -> None:
     assert check(prediction("failed")) == Failed(Code.PROVIDER_FAILED, "")
 
 
-UNREADABLE: list[Answer] = [
+UNREADABLE: list[ScriptedResponse] = [
     httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.ReadTimeout("x"),
     httpx.ReadError("x"), httpx.RemoteProtocolError("x"), httpx.DecodingError("x"),
     error(404, "not found"), error(408), error(429), error(500), error(502), error(503),
@@ -164,26 +166,28 @@ UNREADABLE: list[Answer] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("answer", UNREADABLE, ids=repr)
-def test_an_answer_that_cannot_be_read_says_nothing_of_the_prediction(answer: Answer) -> None:
-    http = ScriptedHttp(answer)
+@pytest.mark.parametrize("response", UNREADABLE, ids=repr)
+def test_invalid_response_is_unreadable(
+    response: ScriptedResponse,
+) -> None:
+    http = ScriptedHttp(response)
 
-    found = provider(http).check(ID)
+    result = provider(http).check(ID)
 
-    assert isinstance(found, Unreadable)
-    assert found.code is Code.PROVIDER_UNAVAILABLE
+    assert isinstance(result, Unreadable)
+    assert result.code is Code.PROVIDER_UNAVAILABLE
     assert len(http.requests) == 1
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_that_stays_refused_is_told_apart(status: int) -> None:
-    found = check(error(status, "no"))
+def test_refused_key_is_unauthorized(status: int) -> None:
+    result = check(error(status, "no"))
 
-    assert isinstance(found, Unreadable)
-    assert found.code is Code.UNAUTHORIZED
+    assert isinstance(result, Unreadable)
+    assert result.code is Code.UNAUTHORIZED
 
 
-def test_a_401_is_asked_once_more_with_a_key_read_afresh() -> None:
+def test_401_is_retried_once_with_a_fresh_key() -> None:
     http, keys = ScriptedHttp(error(401), prediction("processing")), Keys("old", "new")
 
     assert provider(http, keys).check(ID) == Running("processing", known=True)
@@ -194,13 +198,13 @@ def test_a_401_is_asked_once_more_with_a_key_read_afresh() -> None:
     ]
 
 
-def test_half_a_letter_in_the_providers_words_can_be_stored() -> None:
+def test_lone_surrogate_in_the_message_can_be_encoded() -> None:
     body = {"data": {"status": "failed", "error": "flagged: \ud83d"}}
 
-    found = check(httpx.Response(200, content=json.dumps(body).encode()))
+    result = check(httpx.Response(200, content=json.dumps(body).encode()))
 
-    assert isinstance(found, Failed)
-    assert found.detail.encode()
+    assert isinstance(result, Failed)
+    assert result.detail.encode()
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -215,12 +219,12 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 @settings(settings.get_profile("contract"), max_examples=200)
 @given(st.sampled_from([200, 200, 404, 500]), JSON, st.booleans())
-def test_any_reply_is_taken_for_something(status: int, body: Any, wrapped: bool) -> None:
+def test_arbitrary_response_returns_a_result(status: int, body: Any, wrapped: bool) -> None:
     content = {"code": 200, "data": body} if wrapped else body
 
-    found = check(httpx.Response(status, json=content))
+    result = check(httpx.Response(status, json=content))
 
-    if isinstance(found, Succeeded):
-        assert found.outputs
-        assert all(isinstance(url, str) and url for url in found.outputs)
-    assert status == 200 or isinstance(found, Unreadable)
+    if isinstance(result, Succeeded):
+        assert result.outputs
+        assert all(isinstance(url, str) and url for url in result.outputs)
+    assert status == 200 or isinstance(result, Unreadable)

@@ -1,4 +1,4 @@
-"""The provider's list of predictions, by the simulator: what a window holds, or no answer."""
+"""`list_predictions` against the simulator: the predictions of a time window, or None."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -11,54 +11,54 @@ from darkroom.adapters.wavespeed import WaveSpeed
 from darkroom.ports import Accepted, ListedPrediction
 from local.provider import testing
 from tests.contract.scripted_http import Keys
-from tests.contract.simulated import INPUT, MODEL, Connect
+from tests.contract.simulator_calls import INPUT, MODEL, Connect
 
 EDIT = "openai/gpt-image-2/edit"
 IMAGES = ["https://a.example/red-fox.jpg?X-Amz-Signature=s%2Fs&x=y", "https://a.example/two.jpg"]
 
 
 def submit(provider: WaveSpeed, model: str = MODEL, **changes: Any) -> str:
-    found = provider.submit(model, INPUT | changes)
-    assert isinstance(found, Accepted)
-    return found.prediction_id
+    predictions = provider.submit(model, INPUT | changes)
+    assert isinstance(predictions, Accepted)
+    return predictions.prediction_id
 
 
 def listed(provider: WaveSpeed, model: str = MODEL) -> list[ListedPrediction] | None:
-    """What was made lately, by the simulator's clock, which is ahead of ours."""
+    """List recent predictions; the window is long because the simulator clock is ahead."""
     now = datetime.now(UTC)
     return provider.list_predictions(model, now - timedelta(minutes=1), now + timedelta(days=999))
 
 
 def read(provider: WaveSpeed, model: str = MODEL) -> list[ListedPrediction]:
-    found = listed(provider, model)
-    assert found is not None
-    return found
+    predictions = listed(provider, model)
+    assert predictions is not None
+    return predictions
 
 
-def ids(found: list[ListedPrediction] | None) -> set[str]:
-    assert found is not None
-    return {each.prediction_id for each in found}
+def ids(predictions: list[ListedPrediction] | None) -> set[str]:
+    assert predictions is not None
+    return {item.prediction_id for item in predictions}
 
 
-def test_where_nothing_was_made_the_list_is_empty_and_not_unread(provider: WaveSpeed) -> None:
+def test_list_without_predictions_is_empty(provider: WaveSpeed) -> None:
     assert read(provider) == []
 
 
-def test_a_prediction_is_listed_with_its_moment_and_exactly_what_was_sent(
+def test_prediction_is_listed_with_its_time_and_exact_inputs(
     provider: WaveSpeed,
 ) -> None:
     before = datetime.now(UTC)
-    made = submit(provider, EDIT, prompt="Ö \U0001f3ee \\ \" '", images=IMAGES)
+    created = submit(provider, EDIT, prompt="Ö \U0001f3ee \\ \" '", images=IMAGES)
 
-    [found] = read(provider, EDIT)
+    [predictions] = read(provider, EDIT)
 
-    assert found.prediction_id == made
-    assert found.inputs == INPUT | {"prompt": "Ö \U0001f3ee \\ \" '", "images": IMAGES}
-    assert before - timedelta(seconds=1) < found.created_at
-    assert found.created_at.utcoffset() == timedelta(0)
+    assert predictions.prediction_id == created
+    assert predictions.inputs == INPUT | {"prompt": "Ö \U0001f3ee \\ \" '", "images": IMAGES}
+    assert before - timedelta(seconds=1) < predictions.created_at
+    assert predictions.created_at.utcoffset() == timedelta(0)
 
 
-def test_only_one_models_predictions_are_listed(provider: WaveSpeed) -> None:
+def test_list_contains_one_model_only(provider: WaveSpeed) -> None:
     text, edit = submit(provider), submit(provider, EDIT, images=IMAGES[:1])
 
     assert ids(listed(provider)) == {text}
@@ -66,85 +66,87 @@ def test_only_one_models_predictions_are_listed(provider: WaveSpeed) -> None:
     assert read(provider, "maker/other") == []
 
 
-def test_the_same_again_is_listed_as_often_as_it_was_made(provider: WaveSpeed) -> None:
-    made = {submit(provider) for _ in range(3)}
+def test_equal_predictions_are_all_listed(provider: WaveSpeed) -> None:
+    created = {submit(provider) for _ in range(3)}
 
-    assert len(made) == 3
-    assert ids(listed(provider)) == made
+    assert len(created) == 3
+    assert ids(listed(provider)) == created
 
 
-def test_a_window_is_kept_to_the_fraction_of_a_second(
-    simulator: testing.Provider, provider: WaveSpeed
-) -> None:
-    made = []
+def test_window_is_exact_to_a_microsecond(simulator: testing.Provider, provider: WaveSpeed) -> None:
+    created = []
     for _ in range(3):
-        made.append(submit(provider))
+        created.append(submit(provider))
         simulator.advance(0.25)
-    first, second, third = sorted(read(provider), key=lambda each: made.index(each.prediction_id))
-    tick = timedelta(microseconds=1)  # the list says nine digits, of which a moment keeps six
+    first, second, third = sorted(
+        read(provider), key=lambda item: created.index(item.prediction_id)
+    )
+    microsecond = timedelta(microseconds=1)  # the list has nine digits; a datetime keeps six
 
     def window(after: datetime, before: datetime) -> set[str]:
         return ids(provider.list_predictions(MODEL, after, before))
 
-    assert window(second.created_at, second.created_at + tick) == {made[1]}
-    assert window(first.created_at + tick, third.created_at - tick) == {made[1]}
-    assert window(first.created_at, third.created_at + tick) == set(made)
-    assert window(third.created_at + tick, third.created_at + timedelta(days=1)) == set()
+    assert window(second.created_at, second.created_at + microsecond) == {created[1]}
+    assert window(first.created_at + microsecond, third.created_at - microsecond) == {created[1]}
+    assert window(first.created_at, third.created_at + microsecond) == set(created)
+    assert window(third.created_at + microsecond, third.created_at + timedelta(days=1)) == set()
 
 
 @pytest.mark.parametrize("hours", [-5, 0, 9.5])
-def test_a_window_is_the_same_in_any_zone(provider: WaveSpeed, hours: float) -> None:
-    made = submit(provider)
-    [found] = read(provider)
-    moment = found.created_at.astimezone(timezone(timedelta(hours=hours)))
+def test_window_does_not_depend_on_the_time_zone(provider: WaveSpeed, hours: float) -> None:
+    created = submit(provider)
+    [predictions] = read(provider)
+    created_at = predictions.created_at.astimezone(timezone(timedelta(hours=hours)))
     second = timedelta(seconds=1)
 
-    assert ids(provider.list_predictions(MODEL, moment - second, moment + second)) == {made}
-    assert provider.list_predictions(MODEL, moment + second, moment + 2 * second) == []
+    assert ids(provider.list_predictions(MODEL, created_at - second, created_at + second)) == {
+        created
+    }
+    assert provider.list_predictions(MODEL, created_at + second, created_at + 2 * second) == []
 
 
-def test_a_whole_second_is_a_moment_too(provider: WaveSpeed) -> None:
-    made = submit(provider)
-    [found] = read(provider)
-    whole = found.created_at.replace(microsecond=0)
+def test_window_can_start_at_a_whole_second(provider: WaveSpeed) -> None:
+    created = submit(provider)
+    [predictions] = read(provider)
+    whole_second = predictions.created_at.replace(microsecond=0)
 
-    assert ids(provider.list_predictions(MODEL, whole, whole + timedelta(seconds=1))) == {made}
+    assert ids(
+        provider.list_predictions(MODEL, whole_second, whole_second + timedelta(seconds=1))
+    ) == {created}
 
 
-def test_what_the_list_does_not_show_yet_comes_later(
+def test_delayed_prediction_is_listed_later(
     simulator: testing.Provider, provider: WaveSpeed
 ) -> None:
     simulator.options(list_lag_seconds=30)
-    made = submit(provider)
-    seen = [read(provider)]
+    created = submit(provider)
+    before = [read(provider)]
 
     simulator.advance(31)
 
-    assert [*seen, ids(listed(provider))] == [[], {made}]
+    assert [*before, ids(listed(provider))] == [[], {created}]
 
 
-def test_inputs_that_are_not_told_are_none_and_not_empty(
-    simulator: testing.Provider, provider: WaveSpeed
-) -> None:
-    bare = submit(provider, prompt="x [[fault run.unlisted_inputs]]")
-    usual = submit(provider)
+def test_missing_inputs_are_none(simulator: testing.Provider, provider: WaveSpeed) -> None:
+    without_inputs = submit(provider, prompt="x [[fault run.unlisted_inputs]]")
+    with_inputs = submit(provider)
 
-    told = {each.prediction_id: each.inputs for each in read(provider)}
+    inputs_by_id = {item.prediction_id: item.inputs for item in read(provider)}
     simulator.fault("list.no_inputs")
 
-    assert told == {bare: None, usual: INPUT}
-    assert {each.inputs is None for each in read(provider)} == {True}
+    assert inputs_by_id == {without_inputs: None, with_inputs: INPUT}
+    assert {item.inputs is None for item in read(provider)} == {True}
 
 
-def test_more_than_a_page_is_read_page_by_page(
+def test_list_of_103_predictions_is_read_in_two_pages(
     simulator: testing.Provider, provider: WaveSpeed
 ) -> None:
-    made = {submit(provider, prompt=f"picture {number}") for number in range(103)}
+    created = {submit(provider, prompt=f"image {number}") for number in range(103)}
 
-    found = read(provider)
+    predictions = read(provider)
 
-    assert len(found) == 103
-    assert ids(found) == made
+    assert len(predictions) == 103
+    assert ids(predictions) == created
     posts = simulator.requests(origin="api", method="POST", contains="page_size")
     assert [post["body"]["page"] for post in posts] == [1, 2]
 
@@ -166,26 +168,26 @@ UNREAD: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "params"), UNREAD, ids=str)
-def test_a_list_that_cannot_be_read_is_not_an_empty_one(
+def test_unreadable_list_is_none(
     simulator: testing.Provider, provider: WaveSpeed, kind: str, params: dict[str, Any]
 ) -> None:
-    made = submit(provider)
+    created = submit(provider)
     simulator.fault(f"list.{kind}", **params)
 
     assert listed(provider) is None
 
-    assert ids(listed(provider)) == {made}
+    assert ids(listed(provider)) == {created}
 
 
-def test_half_of_a_list_is_none(simulator: testing.Provider, provider: WaveSpeed) -> None:
+def test_list_with_a_failed_page_is_none(simulator: testing.Provider, provider: WaveSpeed) -> None:
     for number in range(101):
-        submit(provider, prompt=f"picture {number}")
+        submit(provider, prompt=f"image {number}")
     simulator.fault("list.http", match={"nth": 2}, status=500)
 
     assert listed(provider) is None
 
 
-def test_a_list_that_does_not_come_is_not_waited_for(
+def test_list_timeout_is_none(
     simulator: testing.Provider, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wavespeed, "_CHECK_TIMEOUT", httpx.Timeout(10, read=0.3))
@@ -194,21 +196,21 @@ def test_a_list_that_does_not_come_is_not_waited_for(
     assert listed(connect(Keys(simulator.key))) is None
 
 
-def test_a_key_that_was_changed_is_read_afresh(
+def test_rotated_key_is_read_again(
     simulator: testing.Provider, provider: WaveSpeed, connect: Connect
 ) -> None:
-    made = submit(provider)
+    created = submit(provider)
     keys = Keys("wsk_old", simulator.key)
 
-    assert ids(listed(connect(keys))) == {made}
+    assert ids(listed(connect(keys))) == {created}
     assert keys.reads == [False, True]
 
 
-def test_with_a_key_that_is_not_accepted_nothing_can_be_read(connect: Connect) -> None:
+def test_refused_key_returns_none(connect: Connect) -> None:
     assert listed(connect(Keys("wsk_nobodys"))) is None
 
 
-def test_looking_at_the_list_costs_nothing_and_makes_nothing(
+def test_list_creates_no_prediction_and_no_charge(
     simulator: testing.Provider, provider: WaveSpeed
 ) -> None:
     read(provider)

@@ -1,4 +1,4 @@
-"""Replies of the provider's list, byte for byte: pages, moments, and what is no list."""
+"""Responses of the prediction list: pages, timestamps and invalid responses."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -13,9 +13,9 @@ from darkroom.ports import ListedPrediction
 from tests.contract.scripted_http import (
     BASE,
     ID,
-    Answer,
     Keys,
     ScriptedHttp,
+    ScriptedResponse,
     envelope,
     error,
     html,
@@ -24,7 +24,7 @@ from tests.contract.scripted_http import (
 
 MODEL = "openai/gpt-image-2/text-to-image"
 SINCE = datetime(2026, 11, 22, 12, 0, 0, 123456, UTC)
-MOMENT = datetime(2025, 5, 19, 6, 9, 15, 948268, UTC)
+TIMESTAMP = datetime(2025, 5, 19, 6, 9, 15, 948268, UTC)
 
 
 def item(**changes: Any) -> dict[str, Any]:
@@ -39,20 +39,20 @@ def full(first: int, size: int = 100) -> httpx.Response:
     return page(*(item(id=f"p{number}") for number in range(first, first + size)))
 
 
-def ask(http: ScriptedHttp) -> list[ListedPrediction] | None:
+def list_with(http: ScriptedHttp) -> list[ListedPrediction] | None:
     return provider(http, Keys("wsk_1")).list_predictions(
         MODEL, SINCE, SINCE + timedelta(minutes=5)
     )
 
 
-def listed(*answers: Answer) -> list[ListedPrediction] | None:
-    return ask(ScriptedHttp(*answers))
+def list_from(*responses: ScriptedResponse) -> list[ListedPrediction] | None:
+    return list_with(ScriptedHttp(*responses))
 
 
-def test_the_question_is_what_the_provider_expects() -> None:
+def test_request_has_the_expected_body() -> None:
     http = ScriptedHttp(page())
 
-    assert ask(http) == []
+    assert list_with(http) == []
 
     [request] = http.requests
     assert (request.method, str(request.url)) == ("POST", f"{BASE}/api/v3/predictions")
@@ -68,22 +68,22 @@ def test_the_question_is_what_the_provider_expects() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "timestamp"),
     [
-        ("2025-05-19T06:09:15.948268264Z", MOMENT),
-        ("2025-05-19T06:09:15.948268Z", MOMENT),
-        ("2025-05-19T08:09:15.948268+02:00", MOMENT),
-        ("2025-05-19T06:09:15.948Z", MOMENT.replace(microsecond=948000)),
-        ("2025-05-19T06:09:15Z", MOMENT.replace(microsecond=0)),
-        ("2025-05-19 06:09:15.9482682645+00:00", MOMENT),
+        ("2025-05-19T06:09:15.948268264Z", TIMESTAMP),
+        ("2025-05-19T06:09:15.948268Z", TIMESTAMP),
+        ("2025-05-19T08:09:15.948268+02:00", TIMESTAMP),
+        ("2025-05-19T06:09:15.948Z", TIMESTAMP.replace(microsecond=948000)),
+        ("2025-05-19T06:09:15Z", TIMESTAMP.replace(microsecond=0)),
+        ("2025-05-19 06:09:15.9482682645+00:00", TIMESTAMP),
     ],
 )
-def test_a_moment_may_have_any_number_of_digits_and_any_zone(text: str, moment: datetime) -> None:
-    assert listed(page(item(created_at=text))) == [ListedPrediction(ID, moment, None)]
+def test_timestamp_with_any_precision_and_zone_is_read(text: str, timestamp: datetime) -> None:
+    assert list_from(page(item(created_at=text))) == [ListedPrediction(ID, timestamp, None)]
 
 
 @pytest.mark.parametrize(
-    ("more", "inputs"),
+    ("fields", "inputs"),
     [
         ({}, None),
         ({"inputs": {"prompt": "x"}}, {"prompt": "x"}),
@@ -95,14 +95,14 @@ def test_a_moment_may_have_any_number_of_digits_and_any_zone(text: str, moment: 
         ({"inputs": ["prompt"]}, None),
     ],
 )
-def test_inputs_go_by_two_names_and_may_not_be_there(
-    more: dict[str, Any], inputs: dict[str, Any] | None
+def test_inputs_are_read_from_two_names_and_are_optional(
+    fields: dict[str, Any], inputs: dict[str, Any] | None
 ) -> None:
-    assert listed(page(item(**more))) == [ListedPrediction(ID, MOMENT, inputs)]
+    assert list_from(page(item(**fields))) == [ListedPrediction(ID, TIMESTAMP, inputs)]
 
 
 @pytest.mark.parametrize(
-    ("answers", "count", "asked"),
+    ("responses", "count", "request_count"),
     [
         ([full(0), full(100), full(200, 3)], 203, 3),
         ([full(0), page()], 100, 2),
@@ -110,39 +110,47 @@ def test_inputs_go_by_two_names_and_may_not_be_there(
         ([page()], 0, 1),
     ],
 )
-def test_pages_are_asked_for_until_one_is_not_full(
-    answers: list[Answer], count: int, asked: int
+def test_pages_are_requested_until_one_is_not_full(
+    responses: list[ScriptedResponse], count: int, request_count: int
 ) -> None:
-    http = ScriptedHttp(*answers)
+    http = ScriptedHttp(*responses)
 
-    found = ask(http)
+    predictions = list_with(http)
 
-    assert found is not None
-    assert [each.prediction_id for each in found] == [f"p{number}" for number in range(count)]
-    assert [json.loads(each.content)["page"] for each in http.requests] == [*range(1, asked + 1)]
-
-
-def test_what_moved_on_to_the_next_page_meanwhile_is_listed_once() -> None:
-    found = listed(full(0), full(97, 5))
-
-    assert found is not None
-    assert sorted(each.prediction_id for each in found) == sorted(f"p{n}" for n in range(102))
+    assert predictions is not None
+    assert [prediction.prediction_id for prediction in predictions] == [
+        f"p{number}" for number in range(count)
+    ]
+    assert [json.loads(request.content)["page"] for request in http.requests] == [
+        *range(1, request_count + 1)
+    ]
 
 
-@pytest.mark.parametrize("answer", [error(500), html(502), httpx.ReadTimeout("x"), page(None, {})])
-def test_a_page_that_cannot_be_read_leaves_the_whole_list_unread(answer: Answer) -> None:
-    assert listed(full(0), answer) is None
+def test_prediction_on_two_pages_is_listed_once() -> None:
+    predictions = list_from(full(0), full(97, 5))
+
+    assert predictions is not None
+    assert sorted(prediction.prediction_id for prediction in predictions) == sorted(
+        f"p{n}" for n in range(102)
+    )
 
 
-def test_a_list_without_end_is_given_up() -> None:
+@pytest.mark.parametrize(
+    "response", [error(500), html(502), httpx.ReadTimeout("x"), page(None, {})]
+)
+def test_unreadable_page_returns_none(response: ScriptedResponse) -> None:
+    assert list_from(full(0), response) is None
+
+
+def test_list_is_given_up_after_50_pages() -> None:
     http = ScriptedHttp(full(0))
 
-    assert ask(http) is None
+    assert list_with(http) is None
 
     assert len(http.requests) == 50
 
 
-UNREAD: list[Answer] = [
+UNREAD: list[ScriptedResponse] = [
     httpx.ConnectError("x"), httpx.ReadTimeout("x"), httpx.DecodingError("x"),
     error(400), error(403), error(404), error(429), error(500), html(200), html(502),
     httpx.Response(204), httpx.Response(200, json=[]), httpx.Response(200, text='{"data": {"it'),
@@ -153,24 +161,27 @@ UNREAD: list[Answer] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("answer", UNREAD, ids=repr)
-def test_what_is_no_list_is_not_an_empty_one(answer: Answer) -> None:
-    assert listed(answer) is None
+@pytest.mark.parametrize("response", UNREAD, ids=repr)
+def test_invalid_response_returns_none(response: ScriptedResponse) -> None:
+    assert list_from(response) is None
 
 
-def test_a_reply_that_does_not_end_is_given_up() -> None:
+def test_response_larger_than_16_mb_returns_none() -> None:
     http = ScriptedHttp(page(item(inputs={"prompt": "x" * 16_100_000})))
 
-    assert ask(http) is None
+    assert list_with(http) is None
 
 
-def test_a_401_is_asked_once_more_with_a_key_read_afresh() -> None:
+def test_401_is_retried_once_with_a_fresh_key() -> None:
     http, keys = ScriptedHttp(error(401), page(item())), Keys("old", "new")
 
-    found = provider(http, keys).list_predictions(MODEL, SINCE, SINCE)
+    predictions = provider(http, keys).list_predictions(MODEL, SINCE, SINCE)
 
-    assert found == [ListedPrediction(ID, MOMENT, None)]
-    assert [each.headers["authorization"] for each in http.requests] == ["Bearer old", "Bearer new"]
+    assert predictions == [ListedPrediction(ID, TIMESTAMP, None)]
+    assert [request.headers["authorization"] for request in http.requests] == [
+        "Bearer old",
+        "Bearer new",
+    ]
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -185,8 +196,10 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 @settings(settings.get_profile("contract"), max_examples=200)
 @given(st.integers(200, 599), JSON | JSON.map(lambda data: {"data": {"items": data}}))
-def test_any_reply_is_a_list_or_unread_and_never_a_crash(status: int, body: Any) -> None:
-    found = listed(httpx.Response(status, json=body))
+def test_arbitrary_response_returns_a_list_or_none(status: int, body: Any) -> None:
+    predictions = list_from(httpx.Response(status, json=body))
 
-    assert found is None or all(isinstance(each, ListedPrediction) for each in found)
-    assert found is None or status < 300
+    assert predictions is None or all(
+        isinstance(prediction, ListedPrediction) for prediction in predictions
+    )
+    assert predictions is None or status < 300

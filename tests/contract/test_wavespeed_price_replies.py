@@ -1,4 +1,4 @@
-"""Every reply to the question for a price, from a scripted wire: what is believed, and what not."""
+"""Responses of the price API: accepted prices, and fallbacks to the price table."""
 
 from typing import Any
 
@@ -13,29 +13,37 @@ from darkroom.adapters.wavespeed_prices import WaveSpeedPrices
 from darkroom.domain.pricing import AS_OF
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL
 from darkroom.ports import Quote
-from tests.contract.scripted_http import BASE, Answer, Keys, ScriptedHttp, envelope, error, html
+from tests.contract.scripted_http import (
+    BASE,
+    Keys,
+    ScriptedHttp,
+    ScriptedResponse,
+    envelope,
+    error,
+    html,
+)
 from tests.fakes.signals import StoppedClock
 
 INPUT = {"prompt": "our secret plans", "quality": "high", "resolution": "2k"}
 TODAY, TABLE = "2026-11-22", Quote(440_000, AS_OF)
 
 
-def quoted(**data: Any) -> httpx.Response:
+def priced(**data: Any) -> httpx.Response:
     return envelope({"model_id": TEXT_TO_IMAGE_MODEL, "currency": "USD", **data})
 
 
-def over(
+def prices_over(
     http: ScriptedHttp, keys: Keys | None = None, clock: StoppedClock | None = None
 ) -> WaveSpeedPrices:
     return WaveSpeedPrices(BASE, keys or Keys(), clock or StoppedClock(), http.transport)
 
 
-def ask(prices: WaveSpeedPrices, **changes: Any) -> Quote | None:
+def quote_with(prices: WaveSpeedPrices, **changes: Any) -> Quote | None:
     return prices.quote(TEXT_TO_IMAGE_MODEL, INPUT | changes, 0)
 
 
-def quote(answer: Answer) -> Quote | None:
-    return ask(over(ScriptedHttp(answer)))
+def quote(response: ScriptedResponse) -> Quote | None:
+    return quote_with(prices_over(ScriptedHttp(response)))
 
 
 @pytest.mark.parametrize(
@@ -52,17 +60,17 @@ def quote(answer: Answer) -> Quote | None:
         ({"price": 100}, 100_000_000),
     ],
 )
-def test_a_price_is_rounded_up_to_a_micro_usd(data: dict[str, Any], micro_usd: int) -> None:
-    assert quote(quoted(**data)) == Quote(micro_usd, TODAY)
+def test_price_is_rounded_up_to_a_micro_usd(data: dict[str, Any], micro_usd: int) -> None:
+    assert quote(priced(**data)) == Quote(micro_usd, TODAY)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
-        quoted(), quoted(price=0), quoted(price=-0.01), quoted(price=100.000001),
-        quoted(price=True), quoted(price="cheap"), quoted(price=[1]), quoted(price="NaN"),
-        quoted(price="Infinity"),
-        quoted(discounted_price=0, price=1), quoted(price=1, currency="EUR"),
+        priced(), priced(price=0), priced(price=-0.01), priced(price=100.000001),
+        priced(price=True), priced(price="cheap"), priced(price=[1]), priced(price="NaN"),
+        priced(price="Infinity"),
+        priced(discounted_price=0, price=1), priced(price=1, currency="EUR"),
         envelope({"price": 1}), envelope([]), envelope(None), envelope({}, code=500), error(500),
         error(404), error(403), html(502), html(200), httpx.Response(204),
         httpx.Response(302, headers={"location": "https://evil.test/"}),
@@ -76,57 +84,57 @@ def test_a_price_is_rounded_up_to_a_micro_usd(data: dict[str, Any], micro_usd: i
     ],
     ids=repr,
 )  # fmt: skip
-def test_what_cannot_be_believed_is_no_quote(answer: Answer) -> None:
-    assert quote(answer) == TABLE
+def test_invalid_price_response_uses_the_table(response: ScriptedResponse) -> None:
+    assert quote(response) == TABLE
 
 
-def test_a_401_is_asked_once_more_with_a_key_read_afresh() -> None:
-    http, keys = ScriptedHttp(error(401), quoted(price=0.5)), Keys("old", "new")
+def test_401_is_retried_once_with_a_fresh_key() -> None:
+    http, keys = ScriptedHttp(error(401), priced(price=0.5)), Keys("old", "new")
 
-    assert ask(over(http, keys)) == Quote(500_000, TODAY)
+    assert quote_with(prices_over(http, keys)) == Quote(500_000, TODAY)
 
     sent = [request.headers["authorization"] for request in http.requests]
     assert sent == ["Bearer old", "Bearer new"]
 
 
-def test_a_key_that_stays_refused_is_not_tried_for_every_job() -> None:
+def test_refused_key_is_not_retried_for_every_job() -> None:
     http = ScriptedHttp(error(401))
-    prices = over(http)
+    prices = prices_over(http)
 
     for seed in range(5):
-        assert ask(prices, seed=seed) == TABLE
+        assert quote_with(prices, seed=seed) == TABLE
 
     assert len(http.requests) == 2
 
 
-def test_a_key_that_cannot_be_read_stops_no_job() -> None:
+def test_unreadable_key_uses_the_table() -> None:
     class NoKeys(Keys):
         def read(self, *, fresh: bool = False) -> SecretStr:
             raise GetParameterError("throttled")
 
-    assert ask(over(ScriptedHttp(quoted(price=1)), NoKeys())) == TABLE
+    assert quote_with(prices_over(ScriptedHttp(priced(price=1)), NoKeys())) == TABLE
 
 
-def test_a_provider_that_does_not_answer_holds_up_one_request_a_minute() -> None:
+def test_timeout_delays_one_request_per_minute() -> None:
     clock = StoppedClock()
-    http = ScriptedHttp(httpx.ReadTimeout("x"), quoted(price=0.5))
-    prices = over(http, clock=clock)
+    http = ScriptedHttp(httpx.ReadTimeout("x"), priced(price=0.5))
+    prices = prices_over(http, clock=clock)
 
-    assert ask(prices) == TABLE
-    assert ask(prices, quality="low") == Quote(20_000, AS_OF)
+    assert quote_with(prices) == TABLE
+    assert quote_with(prices, quality="low") == Quote(20_000, AS_OF)
     assert len(http.requests) == 1
 
     clock.advance(60)
-    assert ask(prices, quality="low") == Quote(500_000, TODAY)
+    assert quote_with(prices, quality="low") == Quote(500_000, TODAY)
 
 
-def test_the_memory_has_an_end() -> None:
-    prices = over(ScriptedHttp(quoted(price=1)))
+def test_cache_holds_at_most_1000_quotes() -> None:
+    prices = prices_over(ScriptedHttp(priced(price=1)))
 
     for seed in range(1_100):
-        ask(prices, seed=seed)
+        quote_with(prices, seed=seed)
 
-    assert len(prices._kept) == 1_000
+    assert len(prices._cache) == 1_000
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -147,14 +155,12 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 @settings(settings.get_profile("contract"), max_examples=200)
 @given(st.sampled_from([200, 200, 404, 500]), JSON, st.booleans())
-def test_any_reply_leads_to_a_price_of_more_than_nothing(
-    status: int, body: Any, wrapped: bool
-) -> None:
+def test_arbitrary_response_returns_a_positive_price(status: int, body: Any, wrapped: bool) -> None:
     if wrapped and isinstance(body, dict):
         body = {"code": 200, "data": {"currency": "USD"} | body}
 
-    found = quote(httpx.Response(status, json=body))
+    result = quote(httpx.Response(status, json=body))
 
-    assert found is not None
-    assert 0 < found.micro_usd <= 100_000_000
-    assert found == TABLE or found.as_of == TODAY
+    assert result is not None
+    assert 0 < result.micro_usd <= 100_000_000
+    assert result == TABLE or result.as_of == TODAY

@@ -1,4 +1,4 @@
-"""Refusals of a submit: which of them the next job would get as well, and so stop the line."""
+"""Refused submits: refusals that concern the account stop the queue, others do not."""
 
 import pytest
 
@@ -6,18 +6,18 @@ from darkroom.adapters.wavespeed import WaveSpeed
 from darkroom.domain.errors import Code
 from darkroom.ports import Refused, Submission
 from local.provider import testing
-from tests.contract.scripted_http import Answer, Keys, envelope, error, html
-from tests.contract.simulated import INPUT, MODEL, Connect
-from tests.contract.test_wavespeed_submit import CREDIT, TOUCHY, submit
+from tests.contract.scripted_http import Keys, ScriptedResponse, envelope, error, html
+from tests.contract.simulator_calls import INPUT, MODEL, Connect
+from tests.contract.test_wavespeed_submit import FLAGGED, NO_CREDIT, submit
 
 
-def refusal(found: Submission) -> tuple[Code, bool]:
-    assert isinstance(found, Refused)
-    return found.code, found.stops
+def refusal(submission: Submission) -> tuple[Code, bool]:
+    assert isinstance(submission, Refused)
+    return submission.code, submission.blocks_account
 
 
 @pytest.mark.parametrize(
-    ("answer", "code"),
+    ("response", "code"),
     [
         (error(401, "bad key"), Code.UNAUTHORIZED),
         (html(401), Code.UNAUTHORIZED),
@@ -25,21 +25,21 @@ def refusal(found: Submission) -> tuple[Code, bool]:
         (error(402), Code.INSUFFICIENT_CREDITS),
         (html(402), Code.INSUFFICIENT_CREDITS),
         (envelope(None, code=402, message="insufficient credits"), Code.INSUFFICIENT_CREDITS),
-        (error(400, CREDIT), Code.INSUFFICIENT_CREDITS),
-        (error(403, CREDIT), Code.INSUFFICIENT_CREDITS),
-        (envelope(None, code=400, message=CREDIT), Code.INSUFFICIENT_CREDITS),
+        (error(400, NO_CREDIT), Code.INSUFFICIENT_CREDITS),
+        (error(403, NO_CREDIT), Code.INSUFFICIENT_CREDITS),
+        (envelope(None, code=400, message=NO_CREDIT), Code.INSUFFICIENT_CREDITS),
     ],
     ids=repr,
 )
-def test_what_is_about_the_account_stops_the_line(answer: Answer, code: Code) -> None:
-    assert refusal(submit(answer)) == (code, True)
+def test_refusal_of_the_account_stops_the_queue(response: ScriptedResponse, code: Code) -> None:
+    assert refusal(submit(response)) == (code, True)
 
 
 @pytest.mark.parametrize(
-    ("answer", "code"),
+    ("response", "code"),
     [
         (error(400, "prompt is required"), Code.INVALID_REQUEST),
-        (error(400, TOUCHY), Code.MODERATED),
+        (error(400, FLAGGED), Code.MODERATED),
         (html(400), Code.INVALID_REQUEST),
         (error(403, "this key may not use this model"), Code.UNAUTHORIZED),
         (html(403), Code.UNAUTHORIZED),
@@ -52,36 +52,34 @@ def test_what_is_about_the_account_stops_the_line(answer: Answer, code: Code) ->
     ],
     ids=repr,
 )
-def test_what_is_about_one_job_does_not(answer: Answer, code: Code) -> None:
-    assert refusal(submit(answer)) == (code, False)
+def test_refusal_of_one_job_does_not_stop_the_queue(response: ScriptedResponse, code: Code) -> None:
+    assert refusal(submit(response)) == (code, False)
 
 
-def test_a_key_that_the_provider_does_not_know_stops_the_line(
-    simulator: testing.Provider, connect: Connect
-) -> None:
-    found = connect(Keys("wsk_nobodys")).submit(MODEL, INPUT)
+def test_unknown_key_stops_the_queue(simulator: testing.Provider, connect: Connect) -> None:
+    submission = connect(Keys("wsk_nobodys")).submit(MODEL, INPUT)
 
-    assert refusal(found) == (Code.UNAUTHORIZED, True)
+    assert refusal(submission) == (Code.UNAUTHORIZED, True)
     assert simulator.predictions() == []
 
 
-@pytest.mark.parametrize("how", [400, 402, 200])
-def test_an_empty_account_stops_the_line_however_the_provider_says_it(
-    simulator: testing.Provider, provider: WaveSpeed, how: int
+@pytest.mark.parametrize("no_credit", [400, 402, 200])
+def test_account_without_credit_stops_the_queue(
+    simulator: testing.Provider, provider: WaveSpeed, no_credit: int
 ) -> None:
-    simulator.options(no_credit=how)
+    simulator.options(no_credit=no_credit)
     simulator.set_balance(0)
 
-    found = provider.submit(MODEL, INPUT)
+    submission = provider.submit(MODEL, INPUT)
 
-    assert refusal(found) == (Code.INSUFFICIENT_CREDITS, True)
+    assert refusal(submission) == (Code.INSUFFICIENT_CREDITS, True)
     assert simulator.ledger() == []
 
 
 @pytest.mark.parametrize(("status", "code"), [
     (400, Code.INVALID_REQUEST), (403, Code.UNAUTHORIZED), (404, Code.INVALID_REQUEST),
 ])  # fmt: skip
-def test_a_refusal_of_this_job_leaves_the_line_alone(
+def test_refused_job_does_not_stop_the_queue(
     simulator: testing.Provider, provider: WaveSpeed, status: int, code: Code
 ) -> None:
     simulator.fault("submit.http", status=status)
@@ -89,7 +87,7 @@ def test_a_refusal_of_this_job_leaves_the_line_alone(
     assert refusal(provider.submit(MODEL, INPUT)) == (code, False)
 
 
-def test_a_bad_request_leaves_the_line_alone(provider: WaveSpeed) -> None:
+def test_invalid_request_does_not_stop_the_queue(provider: WaveSpeed) -> None:
     assert refusal(provider.submit(MODEL, INPUT | {"quality": "best"})) == (
         Code.INVALID_REQUEST, False,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Submitting: every answer of wavespeed-api.md 1.5, 6.2, 6.3 and 12.1 and what it is taken for."""
+"""Submitting: classification of all responses of wavespeed-api.md 1.5, 6.2, 6.3 and 12.1."""
 
 import json
 from typing import Any
@@ -13,9 +13,9 @@ from darkroom.ports import Accepted, NotSent, Refused, Submission, Throttled, Un
 from tests.contract.scripted_http import (
     BASE,
     ID,
-    Answer,
     Keys,
     ScriptedHttp,
+    ScriptedResponse,
     envelope,
     error,
     html,
@@ -24,15 +24,15 @@ from tests.contract.scripted_http import (
 
 MODEL = "openai/gpt-image-2/text-to-image"
 CREATED = {"id": ID, "model": MODEL, "status": "created", "outputs": [], "urls": {}}
-CREDIT = "Insufficient credits. Please top up your account to continue."
-TOUCHY = "Content flagged as potentially sensitive. Please try different prompts or images."
+NO_CREDIT = "Insufficient credits. Please top up your account to continue."
+FLAGGED = "Content flagged as potentially sensitive. Please try different prompts or images."
 
 
-def submit(*answers: Answer) -> Submission:
-    return provider(ScriptedHttp(*answers)).submit(MODEL, {"prompt": "x"})
+def submit(*responses: ScriptedResponse) -> Submission:
+    return provider(ScriptedHttp(*responses)).submit(MODEL, {"prompt": "x"})
 
 
-def test_the_post_is_what_the_provider_expects_and_nothing_more() -> None:
+def test_submit_posts_the_model_input_only() -> None:
     http = ScriptedHttp(envelope(CREATED))
     model_input = {"prompt": "Ö\U0001f3ee", "quality": "low", "nested": {"seed": 1}}
 
@@ -47,21 +47,21 @@ def test_the_post_is_what_the_provider_expects_and_nothing_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         envelope(CREATED),
         envelope(CREATED | {"status": "processing"}),
         envelope({"id": "pred_x/…?"}),
         envelope(CREATED | {"outputs": None, "created_at": "2025-05-19T06:09:15.948268264Z"}),
-        # Sync mode's way of saying that it goes on, and a prediction that has failed already: both
-        # exist, and a check tells more.
+        # A sync mode timeout and an already failed prediction: both predictions exist, and the next
+        # poll returns their status.
         envelope(CREATED | {"code": 5004, "error": "Sync mode timed out after 90 seconds"}),
         envelope(CREATED | {"status": "failed", "error": "x"}, code=402, message="no credit"),
         httpx.Response(200, json={"data": CREATED}),
     ],
 )
-def test_an_answer_with_an_id_is_accepted(answer: httpx.Response) -> None:
-    assert submit(answer) == Accepted(json.loads(answer.content)["data"]["id"])
+def test_response_with_an_id_is_accepted(response: httpx.Response) -> None:
+    assert submit(response) == Accepted(json.loads(response.content)["data"]["id"])
 
 
 NOT_SENT = [
@@ -74,11 +74,11 @@ NOT_SENT = [
 
 
 @pytest.mark.parametrize("failure", NOT_SENT, ids=repr)
-def test_a_connection_that_never_was_sent_nothing(failure: Exception) -> None:
+def test_failed_connection_is_not_sent(failure: Exception) -> None:
     assert submit(failure) == NotSent()
 
 
-AMBIGUOUS: list[Answer] = [
+AMBIGUOUS: list[ScriptedResponse] = [
     httpx.ReadTimeout("60 s"),
     httpx.WriteTimeout("slow"),
     httpx.ReadError("reset by peer"),
@@ -104,9 +104,11 @@ AMBIGUOUS: list[Answer] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("answer", AMBIGUOUS, ids=repr)
-def test_whatever_does_not_say_what_became_of_it_is_unknown_and_sent_once(answer: Answer) -> None:
-    http = ScriptedHttp(answer)
+@pytest.mark.parametrize("response", AMBIGUOUS, ids=repr)
+def test_ambiguous_response_is_unknown_and_not_retried(
+    response: ScriptedResponse,
+) -> None:
+    http = ScriptedHttp(response)
 
     assert provider(http).submit(MODEL, {"prompt": "x"}) == Unknown()
 
@@ -119,23 +121,23 @@ def test_whatever_does_not_say_what_became_of_it_is_unknown_and_sent_once(answer
      ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("\xb2", None)],
 )  # fmt: skip
 @pytest.mark.parametrize("body", [b'{"code":429,"message":"concurrency limit"}', b"", b"<html>"])
-def test_a_429_took_nothing(value: str, seconds: int | None, body: bytes) -> None:
+def test_429_is_throttled_with_retry_after(value: str, seconds: int | None, body: bytes) -> None:
     headers = [(b"Retry-After", value.encode("latin-1"))] if value else []
 
     assert submit(httpx.Response(429, headers=headers, content=body)) == Throttled(seconds)
 
 
-def test_a_429_may_come_as_a_body_code() -> None:
+def test_429_in_the_body_is_throttled() -> None:
     assert submit(envelope(None, code=429, message="too many requests")) == Throttled(None)
 
 
 @pytest.mark.parametrize(
-    ("answer", "code"),
+    ("response", "code"),
     [
         (error(400, "prompt is required"), Code.INVALID_REQUEST),
         (error(400, "aspect_ratio must be one of 1:1"), Code.INVALID_REQUEST),
-        (error(400, CREDIT), Code.INSUFFICIENT_CREDITS),
-        (error(400, TOUCHY), Code.MODERATED),
+        (error(400, NO_CREDIT), Code.INSUFFICIENT_CREDITS),
+        (error(400, FLAGGED), Code.MODERATED),
         (httpx.Response(400, json={"error": "base64 with webhook"}), Code.INVALID_REQUEST),
         (html(400), Code.INVALID_REQUEST),
         (error(402, "Payment required"), Code.INSUFFICIENT_CREDITS),
@@ -152,15 +154,15 @@ def test_a_429_may_come_as_a_body_code() -> None:
         (envelope({}, code=401, message="key"), Code.UNAUTHORIZED),
     ],
 )
-def test_a_refusal_has_a_code(answer: httpx.Response, code: Code) -> None:
-    found = submit(answer)
+def test_refusal_has_its_code(response: httpx.Response, code: Code) -> None:
+    submission = submit(response)
 
-    assert isinstance(found, Refused)
-    assert found.code is code
+    assert isinstance(submission, Refused)
+    assert submission.code is code
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         ({"data": {"error": "first"}, "message": "second"}, "first"),
         ({"message": "second", "error": "third"}, "second"),
@@ -172,13 +174,13 @@ def test_a_refusal_has_a_code(answer: httpx.Response, code: Code) -> None:
         ({"message": "cut \ud83d"}, "cut ?"),
     ],
 )
-def test_the_providers_words_are_kept_short(body: dict[str, Any], words: str) -> None:
-    found = submit(httpx.Response(400, content=json.dumps(body).encode()))
+def test_error_message_is_shortened_to_300_characters(body: dict[str, Any], message: str) -> None:
+    submission = submit(httpx.Response(400, content=json.dumps(body).encode()))
 
-    assert found == Refused(Code.INVALID_REQUEST, words)
+    assert submission == Refused(Code.INVALID_REQUEST, message)
 
 
-def test_a_401_is_sent_once_more_with_a_key_read_afresh() -> None:
+def test_401_is_retried_once_with_a_fresh_key() -> None:
     http, keys = ScriptedHttp(error(401), envelope(CREATED)), Keys("old", "new")
 
     assert provider(http, keys).submit(MODEL, {"prompt": "x"}) == Accepted(ID)
@@ -192,14 +194,16 @@ def test_a_401_is_sent_once_more_with_a_key_read_afresh() -> None:
 @pytest.mark.parametrize(
     ("second", "expected"),
     [
-        (error(401, "bad key"), Refused(Code.UNAUTHORIZED, "bad key", stops=True)),
+        (error(401, "bad key"), Refused(Code.UNAUTHORIZED, "bad key", blocks_account=True)),
         (httpx.ConnectError("x"), NotSent()),
         (httpx.ReadTimeout("x"), Unknown()),
         (html(502), Unknown()),
         (error(429), Throttled(None)),
     ],
 )
-def test_the_second_answer_after_a_401_is_what_counts(second: Answer, expected: Submission) -> None:
+def test_second_response_after_a_401_is_used(
+    second: ScriptedResponse, expected: Submission
+) -> None:
     http = ScriptedHttp(error(401), second)
 
     assert provider(http).submit(MODEL, {"prompt": "x"}) == expected
@@ -223,25 +227,25 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 @settings(settings.get_profile("contract"), max_examples=200)
 @given(st.integers(200, 599), JSON)
-def test_any_reply_is_taken_for_something_and_never_for_unsent(status: int, body: Any) -> None:
-    found = submit(httpx.Response(status, json=body))
+def test_arbitrary_response_is_never_not_sent(status: int, body: Any) -> None:
+    submission = submit(httpx.Response(status, json=body))
 
-    assert not isinstance(found, NotSent)
-    assert not isinstance(found, Accepted) or body["data"]["id"] == found.prediction_id
+    assert not isinstance(submission, NotSent)
+    assert not isinstance(submission, Accepted) or body["data"]["id"] == submission.prediction_id
     if status >= 500:
-        assert found == Unknown()
-    if isinstance(found, Throttled | Refused):
+        assert submission == Unknown()
+    if isinstance(submission, Throttled | Refused):
         assert 400 <= status < 500 or 400 <= body["code"] < 500
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 500])
-def test_an_id_proves_that_there_is_a_prediction_whatever_the_status(status: int) -> None:
+def test_response_with_an_id_is_accepted_for_any_status(status: int) -> None:
     assert submit(httpx.Response(status, json={"data": CREATED})) == Accepted(ID)
 
 
-def test_our_key_is_taken_out_of_the_providers_words() -> None:
-    answer = httpx.Response(403, json={"code": 403, "message": "key wsk_1 may not do this"})
+def test_key_is_removed_from_the_error_message() -> None:
+    response = httpx.Response(403, json={"code": 403, "message": "key wsk_1 may not do this"})
 
-    assert provider(ScriptedHttp(answer), Keys("wsk_1")).submit(MODEL, {"prompt": "x"}) == Refused(
-        Code.UNAUTHORIZED, "key … may not do this"
-    )
+    assert provider(ScriptedHttp(response), Keys("wsk_1")).submit(
+        MODEL, {"prompt": "x"}
+    ) == Refused(Code.UNAUTHORIZED, "key … may not do this")

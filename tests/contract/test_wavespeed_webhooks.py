@@ -1,4 +1,4 @@
-"""Webhooks of the provider: the URL that a submit registers, and what they are signed with."""
+"""Webhooks of the provider: the registered URL and the signing secret."""
 
 from collections.abc import Generator
 from typing import Any
@@ -13,31 +13,40 @@ from darkroom.adapters.webhook_secrets import WebhookSecrets
 from darkroom.domain import webhooks
 from darkroom.ports import Accepted
 from local.provider import testing
-from tests.contract.scripted_http import BASE, ID, Answer, Keys, ScriptedHttp, envelope, error, html
-from tests.contract.scripted_http import provider as scripted
-from tests.contract.simulated import INPUT, MODEL, Connect
+from tests.contract.scripted_http import (
+    BASE,
+    ID,
+    Keys,
+    ScriptedHttp,
+    ScriptedResponse,
+    envelope,
+    error,
+    html,
+)
+from tests.contract.scripted_http import provider as scripted_provider
+from tests.contract.simulator_calls import INPUT, MODEL, Connect
 from tests.simulator.receiver import Receiver, receiving
 
 PATH = "/live/webhooks/wavespeed/va25h4nuse5chs5cqgiu6rb6gm"
-# The second has what has a meaning of its own in a URL, and must not have it in ours.
+# The second token contains URL syntax, which must be escaped.
 TOKENS = ["0123456789abcdef", "a%26b=c+d%20e&f=%C3%96#g"]
 
 
 @pytest.fixture
 def receiver() -> Generator[Receiver]:
-    with receiving() as found:
-        yield found
+    with receiving() as webhook_receiver:
+        yield webhook_receiver
 
 
-def root(receiver: Receiver) -> str:
+def base_url(receiver: Receiver) -> str:
     return receiver.url.partition("/hook")[0]
 
 
 @pytest.mark.parametrize("token", TOKENS)
-def test_the_provider_calls_exactly_the_url_that_it_was_given(
+def test_provider_calls_the_registered_url(
     simulator: testing.Provider, provider: WaveSpeed, receiver: Receiver, token: str
 ) -> None:
-    url = f"{root(receiver)}{PATH}?token={token}"
+    url = f"{base_url(receiver)}{PATH}?token={token}"
     submission = provider.submit(MODEL, INPUT, url)
     assert isinstance(submission, Accepted)
     simulator.advance(3600)
@@ -51,10 +60,10 @@ def test_the_provider_calls_exactly_the_url_that_it_was_given(
     assert post["body"] == INPUT
 
 
-def test_what_the_provider_sends_is_genuine_by_the_secret_that_it_tells(
+def test_webhook_signature_is_valid_for_the_secret_of_the_provider(
     simulator: testing.Provider, provider: WaveSpeed, receiver: Receiver
 ) -> None:
-    provider.submit(MODEL, INPUT, f"{root(receiver)}{PATH}?token=t")
+    provider.submit(MODEL, INPUT, f"{base_url(receiver)}{PATH}?token=t")
     simulator.advance(3600)
     hook = receiver.next()
     now = float(hook.headers["webhook-timestamp"])
@@ -65,7 +74,9 @@ def test_what_the_provider_sends_is_genuine_by_the_secret_that_it_tells(
     assert not webhooks.is_genuine(hook.headers, hook.body + b" ", secrets, now)
 
 
-def test_without_a_url_nobody_is_called(simulator: testing.Provider, provider: WaveSpeed) -> None:
+def test_submit_without_a_url_sends_no_webhook(
+    simulator: testing.Provider, provider: WaveSpeed
+) -> None:
     provider.submit(MODEL, INPUT)
     simulator.advance(3600)
 
@@ -74,10 +85,12 @@ def test_without_a_url_nobody_is_called(simulator: testing.Provider, provider: W
     assert simulator.deliveries() == []
 
 
-def test_the_url_goes_as_one_value_of_the_query_and_not_into_the_body() -> None:
+def test_url_is_one_query_value_and_not_in_the_body() -> None:
     http = ScriptedHttp(envelope({"id": ID}))
 
-    scripted(http).submit(MODEL, {"prompt": "x"}, "https://api.test/live/x?token=a+b&c=%20#d")
+    scripted_provider(http).submit(
+        MODEL, {"prompt": "x"}, "https://api.test/live/x?token=a+b&c=%20#d"
+    )
 
     [request] = http.requests
     assert str(request.url) == (
@@ -86,9 +99,7 @@ def test_the_url_goes_as_one_value_of_the_query_and_not_into_the_body() -> None:
     assert request.content == b'{"prompt":"x"}'
 
 
-def test_a_url_changes_nothing_about_what_is_sent_once(
-    simulator: testing.Provider, provider: WaveSpeed
-) -> None:
+def test_submit_with_a_url_is_sent_once(simulator: testing.Provider, provider: WaveSpeed) -> None:
     simulator.fault("submit.accept_then_close")
 
     provider.submit(MODEL, INPUT, "http://127.0.0.1:9/x")
@@ -96,21 +107,17 @@ def test_a_url_changes_nothing_about_what_is_sent_once(
     assert len(simulator.submissions()) == len(simulator.predictions()) == 1
 
 
-def test_the_secret_is_read_out_of_an_object(
-    simulator: testing.Provider, provider: WaveSpeed
-) -> None:
+def test_secret_is_read_from_an_object(simulator: testing.Provider, provider: WaveSpeed) -> None:
     assert provider.webhook_secret() == simulator.webhook_secret()
 
 
-def test_the_secret_may_be_the_plain_text(simulator: testing.Provider, provider: WaveSpeed) -> None:
+def test_secret_can_be_plain_text(simulator: testing.Provider, provider: WaveSpeed) -> None:
     simulator.fault("secret.plain")
 
     assert provider.webhook_secret() == simulator.webhook_secret()
 
 
-def test_a_secret_that_was_changed_is_the_new_one(
-    simulator: testing.Provider, provider: WaveSpeed
-) -> None:
+def test_rotated_secret_is_returned(simulator: testing.Provider, provider: WaveSpeed) -> None:
     old = provider.webhook_secret()
 
     new = simulator.rotate_webhook_secret()
@@ -133,7 +140,7 @@ def test_a_secret_that_was_changed_is_the_new_one(
     ],
     ids=str,
 )
-def test_a_secret_that_cannot_be_read_is_none(
+def test_unreadable_secret_is_none(
     simulator: testing.Provider, provider: WaveSpeed, kind: str, params: dict[str, Any]
 ) -> None:
     simulator.fault(f"secret.{kind}", **params)
@@ -143,7 +150,7 @@ def test_a_secret_that_cannot_be_read_is_none(
     assert provider.webhook_secret() == simulator.webhook_secret()
 
 
-def test_a_secret_that_does_not_come_is_not_waited_for(
+def test_secret_timeout_is_none(
     simulator: testing.Provider, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wavespeed, "_CHECK_TIMEOUT", httpx.Timeout(10, read=0.3))
@@ -153,7 +160,7 @@ def test_a_secret_that_does_not_come_is_not_waited_for(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         envelope(None), envelope(""), envelope(5), envelope([]), envelope(["whsec_x"]),
         envelope({}), envelope({"secret": ""}), envelope({"secret": None}),
@@ -162,11 +169,11 @@ def test_a_secret_that_does_not_come_is_not_waited_for(
     ],
     ids=repr,
 )  # fmt: skip
-def test_what_is_no_secret_is_none(answer: Answer) -> None:
-    assert scripted(ScriptedHttp(answer)).webhook_secret() is None
+def test_invalid_secret_response_is_none(response: ScriptedResponse) -> None:
+    assert scripted_provider(ScriptedHttp(response)).webhook_secret() is None
 
 
-def test_the_secret_is_asked_for_with_the_key_and_with_a_fresh_one_if_that_is_refused(
+def test_secret_request_is_retried_with_a_fresh_key(
     simulator: testing.Provider, connect: Connect
 ) -> None:
     keys = Keys("wsk_old", simulator.key)
@@ -174,6 +181,8 @@ def test_the_secret_is_asked_for_with_the_key_and_with_a_fresh_one_if_that_is_re
     assert connect(keys).webhook_secret() == simulator.webhook_secret()
 
     assert keys.reads == [False, True]
-    asked = simulator.requests(origin="api", method="GET")
-    assert [urlsplit(each["path"]).path for each in asked] == ["/api/v3/webhook/secret"] * 2
+    secret_requests = simulator.requests(origin="api", method="GET")
+    assert [urlsplit(record["path"]).path for record in secret_requests] == [
+        "/api/v3/webhook/secret"
+    ] * 2
     assert connect(Keys("wsk_nobodys")).webhook_secret() is None

@@ -1,4 +1,4 @@
-"""WebhookSecrets: asked for now and then, remembered over a rotation, and never worn out."""
+"""WebhookSecrets caches the secret, keeps older secrets over a rotation and limits its requests."""
 
 from dataclasses import dataclass, field
 
@@ -11,13 +11,13 @@ from local.provider import testing
 
 @dataclass
 class Source:
-    """Whoever knows the secret of today, and how often that was asked."""
+    """A source with the current secret that counts its requests."""
 
     secret: str | None = "one"
-    asked: int = 0
+    requests: int = 0
 
     def webhook_secret(self) -> str | None:
-        self.asked += 1
+        self.requests += 1
         return self.secret
 
 
@@ -30,8 +30,8 @@ class Clock:
 
 
 @dataclass
-class Kept:
-    """The secrets, their source and the time."""
+class CachedSecrets:
+    """A WebhookSecrets instance with its source and clock."""
 
     source: Source = field(default_factory=Source)
     clock: Clock = field(default_factory=Clock)
@@ -39,85 +39,85 @@ class Kept:
     def __post_init__(self) -> None:
         self.secrets = WebhookSecrets(self.source, self.clock)
 
-    def read(self, within: float = 300, after: float = 0) -> list[str]:
+    def read(self, max_age: float = 300, after: float = 0) -> list[str]:
         self.clock.time += after
-        return self.secrets.read(within)
+        return self.secrets.read(max_age)
 
 
-def test_a_secret_is_asked_for_no_more_often_than_it_has_to_be_known() -> None:
-    kept = Kept()
-    assert [kept.read(after=100) for _ in range(4)] == [["one"]] * 4
-    assert kept.source.asked == 1
+def test_secret_is_requested_again_after_300_seconds() -> None:
+    cache = CachedSecrets()
+    assert [cache.read(after=100) for _ in range(4)] == [["one"]] * 4
+    assert cache.source.requests == 1
 
-    kept.source.secret = "two"
+    cache.source.secret = "two"
 
-    assert kept.read(after=1) == ["two", "one"]
-    assert kept.source.asked == 2
-
-
-def test_a_fresher_look_asks_again_sooner() -> None:
-    kept = Kept()
-    kept.read()
-    kept.source.secret = "two"
-
-    assert [kept.read(30, after=30), kept.source.asked] == [["one"], 1]
-    assert [kept.read(30, after=1), kept.source.asked] == [["two", "one"], 2]
+    assert cache.read(after=1) == ["two", "one"]
+    assert cache.source.requests == 2
 
 
-def test_a_thousand_looks_do_not_make_us_ask_more_often_than_that() -> None:
-    kept = Kept()
+def test_shorter_maximum_age_requests_sooner() -> None:
+    cache = CachedSecrets()
+    cache.read()
+    cache.source.secret = "two"
+
+    assert [cache.read(30, after=30), cache.source.requests] == [["one"], 1]
+    assert [cache.read(30, after=1), cache.source.requests] == [["two", "one"], 2]
+
+
+def test_many_reads_do_not_add_requests() -> None:
+    cache = CachedSecrets()
 
     for _ in range(600):
-        kept.read()
-        kept.read(30, after=0.1)
+        cache.read()
+        cache.read(30, after=0.1)
 
-    assert kept.source.asked == 2
+    assert cache.source.requests == 2
 
 
-def test_the_secrets_of_before_a_rotation_still_hold_and_the_oldest_are_dropped() -> None:
-    kept = Kept()
+def test_three_newest_secrets_are_kept() -> None:
+    cache = CachedSecrets()
     for name in ("one", "two", "two", "three", "four"):
-        kept.source.secret = name
-        kept.read(after=301)
+        cache.source.secret = name
+        cache.read(after=301)
 
-    assert kept.read() == ["four", "three", "two"]
+    assert cache.read() == ["four", "three", "two"]
 
 
-def test_a_secret_that_comes_back_is_not_kept_twice() -> None:
-    kept = Kept()
+def test_repeated_secret_is_kept_once() -> None:
+    cache = CachedSecrets()
     for name in ("one", "two", "one"):
-        kept.source.secret = name
-        kept.read(after=301)
+        cache.source.secret = name
+        cache.read(after=301)
 
-    assert kept.read() == ["one", "two"]
+    assert cache.read() == ["one", "two"]
 
 
 @pytest.mark.parametrize("known", [["one"], []])
-def test_while_the_provider_does_not_say_it_the_ones_that_are_known_hold(known: list[str]) -> None:
-    kept = Kept(Source("one" if known else None))
-    kept.read()
-    kept.source.secret = None
+def test_known_secrets_are_kept_while_the_provider_fails(known: list[str]) -> None:
+    cache = CachedSecrets(Source("one" if known else None))
+    cache.read()
+    cache.source.secret = None
 
-    assert kept.read(after=301) == known
-    assert kept.read(30, after=31) == known
-
-
-def test_what_was_not_answered_is_asked_again_soon_when_it_is_needed() -> None:
-    kept = Kept(Source(None))
-    kept.read()
-    kept.source.secret = "one"
-
-    assert kept.read(30, after=31) == ["one"]
+    assert cache.read(after=301) == known
+    assert cache.read(30, after=31) == known
 
 
-def test_what_is_handed_out_can_be_changed_by_nobody() -> None:
-    kept = Kept()
-    kept.read().append("forged")
+def test_failed_request_is_repeated_on_the_next_read() -> None:
+    cache = CachedSecrets(Source(None))
+    cache.read()
+    cache.source.secret = "one"
 
-    assert kept.read() == ["one"]
+    assert cache.read(30, after=31) == ["one"]
 
 
-def test_over_a_rotation_at_the_provider_both_secrets_are_known(
+def test_returned_list_is_a_copy() -> None:
+    cache = CachedSecrets()
+    cache.read().append("forged")
+
+    assert cache.read() == ["one"]
+
+
+def test_both_secrets_are_known_after_a_rotation(
     simulator: testing.Provider, provider: WaveSpeed
 ) -> None:
     clock = Clock()

@@ -1,4 +1,4 @@
-"""One local stack for all end-to-end tests, with IAM enforced, and a desk to ask it for jobs."""
+"""Fixtures: one local stack with enforced IAM for all end-to-end tests, and its clients."""
 
 import os
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from playwright.sync_api import Browser, sync_playwright
 from local.events import Listener
 from local.options import Options
 from local.stack import Running, running
-from tests.e2e.desk import Desk
-from tests.e2e.shop import Shop
+from tests.e2e.api_client import ApiClient
+from tests.e2e.deployment import Deployment
 from tests.e2e.studio import Studio
 
-# Twenty times as fast as the real provider.
+# Twenty times faster than the real provider.
 _TIME_SCALE = 0.05
 
 
@@ -24,15 +24,15 @@ def local_stack() -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def desk(local_stack: Running) -> Iterator[Desk]:
+def deployment(local_stack: Running) -> Iterator[Deployment]:
     with Listener(local_stack.stack) as bus:
-        yield Desk(local_stack.stack, bus)
+        yield Deployment(local_stack.stack, bus)
 
 
 @pytest.fixture(scope="session")
-def shop(desk: Desk) -> Iterator[Shop]:
-    with desk.http(desk.key("shop")) as client:
-        yield Shop(client)
+def api_client(deployment: Deployment) -> Iterator[ApiClient]:
+    with deployment.http_client(deployment.create_key("shop")) as client:
+        yield ApiClient(client)
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +45,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def studio(browser: Browser, desk: Desk) -> Iterator[Studio]:
+def studio(browser: Browser, deployment: Deployment) -> Iterator[Studio]:
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, bypass_csp=False, color_scheme="light"
     )
-    yield Studio(context.new_page(), desk)
+    yield Studio(context.new_page(), deployment)
     context.close()

@@ -1,4 +1,4 @@
-"""The studio in a tab of a browser, and all that goes wrong in it."""
+"""Page object of the studio: a browser tab, its errors, and the hosts that it contacts."""
 
 from pathlib import Path
 from typing import Any
@@ -6,59 +6,61 @@ from typing import Any
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from local.paths import ROOT
-from tests.e2e.desk import Desk
+from tests.e2e.deployment import Deployment
 
 AXE = ROOT / ".local" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 SHOTS = ROOT / "out"
-SECONDS = 60_000  # a job's, in milliseconds
+SECONDS = 60_000  # timeout for a job, in milliseconds
 
 
 class Studio:
-    """A tab with the studio, and all that went wrong in it or left the deployment."""
+    """A tab with the studio. Records console errors and the URLs of all requests."""
 
-    def __init__(self, page: Page, desk: Desk) -> None:
+    def __init__(self, page: Page, deployment: Deployment) -> None:
         self.page = page
-        self.url = f"{desk.stack.api_url}/"
+        self.url = f"{deployment.stack.api_url}/"
         self.errors: list[str] = []
         self.hosts: set[str] = set()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", self._note)
-        page.on("request", lambda asked: self.hosts.add(asked.url.partition("?")[0]))
+        page.on("console", self._record_error)
+        page.on("request", lambda request: self.hosts.add(request.url.partition("?")[0]))
 
-    def _note(self, said: ConsoleMessage) -> None:
-        if said.type == "error":
-            self.errors.append(said.text)
+    def _record_error(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
 
     def open(self, key: str) -> None:
         self.page.goto(self.url)
         self.page.get_by_label("API key").fill(key)
         self.page.get_by_role("button", name="Open", exact=True).click()
 
-    def ask(self, prompt: str) -> None:
+    def submit(self, prompt: str) -> None:
         self.page.get_by_label("Prompt", exact=True).fill(prompt)
         self.page.get_by_role("radio", name="Low").check(force=True)
-        self.page.get_by_role("button", name="Make the picture").click()
+        self.page.get_by_role("button", name="Generate", exact=True).click()
 
     def card(self, prompt: str) -> Any:
         return self.page.locator(".card", has_text=prompt)
 
-    def made(self, prompt: str) -> None:
-        shown = self.card(prompt).locator(".frame.completed.loaded")
-        expect(shown).to_be_visible(timeout=SECONDS)
+    def wait_for_image(self, prompt: str) -> None:
+        frame = self.card(prompt).locator(".frame.completed.loaded")
+        expect(frame).to_be_visible(timeout=SECONDS)
 
-    def serious(self) -> list[str]:
-        """What axe-core finds serious or critical in what is shown."""
+    def accessibility_violations(self) -> list[str]:
+        """The serious and critical violations that axe-core finds in the current view."""
         self.page.evaluate(AXE.read_text())
-        found: list[dict[str, Any]] = self.page.evaluate("async () => (await axe.run()).violations")
+        script = "async () => (await axe.run()).violations"
+        violations: list[dict[str, Any]] = self.page.evaluate(script)
         return [
-            f"{each['id']}: {node['html'][:120]}"
-            for each in found
-            if each["impact"] in {"serious", "critical"}
-            for node in each["nodes"]
+            f"{violation['id']}: {node['html'][:120]}"
+            for violation in violations
+            if violation["impact"] in {"serious", "critical"}
+            for node in violation["nodes"]
         ]
 
 
 def shot(studio: Studio, name: str) -> Path:
+    """Save a screenshot as out/studio-<name>.jpg."""
     SHOTS.mkdir(exist_ok=True)
     path = SHOTS / f"studio-{name}.jpg"
     studio.page.screenshot(path=path, type="jpeg", quality=82)

@@ -1,4 +1,4 @@
-"""Nobody reads another caller's job, asset or upload: tested by trying."""
+"""Access control: a caller cannot read jobs, assets or uploads of another caller."""
 
 import time
 from collections.abc import Iterator
@@ -11,26 +11,28 @@ from darkroom.adapters.key_table import KeyTable
 from darkroom.domain import keys
 from darkroom.domain.callers import Role
 from local.waiting import until
-from tests.e2e.desk import Desk, picture
-from tests.e2e.shop import SMALL, Shop
+from tests.e2e.api_client import SMALL, ApiClient
+from tests.e2e.deployment import Deployment, png_image
 
 
-class Theirs(NamedTuple):
-    """What another caller has."""
+class OtherCaller(NamedTuple):
+    """A job and an upload of another caller."""
 
     job: dict[str, Any]
     upload: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def theirs(shop: Shop) -> Theirs:
-    return Theirs(shop.done(prompt="A private picture"), shop.upload(picture()))
+def other_caller(api_client: ApiClient) -> OtherCaller:
+    return OtherCaller(
+        api_client.run_job(prompt="A private picture"), api_client.upload(png_image())
+    )
 
 
 @pytest.fixture(scope="module")
-def thief(desk: Desk) -> Iterator[Shop]:
-    with desk.http(desk.key("thief")) as client:
-        yield Shop(client)
+def attacker(deployment: Deployment) -> Iterator[ApiClient]:
+    with deployment.http_client(deployment.create_key("thief")) as client:
+        yield ApiClient(client)
 
 
 @pytest.mark.parametrize(
@@ -43,64 +45,67 @@ def thief(desk: Desk) -> Iterator[Shop]:
         ("GET", "/api/v3/predictions/{}"),
     ],
 )
-def test_another_callers_job_is_not_there(
-    thief: Shop, theirs: Theirs, method: str, path: str
+def test_job_of_another_caller_returns_404(
+    attacker: ApiClient, other_caller: OtherCaller, method: str, path: str
 ) -> None:
-    there = thief.client.request(method, path.format(theirs.job["job_id"]))
-    nowhere = thief.client.request(method, path.format("a" * 26))
+    foreign = attacker.client.request(method, path.format(other_caller.job["job_id"]))
+    missing = attacker.client.request(method, path.format("a" * 26))
 
-    assert there.status_code == nowhere.status_code == 404
-    assert there.text == nowhere.text
-
-
-def test_a_list_has_only_ones_own(thief: Shop, theirs: Theirs) -> None:
-    mine = thief.accepted(prompt="My own")
-
-    listed = thief.client.get("/v1/jobs").json()["jobs"]
-
-    assert [job["job_id"] for job in listed] == [mine["job_id"]]
-    assert thief.client.get("/v1/jobs", params={"caller": "key:shop"}).status_code == 403
+    assert foreign.status_code == missing.status_code == 404
+    assert foreign.text == missing.text
 
 
-def _references(theirs: Theirs) -> dict[str, str]:
-    (asset,) = theirs.job["assets"]
+def test_list_contains_only_own_jobs(attacker: ApiClient, other_caller: OtherCaller) -> None:
+    own_job = attacker.create_job(prompt="My own")
+
+    listed = attacker.client.get("/v1/jobs").json()["jobs"]
+
+    assert [job["job_id"] for job in listed] == [own_job["job_id"]]
+    assert attacker.client.get("/v1/jobs", params={"caller": "key:shop"}).status_code == 403
+
+
+def _references(other_caller: OtherCaller) -> dict[str, str]:
+    (asset,) = other_caller.job["assets"]
     return {
         "an asset by its URI": f"s3://{asset['bucket']}/{asset['key']}",
         "an asset by its URL": asset["url"],
-        "an upload by its id": theirs.upload["reference"],
-        "an upload by its URI": theirs.upload["uri"],
-        "a manifest": f"s3://{asset['bucket']}/jobs/{theirs.job['job_id']}/manifest.json",
+        "an upload by its id": other_caller.upload["reference"],
+        "an upload by its URI": other_caller.upload["uri"],
+        "a manifest": f"s3://{asset['bucket']}/jobs/{other_caller.job['job_id']}/manifest.json",
     }
 
 
-@pytest.mark.parametrize("what", [
+@pytest.mark.parametrize("reference", [
     "an asset by its URI", "an asset by its URL", "an upload by its id", "an upload by its URI",
     "a manifest",
 ])  # fmt: skip
-def test_another_callers_picture_cannot_be_edited(
-    desk: Desk, thief: Shop, theirs: Theirs, what: str
+def test_image_of_another_caller_cannot_be_edited(
+    deployment: Deployment, attacker: ApiClient, other_caller: OtherCaller, reference: str
 ) -> None:
-    prompt = f"Stolen: {what}"
+    prompt = f"Stolen: {reference}"
 
-    answer = thief.ask(operation="edit", prompt=prompt, images=[_references(theirs)[what]])
+    response = attacker.post_job(
+        operation="edit", prompt=prompt, images=[_references(other_caller)[reference]]
+    )
 
-    assert answer.status_code == 400
-    assert answer.json()["errors"][0]["message"] == "does not exist, or may not be read"
-    assert desk.posts(prompt) == []
-
-
-def test_the_inbox_is_out_of_reach_of_a_key(desk: Desk, thief: Shop) -> None:
-    desk.drop("references/secret.png", picture())
-
-    image = f"s3://{desk.stack.inbox_bucket}/references/secret.png"
-    answer = thief.ask(operation="edit", prompt="x", images=[image])
-
-    assert answer.status_code == 400
+    assert response.status_code == 400
+    message = "Reference image 1 does not exist, or this caller may not read it."
+    assert response.json()["errors"][0]["message"] == message
+    assert deployment.submits_with(prompt) == []
 
 
-def test_a_read_key_of_the_same_name_sees_and_does_nothing_else(desk: Desk, theirs: Theirs) -> None:
-    with desk.http(desk.key("shop", Role.READ)) as client:
-        job = theirs.job["job_id"]
+def test_key_cannot_reference_inbox_objects(deployment: Deployment, attacker: ApiClient) -> None:
+    deployment.put_to_inbox("references/secret.png", png_image())
+
+    image = f"s3://{deployment.stack.inbox_bucket}/references/secret.png"
+    response = attacker.post_job(operation="edit", prompt="x", images=[image])
+
+    assert response.status_code == 400
+
+
+def test_read_key_can_only_read(deployment: Deployment, other_caller: OtherCaller) -> None:
+    with deployment.http_client(deployment.create_key("shop", Role.READ)) as client:
+        job = other_caller.job["job_id"]
         assert client.get(f"/v1/jobs/{job}").status_code == 200
         refused = [
             client.post("/v1/jobs", json=SMALL | {"prompt": "x"}),
@@ -110,52 +115,56 @@ def test_a_read_key_of_the_same_name_sees_and_does_nothing_else(desk: Desk, thei
             client.post("/api/v3/media/uploads", json={"filename": "a.png", "size": 1}),
         ]
 
-    assert {answer.status_code for answer in refused} == {403}
+    assert {response.status_code for response in refused} == {403}
 
 
-def test_an_admin_key_sees_everybodys(desk: Desk, theirs: Theirs) -> None:
-    with desk.http(desk.key("boss", Role.ADMIN)) as client:
-        assert client.get(f"/v1/jobs/{theirs.job['job_id']}").status_code == 200
+def test_admin_key_reads_jobs_of_all_callers(
+    deployment: Deployment, other_caller: OtherCaller
+) -> None:
+    with deployment.http_client(deployment.create_key("boss", Role.ADMIN)) as client:
+        assert client.get(f"/v1/jobs/{other_caller.job['job_id']}").status_code == 200
         listed = client.get("/v1/jobs", params={"caller": "key:shop", "limit": 100}).json()
 
-    assert theirs.job["job_id"] in [job["job_id"] for job in listed["jobs"]]
+    assert other_caller.job["job_id"] in [job["job_id"] for job in listed["jobs"]]
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer dk_wrong", "Basic dk_wrong"])
-def test_without_a_key_nothing_opens(desk: Desk, header: str | None) -> None:
+def test_missing_or_invalid_key_returns_401(deployment: Deployment, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
 
-    answer = httpx.get(f"{desk.stack.api_url}/v1/jobs", headers=headers, trust_env=False)
+    response = httpx.get(f"{deployment.stack.api_url}/v1/jobs", headers=headers, trust_env=False)
 
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert answer.json()["type"] == "urn:darkroom:problem:unauthorized"
-    assert answer.json()["code"] == 401
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert response.json()["type"] == "urn:darkroom:problem:unauthorized"
+    assert response.json()["code"] == 401
 
 
-def test_an_expired_key_opens_nothing_and_a_used_one_is_dated(desk: Desk) -> None:
-    table = KeyTable(desk.stack.client("dynamodb"), desk.stack.table)
-    token = desk.key("late", days=1)
+def test_expired_key_returns_401_and_used_key_has_last_used(deployment: Deployment) -> None:
+    table = KeyTable(deployment.stack.client("dynamodb"), deployment.stack.table)
+    token = deployment.create_key("late", days=1)
     digest = keys.digest(token)
-    with desk.http(token) as client:
+    with deployment.http_client(token) as client:
         assert client.get("/v1/presets").status_code == 200
-    used = table.find(digest)
-    assert used is not None
-    assert used.last_used == used.created_at.date()
-    other = desk.key("later")
-    past = table.find(keys.digest(other))
-    assert past is not None
-    table.add(past.model_copy(update={"expires_at": int(time.time()) - 1}))
+    used_key = table.find(digest)
+    assert used_key is not None
+    assert used_key.last_used == used_key.created_at.date()
+    expired_token = deployment.create_key("later")
+    stored_key = table.find(keys.digest(expired_token))
+    assert stored_key is not None
+    table.add(stored_key.model_copy(update={"expires_at": int(time.time()) - 1}))
 
-    with desk.http(other) as client:
+    with deployment.http_client(expired_token) as client:
         assert client.get("/v1/presets").status_code == 401
 
 
-def test_a_revoked_key_stops_within_the_authorizers_cache_time(desk: Desk) -> None:
-    token = desk.key("short")
-    with desk.http(token) as client:
+def test_revoked_key_returns_401_within_the_authorizer_cache_time(deployment: Deployment) -> None:
+    token = deployment.create_key("short")
+    with deployment.http_client(token) as client:
         assert client.get("/v1/presets").status_code == 200
-        KeyTable(desk.stack.client("dynamodb"), desk.stack.table).remove(keys.digest(token))
+        KeyTable(deployment.stack.client("dynamodb"), deployment.stack.table).remove(
+            keys.digest(token)
+        )
         until(
             lambda: client.get("/v1/presets").status_code == 401 or None,
             seconds=35,
@@ -164,10 +173,10 @@ def test_a_revoked_key_stops_within_the_authorizers_cache_time(desk: Desk) -> No
         )
 
 
-def test_no_key_is_kept_as_it_is(desk: Desk) -> None:
-    token = desk.key("kept")
+def test_table_contains_digests_but_no_keys(deployment: Deployment) -> None:
+    token = deployment.create_key("kept")
 
-    items = desk.stack.client("dynamodb").scan(TableName=desk.stack.table)["Items"]
+    items = deployment.stack.client("dynamodb").scan(TableName=deployment.stack.table)["Items"]
 
     assert token not in str(items)
     assert keys.digest(token) in str(items)

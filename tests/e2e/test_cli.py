@@ -1,4 +1,4 @@
-"""The command line against the deployed stack, in pipes and in a terminal."""
+"""The command line against the deployed stack, in a pipe and in a terminal."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 
 from darkroom.domain.callers import Role
 from local import paths
-from tests.e2e.desk import Desk, picture
+from tests.e2e.deployment import Deployment, png_image
 
 DARKROOM = str(paths.ROOT / ".venv" / "bin" / "darkroom")
 SMALL = ("--quality", "low", "--resolution", "1k")
@@ -21,12 +21,12 @@ type Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def environment(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path_factory.mktemp("home")),
-        "DARKROOM_URL": desk.stack.api_url,
-        "DARKROOM_KEY": desk.key("terminal"),
+        "DARKROOM_URL": deployment.stack.api_url,
+        "DARKROOM_KEY": deployment.create_key("terminal"),
         "NO_PROXY": "*",
         "TERM": "xterm-256color",
     }
@@ -34,13 +34,13 @@ def environment(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 @pytest.fixture
 def cli(environment: dict[str, str], tmp_path: Path) -> Cli:
-    """The program in a pipe."""
+    """A function that runs the program with pipes as its streams."""
 
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [DARKROOM, *arguments],
             cwd=tmp_path,
-            env=environment | more,
+            env=environment | variables,
             capture_output=True,
             text=True,
             timeout=180,
@@ -50,19 +50,18 @@ def cli(environment: dict[str, str], tmp_path: Path) -> Cli:
     return run
 
 
-def document(done: subprocess.CompletedProcess[str]) -> Any:
-    """The one document of a command that went well."""
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return json.loads(done.stdout)
+def document(result: subprocess.CompletedProcess[str]) -> Any:
+    """The JSON document of a successful command."""
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return json.loads(result.stdout)
 
 
-def test_a_picture_ends_as_a_file_and_can_be_edited_shown_and_listed(
-    cli: Cli, tmp_path: Path
-) -> None:
-    made = cli("generate", "A kite, by command", *SMALL)
-    assert (made.returncode, made.stderr.count("Traceback")) == (0, 0), made.stderr
-    file = tmp_path / made.stdout.strip()
+def test_image_is_saved_edited_shown_listed_and_retried(cli: Cli, tmp_path: Path) -> None:
+    generated = cli("generate", "A kite, by command", *SMALL)
+    assert generated.returncode == 0, generated.stderr
+    assert "Traceback" not in generated.stderr
+    file = tmp_path / generated.stdout.strip()
     assert file.read_bytes().startswith(b"\x89PNG")
 
     edited = document(cli("edit", file.name, "--prompt", "At night", *SMALL, "--json"))
@@ -74,12 +73,12 @@ def test_a_picture_ends_as_a_file_and_can_be_edited_shown_and_listed(
     listed = cli("jobs", "list").stdout.splitlines()
     assert [line.split("\t")[0] for line in listed] == [edited["job_id"], file.stem]
 
-    again = document(cli("jobs", "retry", edited["job_id"], "--json"))
-    assert again["input"] == edited["input"]
-    assert again["job_id"] != edited["job_id"]
+    retried = document(cli("jobs", "retry", edited["job_id"], "--json"))
+    assert retried["input"] == edited["input"]
+    assert retried["job_id"] != edited["job_id"]
 
 
-def test_a_job_that_nobody_waits_for_can_be_canceled(cli: Cli) -> None:
+def test_no_wait_job_is_canceled(cli: Cli) -> None:
     prompt = "Slow at a terminal [[fault run.duration seconds=15]]"
     job_id = cli("generate", prompt, *SMALL, "--no-wait").stdout.strip()
 
@@ -90,71 +89,70 @@ def test_a_job_that_nobody_waits_for_can_be_canceled(cli: Cli) -> None:
     assert watched.returncode == 8, watched.stderr
 
 
-def test_a_refused_picture_has_its_exit_code_and_reason(cli: Cli) -> None:
-    done = cli("generate", "Refused at a terminal [[fault submit.http status=400]]", *SMALL)
+def test_rejected_job_returns_7_with_its_code(cli: Cli) -> None:
+    result = cli("generate", "Rejected at a terminal [[fault submit.http status=400]]", *SMALL)
 
-    assert (done.returncode, done.stdout) == (7, "")
-    assert "invalid_request" in done.stderr
+    assert (result.returncode, result.stdout) == (7, "")
+    assert "invalid_request" in result.stderr
 
 
-def test_prices_and_presets_are_told(cli: Cli) -> None:
+def test_price_and_presets_are_printed(cli: Cli) -> None:
     assert cli("price", *SMALL).stdout == "$0.0100\n"
     assert "warmer-light" in document(cli("presets", "--json"))["presets"]
 
 
-def test_a_bad_key_and_a_stack_that_is_not_there_say_what_to_do(cli: Cli) -> None:
-    refused = cli("presets", DARKROOM_KEY="dk_wrong")
-    nowhere = cli("presets", DARKROOM_URL="http://127.0.0.1:9")
+def test_invalid_key_and_unreachable_url_return_a_hint(cli: Cli) -> None:
+    rejected = cli("presets", DARKROOM_KEY="dk_wrong")
+    unreachable = cli("presets", DARKROOM_URL="http://127.0.0.1:9")
 
-    assert (refused.returncode, nowhere.returncode) == (4, 3)
-    assert "make key" in refused.stderr
-    assert "make up" in nowhere.stderr
-    assert "dk_wrong" not in refused.stderr
+    assert (rejected.returncode, unreachable.returncode) == (4, 3)
+    assert "make key" in rejected.stderr
+    assert "make up" in unreachable.stderr
+    assert "dk_wrong" not in rejected.stderr
 
 
-def test_a_key_for_reading_makes_nothing(desk: Desk, cli: Cli) -> None:
-    reader = desk.key("terminal", Role.READ)
+def test_read_only_key_cannot_generate(deployment: Deployment, cli: Cli) -> None:
+    reader = deployment.create_key("terminal", Role.READ)
 
     assert cli("generate", "x", DARKROOM_KEY=reader).returncode == 4
     assert cli("jobs", "list", DARKROOM_KEY=reader).returncode == 0
 
 
-def test_a_batch_is_planned_run_and_its_results_are_a_file(cli: Cli, tmp_path: Path) -> None:
-    sheet = "id,product\na,teapot\nb,\nc,kettle\n"
-    (tmp_path / "rows.csv").write_text(sheet)
+def test_batch_is_planned_run_and_its_results_saved(cli: Cli, tmp_path: Path) -> None:
+    rows = "id,product\na,teapot\nb,\nc,kettle\n"
+    (tmp_path / "rows.csv").write_text(rows)
     template = ("--prompt", "{product}, by command", *SMALL)
 
     plan = document(cli("batch", "run", "rows.csv", *template, "--dry-run", "--json"))
-    done = cli("batch", "run", "rows.csv", *template, "--out", "results.csv")
+    result = cli("batch", "run", "rows.csv", *template, "--out", "results.csv")
 
     assert (plan["rows"], plan["bad_rows"], plan["estimated_cost_micro_usd"]) == (3, 1, 20_000)
-    assert done.returncode == 0, done.stderr
-    assert "row 2: product is missing" in done.stderr
+    assert result.returncode == 0, result.stderr
+    assert "Row 2: " in result.stderr
     results = (tmp_path / "results.csv").read_text().splitlines()
     assert [line.split(",")[1:3] for line in results[1:]] == [
         ["a", "completed"], ["b", "bad"], ["c", "completed"],
     ]  # fmt: skip
 
 
-def test_in_a_terminal_progress_is_shown_and_a_picture_if_it_can(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_terminal_shows_progress_and_the_path(environment: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "photo.png"
-    file.write_bytes(picture())
-    main, other = pty.openpty()
+    file.write_bytes(png_image())
+    controller, terminal = pty.openpty()
     process = subprocess.Popen(
         [DARKROOM, "edit", file.name, "--prompt", "At noon", *SMALL],
-        cwd=tmp_path, env=environment | {"COLUMNS": "100"}, stdin=other, stdout=other, stderr=other,
+        cwd=tmp_path, env=environment | {"COLUMNS": "100"},
+        stdin=terminal, stdout=terminal, stderr=terminal,
     )  # fmt: skip
-    os.close(other)
-    seen = b""
+    os.close(terminal)
+    output = b""
     try:
-        while part := os.read(main, 4096):
-            seen += part
-    except OSError:  # the program has ended
+        while part := os.read(controller, 4096):
+            output += part
+    except OSError:  # the program has exited
         pass
-    os.close(main)
+    os.close(controller)
 
-    assert process.wait(timeout=30) == 0, seen
-    assert b"usually" in seen
-    assert b".png" in seen
+    assert process.wait(timeout=30) == 0, output
+    assert b"usually" in output
+    assert b".png" in output

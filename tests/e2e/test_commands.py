@@ -1,4 +1,4 @@
-"""The commands behind `make run` and `make up`: what they print, write and leave behind."""
+"""The commands of `make run` and `make up`: output, files and cleanup."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from local import paths
 from local.events import Listener
 from local.stack import Stack
 from local.waiting import until
-from tests.e2e.desk import Desk
+from tests.e2e.deployment import Deployment
 
 SECONDS = 150
 
@@ -39,14 +39,14 @@ def command(name: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_run_makes_a_picture_by_each_door_and_says_all_about_it() -> None:
+def test_run_creates_an_image_by_each_entry_point_and_prints_its_details() -> None:
     with command("run", PROMPT="A kite", QUALITY="low", TIME_SCALE="0.05") as process:
         printed, _ = process.communicate(timeout=SECONDS)
 
     assert process.returncode == 0, printed
     assert printed.count('"detail-type": "JobCompleted"') == 3
-    for entry_point in ("HTTP", "S3", "event"):
-        assert f"The {entry_point} door" in printed
+    for entry_point in ("HTTP request", "S3 upload", "EventBridge event"):
+        assert f"\n{entry_point}: " in printed
     for label in ("job id", "seconds", "checks", "price", "stored at"):
         assert printed.count(f"    {label} ") == 3, label
     files = [line.split()[1] for line in printed.splitlines() if line.startswith("    file ")]
@@ -56,7 +56,7 @@ def test_run_makes_a_picture_by_each_door_and_says_all_about_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "expected"),
     [
         ({"QUALITY": "ultra"}, "QUALITY"),
         ({"PROMPT": " "}, "PROMPT"),
@@ -64,38 +64,38 @@ def test_run_makes_a_picture_by_each_door_and_says_all_about_it() -> None:
         ({"PROVIDER_URL": "http://127.0.0.1:9"}, "PROVIDER_KEY"),
     ],
 )
-def test_run_says_what_is_wrong_before_it_starts_anything(
-    variables: dict[str, str], said: str
+def test_run_reports_invalid_variables_before_it_starts_the_stack(
+    variables: dict[str, str], expected: str
 ) -> None:
     with command("run", **variables) as process:
         printed, _ = process.communicate(timeout=SECONDS)
 
     assert process.returncode == 1
-    assert said in printed
+    assert expected in printed
     assert "emulator" not in printed
 
 
-def test_up_keeps_a_stack_with_a_running_provider_until_it_is_interrupted(desk: Desk) -> None:
-    secrets: Any = desk.stack.client("secretsmanager")
+def test_up_runs_a_stack_until_it_is_interrupted(deployment: Deployment) -> None:
+    secrets: Any = deployment.stack.client("secretsmanager")
     secret = secrets.list_secrets()["SecretList"][0]["ARN"]
     key = secrets.get_secret_value(SecretId=secret)["SecretString"]
 
-    with command("up", PROVIDER_URL=desk.stack.provider_url, PROVIDER_KEY=key) as process:
+    with command("up", PROVIDER_URL=deployment.stack.provider_url, PROVIDER_KEY=key) as process:
         text = until(lambda: _stack_file(process), seconds=SECONDS, what=".local/stack.json")
         stack = Stack.model_validate_json(text)
         with Listener(stack) as bus:
-            beside = Desk(stack, bus)
-            event = beside.run(prompt="A second stack beside the first")
-        made = _key(NAME="shop", ROLE="read", DAYS="7", BUDGET="2.50")
-        presets = httpx.get(f"{stack.api_url}/v1/presets", headers=_bearer(made.stdout.strip()))
+            second = Deployment(stack, bus)
+            event = second.run_job(prompt="A second stack beside the first")
+        created = _key(NAME="shop", ROLE="read", DAYS="7", BUDGET="2.50")
+        presets = httpx.get(f"{stack.api_url}/v1/presets", headers=_bearer(created.stdout.strip()))
         process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=SECONDS)
 
     assert event["detail-type"] == "JobCompleted"
     assert presets.status_code == 200
-    assert "shop  read" in made.stderr
-    assert "$2.50 a day" in made.stderr
-    assert len(desk.posts("A second stack beside the first")) == 1
+    assert "shop  read" in created.stderr
+    assert "$2.50 a day" in created.stderr
+    assert len(deployment.submits_with("A second stack beside the first")) == 1
     assert process.returncode == 0, printed
     assert key not in printed
     assert not paths.STACK_FILE.exists()

@@ -1,4 +1,4 @@
-"""The examples in the pages, run as they stand against the deployed stack."""
+"""Examples in the documentation, run unchanged against the deployed stack."""
 
 import os
 import re
@@ -10,13 +10,13 @@ from typing import NamedTuple
 import pytest
 
 from local import paths
-from tests.e2e.desk import Desk
+from tests.e2e.deployment import Deployment
 
 PAGES = [paths.ROOT / "README.md", *sorted((paths.ROOT / "docs").glob("*.md"))]
 
 
 class Example(NamedTuple):
-    """A block of code: its page, language and text."""
+    """A code block with its page and language."""
 
     page: Path
     language: str
@@ -34,22 +34,22 @@ EXAMPLES = [
 
 
 @pytest.fixture(scope="module")
-def environment(desk: Desk) -> dict[str, str]:
+def environment(deployment: Deployment) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "PYTHONWARNINGS": "error",
         "NODE_PATH": str(paths.STATE / "node" / "node_modules"),
-        "DARKROOM_URL": desk.stack.api_url,
-        "DARKROOM_KEY": desk.key("reader-of-the-docs"),
-        "AWS_ENDPOINT_URL": desk.stack.emulator_url,
-        "AWS_ACCESS_KEY_ID": desk.stack.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": desk.stack.secret_access_key,
-        "AWS_DEFAULT_REGION": desk.stack.region,
+        "DARKROOM_URL": deployment.stack.api_url,
+        "DARKROOM_KEY": deployment.create_key("reader-of-the-docs"),
+        "AWS_ENDPOINT_URL": deployment.stack.emulator_url,
+        "AWS_ACCESS_KEY_ID": deployment.stack.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": deployment.stack.secret_access_key,
+        "AWS_DEFAULT_REGION": deployment.stack.region,
         "NO_PROXY": "*",
     }
 
 
-def test_there_are_examples_of_each_door_and_sdk() -> None:
+def test_examples_cover_all_languages() -> None:
     languages = [example.language for example in EXAMPLES]
 
     assert {"sh", "python", "js"} == set(languages)
@@ -59,15 +59,17 @@ def test_there_are_examples_of_each_door_and_sdk() -> None:
 @pytest.mark.parametrize(
     "example", EXAMPLES, ids=lambda e: f"{e.page.name}:{e.text.splitlines()[0][:30]}"
 )
-def test_an_example_runs(desk: Desk, environment: dict[str, str], example: Example) -> None:
-    text = example.text.replace("<inbox bucket>", desk.stack.inbox_bucket)
+def test_example_runs(
+    deployment: Deployment, environment: dict[str, str], example: Example
+) -> None:
+    text = example.text.replace("<inbox bucket>", deployment.stack.inbox_bucket)
     command = {
         "sh": ["bash", "-euc", text.replace("curl ", "curl --fail-with-body ")],
         "python": [sys.executable, "-c", text],
         "js": ["node", "-e", text],
     }[example.language]
 
-    done = subprocess.run(
+    process = subprocess.run(
         command,
         cwd=paths.ROOT,
         env=environment,
@@ -77,5 +79,5 @@ def test_an_example_runs(desk: Desk, environment: dict[str, str], example: Examp
         timeout=120,
     )
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "job_id" in done.stdout or example.language != "sh"
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "job_id" in process.stdout or example.language != "sh"

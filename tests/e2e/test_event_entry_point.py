@@ -1,4 +1,4 @@
-"""The event door and the examples of docs/events.md, deployed beside the stack as they stand."""
+"""The event entry point, and the example stacks of docs/events.md, deployed unchanged."""
 
 import json
 from collections.abc import Iterator
@@ -8,16 +8,16 @@ from typing import Any
 from darkroom.domain.identity import job_id
 from local import paths
 from local.waiting import until
-from tests.e2e.desk import EVENTS, Desk
+from tests.e2e.deployment import EVENTS, Deployment
 
 EXAMPLES = paths.ROOT / "docs" / "examples"
 SECONDS = 60
 
 
 @contextmanager
-def example(desk: Desk, name: str, **parameters: str) -> Iterator[dict[str, str]]:
-    """Deploy an example; yield its outputs; take it away again."""
-    cloudformation = desk.stack.client("cloudformation")
+def example(deployment: Deployment, name: str, **parameters: str) -> Iterator[dict[str, str]]:
+    """Deploy an example stack; yield its outputs; delete it afterwards."""
+    cloudformation = deployment.stack.client("cloudformation")
     cloudformation.create_stack(
         StackName=name,
         TemplateBody=(EXAMPLES / f"{name}.yaml").read_text(),
@@ -33,80 +33,87 @@ def example(desk: Desk, name: str, **parameters: str) -> Iterator[dict[str, str]
 
     try:
         stack = until(deployed, seconds=SECONDS, what=f"the stack {name}")
-        yield {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+        yield {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     finally:
         cloudformation.delete_stack(StackName=name)
 
 
-def outputs(desk: Desk) -> dict[str, str]:
-    """What the deployed stack gives to those who build on it."""
-    found = desk.stack.client("cloudformation").describe_stacks(StackName=desk.stack.stack_name)
-    return {each["OutputKey"]: each["OutputValue"] for each in found["Stacks"][0]["Outputs"]}
+def outputs(deployment: Deployment) -> dict[str, str]:
+    """Return the outputs of the deployed stack."""
+    stacks = deployment.stack.client("cloudformation").describe_stacks(
+        StackName=deployment.stack.stack_name
+    )
+    return {output["OutputKey"]: output["OutputValue"] for output in stacks["Stacks"][0]["Outputs"]}
 
 
-def test_a_chain_edits_what_a_prompt_made(desk: Desk) -> None:
-    given = outputs(desk)
-    named = {name: given[name] for name in ("EventBusName", "OnRequestFunctionArn")}
+def test_chain_edits_the_output_of_the_first_job(deployment: Deployment) -> None:
+    stack_outputs = outputs(deployment)
+    parameters = {name: stack_outputs[name] for name in ("EventBusName", "OnRequestFunctionArn")}
 
-    with example(desk, "chain", **named):
-        first = desk.run(prompt="A village by day")["detail"]
-        night = job_id("chain", f"{first['job_id']}.completed")
-        second = desk.outcome_of_job(night)
+    with example(deployment, "chain", **parameters):
+        first = deployment.run_job(prompt="A village by day")["detail"]
+        chained_job_id = job_id("chain", f"{first['job_id']}.completed")
+        second = deployment.wait_for_job(chained_job_id)
 
     assert second["detail-type"] == "JobCompleted", second["detail"]
     assert (second["detail"]["caller"], second["detail"]["operation"]) == ("chain", "edit")
-    assert [str(reference) for reference in desk.job(night).references] == first["uris"]
+    assert [str(reference) for reference in deployment.job(chained_job_id).references] == first[
+        "uris"
+    ]
 
 
-def test_another_bus_and_source_ask_under_the_name_that_the_rule_gives(desk: Desk) -> None:
-    bus = desk.stack.client("events")
+def test_rule_of_another_bus_sets_the_caller(deployment: Deployment) -> None:
+    bus = deployment.stack.client("events")
     bus.create_event_bus(Name="orders")
     detail = {"operation": "text-to-image", "quality": "low", "prompt": "From another bus",
               "caller": "key:shop", "idempotency_key": "order-1"}  # fmt: skip
 
     with example(
-        desk,
+        deployment,
         "another-bus",
         BusName="orders",
         Source="my.orders",
         Caller="orders",
-        OnRequestFunctionArn=outputs(desk)["OnRequestFunctionArn"],
+        OnRequestFunctionArn=outputs(deployment)["OnRequestFunctionArn"],
     ):
         entry = {"EventBusName": "orders", "Source": "my.orders", "DetailType": "JobRequested"}
-        refused, taken = bus.put_events(
+        refused, accepted = bus.put_events(
             Entries=[
                 {**entry, "Detail": json.dumps(detail)},
                 {**entry, "Detail": json.dumps({k: v for k, v in detail.items() if k != "caller"})},
             ]
         )["Entries"]
-        rejected, done = desk.outcome(refused["EventId"]), desk.outcome(taken["EventId"])
+        rejected, completed = (
+            deployment.wait_for_request(refused["EventId"]),
+            deployment.wait_for_request(accepted["EventId"]),
+        )
 
-    # A sender cannot choose whose job it is.
+    # A sender cannot choose the caller of a job.
     assert [problem["field"] for problem in rejected["detail"]["errors"]] == ["caller"]
     assert rejected["detail"]["caller"] == "orders"
-    assert done["detail-type"] == "JobCompleted"
-    assert done["detail"]["caller"] == "orders"
-    assert done["detail"]["job_id"] == job_id("orders", "order-1")
+    assert completed["detail-type"] == "JobCompleted"
+    assert completed["detail"]["caller"] == "orders"
+    assert completed["detail"]["job_id"] == job_id("orders", "order-1")
 
 
-def test_a_queue_that_subscribes_gets_the_end_of_a_job(desk: Desk) -> None:
-    sqs = desk.stack.client("sqs")
+def test_subscribed_queue_receives_the_terminal_event(deployment: Deployment) -> None:
+    sqs = deployment.stack.client("sqs")
 
-    with example(desk, "subscribe", EventBusName=desk.stack.event_bus) as given:
-        asked = desk.ask(prompt="Told to a queue")
-        ended = desk.outcome(asked)
-        told = _first(sqs, given["QueueUrl"], asked)
+    with example(deployment, "subscribe", EventBusName=deployment.stack.event_bus) as stack_outputs:
+        event_id = deployment.request_job(prompt="Delivered to a queue")
+        ended = deployment.wait_for_request(event_id)
+        message = _wait_for_message(sqs, stack_outputs["QueueUrl"], event_id)
 
-    assert told["detail"] == ended["detail"]
-    assert told["detail"]["caller"] == EVENTS
+    assert message["detail"] == ended["detail"]
+    assert message["detail"]["caller"] == EVENTS
 
 
-def _first(sqs: Any, url: str, asked: str) -> Any:
-    def look() -> Any:
-        for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []):
-            event = json.loads(message["Body"])
-            if event["detail"]["request_id"] == asked:
+def _wait_for_message(sqs: Any, url: str, event_id: str) -> Any:
+    def receive() -> Any:
+        for sqs_message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []):
+            event = json.loads(sqs_message["Body"])
+            if event["detail"]["request_id"] == event_id:
                 return event
         return None
 
-    return until(look, seconds=SECONDS, what="the message")
+    return until(receive, seconds=SECONDS, what="the message")

@@ -1,53 +1,51 @@
-"""The short form of `make faults`: each fault of the provider, killed workers, things told twice.
+"""The short form of `make faults`: provider faults, killed workers, repeated deliveries.
 
-What is promised of each row: every job ends once, nobody pays twice, nothing that was paid for is
-lost, nothing hangs, and what is stored is what the provider sent, byte by byte.
+The audit of each row checks that every job ends once, that no job is charged twice, that no
+finished output is lost, and that stored bytes equal the bytes that the provider served.
 """
 
 import pytest
 
 from local.stack import Running
-from reliability import breaking, phases
-from reliability.audit import Row
-from reliability.cases import CASES
+from reliability import aws_phases, provider_phases
+from reliability.audit import AuditRow
+from reliability.fault_cases import JOB_FAULTS
 from reliability.harness import ChaosHarness
-from reliability.table import lines
-from tests.e2e.desk import Desk
+from reliability.table import markdown_table
+from tests.e2e.deployment import Deployment
 
 SEED = 7
-# Rounds around the POST, before and after; `make faults` takes all steps of all functions.
-KILLS = 2
+# Kills around the POST, before and after. `make faults` covers every request of every function.
+KILL_ROUNDS = 2
 
 
 @pytest.fixture(scope="module")
-def harness(local_stack: Running, desk: Desk) -> ChaosHarness:
-    return ChaosHarness(local_stack, desk.bus, seed=SEED)
+def harness(local_stack: Running, deployment: Deployment) -> ChaosHarness:
+    return ChaosHarness(local_stack, deployment.bus, seed=SEED)
 
 
 @pytest.fixture(scope="module")
-def rows(harness: ChaosHarness) -> dict[str, Row]:
-    """Ask for all of them; they run side by side."""
-    return {row.name: row for row in phases.provider(harness, 1)}
+def rows(harness: ChaosHarness) -> dict[str, AuditRow]:
+    """Run all faults concurrently. Return the audit rows by fault."""
+    return {row.name: row for row in provider_phases.provider(harness, 1)}
 
 
-def told(rows: list[Row]) -> str:
-    return "\n".join([*lines(rows), *(str(each) for row in rows for each in row.unexpected)])
+def report(rows: list[AuditRow]) -> str:
+    return "\n".join([*markdown_table(rows), *(text for row in rows for text in row.unexpected)])
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_every_promise_is_kept_after(rows: dict[str, Row], name: str) -> None:
-    assert rows[name].is_good, told([rows[name]])
+@pytest.mark.parametrize("name", JOB_FAULTS)
+def test_audit_passes_after_provider_fault(rows: dict[str, AuditRow], name: str) -> None:
+    assert rows[name].has_passed, report([rows[name]])
 
 
-def test_every_promise_is_kept_when_workers_are_killed_around_the_post(
-    harness: ChaosHarness,
-) -> None:
-    rows = breaking.kills(harness, KILLS)
+def test_audit_passes_when_workers_are_killed_around_the_post(harness: ChaosHarness) -> None:
+    rows = aws_phases.kills(harness, KILL_ROUNDS)
 
-    assert all(row.is_good for row in rows), told(rows)
+    assert all(row.has_passed for row in rows), report(rows)
 
 
-def test_every_promise_is_kept_when_things_are_told_again_or_forged(harness: ChaosHarness) -> None:
-    rows = breaking.told_again(harness, 3)
+def test_audit_passes_after_repeated_and_forged_deliveries(harness: ChaosHarness) -> None:
+    rows = aws_phases.repeated_deliveries(harness, 3)
 
-    assert all(row.is_good for row in rows), told(rows)
+    assert all(row.has_passed for row in rows), report(rows)

@@ -1,4 +1,4 @@
-"""The HTTP door on the deployed stack: asked for, waited for, listed, canceled, refused."""
+"""The HTTP entry point on the deployed stack: create, wait, list, cancel, upload and errors."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,115 +7,133 @@ import httpx
 import pytest
 
 from darkroom.domain.identity import job_id
-from tests.e2e.desk import Desk, picture, sha256
-from tests.e2e.shop import SMALL, Shop
+from tests.e2e.api_client import SMALL, ApiClient
+from tests.e2e.deployment import Deployment, png_image, sha256
 
 
-def test_a_posted_job_becomes_a_picture_behind_a_presigned_url(desk: Desk, shop: Shop) -> None:
-    answer = shop.ask(prompt="A tin robot")
+def test_posted_job_completes_with_a_presigned_url(
+    deployment: Deployment, api_client: ApiClient
+) -> None:
+    response = api_client.post_job(prompt="A tin robot")
 
-    assert answer.status_code == 202
-    assert int(answer.headers["retry-after"]) >= 1
-    location = answer.url.join(answer.headers["location"])
-    job = shop.until(answer.json()["job_id"])
-    assert shop.client.get(location).json()["job_id"] == job["job_id"]
+    assert response.status_code == 202
+    assert int(response.headers["retry-after"]) >= 1
+    location = response.url.join(response.headers["location"])
+    job = api_client.wait_for_status(response.json()["job_id"])
+    assert api_client.client.get(location).json()["job_id"] == job["job_id"]
     assert (job["status"], job["charged"], job["caller"]) == ("completed", "yes", "key:shop")
     (asset,) = job["assets"]
     data = httpx.get(asset["url"], trust_env=False).content
     assert (len(data), sha256(data)) == (asset["size"], asset["sha256"])
-    assert desk.outcome_of_job(job["job_id"])["detail-type"] == "JobCompleted"
+    assert deployment.wait_for_job(job["job_id"])["detail-type"] == "JobCompleted"
 
 
-def test_a_get_with_wait_is_held_until_the_job_changes(shop: Shop) -> None:
-    job = shop.accepted(prompt="A slow boat [[fault submit.http status=429 retry_after=4]]")
+def test_get_with_wait_returns_when_the_job_changes(api_client: ApiClient) -> None:
+    job = api_client.create_job(prompt="A slow boat [[fault submit.http status=429 retry_after=4]]")
     start = time.monotonic()
 
-    answer = shop.client.get(f"/v1/jobs/{job['job_id']}", params={"wait": 25})
+    response = api_client.client.get(f"/v1/jobs/{job['job_id']}", params={"wait": 25})
 
-    assert answer.json() != job
+    assert response.json() != job
     assert time.monotonic() - start < 25
 
 
-def test_what_is_known_is_not_sent_again(shop: Shop) -> None:
-    job = shop.done(prompt="A known picture")
-    answer = shop.client.get(f"/v1/jobs/{job['job_id']}")
+def test_unchanged_job_returns_304(api_client: ApiClient) -> None:
+    job = api_client.run_job(prompt="A known picture")
+    response = api_client.client.get(f"/v1/jobs/{job['job_id']}")
 
-    again = shop.client.get(
-        f"/v1/jobs/{job['job_id']}", headers={"If-None-Match": answer.headers["etag"]}
+    cached = api_client.client.get(
+        f"/v1/jobs/{job['job_id']}", headers={"If-None-Match": response.headers["etag"]}
     )
 
-    assert (again.status_code, again.text) == (304, "")
-    assert again.headers["etag"] == answer.headers["etag"]
+    assert (cached.status_code, cached.text) == (304, "")
+    assert cached.headers["etag"] == response.headers["etag"]
 
 
-def test_twenty_identical_posts_at_once_are_one_job_and_one_charge(desk: Desk, shop: Shop) -> None:
-    once = {"Idempotency-Key": "twenty"}
+def test_twenty_concurrent_posts_with_one_key_are_one_job_and_one_charge(
+    deployment: Deployment, api_client: ApiClient
+) -> None:
+    headers_with_key = {"Idempotency-Key": "twenty"}
 
     with ThreadPoolExecutor(20) as pool:
-        answers = list(
-            pool.map(lambda _: shop.ask(prompt="Twenty times one", headers=once), range(20))
+        responses = list(
+            pool.map(
+                lambda _: api_client.post_job(prompt="Twenty times one", headers=headers_with_key),
+                range(20),
+            )
         )
 
-    assert {answer.status_code for answer in answers} == {202}
-    assert {answer.json()["job_id"] for answer in answers} == {job_id("key:shop", "twenty")}
-    done = shop.until(job_id("key:shop", "twenty"))
-    assert done["status"] == "completed"
-    assert len(desk.posts("Twenty times one")) == 1
-    assert desk.charges(done["prediction_id"]) == 1
+    assert {response.status_code for response in responses} == {202}
+    assert {response.json()["job_id"] for response in responses} == {job_id("key:shop", "twenty")}
+    ended = api_client.wait_for_status(job_id("key:shop", "twenty"))
+    assert ended["status"] == "completed"
+    assert len(deployment.submits_with("Twenty times one")) == 1
+    assert deployment.charges_of(ended["prediction_id"]) == 1
 
 
-def test_the_same_key_with_another_request_is_a_conflict(desk: Desk, shop: Shop) -> None:
-    once = {"Idempotency-Key": "conflict"}
-    shop.accepted(prompt="First at the API", headers=once)
+def test_same_key_with_another_request_returns_409(
+    deployment: Deployment, api_client: ApiClient
+) -> None:
+    headers_with_key = {"Idempotency-Key": "conflict"}
+    api_client.create_job(prompt="First at the API", headers=headers_with_key)
 
-    answer = shop.ask(prompt="Second at the API", headers=once)
+    response = api_client.post_job(prompt="Second at the API", headers=headers_with_key)
 
-    assert answer.status_code == 409
-    assert answer.json()["type"] == "urn:darkroom:problem:conflict"
-    assert desk.posts("Second at the API") == []
-
-
-def test_pages_go_from_the_newest_to_the_oldest_and_survive_inserts(shop: Shop) -> None:
-    asked = [shop.accepted(prompt=f"Page {n}")["job_id"] for n in range(5)]
-    first = shop.client.get("/v1/jobs", params={"limit": 2}).json()
-    shop.accepted(prompt="Inserted meanwhile")
-
-    rest = shop.client.get("/v1/jobs", params={"limit": 3, "cursor": first["cursor"]}).json()
-
-    listed = [job["job_id"] for job in first["jobs"] + rest["jobs"]]
-    assert listed == asked[::-1]
+    assert response.status_code == 409
+    assert response.json()["type"] == "urn:darkroom:problem:conflict"
+    assert deployment.submits_with("Second at the API") == []
 
 
-def test_a_job_that_waits_is_canceled_for_free(desk: Desk, shop: Shop) -> None:
-    job = shop.accepted(
+def test_pages_are_newest_first_and_stable_while_jobs_are_added(api_client: ApiClient) -> None:
+    job_ids = [api_client.create_job(prompt=f"Page {n}")["job_id"] for n in range(5)]
+    first = api_client.client.get("/v1/jobs", params={"limit": 2}).json()
+    api_client.create_job(prompt="Inserted meanwhile")
+
+    second_page = api_client.client.get(
+        "/v1/jobs", params={"limit": 3, "cursor": first["cursor"]}
+    ).json()
+
+    listed = [job["job_id"] for job in first["jobs"] + second_page["jobs"]]
+    assert listed == job_ids[::-1]
+
+
+def test_queued_job_is_canceled_without_a_charge(
+    deployment: Deployment, api_client: ApiClient
+) -> None:
+    job = api_client.create_job(
         prompt="Not yet sent [[fault submit.http status=429 retry_after=8 times=0]]"
     )
-    time_out = time.monotonic() + 30
-    while not desk.posts("Not yet sent") or shop.get(job["job_id"])["status"] != "queued":
-        assert time.monotonic() < time_out
+    deadline = time.monotonic() + 30
+    while (
+        not deployment.submits_with("Not yet sent")
+        or api_client.get_job(job["job_id"])["status"] != "queued"
+    ):
+        assert time.monotonic() < deadline
 
-    answer = shop.client.delete(f"/v1/jobs/{job['job_id']}")
+    response = api_client.client.delete(f"/v1/jobs/{job['job_id']}")
 
-    assert answer.status_code == 200
-    assert (answer.json()["status"], answer.json()["charged"]) == ("failed", "no")
-    assert answer.json()["failure"]["code"] == "canceled"
-    assert desk.outcome_of_job(job["job_id"])["detail"]["charged"] == "no"
-    assert shop.client.delete(f"/v1/jobs/{job['job_id']}").status_code == 200
+    assert response.status_code == 200
+    assert (response.json()["status"], response.json()["charged"]) == ("failed", "no")
+    assert response.json()["failure"]["code"] == "canceled"
+    assert deployment.wait_for_job(job["job_id"])["detail"]["charged"] == "no"
+    assert api_client.client.delete(f"/v1/jobs/{job['job_id']}").status_code == 200
 
 
-def test_a_job_that_was_sent_is_filed_as_canceled_when_its_picture_comes(
-    desk: Desk, shop: Shop
+def test_submitted_job_is_canceled_with_its_image_stored(
+    deployment: Deployment, api_client: ApiClient
 ) -> None:
-    job = shop.until(shop.accepted(prompt="Too late to stop")["job_id"], "submitted")
+    job = api_client.wait_for_status(
+        api_client.create_job(prompt="Too late to stop")["job_id"], "submitted"
+    )
 
-    answer = shop.client.delete(f"/v1/jobs/{job['job_id']}")
+    response = api_client.client.delete(f"/v1/jobs/{job['job_id']}")
 
-    assert answer.status_code == 202
-    assert (answer.json()["charged"], bool(answer.json()["canceled_at"])) == ("yes", True)
-    event = desk.outcome_of_job(job["job_id"])
+    assert response.status_code == 202
+    assert (response.json()["charged"], bool(response.json()["canceled_at"])) == ("yes", True)
+    event = deployment.wait_for_job(job["job_id"])
     assert (event["detail-type"], event["detail"]["code"]) == ("JobFailed", "canceled")
-    assert desk.body(event["detail"]["assets"][0])
-    ended = shop.get(job["job_id"])
+    assert deployment.asset_bytes(event["detail"]["assets"][0])
+    ended = api_client.get_job(job["job_id"])
     assert (ended["status"], ended["failure"]["code"]) == ("failed", "canceled")
     assert [asset["key"] for asset in ended["assets"]] == [
         asset["key"] for asset in event["detail"]["assets"]
@@ -123,32 +141,36 @@ def test_a_job_that_was_sent_is_filed_as_canceled_when_its_picture_comes(
 
 
 @pytest.mark.parametrize("form", ["reference", "uri"])
-def test_an_upload_can_be_edited(desk: Desk, shop: Shop, form: str) -> None:
-    ticket = shop.upload(picture())
+def test_upload_can_be_edited(deployment: Deployment, api_client: ApiClient, form: str) -> None:
+    presigned = api_client.upload(png_image())
 
-    job = shop.done(operation="edit", prompt="Bluer", images=[ticket[form]])
+    job = api_client.run_job(operation="edit", prompt="Bluer", images=[presigned[form]])
 
     assert job["status"] == "completed", job
-    assert job["references"] == [ticket["uri"]]
+    assert job["references"] == [presigned["uri"]]
 
 
-def test_an_output_can_be_edited_by_its_presigned_url(shop: Shop) -> None:
-    (asset,) = shop.done(prompt="A yellow door")["assets"]
+def test_output_can_be_edited_by_its_presigned_url(api_client: ApiClient) -> None:
+    (asset,) = api_client.run_job(prompt="A yellow gate")["assets"]
 
-    job = shop.done(operation="edit", prompt="A green one", images=[asset["url"]])
+    job = api_client.run_job(operation="edit", prompt="A green one", images=[asset["url"]])
 
     assert job["status"] == "completed", job
     assert job["references"] == [f"s3://{asset['bucket']}/{asset['key']}"]
 
 
-def test_a_ticket_takes_only_what_was_announced_and_only_once(shop: Shop) -> None:
-    data = picture()
+def test_presigned_upload_accepts_only_the_signed_file_once(api_client: ApiClient) -> None:
+    data = png_image()
     body = {"content_type": "image/png", "size": len(data)}
-    ticket = shop.client.post("/v1/uploads", json=body).json()
+    presigned = api_client.client.post("/v1/uploads", json=body).json()
 
     def put(content: bytes, **headers: str) -> int:
-        sent = ticket["headers"] | {name.replace("_", "-"): v for name, v in headers.items()}
-        return httpx.put(ticket["url"], content=content, headers=sent, trust_env=False).status_code
+        sent_headers = presigned["headers"] | {
+            name.replace("_", "-"): v for name, v in headers.items()
+        }
+        return httpx.put(
+            presigned["url"], content=content, headers=sent_headers, trust_env=False
+        ).status_code
 
     assert put(data + b"!") == 403
     assert put(data, Content_Type="text/html") == 403
@@ -157,40 +179,47 @@ def test_a_ticket_takes_only_what_was_announced_and_only_once(shop: Shop) -> Non
     assert put(data) == 412
 
 
-def test_an_estimate_starts_nothing(desk: Desk, shop: Shop) -> None:
-    asked = SMALL | {"prompt": "Only the price", "quality": "high"}
+def test_estimate_starts_no_job(deployment: Deployment, api_client: ApiClient) -> None:
+    request = SMALL | {"prompt": "Only the price", "quality": "high"}
 
-    answer = shop.client.post("/v1/estimates", json=asked)
+    response = api_client.client.post("/v1/estimates", json=request)
 
-    assert answer.json()["estimated_cost_micro_usd"] == 220_000
-    assert desk.posts("Only the price") == []
+    assert response.json()["estimated_cost_micro_usd"] == 220_000
+    assert deployment.submits_with("Only the price") == []
 
 
-WORDS = "None of these is sent"
-BAD = {
-    "quality": (SMALL | {"prompt": WORDS, "quality": "ultra"}, "quality"),
+UNSENT_PROMPT = "None of these is sent"
+INVALID_REQUESTS = {
+    "quality": (SMALL | {"prompt": UNSENT_PROMPT, "quality": "ultra"}, "quality"),
     "no prompt": (SMALL, "prompt"),
-    "long prompt": (SMALL | {"prompt": WORDS * 2_000}, "prompt"),
+    "long prompt": (SMALL | {"prompt": UNSENT_PROMPT * 2_000}, "prompt"),
     "no image": (
-        SMALL | {"operation": "edit", "prompt": WORDS, "images": ["s3://nobody/a.png"]},
+        SMALL
+        | {
+            "operation": "edit",
+            "prompt": UNSENT_PROMPT,
+            "images": ["s3://missing-bucket-of-the-tests/a.png"],
+        },
         "images.0",
     ),
-    "a list": ([WORDS], ""),
+    "a list": ([UNSENT_PROMPT], ""),
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_a_problem_that_names_the_field(desk: Desk, shop: Shop, name: str) -> None:
-    body, field = BAD[name]
+@pytest.mark.parametrize("name", INVALID_REQUESTS)
+def test_invalid_request_returns_a_problem_with_the_field(
+    deployment: Deployment, api_client: ApiClient, name: str
+) -> None:
+    body, field = INVALID_REQUESTS[name]
 
-    answer = shop.client.post("/v1/jobs", json=body)
+    response = api_client.client.post("/v1/jobs", json=body)
 
-    assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/problem+json"
-    problems = {each["field"]: each for each in answer.json()["errors"]}
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/problem+json"
+    problems = {entry["field"]: entry for entry in response.json()["errors"]}
     assert problems[field]["message"]
     assert problems[field]["allowed"]
-    assert desk.posts(WORDS) == []
+    assert deployment.submits_with(UNSENT_PROMPT) == []
 
 
 @pytest.mark.parametrize(
@@ -202,40 +231,47 @@ def test_bad_input_is_a_problem_that_names_the_field(desk: Desk, shop: Shop, nam
         (b'{"prompt": "\xff"}', "application/json", 400),
     ],
 )
-def test_a_body_that_cannot_be_taken_says_why(
-    shop: Shop, content: bytes, content_type: str, status: int
+def test_unusable_body_returns_a_problem(
+    api_client: ApiClient, content: bytes, content_type: str, status: int
 ) -> None:
-    answer = shop.client.post("/v1/jobs", content=content, headers={"Content-Type": content_type})
+    response = api_client.client.post(
+        "/v1/jobs", content=content, headers={"Content-Type": content_type}
+    )
 
-    assert answer.status_code == status
-    assert answer.json()["status"] == status
-    assert answer.json()["detail"]
+    assert response.status_code == status
+    assert response.json()["status"] == status
+    assert response.json()["detail"]
 
 
-def test_too_many_requests_a_second_are_a_problem_with_retry_after(desk: Desk, shop: Shop) -> None:
-    gateway = desk.stack.client("apigateway")
-    api_id = desk.stack.api_url.split("/")[-2]
-    before = gateway.get_stage(restApiId=api_id, stageName="live")["methodSettings"]["*/*"]
+def test_throttled_request_returns_429_with_retry_after(
+    deployment: Deployment, api_client: ApiClient
+) -> None:
+    gateway = deployment.stack.client("apigateway")
+    api_id = deployment.stack.api_url.split("/")[-2]
+    settings_before = gateway.get_stage(restApiId=api_id, stageName="live")["methodSettings"]["*/*"]
 
     def limit(rate: float, burst: int) -> None:
-        named = {"rateLimit": rate, "burstLimit": burst}
+        limits = {"rateLimit": rate, "burstLimit": burst}
         gateway.update_stage(
             restApiId=api_id,
             stageName="live",
             patchOperations=[
                 {"op": "replace", "path": f"/*/*/throttling/{name}", "value": str(value)}
-                for name, value in named.items()
+                for name, value in limits.items()
             ],
         )
 
-    assert (before["throttlingRateLimit"], before["throttlingBurstLimit"]) == (50, 100)
+    assert (settings_before["throttlingRateLimit"], settings_before["throttlingBurstLimit"]) == (
+        50,
+        100,
+    )
     limit(0.5, 1)
     try:
-        answers = [shop.client.get("/v1/presets") for _ in range(3)]
+        responses = [api_client.client.get("/v1/presets") for _ in range(3)]
     finally:
-        limit(before["throttlingRateLimit"], before["throttlingBurstLimit"])
+        limit(settings_before["throttlingRateLimit"], settings_before["throttlingBurstLimit"])
 
-    refused = answers[-1]
-    assert refused.status_code == 429
-    assert refused.headers["retry-after"] == "1"
-    assert refused.json()["type"] == "urn:darkroom:problem:too-many-requests"
+    throttled = responses[-1]
+    assert throttled.status_code == 429
+    assert throttled.headers["retry-after"] == "1"
+    assert throttled.json()["type"] == "urn:darkroom:problem:too-many-requests"

@@ -1,4 +1,4 @@
-"""Prompts, URLs, tokens and keys stay out of executions, events and logs."""
+"""Prompts, URLs, tokens and keys are not in executions, events or logs."""
 
 import base64
 import json
@@ -7,66 +7,82 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.e2e.desk import Desk, picture
+from tests.e2e.deployment import Deployment, png_image
 
-WORDS = "an unmistakable heliotrope walrus"
+PRIVATE_TEXT = "an unmistakable heliotrope walrus"
 
 
 class Traces(NamedTuple):
-    """What some jobs left behind, and what must not be in it."""
+    """The ids of jobs, and texts that must not occur in their executions, events and logs."""
 
     jobs: dict[str, str]
     secrets: list[str]
 
 
 @pytest.fixture(scope="module")
-def traces(desk: Desk) -> Traces:
-    """Jobs by each door, with everything that can come of one, and what must stay secret."""
-    image = f"data:image/png;base64,{base64.b64encode(picture()).decode()}"
-    done = desk.run(
-        {"operation": "edit", "quality": "low", "prompt": f"Show {WORDS}", "images": [image]}
+def traces(deployment: Deployment) -> Traces:
+    """Run jobs of each entry point and outcome; return their ids and the private texts."""
+    image = f"data:image/png;base64,{base64.b64encode(png_image()).decode()}"
+    completed = deployment.run_job(
+        {"operation": "edit", "quality": "low", "prompt": f"Show {PRIVATE_TEXT}", "images": [image]}
     )
-    words = f"The prompt {WORDS} was flagged"
-    failed = desk.run(prompt=f'{WORDS} [[fault run.failed code=1200 message="{words}"]]')
-    assert [done["detail-type"], failed["detail-type"]] == ["JobCompleted", "JobFailed"]
-    lost = desk.run(prompt=f"Lost {WORDS} [[fault submit.accept_then_close]]")
-    late = desk.run(prompt=f"{WORDS} [[fault submit.accept_then_close]] [[fault webhook.lost]]")
-    token = desk.key("private")
-    with desk.http(desk.key("poor", budget=0.001)) as client:
+    error_message = f"The prompt {PRIVATE_TEXT} was flagged"
+    failed = deployment.run_job(
+        prompt=f'{PRIVATE_TEXT} [[fault run.failed code=1200 message="{error_message}"]]'
+    )
+    assert [completed["detail-type"], failed["detail-type"]] == ["JobCompleted", "JobFailed"]
+    response_lost = deployment.run_job(
+        prompt=f"Lost {PRIVATE_TEXT} [[fault submit.accept_then_close]]"
+    )
+    webhook_lost = deployment.run_job(
+        prompt=f"{PRIVATE_TEXT} [[fault submit.accept_then_close]] [[fault webhook.lost]]"
+    )
+    token = deployment.create_key("private")
+    with deployment.http_client(deployment.create_key("poor", budget=0.001)) as client:
         refused = client.post(
-            "/v1/jobs", json={"operation": "text-to-image", "quality": "low", "prompt": WORDS}
+            "/v1/jobs",
+            json={"operation": "text-to-image", "quality": "low", "prompt": PRIVATE_TEXT},
         )
     assert refused.status_code == 402
-    with desk.http(token) as client:
-        asked = {"operation": "text-to-image", "quality": "low", "prompt": f"Ask for {WORDS}"}
-        http = client.post("/v1/jobs", json=asked).json()
-        client.post("/v1/jobs", json=asked | {"quality": WORDS})
+    with deployment.http_client(token) as client:
+        request = {
+            "operation": "text-to-image",
+            "quality": "low",
+            "prompt": f"Ask for {PRIVATE_TEXT}",
+        }
+        http = client.post("/v1/jobs", json=request).json()
+        client.post("/v1/jobs", json=request | {"quality": PRIVATE_TEXT})
         client.get(f"/v1/jobs/{http['job_id']}", params={"wait": 1})
-    version = desk.drop("warmer-light/walrus.png", picture(), quality="low", prompt=f"A {WORDS}")
-    upload = desk.outcome_of_upload("warmer-light/walrus.png", version)
-    assert [upload["detail-type"], desk.outcome_of_job(http["job_id"])["detail-type"]] == [
+    version = deployment.put_to_inbox(
+        "warmer-light/walrus.png", png_image(), quality="low", prompt=f"A {PRIVATE_TEXT}"
+    )
+    upload = deployment.wait_for_upload("warmer-light/walrus.png", version)
+    assert [upload["detail-type"], deployment.wait_for_job(http["job_id"])["detail-type"]] == [
         "JobCompleted", "JobCompleted",
     ]  # fmt: skip
-    key = desk.stack.client("secretsmanager").get_secret_value(
-        SecretId=desk.stack.client("secretsmanager").list_secrets()["SecretList"][0]["ARN"]
+    key = deployment.stack.client("secretsmanager").get_secret_value(
+        SecretId=deployment.stack.client("secretsmanager").list_secrets()["SecretList"][0]["ARN"]
     )["SecretString"]
     return Traces(
         {
-            "done": done["detail"]["job_id"],
+            "done": completed["detail"]["job_id"],
             "failed": failed["detail"]["job_id"],
-            "lost": lost["detail"]["job_id"],
-            "late": late["detail"]["job_id"],
+            "lost": response_lost["detail"]["job_id"],
+            "late": webhook_lost["detail"]["job_id"],
             "http": http["job_id"],
             "upload": upload["detail"]["job_id"],
         },
         [
-            WORDS,
+            PRIVATE_TEXT,
             "heliotrope",
             key,
             token,
             "dk_",
             "whsec_",
-            *(desk.job(each["detail"]["job_id"]).submit_token or "" for each in (done, lost, late)),
+            *(
+                deployment.job(event["detail"]["job_id"]).submit_token or ""
+                for event in (completed, response_lost, webhook_lost)
+            ),
             "http://",
             "https://",
             "X-Amz-Signature",
@@ -76,54 +92,58 @@ def traces(desk: Desk) -> Traces:
 
 
 @pytest.mark.parametrize("job", ["done", "failed", "lost", "late", "http", "upload"])
-def test_no_execution_holds_a_prompt_a_url_or_the_key(desk: Desk, traces: Traces, job: str) -> None:
-    history = json.dumps(desk.execution_events(traces.jobs[job]), default=str)
+def test_execution_contains_no_private_text(
+    deployment: Deployment, traces: Traces, job: str
+) -> None:
+    history = json.dumps(deployment.execution_events(traces.jobs[job]), default=str)
 
     assert traces.jobs[job] in history
     assert [secret for secret in traces.secrets if secret in history] == []
 
 
-def test_no_event_holds_a_prompt_a_url_or_the_key(desk: Desk, traces: Traces) -> None:
-    told = [
-        json.dumps(event["detail"]) for event in desk.bus.events
+def test_events_contain_no_private_text(deployment: Deployment, traces: Traces) -> None:
+    details = [
+        json.dumps(event["detail"]) for event in deployment.bus.events
         if event["detail-type"] != "JobRequested"
         and event["detail"].get("job_id") in traces.jobs.values()
     ]  # fmt: skip
 
-    assert len(told) >= 2 * len(traces.jobs)
-    assert [event for event in told if any(secret in event for secret in traces.secrets)] == []
+    assert len(details) >= 2 * len(traces.jobs)
+    assert [event for event in details if any(secret in event for secret in traces.secrets)] == []
 
 
-def test_no_log_holds_a_prompt_a_url_or_the_key(desk: Desk, traces: Traces) -> None:
-    lines = list(_lines(desk))
+def test_logs_contain_no_private_text(deployment: Deployment, traces: Traces) -> None:
+    lines = list(_lines(deployment))
 
     assert any(traces.jobs["done"] in line for line in lines)
     assert [line for line in lines if any(secret in line for secret in traces.secrets)] == []
 
 
-def test_every_line_of_ours_has_the_job_id_as_correlation_id(desk: Desk, traces: Traces) -> None:
-    ours = [json.loads(line) for line in _lines(desk) if line.startswith('{"level"')]
+def test_log_lines_have_the_job_id_as_correlation_id(
+    deployment: Deployment, traces: Traces
+) -> None:
+    own_lines = [json.loads(line) for line in _lines(deployment) if line.startswith('{"level"')]
 
-    assert ours
-    assert [line for line in ours if not line.get("correlation_id")] == []
-    steps = {line["message"] for line in ours if line["correlation_id"] == traces.jobs["done"]}
-    # Those who hear of its end write when they come to it.
+    assert own_lines
+    assert [line for line in own_lines if not line.get("correlation_id")] == []
+    steps = {line["message"] for line in own_lines if line["correlation_id"] == traces.jobs["done"]}
+    # Functions that subscribe to the terminal event can log later.
     assert steps - {"record_stats", "thumbnails"} == {"request", "submit", "check", "finalize"}
     assert "upload" in {
-        line["message"] for line in ours if line["correlation_id"] == traces.jobs["upload"]
+        line["message"] for line in own_lines if line["correlation_id"] == traces.jobs["upload"]
     }
 
 
-def test_no_function_crashed(desk: Desk, traces: Traces) -> None:
-    crashes = [line for line in _lines(desk) if '"message":"crashed"' in line]
+def test_no_function_crashed(deployment: Deployment, traces: Traces) -> None:
+    crashes = [line for line in _lines(deployment) if '"message":"crashed"' in line]
 
-    # Other tests of this stack break things on purpose.
+    # Other tests of this stack cause crashes intentionally.
     jobs = traces.jobs.values()
     assert [line for line in crashes if any(job in line for job in jobs)] == []
 
 
-def test_metrics_count_what_was_accepted_completed_and_failed(desk: Desk, traces: Traces) -> None:
-    lines = [json.loads(line) for line in _lines(desk) if line.startswith('{"_aws"')]
+def test_metrics_are_written(deployment: Deployment, traces: Traces) -> None:
+    lines = [json.loads(line) for line in _lines(deployment) if line.startswith('{"_aws"')]
 
     names = {m["Name"] for line in lines for m in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     codes = {line["code"] for line in lines if "JobsFailed" in line}
@@ -132,8 +152,8 @@ def test_metrics_count_what_was_accepted_completed_and_failed(desk: Desk, traces
     assert "moderated" in codes
 
 
-def _lines(desk: Desk) -> Iterator[str]:
-    logs: Any = desk.stack.client("logs")
+def _lines(deployment: Deployment) -> Iterator[str]:
+    logs: Any = deployment.stack.client("logs")
     for group in logs.describe_log_groups()["logGroups"]:
         name = group["logGroupName"]
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):

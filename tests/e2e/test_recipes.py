@@ -1,4 +1,4 @@
-"""The recipes, run as their page says, against the deployed stack."""
+"""The recipes of the documentation, run against the deployed stack."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 
 from local import paths
 from local.waiting import until
-from tests.e2e.desk import Desk
+from tests.e2e.deployment import Deployment
 from tests.e2e.test_event_entry_point import example, outputs
 
 EXAMPLES = paths.ROOT / "docs" / "examples"
@@ -20,24 +20,24 @@ PHOTO = paths.ROOT / "docs" / "images" / "photograph.jpg"
 
 
 @pytest.fixture(scope="module")
-def environment(desk: Desk) -> dict[str, str]:
+def environment(deployment: Deployment) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "PYTHONWARNINGS": "error",
-        "DARKROOM_URL": desk.stack.api_url,
-        "DARKROOM_KEY": desk.key("backend"),
-        "INBOX_BUCKET": desk.stack.inbox_bucket,
-        "ASSETS_BUCKET": desk.stack.assets_bucket,
-        "AWS_ENDPOINT_URL": desk.stack.emulator_url,
-        "AWS_ACCESS_KEY_ID": desk.stack.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": desk.stack.secret_access_key,
-        "AWS_DEFAULT_REGION": desk.stack.region,
+        "DARKROOM_URL": deployment.stack.api_url,
+        "DARKROOM_KEY": deployment.create_key("backend"),
+        "INBOX_BUCKET": deployment.stack.inbox_bucket,
+        "ASSETS_BUCKET": deployment.stack.assets_bucket,
+        "AWS_ENDPOINT_URL": deployment.stack.emulator_url,
+        "AWS_ACCESS_KEY_ID": deployment.stack.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": deployment.stack.secret_access_key,
+        "AWS_DEFAULT_REGION": deployment.stack.region,
         "NO_PROXY": "*",
     }
 
 
 def run(environment: dict[str, str], *arguments: str | Path) -> str:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, *arguments],
         env=environment,
         capture_output=True,
@@ -45,71 +45,71 @@ def run(environment: dict[str, str], *arguments: str | Path) -> str:
         timeout=240,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
-def test_a_folder_of_photographs_comes_back_edited(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_product_photos_recipe_edits_a_folder(environment: dict[str, str], tmp_path: Path) -> None:
     shutil.copy(PHOTO, tmp_path / "lake.jpg")
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
 
-    told = run(environment, EXAMPLES / "product_photos.py", tmp_path, "clean-scan")
+    output = run(environment, EXAMPLES / "product_photos.py", tmp_path, "clean-scan")
 
     (edited,) = (tmp_path / "edited").iterdir()
     assert edited.stem == "lake"
-    assert f"lake.jpg -> {edited}" in told
-    assert "broken.jpg: refused:" in told
+    assert f"lake.jpg -> {edited}" in output
+    assert "broken.jpg: rejected:" in output
 
 
-def test_a_backend_hears_of_each_order_once_though_it_asks_twice(
-    desk: Desk, environment: dict[str, str]
+def test_orders_backend_recipe_reports_a_repeated_order_once(
+    deployment: Deployment, environment: dict[str, str]
 ) -> None:
-    with example(desk, "subscribe", EventBusName=outputs(desk)["EventBusName"]) as queue:
-        given = environment | {"QUEUE_URL": queue["QueueUrl"]}
-        told = run(given, EXAMPLES / "orders_backend.py", "order-1", "order-2", "order-1")
+    with example(
+        deployment, "subscribe", EventBusName=outputs(deployment)["EventBusName"]
+    ) as queue:
+        parameters = environment | {"QUEUE_URL": queue["QueueUrl"]}
+        output = run(parameters, EXAMPLES / "orders_backend.py", "order-1", "order-2", "order-1")
 
-    lines = told.splitlines()
+    lines = output.splitlines()
     assert sorted(line.partition(":")[0] for line in lines) == ["order-1", "order-2"]
     assert all("JobCompleted: ['s3://" in line for line in lines)
-    assert len(desk.posts("A greeting card for order order-1")) == 1
+    assert len(deployment.submits_with("A greeting card for order order-1")) == 1
 
 
-def test_a_night_starts_one_batch_of_the_sheet(desk: Desk) -> None:
-    sheet = b"product\nlantern\ncandle\n"
-    desk.s3.put_object(
-        Bucket=desk.stack.assets_bucket,
-        Key="sheets/rows.csv",
-        Body=sheet,
+def test_nightly_batch_recipe_starts_one_batch(deployment: Deployment) -> None:
+    rows = b"product\nlantern\ncandle\n"
+    deployment.s3.put_object(
+        Bucket=deployment.stack.assets_bucket,
+        Key="input/rows.csv",
+        Body=rows,
         Metadata={"darkroom-caller": "key:nightly"},
     )
-    token = desk.key("nightly", budget=20)
-    given = {
-        "ApiUrl": desk.stack.api_url,
+    token = deployment.create_key("nightly", budget=20)
+    parameters = {
+        "ApiUrl": deployment.stack.api_url,
         "ApiKey": token,
-        "Sheet": f"s3://{desk.stack.assets_bucket}/sheets/rows.csv",
+        "BatchFile": f"s3://{deployment.stack.assets_bucket}/input/rows.csv",
     }
-    with example(desk, "nightly-batch", **given) as made:
-        started = {_invoke(desk, made["FunctionName"]) for _ in range(2)}
+    with example(deployment, "nightly-batch", **parameters) as stack_outputs:
+        batch_ids = {_invoke(deployment, stack_outputs["FunctionName"]) for _ in range(2)}
 
-    (batch_id,) = started
-    with desk.http(token) as client:
+    (batch_id,) = batch_ids
+    with deployment.http_client(token) as client:
 
         def ended() -> dict[str, Any] | None:
-            told: dict[str, Any] = client.get(f"/v1/batches/{batch_id}").json()
-            return told if told["ended_at"] else None
+            output: dict[str, Any] = client.get(f"/v1/batches/{batch_id}").json()
+            return output if output["ended_at"] else None
 
         batch = until(ended, seconds=120, what="the end of the batch", every=1)
     assert batch["progress"]["completed"] == 2
-    assert len(desk.posts("lantern on white")) == 1
+    assert len(deployment.submits_with("lantern on white")) == 1
 
 
-def _invoke(desk: Desk, function: str) -> str:
-    """What the schedule does."""
-    answer = desk.stack.client("lambda").invoke(
+def _invoke(deployment: Deployment, function: str) -> str:
+    """Invoke the function as its schedule does; return the batch id."""
+    response = deployment.stack.client("lambda").invoke(
         FunctionName=function, Payload=json.dumps({"time": "2026-11-26T01:00:00Z"})
     )
-    told = json.loads(answer["Payload"].read())
-    assert "batch_id" in told, told
-    return str(told["batch_id"])
+    output = json.loads(response["Payload"].read())
+    assert "batch_id" in output, output
+    return str(output["batch_id"])

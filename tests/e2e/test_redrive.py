@@ -1,4 +1,4 @@
-"""`make redrive`: what could not be handled is handled once its cause is mended, and once only."""
+"""`make redrive`: dead letters are processed exactly once after their cause is repaired."""
 
 import json
 import os
@@ -14,57 +14,59 @@ import pytest
 from local import paths
 from local.dead_letters import DeadLetters
 from local.waiting import until
-from tests.e2e.desk import Desk
+from tests.e2e.deployment import Deployment
 
-MALFORMED = "A letter that no function wrote"
+MALFORMED = "not a message of a function"
 
 
 @pytest.fixture
-def parts(desk: Desk) -> dict[str, str]:
-    """Return the physical ids of what the stack consists of."""
-    pages = desk.stack.client("cloudformation").get_paginator("list_stack_resources")
+def resource_ids(deployment: Deployment) -> dict[str, str]:
+    """Return the physical ids of the stack resources by logical id."""
+    pages = deployment.stack.client("cloudformation").get_paginator("list_stack_resources")
     return {
         resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-        for page in pages.paginate(StackName=desk.stack.stack_name)
+        for page in pages.paginate(StackName=deployment.stack.stack_name)
         for resource in page["StackResourceSummaries"]
     }
 
 
 @pytest.fixture(autouse=True)
-def empty_queue(desk: Desk, parts: dict[str, str]) -> None:
-    """Other tests of this stack may have left something there."""
-    desk.stack.client("sqs").purge_queue(QueueUrl=parts["DeadLetters"])
+def empty_queue(deployment: Deployment, resource_ids: dict[str, str]) -> None:
+    """Purge the queue, which can contain messages of other tests."""
+    deployment.stack.client("sqs").purge_queue(QueueUrl=resource_ids["DeadLetters"])
 
 
 @contextmanager
-def broken(desk: Desk, function: str) -> Iterator[None]:
-    """Have a door start executions of a machine that there is not."""
-    aws = desk.stack.client("lambda")
+def broken_entry_point(deployment: Deployment, function: str) -> Iterator[None]:
+    """Configure an entry point function with a missing state machine."""
+    aws = deployment.stack.client("lambda")
     variables = aws.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-    nowhere = {"STATE_MACHINE_ARN": f"{desk.stack.state_machine_arn}-gone"}
+    missing_machine = {"STATE_MACHINE_ARN": f"{deployment.stack.state_machine_arn}-gone"}
 
-    def configure(more: dict[str, str]) -> None:
+    def configure(changes: dict[str, str]) -> None:
         aws.update_function_configuration(
-            FunctionName=function, Environment={"Variables": variables | more}
+            FunctionName=function, Environment={"Variables": variables | changes}
         )
 
-    configure(nowhere)
+    configure(missing_machine)
     try:
         yield
     finally:
         configure({})
 
 
-def waiting(desk: Desk, queue: str) -> int:
-    answer = desk.stack.client("sqs").get_queue_attributes(
+def message_count(deployment: Deployment, queue: str) -> int:
+    response = deployment.stack.client("sqs").get_queue_attributes(
         QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"]
     )
-    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+    return int(response["Attributes"]["ApproximateNumberOfMessages"])
 
 
-def redrive(desk: Desk, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as make does, on the stack of these tests."""
-    desk.stack.write(folder / "stack.json")
+def redrive(
+    deployment: Deployment, folder: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command of `make redrive` on the stack of the tests."""
+    deployment.stack.write(folder / "stack.json")
     program = (
         "import sys; from pathlib import Path; from local import dead_letters, paths;"
         f"paths.STACK_FILE = Path({str(folder / 'stack.json')!r}); sys.exit(dead_letters.main())"
@@ -80,44 +82,44 @@ def redrive(desk: Desk, folder: Path, **variables: str) -> subprocess.CompletedP
     )
 
 
-def test_a_request_whose_door_was_broken_becomes_one_job_when_it_is_redriven(
-    desk: Desk, parts: dict[str, str], tmp_path: Path
+def test_redrive_creates_one_job_after_the_repair(
+    deployment: Deployment, resource_ids: dict[str, str], tmp_path: Path
 ) -> None:
-    queue, words = parts["DeadLetters"], "A picture of a door that was mended"
-    sqs: Any = desk.stack.client("sqs")
-    with broken(desk, parts["OnRequestFunction"]):
-        event_id = desk.ask(prompt=words)
-        until(lambda: waiting(desk, queue) or None, seconds=60, what="the dead letter")
-        again = redrive(desk, tmp_path)
+    queue, prompt = resource_ids["DeadLetters"], "Redriven after the repair"
+    sqs: Any = deployment.stack.client("sqs")
+    with broken_entry_point(deployment, resource_ids["OnRequestFunction"]):
+        event_id = deployment.request_job(prompt=prompt)
+        until(lambda: message_count(deployment, queue) or None, seconds=60, what="the dead letter")
+        failed = redrive(deployment, tmp_path)
     sqs.send_message(QueueUrl=queue, MessageBody=MALFORMED)
 
-    listed = redrive(desk, tmp_path, DRY_RUN="1")
-    done = redrive(desk, tmp_path)
+    dry_run = redrive(deployment, tmp_path, DRY_RUN="1")
+    redriven = redrive(deployment, tmp_path)
 
-    assert again.returncode == 1
-    assert "failed again" in again.stdout
-    assert listed.returncode == 0, listed.stderr
-    assert f"waits  {parts['OnRequestFunction']}  event {event_id}" in listed.stdout
-    assert done.returncode == 1  # the malformed one stays
-    assert "1 taken, 1 kept" in done.stdout
-    assert words not in again.stdout + listed.stdout + done.stdout
-    assert desk.outcome(event_id)["detail-type"] == "JobCompleted"
-    assert len(desk.posts(words)) == 1
-    left = sqs.receive_message(QueueUrl=queue)["Messages"]
-    assert [message["Body"] for message in left] == [MALFORMED]
-    sqs.delete_message(QueueUrl=queue, ReceiptHandle=left[0]["ReceiptHandle"])
+    assert failed.returncode == 1
+    assert "failed again" in failed.stdout
+    assert dry_run.returncode == 0, dry_run.stderr
+    assert f"pending    {resource_ids['OnRequestFunction']}  event {event_id}" in dry_run.stdout
+    assert redriven.returncode == 1  # the malformed one stays
+    assert "1 delivered, 1 kept" in redriven.stdout
+    assert prompt not in failed.stdout + dry_run.stdout + redriven.stdout
+    assert deployment.wait_for_request(event_id)["detail-type"] == "JobCompleted"
+    assert len(deployment.submits_with(prompt)) == 1
+    remaining = sqs.receive_message(QueueUrl=queue)["Messages"]
+    assert [message["Body"] for message in remaining] == [MALFORMED]
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=remaining[0]["ReceiptHandle"])
 
 
-def test_what_has_become_a_job_already_becomes_no_other_when_it_is_redriven(
-    desk: Desk, parts: dict[str, str]
+def test_redrive_of_a_completed_request_creates_no_job(
+    deployment: Deployment, resource_ids: dict[str, str]
 ) -> None:
-    """A run that died after its work, and before it could say so."""
-    words = "A picture that is asked for twice by one event"
-    event_id = desk.ask(prompt=words)
-    desk.outcome(event_id)
-    events, bus = desk.stack.client("events"), desk.stack.event_bus
-    target = f"arn:aws:lambda:us-east-1:000000000000:function:{parts['OnRequestFunction']}"
-    told = {
+    """As after a function that crashed when its work was complete."""
+    prompt = "Requested twice by one event"
+    event_id = deployment.request_job(prompt=prompt)
+    deployment.wait_for_request(event_id)
+    events, bus = deployment.stack.client("events"), deployment.stack.event_bus
+    target = f"arn:aws:lambda:us-east-1:000000000000:function:{resource_ids['OnRequestFunction']}"
+    attributes = {
         "RULE_ARN": next(
             rule["Arn"]
             for rule in events.list_rules(EventBusName=bus)["Rules"]
@@ -126,16 +128,20 @@ def test_what_has_become_a_job_already_becomes_no_other_when_it_is_redriven(
         "TARGET_ARN": target,
         "ERROR_CODE": "SDK_CLIENT_ERROR",
     }
-    detail = {"operation": "text-to-image", "quality": "low", "resolution": "1k", "prompt": words}
-    desk.stack.client("sqs").send_message(
-        QueueUrl=parts["DeadLetters"],
+    detail = {"operation": "text-to-image", "quality": "low", "resolution": "1k", "prompt": prompt}
+    deployment.stack.client("sqs").send_message(
+        QueueUrl=resource_ids["DeadLetters"],
         MessageBody=json.dumps(
             {"id": event_id, "detail-type": "JobRequested", "source": "a.b", "detail": detail}
         ),
-        MessageAttributes={k: {"DataType": "String", "StringValue": v} for k, v in told.items()},
+        MessageAttributes={
+            k: {"DataType": "String", "StringValue": v} for k, v in attributes.items()
+        },
     )
 
-    taken = DeadLetters(desk.stack.client, desk.stack.stack_name).redrive(dry_run=False)
+    counts = DeadLetters(deployment.stack.client, deployment.stack.stack_name).redrive(
+        dry_run=False
+    )
 
-    assert taken == (1, 0)
-    assert len(desk.posts(words)) == 1
+    assert counts == (1, 0)
+    assert len(deployment.submits_with(prompt)) == 1

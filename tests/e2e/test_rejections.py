@@ -1,4 +1,4 @@
-"""Bad input at the event door: a JobRejected that names the field, no job and no charge."""
+"""Invalid event requests: a JobRejected event with the field, no job and no charge."""
 
 import base64
 from collections.abc import Callable
@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from local.events import put
-from tests.e2e.desk import Desk, picture
+from tests.e2e.deployment import Deployment, png_image
 
-PICTURE = base64.b64encode(picture()).decode()
+IMAGE_BASE64 = base64.b64encode(png_image()).decode()
 
 
-def _edit(*images: object, **more: object) -> dict[str, object]:
-    return {"operation": "edit", "prompt": "x", "images": list(images)} | more
+def _edit(*images: object, **fields: object) -> dict[str, object]:
+    return {"operation": "edit", "prompt": "x", "images": list(images)} | fields
 
 
 def _text(**fields: object) -> dict[str, object]:
     return {"operation": "text-to-image", "prompt": "x"} | fields
 
 
-BAD: dict[str, tuple[object, str]] = {
+INVALID_REQUESTS: dict[str, tuple[object, str]] = {
     "empty prompt": (_text(prompt=""), "prompt"),
     "blank prompt": (_text(prompt="  \n"), "prompt"),
     "missing prompt": ({"operation": "text-to-image"}, "prompt"),
@@ -37,12 +37,12 @@ BAD: dict[str, tuple[object, str]] = {
     "unknown field": (_text(size="1024x1024"), "size"),
     "sync mode": (_text(enable_sync_mode=True), "enable_sync_mode"),
     "not an image": (_edit(base64.b64encode(b"plain words").decode()), "images.0"),
-    "malformed base64": (_edit(PICTURE, "this is no picture!"), "images.1"),
+    "malformed base64": (_edit(IMAGE_BASE64, "this is no picture!"), "images.1"),
     "http": (_edit("http://a.example/b.png"), "images.0"),
     "private address": (_edit("https://10.0.0.8/b.png"), "images.0"),
     "no such object": (_edit("s3://{assets}/uploads/none.png"), "images.0"),
-    "no such bucket": (_edit("s3://nobody-has-this-bucket/a.png"), "images.0"),
-    "somebody else's object": (_edit("s3://{foreign}/a.png"), "images.0"),
+    "no such bucket": (_edit("s3://missing-bucket-of-the-tests/a.png"), "images.0"),
+    "object of another owner": (_edit("s3://{foreign}/a.png"), "images.0"),
     "a text object": (_edit("s3://{assets}/uploads/words.png"), "images.0"),
     "an empty object": (_edit("s3://{assets}/uploads/empty.png"), "images.0"),
     "a huge object": (_edit("s3://{assets}/uploads/huge.png"), "images.0"),
@@ -53,46 +53,46 @@ BAD: dict[str, tuple[object, str]] = {
 
 
 @pytest.fixture(scope="module")
-def foreign(desk: Desk) -> str:
-    bucket = desk.bucket("somebody-elses-bucket")
-    desk.s3.put_object(Bucket=bucket, Key="a.png", Body=picture())
+def foreign(deployment: Deployment) -> str:
+    bucket = deployment.create_bucket("bucket-of-another-owner")
+    deployment.s3.put_object(Bucket=bucket, Key="a.png", Body=png_image())
     return bucket
 
 
 @pytest.fixture(scope="module")
-def fill(desk: Desk, foreign: str) -> Callable[[Any], Any]:
-    """Put bucket names where a case names them."""
-    bucket = desk.stack.assets_bucket
+def insert_buckets(deployment: Deployment, foreign: str) -> Callable[[Any], Any]:
+    """Return a function that inserts the bucket names into a case."""
+    bucket = deployment.stack.assets_bucket
     bodies = {
         "words": b"These are words and no picture at all.",
         "empty": b"",
-        "huge": picture() + bytes(20_000_001),
+        "huge": png_image() + bytes(20_000_001),
     }
     for name, body in bodies.items():
-        desk.s3.put_object(Bucket=bucket, Key=f"uploads/{name}.png", Body=body)
+        deployment.s3.put_object(Bucket=bucket, Key=f"uploads/{name}.png", Body=body)
 
-    def fill(detail: Any) -> Any:
+    def insert_buckets(detail: Any) -> Any:
         if isinstance(detail, dict) and "images" in detail:
             names = {"assets": bucket, "foreign": foreign}
-            filled = [i.format(**names) if "s3://" in i else i for i in detail["images"]]
-            return detail | {"images": filled}
+            images = [i.format(**names) if "s3://" in i else i for i in detail["images"]]
+            return detail | {"images": images}
         return detail
 
-    return fill
+    return insert_buckets
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_it_is_rejected_with_the_field_that_is_wrong(
-    desk: Desk, fill: Callable[[Any], Any], name: str
+@pytest.mark.parametrize("name", INVALID_REQUESTS)
+def test_invalid_request_is_rejected_with_its_field(
+    deployment: Deployment, insert_buckets: Callable[[Any], Any], name: str
 ) -> None:
-    detail, field = BAD[name]
-    before = desk.charged()
+    detail, field = INVALID_REQUESTS[name]
+    before = deployment.charge_count()
 
-    event = desk.outcome(put(desk.stack, fill(detail)))
+    event = deployment.wait_for_request(put(deployment.stack, insert_buckets(detail)))
 
     assert event["detail-type"] == "JobRejected"
     problems = {problem["field"]: problem for problem in event["detail"]["errors"]}
     assert field in problems
     assert problems[field]["allowed"]
     assert event["detail"]["job_id"] is None
-    assert desk.charged() == before
+    assert deployment.charge_count() == before

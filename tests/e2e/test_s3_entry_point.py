@@ -1,4 +1,4 @@
-"""The S3 door on the deployed stack: real puts, all at once, each with what comes of it."""
+"""The S3 entry point on the deployed stack: concurrent uploads and their results."""
 
 import json
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from darkroom.adapters.preset_document import KEY
 from darkroom.domain import presets, uploads
 from local.events import Event
 from local.waiting import until
-from tests.e2e.desk import Desk, picture
+from tests.e2e.deployment import Deployment, png_image
 
-JPEG = picture()
+JPEG = png_image()
 LOW = {"quality": "low"}
 
 
-class Drop(NamedTuple):
-    """An upload: its key, its bytes and metadata, and the field that is refused (None: a job)."""
+class InboxUpload(NamedTuple):
+    """An upload; `refused` is the field of the expected refusal, or None for a job."""
 
     key: str
     body: bytes = JPEG
@@ -25,12 +25,12 @@ class Drop(NamedTuple):
     refused: str | None = None
 
 
-DROPS = {
-    "a picture": Drop("warmer-light/beach.png"),
-    "deep": Drop("warmer-light/2026/11/a/b/c/d/beach.JPEG"),
-    "odd characters": Drop("clean-scan/a b+c%41 & (d)/ü 写真 ?.webp"),
-    "the longest key": Drop(f"warmer-light/{'long/' * 190}{'x' * 57}.png"),
-    "overridden": Drop(
+UPLOADS = {
+    "an image": InboxUpload("warmer-light/beach.png"),
+    "deep": InboxUpload("warmer-light/2026/11/a/b/c/d/beach.JPEG"),
+    "odd characters": InboxUpload("clean-scan/a b+c%41 & (d)/ü 写真 ?.webp"),
+    "the longest key": InboxUpload(f"warmer-light/{'long/' * 190}{'x' * 57}.png"),
+    "overridden": InboxUpload(
         "product-studio/chair.png",
         metadata={
             **LOW,
@@ -41,52 +41,55 @@ DROPS = {
             "references": "references/logo.png, chair.png",
         },
     ),
-    "not a picture": Drop("warmer-light/words.png", b"only words", refused="object"),
-    "empty": Drop("warmer-light/empty.png", b"", refused="object"),
-    "25 MB": Drop("warmer-light/huge.png", JPEG + bytes(25_000_000), refused="object"),
-    "another kind of file": Drop("warmer-light/notes.txt", refused="object"),
-    "no preset": Drop("holiday/beach.png", refused="folder"),
-    "no folder": Drop("beach.png", refused="folder"),
-    "our own output": Drop(
+    "not an image": InboxUpload("warmer-light/words.png", b"only words", refused="object"),
+    "empty": InboxUpload("warmer-light/empty.png", b"", refused="object"),
+    "25 MB": InboxUpload("warmer-light/huge.png", JPEG + bytes(25_000_000), refused="object"),
+    "another kind of file": InboxUpload("warmer-light/notes.txt", refused="object"),
+    "no preset": InboxUpload("holiday/beach.png", refused="folder"),
+    "no folder": InboxUpload("beach.png", refused="folder"),
+    "our own output": InboxUpload(
         "warmer-light/loop.png",
         metadata={"darkroom_job_id": "x"},
         refused="metadata.darkroom-job-id",
     ),
-    "bad metadata": Drop(
+    "bad metadata": InboxUpload(
         "warmer-light/bad.png", metadata={"quality": "ultra"}, refused="metadata.quality"
     ),
-    "no such reference": Drop(
+    "no such reference": InboxUpload(
         "warmer-light/alone.png",
-        metadata={"references": "s3://nobody-has-it/a.png"},
+        metadata={"references": "s3://missing-bucket-of-the-tests/a.png"},
         refused="metadata.references",
     ),
-    "malformed description": Drop("orders/1/bad.job.json", b'{"operation": ', refused=""),
-    "bad description": Drop(
+    "malformed description": InboxUpload("orders/1/bad.job.json", b'{"operation": ', refused=""),
+    "bad description": InboxUpload(
         "orders/1/worse.job.json", b'{"operation": "edit", "prompt": "x"}', refused="images"
     ),
 }  # fmt: skip
-DONE = [name for name, drop in DROPS.items() if drop.refused is None]
-REFUSED = [name for name, drop in DROPS.items() if drop.refused is not None]
+ACCEPTED = [name for name, upload in UPLOADS.items() if upload.refused is None]
+REFUSED = [name for name, upload in UPLOADS.items() if upload.refused is not None]
 
 
 @pytest.fixture(scope="module")
-def versions(desk: Desk) -> dict[str, str]:
-    """Drop all of them; they run side by side."""
-    desk.drop("references/logo.png", picture(64, 64))
-    return {name: desk.drop(d.key, d.body, **d.metadata) for name, d in DROPS.items()}
+def versions(deployment: Deployment) -> dict[str, str]:
+    """Upload all files; their jobs run concurrently. Return the object versions."""
+    deployment.put_to_inbox("references/logo.png", png_image(64, 64))
+    return {
+        name: deployment.put_to_inbox(upload.key, upload.body, **upload.metadata)
+        for name, upload in UPLOADS.items()
+    }
 
 
-def outcome(desk: Desk, versions: dict[str, str], name: str) -> Event:
-    return desk.outcome_of_upload(DROPS[name].key, versions[name])
+def terminal_event(deployment: Deployment, versions: dict[str, str], name: str) -> Event:
+    return deployment.wait_for_upload(UPLOADS[name].key, versions[name])
 
 
-@pytest.mark.parametrize("name", DONE)
-def test_it_becomes_an_edit_under_its_own_path(
-    desk: Desk, versions: dict[str, str], name: str
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_upload_becomes_an_edit_under_its_path(
+    deployment: Deployment, versions: dict[str, str], name: str
 ) -> None:
-    key = DROPS[name].key
+    key = UPLOADS[name].key
 
-    event = outcome(desk, versions, name)
+    event = terminal_event(deployment, versions, name)
 
     assert event["detail-type"] == "JobCompleted", event["detail"]
     detail = event["detail"]
@@ -95,36 +98,38 @@ def test_it_becomes_an_edit_under_its_own_path(
     folder = asset["key"].removesuffix(f"/{detail['job_id']}/0.{asset['key'][-4:].lstrip('.')}")
     assert f"edits/{key}".startswith(folder)
     assert folder == f"edits/{key}" or len(key) > 900
-    told = desk.s3.head_object(Bucket=asset["bucket"], Key=asset["key"])["Metadata"]
-    assert uploads.decode(told["source-key"]) == key
-    assert told["source-version-id"] == versions[name]
-    assert told["source-bucket"] == desk.stack.inbox_bucket
-    assert told["darkroom-job-id"] == detail["job_id"]
-    assert told["preset"] == f"{key.partition('/')[0]}@1"
+    metadata = deployment.s3.head_object(Bucket=asset["bucket"], Key=asset["key"])["Metadata"]
+    assert uploads.decode(metadata["source-key"]) == key
+    assert metadata["source-version-id"] == versions[name]
+    assert metadata["source-bucket"] == deployment.stack.inbox_bucket
+    assert metadata["darkroom-job-id"] == detail["job_id"]
+    assert metadata["preset"] == f"{key.partition('/')[0]}@1"
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused_with_a_note_that_a_person_can_read(
-    desk: Desk, versions: dict[str, str], name: str
+def test_invalid_upload_is_refused_with_an_error_note(
+    deployment: Deployment, versions: dict[str, str], name: str
 ) -> None:
-    drop = DROPS[name]
+    upload = UPLOADS[name]
 
-    event = outcome(desk, versions, name)
+    event = terminal_event(deployment, versions, name)
 
     assert event["detail-type"] == "JobRejected", event["detail"]
-    assert drop.refused in [problem["field"] for problem in event["detail"]["errors"]]
+    assert upload.refused in [problem["field"] for problem in event["detail"]["errors"]]
     note = json.loads(
-        desk.body({"bucket": desk.stack.assets_bucket, "key": f"errors/{drop.key}.json"})
+        deployment.asset_bytes(
+            {"bucket": deployment.stack.assets_bucket, "key": f"errors/{upload.key}.json"}
+        )
     )
-    assert drop.key in note["message"]
+    assert upload.key in note["message"]
     assert "Nothing was started or charged" in note["message"]
     assert note["errors"] == event["detail"]["errors"]
 
 
-def test_metadata_overrides_the_preset(desk: Desk, versions: dict[str, str]) -> None:
-    detail = outcome(desk, versions, "overridden")["detail"]
+def test_metadata_overrides_the_preset(deployment: Deployment, versions: dict[str, str]) -> None:
+    detail = terminal_event(deployment, versions, "overridden")["detail"]
 
-    (post,) = desk.posts("Ein Stuhl, gr")
+    (post,) = deployment.submits_with("Ein Stuhl, gr")
     assert post["body"]["prompt"] == "Ein Stuhl, größer"
     assert post["body"]["aspect_ratio"] == "1:1"
     assert len(post["body"]["images"]) == 3
@@ -132,60 +137,66 @@ def test_metadata_overrides_the_preset(desk: Desk, versions: dict[str, str]) -> 
     assert detail["estimated_cost_micro_usd"] == 30_000 + 2 * 12_000
 
 
-def test_a_description_starts_the_job_that_it_describes(desk: Desk) -> None:
-    desk.drop("orders/2/front.png", picture())
+def test_job_description_file_starts_its_job(deployment: Deployment) -> None:
+    deployment.put_to_inbox("orders/2/front.png", png_image())
     body = {"operation": "edit", **LOW, "prompt": "Front and logo",
             "images": ["front.png", "references/logo.png"]}  # fmt: skip
     key = "orders/2/both.job.json"
-    desk.drop("references/logo.png", picture(64, 64))
+    deployment.put_to_inbox("references/logo.png", png_image(64, 64))
 
-    version = desk.drop(key, json.dumps(body).encode())
+    version = deployment.put_to_inbox(key, json.dumps(body).encode())
 
-    event = desk.outcome_of_upload(key, version)
+    event = deployment.wait_for_upload(key, version)
     assert event["detail-type"] == "JobCompleted", event["detail"]
-    (post,) = desk.posts("Front and logo")
+    (post,) = deployment.submits_with("Front and logo")
     assert len(post["body"]["images"]) == 2
 
 
-def test_the_same_key_again_is_a_new_job_of_its_own_version(desk: Desk) -> None:
+def test_new_version_of_a_key_is_a_new_job(deployment: Deployment) -> None:
     key = "warmer-light/again.png"
-    first, second = (desk.drop(key, picture(width, 200), **LOW) for width in (300, 600))
+    first, second = (
+        deployment.put_to_inbox(key, png_image(width, 200), **LOW) for width in (300, 600)
+    )
 
-    events = [desk.outcome_of_upload(key, version) for version in (first, second)]
+    events = [deployment.wait_for_upload(key, version) for version in (first, second)]
 
     assert [event["detail-type"] for event in events] == ["JobCompleted"] * 2
-    jobs = [desk.job(event["detail"]["job_id"]) for event in events]
+    jobs = [deployment.job(event["detail"]["job_id"]) for event in events]
     assert [job.references for job in jobs] == [(job.source,) for job in jobs]
     assert [job.source and job.source.version_id for job in jobs] == [first, second]
 
 
 @pytest.fixture
-def notifications(desk: Desk) -> Iterator[str]:
-    """A queue that gets every notification of S3, beside the function that does."""
-    bus, sqs = desk.stack.client("events"), desk.stack.client("sqs")
+def notifications(deployment: Deployment) -> Iterator[str]:
+    """Yield the URL of a queue that receives all S3 notifications."""
+    bus, sqs = deployment.stack.client("events"), deployment.stack.client("sqs")
     url: str = sqs.create_queue(QueueName="s3-notifications")["QueueUrl"]
-    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     bus.put_rule(Name="s3-notifications", EventPattern='{"source": ["aws.s3"]}')
-    bus.put_targets(Rule="s3-notifications", Targets=[{"Id": "q", "Arn": told["QueueArn"]}])
+    bus.put_targets(Rule="s3-notifications", Targets=[{"Id": "q", "Arn": attributes["QueueArn"]}])
     yield url
     bus.remove_targets(Rule="s3-notifications", Ids=["q"])
     bus.delete_rule(Name="s3-notifications")
     sqs.delete_queue(QueueUrl=url)
 
 
-def test_repeated_and_late_notifications_start_nothing_more(desk: Desk, notifications: str) -> None:
-    sqs, functions = desk.stack.client("sqs"), desk.stack.client("lambda")
+def test_repeated_notifications_start_no_second_job(
+    deployment: Deployment, notifications: str
+) -> None:
+    sqs, functions = deployment.stack.client("sqs"), deployment.stack.client("lambda")
     key = "warmer-light/repeated.png"
-    version = desk.drop(key, picture(), **LOW, prompt="Told three times")
-    done = desk.outcome_of_upload(key, version)["detail"]
-    desk.drop(key, b"replaced meanwhile")
-    told = [
+    version = deployment.put_to_inbox(key, png_image(), **LOW, prompt="Notified three times")
+    job_detail = deployment.wait_for_upload(key, version)["detail"]
+    deployment.put_to_inbox(key, b"replaced meanwhile")
+    notified = [
         json.loads(message["Body"])
         for message in sqs.receive_message(
             QueueUrl=notifications, MaxNumberOfMessages=10, WaitTimeSeconds=5
         )["Messages"]
     ]
-    (first,) = [event for event in told if event["detail"]["object"].get("version-id") == version]
+    (first,) = [
+        event for event in notified if event["detail"]["object"].get("version-id") == version
+    ]
     (name,) = [
         function["FunctionName"]
         for function in functions.list_functions()["Functions"]
@@ -194,47 +205,51 @@ def test_repeated_and_late_notifications_start_nothing_more(desk: Desk, notifica
 
     for event_id in ("again-1", "again-2"):
         event = json.dumps({**first, "id": event_id})
-        answer = functions.invoke(FunctionName=name, Payload=event)
-        assert json.loads(answer["Payload"].read())["job_id"] == done["job_id"]
+        response = functions.invoke(FunctionName=name, Payload=event)
+        assert json.loads(response["Payload"].read())["job_id"] == job_detail["job_id"]
 
-    assert len(desk.posts("Told three times")) == 1
+    assert len(deployment.submits_with("Notified three times")) == 1
 
 
 @pytest.fixture
-def document(desk: Desk) -> Iterator[Any]:
-    """Write the presets; whatever was written is taken back at the end."""
-    bucket = desk.stack.assets_bucket
+def write_presets(deployment: Deployment) -> Iterator[Any]:
+    """Yield a function that writes the preset document; the document is deleted afterwards."""
+    bucket = deployment.stack.assets_bucket
 
     def write(text: str) -> None:
-        desk.s3.put_object(Bucket=bucket, Key=KEY, Body=text.encode())
+        deployment.s3.put_object(Bucket=bucket, Key=KEY, Body=text.encode())
 
     yield write
-    desk.s3.delete_object(Bucket=bucket, Key=KEY)
+    deployment.s3.delete_object(Bucket=bucket, Key=KEY)
 
 
-def test_presets_change_without_a_deploy_and_a_broken_document_leaves_the_last_good_one(
-    desk: Desk, document: Any
+def test_preset_document_changes_without_a_deployment_and_invalid_ones_are_ignored(
+    deployment: Deployment, write_presets: Any
 ) -> None:
-    own = presets.shipped().model_dump(mode="json")
-    own["version"] = 7
-    own["presets"]["sepia"] = {"prompt": "Make it sepia, easily found", "quality": "low"}
-    document(json.dumps(own))
-    document('{"version": 8, "presets": ')
+    own_presets = presets.shipped().model_dump(mode="json")
+    own_presets["version"] = 7
+    own_presets["presets"]["sepia"] = {"prompt": "Make it sepia, easily found", "quality": "low"}
+    write_presets(json.dumps(own_presets))
+    write_presets('{"version": 8, "presets": ')
 
-    version = desk.drop("sepia/old.png", picture())
+    version = deployment.put_to_inbox("sepia/old.png", png_image())
 
-    event = desk.outcome_of_upload("sepia/old.png", version)
+    event = deployment.wait_for_upload("sepia/old.png", version)
     assert event["detail-type"] == "JobCompleted", event["detail"]
-    assert desk.job(event["detail"]["job_id"]).preset == "sepia@7"
-    with desk.http(desk.key("reader")) as client:
-        told = client.get("/v1/presets").json()
-    assert told["version"] == 7
-    assert "not valid JSON" in told["problem"]
-    until(lambda: _counted(desk, "PresetsBroken"), seconds=20, what="the metric of the alarm")
+    assert deployment.job(event["detail"]["job_id"]).preset == "sepia@7"
+    with deployment.http_client(deployment.create_key("reader")) as client:
+        view = client.get("/v1/presets").json()
+    assert view["version"] == 7
+    assert "not valid JSON" in view["problem"]
+    until(
+        lambda: _metric_is_logged(deployment, "PresetsBroken"),
+        seconds=20,
+        what="the metric of the alarm",
+    )
 
 
-def _counted(desk: Desk, metric: str) -> bool | None:
-    logs: Any = desk.stack.client("logs")
+def _metric_is_logged(deployment: Deployment, metric: str) -> bool | None:
+    logs: Any = deployment.stack.client("logs")
     for group in logs.describe_log_groups()["logGroups"]:
         name = group["logGroupName"]
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):

@@ -1,4 +1,4 @@
-"""Keys and bodies that nobody would think of, really put: each ends as a job or a refusal."""
+"""Uploads with generated keys and bodies: each ends as a job or a refusal."""
 
 from typing import NamedTuple
 
@@ -6,19 +6,19 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.e2e.desk import Desk, picture
+from tests.e2e.deployment import Deployment, png_image
 
 CASES = 40
 FOLDERS = ["clean-scan/", "warmer-light/a/", "holiday/", "", "extend-to-16x9//"]
-ENDINGS = [".png", ".JPG", ".webp", ".job.json", ".txt", ""]
-# Anything but a slash at the end, which only makes a folder.
+EXTENSIONS = [".png", ".JPG", ".webp", ".job.json", ".txt", ""]
+# No slash at the end, which would only create a folder.
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=120).filter(
     lambda name: not name.endswith("/")
 )
 BODIES = (
     st.binary(max_size=200)
     | st.text(max_size=60).map(str.encode)
-    | st.just(picture(80, 60))
+    | st.just(png_image(80, 60))
     | st.just(b'{"operation": "text-to-image", "quality": "low", "prompt": "fuzz"}')
 )
 
@@ -31,38 +31,38 @@ class Case(NamedTuple):
 
 
 def cases() -> list[Case]:
-    """Return the same cases at every run."""
-    found: dict[str, Case] = {}
+    """Return generated uploads, the same in every run."""
+    collected: dict[str, Case] = {}
 
     @settings(max_examples=CASES, derandomize=True, phases=[Phase.generate], deadline=None)
-    @given(st.sampled_from(FOLDERS), NAMES, st.sampled_from(ENDINGS), BODIES)
-    def collect(folder: str, name: str, ending: str, body: bytes) -> None:
-        key = f"{folder}{name}{ending}"
+    @given(st.sampled_from(FOLDERS), NAMES, st.sampled_from(EXTENSIONS), BODIES)
+    def collect(folder: str, name: str, extension: str, body: bytes) -> None:
+        key = f"{folder}{name}{extension}"
         if not key.startswith(("/", "references/")) and len(key.encode()) <= 1024:
-            found[key] = Case(key, body)
+            collected[key] = Case(key, body)
 
     collect()
-    return list(found.values())
+    return list(collected.values())
 
 
 UPLOADS = cases()
 
 
 @pytest.fixture(scope="module")
-def versions(desk: Desk) -> list[str]:
-    """Put all of them."""
-    return [desk.drop(case.key, case.body, quality="low") for case in UPLOADS]
+def versions(deployment: Deployment) -> list[str]:
+    """Upload all cases; return the object versions."""
+    return [deployment.put_to_inbox(case.key, case.body, quality="low") for case in UPLOADS]
 
 
-def test_there_are_enough_of_them() -> None:
+def test_enough_uploads_are_generated() -> None:
     assert len(UPLOADS) > CASES // 2
 
 
 @pytest.mark.parametrize("number", range(len(UPLOADS)))
-def test_an_upload_ends_as_a_job_or_is_refused(
-    desk: Desk, versions: list[str], number: int
+def test_upload_ends_as_a_job_or_is_refused(
+    deployment: Deployment, versions: list[str], number: int
 ) -> None:
-    event = desk.outcome_of_upload(UPLOADS[number].key, versions[number])
+    event = deployment.wait_for_upload(UPLOADS[number].key, versions[number])
 
     assert event["detail-type"] in ("JobCompleted", "JobRejected"), event["detail"]
     assert all(problem["message"] for problem in event["detail"].get("errors", []))

@@ -1,4 +1,4 @@
-"""The provider's official SDKs, newest and unmodified, with another base URL and key."""
+"""The official WaveSpeed SDKs, unmodified, with the base URL and a key of the deployment."""
 
 import io
 import json
@@ -14,122 +14,124 @@ from PIL import Image
 from wavespeed.api import Client  # type: ignore[import-untyped]
 
 from local import paths
-from tests.e2e.desk import Desk, picture
+from tests.e2e.deployment import Deployment, png_image
 
 TEXT, EDIT = "openai/gpt-image-2/text-to-image", "openai/gpt-image-2/edit"
 QUICK: dict[str, Any] = {"poll_interval": 0.3, "timeout": 90.0}
 MODERATED = "Content flagged as potentially sensitive"
 
 
-def small(prompt: str, **more: Any) -> dict[str, Any]:
-    return {"prompt": prompt, "quality": "low", "resolution": "1k"} | more
+def low_quality(prompt: str, **fields: Any) -> dict[str, Any]:
+    return {"prompt": prompt, "quality": "low", "resolution": "1k"} | fields
 
 
 def image(url: str) -> Image.Image:
-    with Image.open(io.BytesIO(httpx.get(url, trust_env=False).content)) as opened:
-        opened.load()
-        return opened
+    with Image.open(io.BytesIO(httpx.get(url, trust_env=False).content)) as opened_image:
+        opened_image.load()
+        return opened_image
 
 
 @pytest.fixture(scope="module")
-def token(desk: Desk) -> str:
-    return desk.key("sdk", budget=5.0)
+def token(deployment: Deployment) -> str:
+    return deployment.create_key("sdk", budget=5.0)
 
 
 @pytest.fixture(scope="module")
-def sdk(desk: Desk, token: str) -> Client:
-    return Client(api_key=token, base_url=desk.stack.api_url, retry_interval=0.1)
+def sdk(deployment: Deployment, token: str) -> Client:
+    return Client(api_key=token, base_url=deployment.stack.api_url, retry_interval=0.1)
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sdk") / "kite.png"
-    path.write_bytes(picture())
+    path.write_bytes(png_image())
     return path
 
 
-def test_run_returns_the_url_of_a_picture_in_our_own_bucket(desk: Desk, sdk: Client) -> None:
-    # As the provider's own samples have it.
-    given = small("A kite, by Python", enable_sync_mode=False, enable_base64_output=False)
+def test_run_returns_a_url_in_the_assets_bucket(deployment: Deployment, sdk: Client) -> None:
+    # Input of the samples of the provider.
+    model_input = low_quality(
+        "A kite, by Python", enable_sync_mode=False, enable_base64_output=False
+    )
 
-    (url,) = sdk.run(TEXT, given, **QUICK)["outputs"]
+    (url,) = sdk.run(TEXT, model_input, **QUICK)["outputs"]
 
-    assert f"{desk.stack.assets_bucket}/jobs/" in url
+    assert f"{deployment.stack.assets_bucket}/jobs/" in url
     assert image(url).size == (1024, 1024)
-    (post,) = desk.posts("A kite, by Python")
+    (post,) = deployment.submits_with("A kite, by Python")
     assert post["body"].keys() == {"prompt", "quality", "resolution", "output_format"}
 
 
-def test_run_no_throw_names_the_job(desk: Desk, sdk: Client) -> None:
-    result = sdk.run_no_throw(TEXT, small("A boat, by Python"), **QUICK)
+def test_run_no_throw_returns_the_job_id(deployment: Deployment, sdk: Client) -> None:
+    result = sdk.run_no_throw(TEXT, low_quality("A boat, by Python"), **QUICK)
 
     assert (result["status"], result["error"]) == ("completed", None)
-    assert desk.job(result["task_id"]).caller == "key:sdk"
+    assert deployment.job(result["task_id"]).caller == "key:sdk"
 
 
-def test_an_uploaded_file_and_an_earlier_output_can_be_edited(sdk: Client, file: Path) -> None:
+def test_uploaded_file_and_earlier_output_can_be_edited(sdk: Client, file: Path) -> None:
     url = sdk.upload(str(file))
-    first = sdk.run(EDIT, small("Bluer", images=[url]), **QUICK)["outputs"]
+    first = sdk.run(EDIT, low_quality("Bluer", images=[url]), **QUICK)["outputs"]
 
-    second = sdk.run(EDIT, small("Bluer still", images=first), **QUICK)["outputs"]
+    second = sdk.run(EDIT, low_quality("Bluer still", images=first), **QUICK)["outputs"]
 
     assert image(url).size == (320, 240)
     assert image(second[0]).size
 
 
 @pytest.mark.parametrize(
-    ("marker", "says"),
+    ("marker", "message"),
     [
         ('run.failed code=1403 message="out of paint"', "out of paint"),
         ("run.moderated", MODERATED),
     ],
 )
-def test_a_failed_prediction_is_told_in_the_providers_words(
-    desk: Desk, sdk: Client, marker: str, says: str
+def test_failed_prediction_has_the_error_message_of_the_provider(
+    deployment: Deployment, sdk: Client, marker: str, message: str
 ) -> None:
-    result = sdk.run_no_throw(TEXT, small(f"No luck [[fault {marker}]]"), **QUICK)
+    result = sdk.run_no_throw(TEXT, low_quality(f"No luck [[fault {marker}]]"), **QUICK)
 
     assert (result["status"], result["outputs"]) == ("failed", None)
-    assert says in result["error"]
-    assert not desk.job(result["task_id"]).is_open
+    assert message in result["error"]
+    assert not deployment.job(result["task_id"]).is_open
 
 
-def test_a_bad_key_is_refused(desk: Desk) -> None:
-    stranger = Client(api_key="dk_nobody", base_url=desk.stack.api_url)
+def test_unknown_key_is_refused(deployment: Deployment) -> None:
+    client_without_key = Client(api_key="dk_unknown", base_url=deployment.stack.api_url)
 
     with pytest.raises(RuntimeError, match="HTTP 401"):
-        stranger.run(TEXT, small("x"), **QUICK)
+        client_without_key.run(TEXT, low_quality("x"), **QUICK)
 
 
-def test_a_bad_enum_is_refused_and_named(sdk: Client) -> None:
+def test_invalid_enum_is_refused_with_its_field(sdk: Client) -> None:
     with pytest.raises(RuntimeError, match=r"HTTP 400.*quality"):
         sdk.run(TEXT, {"prompt": "x", "quality": "ultra"}, **QUICK)
 
 
-def test_the_balance_is_what_is_left_of_the_days_budget(desk: Desk) -> None:
-    with desk.http(desk.key("thrifty", budget=0.5)) as client:
+def test_balance_is_the_remaining_daily_budget(deployment: Deployment) -> None:
+    with deployment.http_client(deployment.create_key("thrifty", budget=0.5)) as client:
 
         def balance() -> float:
-            answer = client.get("/api/v3/balance").json()
-            assert answer["code"] == 200
-            return float(answer["data"]["balance"])
+            response = client.get("/api/v3/balance").json()
+            assert response["code"] == 200
+            return float(response["data"]["balance"])
 
         before = balance()
-        body = client.post(f"/api/v3/{TEXT}", json=small("A coin")).json()
-        desk.outcome_of_job(body["data"]["id"])
+        body = client.post(f"/api/v3/{TEXT}", json=low_quality("A coin")).json()
+        deployment.wait_for_job(body["data"]["id"])
 
         assert (before, balance()) == (0.5, 0.49)
 
 
 @pytest.fixture(scope="module")
-def javascript(desk: Desk, token: str, file: Path) -> Any:
-    """What sdk.js got, all at once."""
-    done = subprocess.run(
+def javascript(deployment: Deployment, token: str, file: Path) -> Any:
+    """Return the results of sdk.js."""
+    process = subprocess.run(
         ["node", Path(__file__).with_name("sdk.js")],  # noqa: S607
         env={
             "PATH": os.environ["PATH"],
             "NODE_PATH": str(paths.STATE / "node" / "node_modules"),
-            "DARKROOM_URL": desk.stack.api_url,
+            "DARKROOM_URL": deployment.stack.api_url,
             "DARKROOM_KEY": token,
             "PICTURE": str(file),
         },
@@ -138,11 +140,11 @@ def javascript(desk: Desk, token: str, file: Path) -> Any:
         check=False,
         timeout=180,
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
 
 
-def test_both_sdks_are_the_newest_known() -> None:
+def test_sdk_versions() -> None:
     package = paths.STATE / "node" / "node_modules" / "wavespeed" / "package.json"
 
     assert wavespeed.__version__ == "2.0.5"
@@ -150,10 +152,12 @@ def test_both_sdks_are_the_newest_known() -> None:
 
 
 @pytest.mark.parametrize("call", ["run", "edit", "runNoThrow"])
-def test_javascript_gets_pictures(desk: Desk, javascript: dict[str, Any], call: str) -> None:
+def test_javascript_returns_images(
+    deployment: Deployment, javascript: dict[str, Any], call: str
+) -> None:
     (url,) = javascript[call]["outputs"]
 
-    assert f"{desk.stack.assets_bucket}/jobs/" in url
+    assert f"{deployment.stack.assets_bucket}/jobs/" in url
     assert image(url).size
 
 
@@ -161,12 +165,18 @@ def test_javascript_can_upload(javascript: dict[str, Any]) -> None:
     assert image(javascript["url"]).size == (320, 240)
 
 
-@pytest.mark.parametrize(("call", "says"), [("failed", "out of paint"), ("moderated", MODERATED)])
-def test_javascript_hears_why_it_failed(javascript: dict[str, Any], call: str, says: str) -> None:
+@pytest.mark.parametrize(
+    ("call", "message"), [("failed", "out of paint"), ("moderated", MODERATED)]
+)
+def test_javascript_returns_the_error_of_a_failed_prediction(
+    javascript: dict[str, Any], call: str, message: str
+) -> None:
     assert (javascript[call]["status"], javascript[call]["outputs"]) == ("failed", None)
-    assert says in javascript[call]["error"]
+    assert message in javascript[call]["error"]
 
 
-@pytest.mark.parametrize(("call", "says"), [("badEnum", "quality"), ("badKey", "HTTP 401")])
-def test_javascript_hears_what_was_wrong(javascript: dict[str, Any], call: str, says: str) -> None:
-    assert says in javascript[call]
+@pytest.mark.parametrize(("call", "message"), [("badEnum", "quality"), ("badKey", "HTTP 401")])
+def test_javascript_raises_the_reason_of_a_refusal(
+    javascript: dict[str, Any], call: str, message: str
+) -> None:
+    assert message in javascript[call]

@@ -1,4 +1,4 @@
-"""The studio in a browser, on the deployed stack, as a person uses it."""
+"""The studio in a browser, on the deployed stack."""
 
 import re
 
@@ -6,54 +6,54 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from local.paths import ROOT
-from tests.e2e.desk import Desk
+from tests.e2e.deployment import Deployment
 from tests.e2e.studio import SECONDS, Studio, shot
 
-PICTURE = ROOT / "docs" / "images" / "photograph.jpg"
+PHOTOGRAPH = ROOT / "docs" / "images" / "photograph.jpg"
 
 
-def test_a_picture_and_its_edit_are_made_seen_and_made_again(studio: Studio, desk: Desk) -> None:
+def test_image_is_generated_edited_and_used_as_reference(
+    studio: Studio, deployment: Deployment
+) -> None:
     page = studio.page
-    studio.open(desk.key("painter", budget=1.0))
+    studio.open(deployment.create_key("painter", budget=1.0))
     expect(page.locator("#left")).to_have_text("$1.00 left today")
-    studio.ask("A lighthouse in fog, at dawn")
-    studio.made("A lighthouse in fog")
+    studio.submit("A lighthouse in fog, at dawn")
+    studio.wait_for_image("A lighthouse in fog")
 
-    page.locator("#files").set_input_files(PICTURE)
+    page.locator("#files").set_input_files(PHOTOGRAPH)
     expect(page.locator("#thumbs li:not(.busy)")).to_have_count(1)
     expect(page.locator("#price")).to_have_text("$0.03")
-    studio.ask("Make the light warmer")
-    studio.made("Make the light warmer")
+    studio.submit("Make the light warmer")
+    studio.wait_for_image("Make the light warmer")
     expect(page.locator("#left")).to_have_text("$0.96 left today")
-    shot(studio, "gallery")
 
     studio.card("Make the light warmer").get_by_role("link").click()
     expect(page.get_by_role("img", name="Before")).to_be_visible()
-    expect(page.locator(".timing-bar")).to_have_attribute("aria-label", re.compile("Provider"))
-    shot(studio, "job")
+    expect(page.locator(".timing-bar")).to_have_attribute("aria-label", re.compile("Generating"))
     page.get_by_role("button", name="Edit again").click()
     expect(page.locator("#prompt")).to_have_value("Make the light warmer")
     expect(page.locator("#thumbs li")).to_have_count(1)
-    studio.ask("Make the light warmer, once more")
-    studio.made("once more")
+    studio.submit("Make the light warmer, once more")
+    studio.wait_for_image("once more")
 
     studio.card("A lighthouse in fog").get_by_role("link").click()
     page.get_by_role("button", name="Use as reference").click()
-    studio.ask("The same tower by night")
-    studio.made("The same tower by night")
+    studio.submit("The same tower by night")
+    studio.wait_for_image("The same tower by night")
 
-    assert len(desk.posts("The same tower by night")) == 1
+    assert len(deployment.submits_with("The same tower by night")) == 1
     assert studio.errors == []
     origin = studio.url.partition("/_aws")[0]
     assert {url for url in studio.hosts if not url.startswith((origin, "blob:"))} == set()
 
 
-def test_what_is_not_looked_for_is_left_out(studio: Studio, desk: Desk) -> None:
-    key = desk.key("seeker")
-    with desk.http(key) as client:
+def test_filters_hide_other_jobs(studio: Studio, deployment: Deployment) -> None:
+    key = deployment.create_key("seeker")
+    with deployment.http_client(key) as client:
         for prompt in ("A green door", "A red gate"):
-            asked = {"operation": "text-to-image", "quality": "low", "prompt": prompt}
-            assert client.post("/v1/jobs", json=asked).status_code == 202
+            request = {"operation": "text-to-image", "quality": "low", "prompt": prompt}
+            assert client.post("/v1/jobs", json=request).status_code == 202
     studio.open(key)
     expect(studio.page.locator(".card")).to_have_count(2)
 
@@ -62,84 +62,90 @@ def test_what_is_not_looked_for_is_left_out(studio: Studio, desk: Desk) -> None:
     expect(studio.page.locator(".card")).to_have_count(1)
     expect(studio.card("A green door")).to_be_visible()
     studio.page.get_by_label("Operation", exact=True).last.select_option("edit")
-    expect(studio.page.get_by_text("No picture matches.")).to_be_visible()
+    expect(studio.page.get_by_text("No images match the filters.")).to_be_visible()
 
 
-def test_a_job_is_canceled_on_its_page(studio: Studio, desk: Desk) -> None:
-    studio.open(desk.key("fickle"))
-    studio.ask("Not wanted [[fault run.duration seconds=6]]")
+def test_job_is_canceled_on_its_page(studio: Studio, deployment: Deployment) -> None:
+    studio.open(deployment.create_key("fickle"))
+    studio.submit("Not wanted [[fault run.duration seconds=6]]")
     studio.card("Not wanted").get_by_role("link").click()
 
     studio.page.get_by_role("button", name="Cancel").click()
 
-    told = studio.page.locator(".job-status .status")
-    expect(told).to_have_text(re.compile("Cancel"))
-    expect(told).to_have_text("Canceled", timeout=SECONDS)
+    status = studio.page.locator(".job-status .status")
+    expect(status).to_have_text(re.compile("Cancel"))
+    expect(status).to_have_text("Canceled", timeout=SECONDS)
 
 
-def test_a_budget_that_is_spent_is_said_with_what_is_left(studio: Studio, desk: Desk) -> None:
-    studio.open(desk.key("thin", budget=0.005))
+def test_exceeded_budget_is_shown_with_the_remaining_amount(
+    studio: Studio, deployment: Deployment
+) -> None:
+    studio.open(deployment.create_key("thin", budget=0.005))
 
-    studio.ask("Too dear")
+    studio.submit("Too dear")
 
-    expect(studio.page.locator("#form-error")).to_contain_text("$0.005 of $0.005 is left")
-    expect(studio.page.locator("#price-note")).to_contain_text("more than")
-    assert desk.posts("Too dear") == []
+    expect(studio.page.locator("#form-error")).to_contain_text("$0.005 is left today")
+    expect(studio.page.locator("#price-note")).to_contain_text("More than")
+    assert deployment.submits_with("Too dear") == []
 
 
-def test_a_key_that_is_not_known_is_said_and_opens_nothing(studio: Studio) -> None:
-    studio.open("dk_nobody")
+def test_unknown_key_is_rejected(studio: Studio) -> None:
+    studio.open("dk_unknown")
 
-    expect(studio.page.locator("#key-error")).to_contain_text("not known here")
+    expect(studio.page.locator("#key-error")).to_contain_text("unknown, expired or revoked")
     expect(studio.page.locator("#make")).to_be_hidden()
 
 
-def test_without_a_connection_the_page_says_so_and_goes_on_with_it(
-    studio: Studio, desk: Desk
+def test_offline_submission_succeeds_once_after_reconnecting(
+    studio: Studio, deployment: Deployment
 ) -> None:
-    studio.open(desk.key("traveller"))
+    studio.open(deployment.create_key("traveller"))
     expect(studio.page.locator("#form")).to_be_visible()
     studio.page.context.set_offline(True)
 
-    studio.ask("Sent from the train")
+    studio.submit("Sent from the train")
 
     expect(studio.page.locator("#connection")).to_contain_text("offline")
     expect(studio.page.locator("#form-error")).to_contain_text("cannot be reached")
     studio.page.context.set_offline(False)
-    studio.page.get_by_role("button", name="Make the picture").click()
-    studio.made("Sent from the train")
-    assert len(desk.posts("Sent from the train")) == 1
+    studio.page.get_by_role("button", name="Generate", exact=True).click()
+    studio.wait_for_image("Sent from the train")
+    assert len(deployment.submits_with("Sent from the train")) == 1
 
 
-def test_a_picture_that_does_not_come_is_said_in_words(studio: Studio, desk: Desk) -> None:
-    studio.open(desk.key("patient"))
+def test_image_that_fails_to_load_is_replaced_by_a_text(
+    studio: Studio, deployment: Deployment
+) -> None:
+    studio.open(deployment.create_key("patient"))
 
     def refuse(route: Route) -> None:
         route.abort()
 
     studio.page.route("**/0.png*", refuse)
-    studio.ask("Lost on its way")
+    studio.submit("Lost on its way")
 
     expect(studio.card("Lost on its way")).to_contain_text("could not be loaded", timeout=SECONDS)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_keeps_anybody_out(studio: Studio, desk: Desk, theme: str) -> None:
+def test_pages_are_accessible_and_fit_a_phone(
+    studio: Studio, deployment: Deployment, theme: str
+) -> None:
     page = studio.page
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     page.goto(studio.url)
-    found = studio.serious()
-    studio.open(desk.key(f"anybody-{theme}"))
-    studio.ask("A bridge")
-    studio.made("A bridge")
-    found += studio.serious()
+    violations = studio.accessibility_violations()
+    studio.open(deployment.create_key(f"accessibility-{theme}"))
+    studio.submit("A bridge")
+    studio.wait_for_image("A bridge")
+    violations += studio.accessibility_violations()
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     shot(studio, f"phone-{theme}")
     studio.card("A bridge").get_by_role("link").click()
     expect(page.locator(".job")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
-    found += studio.serious()
+    violations += studio.accessibility_violations()
 
-    assert found == []
+    assert violations == []
     assert studio.errors == []

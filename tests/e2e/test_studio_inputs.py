@@ -1,86 +1,98 @@
-"""References dropped and pasted into the studio, and pictures that are slow to come."""
+"""Reference images dropped and pasted into the studio, and slow responses."""
 
 import base64
 
 from playwright.sync_api import Route, expect
 
-from tests.e2e.desk import Desk, picture
+from tests.e2e.deployment import Deployment, png_image
 from tests.e2e.studio import SECONDS, Studio
 
-# What a browser makes of a drag or a paste from another program.
+# The transfer that a browser creates for a drag or a paste from another program.
 _TRANSFER = """
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-  const moved = new DataTransfer();
-  moved.items.add(new File([bytes], name, { type }));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], name, { type }));
 """
 _DROP = f"""([data, name, type]) => {{{_TRANSFER}
   const target = document.getElementById("drop");
   for (const kind of ["dragover", "drop"]) {{
-    const told = {{ dataTransfer: moved, bubbles: true, cancelable: true }};
-    target.dispatchEvent(new DragEvent(kind, told));
+    const options = {{ dataTransfer: transfer, bubbles: true, cancelable: true }};
+    target.dispatchEvent(new DragEvent(kind, options));
   }}
 }}"""
 _PASTE = f"""([data, name, type]) => {{{_TRANSFER}
   document.getElementById("prompt").dispatchEvent(
-    new ClipboardEvent("paste", {{ clipboardData: moved, bubbles: true, cancelable: true }}));
+    new ClipboardEvent("paste", {{ clipboardData: transfer, bubbles: true, cancelable: true }}));
 }}"""
 
 
-def give(studio: Studio, how: str, data: bytes, name: str, kind: str) -> None:
-    studio.page.evaluate(how, [base64.b64encode(data).decode(), name, kind])
+def transfer(studio: Studio, script: str, data: bytes, name: str, kind: str) -> None:
+    studio.page.evaluate(script, [base64.b64encode(data).decode(), name, kind])
 
 
-def test_pictures_can_be_dropped_and_pasted_and_nothing_else(studio: Studio, desk: Desk) -> None:
-    page = studio.page
-    studio.open(desk.key("dropper"))
-    expect(page.get_by_role("button", name="Make the picture")).to_be_visible()
-
-    give(studio, _DROP, picture(), "dropped.png", "image/png")
-    expect(page.get_by_role("radio", name="Edit")).to_be_checked()
-    give(studio, _PASTE, picture(200, 100), "pasted.png", "image/png")
-    expect(page.locator("#thumbs li:not(.busy)")).to_have_count(2)
-    give(studio, _DROP, b"text", "notes.txt", "text/plain")
-    expect(page.locator("#form-error")).to_contain_text("notes.txt is no PNG, JPEG or WebP")
-    expect(page.locator("#thumbs li")).to_have_count(2)
-
-    studio.ask("Put both together")
-    studio.made("Put both together")
-    with desk.http(desk.key("dropper")) as client:
-        (job,) = client.get("/v1/jobs").json()["jobs"]
-    assert [each.startswith("s3://") for each in job["references"]] == [True, True]
-    assert studio.errors == []
-
-
-def test_a_picture_that_is_slow_to_load_keeps_nobody_waiting(studio: Studio, desk: Desk) -> None:
-    page = studio.page
-    studio.open(desk.key("patient"))
-    held: list[Route] = []
-    page.route("**/0.png*", lambda route: held.append(route))
-    studio.ask("A slow boat")
-
-    frame = studio.card("A slow boat").locator(".frame")
-    expect(frame).to_have_class("frame completed", timeout=SECONDS)  # and not loaded
-    assert frame.bounding_box()["height"] > 100  # its place is kept
-    page.get_by_label("Prompt", exact=True).fill("Meanwhile something else")
-    expect(page.locator("#price")).to_contain_text("$")
-    for route in held:
-        route.continue_()
-    studio.made("A slow boat")
-    assert studio.errors == []
-
-
-def test_a_deployment_that_is_slow_to_answer_says_so_and_goes_on(
-    studio: Studio, desk: Desk
+def test_images_are_dropped_and_pasted_and_other_files_are_rejected(
+    studio: Studio, deployment: Deployment
 ) -> None:
     page = studio.page
-    studio.open(desk.key("waiter"))
-    expect(page.get_by_role("button", name="Make the picture")).to_be_visible()
-    held: list[Route] = []
-    page.route("**/v1/jobs", lambda route: held.append(route) if not held else route.continue_())
-    studio.ask("Asked slowly")
+    studio.open(deployment.create_key("dropper"))
+    expect(page.get_by_role("button", name="Generate", exact=True)).to_be_visible()
+
+    transfer(studio, _DROP, png_image(), "dropped.png", "image/png")
+    expect(page.get_by_role("radio", name="Edit")).to_be_checked()
+    transfer(studio, _PASTE, png_image(200, 100), "pasted.png", "image/png")
+    expect(page.locator("#thumbs li:not(.busy)")).to_have_count(2)
+    transfer(studio, _DROP, b"text", "notes.txt", "text/plain")
+    expect(page.locator("#form-error")).to_contain_text(
+        "notes.txt is not an image. Use PNG, JPEG or WebP."
+    )
+    transfer(studio, _DROP, b"", "photo.heic", "")
+    expect(page.locator("#form-error")).to_have_text(
+        "HEIC is not supported. Export photo.heic as JPEG."
+    )
+    transfer(studio, _DROP, bytes(20_000_001), "big.png", "image/png")
+    expect(page.locator("#form-error")).to_have_text("big.png is 20.1 MB; the limit is 20 MB.")
+    expect(page.locator("#thumbs li")).to_have_count(2)
+
+    studio.submit("Put both together")
+    studio.wait_for_image("Put both together")
+    with deployment.http_client(deployment.create_key("dropper")) as client:
+        (job,) = client.get("/v1/jobs").json()["jobs"]
+    assert [reference.startswith("s3://") for reference in job["references"]] == [True, True]
+    assert studio.errors == []
+
+
+def test_form_stays_usable_while_an_image_loads(studio: Studio, deployment: Deployment) -> None:
+    page = studio.page
+    studio.open(deployment.create_key("patient"))
+    routes: list[Route] = []
+    page.route("**/0.png*", lambda route: routes.append(route))
+    studio.submit("A slow boat")
+
+    frame = studio.card("A slow boat").locator(".frame")
+    expect(frame).to_have_class("frame completed", timeout=SECONDS)  # not loaded yet
+    assert frame.bounding_box()["height"] > 100  # the layout keeps its space
+    page.get_by_label("Prompt", exact=True).fill("Meanwhile something else")
+    expect(page.locator("#price")).to_contain_text("$")
+    for route in routes:
+        route.continue_()
+    studio.wait_for_image("A slow boat")
+    assert studio.errors == []
+
+
+def test_slow_response_shows_a_banner_until_it_arrives(
+    studio: Studio, deployment: Deployment
+) -> None:
+    page = studio.page
+    studio.open(deployment.create_key("waiter"))
+    expect(page.get_by_role("button", name="Generate", exact=True)).to_be_visible()
+    routes: list[Route] = []
+    page.route(
+        "**/v1/jobs", lambda route: routes.append(route) if not routes else route.continue_()
+    )
+    studio.submit("Submitted slowly")
 
     expect(page.locator("#connection")).to_contain_text("slow to answer", timeout=15_000)
-    held[0].continue_()
-    studio.made("Asked slowly")
+    routes[0].continue_()
+    studio.wait_for_image("Submitted slowly")
     expect(page.locator("#connection")).to_be_hidden()
     assert studio.errors == []

@@ -1,4 +1,4 @@
-"""A thumbnail on the deployed stack: some seconds after the end, made by its own rights."""
+"""Thumbnails on the deployed stack: created after the job with the deployed permissions."""
 
 import io
 
@@ -6,22 +6,22 @@ import httpx
 from PIL import Image
 
 from local.waiting import until
-from tests.e2e.desk import Desk, sha256
-from tests.e2e.shop import Shop
+from tests.e2e.api_client import ApiClient
+from tests.e2e.deployment import Deployment, sha256
 
 
-def test_a_finished_picture_has_a_small_webp_soon_and_is_itself_untouched(
-    desk: Desk, shop: Shop
+def test_completed_image_gets_a_webp_thumbnail_and_is_unchanged(
+    deployment: Deployment, api_client: ApiClient
 ) -> None:
-    (asset,) = shop.done(prompt="A picture that is looked at small", quality="low")["assets"]
+    (asset,) = api_client.run_job(prompt="An image with a thumbnail", quality="low")["assets"]
 
-    def there() -> httpx.Response | None:
-        answer = httpx.get(asset["thumbnail_url"], trust_env=False)
-        return answer if answer.status_code == 200 else None
+    def thumbnail() -> httpx.Response | None:
+        response = httpx.get(asset["thumbnail_url"], trust_env=False)
+        return response if response.status_code == 200 else None
 
-    answer = until(there, seconds=60, what="the thumbnail")
+    response = until(thumbnail, seconds=60, what="the thumbnail")
 
-    assert answer.headers["Content-Type"] == "image/webp"
-    small = Image.open(io.BytesIO(answer.content))
-    assert (small.format, small.size) == ("WEBP", (320, 320))
-    assert sha256(desk.body(asset)) == asset["sha256"]
+    assert response.headers["Content-Type"] == "image/webp"
+    thumbnail_image = Image.open(io.BytesIO(response.content))
+    assert (thumbnail_image.format, thumbnail_image.size) == ("WEBP", (320, 320))
+    assert sha256(deployment.asset_bytes(asset)) == asset["sha256"]

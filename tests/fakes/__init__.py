@@ -1,1 +1,1 @@
-"""The ports in memory: small enough to be read, and held to the same contract as the adapters."""
+"""In-memory implementations of the ports; the contract tests run against them as well."""

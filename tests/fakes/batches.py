@@ -1,4 +1,4 @@
-"""The batches: records, files and executions, in dictionaries."""
+"""The ports of batches: records, files and executions in memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class InMemoryBatches:
     """The port Batches."""
 
     records: dict[str, Batch] = field(default_factory=dict)
-    notes: dict[str, dict[int, Refusal]] = field(default_factory=dict)
+    refusals_by_batch: dict[str, dict[int, Refusal]] = field(default_factory=dict)
 
     def create(self, batch: Batch) -> bool:
         if batch.batch_id in self.records:
@@ -36,40 +36,44 @@ class InMemoryBatches:
         batch = self.records.get(batch_id)
         if batch is None or batch.status not in when:
             return None
-        merged = {n: v for n, v in (dict(batch) | changes).items() if v is not None}
+        merged = {
+            name: value for name, value in (dict(batch) | changes).items() if value is not None
+        }
         self.records[batch_id] = Batch.model_validate(merged)
         return self.records[batch_id]
 
     def page(
         self, caller: str | None, *, limit: int, after: Cursor | None
     ) -> tuple[list[Batch], Cursor | None]:
-        found = [each for each in self.records.values() if caller in (None, each.caller)]
-        found.sort(key=lambda each: (each.accepted_at, each.batch_id), reverse=True)
+        matching = [batch for batch in self.records.values() if caller in (None, batch.caller)]
+        matching.sort(key=lambda batch: (batch.accepted_at, batch.batch_id), reverse=True)
         if after:
-            place = (after.accepted_at, after.job_id)
-            found = [each for each in found if (each.accepted_at, each.batch_id) < place]
-        page = found[:limit]
-        last = Cursor(page[-1].accepted_at, page[-1].batch_id) if len(found) > limit else None
+            position = (after.accepted_at, after.job_id)
+            matching = [
+                batch for batch in matching if (batch.accepted_at, batch.batch_id) < position
+            ]
+        page = matching[:limit]
+        last = Cursor(page[-1].accepted_at, page[-1].batch_id) if len(matching) > limit else None
         return page, last
 
     def due(self, before: datetime) -> list[Batch]:
-        found = [
-            b
-            for b in self.records.values()
-            if b.sweep_after is not None and b.sweep_after <= before
+        due = [
+            batch
+            for batch in self.records.values()
+            if batch.sweep_after is not None and batch.sweep_after <= before
         ]
-        return sorted(found, key=lambda each: str(each.sweep_after))
+        return sorted(due, key=lambda batch: str(batch.sweep_after))
 
     def refuse(self, batch: Batch, refusal: Refusal) -> None:
-        self.notes.setdefault(batch.batch_id, {})[refusal.row] = refusal
+        self.refusals_by_batch.setdefault(batch.batch_id, {})[refusal.row] = refusal
 
     def refusals(self, batch_id: str) -> dict[int, Refusal]:
-        return dict(self.notes.get(batch_id, {}))
+        return dict(self.refusals_by_batch.get(batch_id, {}))
 
 
 @dataclass
 class InMemoryBatchFiles:
-    """The port BatchFiles, over the same objects as References."""
+    """The port BatchFiles, on the same objects as the port References."""
 
     references: InMemoryReferences
     lines: dict[str, bytes] = field(default_factory=dict)
@@ -77,8 +81,8 @@ class InMemoryBatchFiles:
     written: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def read(self, source: S3Object) -> bytes:
-        number = int((source.version_id or "v1").removeprefix("v"))
-        return self.references.objects[source.bucket, source.key][number - 1]
+        version = int((source.version_id or "v1").removeprefix("v"))
+        return self.references.objects[source.bucket, source.key][version - 1]
 
     def write_rows(self, batch_id: str, lines: Sequence[bytes], chunks: object) -> None:
         self.lines[batch_id] = b"".join(lines)
@@ -86,8 +90,8 @@ class InMemoryBatchFiles:
 
     def rows(self, batch_id: str, span: Mapping[str, int] | None = None) -> Iterator[Row]:
         data = self.lines[batch_id]
-        some = data if span is None else data[span["start"] : span["end"]]
-        yield from map(Row.model_validate_json, some.splitlines())
+        chunk = data if span is None else data[span["start"] : span["end"]]
+        yield from map(Row.model_validate_json, chunk.splitlines())
 
     def write_results(self, batch_id: str, name: str, file: IO[bytes], content_type: str) -> None:
         self.written[batch_id, name] = file.read()
@@ -98,7 +102,7 @@ class InMemoryBatchFiles:
 
 @dataclass
 class InMemoryBatchWorkflow:
-    """The port BatchWorkflow; `started` are the executions that exist: batch and attempt."""
+    """The port BatchWorkflow. `started`: batch id and attempt of each existing execution."""
 
     started: list[tuple[str, int]] = field(default_factory=list)
     ended: dict[tuple[str, int], Execution] = field(default_factory=dict)

@@ -1,57 +1,57 @@
-"""A port that dies at a chosen call, just before or just after the call took effect."""
+"""Simulated crashes: the process ends just before or just after a chosen call of a port."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-type When = Literal["before", "after"]
+type CrashTiming = Literal["before", "after"]
 
 
-class DeadError(BaseException):
-    """The function died: no code after this runs, and none that catches what goes wrong."""
+class SimulatedCrashError(BaseException):
+    """The process ended. `except Exception` does not catch this error."""
 
 
 @dataclass
 class CrashAt:
-    """Counts calls over all ports that share it, and blows at the planned ones."""
+    """Count the calls of all ports that share this object, and crash at the planned calls."""
 
-    plan: dict[int, When]
+    plan: dict[int, CrashTiming]
     calls: int = 0
 
-    def around[T](self, call: Callable[[], T]) -> T:
-        when = self.plan.get(self.calls)
+    def intercept[T](self, call: Callable[[], T]) -> T:
+        timing = self.plan.get(self.calls)
         self.calls += 1
-        if when == "before":
-            raise DeadError
+        if timing == "before":
+            raise SimulatedCrashError
         result = call()
-        if when == "after":
-            raise DeadError
+        if timing == "after":
+            raise SimulatedCrashError
         return result
 
 
 @dataclass
 class Interruption(CrashAt):
-    """A fuse that has something else happen just before a chosen call, once."""
+    """Run `action` once, just before call number `at`."""
 
     at: int = 0
-    act: Callable[[], object] | None = None
+    action: Callable[[], object] | None = None
 
-    def around[T](self, call: Callable[[], T]) -> T:
-        if self.act and self.calls >= self.at:
-            act, self.act = self.act, None
-            act()
-        return super().around(call)
+    def intercept[T](self, call: Callable[[], T]) -> T:
+        if self.action and self.calls >= self.at:
+            action, self.action = self.action, None
+            action()
+        return super().intercept(call)
 
 
 class CrashWrapper:
-    """Any port, with every call on the fuse."""
+    """A port whose every call goes through a CrashAt."""
 
     def __init__(self, port: object, crash_at: CrashAt) -> None:
         self._port = port
-        self._fuse = crash_at
+        self._crash_at = crash_at
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._port, name)
-        if not callable(found):
-            return found
-        return lambda *args, **kwargs: self._fuse.around(lambda: found(*args, **kwargs))
+        attribute = getattr(self._port, name)
+        if not callable(attribute):
+            return attribute
+        return lambda *args, **kwargs: self._crash_at.intercept(lambda: attribute(*args, **kwargs))

@@ -1,4 +1,4 @@
-"""What the doors need: the inbox, presets, uploads and keys, in dictionaries."""
+"""The ports of the entry points: inbox, presets, uploads and keys in memory."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -14,33 +14,33 @@ from tests.fakes.storage import InMemoryReferences
 
 @dataclass
 class InMemoryInbox:
-    """The port Inbox, over the same objects as References; `metadata` is by key and version."""
+    """The port Inbox, on the objects of References. `metadata` is by key and version."""
 
     references: InMemoryReferences
     bucket: str = "inbox"
     metadata: dict[tuple[str, int], dict[str, str]] = field(default_factory=dict)
 
     def put(self, key: str, data: bytes, **metadata: str) -> Upload:
-        """Put an object; return its notification."""
+        """Store an object and return its notification."""
         versions = self.references.objects.setdefault((self.bucket, key), [])
         versions.append(data)
-        number = len(versions)
-        named = {name.replace("_", "-"): value for name, value in metadata.items()}
-        self.metadata[key, number] = named
+        version = len(versions)
+        headers = {name.replace("_", "-"): value for name, value in metadata.items()}
+        self.metadata[key, version] = headers
         return Upload(
             bucket=self.bucket,
             key=key,
-            etag=f"etag-{number}",
-            sequencer=f"{number:018x}",
-            version_id=f"v{number}",
+            etag=f"etag-{version}",
+            sequencer=f"{version:018x}",
+            version_id=f"v{version}",
         )
 
     def open(self, upload: Upload, limit: int) -> InboxFile | None:
         versions = self.references.objects.get((self.bucket, upload.key), [])
-        number = int((upload.version_id or "v0").removeprefix("v"))
-        if not 1 <= number <= len(versions):
+        version = int((upload.version_id or "v0").removeprefix("v"))
+        if not 1 <= version <= len(versions):
             return None
-        return InboxFile(dict(self.metadata[upload.key, number]), versions[number - 1][:limit])
+        return InboxFile(dict(self.metadata[upload.key, version]), versions[version - 1][:limit])
 
     def has(self, key: str) -> bool:
         return (self.bucket, key) in self.references.objects
@@ -50,29 +50,29 @@ class InMemoryInbox:
 class InMemoryPresets:
     """The port PresetStore."""
 
-    serving: Presets = field(default_factory=presets.shipped)
+    current: Presets = field(default_factory=presets.shipped)
     problem: str | None = None
 
     def read(self) -> tuple[Presets, str | None]:
-        return self.serving, self.problem
+        return self.current, self.problem
 
 
 @dataclass
 class InMemoryUploads:
-    """The port Uploads; ids are counted."""
+    """The port Uploads; upload ids are consecutive numbers."""
 
     bucket: str = "assets"
-    given: list[PresignedUpload] = field(default_factory=list)
+    presigned: list[PresignedUpload] = field(default_factory=list)
 
     def presign(self, caller: str, content_type: str, size: int, now: datetime) -> PresignedUpload:
-        upload_id = f"{len(self.given) + 1}.png"
+        upload_id = f"{len(self.presigned) + 1}.png"
         location = S3Object(bucket=self.bucket, key=f"uploads/{upload_id}")
         headers = {"Content-Type": content_type, "x-amz-meta-darkroom-caller": caller}
         url = f"https://{self.bucket}.s3.test/{location.key}?length={size}"
-        self.given.append(
+        self.presigned.append(
             PresignedUpload(upload_id, location, url, headers, now + timedelta(minutes=15))
         )
-        return self.given[-1]
+        return self.presigned[-1]
 
 
 @dataclass

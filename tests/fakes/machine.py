@@ -1,4 +1,4 @@
-"""The states of image_job.asl.yaml, an execution a job, over one world whose clock they move."""
+"""The states of image_job.asl.yaml with one execution per job; they advance the world's clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,77 +9,77 @@ from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Outcome, Step
 from darkroom.ports import Execution
-from tests.fakes.account import Account
-from tests.fakes.crashes import DeadError
-from tests.fakes.pictures import PNG
+from tests.fakes.crashes import SimulatedCrashError
+from tests.fakes.images import PNG
 from tests.fakes.provider import OUTPUT
+from tests.fakes.provider_account import ProviderAccount
 from tests.fakes.signals import StoppedClock
 from tests.fakes.world import World
 
-TRIES = 9  # of a step: the first, and MaxAttempts of its Retry
+TRIES = 9  # attempts of a step: the first one and MaxAttempts of its Retry
 
 
 @dataclass
 class Run:
-    """One execution: which state is next, with what, and when."""
+    """One execution: its next state, the input of that state and the start time."""
 
     step: Step
     at: datetime
     state: str = "Submit"
     tries: int = 0
     waits: int = 0
-    token: str | None = None  # what ends the wait it is in
+    token: str | None = None  # the task token of the current wait
 
 
 @dataclass
-class Machine:
-    """Runs what is due, one state at a time; `late` is by how much a wait ends late, in seconds."""
+class StateMachine:
+    """Run the due states one at a time. `wait_delay`: by how many seconds a wait overruns."""
 
     world: World
-    late: Callable[[], float] = lambda: 0.0
-    tells_ends: bool = True  # whether OnExecutionEnded comes
+    wait_delay: Callable[[], float] = lambda: 0.0
+    runs_on_execution_ended: bool = True
     runs: dict[str, Run] = field(default_factory=dict)
 
     def run(self, seconds: float = 86_400 * 30) -> None:
-        """Run every execution to its end, or for so long."""
-        until = self.world.clock() + timedelta(seconds=seconds)
+        """Run every execution to its end, or for `seconds`."""
+        deadline = self.world.clock() + timedelta(seconds=seconds)
         for _ in range(100_000):
-            job_id = self.next()
-            if job_id is None or self.runs[job_id].at > until:
+            job_id = self.next_job_id()
+            if job_id is None or self.runs[job_id].at > deadline:
                 return
-            self.go(job_id)
-        raise AssertionError("the machine does not end")
+            self.run_next_state(job_id)
+        raise AssertionError("the executions do not end")
 
-    def next(self) -> str | None:
-        """The job whose execution has the next state to run."""
+    def next_job_id(self) -> str | None:
+        """Return the job whose execution has the next state to run."""
         for job_id in self.world.workflow.started:
             if job_id not in self.runs:
                 self.runs[job_id] = Run(Step(job_id=job_id), self.world.clock())
         for run in self.runs.values():
             if run.token in self.world.workflow.woken:
                 run.at, run.token = min(run.at, self.world.clock()), None
-        running = [name for name in self.runs if name not in self.world.workflow.ended]
-        return min(running, key=lambda name: self.runs[name].at, default=None)
+        running = [job_id for job_id in self.runs if job_id not in self.world.workflow.ended]
+        return min(running, key=lambda job_id: self.runs[job_id].at, default=None)
 
-    def go(self, job_id: str) -> None:
-        """Run the next state of a job, at its time."""
+    def run_next_state(self, job_id: str) -> None:
+        """Run the next state of a job and advance the clock to its time."""
         run, world = self.runs[job_id], self.world
         world.clock.time = max(world.clock.time, run.at)
-        if isinstance(world.provider, Account):
-            world.provider.asking = job_id
+        if isinstance(world.provider, ProviderAccount):
+            world.provider.current_job_id = job_id
         try:
-            run.step = self._work(run)
-        except DeadError:
-            self._again(job_id, run)
+            run.step = self._invoke(run)
+        except SimulatedCrashError:
+            self._retry(job_id, run)
         else:
             run.tries = 0
-            self._follow(job_id, run)
+            self._transition(job_id, run)
 
     def stop(self, job_id: str) -> None:
-        """Stop an execution by hand."""
+        """Stop an execution, like an operator."""
         self._end(job_id, Execution.ABORTED, Code.CANCELED)
 
-    def _work(self, run: Run) -> Step:
+    def _invoke(self, run: Run) -> Step:
         world = self.world
         match run.state:
             case "Submit":
@@ -91,7 +91,7 @@ class Machine:
         job = world.end_job().fail(run.step.job_id, run.step.code or Code.INTERNAL_ERROR)
         return run.step.failed((job and job.code) or Code.INTERNAL_ERROR)
 
-    def _again(self, job_id: str, run: Run) -> None:
+    def _retry(self, job_id: str, run: Run) -> None:
         run.tries += 1
         run.at = self.world.clock() + timedelta(seconds=1)
         if run.tries < TRIES:
@@ -101,7 +101,7 @@ class Machine:
         run.step = run.step.model_copy(update={"code": Code.INTERNAL_ERROR})
         run.state, run.tries = "Fail", 0
 
-    def _follow(self, job_id: str, run: Run) -> None:
+    def _transition(self, job_id: str, run: Run) -> None:
         step, run.token = run.step, None
         wait = float(step.wait_seconds)
         match step.outcome:
@@ -109,7 +109,7 @@ class Machine:
                 run.state = "Submit"
             case Outcome.SUBMITTED | Outcome.PROCESSING:
                 if step.await_webhook:
-                    wait = self._listen(run)
+                    wait = self._wait_for_webhook(run)
                 run.state = "Check"
             case Outcome.READY:
                 run.state = "Finalize"
@@ -119,11 +119,11 @@ class Machine:
                 self._end(job_id, Execution.FAILED, step.code or Code.INTERNAL_ERROR)
             case _:
                 run.state, wait = "Fail", 0.0
-        late = self.late() if wait else 0.0
-        run.at = self.world.clock() + timedelta(seconds=wait + late)
+        delay = self.wait_delay() if wait else 0.0
+        run.at = self.world.clock() + timedelta(seconds=wait + delay)
 
-    def _listen(self, run: Run) -> float:
-        """Wait for a webhook unless one has come: the state Listen."""
+    def _wait_for_webhook(self, run: Run) -> float:
+        """The state WaitForWebhook: return the wait in seconds, 0 if a webhook has arrived."""
         job_id, jobs = run.step.job_id, self.world.jobs
         run.waits += 1
         token = f"wake-{job_id}-{run.waits}"
@@ -131,33 +131,33 @@ class Machine:
         run.token = token if job else None
         return float(run.step.wait_seconds) if job else 0
 
-    def _end(self, job_id: str, how: Execution, code: Code) -> None:
-        self.world.workflow.ended[job_id] = how
-        if self.tells_ends:
+    def _end(self, job_id: str, execution: Execution, code: Code) -> None:
+        self.world.workflow.ended[job_id] = execution
+        if self.runs_on_execution_ended:
             end = self.world.end_job()
-            persistently(lambda: end.fail(job_id, code))
+            retry_crashes(lambda: end.fail(job_id, code))
 
 
-def deployment(**settings: Any) -> tuple[World, Account]:
-    """A deployment beside a provider that remembers, and what it makes can be downloaded."""
+def deployment(**settings: Any) -> tuple[World, ProviderAccount]:
+    """Return a world on a stateful provider account whose outputs can be downloaded."""
     clock = StoppedClock()
-    account = Account(clock=clock)
+    account = ProviderAccount(clock=clock)
     world = World(clock=clock, provider=account, **settings)
     world.downloads.files = {OUTPUT: PNG}
     return world, account
 
 
-def persistently[T](call: Callable[[], T]) -> T:
-    """Do it again as often as it dies."""
+def retry_crashes[T](call: Callable[[], T]) -> T:
+    """Repeat the call until it does not crash."""
     while True:
         try:
             return call()
-        except DeadError:
+        except SimulatedCrashError:
             continue
 
 
-def alone(world: World) -> Job:
-    """Take one job from its request to the end of its execution."""
-    job = persistently(world.accepted)
-    Machine(world).run()
+def run_one_job(world: World) -> Job:
+    """Run one job from its request to the end of its execution."""
+    job = retry_crashes(world.accept_job)
+    StateMachine(world).run()
     return world.job(job.job_id)

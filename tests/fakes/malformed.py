@@ -1,7 +1,7 @@
-"""Makes tests/data/malformed.zip: pictures that are broken, lie, or are something else besides.
+"""Writes tests/data/malformed.zip: broken, mislabeled and polyglot images.
 
-`python -m tests.fakes.malformed` writes it anew. The tests read the archive, since compressed parts
-are not the same to the byte with every zlib.
+Run `python -m tests.fakes.malformed` to write the archive again. The tests read the archive because
+the compressed bytes depend on the zlib version.
 """
 
 import io
@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from tests.fakes.pictures import JPEG, PNG, WEBP
+from tests.fakes.images import JPEG, PNG, WEBP
 
 ZIP = Path(__file__).parents[1] / "data" / "malformed.zip"
 _FF = b"\xff" * 3_000_000
@@ -21,37 +21,37 @@ _HTML = b"<!DOCTYPE html><html><body>" + _SCRIPT + b"</body></html>"
 
 
 def chunk(kind: bytes, body: bytes, crc: int | None = None) -> bytes:
-    """One chunk of a PNG."""
-    right = zlib.crc32(kind + body)
+    """Return one chunk of a PNG."""
+    valid_crc = zlib.crc32(kind + body)
     return (
         struct.pack(">I", len(body))
         + kind
         + body
-        + struct.pack(">I", right if crc is None else crc)
+        + struct.pack(">I", valid_crc if crc is None else crc)
     )
 
 
-def png(width: int, height: int, *more: bytes, crc: int | None = None) -> bytes:
-    """A PNG of one black pixel that says it has so many; more chunks before its data."""
+def png(width: int, height: int, *extra_chunks: bytes, crc: int | None = None) -> bytes:
+    """Return a PNG with the data of one pixel, a declared size and extra chunks before the data."""
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), crc)
     data = chunk(b"IDAT", zlib.compress(b"\x00\x00"))
-    return b"".join((_START, head, *more, data, chunk(b"IEND", b"")))
+    return b"".join((_START, head, *extra_chunks, data, chunk(b"IEND", b"")))
 
 
 def segment(marker: int, body: bytes) -> bytes:
-    """One segment of a JPEG."""
+    """Return one segment of a JPEG."""
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
 
 def jpeg(width: int, height: int, *before: bytes, end: bytes = b"\xff\xd9") -> bytes:
-    """A JPEG without data of so many pixels; more segments before its frame."""
+    """Return a JPEG with a declared size, no data and extra segments before the frame."""
     jfif = segment(0xE0, b"JFIF\x00\x01\x01" + bytes(7))
     frame = segment(0xC0, struct.pack(">BHHBBBB", 8, height, width, 1, 1, 0x11, 0))
     return b"".join((b"\xff\xd8", jfif, *before, frame, end))
 
 
 def riff(*chunks: tuple[bytes, bytes], size: int | None = None) -> bytes:
-    """A WebP of these chunks."""
+    """Return a WebP with these chunks."""
     body = b"".join(
         name + struct.pack("<I", len(data)) + data + b"\x00" * (len(data) % 2)
         for name, data in chunks
@@ -60,13 +60,13 @@ def riff(*chunks: tuple[bytes, bytes], size: int | None = None) -> bytes:
 
 
 def extended(width: int, height: int, flags: int = 0) -> tuple[bytes, bytes]:
-    """The first chunk of an extended WebP."""
+    """Return the first chunk of an extended WebP."""
     sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     return b"VP8X", bytes([flags, 0, 0, 0]) + sides
 
 
 def zipped(content: bytes) -> bytes:
-    """A zip archive."""
+    """Return a zip archive with one file."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo("a.txt"), content)
@@ -74,13 +74,13 @@ def zipped(content: bytes) -> bytes:
 
 
 def exif(entries: int) -> bytes:
-    """EXIF whose directory names so many entries of 4 GB each and then itself as the next one."""
+    """Return EXIF with `entries` entries of 4 GB each; its next directory is itself."""
     entry = struct.pack(">HHII", 0x8769, 7, 0xFFFFFFFF, 8)
     listed = entry * min(entries, 5_000)
     return b"Exif\x00\x00MM\x00*" + struct.pack(">IH", 8, entries) + listed + struct.pack(">I", 8)
 
 
-_FRAME = WEBP[20:]  # the smallest lossy picture: its only chunk
+_FRAME = WEBP[20:]  # the only chunk of the smallest lossy image
 _ANIMATION = (
     (b"ANIM", bytes(6)),
     *[(b"ANMF", bytes(16) + b"VP8 " + struct.pack("<I", len(_FRAME)) + _FRAME)] * 2,
@@ -89,7 +89,7 @@ _LOSSLESS = b"\x2f" + struct.pack("<I", 4 | 2 << 14) + b"\x07\x10\x11\x11\x88\x8
 
 
 def files() -> dict[str, bytes]:
-    """Return all of them by name."""
+    """Return all files by name."""
     bomb = zlib.compress(bytes(8_000_000), 9)
     return {
         "empty.png": b"",

@@ -1,4 +1,4 @@
-"""Prices: the published tables, and what a test says instead."""
+"""Prices: the published tables, unless a test sets a quote."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,14 +9,12 @@ from darkroom.ports import Quote
 
 @dataclass
 class InMemoryPrices:
-    """The port Prices; `quotes` are the provider's own, by model: None where it knows none."""
+    """The port Prices. `quotes`: the provider's quotes by model, None if it has no price."""
 
     quotes: dict[str, Quote | None] = field(default_factory=dict)
-    asked: list[tuple[str, dict[str, Any], int]] = field(default_factory=list)
 
     def quote(self, model: str, model_input: dict[str, Any], images: int) -> Quote | None:
-        self.asked.append((model, model_input, images))
         if model in self.quotes:
             return self.quotes[model]
-        estimate = pricing.estimate(model, model_input, images)
+        estimate = pricing.estimate_cost(model, model_input, images)
         return None if estimate is None else Quote(estimate, pricing.AS_OF)

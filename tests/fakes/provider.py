@@ -1,4 +1,4 @@
-"""The provider and its CDN, with scripted answers."""
+"""The provider and its CDN, with scripted responses."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ OUTPUT = "https://cdn.test/output/0.png"
 
 @dataclass
 class ScriptedProvider:
-    """The port Provider: gives the next answer of each script, and the last one for ever."""
+    """The port Provider: returns the next response of each script, then repeats the last one."""
 
     submissions: list[Submission] = field(default_factory=lambda: [Accepted(PREDICTION)])
     predictions: list[Prediction] = field(default_factory=lambda: [Succeeded((OUTPUT,))])
@@ -31,8 +31,7 @@ class ScriptedProvider:
     webhooks: list[str | None] = field(default_factory=list)
     listed: list[ListedPrediction] | None = field(default_factory=list)
     secrets: list[str] = field(default_factory=lambda: ["whsec_of_the_tests"])
-    answered: list[Submission] = field(default_factory=list)
-    checked: list[str] = field(default_factory=list)
+    polled: list[str] = field(default_factory=list)
 
     def prepare(self) -> None:
         pass
@@ -42,47 +41,48 @@ class ScriptedProvider:
     ) -> Submission:
         self.posts.append((model, model_input))
         self.webhooks.append(webhook)
-        self.answered.append(_next(self.submissions))
-        return self.answered[-1]
+        return _next(self.submissions)
 
     def list_predictions(
         self, model: str, after: datetime, before: datetime
     ) -> list[ListedPrediction] | None:
         if self.listed is None:
             return None
-        return [each for each in self.listed if after <= each.created_at <= before]
+        return [
+            prediction for prediction in self.listed if after <= prediction.created_at <= before
+        ]
 
-    def read(self, within: float) -> list[str]:
+    def read(self, max_age: float) -> list[str]:
         """The port Secrets."""
-        del within
+        del max_age
         return self.secrets
 
     def check(self, prediction_id: str) -> Prediction:
-        self.checked.append(prediction_id)
+        self.polled.append(prediction_id)
         return _next(self.predictions)
 
 
 @dataclass
 class InMemoryDownloads:
-    """The port Downloads; a file is its bytes, or what goes wrong (a list: one a try)."""
+    """The port Downloads. A file is its bytes or an error; a list holds one of them per attempt."""
 
     files: dict[str, bytes | list[bytes | NotDownloaded]] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
 
     def fetch(self, url: str, into: IO[bytes]) -> Download | NotDownloaded:
         self.fetched.append(url)
-        found = self.files.get(url)
-        content = _next(found) if isinstance(found, list) else found
+        script = self.files.get(url)
+        content = _next(script) if isinstance(script, list) else script
         if content is None:
             return NotDownloaded(Code.ASSET_UNAVAILABLE, "there is no such file")
         if isinstance(content, NotDownloaded):
             return content
-        known = media.sniff(content)
-        if known is None:
+        media_format = media.sniff(content)
+        if media_format is None:
             return NotDownloaded(Code.ASSET_INVALID, "the output is no known media file")
         into.write(content)
         size, digest = len(content), hashlib.sha256(content).hexdigest()
-        return Download(known, size, digest, media.dimensions(known, content))
+        return Download(media_format, size, digest, media.dimensions(media_format, content))
 
 
 def _next[T](script: list[T]) -> T:

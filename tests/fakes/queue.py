@@ -1,4 +1,4 @@
-"""The line, claims, budgets and switches, in dictionaries."""
+"""The submit queue, claims, budgets and runtime flags in memory."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,45 +10,45 @@ from darkroom.ports import QueueChange, Reserved, RuntimeFlags
 
 @dataclass
 class InMemoryQueue:
-    """The port Lines."""
+    """The port SubmitQueue."""
 
-    all: dict[int, QueueShard] = field(default_factory=lambda: {0: QueueShard()})
-    swaps: int = 0
+    shards: dict[int, QueueShard] = field(default_factory=lambda: {0: QueueShard()})
 
     @property
     def shard(self) -> QueueShard:
-        """The first, which is the only one of most accounts."""
-        return self.all[0]
+        """The first queue shard; most accounts have only one."""
+        return self.shards[0]
 
     @shard.setter
     def shard(self, shard: QueueShard) -> None:
-        self.all[0] = shard
+        self.shards[0] = shard
 
     def read(self, number: int = 0) -> QueueShard:
-        return self.all.get(number, QueueShard(index=number))
+        return self.shards.get(number, QueueShard(index=number))
 
     def read_all(self) -> list[QueueShard]:
-        return list(self.all.values())
+        return list(self.shards.values())
 
     def swap(self, before: QueueShard, after: QueueShard) -> bool:
         return self.change(QueueChange(before, after))
 
     def allows(self, change: QueueChange) -> bool:
         shard = self.read(change.target)
-        is_same = change.before is None or change.before.version == shard.version
-        return is_same and (change.max_in_flight is None or shard.in_flight < change.max_in_flight)
+        is_unchanged = change.before is None or change.before.version == shard.version
+        return is_unchanged and (
+            change.max_in_flight is None or shard.in_flight < change.max_in_flight
+        )
 
     def change(self, change: QueueChange) -> bool:
-        """Make a change; False, and nothing changed, if it is not allowed."""
+        """Apply a change and return True; return False and change nothing if it is not allowed."""
         if not self.allows(change):
             return False
         shard = self.read(change.target)
-        counted = {"in_flight": shard.in_flight + change.in_flight_delta}
+        updated = {"in_flight": shard.in_flight + change.in_flight_delta}
         if change.after is not None:
-            self.swaps += 1
-            counted["version"] = shard.version + 1
+            updated["version"] = shard.version + 1
             shard = change.after
-        self.all[change.target] = shard.model_copy(update=counted)
+        self.shards[change.target] = shard.model_copy(update=updated)
         return True
 
 
@@ -76,13 +76,13 @@ class InMemoryBudgets:
         self.warned.add((day, scope))
 
     def add(self, reservation: Reservation, amount: int) -> None:
-        place = (reservation.day, reservation.scope)
-        self.amounts[place] = self.amounts.get(place, 0) + amount
+        budget = (reservation.day, reservation.scope)
+        self.amounts[budget] = self.amounts.get(budget, 0) + amount
 
 
 @dataclass
 class InMemoryFlags:
-    """The port Switchboard."""
+    """The port FlagStore."""
 
     flags: RuntimeFlags = field(default_factory=RuntimeFlags)
 

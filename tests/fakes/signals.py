@@ -1,4 +1,4 @@
-"""What goes out: events, executions, metrics; and the time."""
+"""Events, executions, metrics and the clock in memory."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 @dataclass
 class StoppedClock:
-    """The port Clock: time passes when the test says so."""
+    """The port Clock: only `advance` and `sleep` move the time."""
 
     time: datetime = START
 
@@ -23,7 +23,7 @@ class StoppedClock:
         self.time += timedelta(seconds=seconds)
 
     def sleep(self, seconds: float) -> None:
-        """What a function does that waits for its slot; nothing else happens meanwhile."""
+        """The port Sleep: advance the clock; nothing else runs in this time."""
         self.advance(seconds)
 
 
@@ -36,14 +36,14 @@ class InMemoryEvents:
     def publish(self, event: Event) -> None:
         self.published.append(event)
 
-    def named(self, name: str) -> list[Event]:
-        """The published events of one detail-type."""
+    def of_type(self, name: str) -> list[Event]:
+        """Return the published events of one detail-type."""
         return [event for event in self.published if type(event).__name__ == name]
 
 
 @dataclass
 class InMemoryWorkflow:
-    """The port Workflow; `started` are the executions that exist."""
+    """The port Workflow. `started`: the job ids of the existing executions."""
 
     started: list[str] = field(default_factory=list)
     ended: dict[str, Execution] = field(default_factory=dict)
@@ -64,8 +64,8 @@ class InMemoryWorkflow:
         self.woken.append(token)
 
 
-class Counted(NamedTuple):
-    """One addition to a metric."""
+class MetricRecord(NamedTuple):
+    """One recorded value of a metric."""
 
     name: str
     value: float
@@ -77,11 +77,11 @@ class Counted(NamedTuple):
 class InMemoryMetrics:
     """The port Metrics."""
 
-    counted: list[Counted] = field(default_factory=list)
+    recorded: list[MetricRecord] = field(default_factory=list)
 
     def count(self, name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
-        self.counted.append(Counted(name, value, unit, dimensions))
+        self.recorded.append(MetricRecord(name, value, unit, dimensions))
 
     def total(self, name: str) -> float:
-        """The sum of one metric."""
-        return sum(each.value for each in self.counted if each.name == name)
+        """Return the sum of one metric."""
+        return sum(record.value for record in self.recorded if record.name == name)

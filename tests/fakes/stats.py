@@ -1,4 +1,4 @@
-"""The counters, in a list of what was added."""
+"""Statistics, as a list of the added job statistics."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,7 +10,7 @@ from tests.fakes.storage import InMemoryJobs
 
 @dataclass
 class InMemoryStats:
-    """The port Stats, with the records that it marks."""
+    """The port Stats, with the job records that it marks as recorded."""
 
     jobs: InMemoryJobs = field(default_factory=InMemoryJobs)
     added: list[JobStats] = field(default_factory=list)
@@ -24,34 +24,36 @@ class InMemoryStats:
         return True
 
     def days(self, since: date, until: date, caller: str | None) -> list[Day]:
-        found: dict[tuple[date, str], list[JobStats]] = {}
-        for each in self.added:
-            if since <= each.day <= until and caller in (None, each.caller):
-                found.setdefault((each.day, each.caller), []).append(each)
-        return [_day(day, owner, those) for (day, owner), those in sorted(found.items())]
+        stats_by_day: dict[tuple[date, str], list[JobStats]] = {}
+        for job_stats in self.added:
+            if since <= job_stats.day <= until and caller in (None, job_stats.caller):
+                stats_by_day.setdefault((job_stats.day, job_stats.caller), []).append(job_stats)
+        return [
+            _day(day, owner, job_stats) for (day, owner), job_stats in sorted(stats_by_day.items())
+        ]
 
     def histograms(self, since: date, until: date) -> dict[date, dict[ImageKind, dict[int, int]]]:
-        found: dict[date, dict[ImageKind, dict[int, int]]] = {}
-        for each in sorted(self.added, key=lambda one: one.day):
-            if each.bucket is not None and since <= each.day <= until:
-                counts = found.setdefault(each.day, {}).setdefault(each.kind, {})
-                counts[each.bucket] = counts.get(each.bucket, 0) + 1
-        return found
+        counts_by_day: dict[date, dict[ImageKind, dict[int, int]]] = {}
+        for job_stats in sorted(self.added, key=lambda job_stats: job_stats.day):
+            if job_stats.bucket is not None and since <= job_stats.day <= until:
+                counts = counts_by_day.setdefault(job_stats.day, {}).setdefault(job_stats.kind, {})
+                counts[job_stats.bucket] = counts.get(job_stats.bucket, 0) + 1
+        return counts_by_day
 
 
-def _day(day: date, caller: str, tallies: list[JobStats]) -> Day:
-    codes = [each.code for each in tallies if each.code is not None]
-    qualities = sorted({each.quality for each in tallies})
+def _day(day: date, caller: str, records: list[JobStats]) -> Day:
+    codes = [record.code for record in records if record.code is not None]
+    qualities = sorted({record.quality for record in records})
     return Day(
         day=day,
         caller=caller,
-        completed=len(tallies) - len(codes),
+        completed=len(records) - len(codes),
         failed=len(codes),
-        spent_micro_usd=sum(each.micro_usd for each in tallies),
+        spent_micro_usd=sum(record.micro_usd for record in records),
         by_quality={
             quality: Amount(
-                jobs=sum(each.quality == quality for each in tallies),
-                micro_usd=sum(each.micro_usd for each in tallies if each.quality == quality),
+                jobs=sum(record.quality == quality for record in records),
+                micro_usd=sum(record.micro_usd for record in records if record.quality == quality),
             )
             for quality in qualities
         },

@@ -1,4 +1,4 @@
-"""Job records, reference images and assets, in dictionaries."""
+"""Job records, reference images and assets in memory."""
 
 import hashlib
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _HEAD = 64
 
 @dataclass
 class InMemoryJobs:
-    """The ports Jobs and JobLists, with what changes together with a record."""
+    """The ports Jobs and JobLists, with the items that a transaction can write."""
 
     records: dict[str, Job] = field(default_factory=dict)
     queue: InMemoryQueue = field(default_factory=InMemoryQueue)
@@ -75,54 +75,60 @@ class InMemoryJobs:
             return Conflict.JOB
         if absent and getattr(job, absent) is not None:
             return Conflict.JOB
-        for each in side_writes:
-            if isinstance(each, QueueChange) and not self.queue.allows(each):
+        for side_write in side_writes:
+            if isinstance(side_write, QueueChange) and not self.queue.allows(side_write):
                 return Conflict.QUEUE
-            if isinstance(each, Claim):
-                owner = self.claims.owner(each.prediction_id)
+            if isinstance(side_write, Claim):
+                owner = self.claims.owner(side_write.prediction_id)
                 if owner not in (None, job_id):
                     return Conflict.CLAIM
-        for each in side_writes:
-            match each:
+        for side_write in side_writes:
+            match side_write:
                 case QueueChange():
-                    assert self.queue.change(each)
+                    assert self.queue.change(side_write)
                 case Claim():
-                    self.claims.owners[each.prediction_id] = job_id
+                    self.claims.owners[side_write.prediction_id] = job_id
                 case Release():
-                    self.budgets.add(each.reservation, -each.reservation.micro_usd)
+                    self.budgets.add(side_write.reservation, -side_write.reservation.micro_usd)
         merged = dict(job) | changes
         self.records[job_id] = Job.model_validate(
-            {k: v for k, v in merged.items() if v is not None}
+            {name: value for name, value in merged.items() if value is not None}
         )
         return self.records[job_id]
 
     def many(self, job_ids: Sequence[str]) -> list[Job]:
-        return [self.records[each] for each in job_ids if each in self.records]
+        return [self.records[job_id] for job_id in job_ids if job_id in self.records]
 
     def due(self, before: datetime, *, limit: int) -> list[Job]:
-        found = [
-            j
-            for j in self.records.values()
-            if j.sweep_after is not None and j.sweep_after <= before
+        due = [
+            job
+            for job in self.records.values()
+            if job.sweep_after is not None and job.sweep_after <= before
         ]
-        return sorted(found, key=lambda j: (str(j.sweep_after), j.job_id))[:limit]
+        return sorted(due, key=lambda job: (str(job.sweep_after), job.job_id))[:limit]
 
     def page(
         self, caller: str | None, *, limit: int, after: Cursor | None
     ) -> tuple[list[Job], Cursor | None]:
-        places = {Cursor(j.accepted_at, j.job_id): j for j in self.records.values()}
-        ordered = sorted(places, key=lambda c: (c.accepted_at, c.job_id), reverse=True)
-        wanted = [c for c in ordered if caller in (None, places[c].caller)]
+        jobs_by_cursor = {Cursor(job.accepted_at, job.job_id): job for job in self.records.values()}
+        ordered = sorted(
+            jobs_by_cursor, key=lambda cursor: (cursor.accepted_at, cursor.job_id), reverse=True
+        )
+        matching = [cursor for cursor in ordered if caller in (None, jobs_by_cursor[cursor].caller)]
         if after:
-            place = (after.accepted_at, after.job_id)
-            wanted = [c for c in wanted if (c.accepted_at, c.job_id) < place]
-        page = wanted[:limit]
-        return [places[c] for c in page], page[-1] if len(wanted) > limit else None
+            position = (after.accepted_at, after.job_id)
+            matching = [
+                cursor for cursor in matching if (cursor.accepted_at, cursor.job_id) < position
+            ]
+        page = matching[:limit]
+        return [jobs_by_cursor[cursor] for cursor in page], page[-1] if len(
+            matching
+        ) > limit else None
 
 
 @dataclass
 class InMemoryReferences:
-    """The port References; `objects` are (bucket, key) to versions, oldest first."""
+    """The port References. `objects`: (bucket, key) to versions, oldest first."""
 
     bucket: str = "assets"
     objects: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
@@ -130,11 +136,11 @@ class InMemoryReferences:
     owners: dict[str, str] = field(default_factory=dict)  # by key, in `bucket`
 
     def resolve(self, text: str) -> S3Object | None:
-        root = f"https://{self.bucket}.s3.test/"
+        base_url = f"https://{self.bucket}.s3.test/"
         if text.startswith("upload:"):
             return S3Object(bucket=self.bucket, key=f"uploads/{text.removeprefix('upload:')}")
-        if text.startswith(root):
-            key = unquote(text.removeprefix(root).partition("?")[0])
+        if text.startswith(base_url):
+            key = unquote(text.removeprefix(base_url).partition("?")[0])
             return S3Object(bucket=self.bucket, key=key)
         return None
 
@@ -142,25 +148,23 @@ class InMemoryReferences:
         versions = self.objects.get((reference.bucket, reference.key))
         if not versions or reference.bucket in self.forbidden:
             return None
-        number = int((reference.version_id or f"v{len(versions)}").removeprefix("v"))
-        pinned = reference.model_copy(update={"version_id": f"v{number}"})
-        data = versions[number - 1]
+        version = int((reference.version_id or f"v{len(versions)}").removeprefix("v"))
+        pinned = reference.model_copy(update={"version_id": f"v{version}"})
+        data = versions[version - 1]
         is_owned = reference.bucket == self.bucket
         owner = self.owners.get(reference.key) if is_owned else None
         return StoredObject(pinned, len(data), data[:_HEAD], owner, is_owned)
 
-    def store(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
-        key = f"references/{job_id}/{hashlib.sha256(data).hexdigest()}.{known.extension}"
+    def store(self, job_id: str, caller: str, data: bytes, media_format: Format) -> S3Object:
+        key = f"references/{job_id}/{hashlib.sha256(data).hexdigest()}.{media_format.extension}"
         versions = self.objects.setdefault((self.bucket, key), [])
         versions.append(data)
         self.owners[key] = caller
         return S3Object(bucket=self.bucket, key=key, version_id=f"v{len(versions)}")
 
     def presign(self, reference: S3Object, seconds: int) -> str:
-        version = f"versionId={reference.version_id}&" if reference.version_id else ""
-        return (
-            f"https://{reference.bucket}.s3.test/{reference.key}?{version}X-Amz-Expires={seconds}"
-        )
+        version_query = f"versionId={reference.version_id}&" if reference.version_id else ""
+        return f"https://{reference.bucket}.s3.test/{reference.key}?{version_query}X-Amz-Expires={seconds}"
 
 
 @dataclass
@@ -176,14 +180,14 @@ class InMemoryAssets:
         self, key: str, file: IO[bytes], download: Download, metadata: dict[str, str]
     ) -> Asset:
         data = self.files.setdefault(key, file.read())
-        there = self.metadata.setdefault(key, metadata)
+        stored_metadata = self.metadata.setdefault(key, metadata)
         width, height = download.dimensions or (None, None)
         return Asset(
             bucket=self.bucket,
             key=key,
             content_type=download.format.content_type,
             size=len(data),
-            sha256=there.get("sha256", download.sha256),
+            sha256=stored_metadata.get("sha256", download.sha256),
             width=width,
             height=height,
         )

@@ -1,4 +1,4 @@
-"""Many jobs at one line: they come, wait as long as they are told, are sent, and come back."""
+"""Simulated load on the submit queue: jobs arrive, wait for a slot, are submitted and end."""
 
 import heapq
 from collections.abc import Callable, Iterable
@@ -11,21 +11,21 @@ from darkroom.domain.errors import Code
 from darkroom.domain.job import Job
 from darkroom.domain.submit_queue import Priority, RateLimit
 from darkroom.usecases.acquire_slot import Deferred
-from tests.fakes.invariants import assert_counts
+from tests.fakes.invariants import assert_queue_counts
 from tests.fakes.signals import START, StoppedClock
 from tests.fakes.world import World
 
-NOT_LATE: Callable[[], float] = lambda: 0.0  # noqa: E731
+ON_TIME: Callable[[], float] = lambda: 0.0  # noqa: E731
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A job that comes so many seconds after the start, and may be canceled some time later."""
+    """A job that arrives `at` seconds after the start, and may be canceled later."""
 
     at: float = 0.0
     caller: str = "ada"
     priority: Priority = Priority.NORMAL
-    gone_after: float | None = None
+    cancel_after: float | None = None
     kind: tuple[str, str] = ("medium", "1k")  # quality and resolution
 
     @property
@@ -34,8 +34,8 @@ class Arrival:
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A POST: which job's, of all that arrived, when it was decided, and when it left."""
+class SentPost:
+    """A POST: the number of its job by arrival, the time of the decision and of the POST."""
 
     number: int
     arrival: Arrival
@@ -45,8 +45,8 @@ class Sent:
 
 
 @dataclass
-class OwnTime(StoppedClock):
-    """A clock on which whoever sleeps does so alone."""
+class IndependentClock(StoppedClock):
+    """A clock on which a sleep delays only the function that sleeps."""
 
     slept: float = 0.0
 
@@ -66,29 +66,29 @@ class OwnTime(StoppedClock):
 
 @dataclass
 class Traffic:
-    """One line with its jobs; `throttled` says for how long the n-th POST is put off, if it is."""
+    """A submit queue and its jobs. `throttled`: Retry-After in seconds, by number of the POST."""
 
     rate_limit: RateLimit
-    takes: float | None = None  # seconds in flight; None: as many as are expected
-    wakes_late: Callable[[], float] = NOT_LATE
-    sends_late: Callable[[], float] = NOT_LATE
-    answers_late: Callable[[], float] = NOT_LATE  # those that put a job off
+    in_flight_seconds: float | None = None  # None: the expected median
+    wake_delay: Callable[[], float] = ON_TIME
+    send_delay: Callable[[], float] = ON_TIME
+    throttle_delay: Callable[[], float] = ON_TIME  # of a 429 response
     throttled: dict[int, int] = field(default_factory=dict)
-    sent: list[Sent] = field(default_factory=list)
-    most_in_flight: int = 0
+    sent: list[SentPost] = field(default_factory=list)
+    peak_in_flight: int = 0
 
     def __post_init__(self) -> None:
-        self.clock = OwnTime()
+        self.clock = IndependentClock()
         self.world = World(clock=self.clock, rate_limit=self.rate_limit)
-        self._admit, self._end = self.world.acquire_slot(), self.world.end_job()
+        self._acquire, self._end = self.world.acquire_slot(), self.world.end_job()
         self._heap: list[tuple[float, int, Callable[[], object]]] = []
-        self._turns = self._posts = 0
+        self._events = self._posts = 0
 
-    def run(self, arrivals: Iterable[Arrival], *, until: float = 1e9) -> list[Sent]:
-        """Let all of them come and be sent; return the POSTs that were taken, in their order."""
-        model = World().accepted()
+    def run(self, arrivals: Iterable[Arrival], *, until: float = 1e9) -> list[SentPost]:
+        """Run all arrivals; return the accepted POSTs in the order in which they were sent."""
+        template = World().accept_job()
         for number, arrival in enumerate(arrivals):
-            job = model.model_copy(
+            job = template.model_copy(
                 update={
                     "job_id": f"{number:026}",
                     "caller": arrival.caller,
@@ -97,55 +97,59 @@ class Traffic:
                     "accepted_at": START + timedelta(seconds=arrival.at),
                 }
             )
-            self._at(arrival.at, partial(self._come, job, arrival, number))
-            if arrival.gone_after is not None:
-                self._at(arrival.at + arrival.gone_after, partial(self._end.cancel, job.job_id))
+            self._at(arrival.at, partial(self._arrive, job, arrival, number))
+            if arrival.cancel_after is not None:
+                self._at(arrival.at + arrival.cancel_after, partial(self._end.cancel, job.job_id))
         while self._heap and self._heap[0][0] <= until:
-            moment, _, act = heapq.heappop(self._heap)
-            self.clock.at(moment)
-            act()
-            self.most_in_flight = max(
-                self.most_in_flight,
+            time, _, action = heapq.heappop(self._heap)
+            self.clock.at(time)
+            action()
+            self.peak_in_flight = max(
+                self.peak_in_flight,
                 sum(shard.in_flight for shard in self.world.jobs.queue.read_all()),
             )
-        assert_counts(self.world.jobs)
-        return sorted(self.sent, key=lambda each: each.at)
+        assert_queue_counts(self.world.jobs)
+        return sorted(self.sent, key=lambda post: post.at)
 
-    def _at(self, moment: float, act: Callable[[], object]) -> None:
-        self._turns += 1
-        heapq.heappush(self._heap, (moment, self._turns, act))
+    def _at(self, time: float, action: Callable[[], object]) -> None:
+        self._events += 1
+        heapq.heappush(self._heap, (time, self._events, action))
 
-    def _come(self, job: Job, arrival: Arrival, number: int) -> None:
+    def _arrive(self, job: Job, arrival: Arrival, number: int) -> None:
         self.world.jobs.records[job.job_id] = job
-        self._ask(job.job_id, arrival, number, 0)
+        self._submit(job.job_id, arrival, number, 0)
 
-    def _ask(self, job_id: str, arrival: Arrival, number: int, deferrals: int) -> None:
-        asked_at = self.clock.seconds
+    def _submit(self, job_id: str, arrival: Arrival, number: int, deferrals: int) -> None:
+        decided_at = self.clock.seconds
         if not self.world.job(job_id).is_open:
             return  # canceled
-        answer = self._admit(self.world.job(job_id), ())
-        assert answer is not None
-        if isinstance(answer, Deferred):
-            again = self.clock.seconds + answer.seconds + self.wakes_late()
-            self._at(again, partial(self._ask, job_id, arrival, number, deferrals + 1))
+        acquired = self._acquire(self.world.job(job_id), ())
+        assert acquired is not None
+        if isinstance(acquired, Deferred):
+            retry_at = self.clock.seconds + acquired.seconds + self.wake_delay()
+            self._at(retry_at, partial(self._submit, job_id, arrival, number, deferrals + 1))
             return
         self._posts += 1
         if self._posts in self.throttled:
             seconds = self.throttled[self._posts]
-            back = partial(self._put_off, answer, seconds, arrival, number, deferrals + 1)
-            self._at(self.clock.seconds + self.answers_late(), back)
+            put_back = partial(self._put_back, acquired, seconds, arrival, number, deferrals + 1)
+            self._at(self.clock.seconds + self.throttle_delay(), put_back)
             return
-        sent_at = self.clock.seconds + self.sends_late()
-        self.sent.append(Sent(number, arrival, asked_at, sent_at, deferrals))
-        takes = published(arrival.input).median if self.takes is None else self.takes
-        self._at(sent_at + takes, partial(self._come_back, job_id))
+        sent_at = self.clock.seconds + self.send_delay()
+        self.sent.append(SentPost(number, arrival, decided_at, sent_at, deferrals))
+        duration = (
+            published(arrival.input).median
+            if self.in_flight_seconds is None
+            else self.in_flight_seconds
+        )
+        self._at(sent_at + duration, partial(self._finish, job_id))
 
-    def _put_off(
+    def _put_back(
         self, job: Job, seconds: int, arrival: Arrival, number: int, deferrals: int
     ) -> None:
-        assert self._admit.put_back(job, pause_all_seconds=seconds)
-        again = self.clock.seconds + seconds + self.wakes_late()
-        self._at(again, partial(self._ask, job.job_id, arrival, number, deferrals))
+        assert self._acquire.put_back(job, pause_all_seconds=seconds)
+        retry_at = self.clock.seconds + seconds + self.wake_delay()
+        self._at(retry_at, partial(self._submit, job.job_id, arrival, number, deferrals))
 
-    def _come_back(self, job_id: str) -> None:
+    def _finish(self, job_id: str) -> None:
         self._end.fail(job_id, Code.PROVIDER_FAILED)

@@ -1,4 +1,4 @@
-"""All fakes in one place, and the use cases over them."""
+"""All fakes in one object, and factories for the use cases on them."""
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -52,7 +52,7 @@ from tests.fakes.storage import InMemoryAssets, InMemoryJobs, InMemoryReferences
 DEADLINE = 900
 MAX_QUEUE = 1800
 TEXT_TO_IMAGE: dict[str, Any] = {"operation": "text-to-image", "prompt": "a lighthouse in fog"}
-TESTS = Caller(name="tests", can_read_all=True)
+TEST_CALLER = Caller(name="tests", can_read_all=True)
 
 
 @dataclass
@@ -82,7 +82,7 @@ class World:
     )
     stack_budget: int | None = None
     resubmits: bool = False
-    check_poll_seconds: float = 0  # each look is a check of its own
+    check_poll_seconds: float = 0  # 0: no in-function polling
     max_queue: int = MAX_QUEUE
     crash_at: CrashAt = field(default_factory=lambda: CrashAt({}))
 
@@ -161,7 +161,7 @@ class World:
         return Authorize(keys=self._crashing(self.keys), now=self.clock)
 
     def find_jobs(self) -> FindJobs:
-        """Waiting moves the clock."""
+        """Waiting advances the clock."""
         return FindJobs(
             jobs=self._crashing(self.jobs),
             lists=self.jobs,
@@ -230,7 +230,7 @@ class World:
         )
 
     def acquire_slot(self) -> AcquireSlot:
-        """Sleeping moves the clock."""
+        """Sleeping advances the clock."""
         return AcquireSlot(
             jobs=self._crashing(self.jobs),
             queue=self._crashing(self.jobs.queue),
@@ -346,7 +346,7 @@ class World:
         )
 
     def find_batches(self) -> FindBatches:
-        """Waiting moves the clock."""
+        """Waiting advances the clock."""
         return FindBatches(
             batches=self._crashing(self.batches),
             now=self.clock,
@@ -363,21 +363,21 @@ class World:
             now=self.clock,
         )
 
-    def accepted(
-        self, body: dict[str, Any] | None = None, key: str = "key", caller: Caller = TESTS
+    def accept_job(
+        self, body: dict[str, Any] | None = None, key: str = "key", caller: Caller = TEST_CALLER
     ) -> Job:
-        """A new job, queued."""
+        """Create and return a queued job."""
         request = parse_request(body or TEXT_TO_IMAGE, max_deadline_seconds=3600)
         return self.create_job()(request, RequestSource(caller, key, f"request-{key}"))
 
-    def beside(self) -> "World":
-        """Functions of the same deployment that do not die."""
+    def without_crashes(self) -> "World":
+        """Return the same deployment with functions that do not crash."""
         world = replace(self, crash_at=CrashAt({}))
         world.batch_files, world.stats = self.batch_files, self.stats
         return world
 
     def job(self, job_id: str) -> Job:
-        """The record as it is now."""
+        """Return the current record of a job."""
         return self.jobs.records[job_id]
 
     def _crashing[T](self, port: T) -> T:

@@ -1,4 +1,4 @@
-"""Policy statements in a form that a table in a test can be compared with."""
+"""Parse the IAM policies of the template into tables that tests can compare."""
 
 from fnmatch import fnmatchcase as fnmatch
 from functools import cache
@@ -10,60 +10,61 @@ type Grants = dict[str, set[str]]
 
 
 def statements(entries: list[Any]) -> list[dict[str, Any]]:
-    """Return the statements; of an `!If`, those that may be there; of a `!Ref`, the policy's."""
-    found: list[dict[str, Any]] = []
+    """Return all statements, including both branches of `!If` and managed policies by `!Ref`."""
+    result: list[dict[str, Any]] = []
     for entry in entries:
         if "Ref" in entry:
-            found += statements([properties(entry["Ref"])["PolicyDocument"]])
+            result += statements([properties(entry["Ref"])["PolicyDocument"]])
         elif "Fn::If" in entry:
             _, *branches = entry["Fn::If"]
-            found += statements([b for b in branches if b != {"Ref": "AWS::NoValue"}])
+            result += statements([b for b in branches if b != {"Ref": "AWS::NoValue"}])
         elif "Statement" in entry:
-            found += statements(listed(entry["Statement"]))
+            result += statements(as_list(entry["Statement"]))
         else:
-            found.append(entry)
-    return found
+            result.append(entry)
+    return result
 
 
-def grants(resource: str) -> Grants:
-    """Return what the role of a function or state machine allows: action to resources."""
+def granted_actions(resource: str) -> Grants:
+    """Return the allowed resources per action of the role of a function or state machine."""
     allowed: Grants = {}
     for statement in statements(properties(resource)["Policies"]):
-        assert statement["Effect"] == "Allow", "a role's policy is read as what it allows"
-        for action in listed(statement["Action"]):
-            names = {name(target) for target in listed(statement["Resource"])}
+        assert statement["Effect"] == "Allow", "role policies may only contain Allow statements"
+        for action in as_list(statement["Action"]):
+            names = {name(target) for target in as_list(statement["Resource"])}
             allowed.setdefault(action, set()).update(names)
     return allowed
 
 
 @cache
 def items(resource: str) -> list[tuple[set[str], set[str]]]:
-    """Return what a role may do with which items of the table: actions, and partitions' patterns.
+    """Return the table permissions of a role: actions and partition key patterns, per statement.
 
-    One pair a statement: a request has to be allowed by one of them as a whole.
+    One statement must allow all items of a request.
     """
-    found = []
+    result = []
     for statement in statements(properties(resource)["Policies"]):
-        if "Table.Arn" in {name(target) for target in listed(statement["Resource"])}:
+        if "Table.Arn" in {name(target) for target in as_list(statement["Resource"])}:
             (condition,) = statement["Condition"].items()
             operator, keys = condition
             assert operator in ("ForAllValues:StringLike", "ForAllValues:StringEquals")
             assert set(keys) == {"dynamodb:LeadingKeys"}
-            actions = {action.removeprefix("dynamodb:") for action in listed(statement["Action"])}
-            found.append((actions, set(listed(keys["dynamodb:LeadingKeys"]))))
-    return found
+            actions = {action.removeprefix("dynamodb:") for action in as_list(statement["Action"])}
+            result.append((actions, set(as_list(keys["dynamodb:LeadingKeys"]))))
+    return result
 
 
-def may(resource: str, action: str, partitions: set[str]) -> bool:
-    """Tell whether a role may take an action on items of all of these partitions at once."""
+def is_allowed(resource: str, action: str, partitions: set[str]) -> bool:
+    """Return whether one statement allows the action on items of all given partitions."""
     return any(
-        action in actions and all(any(fnmatch(p, each) for each in patterns) for p in partitions)
+        action in actions
+        and all(any(fnmatch(p, pattern) for pattern in patterns) for p in partitions)
         for actions, patterns in items(resource)
     )
 
 
 def name(value: Any) -> str:
-    """Return a reference in one line: `Table.Arn`, `Table`, or the text of a `!Sub`."""
+    """Return a reference as text: `Table.Arn`, `Table`, or the text of a `!Sub`."""
     if isinstance(value, str):
         return value
     ((function, argument),) = value.items()
@@ -76,6 +77,6 @@ def name(value: Any) -> str:
             raise ValueError(f"cannot read {function}")
 
 
-def listed(value: Any) -> list[Any]:
-    """Return a list, of one where only one thing stands."""
+def as_list(value: Any) -> list[Any]:
+    """Return the value as a list; wrap a single value."""
     return value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""template.yaml, the API and the state machine as data, for tests here and in tests/workflow."""
+"""template.yaml, the OpenAPI document and the state machine as data, for tests."""
 
 from functools import cache
 from pathlib import Path
@@ -13,10 +13,10 @@ OPENAPI = ROOT / "infra/api/openapi.yaml"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags: `!Ref X` becomes {"Ref": "X"}, as on the wire."""
+    """A YAML loader that converts CloudFormation short tags: `!Ref X` becomes {"Ref": "X"}."""
 
 
-def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _construct_tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     value: Any
     match node:
         case yaml.ScalarNode():
@@ -30,7 +30,7 @@ def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
 
-_Loader.add_multi_constructor("!", _tag)
+_Loader.add_multi_constructor("!", _construct_tag)
 
 
 @cache
@@ -46,15 +46,17 @@ def resources(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def properties(name: str) -> dict[str, Any]:
-    """Return one resource's properties; of a function, with the globals under them."""
+    """Return the properties of a resource; those of a function include the globals."""
     resource = template()["Resources"][name]
-    own: dict[str, Any] = resource["Properties"]
+    own_properties: dict[str, Any] = resource["Properties"]
     if resource["Type"] != "AWS::Serverless::Function":
-        return own
-    shared = template()["Globals"]["Function"]
-    variables: dict[str, Any] = {**shared["Environment"]["Variables"]}
-    variables |= own.get("Environment", {}).get("Variables", {})
-    merged: dict[str, Any] = shared | own | {"Environment": {"Variables": variables}}
+        return own_properties
+    global_properties = template()["Globals"]["Function"]
+    variables: dict[str, Any] = {**global_properties["Environment"]["Variables"]}
+    variables |= own_properties.get("Environment", {}).get("Variables", {})
+    merged: dict[str, Any] = (
+        global_properties | own_properties | {"Environment": {"Variables": variables}}
+    )
     return merged
 
 
@@ -63,26 +65,26 @@ def functions() -> list[str]:
     return list(resources("AWS::Serverless::Function"))
 
 
-def ours() -> list[str]:
+def main_functions() -> list[str]:
     """Return the logical ids of the functions of the main artifact."""
     return [name for name in functions() if properties(name)["CodeUri"] == "functions/"]
 
 
 def parameters() -> dict[str, dict[str, Any]]:
-    """Return what whoever deploys may choose."""
-    found: dict[str, dict[str, Any]] = template()["Parameters"]
-    return found
+    """Return the parameters of the stack."""
+    stack_parameters: dict[str, dict[str, Any]] = template()["Parameters"]
+    return stack_parameters
 
 
 @cache
 def api() -> dict[str, Any]:
-    """Return the API's document, which CloudFormation includes; its functions are long forms."""
+    """Return the OpenAPI document, which CloudFormation includes; it uses long-form functions."""
     document: dict[str, Any] = yaml.safe_load(OPENAPI.read_text())
     return document
 
 
 @cache
 def definition() -> dict[str, Any]:
-    """Return the state machine, placeholders and all."""
+    """Return the state machine definition with its placeholders."""
     document: dict[str, Any] = yaml.safe_load(DEFINITION.read_text())
     return document

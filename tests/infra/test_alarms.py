@@ -1,4 +1,4 @@
-"""Alarms: they watch what is written, say what it means, and have a row in docs/operations.md."""
+"""Alarms: each watches a written metric, has a description and a row in docs/operations.md."""
 
 import json
 import re
@@ -12,17 +12,19 @@ from tests.infra.template import ROOT, parameters, properties, resources, templa
 from tests.infra.tools import CFN_LINT, run
 
 FILE = ROOT / "infra/observability.yaml"
-NESTED = load_template(FILE)
+NESTED_TEMPLATE = load_template(FILE)
 ALARMS = {
     name: resource["Properties"]
-    for name, resource in NESTED["Resources"].items()
+    for name, resource in NESTED_TEMPLATE["Resources"].items()
     if resource["Type"] == "AWS::CloudWatch::Alarm"
 }
-OURS = {name: alarm for name, alarm in ALARMS.items() if alarm["Namespace"] == "Darkroom"}
+OWN_METRIC_ALARMS = {
+    name: alarm for name, alarm in ALARMS.items() if alarm["Namespace"] == "Darkroom"
+}
 PAGE = (ROOT / "docs/operations.md").read_text()
-# What goes off when: statistic, comparison and threshold, seconds a period, periods that have to
-# be so and of how many, and what no data means.
-WHEN = {
+# Conditions of the alarms: statistic, comparison and threshold, period in seconds, datapoints to
+# alarm of evaluated periods, and treatment of missing data.
+CONDITIONS = {
     "DeadLettersAlarm": ("Maximum", "> 0", 300, (1, 1), "ignore"),
     "StuckJobsAlarm": ("Maximum", "> 0", 900, (2, 2), "missing"),
     "FailureRateAlarm": ("Average", "> 0.2", 300, (3, 6), "notBreaching"),
@@ -34,12 +36,12 @@ WHEN = {
     "OrphanChargesAlarm": ("Sum", "> 0", 86400, (1, 1), "notBreaching"),
     "PresetsBrokenAlarm": ("Sum", "> 0", 300, (1, 1), "notBreaching"),
 }
-SIGNS = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">="}
+OPERATORS = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">="}
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Return what CloudWatch makes of the line that a count writes, in a function of ours."""
+def write_metric(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Return a function that counts a metric and returns the CloudWatch metric that is written."""
     for name, value in template()["Globals"]["Function"]["Environment"]["Variables"].items():
         if isinstance(value, str):
             monkeypatch.setenv(name, value)
@@ -58,83 +60,83 @@ def written(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     return write
 
 
-@pytest.mark.parametrize("alarm", OURS)
-def test_an_alarm_watches_a_metric_as_it_is_written(alarm: str, written: Any) -> None:
-    given = ALARMS[alarm]
-    watched = {name: given[name] for name in ("Namespace", "MetricName", "Dimensions")}
+@pytest.mark.parametrize("alarm", OWN_METRIC_ALARMS)
+def test_alarm_watches_the_metric_that_is_written(alarm: str, write_metric: Any) -> None:
+    definition = ALARMS[alarm]
+    metric = {name: definition[name] for name in ("Namespace", "MetricName", "Dimensions")}
 
-    assert watched == written(given["MetricName"])
-
-
-def test_a_metric_with_a_dimension_more_is_another_one(written: Any) -> None:
-    """So no alarm would hear of what is counted with one."""
-    assert written("BreakerOpen", code="unauthorized") != written("BreakerOpen")
+    assert metric == write_metric(definition["MetricName"])
 
 
-@pytest.mark.parametrize("alarm", OURS)
-def test_what_an_alarm_watches_is_counted_somewhere_and_with_no_dimension_of_its_own(
+def test_additional_dimension_makes_another_metric(write_metric: Any) -> None:
+    """An alarm would not see a metric that is counted with an additional dimension."""
+    assert write_metric("BreakerOpen", code="unauthorized") != write_metric("BreakerOpen")
+
+
+@pytest.mark.parametrize("alarm", OWN_METRIC_ALARMS)
+def test_alarm_metric_is_counted_without_additional_dimensions(
     alarm: str,
 ) -> None:
     source = "\n".join(path.read_text() for path in (ROOT / "functions/darkroom").rglob("*.py"))
     metric = ALARMS[alarm]["MetricName"]
 
     assert f'"{metric}"' in source
-    further = r"\b(?!value\b|unit\b)\w+=[^=]"
-    assert not re.search(rf'count\(\s*"{metric}",[^)]*{further}', source)
+    other_keyword = r"\b(?!value\b|unit\b)\w+=[^=]"
+    assert not re.search(rf'count\(\s*"{metric}",[^)]*{other_keyword}', source)
 
 
-@pytest.mark.parametrize("alarm", WHEN)
-def test_an_alarm_goes_off_when_it_should(alarm: str) -> None:
-    given = ALARMS[alarm]
-    periods = given["EvaluationPeriods"]
+@pytest.mark.parametrize("alarm", CONDITIONS)
+def test_alarm_has_the_expected_condition(alarm: str) -> None:
+    definition = ALARMS[alarm]
+    periods = definition["EvaluationPeriods"]
 
-    assert WHEN[alarm] == (
-        given["Statistic"],
-        f"{SIGNS[given['ComparisonOperator']]} {given['Threshold']}",
-        given["Period"],
-        (given.get("DatapointsToAlarm", periods), periods),
-        given["TreatMissingData"],
+    assert CONDITIONS[alarm] == (
+        definition["Statistic"],
+        f"{OPERATORS[definition['ComparisonOperator']]} {definition['Threshold']}",
+        definition["Period"],
+        (definition.get("DatapointsToAlarm", periods), periods),
+        definition["TreatMissingData"],
     )
 
 
-def test_this_is_every_alarm() -> None:
-    assert set(ALARMS) == set(WHEN)
+def test_all_alarms_have_an_expected_condition() -> None:
+    assert set(ALARMS) == set(CONDITIONS)
     assert not resources("AWS::CloudWatch::Alarm")
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_looks_back_no_longer_than_cloudwatch_lets_it(alarm: str) -> None:
-    given = ALARMS[alarm]
+def test_alarm_evaluates_at_most_one_day(alarm: str) -> None:
+    definition = ALARMS[alarm]
 
-    assert given["Period"] % 60 == 0
-    assert given["Period"] * given["EvaluationPeriods"] <= 24 * 60 * 60
-
-
-@pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_says_what_it_means_and_where_to_look(alarm: str) -> None:
-    said = ALARMS[alarm]["AlarmDescription"]
-
-    assert 80 < len(said) <= 1024
-    assert "Look at" in said or "GET /v1/presets" in said
+    assert definition["Period"] % 60 == 0
+    assert definition["Period"] * definition["EvaluationPeriods"] <= 24 * 60 * 60
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_tells_the_topic_of_its_beginning_and_end_if_there_is_one(alarm: str) -> None:
-    told = {"Fn::If": ["HasTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+def test_alarm_description_says_what_to_check(alarm: str) -> None:
+    description = ALARMS[alarm]["AlarmDescription"]
 
-    assert ALARMS[alarm]["AlarmActions"] == told
-    assert ALARMS[alarm]["OKActions"] == told
+    assert 80 < len(description) <= 1024
+    assert "Look at" in description or "GET /v1/presets" in description
 
 
-def test_without_a_topic_nobody_is_told() -> None:
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_alarm_notifies_the_topic_on_alarm_and_ok(alarm: str) -> None:
+    topic_action = {"Fn::If": ["HasTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+
+    assert ALARMS[alarm]["AlarmActions"] == topic_action
+    assert ALARMS[alarm]["OKActions"] == topic_action
+
+
+def test_alarms_without_a_topic_have_no_actions() -> None:
     is_set = {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopicArn"}, ""]}]}
 
-    assert NESTED["Conditions"] == {"HasTopic": is_set}
+    assert NESTED_TEMPLATE["Conditions"] == {"HasTopic": is_set}
     assert parameters()["AlarmTopicArn"]["Default"] == ""
 
 
 @pytest.mark.parametrize(
-    ("topic", "fits"),
+    ("topic", "is_valid"),
     [
         ("", True),
         ("arn:aws:sns:eu-central-1:123456789012:on-call", True),
@@ -143,30 +145,30 @@ def test_without_a_topic_nobody_is_told() -> None:
         ("arn:aws:sqs:eu-central-1:123456789012:on-call", False),
     ],
 )
-def test_a_topic_is_named_by_its_arn(topic: str, *, fits: bool) -> None:
+def test_topic_parameter_must_be_an_arn(topic: str, *, is_valid: bool) -> None:
     pattern = parameters()["AlarmTopicArn"]["AllowedPattern"]
 
-    assert bool(re.search(pattern, topic)) is fits
+    assert bool(re.search(pattern, topic)) is is_valid
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_has_a_row_that_says_what_to_do(alarm: str) -> None:
+def test_alarm_has_a_row_in_the_operations_page(alarm: str) -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith(f"| `{alarm}` |")]
 
     assert len(rows) == 1
     cells = [cell.strip() for cell in rows[0].strip("|").split("|")]
-    assert len(cells) == 4  # which, what it means, what to look at, what to do
+    assert len(cells) == 4  # alarm, meaning, what to check, what to do
     assert all(cells)
 
 
-def test_the_page_names_no_alarm_that_is_gone() -> None:
+def test_docs_name_only_existing_alarms() -> None:
     pages = [PAGE, *(path.read_text() for path in (ROOT / "docs").glob("*.md"))]
     named = {name for page in pages for name in re.findall(r"`(\w+Alarm)`", page)}
 
     assert named <= set(ALARMS)
 
 
-def test_the_stack_hands_its_alarms_what_they_ask_for() -> None:
+def test_nested_stack_gets_all_its_parameters() -> None:
     nested = properties("Observability")
 
     assert ROOT / nested["TemplateURL"] == FILE
@@ -176,10 +178,10 @@ def test_the_stack_hands_its_alarms_what_they_ask_for() -> None:
         "StateMachineArn": {"Ref": "ImageJobStateMachine"},
         "AlarmTopicArn": {"Ref": "AlarmTopicArn"},
     }
-    assert set(nested["Parameters"]) == set(NESTED["Parameters"])
+    assert set(nested["Parameters"]) == set(NESTED_TEMPLATE["Parameters"])
 
 
-def test_awss_own_metrics_are_those_of_our_queue_and_our_machine() -> None:
+def test_aws_metrics_have_the_dimensions_of_the_stack_resources() -> None:
     queue, machine = ALARMS["DeadLettersAlarm"], ALARMS["ExecutionThrottledAlarm"]
 
     assert (queue["Namespace"], queue["MetricName"], queue["Dimensions"]) == (
@@ -194,16 +196,16 @@ def test_awss_own_metrics_are_those_of_our_queue_and_our_machine() -> None:
     )
 
 
-def test_who_deploys_has_to_allow_no_more_than_without_the_alarms() -> None:
-    """A nested stack with a Transform of its own would ask for CAPABILITY_AUTO_EXPAND."""
-    assert "Transform" not in NESTED
-    assert {resource["Type"] for resource in NESTED["Resources"].values()} == {
+def test_nested_stack_requires_no_additional_capability() -> None:
+    """A nested stack with its own Transform would require CAPABILITY_AUTO_EXPAND."""
+    assert "Transform" not in NESTED_TEMPLATE
+    assert {resource["Type"] for resource in NESTED_TEMPLATE["Resources"].values()} == {
         "AWS::CloudWatch::Alarm",
         "AWS::CloudWatch::Dashboard",
     }
 
 
 @pytest.mark.linters
-def test_cfn_lint_has_nothing_to_say_about_the_alarms() -> None:
-    """By itself: of a nested template it sees only the parameters."""
+def test_cfn_lint_accepts_the_alarms() -> None:
+    """Linted directly, because cfn-lint reads only the parameters of a nested template."""
     assert run(CFN_LINT, FILE) == (0, "")

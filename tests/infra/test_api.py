@@ -1,6 +1,6 @@
-"""The HTTP API as a resource: its stage, its limits, and what its document takes of the template.
+"""The REST API resource: its stage, its limits and the references of its OpenAPI document.
 
-What the document says of the routes is tested in test_openapi.py.
+The routes of the document are tested in test_openapi.py.
 """
 
 import json
@@ -10,12 +10,12 @@ from typing import Any
 
 from tests.infra.template import OPENAPI, ROOT, api, functions, parameters, properties, template
 
-# What CloudFormation knows without being told.
+# Pseudo parameters of CloudFormation.
 _PSEUDO = re.compile(r"AWS::(Partition|Region|AccountId|URLSuffix|NoValue)")
 
 
 def intrinsics(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield each function of CloudFormation in the document, with its argument."""
+    """Yield each intrinsic function in the document with its argument."""
     if isinstance(value, list):
         for entry in value:
             yield from intrinsics(entry)
@@ -26,8 +26,8 @@ def intrinsics(value: Any) -> Iterator[tuple[str, Any]]:
             yield from intrinsics(argument)
 
 
-def named() -> Iterator[str]:
-    """Yield what the document refers to by its logical id."""
+def referenced_ids() -> Iterator[str]:
+    """Yield the logical ids that the document references."""
     for function, argument in intrinsics(api()):
         match function:
             case "Ref":
@@ -36,7 +36,7 @@ def named() -> Iterator[str]:
                 yield from re.findall(r"\${([\w:]+)(?:\.Arn)?}", argument)
 
 
-def test_the_api_is_made_of_the_document_and_of_nothing_else() -> None:
+def test_api_includes_the_openapi_document() -> None:
     body = properties("RestApi")["DefinitionBody"]
 
     include = body["Fn::Transform"]
@@ -45,45 +45,47 @@ def test_the_api_is_made_of_the_document_and_of_nothing_else() -> None:
     assert "DefinitionUri" not in properties("RestApi")
 
 
-def test_the_version_that_sam_is_told_is_the_documents() -> None:
+def test_openapi_version_matches_the_document() -> None:
     assert properties("RestApi")["OpenApiVersion"] == api()["openapi"]
 
 
-def test_the_api_is_deployed_with_every_change_of_what_the_document_names() -> None:
-    """What is not deployed does not show, and SAM deploys only when the document's text changes."""
-    chosen = {name for name in named() if name in parameters()}
+def test_api_is_deployed_with_every_stack_update() -> None:
+    """SAM creates a deployment only when the document text changes, not when a parameter does."""
+    chosen = {name for name in referenced_ids() if name in parameters()}
 
     assert chosen
     assert properties("RestApi")["AlwaysDeploy"] is True
 
 
-def test_what_the_document_names_is_in_the_template() -> None:
-    """No linter looks into what is included."""
+def test_references_of_the_document_exist_in_the_template() -> None:
+    """Linters do not read the included document."""
     aliases = {
         f"{name}Alias{properties(name)['AutoPublishAlias']}"
         for name in functions()
         if "AutoPublishAlias" in properties(name)
     }
     known = {*template()["Resources"], *parameters(), *aliases}
-    missing = {name for name in named() if name not in known and not _PSEUDO.fullmatch(name)}
+    missing = {
+        name for name in referenced_ids() if name not in known and not _PSEUDO.fullmatch(name)
+    }
 
     assert missing == set()
     conditions = {arguments[0] for name, arguments in intrinsics(api()) if name == "Fn::If"}
     assert conditions <= set(template()["Conditions"])
 
 
-def test_the_document_uses_only_functions_that_work_in_an_included_file() -> None:
-    """In their long forms: CloudFormation reads no short tag there."""
+def test_document_uses_only_functions_allowed_in_an_include() -> None:
+    """Only long forms: CloudFormation does not read short tags in an included file."""
     assert {name for name, _ in intrinsics(api())} <= {"Fn::Sub", "Fn::If", "Ref"}
     assert not re.search(r"^[^#'\"]*:\s+!(Ref|Sub|If|GetAtt)\b", OPENAPI.read_text(), re.M)
 
 
-def test_the_document_fits_into_what_cloudformation_includes_and_processes() -> None:
+def test_document_is_within_the_cloudformation_size_limits() -> None:
     assert OPENAPI.stat().st_size < 460_800
     assert len(json.dumps(api())) + len((ROOT / "template.yaml").read_text()) < 1_000_000
 
 
-def test_every_route_is_limited_by_what_was_chosen() -> None:
+def test_all_routes_have_the_configured_throttling() -> None:
     (settings,) = properties("RestApi")["MethodSettings"]
 
     assert settings == {
@@ -98,19 +100,25 @@ def test_every_route_is_limited_by_what_was_chosen() -> None:
         assert 1 <= parameters()[name]["Default"] <= 1000
 
 
-def test_the_api_stays_in_its_region() -> None:
+def test_api_endpoint_is_regional() -> None:
     assert properties("RestApi")["EndpointConfiguration"] == {"Type": "REGIONAL"}
 
 
-def test_the_function_gives_up_no_later_than_api_gateway() -> None:
+def test_api_functions_time_out_before_api_gateway() -> None:
     assert properties("ApiFunction")["Timeout"] <= 29
     assert properties("AuthorizerFunction")["Timeout"] <= 10
 
 
-def test_an_origin_is_one_origin_or_none() -> None:
+def test_allowed_origin_is_one_origin_or_empty() -> None:
     allowed = re.compile(parameters()["AllowedOrigin"]["AllowedPattern"])
 
-    for good in ("", "https://example.com", "http://localhost:5173"):
-        assert allowed.fullmatch(good), good
-    for bad in ("*", "example.com", "https://a.com/", "https://a.com,https://b.com", "https://a'"):
-        assert not allowed.fullmatch(bad), bad
+    for valid in ("", "https://example.com", "http://localhost:5173"):
+        assert allowed.fullmatch(valid), valid
+    for invalid in (
+        "*",
+        "example.com",
+        "https://a.com/",
+        "https://a.com,https://b.com",
+        "https://a'",
+    ):
+        assert not allowed.fullmatch(invalid), invalid

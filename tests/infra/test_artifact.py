@@ -1,4 +1,4 @@
-"""What ships: functions/ with its own requirements, and nothing that only a developer has."""
+"""The deployment artifact: functions/ with pinned requirements and without development packages."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ PACKAGE = ROOT / "functions/darkroom"
 SHIPPED = ROOT / "functions/requirements.txt"
 THUMBNAILS = ROOT / "thumbnails/requirements.txt"
 LOCKS = [SHIPPED, THUMBNAILS, *sorted((ROOT / "requirements").glob("*.txt"))]
-# In every Lambda runtime of Python.
+# Included in every Python Lambda runtime.
 RUNTIME = {"boto3", "botocore"}
 
 
@@ -25,71 +25,73 @@ def pinned(lock: Path) -> dict[str, str]:
 
 
 def modules_of(packages: set[str]) -> set[str]:
-    """Return the top-level modules that these installed packages bring."""
-    found: set[str] = set()
+    """Return the top-level modules of the installed packages."""
+    modules: set[str] = set()
     for distribution in distributions():
-        if normal(distribution.name) in packages:
+        if normalized(distribution.name) in packages:
             for file in distribution.files or ():
-                found.add(file.parts[0].removesuffix(".py").split(".")[0])
-    return found
+                modules.add(file.parts[0].removesuffix(".py").split(".")[0])
+    return modules
 
 
-def normal(name: str) -> str:
+def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def imports(path: Path) -> set[str]:
-    """Return the top-level modules that a file imports when it is run, type checking aside."""
-    found: set[str] = set()
+    """Return the top-level modules that a file imports, without imports for type checking."""
+    modules: set[str] = set()
     tree = ast.parse(path.read_text())
-    unseen = {
+    type_checking_nodes = {
         inner
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
-        if node in unseen:
+        if node in type_checking_nodes:
             continue
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            modules |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
-    return found
+            modules.add(node.module.split(".")[0])
+    return modules
 
 
-def test_the_code_imports_only_what_ships_with_it() -> None:
-    allowed = modules_of({normal(name) for name in pinned(SHIPPED)})
+def test_functions_import_only_shipped_packages() -> None:
+    allowed = modules_of({normalized(name) for name in pinned(SHIPPED)})
     allowed |= sys.stdlib_module_names | RUNTIME | {"darkroom"}
 
     for path in PACKAGE.rglob("*.py"):
         assert imports(path) <= allowed, path
 
 
-def test_the_thumbnails_import_only_what_ships_with_them() -> None:
-    allowed = modules_of({normal(name) for name in pinned(THUMBNAILS)})
+def test_thumbnails_import_only_shipped_packages() -> None:
+    allowed = modules_of({normalized(name) for name in pinned(THUMBNAILS)})
 
-    found = imports(ROOT / "thumbnails/thumbnail.py")
-    assert found <= allowed | sys.stdlib_module_names | RUNTIME
+    modules = imports(ROOT / "thumbnails/thumbnail.py")
+    assert modules <= allowed | sys.stdlib_module_names | RUNTIME
 
 
-def test_what_ships_needs_nothing_that_does_not() -> None:
-    shipped = {normal(name) for name in pinned(SHIPPED)}
+def test_requirements_of_shipped_packages_are_shipped() -> None:
+    shipped = {normalized(name) for name in pinned(SHIPPED)}
 
     for package in shipped:
         for requirement in requires(package) or ():
             name, _, marker = requirement.partition(";")
-            if not marker:  # extras and other Pythons have one
-                needed = re.match(r"[\w.-]+", name)
-                assert needed, requirement
-                assert normal(needed[0]) in shipped, f"{package} needs {needed[0]}"
+            if not marker:  # extras and other Python versions have a marker
+                requirement_name = re.match(r"[\w.-]+", name)
+                assert requirement_name, requirement
+                assert normalized(requirement_name[0]) in shipped, (
+                    f"{package} needs {requirement_name[0]}"
+                )
 
 
-def test_the_runtimes_own_packages_do_not_ship() -> None:
+def test_packages_of_the_runtime_are_not_shipped() -> None:
     assert not {"boto3", "botocore", "s3transfer", "urllib3"} & set(pinned(SHIPPED))
 
 
-def test_the_development_environment_has_the_versions_that_ship() -> None:
+def test_development_requirements_have_the_shipped_versions() -> None:
     development = pinned(ROOT / "requirements/dev.txt")
 
     for lock in (SHIPPED, THUMBNAILS):
@@ -97,12 +99,12 @@ def test_the_development_environment_has_the_versions_that_ship() -> None:
             assert development[name] == version, name
 
 
-def test_every_handler_can_be_imported_before_anything_is_configured() -> None:
-    """In a process of its own, without any variable: nothing happens at import."""
+def test_handlers_can_be_imported_without_configuration() -> None:
+    """Import all handlers in a new process without environment variables."""
     modules = [properties(name)["Handler"].rpartition(".")[0] for name in functions()]
-    blocked = "import socket; socket.socket = None"  # no client may be opened either
+    blocked = "import socket; socket.socket = None"  # importing must not open a client
 
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-W", "error", "-c", f"import {', '.join(modules)}; {blocked}"],
         env={"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT / 'thumbnails'}", "PATH": ""},
         capture_output=True,
@@ -111,11 +113,11 @@ def test_every_handler_can_be_imported_before_anything_is_configured() -> None:
         timeout=60,
     )
 
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
-def test_every_requirement_is_pinned_with_a_hash(lock: Path) -> None:
+def test_requirements_are_pinned_with_hashes(lock: Path) -> None:
     text = lock.read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
@@ -125,23 +127,23 @@ def test_every_requirement_is_pinned_with_a_hash(lock: Path) -> None:
         assert "--hash=sha256:" in line, line
 
 
-def test_no_tracked_file_names_where_packages_come_from() -> None:
-    """The list of packages is the project's, the registry is whoever's machine it is."""
-    listed = subprocess.run(
+def test_tracked_files_name_no_package_registry() -> None:
+    """Requirements name packages only; each machine configures its own registry."""
+    tracked_files = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     ).stdout.splitlines()
-    setting = re.compile(r"--(extra-)?index-url|--find-links|index-url\s*=|registry\s*=")
+    index_setting = re.compile(r"--(extra-)?index-url|--find-links|index-url\s*=|registry\s*=")
     registry = re.compile(r"https?://[^\s\"')]*\b(pypi|npmjs|simple/|artifactory|nexus)", re.I)
 
-    for name in listed:
+    for name in tracked_files:
         path = ROOT / name
         if name == "tests/infra/test_artifact.py" or not path.is_file():
             continue
         text = path.read_bytes().decode(errors="ignore")
-        assert not setting.search(text), name
+        assert not index_setting.search(text), name
         if path.suffix != ".md":  # a page may link to a package
             assert not registry.search(text), name

@@ -1,4 +1,4 @@
-"""The machine of batches as a graph: bounded, retried, without a word of a row in its states."""
+"""The batch state machine: bounded, retried, and without row data in its states."""
 
 import re
 from typing import Any
@@ -10,26 +10,26 @@ from tests.infra.template import BATCH_DEFINITION, properties
 
 TEXT = BATCH_DEFINITION.read_text()
 MACHINE: dict[str, Any] = yaml.safe_load(TEXT)
-MAP, GATHER = MACHINE["States"]["Run"]["Branches"]
-CREATE_ALL: dict[str, Any] = MAP["States"]["CreateAllRows"]
-PARTS: dict[str, Any] = CREATE_ALL["ItemProcessor"]["States"]
+CREATE_BRANCH, COLLECT_BRANCH = MACHINE["States"]["Run"]["Branches"]
+CREATE_ALL: dict[str, Any] = CREATE_BRANCH["States"]["CreateAllRows"]
+MAP_STATES: dict[str, Any] = CREATE_ALL["ItemProcessor"]["States"]
 TASKS: dict[str, dict[str, Any]] = {
-    "CreateRows": PARTS["CreateRows"],
-    "CollectBatch": GATHER["States"]["CollectBatch"],
+    "CreateRows": MAP_STATES["CreateRows"],
+    "CollectBatch": COLLECT_BRANCH["States"]["CollectBatch"],
 }
 
 
-def test_its_rows_are_made_by_a_distributed_map_over_a_file_in_s3() -> None:
+def test_rows_are_created_by_a_distributed_map_over_a_file_in_s3() -> None:
     assert CREATE_ALL["ItemReader"]["Resource"] == "arn:aws:states:::s3:getObject"
     assert CREATE_ALL["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
     assert 0 < CREATE_ALL["MaxConcurrency"] <= 10
 
 
-def test_no_part_that_fails_ends_the_others() -> None:
+def test_failed_chunk_does_not_stop_the_other_chunks() -> None:
     assert CREATE_ALL["ToleratedFailurePercentage"] == 100
 
 
-def test_it_carries_the_batchs_id_places_in_a_file_a_count_and_no_more() -> None:
+def test_states_carry_only_the_batch_id_chunk_and_attempts() -> None:
     assert CREATE_ALL["ItemSelector"] == {
         "batch_id.$": "$.batch_id", "chunk.$": "$$.Map.Item.Value", "step": {"attempts": 0},
     }  # fmt: skip
@@ -41,13 +41,13 @@ def test_it_carries_the_batchs_id_places_in_a_file_a_count_and_no_more() -> None
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_waits_longer_than_its_function_may_run(name: str) -> None:
+def test_task_timeout_exceeds_the_function_timeout(name: str) -> None:
     assert TASKS[name]["Parameters"]["FunctionName"] == f"${{{name}FunctionArn}}"
     assert TASKS[name]["TimeoutSeconds"] > properties(f"{name}Function")["Timeout"]
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_is_retried_after_any_crash_with_jitter_and_a_cap(name: str) -> None:
+def test_task_is_retried_with_jitter_and_a_maximum_delay(name: str) -> None:
     throttled, crashed = TASKS[name]["Retry"]
 
     assert set(throttled["ErrorEquals"]) == {"Lambda.TooManyRequestsException", "Lambda.Unknown"}
@@ -58,19 +58,22 @@ def test_a_task_is_retried_after_any_crash_with_jitter_and_a_cap(name: str) -> N
         assert retry["MaxDelaySeconds"] <= 60
 
 
-def test_a_loop_always_waits() -> None:
-    for states, wait in ((PARTS, "WaitForQueue"), (GATHER["States"], "WaitBeforeCollect")):
+def test_each_loop_has_a_wait_state() -> None:
+    for states, wait in (
+        (MAP_STATES, "WaitForQueue"),
+        (COLLECT_BRANCH["States"], "WaitBeforeCollect"),
+    ):
         assert states[wait]["Type"] == "Wait"
         (task,) = [name for name, state in states.items() if state["Type"] == "Task"]
         assert [n for n, s in states.items() if s.get("Next") == task] == [wait]
 
 
-def test_its_history_has_room_for_every_look_until_its_time_is_over() -> None:
-    """25,000 events; a look has eight, and the longest wait is ten minutes."""
+def test_history_has_room_for_all_rounds_until_the_timeout() -> None:
+    """The limit is 25,000 events; one collect round adds eight, and the longest wait is 600 s."""
     assert MACHINE["TimeoutSeconds"] / 600 * 8 < 25_000 * 0.7
 
 
-def test_placeholders_and_substitutions_are_the_same_set() -> None:
+def test_placeholders_match_the_substitutions() -> None:
     placeholders = set(re.findall(r"\${(\w+)}", TEXT))
 
     assert placeholders == set(properties("BatchStateMachine")["DefinitionSubstitutions"])

@@ -1,4 +1,4 @@
-"""The dashboard: four questions, and plots of what is written, by the names it is written with."""
+"""The dashboard: four sections, and plots of metrics with the names and dimensions written."""
 
 import json
 import re
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.infra.template import ROOT
-from tests.infra.test_alarms import ALARMS, NESTED
+from tests.infra.test_alarms import ALARMS, NESTED_TEMPLATE
 
-BODY = NESTED["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+BODY = NESTED_TEMPLATE["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
 WIDGETS: list[dict[str, Any]] = json.loads(BODY)["widgets"]
 PLOTTED = [
     metric
@@ -21,10 +21,10 @@ SOURCE = "\n".join(path.read_text() for path in (ROOT / "functions/darkroom").rg
 COUNTED = set(re.findall(r'metrics\.count\(\s*"(\w+)"', SOURCE))
 
 
-def test_it_asks_the_four_questions_in_their_order() -> None:
-    asked = [w["properties"]["markdown"] for w in WIDGETS if w["type"] == "text"]
+def test_sections_are_the_four_questions() -> None:
+    headings = [w["properties"]["markdown"] for w in WIDGETS if w["type"] == "text"]
 
-    assert asked == [
+    assert headings == [
         "## Is it working?",
         "## How long does it take?",
         "## What does it cost?",
@@ -32,17 +32,19 @@ def test_it_asks_the_four_questions_in_their_order() -> None:
     ]
 
 
-@pytest.mark.parametrize("metric", [each for each in PLOTTED if isinstance(each[0], str)], ids=str)
-def test_what_it_plots_is_written_so(metric: list[Any]) -> None:
+@pytest.mark.parametrize(
+    "metric", [metric for metric in PLOTTED if isinstance(metric[0], str)], ids=str
+)
+def test_plotted_metric_is_written_with_these_dimensions(metric: list[Any]) -> None:
     namespace, name, *dimensions, options = metric
 
     assert options.keys() == {"label", "stat"}
     if namespace == "Darkroom":
         assert name in COUNTED
         assert dimensions == ["service", "darkroom"]
-        # With a dimension more it would be another metric.
-        further = r"\b(?!value\b|unit\b)\w+=[^=]"
-        assert not re.search(rf'count\(\s*"{name}",[^)]*{further}', SOURCE)
+        # An additional dimension would make another metric.
+        other_keyword = r"\b(?!value\b|unit\b)\w+=[^=]"
+        assert not re.search(rf'count\(\s*"{name}",[^)]*{other_keyword}', SOURCE)
     else:
         assert (namespace, *dimensions) in {
             ("AWS/SQS", "QueueName", "${DeadLettersName}"),
@@ -50,11 +52,11 @@ def test_what_it_plots_is_written_so(metric: list[Any]) -> None:
         }
 
 
-def test_what_it_searches_for_is_written_with_that_dimension() -> None:
-    (searched,) = [each[0]["expression"] for each in PLOTTED if isinstance(each[0], dict)]
+def test_search_uses_a_written_dimension() -> None:
+    (expression,) = [metric[0]["expression"] for metric in PLOTTED if isinstance(metric[0], dict)]
 
-    assert "{Darkroom,code,service}" in searched
-    assert 'MetricName="JobsFailed"' in searched
+    assert "{Darkroom,code,service}" in expression
+    assert 'MetricName="JobsFailed"' in expression
     assert re.search(r'count\("JobsFailed", code=', SOURCE)
 
 
@@ -63,17 +65,17 @@ def test_what_it_searches_for_is_written_with_that_dimension() -> None:
     ["JobsAccepted", "JobsCompleted", "JobDuration", "DetectionLag", "ProviderDuration", "Checks",
      "QueueWait", "Cost", "SlotWait", "BreakerOpen", "StuckJobs"],
 )  # fmt: skip
-def test_it_shows(metric: str) -> None:
-    assert metric in {each[1] for each in PLOTTED if isinstance(each[0], str)}
+def test_metric_is_plotted(metric: str) -> None:
+    assert metric in {metric[1] for metric in PLOTTED if isinstance(metric[0], str)}
 
 
-def test_it_shows_every_alarm() -> None:
-    (shown,) = [w["properties"]["alarms"] for w in WIDGETS if w["type"] == "alarm"]
+def test_all_alarms_are_shown() -> None:
+    (alarms,) = [w["properties"]["alarms"] for w in WIDGETS if w["type"] == "alarm"]
 
-    assert set(shown) == {f"${{{name}.Arn}}" for name in ALARMS}
+    assert set(alarms) == {f"${{{name}.Arn}}" for name in ALARMS}
 
 
-def test_nothing_lies_on_anything_else() -> None:
+def test_widgets_do_not_overlap() -> None:
     cells = [
         (x, y)
         for w in WIDGETS

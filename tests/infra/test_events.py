@@ -1,4 +1,4 @@
-"""The events' schemas are generated from the models, and what handlers publish fits them."""
+"""Event schemas are generated from the models, and published events match them."""
 
 import json
 from datetime import UTC, datetime
@@ -41,8 +41,8 @@ REJECTED = events.JobRejected(
     id="event-1.rejected",
     caller="events",
     request_id="event-1",
-    message="prompt is missing",
-    errors=(FieldProblem(field="prompt", message="is missing", allowed="required"),),
+    message="`prompt` is missing.",
+    errors=(FieldProblem(field="prompt", message="`prompt` is missing.", allowed="required"),),
 )
 BATCH = events.BatchCompleted(
     id="cmjb2hb7562g6nkk3rro3j6g5c.ended",
@@ -78,7 +78,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"operation": "edit", "prompt": "Make it night", "images": ["s3://photos/house.jpg"]},
     {"model": "any/model", "input": {"prompt": "A"}, "deadline_seconds": 60},
 ]
-NO_REQUESTS: list[object] = [
+INVALID_REQUESTS: list[object] = [
     {"operation": "text-to-image"},
     {"operation": "text-to-image", "prompt": ""},
     {"operation": "edit", "prompt": "A", "images": []},
@@ -95,14 +95,14 @@ def validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
-def test_the_schemas_are_those_of_the_models() -> None:
+def test_schemas_are_generated_from_the_models() -> None:
     files = {path.name: path.read_text() for path in TARGET.glob("*.json")}
 
     assert files == schemas(), "run `make schemas`"
 
 
 @pytest.mark.parametrize("event", PUBLISHED, ids=lambda event: type(event).__name__)
-def test_what_is_published_fits_its_schema(event: events.Event) -> None:
+def test_published_event_matches_its_schema(event: events.Event) -> None:
     detail = json.loads(event.model_dump_json())
 
     validator(type(event).__name__).validate(detail)
@@ -110,23 +110,23 @@ def test_what_is_published_fits_its_schema(event: events.Event) -> None:
 
 
 @pytest.mark.parametrize("event", PUBLISHED, ids=lambda event: type(event).__name__)
-def test_a_schema_allows_nothing_beside_what_it_says(event: events.Event) -> None:
+def test_schema_refuses_additional_and_invalid_fields(event: events.Event) -> None:
     detail = json.loads(event.model_dump_json())
 
     assert not validator(type(event).__name__).is_valid({**detail, "prompt": "A lighthouse"})
-    for field in detail.keys() - {"version"}:  # a version that is left out is the first
+    for field in detail.keys() - {"version"}:  # version has a default
         assert not validator(type(event).__name__).is_valid({**detail, field: object()}), field
 
 
 @pytest.mark.parametrize("detail", REQUESTS)
-def test_a_request_fits_the_schema_that_callers_read(detail: dict[str, Any]) -> None:
+def test_valid_request_matches_the_schema(detail: dict[str, Any]) -> None:
     validator("JobRequested").validate(detail)
 
 
-@pytest.mark.parametrize("detail", NO_REQUESTS)
-def test_what_is_no_request_does_not(detail: object) -> None:
+@pytest.mark.parametrize("detail", INVALID_REQUESTS)
+def test_invalid_request_does_not_match_the_schema(detail: object) -> None:
     assert not validator("JobRequested").is_valid(detail)
 
 
-def test_every_kind_of_event_has_an_example_here() -> None:
+def test_every_event_type_has_an_example() -> None:
     assert {type(event) for event in PUBLISHED} == set(events.PUBLISHED)

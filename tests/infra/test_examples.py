@@ -1,4 +1,4 @@
-"""The examples in the pages are what they say: events fit their schemas, presets can serve."""
+"""Examples in the documentation are valid: events match their schemas, presets can be parsed."""
 
 import json
 import re
@@ -14,14 +14,14 @@ from tests.infra.template import ROOT
 
 
 def blocks(page: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return each JSON block of a page, with the bold word that introduces it."""
+    """Return each JSON block of a page with the bold word before it."""
     text = (ROOT / "docs" / page).read_text()
-    found = re.findall(r"^\*\*(\w+)\*\*(?:(?!^```).)*?^```json\n(.*?)^```", text, re.M | re.S)
-    return [(name, json.loads(block)) for name, block in found]
+    matches = re.findall(r"^\*\*(\w+)\*\*(?:(?!^```).)*?^```json\n(.*?)^```", text, re.M | re.S)
+    return [(name, json.loads(block)) for name, block in matches]
 
 
 @pytest.mark.parametrize(("name", "example"), blocks("events.md"), ids=lambda v: str(v)[:20])
-def test_an_event_in_the_page_fits_its_schema(name: str, example: dict[str, Any]) -> None:
+def test_event_example_matches_its_schema(name: str, example: dict[str, Any]) -> None:
     schema = json.loads((TARGET / f"{name}.json").read_text())
 
     Draft202012Validator(schema).validate(example)
@@ -34,20 +34,20 @@ def test_every_event_has_an_example() -> None:
     assert shown | {"JobRequested"} == {path.stem for path in TARGET.glob("*.json")}
 
 
-def test_the_presets_in_the_page_can_serve() -> None:
+def test_preset_example_can_be_parsed() -> None:
     text = (ROOT / "docs" / "inbox.md").read_text()
     (block,) = re.findall(r"^```json\n(.*?)^```", text, re.M | re.S)
 
     assert presets.parse(block.encode()).version == 2
 
 
-def test_the_page_names_the_presets_that_ship() -> None:
+def test_inbox_page_names_the_shipped_presets() -> None:
     text = (ROOT / "docs" / "inbox.md").read_text()
 
     assert [name for name in presets.shipped().presets if f"`{name}`" not in text] == []
 
 
-def test_the_job_in_the_page_of_http_is_one_as_it_is_shown() -> None:
+def test_job_example_has_all_fields_of_a_job() -> None:
     text = (ROOT / "docs" / "http.md").read_text()
     (block,) = re.findall(r"^```json\n(.*?)^```", text, re.M | re.S)
 

@@ -8,7 +8,15 @@ import pytest
 from pydantic import TypeAdapter
 
 from darkroom import settings
-from tests.infra.template import ROOT, functions, ours, parameters, properties, resources, template
+from tests.infra.template import (
+    ROOT,
+    functions,
+    main_functions,
+    parameters,
+    properties,
+    resources,
+    template,
+)
 
 SETTINGS: dict[str, type[settings.Settings]] = {
     "ApiFunction": settings.ApiSettings,
@@ -27,7 +35,7 @@ SETTINGS: dict[str, type[settings.Settings]] = {
     "CreateRowsFunction": settings.CreateRowsSettings,
     "CollectBatchFunction": settings.EndSettings,
 }
-MEANINGS: dict[str, dict[str, Any]] = {
+VARIABLE_VALUES: dict[str, dict[str, Any]] = {
     "ALLOWED_ORIGIN": {"Ref": "AllowedOrigin"},
     "AMBIGUOUS_SUBMIT": {"Ref": "AmbiguousSubmit"},
     "ASSETS_BUCKET": {"Ref": "AssetsBucket"},
@@ -53,18 +61,18 @@ MEANINGS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("function", ours())
-def test_a_function_is_given_exactly_the_variables_that_it_reads(function: str) -> None:
+@pytest.mark.parametrize("function", main_functions())
+def test_function_has_exactly_the_variables_of_its_settings(function: str) -> None:
     variables = set(properties(function)["Environment"]["Variables"])
-    own = {name for name in variables if not name.startswith("POWERTOOLS_")}
+    own_variables = {name for name in variables if not name.startswith("POWERTOOLS_")}
 
-    assert own == {name.upper() for name in SETTINGS[function].model_fields}
+    assert own_variables == {name.upper() for name in SETTINGS[function].model_fields}
 
 
-def test_every_function_logs_and_counts_under_our_name_and_knows_the_table() -> None:
-    shared = template()["Globals"]["Function"]["Environment"]["Variables"]
+def test_global_variables() -> None:
+    global_variables = template()["Globals"]["Function"]["Environment"]["Variables"]
 
-    assert shared == {
+    assert global_variables == {
         "POWERTOOLS_SERVICE_NAME": "darkroom",
         "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
         "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"},
@@ -73,32 +81,34 @@ def test_every_function_logs_and_counts_under_our_name_and_knows_the_table() -> 
 
 
 @pytest.mark.parametrize("function", functions())
-def test_a_variable_means_the_same_in_every_function(function: str) -> None:
-    """So ASSETS_BUCKET is the bucket of the assets, and the limits are those that were chosen."""
+def test_variable_has_the_same_value_in_every_function(function: str) -> None:
+    """For example, ASSETS_BUCKET is always the assets bucket, and limits are the parameters."""
     variables = properties(function)["Environment"]["Variables"]
-    own = {name: value for name, value in variables.items() if not name.startswith("POWERTOOLS_")}
+    own_variables = {
+        name: value for name, value in variables.items() if not name.startswith("POWERTOOLS_")
+    }
 
-    assert own.items() <= MEANINGS.items()
+    assert own_variables.items() <= VARIABLE_VALUES.items()
 
 
-@pytest.mark.parametrize("function", ours())
-def test_what_may_be_chosen_is_what_the_settings_take(function: str) -> None:
-    """At both ends of each range, and at every value of each closed set."""
+@pytest.mark.parametrize("function", main_functions())
+def test_parameter_limits_are_valid_settings(function: str) -> None:
+    """Checked at both ends of each range and at each allowed value."""
     model = SETTINGS[function]
     for name, field in model.model_fields.items():
-        meaning = MEANINGS[name.upper()]
-        chosen = parameters().get(meaning.get("Ref", ""))
-        if chosen is None:
+        variable_value = VARIABLE_VALUES[name.upper()]
+        parameter = parameters().get(variable_value.get("Ref", ""))
+        if parameter is None:
             continue
-        values = [chosen.get(bound) for bound in ("Default", "MinValue", "MaxValue")]
-        values += chosen.get("AllowedValues", [])
-        reader: TypeAdapter[Any] = TypeAdapter(field.annotation or str)
+        values = [parameter.get(bound) for bound in ("Default", "MinValue", "MaxValue")]
+        values += parameter.get("AllowedValues", [])
+        adapter: TypeAdapter[Any] = TypeAdapter(field.annotation or str)
         for value in values:
             if value is not None:
-                reader.validate_python(str(value))  # as it comes from the environment
+                adapter.validate_python(str(value))  # environment variables are text
 
 
-def test_no_variable_and_no_substitution_holds_the_api_key() -> None:
+def test_provider_key_is_in_no_variable_substitution_or_output() -> None:
     for function in functions():
         assert "ProviderApiKey" not in str(properties(function))
     assert "ProviderApiKey" not in str(properties("ImageJobStateMachine"))
@@ -109,22 +119,24 @@ def test_no_variable_and_no_substitution_holds_the_api_key() -> None:
 
 
 @pytest.mark.parametrize("function", functions())
-def test_a_function_runs_on_the_chosen_processor_within_a_stated_time(function: str) -> None:
-    given = properties(function)
+def test_function_has_runtime_architecture_and_timeout(function: str) -> None:
+    function_properties = properties(function)
 
-    assert given["Runtime"] == "python3.13"
-    assert given["Architectures"] == [{"Ref": "Architecture"}]
-    assert 0 < given["Timeout"] <= 900
-    assert given["CodeUri"] == ("thumbnails/" if function == "ThumbnailFunction" else "functions/")
-    assert given["Description"]
+    assert function_properties["Runtime"] == "python3.13"
+    assert function_properties["Architectures"] == [{"Ref": "Architecture"}]
+    assert 0 < function_properties["Timeout"] <= 900
+    assert function_properties["CodeUri"] == (
+        "thumbnails/" if function == "ThumbnailFunction" else "functions/"
+    )
+    assert function_properties["Description"]
 
 
-def test_the_processor_is_arm_unless_asked_otherwise() -> None:
+def test_default_architecture_is_arm64() -> None:
     assert template()["Parameters"]["Architecture"]["Default"] == "arm64"
 
 
-@pytest.mark.parametrize("function", ours())
-def test_a_handler_exists_and_is_named_like_its_function(function: str) -> None:
+@pytest.mark.parametrize("function", main_functions())
+def test_handler_exists_and_has_the_name_of_its_function(function: str) -> None:
     module, _, attribute = properties(function)["Handler"].rpartition(".")
     words = module.rsplit(".", 1)[1].split("_")
 
@@ -132,26 +144,26 @@ def test_a_handler_exists_and_is_named_like_its_function(function: str) -> None:
     assert callable(getattr(importlib.import_module(module), attribute))
 
 
-def test_every_handler_is_deployed() -> None:
+def test_every_handler_module_is_deployed() -> None:
     files = (ROOT / "functions/darkroom/handlers").glob("*.py")
     modules = {f"darkroom.handlers.{Path(f).stem}.handler" for f in files if f.stem != "__init__"}
 
-    assert modules == {properties(function)["Handler"] for function in ours()}
+    assert modules == {properties(function)["Handler"] for function in main_functions()}
 
 
 @pytest.mark.parametrize("function", functions())
-def test_a_function_has_a_log_group_of_its_own(function: str) -> None:
+def test_function_has_its_own_log_group(function: str) -> None:
     group = properties(function)["LoggingConfig"]["LogGroup"]["Ref"]
 
     assert group == function.replace("Function", "Logs")
 
 
 @pytest.mark.parametrize("group", resources("AWS::Logs::LogGroup"))
-def test_logs_are_deleted_after_a_while(group: str) -> None:
+def test_log_groups_have_the_configured_retention(group: str) -> None:
     assert properties(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_every_log_group_belongs_to_a_function_or_a_machine() -> None:
+def test_every_log_group_belongs_to_a_function_or_state_machine() -> None:
     owners = {function.replace("Function", "Logs") for function in functions()}
 
     assert set(resources("AWS::Logs::LogGroup")) == owners | {"ImageJobLogs", "BatchLogs"}
@@ -161,7 +173,7 @@ MACHINES = {"ImageJobStateMachine": "ImageJobLogs", "BatchStateMachine": "BatchL
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_a_machine_logs_errors_without_data(machine: str) -> None:
+def test_state_machine_logs_errors_without_execution_data(machine: str) -> None:
     logging = properties(machine)["Logging"]
 
     assert logging["IncludeExecutionData"] is False
@@ -171,5 +183,5 @@ def test_a_machine_logs_errors_without_data(machine: str) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_a_machine_is_a_standard_one(machine: str) -> None:
+def test_state_machine_type_is_standard(machine: str) -> None:
     assert properties(machine)["Type"] == "STANDARD"

@@ -1,4 +1,4 @@
-"""The linters of the trade over template and state machine; and that each of them can fail."""
+"""Linters over the templates and the state machine, with a check that each linter can fail."""
 
 import copy
 import json
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.linters
 TEMPLATES = ["template.yaml", "infra/observability.yaml"]
 
 
-def inlined(machine: dict[str, Any], folder: Path) -> Path:
-    """Write a template that holds the definition: cfn-lint does not look into files beside one."""
+def write_template(machine: dict[str, Any], folder: Path) -> Path:
+    """Write a template with an inline definition; cfn-lint does not read definition files."""
     text = json.dumps(machine)
     for name in properties("ImageJobStateMachine")["DefinitionSubstitutions"]:
         arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
@@ -34,8 +34,8 @@ def inlined(machine: dict[str, Any], folder: Path) -> Path:
     return path
 
 
-def plain(machine: dict[str, Any], folder: Path) -> Path:
-    """Write the definition as asl-validator reads it: JSON."""
+def write_definition(machine: dict[str, Any], folder: Path) -> Path:
+    """Write the definition as JSON for asl-validator."""
     path = folder / "machine.asl.json"
     path.write_text(json.dumps(machine))
     return path
@@ -43,43 +43,43 @@ def plain(machine: dict[str, Any], folder: Path) -> Path:
 
 @pytest.fixture
 def broken() -> dict[str, Any]:
-    """Return the definition to be spoilt."""
+    """Return a copy of the definition that a test can break."""
     return copy.deepcopy(definition())
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_cfn_lint_has_nothing_to_say_about_a_template(name: str) -> None:
+def test_cfn_lint_accepts_the_template(name: str) -> None:
     assert run(CFN_LINT, name) == (0, "")
 
 
-def test_cfn_lint_has_nothing_to_say_about_the_state_machine(tmp_path: Path) -> None:
+def test_cfn_lint_accepts_the_state_machine(tmp_path: Path) -> None:
     machine = copy.deepcopy(definition())
-    # AWS takes an expression for a time limit in JSONata; cfn-lint's schema wants an integer.
+    # AWS accepts a JSONata expression as a timeout; the schema of cfn-lint requires an integer.
     machine["States"]["WaitForWebhook"]["TimeoutSeconds"] = 60
 
-    assert run(CFN_LINT, inlined(machine, tmp_path)) == (0, "")
+    assert run(CFN_LINT, write_template(machine, tmp_path)) == (0, "")
 
 
-def test_cfn_lint_sees_a_state_of_no_type(tmp_path: Path, broken: dict[str, Any]) -> None:
+def test_cfn_lint_reports_an_invalid_state_type(tmp_path: Path, broken: dict[str, Any]) -> None:
     broken["States"]["WaitBeforeCheck"]["Type"] = "Pause"
 
-    code, said = run(CFN_LINT, inlined(broken, tmp_path))
+    code, output = run(CFN_LINT, write_template(broken, tmp_path))
 
     assert code != 0
-    assert "E3601" in said
+    assert "E3601" in output
 
 
-def test_asl_validator_finds_the_state_machine_valid(tmp_path: Path) -> None:
-    code, said = run(ASL_VALIDATOR, "--json-path", plain(definition(), tmp_path))
+def test_asl_validator_accepts_the_state_machine(tmp_path: Path) -> None:
+    code, output = run(ASL_VALIDATOR, "--json-path", write_definition(definition(), tmp_path))
 
-    assert code == 0, said
+    assert code == 0, output
 
 
-@pytest.mark.parametrize("spoil", ["target", "expression", "mixed"])
-def test_asl_validator_sees_what_is_broken(
-    tmp_path: Path, broken: dict[str, Any], spoil: str
+@pytest.mark.parametrize("defect", ["target", "expression", "mixed"])
+def test_asl_validator_reports_a_defect(
+    tmp_path: Path, broken: dict[str, Any], defect: str
 ) -> None:
-    match spoil:
+    match defect:
         case "target":
             broken["States"]["WaitBeforeCheck"]["Next"] = "Chek"
         case "expression":
@@ -87,33 +87,33 @@ def test_asl_validator_sees_what_is_broken(
         case _:
             broken["States"]["Check"]["ResultPath"] = "$.result"
 
-    code, said = run(ASL_VALIDATOR, "--json-path", plain(broken, tmp_path))
+    code, output = run(ASL_VALIDATOR, "--json-path", write_definition(broken, tmp_path))
 
-    assert code != 0, said
+    assert code != 0, output
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_checkov_finds_nothing_but_what_is_excused(name: str) -> None:
-    code, said = run(CHECKOV, "--file", name)
+def test_checkov_reports_no_failed_checks(name: str) -> None:
+    code, output = run(CHECKOV, "--file", name)
 
-    assert code == 0, said
+    assert code == 0, output
     if name == "template.yaml":
-        passed = re.search(r"Passed checks: (\d+), Failed checks: 0", said)
-        assert passed, said
-        assert int(passed[1]) > 20  # it did look
+        passed = re.search(r"Passed checks: (\d+), Failed checks: 0", output)
+        assert passed, output
+        assert int(passed[1]) > 20  # the checks did run
 
 
-def test_every_template_is_looked_at() -> None:
+def test_all_templates_are_linted() -> None:
     nested = {
-        given["Properties"]["TemplateURL"]
-        for given in resources("AWS::CloudFormation::Stack").values()
+        stack["Properties"]["TemplateURL"]
+        for stack in resources("AWS::CloudFormation::Stack").values()
     }
 
     assert {"template.yaml", *nested} == set(TEMPLATES)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_every_parameter_is_used_and_says_what_it_is_for(name: str) -> None:
+def test_every_parameter_is_used_and_described(name: str) -> None:
     text = (ROOT / name).read_text()
     document = json.dumps(api()) + text
     section = re.search(r"^Parameters:\n(.*?)^\w", text, re.M | re.S)
@@ -128,8 +128,8 @@ def test_every_parameter_is_used_and_says_what_it_is_for(name: str) -> None:
         )
 
 
-def test_every_check_that_is_skipped_has_its_reason() -> None:
-    """In the file of checkov: a comment above each check, or above the block that shares it."""
+def test_every_skipped_check_has_a_reason() -> None:
+    """In .checkov.yaml: a comment above each check, or above the block that shares it."""
     lines = (ROOT / ".checkov.yaml").read_text().splitlines()
     skips = [n for n, line in enumerate(lines) if re.match(r"\s+- CKV", line)]
 

@@ -1,6 +1,6 @@
-"""Who may do what: each role has exactly these rights, and whom AWS lets in has a policy for it.
+"""Permissions of the roles, resource policies and invoke permissions of the template.
 
-The emulator enforces the functions' roles only; the rest is proven here.
+The emulator enforces only the roles of the functions; these tests cover all other policies.
 """
 
 from fnmatch import fnmatchcase
@@ -8,8 +8,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from tests.infra import policies
-from tests.infra.policies import grants, listed, may, name, statements
-from tests.infra.rights import (
+from tests.infra.expected_permissions import (
     BATCH,
     GRANTS,
     ITEMS,
@@ -20,93 +19,97 @@ from tests.infra.rights import (
     TRANSACTIONS,
     WITHOUT_RESOURCE,
 )
+from tests.infra.policies import as_list, granted_actions, is_allowed, name, statements
 from tests.infra.template import functions, properties, resources, template
 
 MACHINES = ("ImageJobStateMachine", "BatchStateMachine")
 
 
 @pytest.mark.parametrize("function", functions())
-def test_a_function_may_do_exactly_what_it_does(function: str) -> None:
-    of_items = {f"dynamodb:{action}" for actions, _ in ITEMS[function] for action in actions}
-    given = grants(function)
-    others = {
-        action: targets - {"Table.Arn"} if action in of_items else targets
-        for action, targets in given.items()
+def test_function_has_exactly_the_expected_permissions(function: str) -> None:
+    item_actions = {f"dynamodb:{action}" for actions, _ in ITEMS[function] for action in actions}
+    granted = granted_actions(function)
+    other_grants = {
+        action: targets - {"Table.Arn"} if action in item_actions else targets
+        for action, targets in granted.items()
     }
 
-    assert {action: targets for action, targets in others.items() if targets} == GRANTS[function]
-    assert all("Table.Arn" in given[action] for action in of_items)
+    assert {action: targets for action, targets in other_grants.items() if targets} == GRANTS[
+        function
+    ]
+    assert all("Table.Arn" in granted[action] for action in item_actions)
 
 
-def test_the_tables_of_rights_name_no_function_that_is_gone() -> None:
+def test_expected_permissions_cover_exactly_the_functions() -> None:
     assert set(GRANTS) == set(ITEMS) == set(functions())
 
 
-def test_the_machine_may_invoke_its_four_functions_leave_a_token_and_deliver_its_logs() -> None:
-    rights = grants("ImageJobStateMachine")
+def test_job_machine_can_invoke_its_functions_store_a_token_and_log() -> None:
+    remaining = granted_actions("ImageJobStateMachine")
 
     steps = ("Submit", "Check", "Finalize", "Fail")
-    assert rights.pop("lambda:InvokeFunction") == {f"{step}Function.Arn" for step in steps}
-    assert rights.pop("dynamodb:UpdateItem") == {"Table.Arn"}
+    assert remaining.pop("lambda:InvokeFunction") == {f"{step}Function.Arn" for step in steps}
+    assert remaining.pop("dynamodb:UpdateItem") == {"Table.Arn"}
     assert policies.items("ImageJobStateMachine") == [({"UpdateItem"}, {JOB})]
-    assert rights == {action: {"*"} for action in LOG_DELIVERY}
+    assert remaining == {action: {"*"} for action in LOG_DELIVERY}
 
 
-def test_the_machine_of_batches_may_run_its_parts_read_their_places_and_note_its_end() -> None:
-    """The emulator does not hold a machine to its role, so a map's rights are only seen here."""
-    rights = grants("BatchStateMachine")
-    own = name(properties("BatchStateMachine")["Name"])
+def test_batch_machine_can_run_its_map_read_chunks_and_update_its_batch() -> None:
+    """The emulator does not enforce state machine roles, so only this test covers the map."""
+    remaining = granted_actions("BatchStateMachine")
+    machine_name = name(properties("BatchStateMachine")["Name"])
 
     steps = ("CreateRows", "CollectBatch")
-    assert rights.pop("lambda:InvokeFunction") == {f"{step}Function.Arn" for step in steps}
-    assert rights.pop("dynamodb:UpdateItem") == {"Table.Arn"}
+    assert remaining.pop("lambda:InvokeFunction") == {f"{step}Function.Arn" for step in steps}
+    assert remaining.pop("dynamodb:UpdateItem") == {"Table.Arn"}
     assert policies.items("BatchStateMachine") == [({"UpdateItem"}, {BATCH})]
-    assert rights.pop("s3:GetObject") == {"${AssetsBucket.Arn}/batches/*"}
-    # A map's children are executions of `<machine>/<label>`.
-    (machine,) = rights.pop("states:StartExecution")
-    (started,) = rights.pop("states:DescribeExecution")
-    assert rights.pop("states:StopExecution") == {started}
-    assert machine.endswith(f":stateMachine:{own}")
-    assert started.endswith(f":execution:{own}*")
-    assert rights == {action: {"*"} for action in LOG_DELIVERY}
+    assert remaining.pop("s3:GetObject") == {"${AssetsBucket.Arn}/batches/*"}
+    # Child executions of a map belong to `<machine>/<label>`.
+    (machine,) = remaining.pop("states:StartExecution")
+    (executions,) = remaining.pop("states:DescribeExecution")
+    assert remaining.pop("states:StopExecution") == {executions}
+    assert machine.endswith(f":stateMachine:{machine_name}")
+    assert executions.endswith(f":execution:{machine_name}*")
+    assert remaining == {action: {"*"} for action in LOG_DELIVERY}
 
 
-def test_what_looks_at_executions_looks_at_the_machines_own() -> None:
+def test_sweep_can_describe_executions_of_both_machines() -> None:
     machines = {name(properties(machine)["Name"]) for machine in MACHINES}
-    targets = grants("SweepFunction")["states:DescribeExecution"]
+    targets = granted_actions("SweepFunction")["states:DescribeExecution"]
 
     assert {target.partition(":execution:")[2].removesuffix(":*") for target in targets} == machines
 
 
-def test_nothing_else_is_allowed_on_everything() -> None:
-    for owner in [*functions(), *MACHINES]:
-        for statement in statements(properties(owner)["Policies"]):
-            actions = listed(statement["Action"])
-            assert not [a for a in actions if "*" in a], owner
-            assert statement["Resource"] != "*" or set(actions) <= WITHOUT_RESOURCE, owner
+def test_only_actions_without_resources_are_allowed_on_all_resources() -> None:
+    for role_owner in [*functions(), *MACHINES]:
+        for statement in statements(properties(role_owner)["Policies"]):
+            actions = as_list(statement["Action"])
+            assert not [a for a in actions if "*" in a], role_owner
+            assert statement["Resource"] != "*" or set(actions) <= WITHOUT_RESOURCE, role_owner
 
 
 @pytest.mark.parametrize("function", ITEMS)
-def test_a_function_touches_exactly_the_items_that_it_needs(function: str) -> None:
-    """And no API key but the authorizer, which touches nothing else: only the account's owner makes
-    a key, and no code that callers can reach is able to.
+def test_function_has_exactly_the_expected_item_permissions(function: str) -> None:
+    """Only the authorizer accesses API keys, and it accesses no other items.
 
-    AWS tells LeadingKeys with each of these actions, and with an absent key ForAllValues is true:
-    so only on AWS, and only for these, does it hold. A list of jobs is read from the indexes,
-    which keys are not in.
+    So code that callers can reach cannot create a key. AWS sends LeadingKeys with each of these
+    actions; ForAllValues is true if the key is absent, so the condition holds for these actions on
+    AWS only. Job lists are read from the indexes, which contain no API keys.
     """
-    assert ordered(policies.items(function)) == ordered(ITEMS[function])
+    assert sorted_permissions(policies.items(function)) == sorted_permissions(ITEMS[function])
     for actions, patterns in ITEMS[function]:
         assert actions <= {"GetItem", "BatchGetItem", "PutItem", "Query", "UpdateItem"}
         assert (KEYS in patterns) == (function == "AuthorizerFunction")
 
 
-def ordered(rights: list[tuple[set[str], set[str]]]) -> list[tuple[list[str], list[str]]]:
-    return sorted((sorted(actions), sorted(patterns)) for actions, patterns in rights)
+def sorted_permissions(
+    permissions: list[tuple[set[str], set[str]]],
+) -> list[tuple[list[str], list[str]]]:
+    return sorted((sorted(actions), sorted(patterns)) for actions, patterns in permissions)
 
 
-def test_every_item_is_of_a_kind_that_somebody_may_touch() -> None:
-    named = {pattern for each in ITEMS.values() for _, patterns in each for pattern in patterns}
+def test_every_partition_matches_exactly_one_pattern() -> None:
+    named = {pattern for rules in ITEMS.values() for _, patterns in rules for pattern in patterns}
     assert named == set(PARTITIONS)
     for pattern, key in PARTITIONS.items():
         matching = {other for other in PARTITIONS if fnmatchcase(key["pk"]["S"], other)}
@@ -114,33 +117,33 @@ def test_every_item_is_of_a_kind_that_somebody_may_touch() -> None:
 
 
 @pytest.mark.parametrize(("function", "actions", "patterns"), TRANSACTIONS)
-def test_what_is_written_at_once_is_allowed_at_once(
+def test_transaction_is_allowed_as_a_whole(
     function: str, actions: set[str], patterns: set[str]
 ) -> None:
-    """Whether AWS asks about each item by itself, or about all of them with each action."""
+    """Holds whether AWS checks each item separately or all items with each action."""
     partitions = {PARTITIONS[pattern]["pk"]["S"] for pattern in patterns}
 
     for action in actions:
-        assert may(function, action, partitions), action
-        assert all(may(function, action, {each}) for each in partitions)
+        assert is_allowed(function, action, partitions), action
+        assert all(is_allowed(function, action, {partition}) for partition in partitions)
 
 
-def test_a_door_writes_where_no_other_does_and_none_where_the_outputs_are() -> None:
-    """Nothing that a caller sends can replace a picture, a manifest or the presets."""
+def test_entry_points_cannot_write_outputs() -> None:
+    """No request can replace an image, a manifest or the presets."""
     for function in ("ApiFunction", "OnUploadFunction", "OnRequestFunction", "CreateRowsFunction"):
-        folders = {target.split("/")[1] for target in grants(function)["s3:PutObject"]}
+        folders = {target.split("/")[1] for target in granted_actions(function)["s3:PutObject"]}
         assert folders <= {"references", "uploads", "errors", "batches"}
 
 
-def test_what_starts_jobs_may_not_write_to_the_inbox() -> None:
-    """So nothing that comes of an upload can be an upload: no loop can form."""
+def test_no_function_can_write_to_the_inbox() -> None:
+    """An upload cannot cause another upload, so there is no loop."""
     for function in functions():
-        for target in grants(function).get("s3:PutObject", set()):
+        for target in granted_actions(function).get("s3:PutObject", set()):
             assert target.startswith("${AssetsBucket.Arn}/")
 
 
 @pytest.mark.parametrize("function", [f for f in functions() if "events:PutEvents" in GRANTS[f]])
-def test_a_function_puts_events_in_our_name_only(function: str) -> None:
+def test_functions_can_publish_events_with_the_source_darkroom_only(function: str) -> None:
     (statement,) = [
         s for s in statements(properties(function)["Policies"]) if s["Action"] == "events:PutEvents"
     ]
@@ -148,16 +151,16 @@ def test_a_function_puts_events_in_our_name_only(function: str) -> None:
     assert statement["Condition"] == {"StringEqualsIfExists": {"events:source": "darkroom"}}
 
 
-def test_no_role_policy_or_permission_stands_beside_these() -> None:
-    """SAM makes one role a function, and the permission for each rule to invoke its function."""
+def test_template_has_no_other_roles_policies_or_permissions() -> None:
+    """SAM creates one role per function and the invoke permission of each rule."""
     policies = set(resources("AWS::IAM::ManagedPolicy"))
-    beside = {
+    explicit_resources = {
         logical_id: resource["Type"]
         for logical_id, resource in template()["Resources"].items()
         if resource["Type"].startswith(("AWS::IAM", "AWS::Lambda"))
     }
 
-    assert beside == {
+    assert explicit_resources == {
         "CreateJobPolicy": "AWS::IAM::ManagedPolicy",
         "ApiPermission": "AWS::Lambda::Permission",
         "AuthorizerPermission": "AWS::Lambda::Permission",
@@ -177,10 +180,8 @@ def test_no_role_policy_or_permission_stands_beside_these() -> None:
         ("OnWebhookPermission", "OnWebhookFunction", "${RestApi}/live/POST/webhooks/*"),
     ],
 )
-def test_only_our_api_may_invoke_what_stands_behind_it(
-    permission: str, function: str, source: str
-) -> None:
-    """Of this account and region, in the stage that is deployed; SAM makes none: no `Events`."""
+def test_only_the_api_can_invoke_its_functions(permission: str, function: str, source: str) -> None:
+    """Restricted to the account, region and stage. SAM creates no permission without `Events`."""
     prefix = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
 
     assert properties(permission) == {
@@ -197,7 +198,7 @@ def test_only_our_api_may_invoke_what_stands_behind_it(
     assert properties("RestApi")["StageName"] == "live"
 
 
-def test_rules_invoke_functions_by_events_for_which_sam_makes_the_permission() -> None:
+def test_rules_are_defined_as_function_events() -> None:
     rules = {
         f"{function}.{key}": event["Type"]
         for function in functions()
@@ -216,7 +217,7 @@ def test_rules_invoke_functions_by_events_for_which_sam_makes_the_permission() -
     assert not resources("AWS::Events::Rule")
 
 
-def test_eventbridge_may_send_what_it_could_not_deliver_to_the_queue() -> None:
+def test_eventbridge_can_send_undelivered_events_to_the_queue() -> None:
     policy = properties("DeadLettersPolicy")
     allow, deny = statements(policy["PolicyDocument"]["Statement"])
 

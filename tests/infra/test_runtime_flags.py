@@ -1,4 +1,4 @@
-"""What can be switched without a deployment: two parameters in Systems Manager."""
+"""The runtime flags: two Systems Manager parameters that change without a deployment."""
 
 import re
 from typing import Any
@@ -8,45 +8,45 @@ import pytest
 from darkroom.adapters import runtime_flags
 from tests.infra.template import api, parameters, properties, resources, template
 
-SWITCHES = {"submits": "SubmitsFlag", "webhooks": "WebhooksFlag"}
-# Of a name with a slash in front, the ARN has one slash, not two.
+FLAGS = {"submits": "SubmitsFlag", "webhooks": "WebhooksFlag"}
+# A parameter name begins with a slash; the ARN has one slash, not two.
 ARN = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
 
 
-def value(**chosen: str) -> Any:
-    """Return the webhooks' switch as it is deployed with these parameters."""
-    given = {name: str(p.get("Default", "")) for name, p in parameters().items()} | chosen
+def webhooks_value(**overrides: str) -> Any:
+    """Return the value of the webhooks flag that is deployed with the given parameters."""
+    settings = {name: str(p.get("Default", "")) for name, p in parameters().items()} | overrides
     conditions = template()["Conditions"]
 
-    def reservations(condition: Any) -> bool:
+    def is_true(condition: Any) -> bool:
         match condition:
             case {"Fn::Equals": [{"Ref": name}, other]}:
-                return given[name] == str(other)
+                return settings[name] == str(other)
             case {"Fn::Not": [inner]}:
-                return not reservations(inner)
+                return not is_true(inner)
             case _:
-                raise ValueError(f"cannot judge {condition}")
+                raise ValueError(f"cannot evaluate {condition}")
 
-    def resolve(part: Any) -> Any:
-        match part:
+    def resolve(node: Any) -> Any:
+        match node:
             case {"Fn::If": [name, then, otherwise]}:
-                return resolve(then if reservations(conditions[name]) else otherwise)
+                return resolve(then if is_true(conditions[name]) else otherwise)
             case {"Ref": name}:
-                return given[name]
+                return settings[name]
             case {"Fn::Sub": text}:
                 return text
             case _:
-                return part
+                return node
 
     return resolve(properties("WebhooksFlag")["Value"])
 
 
-def test_these_are_the_switches() -> None:
-    assert set(resources("AWS::SSM::Parameter")) == set(SWITCHES.values())
+def test_parameters_are_the_runtime_flags() -> None:
+    assert set(resources("AWS::SSM::Parameter")) == set(FLAGS.values())
 
 
-@pytest.mark.parametrize("name", SWITCHES)
-def test_a_switch_has_the_name_that_submit_reads_and_may_read(name: str) -> None:
+@pytest.mark.parametrize("name", FLAGS)
+def test_flag_has_the_name_that_submit_can_read(name: str) -> None:
     prefix = properties("SubmitFunction")["Environment"]["Variables"]["RUNTIME_FLAGS"]["Fn::Sub"]
     (statement,) = [
         statement
@@ -55,36 +55,40 @@ def test_a_switch_has_the_name_that_submit_reads_and_may_read(name: str) -> None
         if statement.get("Action") == "ssm:GetParameter"
     ]
 
-    named = properties(SWITCHES[name])["Name"]["Fn::Sub"]
-    assert named == f"{prefix}/{name}"
-    assert named.startswith("/")
+    parameter_name = properties(FLAGS[name])["Name"]["Fn::Sub"]
+    assert parameter_name == f"{prefix}/{name}"
+    assert parameter_name.startswith("/")
     assert statement["Resource"] == {"Fn::Sub": f"{ARN}{prefix}/*"}
-    assert properties(SWITCHES[name])["Type"] == "String"
+    assert properties(FLAGS[name])["Type"] == "String"
 
 
-def test_submit_depends_on_no_switch() -> None:
-    """By name only: it knows the API, the API the functions, they the machine, and that Submit."""
-    assert "Switch" not in str(properties("SubmitFunction"))
+def test_submit_does_not_reference_the_flags() -> None:
+    """A reference would be circular: flag, API, functions, state machine, Submit."""
+    submit = str(properties("SubmitFunction"))
+    assert not [flag for flag in FLAGS.values() if flag in submit]
 
 
-def test_submits_are_on_until_somebody_says_off_and_nothing_else_can_be_said() -> None:
-    given = properties("SubmitsFlag")
+def test_submits_flag_is_on_by_default_and_accepts_only_on_and_off() -> None:
+    settings = properties("SubmitsFlag")
 
-    assert given["Value"] == "on"
-    assert re.fullmatch(given["AllowedPattern"], runtime_flags.OFF)
-    assert re.fullmatch(given["AllowedPattern"], given["Value"])
-    for slip in ("", "Off", "offf", "no", "false", "on\n"):
-        assert not re.fullmatch(given["AllowedPattern"], slip), slip
+    assert settings["Value"] == "on"
+    assert re.fullmatch(settings["AllowedPattern"], runtime_flags.OFF)
+    assert re.fullmatch(settings["AllowedPattern"], settings["Value"])
+    for mistake in ("", "Off", "offf", "no", "false", "on\n"):
+        assert not re.fullmatch(settings["AllowedPattern"], mistake), mistake
 
 
-def test_webhooks_lead_to_the_stage_unless_the_owner_says_otherwise() -> None:
+def test_webhooks_flag_is_the_stage_url_by_default() -> None:
     stage = properties("RestApi")["StageName"]
 
-    own = f"https://${{RestApi}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{stage}"
-    assert value() == own == template()["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"]
-    assert value(PublicUrl="https://my.example.com/darkroom") == "https://my.example.com/darkroom"
-    assert value(Webhooks="off") == runtime_flags.OFF
-    assert value(Webhooks="off", PublicUrl="https://my.example.com") == runtime_flags.OFF
+    api_url = f"https://${{RestApi}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{stage}"
+    assert webhooks_value() == api_url == template()["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"]
+    assert (
+        webhooks_value(PublicUrl="https://my.example.com/darkroom")
+        == "https://my.example.com/darkroom"
+    )
+    assert webhooks_value(Webhooks="off") == runtime_flags.OFF
+    assert webhooks_value(Webhooks="off", PublicUrl="https://my.example.com") == runtime_flags.OFF
     assert "/webhooks/wavespeed/{job_id}" in api()["paths"]
 
 
@@ -102,13 +106,13 @@ def test_webhooks_lead_to_the_stage_unless_the_owner_says_otherwise() -> None:
         ("off", False),
     ],
 )
-def test_a_public_url_is_one_that_a_path_can_be_put_behind(url: str, is_good: bool) -> None:
+def test_public_url_has_no_trailing_slash_or_query(url: str, is_good: bool) -> None:
     pattern = parameters()["PublicUrl"]["AllowedPattern"]
 
     assert bool(re.fullmatch(pattern, url)) is is_good
 
 
-def test_the_stack_says_what_its_switches_are_called() -> None:
+def test_stack_outputs_have_the_flag_names() -> None:
     outputs = template()["Outputs"]
 
     assert outputs["SubmitsFlagName"]["Value"] == {"Ref": "SubmitsFlag"}

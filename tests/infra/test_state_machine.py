@@ -1,4 +1,4 @@
-"""The definition as a graph: every way through it is bounded, retried, caught and ends."""
+"""The job state machine: every path is bounded, retried, caught and reaches an end."""
 
 import re
 from typing import Any
@@ -9,10 +9,10 @@ from darkroom.domain.steps import Outcome, Step
 from tests.infra.template import DEFINITION, definition, parameters, properties
 
 STATES: dict[str, dict[str, Any]] = definition()["States"]
-# What invokes functions; Listen is a task of another kind.
+# Tasks that invoke functions; WaitForWebhook is a task of another type.
 TASKS = [name for name, state in STATES.items() if "FunctionName" in state.get("Arguments", {})]
 CHOICES = [name for name, state in STATES.items() if state["Type"] == "Choice"]
-# Where each outcome of a step leads. What is not listed cannot come of that step.
+# Next state per outcome of a step; a step has no other outcomes.
 ROUTES = {
     "SubmitResult": [
         (Outcome.SUBMITTED, True, "WaitForWebhook"),
@@ -34,29 +34,31 @@ ROUTES = {
         (Outcome.FAILED, False, "Fail"),
     ],
 }
-# "…" or "… and may a webhook cut the wait short"; the first that holds is taken.
+# An outcome, optionally with await_webhook. The first condition that is true is used.
 _CONDITION = re.compile(
     r"{% \$states\.input\.outcome = '(\w+)'( and \$states\.input\.await_webhook)? %}"
 )
 
 
-def ways(state: dict[str, Any]) -> set[str]:
-    """Return the states that may follow."""
+def next_states(state: dict[str, Any]) -> set[str]:
+    """Return the states that can follow."""
     branches = [state, *state.get("Choices", []), *state.get("Catch", [])]
-    found = {branch["Next"] for branch in branches if "Next" in branch}
-    return found | ({state["Default"]} if "Default" in state else set())
+    targets = {branch["Next"] for branch in branches if "Next" in branch}
+    return targets | ({state["Default"]} if "Default" in state else set())
 
 
-def tried(task: str) -> int:
-    """Return the most seconds that a task may take: throttled, and then dying at its limit."""
+def longest_duration(task: str) -> int:
+    """Return the longest task duration in seconds: throttling, then a timeout at each attempt."""
     state = STATES[task]
     throttled, crashed = state["Retry"]
-    dying = (crashed["MaxAttempts"] + 1) * (state["TimeoutSeconds"] + crashed["MaxDelaySeconds"])
-    return int(throttled["MaxAttempts"] * throttled["MaxDelaySeconds"] + dying)
+    crash_seconds = (crashed["MaxAttempts"] + 1) * (
+        state["TimeoutSeconds"] + crashed["MaxDelaySeconds"]
+    )
+    return int(throttled["MaxAttempts"] * throttled["MaxDelaySeconds"] + crash_seconds)
 
 
 def function_of(task: str) -> str:
-    """Return the logical id of the function that a task invokes, through the substitutions."""
+    """Return the logical id of the function that a task invokes."""
     placeholder = STATES[task]["Arguments"]["FunctionName"].removeprefix("${").removesuffix("}")
     value = properties("ImageJobStateMachine")["DefinitionSubstitutions"][placeholder]
     name, attribute = value["Fn::GetAtt"]
@@ -64,30 +66,30 @@ def function_of(task: str) -> str:
     return str(name)
 
 
-def test_the_definition_fits_on_four_screens() -> None:
+def test_definition_has_fewer_than_200_lines() -> None:
     assert len(DEFINITION.read_text().splitlines()) < 200
 
 
-def test_the_machine_is_jsonata_and_has_a_time_limit() -> None:
+def test_definition_uses_jsonata() -> None:
     assert definition()["QueryLanguage"] == "JSONata"
     assert definition()["Comment"]
     text = DEFINITION.read_text()
     assert not re.search(r"\b(InputPath|OutputPath|ResultPath|ResultSelector|Parameters)\b", text)
 
 
-def test_the_machines_time_limit_is_beyond_every_limit_inside_it() -> None:
-    """It cannot be caught: the longest queue, the longest deadline and each task's tries fit in."""
-    given = parameters()
+def test_timeout_exceeds_the_sum_of_all_inner_limits() -> None:
+    """A timeout cannot be caught, so it exceeds queue time, deadline and all task attempts."""
+    limits = parameters()
     longest = (
-        given["MaxQueueSeconds"]["MaxValue"]
-        + given["MaxDeadlineSeconds"]["MaxValue"]
-        + sum(tried(name) for name in TASKS)
+        limits["MaxQueueSeconds"]["MaxValue"]
+        + limits["MaxDeadlineSeconds"]["MaxValue"]
+        + sum(longest_duration(name) for name in TASKS)
     )
     assert definition()["TimeoutSeconds"] > longest
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_is_named_like_its_function_and_its_handler(name: str) -> None:
+def test_task_has_the_name_of_its_function_and_handler(name: str) -> None:
     function = function_of(name)
 
     assert function == f"{name}Function"
@@ -95,15 +97,15 @@ def test_a_task_is_named_like_its_function_and_its_handler(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_waits_longer_than_its_function_may_run(name: str) -> None:
+def test_task_timeout_exceeds_the_function_timeout(name: str) -> None:
     limit = STATES[name]["TimeoutSeconds"]
 
-    assert isinstance(limit, int)  # the emulator takes nothing else
+    assert isinstance(limit, int)  # the emulator accepts only integers
     assert limit > properties(function_of(name))["Timeout"]
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_is_retried_after_any_crash_with_jitter_and_a_cap(name: str) -> None:
+def test_task_is_retried_with_jitter_and_a_maximum_delay(name: str) -> None:
     throttled, crashed = STATES[name]["Retry"]
 
     assert set(throttled["ErrorEquals"]) == {"Lambda.TooManyRequestsException", "Lambda.Unknown"}
@@ -117,7 +119,7 @@ def test_a_task_is_retried_after_any_crash_with_jitter_and_a_cap(name: str) -> N
 
 
 @pytest.mark.parametrize("name", ["Check", "Finalize"])
-def test_a_step_of_what_is_paid_for_is_tried_for_ten_minutes(name: str) -> None:
+def test_check_and_finalize_are_retried_for_ten_minutes(name: str) -> None:
     crashed = STATES[name]["Retry"][1]
 
     waits = [
@@ -128,24 +130,24 @@ def test_a_step_of_what_is_paid_for_is_tried_for_ten_minutes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_that_cannot_be_done_leads_to_the_failure_path(name: str) -> None:
+def test_failed_task_leads_to_the_failure_path(name: str) -> None:
     (catch,) = STATES[name]["Catch"]
 
     assert catch["ErrorEquals"] == ["States.ALL"]
     assert catch["Next"] == ("Failed" if name == "Fail" else "Fail")
-    # Only the job's own step goes on: an error's words may quote what is private.
+    # Only the step is passed on, because an error message can contain private data.
     assert "$states.errorOutput" not in catch["Output"]
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_passes_on_its_step_and_no_more(name: str) -> None:
+def test_task_passes_on_only_its_step(name: str) -> None:
     assert STATES[name]["Arguments"]["Payload"] == "{% $states.input %}"
     assert STATES[name]["Output"] == "{% $states.result.Payload %}"
     assert STATES[name]["Resource"] == "arn:aws:states:::lambda:invoke"
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_a_choice_names_each_outcome_and_sends_the_rest_to_fail(name: str) -> None:
+def test_choice_routes_each_outcome_and_defaults_to_fail(name: str) -> None:
     routes = []
     for choice in STATES[name]["Choices"]:
         match = _CONDITION.fullmatch(choice["Condition"])
@@ -156,67 +158,67 @@ def test_a_choice_names_each_outcome_and_sends_the_rest_to_fail(name: str) -> No
     assert STATES[name]["Default"] == "Fail"
 
 
-def test_every_outcome_is_routed_somewhere() -> None:
+def test_every_outcome_is_routed() -> None:
     assert set(ROUTES) == set(CHOICES)
     assert {outcome for routes in ROUTES.values() for outcome, _, _ in routes} == set(Outcome)
 
 
-def test_what_the_machine_reads_of_a_step_is_there() -> None:
-    """Always, by its name: on AWS, a field that is not there ends the execution."""
-    read = set(re.findall(r"\$states\.input\.(\w+)", DEFINITION.read_text()))
-    written = Step(job_id="a").model_dump(mode="json")
+def test_fields_read_by_the_machine_are_in_the_step() -> None:
+    """On AWS, a missing field fails the execution."""
+    read_fields = set(re.findall(r"\$states\.input\.(\w+)", DEFINITION.read_text()))
+    step_fields = Step(job_id="a").model_dump(mode="json")
 
-    assert read == {"outcome", "await_webhook", "wait_seconds", "job_id", "code"}
-    assert read <= written.keys()
-    for word in ("outcome", "await_webhook"):  # a Choice reads these of whatever a task has put out
-        assert word in written
+    assert read_fields == {"outcome", "await_webhook", "wait_seconds", "job_id", "code"}
+    assert read_fields <= step_fields.keys()
+    for field in ("outcome", "await_webhook"):  # a Choice reads these fields of each task output
+        assert field in step_fields
 
 
 def test_every_next_state_exists() -> None:
     for name, state in STATES.items():
-        assert ways(state) <= set(STATES), name
+        assert next_states(state) <= set(STATES), name
 
 
 def test_every_state_can_be_reached() -> None:
     reached: set[str] = set()
-    ahead = {definition()["StartAt"]}
-    while ahead:
-        reached |= ahead
-        ahead = {after for name in ahead for after in ways(STATES[name])} - reached
+    frontier = {definition()["StartAt"]}
+    while frontier:
+        reached |= frontier
+        frontier = {target for name in frontier for target in next_states(STATES[name])} - reached
 
     assert reached == set(STATES)
 
 
-def test_from_every_state_an_end_can_be_reached() -> None:
-    ends = {name for name, state in STATES.items() if state["Type"] in ("Succeed", "Fail")}
-    assert ends == {"Done", "Failed"}
-    finite = set(ends)
-    while more := {n for n, s in STATES.items() if n not in finite and ways(s) & finite}:
-        finite |= more
+def test_every_state_leads_to_an_end() -> None:
+    end_states = {name for name, state in STATES.items() if state["Type"] in ("Succeed", "Fail")}
+    assert end_states == {"Done", "Failed"}
+    ending = set(end_states)
+    while added := {n for n, s in STATES.items() if n not in ending and next_states(s) & ending}:
+        ending |= added
 
-    assert finite == set(STATES)
+    assert ending == set(STATES)
 
 
-def test_a_loop_always_waits() -> None:
-    """Without the states that wait no state can come twice: nothing spins."""
+def test_each_loop_has_a_waiting_state() -> None:
+    """Without the waiting states the graph has no cycle."""
     waiting = {name for name, state in STATES.items() if state["Type"] == "Wait"} | {
         "WaitForWebhook"
     }
-    quick = {name: ways(state) for name, state in STATES.items() if name not in waiting}
-    while ends := [name for name, after in quick.items() if not after & set(quick)]:
-        for name in ends:
-            del quick[name]
+    graph = {name: next_states(state) for name, state in STATES.items() if name not in waiting}
+    while end_states := [name for name, target in graph.items() if not target & set(graph)]:
+        for name in end_states:
+            del graph[name]
 
-    assert quick == {}
+    assert graph == {}
 
 
-def test_the_machine_ends_red_with_our_code() -> None:
+def test_failed_execution_has_the_job_code() -> None:
     assert STATES["Failed"]["Type"] == "Fail"
     assert "$states.input.code" in STATES["Failed"]["Error"]
     assert STATES["Failed"]["Cause"]
 
 
-def test_placeholders_and_substitutions_are_the_same_set() -> None:
+def test_placeholders_match_the_substitutions() -> None:
     placeholders = set(re.findall(r"\${(\w+)}", DEFINITION.read_text()))
 
     assert placeholders == set(properties("ImageJobStateMachine")["DefinitionSubstitutions"])

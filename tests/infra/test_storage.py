@@ -1,4 +1,4 @@
-"""What is kept: closed, encrypted, and still there when the stack is gone."""
+"""Buckets, queues and the table: private, encrypted, and retained when the stack is deleted."""
 
 import re
 from datetime import date
@@ -11,7 +11,7 @@ from tests.infra.policies import name
 from tests.infra.template import ROOT, properties, resources, template
 
 BUCKETS = list(resources("AWS::S3::Bucket"))
-# What callers and local/ read, and so must not lose its name.
+# Outputs that callers and local/ read; their names must not change.
 OUTPUTS = {
     "ApiUrl",
     "ApiId",
@@ -30,15 +30,15 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("resource", [*BUCKETS, "Table"])
-def test_data_outlives_the_stack(resource: str) -> None:
-    given = template()["Resources"][resource]
+def test_data_is_retained_when_the_stack_is_deleted(resource: str) -> None:
+    definition = template()["Resources"][resource]
 
-    assert given["DeletionPolicy"] == "Retain"
-    assert given["UpdateReplacePolicy"] == "Retain"
+    assert definition["DeletionPolicy"] == "Retain"
+    assert definition["UpdateReplacePolicy"] == "Retain"
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
-def test_a_bucket_is_closed_to_the_public_in_all_four_ways(bucket: str) -> None:
+def test_bucket_blocks_public_access(bucket: str) -> None:
     assert properties(bucket)["PublicAccessBlockConfiguration"] == {
         "BlockPublicAcls": True,
         "BlockPublicPolicy": True,
@@ -51,7 +51,7 @@ def test_a_bucket_is_closed_to_the_public_in_all_four_ways(bucket: str) -> None:
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
-def test_a_bucket_is_encrypted_and_versioned(bucket: str) -> None:
+def test_bucket_is_encrypted_and_versioned(bucket: str) -> None:
     (rule,) = properties(bucket)["BucketEncryption"]["ServerSideEncryptionConfiguration"]
 
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] in ("AES256", "aws:kms")
@@ -59,7 +59,7 @@ def test_a_bucket_is_encrypted_and_versioned(bucket: str) -> None:
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
-def test_a_bucket_forgets_uploads_that_were_never_finished(bucket: str) -> None:
+def test_bucket_aborts_incomplete_multipart_uploads(bucket: str) -> None:
     rules = properties(bucket)["LifecycleConfiguration"]["Rules"]
     (rule,) = [rule for rule in rules if "AbortIncompleteMultipartUpload" in rule]
 
@@ -67,7 +67,7 @@ def test_a_bucket_forgets_uploads_that_were_never_finished(bucket: str) -> None:
     assert "Prefix" not in rule
 
 
-def test_references_uploads_and_notes_go_with_the_records_and_assets_stay() -> None:
+def test_references_uploads_batches_and_errors_expire_with_the_records() -> None:
     rules = properties("AssetsBucket")["LifecycleConfiguration"]["Rules"]
     expiring = [rule for rule in rules if "ExpirationInDays" in rule]
 
@@ -77,34 +77,34 @@ def test_references_uploads_and_notes_go_with_the_records_and_assets_stay() -> N
         ("batches/", {"Ref": "RecordRetentionDays"}),
         ("errors/", {"Ref": "RecordRetentionDays"}),
     ]
-    for rule in expiring:  # in a bucket with versions, what expires only hides
+    for rule in expiring:  # in a versioned bucket, expiration only adds a delete marker
         assert rule["Status"] == "Enabled"
         assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
 
 
-def test_the_inbox_tells_of_every_upload_and_never_deletes_one() -> None:
+def test_inbox_publishes_events_and_never_expires_objects() -> None:
     inbox = properties("InboxBucket")
 
-    told = inbox["NotificationConfiguration"]
-    assert told == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    values = inbox["NotificationConfiguration"]
+    assert values == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
     assert not [r for r in inbox["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in r]
 
 
-def test_the_bucket_of_the_outputs_starts_nothing() -> None:
+def test_assets_bucket_has_no_notifications() -> None:
     assert "NotificationConfiguration" not in properties("AssetsBucket")
 
 
-def test_pages_may_follow_a_presigned_url_and_no_other_origin_may_call_the_api_unasked() -> None:
+def test_assets_bucket_allows_cors_and_the_api_does_not_by_default() -> None:
     (rule,) = properties("AssetsBucket")["CorsConfiguration"]["CorsRules"]
 
-    assert rule["AllowedOrigins"] == ["*"]  # the studio's own origin is not known to the bucket
+    assert rule["AllowedOrigins"] == ["*"]  # the template does not know the origin of the studio
     assert set(rule["AllowedMethods"]) == {"GET", "PUT"}
-    assert rule["AllowedHeaders"] == ["*"]  # what is signed decides, and it varies
+    assert rule["AllowedHeaders"] == ["*"]  # the signed headers vary
     assert template()["Parameters"]["AllowedOrigin"]["Default"] == ""
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
-def test_a_bucket_refuses_plain_http(bucket: str) -> None:
+def test_bucket_refuses_plain_http(bucket: str) -> None:
     (policy,) = [
         p
         for p in resources("AWS::S3::BucketPolicy").values()
@@ -121,18 +121,18 @@ def test_a_bucket_refuses_plain_http(bucket: str) -> None:
     assert policy["Condition"] == "EnforceTls"
 
 
-def test_plain_http_is_refused_unless_an_emulator_asks_otherwise() -> None:
+def test_plain_http_is_refused_by_default() -> None:
     assert template()["Parameters"]["TlsOnly"]["Default"] == "true"
     assert template()["Conditions"]["EnforceTls"] == {"Fn::Equals": [{"Ref": "TlsOnly"}, "true"]}
 
 
-def test_every_queue_is_encrypted_and_keeps_messages_as_long_as_it_can() -> None:
+def test_queues_are_encrypted_and_retain_messages_for_14_days() -> None:
     for queue in resources("AWS::SQS::Queue"):
         assert properties(queue)["SqsManagedSseEnabled"] is True
         assert properties(queue)["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
 
 
-def test_records_expire_can_be_restored_and_are_encrypted() -> None:
+def test_table_has_ttl_recovery_and_encryption() -> None:
     table = properties("Table")
 
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
@@ -141,12 +141,12 @@ def test_records_expire_can_be_restored_and_are_encrypted() -> None:
     assert table["BillingMode"] == "PAY_PER_REQUEST"
 
 
-def test_jobs_are_listed_by_caller_by_time_and_by_what_is_due_from_indexes_of_keys() -> None:
-    """So that a change of a record, of which a job has many, writes no other index."""
+def test_indexes_are_by_caller_time_and_sweep_with_keys_only() -> None:
+    """KEYS_ONLY, so that most changes of a record do not write an index."""
     table = properties("Table")
     indexes = {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]}
 
-    keys = {name: schema(index["KeySchema"]) for name, index in indexes.items()}
+    keys = {name: key_names(index["KeySchema"]) for name, index in indexes.items()}
     assert keys == {
         "by-caller": {"HASH": "caller", "RANGE": "accepted_at"},
         "by-time": {"HASH": "sk", "RANGE": "accepted_at"},
@@ -156,12 +156,12 @@ def test_jobs_are_listed_by_caller_by_time_and_by_what_is_due_from_indexes_of_ke
         assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 
-def test_the_indexes_are_keyed_by_fields_of_a_record_and_by_its_sort_key() -> None:
-    """`sk` is one word for all records: no other item is in their lists."""
+def test_index_keys_are_fields_of_a_job_or_the_sort_key() -> None:
+    """All job records have the same `sk`, so that lists contain no other items."""
     keys = {
         name
         for index in properties("Table")["GlobalSecondaryIndexes"]
-        for name in schema(index["KeySchema"]).values()
+        for name in key_names(index["KeySchema"]).values()
     }
 
     assert keys - {"sk"} <= Job.model_fields.keys()
@@ -171,48 +171,48 @@ def test_the_indexes_are_keyed_by_fields_of_a_record_and_by_its_sort_key() -> No
     assert items.budget_key(date(2026, 11, 22), "STACK")["sk"]["S"] != items.SORT_KEY
 
 
-def test_the_table_defines_the_attributes_of_its_keys_and_no_other() -> None:
-    """DynamoDB refuses a table that does not."""
+def test_table_defines_exactly_its_key_attributes() -> None:
+    """DynamoDB refuses a table with missing or additional definitions."""
     table = properties("Table")
     schemas = [table["KeySchema"], *(i["KeySchema"] for i in table["GlobalSecondaryIndexes"])]
 
     defined = {a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]}
-    assert set(defined) == {name for keys in schemas for name in schema(keys).values()}
+    assert set(defined) == {name for keys in schemas for name in key_names(keys).values()}
     assert set(defined.values()) == {"S"}
-    assert schema(table["KeySchema"]) == {"HASH": "pk", "RANGE": "sk"}
+    assert key_names(table["KeySchema"]) == {"HASH": "pk", "RANGE": "sk"}
 
 
-def schema(keys: list[dict[str, str]]) -> dict[str, str]:
+def key_names(keys: list[dict[str, str]]) -> dict[str, str]:
     return {key["KeyType"]: key["AttributeName"] for key in keys}
 
 
-def test_the_stack_says_what_a_caller_needs() -> None:
+def test_stack_has_the_outputs_that_callers_need() -> None:
     outputs = template()["Outputs"]
 
     assert set(outputs) >= OUTPUTS
     assert all(output["Description"] for output in outputs.values())
 
 
-def test_the_urls_and_names_that_the_stack_says_are_those_of_its_own_parts() -> None:
-    told = {key: output["Value"] for key, output in template()["Outputs"].items()}
+def test_output_values_reference_the_stack_resources() -> None:
+    values = {key: output["Value"] for key, output in template()["Outputs"].items()}
 
     host = "${RestApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
-    assert told["ApiUrl"] == {"Fn::Sub": f"https://{host}/{properties('RestApi')['StageName']}"}
-    assert told["ApiId"] == {"Ref": "RestApi"}
-    assert told["InboxBucketName"] == {"Ref": "InboxBucket"}
-    assert told["AssetsBucketName"] == {"Ref": "AssetsBucket"}
-    assert told["OnRequestFunctionArn"] == {"Fn::GetAtt": ["OnRequestFunction", "Arn"]}
+    assert values["ApiUrl"] == {"Fn::Sub": f"https://{host}/{properties('RestApi')['StageName']}"}
+    assert values["ApiId"] == {"Ref": "RestApi"}
+    assert values["InboxBucketName"] == {"Ref": "InboxBucket"}
+    assert values["AssetsBucketName"] == {"Ref": "AssetsBucket"}
+    assert values["OnRequestFunctionArn"] == {"Fn::GetAtt": ["OnRequestFunction", "Arn"]}
 
 
-def test_what_the_local_stack_reads_of_the_outputs_is_there() -> None:
+def test_outputs_read_by_the_local_stack_exist() -> None:
     sources = [path.read_text() for path in (ROOT / "local").glob("*.py")]
-    read = {key for text in sources for key in re.findall(r'outputs\["(\w+)"\]', text)}
+    output_keys = {key for text in sources for key in re.findall(r'outputs\["(\w+)"\]', text)}
 
-    assert read
-    assert read <= set(template()["Outputs"])
+    assert output_keys
+    assert output_keys <= set(template()["Outputs"])
 
 
-def test_every_parameter_says_what_it_is_for() -> None:
+def test_every_parameter_is_described() -> None:
     parameters = template()["Parameters"]
 
     assert all(p["Description"] and p["Type"] for p in parameters.values())

@@ -1,45 +1,48 @@
-"""The state that waits for a webhook: what it writes is what the functions read."""
+"""The state WaitForWebhook: its token write matches the fields that the functions read."""
 
 from darkroom.adapters import items
 from darkroom.domain.job import Job, Status
 from tests.infra.template import definition, properties
 
-LISTEN = definition()["States"]["WaitForWebhook"]
+WAIT_FOR_WEBHOOK = definition()["States"]["WaitForWebhook"]
 
 
-def test_a_wait_ends_with_a_webhook_or_in_time_and_then_the_provider_is_asked() -> None:
-    assert LISTEN["Resource"] == "arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken"
-    assert LISTEN["TimeoutSeconds"] == "{% $states.input.wait_seconds %}"
-    assert "Retry" not in LISTEN  # whatever happened, Check is what follows
-    (catch,) = LISTEN["Catch"]
+def test_wait_has_a_timeout_and_is_followed_by_check() -> None:
+    assert (
+        WAIT_FOR_WEBHOOK["Resource"]
+        == "arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken"
+    )
+    assert WAIT_FOR_WEBHOOK["TimeoutSeconds"] == "{% $states.input.wait_seconds %}"
+    assert "Retry" not in WAIT_FOR_WEBHOOK  # Check follows in every case
+    (catch,) = WAIT_FOR_WEBHOOK["Catch"]
     assert catch["ErrorEquals"] == ["States.ALL"]
-    assert LISTEN["Next"] == catch["Next"] == "Check"
-    # Neither the item, nor an error that may quote it, goes on.
-    assert LISTEN["Output"] == catch["Output"] == "{% $states.input %}"
+    assert WAIT_FOR_WEBHOOK["Next"] == catch["Next"] == "Check"
+    # Neither the item nor an error that can contain it is passed on.
+    assert WAIT_FOR_WEBHOOK["Output"] == catch["Output"] == "{% $states.input %}"
 
 
-def test_what_listens_leaves_its_token_on_the_jobs_own_record() -> None:
-    given = LISTEN["Arguments"]
+def test_token_is_written_to_the_job_record() -> None:
+    arguments = WAIT_FOR_WEBHOOK["Arguments"]
     key = items.job_key("cmjb2hb7562g6nkk3rro3j6g5c")
     prefix, job_id = key["pk"]["S"].split("#")
 
-    assert given["TableName"] == "${TableName}"
+    assert arguments["TableName"] == "${TableName}"
     assert properties("ImageJobStateMachine")["DefinitionSubstitutions"]["TableName"] == {
         "Ref": "Table"
     }
-    assert given["Key"]["pk"] == {"S": f"{{% '{prefix}#' & $states.input.job_id %}}"}
-    assert given["Key"]["sk"] == key["sk"]
-    assert set(given["Key"]) == {"pk", "sk"}
+    assert arguments["Key"]["pk"] == {"S": f"{{% '{prefix}#' & $states.input.job_id %}}"}
+    assert arguments["Key"]["sk"] == key["sk"]
+    assert set(arguments["Key"]) == {"pk", "sk"}
     assert job_id == "cmjb2hb7562g6nkk3rro3j6g5c"
 
 
-def test_what_listens_knows_the_fields_and_the_words_of_a_record() -> None:
-    given = LISTEN["Arguments"]
-    values, names = given["ExpressionAttributeValues"], given["ExpressionAttributeNames"]
+def test_update_uses_fields_and_statuses_of_a_job() -> None:
+    arguments = WAIT_FOR_WEBHOOK["Arguments"]
+    values, names = arguments["ExpressionAttributeValues"], arguments["ExpressionAttributeNames"]
 
-    assert given["UpdateExpression"] == "SET wake_token = :token"
-    # One that came before this is not waited for; a job that is not with the provider neither.
-    assert given["ConditionExpression"] == (
+    assert arguments["UpdateExpression"] == "SET wake_token = :token"
+    # Do not wait if the webhook has arrived or the job is not submitted.
+    assert arguments["ConditionExpression"] == (
         "#status = :submitted AND attribute_not_exists(woken_at)"
     )
     assert {"wake_token", "woken_at", *names.values()} <= Job.model_fields.keys()
@@ -47,6 +50,6 @@ def test_what_listens_knows_the_fields_and_the_words_of_a_record() -> None:
         ":token": {"S": "{% $states.context.Task.Token %}"},
         ":submitted": {"S": str(Status.SUBMITTED)},
     }
-    assert "ReturnValues" not in given  # the record would be in the history
+    assert "ReturnValues" not in arguments  # the record would be in the execution history
     for field in ("wake_token", "woken_at"):
-        assert Job.model_fields[field].default is None  # a record leaves out what is None
+        assert Job.model_fields[field].default is None  # a record omits None fields

@@ -1,4 +1,4 @@
-"""The linters, each in an environment of its own under .local/ that `make` sets up."""
+"""Run the linters; `make setup` installs each linter in its own environment under .local/."""
 
 import os
 import subprocess
@@ -16,10 +16,10 @@ ASL_VALIDATOR = _LOCAL / "node/node_modules/.bin/asl-validator"
 
 
 def run(tool: Path, *arguments: str | Path, stdin: str | None = None) -> tuple[int, str]:
-    """Run a tool offline; return its exit code and what it printed. A missing one is a failure."""
+    """Run a tool offline; return its exit code and output. Fail the test if the tool is missing."""
     if not tool.exists():
         pytest.fail(f"{tool.relative_to(ROOT)} is missing: run `make setup`", pytrace=False)
-    done = subprocess.run(
+    process = subprocess.run(
         [tool, *arguments],
         cwd=ROOT,
         env={
@@ -33,4 +33,4 @@ def run(tool: Path, *arguments: str | Path, stdin: str | None = None) -> tuple[i
         check=False,
         timeout=120,
     )
-    return done.returncode, done.stdout + done.stderr
+    return process.returncode, process.stdout + process.stderr

@@ -1,4 +1,4 @@
-"""What makes a build happen again."""
+"""The digest that decides whether a build is repeated."""
 
 from pathlib import Path
 
@@ -16,14 +16,14 @@ def template(tmp_path: Path) -> Path:
     return tmp_path / "template.yaml"
 
 
-def test_the_digest_of_an_untouched_project_stays(template: Path) -> None:
+def test_digest_of_an_unchanged_project_is_stable(template: Path) -> None:
     assert build.digest(template) == build.digest(template)
 
 
 @pytest.mark.parametrize(
     "name", ["functions/a.py", "thumbnails/a.py", "infra/machine.asl.yaml", "template.yaml"]
 )
-def test_the_digest_changes_with_every_file_that_a_build_reads(template: Path, name: str) -> None:
+def test_digest_changes_with_every_source_file(template: Path, name: str) -> None:
     before = build.digest(template)
 
     (template.parent / name).write_text("changed")
@@ -31,7 +31,7 @@ def test_the_digest_changes_with_every_file_that_a_build_reads(template: Path, n
     assert build.digest(template) != before
 
 
-def test_the_digest_changes_when_a_file_is_renamed(template: Path) -> None:
+def test_digest_changes_after_a_rename(template: Path) -> None:
     before = build.digest(template)
 
     (template.parent / "functions/a.py").rename(template.parent / "functions/b.py")
@@ -39,7 +39,7 @@ def test_the_digest_changes_when_a_file_is_renamed(template: Path) -> None:
     assert build.digest(template) != before
 
 
-def test_the_digest_changes_with_the_processor(
+def test_digest_changes_with_the_architecture(
     template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
@@ -50,7 +50,7 @@ def test_the_digest_changes_with_the_processor(
     assert build.digest(template) != before
 
 
-def test_what_an_interpreter_leaves_behind_does_not_count(template: Path) -> None:
+def test_digest_ignores_bytecode(template: Path) -> None:
     before = build.digest(template)
 
     (template.parent / "functions/__pycache__").mkdir()
@@ -60,11 +60,11 @@ def test_what_an_interpreter_leaves_behind_does_not_count(template: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("machine", "word"), [("x86_64", "x86_64"), ("arm64", "arm64"), ("aarch64", "arm64")]
+    ("machine", "expected"), [("x86_64", "x86_64"), ("arm64", "arm64"), ("aarch64", "arm64")]
 )
-def test_the_processor_is_named_in_the_words_of_lambda(
-    machine: str, word: str, monkeypatch: pytest.MonkeyPatch
+def test_architecture_has_a_lambda_name(
+    machine: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: machine)
 
-    assert build.architecture() == word
+    assert build.architecture() == expected

@@ -1,4 +1,4 @@
-"""`make redrive`: what it gives to whom, what it says, and what stays in the queue."""
+"""`make redrive`: deliveries, output, and messages that stay in the queue."""
 
 import io
 import json
@@ -19,7 +19,7 @@ from tests.local_stack.test_stack import STACK
 
 NAME = "darkroom"
 BUS = "darkroom-events"
-DOOR = "darkroom-OnRequestFunction-1A2B"
+FUNCTION = "darkroom-OnRequestFunction-1A2B"
 TRANSFORMER = properties("OnRequestFunction")["Events"]["JobRequested"]["Properties"][
     "InputTransformer"
 ]
@@ -29,30 +29,30 @@ EVENT = {
     "detail-type": "JobRequested",
     "detail": {"prompt": 'A secret place, <id> and "quoted"'},
 }
-ASKED = {"caller": "events", "can_read_all": True, "id": "event-1", "detail": EVENT["detail"]}
-UNREADABLE = "it is no event of a rule's and no record of a failed run"
+PAYLOAD = {"caller": "events", "can_read_all": True, "id": "event-1", "detail": EVENT["detail"]}
+UNREADABLE = "neither an event of a rule nor the record of a failed invocation"
 
 type Redrive = Callable[..., tuple[int, str, str]]
 
 
 class Functions:
-    """Lambda, as far as it is asked: remembers what it was given, fails where it is told to."""
+    """A fake of Lambda: records invocations and fails for `failing_ids`."""
 
     def __init__(self) -> None:
-        self.given: list[tuple[str, Any]] = []
-        self.broken: set[str] = set()
+        self.invocations: list[tuple[str, Any]] = []
+        self.failing_ids: set[str] = set()
         self.refuses = False
 
     def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
         if self.refuses:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Invoke")
         payload = json.loads(Payload)
-        self.given.append((FunctionName, payload))
-        if payload["id"] not in self.broken:
+        self.invocations.append((FunctionName, payload))
+        if payload["id"] not in self.failing_ids:
             return {"StatusCode": 200, "Payload": io.BytesIO(b"{}")}
         error = {"errorType": "CrashError", "errorMessage": "PutItem: ThrottlingException"}
-        said = io.BytesIO(json.dumps(error).encode())
-        return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": said}
+        body = io.BytesIO(json.dumps(error).encode())
+        return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": body}
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 class Stacks:
-    """CloudFormation, as far as it is asked (moto's own needs more than is installed)."""
+    """A fake of CloudFormation. Moto's needs packages that are not installed."""
 
     def __init__(self, outputs: dict[str, str], functions: list[str]) -> None:
         self.outputs = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
@@ -95,18 +95,18 @@ def queue() -> str:
 
 @pytest.fixture
 def rules() -> None:
-    """Make rules for the door: ours, and two that do less with an event."""
+    """Create rules for the function: with a transformer, without, and with a constant input."""
     events = boto3.client("events")
     events.create_event_bus(Name=BUS)
-    for rule, bus, more in (
-        ("ours", BUS, {"InputTransformer": TRANSFORMER}),
+    for rule, bus, configuration in (
+        ("transformed", BUS, {"InputTransformer": TRANSFORMER}),
         ("plain", "default", {}),
         ("fixed", "default", {"Input": json.dumps({"id": "fixed"})}),
     ):
         events.put_rule(
             Name=rule, EventBusName=bus, EventPattern='{"detail-type": ["JobRequested"]}'
         )
-        target: Any = {"Id": "entry_point", "Arn": arn(DOOR), **more}
+        target: Any = {"Id": "entry_point", "Arn": arn(FUNCTION), **configuration}
         events.put_targets(Rule=rule, EventBusName=bus, Targets=[target])
 
 
@@ -123,9 +123,9 @@ def redrive(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Redrive:
-    """Return what runs the command with variables: its exit code, what it says, what it tells."""
+    """Return a function that runs the command and returns its exit code, output and errors."""
 
-    fakes = {"lambda": functions, "cloudformation": Stacks({"DeadLettersUrl": queue}, [DOOR])}
+    fakes = {"lambda": functions, "cloudformation": Stacks({"DeadLettersUrl": queue}, [FUNCTION])}
 
     def client(service: str) -> Any:
         return fakes.get(service) or boto3.client(service)  # type: ignore[call-overload]
@@ -137,8 +137,8 @@ def redrive(
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         code = dead_letters.main()
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     return call
 
@@ -147,8 +147,8 @@ def arn(function: str) -> str:
     return f"arn:aws:lambda:us-east-1:123456789012:function:{function}"
 
 
-def failed_run(function: str, payload: object, **changed: object) -> str:
-    """Return the record that Lambda sends of a run that failed three times."""
+def failed_run(function: str, payload: object, **changes: object) -> str:
+    """Return the record that Lambda sends after three failed attempts."""
     record = {
         "version": "1.0",
         "timestamp": "2026-11-26T00:00:00.000Z",
@@ -162,16 +162,20 @@ def failed_run(function: str, payload: object, **changed: object) -> str:
         "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
         "responsePayload": {"errorType": "CrashError", "errorMessage": "PutItem: Throttling"},
     }
-    return json.dumps(record | changed)
+    return json.dumps(record | changes)
 
 
 def send(queue: str, body: str, **attributes: str) -> None:
-    told: Any = {n: {"DataType": "String", "StringValue": v} for n, v in attributes.items()}
-    boto3.client("sqs").send_message(QueueUrl=queue, MessageBody=body, MessageAttributes=told)
+    message_attributes: Any = {
+        n: {"DataType": "String", "StringValue": v} for n, v in attributes.items()
+    }
+    boto3.client("sqs").send_message(
+        QueueUrl=queue, MessageBody=body, MessageAttributes=message_attributes
+    )
 
 
-def undelivered(queue: str, function: str, rule: str, event: object = EVENT) -> None:
-    """Send what EventBridge does of an event that it could not deliver."""
+def send_undelivered(queue: str, function: str, rule: str, event: object = EVENT) -> None:
+    """Send the message that EventBridge sends for an undelivered event."""
     send(
         queue,
         json.dumps(event),
@@ -183,92 +187,92 @@ def undelivered(queue: str, function: str, rule: str, event: object = EVENT) -> 
     )
 
 
-def in_sight(queue: str) -> list[str]:
-    """Return the bodies of what a reader gets now; and let the next one get them too."""
-    answer = boto3.client("sqs").receive_message(
+def visible_messages(queue: str) -> list[str]:
+    """Return the bodies of the visible messages, which stay visible."""
+    response = boto3.client("sqs").receive_message(
         QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0
     )
-    return [message["Body"] for message in answer.get("Messages", [])]
+    return [message["Body"] for message in response.get("Messages", [])]
 
 
-def test_a_failed_run_is_repeated_with_the_very_same_event(
+def test_failed_invocation_is_repeated_with_the_same_payload(
     redrive: Redrive, functions: Functions, queue: str
 ) -> None:
-    send(queue, failed_run(DOOR, ASKED))
+    send(queue, failed_run(FUNCTION, PAYLOAD))
 
     code, out, _ = redrive()
 
     assert code == 0
-    assert functions.given == [(DOOR, ASKED)]
-    assert in_sight(queue) == []
-    assert out == f"taken  {DOOR}  event event-1  RetriesExhausted\n1 taken, 0 kept\n"
+    assert functions.invocations == [(FUNCTION, PAYLOAD)]
+    assert visible_messages(queue) == []
+    assert out == f"delivered  {FUNCTION}  event event-1  RetriesExhausted\n1 delivered, 0 kept\n"
 
 
-def test_an_event_that_was_not_delivered_is_given_as_its_rule_would_have(
+def test_undelivered_event_is_transformed_as_by_its_rule(
     redrive: Redrive, functions: Functions, queue: str
 ) -> None:
-    undelivered(queue, DOOR, f"{BUS}/ours")
+    send_undelivered(queue, FUNCTION, f"{BUS}/transformed")
 
     code, out, _ = redrive()
 
     assert code == 0
-    assert functions.given == [(DOOR, ASKED)]
-    assert in_sight(queue) == []
-    assert f"taken  {DOOR}  event event-1  NO_PERMISSIONS" in out
+    assert functions.invocations == [(FUNCTION, PAYLOAD)]
+    assert visible_messages(queue) == []
+    assert f"delivered  {FUNCTION}  event event-1  NO_PERMISSIONS" in out
 
 
-def test_where_the_rule_makes_nothing_of_an_event_it_is_given_itself(
+def test_event_of_a_rule_without_transformer_is_delivered_unchanged(
     redrive: Redrive, functions: Functions, queue: str
 ) -> None:
-    undelivered(queue, DOOR, "plain")
+    send_undelivered(queue, FUNCTION, "plain")
 
     redrive()
 
-    assert functions.given == [(DOOR, EVENT)]
+    assert functions.invocations == [(FUNCTION, EVENT)]
 
 
-def test_where_the_rule_always_says_the_same_that_is_what_is_given(
+def test_event_of_a_rule_with_constant_input_is_delivered_as_that_input(
     redrive: Redrive, functions: Functions, queue: str
 ) -> None:
-    undelivered(queue, DOOR, "fixed")
+    send_undelivered(queue, FUNCTION, "fixed")
 
     redrive()
 
-    assert functions.given == [(DOOR, {"id": "fixed"})]
+    assert functions.invocations == [(FUNCTION, {"id": "fixed"})]
 
 
-def test_what_fails_again_stays_in_sight_and_is_tried_once_a_run(
+def test_message_that_fails_again_stays_visible_and_is_tried_once(
     redrive: Redrive, functions: Functions, queue: str
 ) -> None:
-    functions.broken.add("event-1")
-    send(queue, failed_run(DOOR, ASKED))
+    functions.failing_ids.add("event-1")
+    send(queue, failed_run(FUNCTION, PAYLOAD))
 
     code, out, _ = redrive()
 
     assert code == 1
-    assert functions.given == [(DOOR, ASKED)]
-    assert in_sight(queue) == [failed_run(DOOR, ASKED)]
+    assert functions.invocations == [(FUNCTION, PAYLOAD)]
+    assert visible_messages(queue) == [failed_run(FUNCTION, PAYLOAD)]
     assert "kept" in out
     assert "failed again: CrashError: PutItem: ThrottlingException" in out
-    assert out.endswith("0 taken, 1 kept\n")
+    assert out.endswith("0 delivered, 1 kept\n")
 
 
 @pytest.mark.parametrize(
     ("body", "attributes"),
     [
-        ("A letter", {}),
+        ("Not JSON", {}),
         ("[1]", {}),
         ("null", {}),
         ("{}", {}),
         (json.dumps({"requestContext": {"functionArn": "x", "condition": "y"}}), {}),
-        (failed_run("x", ASKED, requestContext={"functionArn": 5, "condition": "y"}), {}),
-        (failed_run("x", ASKED, requestContext={"functionArn": "x", "condition": "y"}), {}),
-        (json.dumps(EVENT), {}),  # whose rule?
+        (failed_run("x", PAYLOAD, requestContext={"functionArn": 5, "condition": "y"}), {}),
+        (failed_run("x", PAYLOAD, requestContext={"functionArn": "x", "condition": "y"}), {}),
+        (json.dumps(EVENT), {}),  # no rule
         (json.dumps(EVENT), {"RULE_ARN": "arn:aws:events:us-east-1:123456789012:rule/a"}),
         (json.dumps(EVENT), {"RULE_ARN": "a", "TARGET_ARN": "b", "ERROR_CODE": "c"}),
     ],
 )
-def test_a_message_that_makes_no_sense_stays_and_does_not_stand_in_the_way(
+def test_malformed_message_is_kept_and_does_not_block_others(
     redrive: Redrive,
     functions: Functions,
     queue: str,
@@ -276,117 +280,117 @@ def test_a_message_that_makes_no_sense_stays_and_does_not_stand_in_the_way(
     attributes: dict[str, str],
 ) -> None:
     send(queue, body, **attributes)
-    send(queue, failed_run(DOOR, ASKED))
+    send(queue, failed_run(FUNCTION, PAYLOAD))
 
     code, out, _ = redrive()
 
     assert code == 1
-    assert functions.given == [(DOOR, ASKED)]
-    assert in_sight(queue) == [body]
+    assert functions.invocations == [(FUNCTION, PAYLOAD)]
+    assert visible_messages(queue) == [body]
     assert UNREADABLE in out
-    assert out.endswith("1 taken, 1 kept\n")
+    assert out.endswith("1 delivered, 1 kept\n")
 
 
-def test_an_event_that_lacks_what_its_rule_takes_from_it_stays(
+def test_event_without_the_fields_of_its_transformer_is_kept(
     redrive: Redrive, functions: Functions, queue: str
 ) -> None:
-    undelivered(queue, DOOR, f"{BUS}/ours", {"id": "event-1"})
+    send_undelivered(queue, FUNCTION, f"{BUS}/transformed", {"id": "event-1"})
 
     code, out, _ = redrive()
 
-    assert (code, functions.given) == (1, [])
+    assert (code, functions.invocations) == (1, [])
     assert UNREADABLE in out
 
 
-def test_only_functions_of_the_stack_are_run(
+def test_function_outside_the_stack_is_not_invoked(
     redrive: Redrive, functions: Functions, queue: str
 ) -> None:
-    """Somebody who may write to the queue does not get the rights of whoever reads it."""
-    send(queue, failed_run("delete-everything", ASKED))
+    """Write access to the queue does not allow other invocations with the reader's permissions."""
+    send(queue, failed_run("delete-everything", PAYLOAD))
 
     code, out, _ = redrive()
 
-    assert (code, functions.given) == (1, [])
-    assert "function:delete-everything:$LATEST is no function of this stack" in out
-    assert len(in_sight(queue)) == 1
+    assert (code, functions.invocations) == (1, [])
+    assert "function:delete-everything:$LATEST is not a function of this stack" in out
+    assert len(visible_messages(queue)) == 1
 
 
 @pytest.mark.parametrize(
-    ("rule", "target", "said"),
+    ("rule", "suffix", "reason"),
     [
-        ("gone", "", "its rule gone is gone"),
-        ("plain", "-2", "its rule plain has other targets now"),
+        ("deleted", "", "its rule deleted no longer exists"),
+        ("plain", "-2", "its rule plain no longer has this target"),
     ],
 )
-def test_an_event_of_a_rule_that_has_changed_stays(
+def test_event_of_a_changed_rule_is_kept(
     redrive: Redrive,
     functions: Functions,
     queue: str,
     rule: str,
-    target: str,
-    said: str,
+    suffix: str,
+    reason: str,
 ) -> None:
-    undelivered(queue, DOOR + target, rule)
+    send_undelivered(queue, FUNCTION + suffix, rule)
 
     code, out, _ = redrive()
 
-    assert (code, functions.given) == (1, [])
-    assert said in out
-    assert len(in_sight(queue)) == 1
+    assert (code, functions.invocations) == (1, [])
+    assert reason in out
+    assert len(visible_messages(queue)) == 1
 
 
-def test_a_dry_run_lists_everything_and_does_nothing(
+def test_dry_run_lists_all_messages_and_invokes_nothing(
     redrive: Redrive, functions: Functions, queue: str
 ) -> None:
-    send(queue, failed_run(DOOR, ASKED))
-    send(queue, "A letter")
+    send(queue, failed_run(FUNCTION, PAYLOAD))
+    send(queue, "Not JSON")
 
     code, out, _ = redrive(DRY_RUN="1")
 
-    assert (code, functions.given) == (0, [])
-    assert f"waits  {DOOR}  event event-1  RetriesExhausted\n" in out
+    assert (code, functions.invocations) == (0, [])
+    assert f"pending    {FUNCTION}  event event-1  RetriesExhausted\n" in out
     assert UNREADABLE in out
-    assert out.endswith("2 in the queue, and nothing was done\n")
-    assert sorted(in_sight(queue)) == sorted([failed_run(DOOR, ASKED), "A letter"])
+    assert out.endswith("2 messages in the queue; dry run, nothing delivered\n")
+    assert sorted(visible_messages(queue)) == sorted([failed_run(FUNCTION, PAYLOAD), "Not JSON"])
 
 
 @pytest.mark.parametrize("value", ["", "0"])
-def test_a_run_that_is_not_dry_may_be_said_to_be_that(
+def test_empty_or_zero_dry_run_delivers(
     redrive: Redrive, functions: Functions, queue: str, value: str
 ) -> None:
-    send(queue, failed_run(DOOR, ASKED))
+    send(queue, failed_run(FUNCTION, PAYLOAD))
 
     assert redrive(DRY_RUN=value)[0] == 0
 
-    assert len(functions.given) == 1
+    assert len(functions.invocations) == 1
 
 
-def test_more_than_sqs_hands_out_at_once_are_all_handled_once(
+def test_each_of_25_messages_is_handled_once(
     redrive: Redrive, functions: Functions, queue: str
 ) -> None:
-    ids = [f"event-{number:02}" for number in range(25)]
-    functions.broken = {"event-03", "event-17"}
-    for name in ids:
-        send(queue, failed_run(DOOR, ASKED | {"id": name}))
+    process_ids = [f"event-{number:02}" for number in range(25)]
+    functions.failing_ids = {"event-03", "event-17"}
+    for name in process_ids:
+        send(queue, failed_run(FUNCTION, PAYLOAD | {"id": name}))
 
     code, out, _ = redrive()
 
     assert code == 1
-    assert sorted(payload["id"] for _, payload in functions.given) == ids
-    assert len(in_sight(queue)) == 2
-    assert out.endswith("23 taken, 2 kept\n")
+    assert sorted(payload["id"] for _, payload in functions.invocations) == process_ids
+    assert len(visible_messages(queue)) == 2
+    assert out.endswith("23 delivered, 2 kept\n")
 
 
-def test_an_empty_queue_is_fine(redrive: Redrive) -> None:
-    assert redrive() == (0, "0 taken, 0 kept\n", "")
+def test_empty_queue_returns_0(redrive: Redrive) -> None:
+    assert redrive() == (0, "0 delivered, 0 kept\n", "")
 
 
-def test_nothing_of_what_was_asked_for_is_printed_but_its_id(
+def test_output_contains_no_request_content(
     redrive: Redrive, functions: Functions, queue: str
 ) -> None:
-    functions.broken.add("event-1")
-    send(queue, failed_run(DOOR, ASKED))
-    send(queue, failed_run(DOOR, ASKED | {"id": "event-2"}))
+    functions.failing_ids.add("event-1")
+    send(queue, failed_run(FUNCTION, PAYLOAD))
+    send(queue, failed_run(FUNCTION, PAYLOAD | {"id": "event-2"}))
     send(queue, json.dumps(EVENT))
 
     _, out, err = redrive()
@@ -394,11 +398,11 @@ def test_nothing_of_what_was_asked_for_is_printed_but_its_id(
     assert "secret place" not in out + err
 
 
-def test_what_aws_refuses_ends_the_run_in_one_sentence_and_loses_nothing(
+def test_aws_error_is_printed_in_one_line_and_keeps_the_message(
     redrive: Redrive, functions: Functions, queue: str
 ) -> None:
     functions.refuses = True
-    send(queue, failed_run(DOOR, ASKED))
+    send(queue, failed_run(FUNCTION, PAYLOAD))
 
     code, out, err = redrive()
 
@@ -406,34 +410,32 @@ def test_what_aws_refuses_ends_the_run_in_one_sentence_and_loses_nothing(
     assert err.startswith("failed: ")
     assert "AccessDenied" in err
     assert err.count("\n") == 1
-    assert len(in_sight(queue)) == 1
+    assert len(visible_messages(queue)) == 1
 
 
-def test_what_is_neither_yes_nor_no_is_said_in_one_sentence(
+def test_invalid_dry_run_is_reported_in_one_line(
     redrive: Redrive, functions: Functions, queue: str
 ) -> None:
-    send(queue, failed_run(DOOR, ASKED))
+    send(queue, failed_run(FUNCTION, PAYLOAD))
 
     code, out, err = redrive(DRY_RUN="perhaps")
 
-    assert (code, out, functions.given) == (1, "", [])
+    assert (code, out, functions.invocations) == (1, "", [])
     assert err.startswith("failed: DRY_RUN: input should be a valid boolean")
 
 
-def test_without_a_stack_the_way_to_one_is_named(
+def test_missing_stack_is_reported_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(paths, "STACK_FILE", tmp_path / "stack.json")
 
     assert dead_letters.main() == 1
 
-    expected = "failed: no stack is up in this clone: `make up` first, or say STACK=name\n"
+    expected = "failed: no stack is up in this clone: run `make up` or set STACK=name\n"
     assert capsys.readouterr().err == expected
 
 
-def test_unless_said_otherwise_it_is_the_stack_that_is_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_default_target_is_the_local_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "STACK_FILE", tmp_path / "stack.json")
     STACK.write(tmp_path / "stack.json")
 
@@ -443,7 +445,7 @@ def test_unless_said_otherwise_it_is_the_stack_that_is_up(
     assert client("sqs").meta.endpoint_url == STACK.emulator_url
 
 
-def test_a_named_stack_is_one_on_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_stack_uses_aws_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STACK", "production")
 
     client, name = dead_letters.target()
@@ -452,7 +454,7 @@ def test_a_named_stack_is_one_on_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     assert client("sqs").meta.endpoint_url == "https://sqs.us-east-1.amazonaws.com"
 
 
-def test_a_run_of_a_function_is_waited_for_and_not_started_again() -> None:
+def test_invoke_timeout_covers_the_functions_and_has_no_retry() -> None:
     config = dead_letters.clients(boto3.Session(), None)("lambda").meta.config
 
     assert config.read_timeout >= max(
@@ -461,8 +463,8 @@ def test_a_run_of_a_function_is_waited_for_and_not_started_again() -> None:
     assert config.retries["total_max_attempts"] == 1
 
 
-def test_a_stack_of_something_else_is_said_to_be_that(queue: str) -> None:
+def test_stack_of_another_product_is_refused(queue: str) -> None:
     stacks = Stacks({"BucketName": "pages"}, [])
 
-    with pytest.raises(LocalError, match="website: that is no Darkroom"):
+    with pytest.raises(LocalError, match="website is not a Darkroom stack"):
         DeadLetters(lambda _service: stacks, "website")

@@ -1,4 +1,4 @@
-"""What the demo asks at each door, and how it knows its own job again."""
+"""The demo: the requests to the entry points, and the matching of jobs and events."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ REQUEST = {"operation": "text-to-image", "prompt": "A lighthouse", "quality": "h
 
 
 class Client:
-    """A client of whatever service: keeps what it was told."""
+    """A fake of all AWS clients that records calls."""
 
     def __init__(self) -> None:
         self.uploads: list[tuple[str, str, str]] = []
@@ -30,7 +30,7 @@ class Client:
 
 
 class Records:
-    """Says what it is asked for."""
+    """A fake of the job table that returns the requested id."""
 
     def get(self, job_id: str) -> str:
         return job_id
@@ -44,82 +44,82 @@ RECORDS: Any = Records()
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Client:
-    made = Client()
-    monkeypatch.setattr("local.stack.Stack.client", lambda _self, _service: made)
-    return made
+    fake = Client()
+    monkeypatch.setattr("local.stack.Stack.client", lambda _self, _service: fake)
+    return fake
 
 
-def answers(monkeypatch: pytest.MonkeyPatch, status: int, body: str) -> list[dict[str, Any]]:
-    """Let the API answer so; return what it is told."""
-    told: list[dict[str, Any]] = []
+def stub_api(monkeypatch: pytest.MonkeyPatch, status: int, body: str) -> list[dict[str, Any]]:
+    """Stub the API with one response; return the recorded requests."""
+    requests: list[dict[str, Any]] = []
 
-    def post(url: str, **given: Any) -> httpx.Response:
-        told.append({"url": url, **given})
+    def post(url: str, **options: Any) -> httpx.Response:
+        requests.append({"url": url, **options})
         return httpx.Response(status, text=body, headers={"Location": "/live/v1/jobs/j"})
 
     monkeypatch.setattr(httpx, "post", post)
-    return told
+    return requests
 
 
-def test_the_http_door_is_asked_with_the_stacks_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = answers(monkeypatch, 202, '{"job_id": "j"}')
+def test_http_request_uses_the_key_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = stub_api(monkeypatch, 202, '{"job_id": "j"}')
 
-    asked = demo.by_http(STACK, REQUEST)
+    demo_job = demo.submit_by_http(STACK, REQUEST)
 
-    (call,) = told
+    (call,) = requests
     assert call["url"] == f"{STACK.api_url}/v1/jobs"
     assert call["headers"] == {"Authorization": f"Bearer {STACK.api_key}"}
     assert call["json"] == REQUEST
-    assert call["trust_env"] is False  # no proxy is asked for loopback
-    found: Any = asked.find(RECORDS)
-    assert found == "j"
-    assert asked.is_ours({"job_id": "j"})
-    assert not asked.is_ours({"job_id": "another"})
+    assert call["trust_env"] is False  # loopback bypasses proxies
+    job: Any = demo_job.find(RECORDS)
+    assert job == "j"
+    assert demo_job.matches_event({"job_id": "j"})
+    assert not demo_job.matches_event({"job_id": "another"})
 
 
-def test_what_the_api_refuses_is_told_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers(monkeypatch, 400, '{"detail": "prompt is missing"}')
+def test_refusal_of_the_api_is_reported_with_its_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    stub_api(monkeypatch, 400, '{"detail": "prompt is missing"}')
 
-    with pytest.raises(LocalError, match=r"the API answered 400: .*prompt is missing"):
-        demo.by_http(STACK, REQUEST)
+    with pytest.raises(LocalError, match=r"the API returned 400: .*prompt is missing"):
+        demo.submit_by_http(STACK, REQUEST)
 
 
-def test_a_photograph_goes_into_a_folder_named_like_a_shipped_preset(client: Client) -> None:
-    asked = demo.by_upload(STACK)
+def test_photograph_is_uploaded_to_the_folder_of_a_preset(client: Client) -> None:
+    demo_job = demo.submit_by_upload(STACK)
 
     ((path, bucket, key),) = client.uploads
     assert path == str(demo.PHOTOGRAPH)
     assert demo.PHOTOGRAPH.is_file()
     assert bucket == STACK.inbox_bucket
     assert key.startswith(f"{demo.PRESET}/")
-    assert asked.find(RECORDS) is None  # not there yet
-    assert asked.is_ours({"source": {"bucket": bucket, "key": key}})
-    assert not asked.is_ours({"source": None})
-    assert not asked.is_ours({})
+    assert demo_job.find(RECORDS) is None  # no job yet
+    assert demo_job.matches_event({"source": {"bucket": bucket, "key": key}})
+    assert not demo_job.matches_event({"source": None})
+    assert not demo_job.matches_event({})
 
 
-def test_the_preset_of_the_demo_ships() -> None:
+def test_preset_of_the_demo_is_shipped() -> None:
     from darkroom.domain import presets
 
     assert demo.PRESET in presets.shipped().presets
 
 
-def test_the_event_door_is_asked_to_edit_what_the_http_door_made(client: Client) -> None:
-    asked = demo.by_event(STACK, REQUEST, ("s3://bucket/jobs/j/0.png",))
+def test_event_requests_an_edit_of_the_first_image(client: Client) -> None:
+    demo_job = demo.submit_by_event(STACK, REQUEST, ("s3://bucket/jobs/j/0.png",))
 
     (entry,) = client.entries
     detail = json.loads(entry["Detail"])
     assert entry["EventBusName"] == STACK.event_bus
     assert entry["DetailType"] == "JobRequested"
     assert (detail["operation"], detail["images"]) == ("edit", ["s3://bucket/jobs/j/0.png"])
-    # The rule names the caller: so is the job's id made.
-    found: Any = asked.find(RECORDS)
-    assert found == job_id("events", detail["idempotency_key"])
-    assert asked.is_ours({"request_id": "event-1"})
+    # The rule adds the caller, which is part of the job id.
+    job: Any = demo_job.find(RECORDS)
+    assert job == job_id("events", detail["idempotency_key"])
+    assert demo_job.matches_event({"request_id": "event-1"})
 
 
-def test_without_a_picture_to_edit_the_event_door_makes_a_cheap_one(client: Client) -> None:
-    demo.by_event(STACK, REQUEST, None)
+def test_event_without_images_requests_a_low_quality_image(client: Client) -> None:
+    demo.submit_by_event(STACK, REQUEST, None)
 
     detail = json.loads(client.entries[0]["Detail"])
     assert (detail["operation"], detail["quality"]) == ("text-to-image", "low")

@@ -1,4 +1,4 @@
-"""`make key`, `make keys` and `make revoke`: what they print, keep and refuse."""
+"""`make key`, `make keys` and `make revoke`: output, stored items and errors."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from tests.infra.template import properties
 TABLE = "darkroom-table"
 VARIABLES = ("NAME", "ROLE", "DAYS", "BUDGET", "ID", "STACK")
 
-type Make = Callable[..., tuple[int, str, str]]
+type RunCommand = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def make(
+def run_command(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Make:
-    """Return what calls a command with variables: its exit code, what it says, what it tells."""
+) -> RunCommand:
+    """Return a function that runs a command and returns its exit code, output and errors."""
     monkeypatch.setattr(keys, "target", lambda: (dynamodb, TABLE))
 
     def call(command: str, **variables: str) -> tuple[int, str, str]:
@@ -53,19 +53,19 @@ def make(
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("sys.argv", ["local.keys", command])
         code = keys.main()
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     return call
 
 
-def kept(dynamodb: Any) -> str:
+def stored_items(dynamodb: Any) -> str:
     return str(dynamodb.scan(TableName=TABLE)["Items"])
 
 
-def test_a_new_key_stands_alone_on_standard_output(make: Make) -> None:
-    """So that KEY=$(make -s key NAME=shop) works."""
-    code, out, err = make("create", NAME="shop")
+def test_create_prints_only_the_token_to_standard_output(run_command: RunCommand) -> None:
+    """`KEY=$(make -s key NAME=shop)` depends on it."""
+    code, out, err = run_command("create", NAME="shop")
 
     assert code == 0
     assert re.fullmatch(r"dk_[a-z2-7]{40}\n", out)
@@ -73,17 +73,19 @@ def test_a_new_key_stands_alone_on_standard_output(make: Make) -> None:
     assert out.strip() not in err
 
 
-def test_the_key_itself_is_kept_nowhere(make: Make, dynamodb: Any) -> None:
-    _, out, _ = make("create", NAME="shop")
+def test_token_is_not_stored_or_listed(run_command: RunCommand, dynamodb: Any) -> None:
+    _, out, _ = run_command("create", NAME="shop")
 
     token = out.strip()
-    assert token not in kept(dynamodb)
-    assert token.removeprefix("dk_") not in kept(dynamodb)
-    assert token not in make("list")[1]
+    assert token not in stored_items(dynamodb)
+    assert token.removeprefix("dk_") not in stored_items(dynamodb)
+    assert token not in run_command("list")[1]
 
 
-def test_a_new_key_opens_the_door_with_what_was_asked_for(make: Make, dynamodb: Any) -> None:
-    _, out, err = make("create", NAME="shop", ROLE="read", DAYS="90", BUDGET="5.00")
+def test_new_key_authorizes_with_role_expiry_and_budget(
+    run_command: RunCommand, dynamodb: Any
+) -> None:
+    _, out, err = run_command("create", NAME="shop", ROLE="read", DAYS="90", BUDGET="5.00")
 
     now = datetime.now(UTC)
     authorize = Authorize(keys=KeyTable(dynamodb, TABLE), now=lambda: now)
@@ -95,26 +97,26 @@ def test_a_new_key_opens_the_door_with_what_was_asked_for(make: Make, dynamodb: 
     assert "$5.00 a day" in err
 
 
-def test_without_more_than_a_name_a_key_submits_and_does_not_expire(make: Make) -> None:
-    _, _, err = make("create", NAME="shop", ROLE="", DAYS="", BUDGET="")
+def test_key_defaults_are_submit_no_expiry_no_budget(run_command: RunCommand) -> None:
+    _, _, err = run_command("create", NAME="shop", ROLE="", DAYS="", BUDGET="")
 
     assert "submit" in err
     assert "expires never" in err
     assert "no daily budget" in err
 
 
-def test_a_budget_of_nothing_is_not_no_budget(make: Make) -> None:
-    assert "$0.00 a day" in make("create", NAME="shop", BUDGET="0")[2]
+def test_zero_budget_is_kept(run_command: RunCommand) -> None:
+    assert "$0.00 a day" in run_command("create", NAME="shop", BUDGET="0")[2]
 
 
-def test_the_list_has_every_key_in_one_line_oldest_first(make: Make, dynamodb: Any) -> None:
+def test_list_prints_one_line_per_key_oldest_first(run_command: RunCommand, dynamodb: Any) -> None:
     names = ["first", "second", "third"]
     for name in names:
-        make("create", NAME=name)
+        run_command("create", NAME=name)
     (first, *_) = KeyTable(dynamodb, TABLE).all()
     KeyTable(dynamodb, TABLE).touch(first.digest, date(2026, 11, 22))
 
-    _, out, _ = make("list")
+    _, out, _ = run_command("list")
 
     lines = out.splitlines()
     assert [line.split()[1] for line in lines] == names
@@ -123,26 +125,26 @@ def test_the_list_has_every_key_in_one_line_oldest_first(make: Make, dynamodb: A
     assert out.count("last used never") == 2
 
 
-def test_no_key_is_an_empty_list(make: Make) -> None:
-    assert make("list") == (0, "", "")
+def test_list_without_keys_is_empty(run_command: RunCommand) -> None:
+    assert run_command("list") == (0, "", "")
 
 
-def test_a_revoked_key_is_gone_and_the_others_stay(make: Make, dynamodb: Any) -> None:
-    _, out, _ = make("create", NAME="shop")
-    make("create", NAME="other")
-    wanted = next(line for line in make("list")[1].splitlines() if "shop" in line).split()[0]
+def test_revoke_deletes_only_its_key(run_command: RunCommand, dynamodb: Any) -> None:
+    _, out, _ = run_command("create", NAME="shop")
+    run_command("create", NAME="other")
+    key_id = next(line for line in run_command("list")[1].splitlines() if "shop" in line).split()[0]
 
-    code, said, _ = make("revoke", ID=wanted)
+    code, output, _ = run_command("revoke", ID=key_id)
 
     assert code == 0
-    assert said.startswith(f"revoked {wanted}  shop")
+    assert output.startswith(f"revoked {key_id}  shop")
     assert [key.name for key in KeyTable(dynamodb, TABLE).all()] == ["other"]
     authorize = Authorize(keys=KeyTable(dynamodb, TABLE), now=lambda: datetime.now(UTC))
     assert authorize(f"Bearer {out.strip()}") is None
 
 
 @pytest.mark.parametrize(
-    ("command", "variables", "said"),
+    ("command", "variables", "reason"),
     [
         ("create", {}, "NAME: field required"),
         ("create", {"NAME": "two words"}, "NAME: string should match pattern"),
@@ -155,34 +157,34 @@ def test_a_revoked_key_is_gone_and_the_others_stay(make: Make, dynamodb: Any) ->
         ("create", {"NAME": "a", "BUDGET": "nan"}, "BUDGET: input should be"),
         ("revoke", {}, "ID: field required"),
         ("revoke", {"ID": "shop"}, "ID: string should match pattern"),
-        ("revoke", {"ID": "0123456789ab"}, "ID: there is no key 0123456789ab; `make keys` lists"),
+        ("revoke", {"ID": "0123456789ab"}, "ID: no key 0123456789ab; `make keys` lists"),
     ],
 )
-def test_what_will_not_do_is_said_in_one_sentence_and_changes_nothing(
-    make: Make, dynamodb: Any, command: str, variables: dict[str, str], said: str
+def test_invalid_option_is_reported_in_one_line_and_changes_nothing(
+    run_command: RunCommand, dynamodb: Any, command: str, variables: dict[str, str], reason: str
 ) -> None:
-    code, out, err = make(command, **variables)
+    code, out, err = run_command(command, **variables)
 
     assert (code, out) == (1, "")
-    assert err.startswith(f"failed: {said}")
+    assert err.startswith(f"failed: {reason}")
     assert err.count("\n") == 1
-    assert kept(dynamodb) == "[]"
+    assert stored_items(dynamodb) == "[]"
 
 
-def test_what_aws_refuses_is_said_in_one_sentence(
-    make: Make, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+def test_aws_error_is_reported_in_one_line(
+    run_command: RunCommand, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keys, "target", lambda: (dynamodb, "no-such-table"))
 
-    code, out, err = make("create", NAME="shop")
+    code, out, err = run_command("create", NAME="shop")
 
-    assert (code, out) == (1, "")  # no key is shown that does not work
+    assert (code, out) == (1, "")  # an unusable token is not printed
     assert err.startswith("failed: ")
     assert "ResourceNotFoundException" in err
     assert err.count("\n") == 1
 
 
-def test_without_a_stack_the_way_to_one_is_named(
+def test_missing_stack_is_reported_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(paths, "STACK_FILE", tmp_path / "stack.json")
@@ -191,5 +193,5 @@ def test_without_a_stack_the_way_to_one_is_named(
 
     assert keys.main() == 1
 
-    expected = "failed: no stack is up in this clone: `make up` first, or say STACK=name\n"
+    expected = "failed: no stack is up in this clone: run `make up` or set STACK=name\n"
     assert capsys.readouterr().err == expected

@@ -1,4 +1,4 @@
-"""The repairs of the emulator, on a MiniStack that is not there: each wraps, and adds one thing."""
+"""The patches of the emulator, tested with fake MiniStack modules."""
 
 import asyncio
 import importlib
@@ -24,7 +24,7 @@ WRAPPED = (
 
 @pytest.fixture
 def emulator(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return modules named like MiniStack's; a test puts in what it needs before the launcher."""
+    """Return fake MiniStack modules; a test sets their functions before it imports the launcher."""
     modules = {name: ModuleType(f"ministack.services.{name}") for name, _ in WRAPPED}
     monkeypatch.setitem(sys.modules, "ministack.app", ModuleType("ministack.app"))
     for name, module in modules.items():
@@ -35,13 +35,13 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def launcher() -> Any:
-    """Return the launcher, imported anew: it takes hold of MiniStack's functions as it starts."""
+    """Return the launcher, imported again: the import binds MiniStack's functions."""
     sys.modules.pop("local.launch_emulator", None)
     return importlib.import_module("local.launch_emulator")
 
 
 def busy(times: int) -> tuple[Any, list[dict[str, Any]]]:
-    """Return a function that is refused so often, and the calls of it."""
+    """Return a function that is throttled `times` times, and its recorded calls."""
     calls: list[dict[str, Any]] = []
 
     def execute(_function: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
@@ -51,14 +51,16 @@ def busy(times: int) -> tuple[Any, list[dict[str, Any]]]:
     return execute, calls
 
 
-def test_a_call_of_ones_own_is_refused_when_all_are_busy(emulator: dict[str, Any]) -> None:
+def test_synchronous_call_is_throttled_when_all_functions_are_busy(
+    emulator: dict[str, Any],
+) -> None:
     emulator["lambda_svc"]._execute_function, calls = busy(3)
 
     assert launcher().execute({}, {}) == {"throttle": True}
     assert len(calls) == 1
 
 
-def test_an_asynchronous_call_waits_until_one_is_free(
+def test_asynchronous_call_waits_for_capacity(
     emulator: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lambdas = emulator["lambda_svc"]
@@ -76,10 +78,10 @@ def test_an_asynchronous_call_waits_until_one_is_free(
 
     assert done == [({"arn": "arn:of:function"}, {"body": "done"})]
     assert calls == [{"id": "1"}] * 4
-    assert not started.patient.get()
+    assert not started.waits_for_capacity.get()
 
 
-def test_a_rule_whose_function_is_gone_does_nothing(emulator: dict[str, Any]) -> None:
+def test_rule_without_its_function_does_nothing(emulator: dict[str, Any]) -> None:
     emulator["lambda_svc"]._get_func_record_for_ref = lambda _arn: (None, None, "")
 
     launcher().dispatch("arn:of:nothing", "{}")
@@ -88,7 +90,7 @@ def test_a_rule_whose_function_is_gone_does_nothing(emulator: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("name", "repaired"), [("_call_lambda_raw", "call"), ("_invoke_authorizer_lambda", "authorize")]
 )
-def test_a_call_through_the_api_waits_too(
+def test_api_call_waits_for_capacity(
     emulator: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str, repaired: str
 ) -> None:
     emulator["lambda_svc"]._execute_function, calls = busy(2)
@@ -104,12 +106,12 @@ def test_a_call_through_the_api_waits_too(
     assert len(calls) == 3
 
 
-@pytest.mark.parametrize(("version", "told"), [("v1", {"version-id": "v1"}), (None, {})])
-def test_an_object_is_told_of_with_its_version_if_it_has_one(
-    emulator: dict[str, Any], version: str | None, told: dict[str, str]
+@pytest.mark.parametrize(("version", "fields"), [("v1", {"version-id": "v1"}), (None, {})])
+def test_s3_event_contains_the_version_id_if_there_is_one(
+    emulator: dict[str, Any], version: str | None, fields: dict[str, str]
 ) -> None:
-    seen: list[dict[str, Any]] = []
-    emulator["eventbridge"]._dispatch_event = lambda event, *_: seen.append(event)
+    dispatched: list[dict[str, Any]] = []
+    emulator["eventbridge"]._dispatch_event = lambda event, *_: dispatched.append(event)
 
     def fire_event(key: str, version_id: str | None = None) -> None:
         detail = json.dumps({"object": {"key": key}})
@@ -121,13 +123,13 @@ def test_an_object_is_told_of_with_its_version_if_it_has_one(
 
     started.fire("portrait/a.png", version_id=version)
 
-    ours, another = seen
-    assert json.loads(ours["Detail"]) == {"object": {"key": "portrait/a.png"} | told}
-    assert another["Detail"] == "{}"
+    s3_event, other_event = dispatched
+    assert json.loads(s3_event["Detail"]) == {"object": {"key": "portrait/a.png"} | fields}
+    assert other_event["Detail"] == "{}"
     assert started.version.get() is None
 
 
-def test_a_function_is_told_the_path_and_the_host_that_the_client_used(
+def test_function_event_has_the_path_and_host_of_the_client(
     emulator: dict[str, Any],
 ) -> None:
     emulator["apigateway_v1"]._build_lambda_event_v1 = lambda api_id, stage, path: {
@@ -143,11 +145,11 @@ def test_a_function_is_told_the_path_and_the_host_that_the_client_used(
     assert context["apiId"] == "abc"
 
 
-def test_a_document_is_imported_with_its_gateway_responses(emulator: dict[str, Any]) -> None:
+def test_import_adds_gateway_responses(emulator: dict[str, Any]) -> None:
     put: list[tuple[Any, ...]] = []
 
-    def put_response(*told: Any) -> tuple[int, dict[str, str], str]:
-        put.append(told)
+    def put_response(*arguments: Any) -> tuple[int, dict[str, str], str]:
+        put.append(arguments)
         return 201, {}, "{}"
 
     gateway = emulator["apigateway_v1"]
@@ -159,7 +161,7 @@ def test_a_document_is_imported_with_its_gateway_responses(emulator: dict[str, A
     assert put == [("abc", "THROTTLED", {"statusCode": "429"})]
 
 
-def test_a_gateway_response_that_is_refused_stops_the_deployment(emulator: dict[str, Any]) -> None:
+def test_invalid_gateway_response_raises(emulator: dict[str, Any]) -> None:
     gateway = emulator["apigateway_v1"]
     gateway._import_rest_api = lambda _spec, _base: "abc"
     gateway._put_gateway_response = lambda *_: (400, {}, "{}")
@@ -171,16 +173,18 @@ def test_a_gateway_response_that_is_refused_stops_the_deployment(emulator: dict[
 @pytest.mark.parametrize(
     ("limit", "evaluated"), [("{% $states.input.wait_seconds %}", 41), (60, 60), (None, None)]
 )
-def test_a_tasks_time_limit_may_be_an_expression(
+def test_task_timeout_expression_is_evaluated(
     emulator: dict[str, Any], limit: object, evaluated: object
 ) -> None:
     ran: list[dict[str, Any]] = []
     machines = emulator["stepfunctions"]
     machines._execute_task = lambda state, *_: ran.append(state)
-    machines._apply_jsonata_template = lambda _text, given, _context: given["wait_seconds"]
+    machines._apply_jsonata_template = lambda _text, task_input, _context: task_input[
+        "wait_seconds"
+    ]
     state = {"Type": "Task"} | ({} if limit is None else {"TimeoutSeconds": limit})
 
     launcher().run_task(state, {"wait_seconds": 41.0}, {}, {})
 
     assert ran[0].get("TimeoutSeconds") == evaluated
-    assert state.get("TimeoutSeconds") == limit  # the definition is every execution's
+    assert state.get("TimeoutSeconds") == limit  # the shared definition is unchanged

@@ -1,4 +1,4 @@
-"""State machines as JSON in the built template."""
+"""The conversion of state machine definitions to JSON."""
 
 import json
 from pathlib import Path
@@ -39,13 +39,13 @@ def built(folder: Path) -> Path:
     return template
 
 
-def test_the_built_template_points_to_json(tmp_path: Path) -> None:
+def test_built_template_references_json_definition(tmp_path: Path) -> None:
     template = machines.load_template(built(tmp_path))
 
     assert template["Resources"]["Machine"]["Properties"]["DefinitionUri"] == "Machine.asl.json"
 
 
-def test_the_rest_of_the_template_says_the_same(tmp_path: Path) -> None:
+def test_rest_of_the_template_is_unchanged(tmp_path: Path) -> None:
     template = machines.load_template(built(tmp_path))
 
     substitutions = template["Resources"]["Machine"]["Properties"]["DefinitionSubstitutions"]
@@ -54,7 +54,7 @@ def test_the_rest_of_the_template_says_the_same(tmp_path: Path) -> None:
     assert template["Outputs"]["Name"]["Value"] == {"Fn::Sub": "${Worker}-x"}
 
 
-def test_the_definition_keeps_its_placeholders(tmp_path: Path) -> None:
+def test_definition_keeps_its_placeholders(tmp_path: Path) -> None:
     text = built(tmp_path).with_name("Machine.asl.json").read_text()
 
     assert json.loads(text)["States"]["Work"] == {

@@ -1,4 +1,4 @@
-"""The live line of a job, and the report at its end."""
+"""The progress line and the final report of a job."""
 
 import io
 from collections.abc import Iterator
@@ -27,25 +27,25 @@ def progress(out: io.StringIO, seconds: Iterator[int]) -> Progress:
     return Progress("edit", out, seconds=3, clock=lambda: next(seconds))
 
 
-def test_a_terminal_gets_one_line_that_is_rewritten(seconds: Iterator[int]) -> None:
+def test_terminal_line_is_updated_in_place(seconds: Iterator[int]) -> None:
     out = Terminal()
-    shown = progress(out, seconds)
+    line = progress(out, seconds)
 
-    shown.show("queued", 0)
-    shown.show("queued", 0)
-    shown.end()
+    line.show("queued", 0)
+    line.show("queued", 0)
+    line.end()
 
     assert out.getvalue().count(CLEAR_LINE) == 2
     assert out.getvalue().count("\n") == 1
 
 
-def test_a_file_gets_a_line_for_each_change_only(seconds: Iterator[int]) -> None:
+def test_file_gets_one_line_per_change(seconds: Iterator[int]) -> None:
     out = io.StringIO()
-    shown = progress(out, seconds)
+    line = progress(out, seconds)
 
     for status, checks in [("queued", 0), ("queued", 0), ("submitted", 0), ("submitted", 1)]:
-        shown.show(status, checks)
-    shown.end()
+        line.show(status, checks)
+    line.end()
 
     assert [line.split() for line in out.getvalue().splitlines()] == [
         ["edit", "queued", "1.0", "s", "0", "checks"],
@@ -54,20 +54,20 @@ def test_a_file_gets_a_line_for_each_change_only(seconds: Iterator[int]) -> None
     ]
 
 
-def test_a_job_is_late_when_its_time_is_up(seconds: Iterator[int]) -> None:
-    shown = progress(io.StringIO(), seconds)
+def test_is_late_after_the_time_limit(seconds: Iterator[int]) -> None:
+    line = progress(io.StringIO(), seconds)
 
-    assert [shown.is_late for _ in range(4)] == [False, False, False, True]
+    assert [line.is_late for _ in range(4)] == [False, False, False, True]
 
 
 @pytest.mark.parametrize(
-    ("micro_usd", "said"), [(60_000, "$0.0600 (estimated)"), (0, "$0.0000"), (None, "unknown")]
+    ("micro_usd", "expected"), [(60_000, "$0.0600 (estimated)"), (0, "$0.0000"), (None, "unknown")]
 )
-def test_an_unknown_price_is_unknown_and_not_zero(micro_usd: int | None, said: str) -> None:
-    assert said in report.price(micro_usd)
+def test_unknown_price_is_not_zero(micro_usd: int | None, expected: str) -> None:
+    assert expected in report.price(micro_usd)
 
 
-def test_the_report_says_what_where_how_long_and_how_much() -> None:
+def test_report_lists_job_duration_price_and_locations() -> None:
     detail = JobCompleted.model_validate(
         {
             "id": "j.completed",

@@ -1,4 +1,4 @@
-"""What is written down about a running stack, and what the template is told."""
+"""The file with the addresses of a stack, the template parameters and the lock."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ STACK = Stack(
 )
 
 
-def test_a_stack_read_back_is_the_same(tmp_path: Path) -> None:
+def test_written_stack_reads_back_equal(tmp_path: Path) -> None:
     path = tmp_path / "stack.json"
 
     STACK.write(path)
@@ -37,7 +37,7 @@ def test_a_stack_read_back_is_the_same(tmp_path: Path) -> None:
     assert Stack.model_validate_json(path.read_text()) == STACK
 
 
-def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
+def test_stack_file_is_private(tmp_path: Path) -> None:
     path = tmp_path / "stack.json"
     path.touch(mode=0o644)
 
@@ -46,7 +46,7 @@ def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_local_provider_is_named_with_loopback_hosts_and_a_scaled_duration() -> None:
+def test_simulator_parameters_have_loopback_hosts_and_scale() -> None:
     provider = Provider("http://127.0.0.1:2", "key", asset_hosts="127.0.0.1,localhost")
 
     parameters = stack_parameters(Options(time_scale=0.25), provider)
@@ -57,7 +57,7 @@ def test_a_local_provider_is_named_with_loopback_hosts_and_a_scaled_duration() -
     assert parameters["TlsOnly"] == "false"
 
 
-def test_the_real_provider_keeps_the_defaults_of_the_template() -> None:
+def test_wavespeed_keeps_the_template_defaults() -> None:
     provider = Provider("https://example.test", "key", is_real=True)
     options = Options.model_validate({"provider": "wavespeed", "wavespeed_api_key": "key"})
 
@@ -67,25 +67,25 @@ def test_the_real_provider_keeps_the_defaults_of_the_template() -> None:
     assert parameters["DurationScale"] == "1"
 
 
-def test_a_provider_does_not_print_its_key() -> None:
+def test_provider_repr_hides_the_key() -> None:
     assert "very-secret" not in repr(Provider("http://127.0.0.1:2", "very-secret"))
 
 
-def test_a_second_stack_in_the_same_clone_is_told_who_holds_it(
+def test_second_stack_in_a_clone_is_refused_with_the_process_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.paths.STATE", tmp_path)
     monkeypatch.setattr("local.paths.STACK_LOCK", tmp_path / "stack.lock")
 
-    held = pytest.raises(LocalError, match=f"process {os.getpid()}")
-    with command.only_one(), held, command.only_one():
+    refused = pytest.raises(LocalError, match=f"process {os.getpid()}")
+    with command.stack_lock(), refused, command.stack_lock():
         pass
 
 
-def test_the_lock_is_free_again_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stack_lock_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.paths.STATE", tmp_path)
     monkeypatch.setattr("local.paths.STACK_LOCK", tmp_path / "stack.lock")
 
     for _ in range(2):
-        with command.only_one():
+        with command.stack_lock():
             pass

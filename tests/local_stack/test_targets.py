@@ -1,4 +1,4 @@
-"""Which stack keys are made for: the one that is up here, or a named one on AWS."""
+"""The target of the key commands: the local stack or a named stack on AWS."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return where a stack that is up has written its addresses."""
+    """Return the address file of a running stack."""
     path = tmp_path / "stack.json"
     STACK.write(path)
     monkeypatch.setattr(paths, "STACK_FILE", path)
@@ -34,35 +34,35 @@ def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def stacks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """Return what CloudFormation is to answer."""
+    """Return a stubber for CloudFormation."""
     client = boto3.client("cloudformation")
-    other = boto3.client
+    original = boto3.client
 
     def choose(service: str) -> Any:
-        return client if service == "cloudformation" else other(service)  # type: ignore[call-overload]
+        return client if service == "cloudformation" else original(service)  # type: ignore[call-overload]
 
     monkeypatch.setattr(boto3, "client", choose)
     with Stubber(client) as stubber:
         yield stubber
 
 
-def described(name: str, outputs: dict[str, str]) -> dict[str, Any]:
-    told = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+def stack_description(name: str, outputs: dict[str, str]) -> dict[str, Any]:
+    entries = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
     created = {"CreationTime": datetime(2026, 11, 22, tzinfo=UTC), "StackStatus": "CREATE_COMPLETE"}
-    return {"Stacks": [{"StackName": name, "Outputs": told, **created}]}
+    return {"Stacks": [{"StackName": name, "Outputs": entries, **created}]}
 
 
-def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+def error_output(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     monkeypatch.setattr("sys.argv", ["local.keys", "list"])
     assert keys.main() == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    return said.err
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
 
 
 @pytest.mark.parametrize("name", [None, ""])
-def test_unless_said_otherwise_it_is_the_stack_that_is_up(
+def test_default_target_is_the_local_stack(
     up: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
 ) -> None:
     if name is not None:  # `make key STACK=`
@@ -74,11 +74,11 @@ def test_unless_said_otherwise_it_is_the_stack_that_is_up(
     assert client.meta.endpoint_url == STACK.emulator_url
 
 
-def test_a_named_stack_is_asked_for_its_table_on_aws(
+def test_named_stack_gives_its_table_on_aws(
     up: Path, stacks: Stubber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = described("production", {"TableName": "production-table"})
-    stacks.add_response("describe_stacks", answer, {"StackName": "production"})
+    response = stack_description("production", {"TableName": "production-table"})
+    stacks.add_response("describe_stacks", response, {"StackName": "production"})
     monkeypatch.setenv("STACK", "production")
 
     client, table = keys.target()
@@ -87,40 +87,40 @@ def test_a_named_stack_is_asked_for_its_table_on_aws(
     assert client.meta.endpoint_url == "https://dynamodb.us-east-1.amazonaws.com"
 
 
-def test_a_named_stack_that_is_not_there_is_said_in_one_sentence(
+def test_missing_named_stack_is_reported_in_one_line(
     stacks: Stubber, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said_by_aws = "Stack with id production does not exist"
-    stacks.add_client_error("describe_stacks", "ValidationError", said_by_aws)
+    message = "Stack with id production does not exist"
+    stacks.add_client_error("describe_stacks", "ValidationError", message)
     monkeypatch.setenv("STACK", "production")
 
-    said = fails(monkeypatch, capsys)
+    output = error_output(monkeypatch, capsys)
 
-    assert "Stack with id production does not exist" in said
+    assert message in output
 
 
-def test_a_stack_of_something_else_is_said_to_be_that(
+def test_stack_of_another_product_is_refused(
     stacks: Stubber, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stacks.add_response("describe_stacks", described("website", {"BucketName": "pages"}))
+    stacks.add_response("describe_stacks", stack_description("website", {"BucketName": "pages"}))
     monkeypatch.setenv("STACK", "website")
 
-    said = fails(monkeypatch, capsys)
+    output = error_output(monkeypatch, capsys)
 
-    assert said == "failed: STACK=website: that is no Darkroom, it has no output TableName\n"
+    assert output == ("failed: STACK=website is not a Darkroom stack: it has no output TableName\n")
 
 
 @pytest.mark.parametrize(
     "error", [EndpointConnectionError(endpoint_url="http://127.0.0.1:1/"), NoCredentialsError()]
 )
-def test_what_does_not_answer_is_said_in_one_sentence(
+def test_connection_or_credential_error_is_reported_in_one_line(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Such as a stack that was killed, and left its addresses behind."""
+    """For example, a killed stack leaves its address file behind."""
 
     def fail() -> Any:
         raise error
 
     monkeypatch.setattr(keys, "target", fail)
 
-    assert fails(monkeypatch, capsys) == f"failed: {error}\n"
+    assert error_output(monkeypatch, capsys) == f"failed: {error}\n"

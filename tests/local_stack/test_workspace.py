@@ -1,4 +1,4 @@
-"""Every run has directories of its own; what killed runs left is removed."""
+"""The directories of a run and the removal of leftovers."""
 
 import os
 import subprocess
@@ -12,14 +12,14 @@ from local.workspace import KEPT_LOGS
 
 
 @pytest.fixture
-def dead() -> int:
-    """The id of a process that has ended."""
+def ended_pid() -> int:
+    """Return the id of an ended process."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
 
 
-def test_temporary_files_go_and_logs_stay(tmp_path: Path) -> None:
+def test_temporary_files_are_removed_and_logs_kept(tmp_path: Path) -> None:
     with workspace.workspace(tmp_path) as space:
         (space.temporary / "unpacked").mkdir()
         (space.logs / "emulator.log").touch()
@@ -28,15 +28,15 @@ def test_temporary_files_go_and_logs_stay(tmp_path: Path) -> None:
     assert (space.logs / "emulator.log").exists()
 
 
-def test_leftovers_of_a_killed_run_are_removed_at_the_next_start(tmp_path: Path, dead: int) -> None:
-    leftover = tmp_path / "tmp" / f"{dead}-abc"
+def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path, ended_pid: int) -> None:
+    leftover = tmp_path / "tmp" / f"{ended_pid}-abc"
     leftover.mkdir(parents=True)
 
     with workspace.workspace(tmp_path):
         assert not leftover.exists()
 
 
-def test_what_belongs_to_a_living_run_is_left_alone(tmp_path: Path) -> None:
+def test_files_of_a_running_process_are_kept(tmp_path: Path) -> None:
     own = tmp_path / "tmp" / f"{os.getppid()}-abc"
     own.mkdir(parents=True)
 
@@ -44,10 +44,10 @@ def test_what_belongs_to_a_living_run_is_left_alone(tmp_path: Path) -> None:
         assert own.exists()
 
 
-def test_only_the_newest_logs_are_kept(tmp_path: Path, dead: int) -> None:
+def test_only_the_newest_logs_are_kept(tmp_path: Path, ended_pid: int) -> None:
     for number in range(KEPT_LOGS + 3):
-        (tmp_path / "logs" / f"{dead}-{number}").mkdir(parents=True)
+        (tmp_path / "logs" / f"{ended_pid}-{number}").mkdir(parents=True)
 
-    workspace.sweep(tmp_path)
+    workspace.remove_leftovers(tmp_path)
 
     assert len(list((tmp_path / "logs").iterdir())) == KEPT_LOGS

@@ -1,4 +1,4 @@
-"""The functions' environment is changed for a time, and is afterwards what it was."""
+"""The functions' environment: temporary variables, routes, and repeated events."""
 
 import json
 from typing import Any
@@ -7,19 +7,19 @@ import pytest
 
 from local.errors import LocalError
 from reliability.functions import Functions
-from reliability.replay import deliver, disorder
-from reliability.route import AWS, PROVIDER, routes, upstream
+from reliability.replay import deliver, duplicate_and_shuffle
+from reliability.route import AWS_URL, PROVIDER_URL, aws_url, routes
 
 
 class Cloud:
-    """Three functions, and every call about them."""
+    """A fake stack with three functions that records every invocation."""
 
     emulator_url = "http://emulator"
     stack_name = "darkroom"
 
     def __init__(self) -> None:
         self.variables: dict[str, dict[str, str]] = {
-            "darkroom-Submit-1": {"TABLE_NAME": "t", PROVIDER: "http://provider"},
+            "darkroom-Submit-1": {"TABLE_NAME": "t", PROVIDER_URL: "http://provider"},
             "darkroom-Fail-1": {"TABLE_NAME": "t"},
             "darkroom-Sweep-1": {},
         }
@@ -29,14 +29,13 @@ class Cloud:
         return self
 
     def describe_stack_resources(self, StackName: str) -> Any:  # noqa: N803
-        named = [(name.split("-")[1] + "Function", name) for name in self.variables]
         lambdas = [
             {
-                "LogicalResourceId": logical,
+                "LogicalResourceId": name.split("-")[1] + "Function",
                 "PhysicalResourceId": name,
                 "ResourceType": "AWS::Lambda::Function",
             }
-            for logical, name in named
+            for name in self.variables
         ]
         table = {"LogicalResourceId": "Table", "ResourceType": "AWS::DynamoDB::Table"}
         return {"StackResources": [*lambdas, table]}
@@ -57,17 +56,17 @@ def cloud() -> Any:
     return Cloud()
 
 
-def test_functions_go_by_their_names_in_the_template(cloud: Any) -> None:
+def test_functions_are_selected_by_template_name(cloud: Any) -> None:
     functions = Functions(cloud)
 
-    assert functions.choose(None) == ("Submit", "Fail", "Sweep")
-    assert functions.choose(["Fail"]) == ("Fail",)
+    assert functions.select(None) == ("Submit", "Fail", "Sweep")
+    assert functions.select(["Fail"]) == ("Fail",)
     assert functions.short("darkroom-Fail-1") == "Fail"
-    with pytest.raises(LocalError, match="no function Nobody"):
-        functions.choose(["Fail", "Nobody"])
+    with pytest.raises(LocalError, match="no function Unknown"):
+        functions.select(["Fail", "Unknown"])
 
 
-def test_an_environment_is_changed_for_a_time(cloud: Any) -> None:
+def test_environment_is_changed_temporarily(cloud: Any) -> None:
     before = {name: dict(variables) for name, variables in cloud.variables.items()}
     functions = Functions(cloud)
 
@@ -76,7 +75,7 @@ def test_an_environment_is_changed_for_a_time(cloud: Any) -> None:
     ):
         assert cloud.variables["darkroom-Submit-1"] == {
             "TABLE_NAME": "other",
-            PROVIDER: "http://provider",
+            PROVIDER_URL: "http://provider",
             "NEW": "1",
         }
         assert cloud.variables["darkroom-Sweep-1"] == {"A": "b"}
@@ -85,7 +84,7 @@ def test_an_environment_is_changed_for_a_time(cloud: Any) -> None:
     assert cloud.variables == before
 
 
-def test_an_environment_is_restored_whatever_happens(cloud: Any) -> None:
+def test_environment_is_restored_after_exception(cloud: Any) -> None:
     before = {name: dict(variables) for name, variables in cloud.variables.items()}
 
     with (
@@ -97,35 +96,43 @@ def test_an_environment_is_restored_whatever_happens(cloud: Any) -> None:
     assert cloud.variables == before
 
 
-def test_only_those_who_ask_the_provider_are_led_elsewhere(cloud: Any) -> None:
+def test_provider_url_is_routed_only_for_functions_that_have_it(cloud: Any) -> None:
     functions = Functions(cloud)
 
-    changes = routes(functions, functions.choose(None), {AWS: "http://a", PROVIDER: "http://p"})
+    changes = routes(
+        functions, functions.select(None), {AWS_URL: "http://a", PROVIDER_URL: "http://p"}
+    )
 
     assert changes == {
-        "Submit": {AWS: "http://a", PROVIDER: "http://p"},
-        "Fail": {AWS: "http://a"},
-        "Sweep": {AWS: "http://a"},
+        "Submit": {AWS_URL: "http://a", PROVIDER_URL: "http://p"},
+        "Fail": {AWS_URL: "http://a"},
+        "Sweep": {AWS_URL: "http://a"},
     }
 
 
-def test_a_route_leads_on_to_the_one_before(cloud: Any) -> None:
+def test_aws_url_returns_the_existing_route(cloud: Any) -> None:
     functions = Functions(cloud)
 
-    assert upstream(functions, functions.choose(None), cloud) == "http://emulator"
-    with functions.environment({"Submit": {AWS: "http://proxy"}}):
-        assert upstream(functions, ["Submit"], cloud) == "http://proxy"
+    assert aws_url(functions, functions.select(None), cloud) == "http://emulator"
+    with functions.environment({"Submit": {AWS_URL: "http://proxy"}}):
+        assert aws_url(functions, ["Submit"], cloud) == "http://proxy"
         with pytest.raises(LocalError, match="not all"):
-            upstream(functions, functions.choose(None), cloud)
+            aws_url(functions, functions.select(None), cloud)
 
 
-def test_events_are_told_again_and_out_of_order(cloud: Any) -> None:
+def test_events_are_delivered_repeatedly_and_out_of_order(cloud: Any) -> None:
     events = [{"id": str(number)} for number in range(6)]
 
-    told = disorder(events, copies=3, seed=1)
-    deliver(Functions(cloud), "Submit", told)
+    shuffled = duplicate_and_shuffle(events, copies=3, seed=1)
+    deliver(Functions(cloud), "Submit", shuffled)
 
-    assert sorted(event["id"] for event in told) == sorted(3 * "012345")
-    assert told == disorder(events, copies=3, seed=1) != disorder(events, copies=3, seed=2)
-    assert [told.index(event) for event in events] != sorted(told.index(event) for event in events)
-    assert cloud.invoked == [("darkroom-Submit-1", "Event", event) for event in told]
+    assert sorted(event["id"] for event in shuffled) == sorted(3 * "012345")
+    assert (
+        shuffled
+        == duplicate_and_shuffle(events, copies=3, seed=1)
+        != duplicate_and_shuffle(events, copies=3, seed=2)
+    )
+    assert [shuffled.index(event) for event in events] != sorted(
+        shuffled.index(event) for event in events
+    )
+    assert cloud.invoked == [("darkroom-Submit-1", "Event", event) for event in shuffled]

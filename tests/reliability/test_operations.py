@@ -1,4 +1,4 @@
-"""Requests as boto3 makes them are named by the operation that was called."""
+"""Requests from boto3 are named by the called operation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -49,35 +49,35 @@ def client(service: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize("called", CALLS)
-def test_a_call_has_the_name_of_its_operation(called: str) -> None:
-    named: list[str] = []
+@pytest.mark.parametrize("operation", CALLS)
+def test_boto3_call_is_named_by_its_operation(operation: str) -> None:
+    names: list[str] = []
 
     def catch(request: AWSPreparedRequest, **_kwargs: object) -> AWSResponse:
         address = urlsplit(request.url)
-        sent: Any = request.headers  # of both kinds, whatever the stubs say
-        headers = tuple((k, v.decode() if isinstance(v, bytes) else v) for k, v in sent.items())
+        raw: Any = request.headers  # values are str or bytes, unlike in the stubs
+        headers = tuple((k, v.decode() if isinstance(v, bytes) else v) for k, v in raw.items())
         target = f"{address.path}?{address.query}"
-        named.append(name(Request(request.method, target, headers, b"")))
+        names.append(name(Request(request.method, target, headers, b"")))
         raise StopIteration
 
-    asking = client(called.split()[0])
-    asking.meta.events.register("before-send", catch)
+    aws = client(operation.split()[0])
+    aws.meta.events.register("before-send", catch)
 
     with pytest.raises(StopIteration):
-        CALLS[called](asking)
+        CALLS[operation](aws)
 
-    assert named == [called]
+    assert names == [operation]
 
 
-def test_a_presigned_url_names_its_operation() -> None:
+def test_presigned_url_is_named_by_its_operation() -> None:
     url = urlsplit(client("s3").generate_presigned_url("get_object", {"Bucket": "b", "Key": "k"}))
 
     assert name(Request("GET", f"{url.path}?{url.query}", (), b"")) == "s3 GetObject"
 
 
 @pytest.mark.parametrize(
-    ("target", "named"),
+    ("target", "expected"),
     [
         ("/api/v3/openai/gpt-image-2/edit?x=1", "POST /api/v3/openai/gpt-image-2/edit"),
         (
@@ -90,5 +90,5 @@ def test_a_presigned_url_names_its_operation() -> None:
         ),
     ],
 )
-def test_what_is_not_aws_is_named_by_method_and_path(target: str, named: str) -> None:
-    assert name(Request("POST", target, (), b"")) == named
+def test_other_request_is_named_by_method_and_path(target: str, expected: str) -> None:
+    assert name(Request("POST", target, (), b"")) == expected

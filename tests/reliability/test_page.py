@@ -1,36 +1,36 @@
-"""The page of `make faults`: the last good run of each phase, in the order of the phases."""
+"""The page of `make faults`: the last passed run of each phase, in phase order."""
 
 from pathlib import Path
 
-from reliability.page import MARK, record
+from reliability.page import MARK, record_phase
 
 ORDER = ("mix", "kills")
 
 
-def page(folder: Path) -> Path:
-    found = folder / "page.md"
-    found.write_text(f"# Title\n\nWords.\n\n{MARK}\n")
-    return found
+def create_page(folder: Path) -> Path:
+    path = folder / "page.md"
+    path.write_text(f"# Title\n\nText.\n\n{MARK}\n")
+    return path
 
 
-def test_phases_stand_in_their_order_whichever_ran_first(tmp_path: Path) -> None:
-    told = page(tmp_path)
+def test_phases_are_written_in_phase_order(tmp_path: Path) -> None:
+    path = create_page(tmp_path)
 
-    record(told, ORDER, "kills", "one")
-    record(told, ORDER, "mix", "two")
+    record_phase(path, ORDER, "kills", "one")
+    record_phase(path, ORDER, "mix", "two")
 
-    assert told.read_text() == (
-        f"# Title\n\nWords.\n\n{MARK}\n\n### mix\n\ntwo\n\n### kills\n\none\n"
+    assert path.read_text() == (
+        f"# Title\n\nText.\n\n{MARK}\n\n### mix\n\ntwo\n\n### kills\n\none\n"
     )
 
 
-def test_a_phase_that_ran_again_replaces_what_it_said_and_nothing_else(tmp_path: Path) -> None:
-    told = page(tmp_path)
-    record(told, ORDER, "mix", "old\n\n| a |")
-    record(told, ORDER, "kills", "kept")
+def test_new_result_replaces_only_its_own_phase(tmp_path: Path) -> None:
+    path = create_page(tmp_path)
+    record_phase(path, ORDER, "mix", "old\n\n| a |")
+    record_phase(path, ORDER, "kills", "kept")
 
-    record(told, ORDER, "mix", "new")
+    record_phase(path, ORDER, "mix", "new")
 
-    text = told.read_text()
+    text = path.read_text()
     assert ("old" in text, "new" in text, "kept" in text) == (False, True, True)
     assert text.count("### mix") == 1

@@ -1,4 +1,4 @@
-"""The proxy passes messages on exactly, and ends connections as its owner wishes."""
+"""The proxy forwards messages unchanged and resets connections on request."""
 
 import http.client
 import socket
@@ -10,35 +10,35 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.errors import LocalError
-from reliability.http_messages import Answer, DropError, Request, forward
-from reliability.proxy import Proxy, Visit
+from reliability.http_messages import DropError, Request, Response, forward
+from reliability.proxy import ProxiedRequest, Proxy
 
-OK = Answer(200, (), b"done", "OK")
+OK = Response(200, (), b"done", "OK")
 
 
 class Upstream:
-    """Keeps what it was sent; answers what it was told to."""
+    """Records requests, and returns a fixed response."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
-        self.answer = OK
+        self.response = OK
 
-    def serve(self, visit: Visit) -> Answer:
-        self.requests.append(visit.request)
-        return self.answer
+    def serve(self, proxied: ProxiedRequest) -> Response:
+        self.requests.append(proxied.request)
+        return self.response
 
 
 @pytest.fixture
 def upstream() -> Iterator[tuple[Upstream, str]]:
-    known = Upstream()
-    with Proxy(known.serve) as server:
-        yield known, server.url
+    fake = Upstream()
+    with Proxy(fake.serve) as server:
+        yield fake, server.url
 
 
 @pytest.fixture
 def proxied(upstream: tuple[Upstream, str]) -> Iterator[str]:
     _, url = upstream
-    with Proxy(lambda visit: forward(url, visit.request)) as proxy:
+    with Proxy(lambda proxied: forward(url, proxied.request)) as proxy:
         yield proxy.url
 
 
@@ -47,16 +47,16 @@ def connect(url: str) -> socket.socket:
     return socket.create_connection((address.hostname, address.port), timeout=5)
 
 
-def talk(url: str, raw: bytes) -> bytes:
-    """Send bytes; all that comes until the end."""
+def exchange(url: str, raw: bytes) -> bytes:
+    """Send bytes. Return the bytes received until the connection closes."""
     with closing(connect(url)) as sock:
         sock.sendall(raw)
         return b"".join(iter(lambda: sock.recv(65536), b""))
 
 
 @contextmanager
-def raw_server(say: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that reads a request's head, says something and closes, for every connection."""
+def raw_server(respond: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Run a server that reads a request's head, calls `respond` and closes the connection."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def run() -> None:
@@ -69,7 +69,7 @@ def raw_server(say: Callable[[socket.socket], None]) -> Iterator[str]:
                 head = b""
                 while b"\r\n\r\n" not in head:
                     head += sock.recv(65536)
-                say(sock)
+                respond(sock)
 
     thread = Thread(target=run, daemon=True)
     thread.start()
@@ -81,16 +81,16 @@ def raw_server(say: Callable[[socket.socket], None]) -> Iterator[str]:
         thread.join(5)
 
 
-def test_a_request_goes_on_exactly_as_it_came(upstream: tuple[Upstream, str], proxied: str) -> None:
+def test_request_is_forwarded_unchanged(upstream: tuple[Upstream, str], proxied: str) -> None:
     raw = (
         b"PUT //bucket/a%20b%2Bc%2541?x=%2F&y HTTP/1.1\r\nHost: signed.example:1\r\n"
         b"X-Amz-Meta-a: 1\r\nx-amz-meta-A: 2\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc"
     )
 
-    answer = talk(proxied, raw)
+    response = exchange(proxied, raw)
 
-    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert answer.endswith(b"\r\n\r\ndone")
+    assert response.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert response.endswith(b"\r\n\r\ndone")
     (request,) = upstream[0].requests
     assert (request.method, request.body) == ("PUT", b"abc")
     assert request.target == "//bucket/a%20b%2Bc%2541?x=%2F&y"
@@ -101,9 +101,7 @@ def test_a_request_goes_on_exactly_as_it_came(upstream: tuple[Upstream, str], pr
     )
 
 
-def test_a_client_is_told_to_continue_before_it_sends_its_body(
-    upstream: tuple[Upstream, str], proxied: str
-) -> None:
+def test_expect_100_continue_is_answered(upstream: tuple[Upstream, str], proxied: str) -> None:
     with closing(connect(proxied)) as sock:
         sock.sendall(b"PUT /k HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -115,22 +113,22 @@ def test_a_client_is_told_to_continue_before_it_sends_its_body(
     assert request.header("expect") == ""
 
 
-def test_a_chunked_body_arrives_whole(upstream: tuple[Upstream, str], proxied: str) -> None:
+def test_chunked_request_body_is_forwarded(upstream: tuple[Upstream, str], proxied: str) -> None:
     raw = (
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
         b"3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nTrailer: 1\r\n\r\n"
     )
 
-    assert talk(proxied, raw).startswith(b"HTTP/1.1 200")
+    assert exchange(proxied, raw).startswith(b"HTTP/1.1 200")
 
     assert upstream[0].requests[0].body == b"abc0123456789"
 
 
-def test_one_connection_carries_many_requests_with_large_bodies(
+def test_connection_is_reused_for_requests_with_large_bodies(
     upstream: tuple[Upstream, str], proxied: str
 ) -> None:
     body = bytes(20_000_000)
-    upstream[0].answer = Answer(200, (), body)
+    upstream[0].response = Response(200, (), body)
 
     with closing(http.client.HTTPConnection(urlsplit(proxied).netloc)) as client:
         for _ in range(3):
@@ -143,52 +141,50 @@ def test_one_connection_carries_many_requests_with_large_bodies(
 @pytest.mark.parametrize(
     ("method", "status", "length"), [("HEAD", 200, "123"), ("GET", 304, "123"), ("GET", 204, None)]
 )
-def test_an_answer_without_a_body_keeps_its_length(
+def test_response_without_body_keeps_content_length(
     upstream: tuple[Upstream, str], proxied: str, method: str, status: int, length: str | None
 ) -> None:
-    told = (("Content-Length", length),) if length else ()
-    upstream[0].answer = Answer(status, told, b"")
+    headers = (("Content-Length", length),) if length else ()
+    upstream[0].response = Response(status, headers, b"")
 
     with closing(http.client.HTTPConnection(urlsplit(proxied).netloc)) as client:
         for _ in range(2):
             client.request(method, "/")
-            answer = client.getresponse()
-            assert (answer.read(), answer.getheader("Content-Length")) == (b"", length)
+            response = client.getresponse()
+            assert (response.read(), response.getheader("Content-Length")) == (b"", length)
 
 
-def test_repeated_headers_of_an_answer_stay_repeated(
-    upstream: tuple[Upstream, str], proxied: str
-) -> None:
-    upstream[0].answer = Answer(200, (("Set-Cookie", "a"), ("Set-Cookie", "b")), b"")
+def test_repeated_response_headers_are_kept(upstream: tuple[Upstream, str], proxied: str) -> None:
+    upstream[0].response = Response(200, (("Set-Cookie", "a"), ("Set-Cookie", "b")), b"")
 
     with closing(http.client.HTTPConnection(urlsplit(proxied).netloc)) as client:
         client.request("GET", "/")
-        answer = client.getresponse()
-        answer.read()
+        response = client.getresponse()
+        response.read()
 
-    assert answer.headers.get_all("Set-Cookie") == ["a", "b"]
+    assert response.headers.get_all("Set-Cookie") == ["a", "b"]
 
 
-def test_an_upstream_that_does_not_answer_is_a_connection_reset() -> None:
+def test_missing_upstream_response_resets_the_connection() -> None:
     with (
         raw_server(lambda _sock: None) as url,
-        Proxy(lambda visit: forward(url, visit.request)) as proxy,
+        Proxy(lambda proxied: forward(url, proxied.request)) as proxy,
         pytest.raises(ConnectionResetError),
     ):
-        talk(proxy.url, b"GET / HTTP/1.1\r\n\r\n")
+        exchange(proxy.url, b"GET / HTTP/1.1\r\n\r\n")
 
 
 @pytest.mark.parametrize(
-    "said",
+    "partial",
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\npart",
     ],
 )
-def test_an_answer_that_breaks_off_breaks_off(said: bytes) -> None:
+def test_truncated_upstream_response_is_truncated_for_the_client(partial: bytes) -> None:
     with (
-        raw_server(lambda sock: sock.sendall(said)) as url,
-        Proxy(lambda visit: forward(url, visit.request)) as proxy,
+        raw_server(lambda sock: sock.sendall(partial)) as url,
+        Proxy(lambda proxied: forward(url, proxied.request)) as proxy,
         closing(http.client.HTTPConnection(urlsplit(proxy.url).netloc)) as client,
     ):
         client.request("GET", "/")
@@ -196,16 +192,16 @@ def test_an_answer_that_breaks_off_breaks_off(said: bytes) -> None:
             client.getresponse().read()
 
 
-def test_its_owner_can_cut_a_connection() -> None:
-    def serve(_visit: Visit) -> Answer:
+def test_drop_error_resets_the_connection() -> None:
+    def serve(_proxied: ProxiedRequest) -> Response:
         raise DropError("on purpose")
 
     with Proxy(serve) as proxy, pytest.raises(ConnectionResetError):
-        talk(proxy.url, b"GET / HTTP/1.1\r\n\r\n")
+        exchange(proxy.url, b"GET / HTTP/1.1\r\n\r\n")
 
 
-def test_a_failure_of_its_owner_is_told_at_the_end() -> None:
-    def serve(_visit: Visit) -> Answer:
+def test_handler_exception_is_raised_on_exit() -> None:
+    def serve(_proxied: ProxiedRequest) -> Response:
         raise ValueError("a mistake")
 
     with (
@@ -213,11 +209,11 @@ def test_a_failure_of_its_owner_is_told_at_the_end() -> None:
         Proxy(serve) as proxy,
         pytest.raises(ConnectionResetError),
     ):
-        talk(proxy.url, b"GET / HTTP/1.1\r\n\r\n")
+        exchange(proxy.url, b"GET / HTTP/1.1\r\n\r\n")
 
 
-def test_it_ends_what_is_still_open() -> None:
-    with Proxy(lambda _visit: OK) as proxy:
+def test_open_connections_are_closed_on_exit() -> None:
+    with Proxy(lambda _proxied: OK) as proxy:
         sock = connect(proxy.url)
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert sock.recv(1000).endswith(b"done")

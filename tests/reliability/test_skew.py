@@ -1,4 +1,4 @@
-"""A process whose clock is wrong reads it everywhere, and measures time as ever."""
+"""Clock skew shifts every wall-clock reading and leaves elapsed time unchanged."""
 
 import datetime as dt
 import json
@@ -22,7 +22,7 @@ from botocore.credentials import Credentials
 request = AWSRequest("GET", "http://127.0.0.1/")
 SigV4Auth(Credentials("key", "secret"), "s3", "us-east-1").add_auth(request)
 utc = datetime.UTC
-calm = datetime.datetime(2026, 1, 1, tzinfo=utc)
+sample = datetime.datetime(2026, 1, 1, tzinfo=utc)
 print(json.dumps({
     "time": time.time(),
     "time_ns": time.time_ns() / 1e9,
@@ -39,43 +39,43 @@ print(json.dumps({
     "signature": datetime.datetime.strptime(
         request.headers["X-Amz-Date"] + "+0000", "%Y%m%dT%H%M%SZ%z").timestamp(),
     "monotonic": time.monotonic(),
-    "given": [time.gmtime(0).tm_year, time.strftime("%Y", time.gmtime(0)), time.ctime(0)[-4:],
-              calm.isoformat(), pickle.loads(pickle.dumps(calm)) == calm,
-              type(calm) is datetime.datetime, datetime.datetime.fromtimestamp(0, utc).year],
+    "unshifted": [time.gmtime(0).tm_year, time.strftime("%Y", time.gmtime(0)), time.ctime(0)[-4:],
+                  sample.isoformat(), pickle.loads(pickle.dumps(sample)) == sample,
+                  type(sample) is datetime.datetime, datetime.datetime.fromtimestamp(0, utc).year],
 }))
 """
 
 
 def read(seconds: float) -> dict[str, Any]:
-    answer = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", READ],
         env={**os.environ, **skew.variables(seconds)},
         capture_output=True,
         text=True,
         check=True,
     )
-    told: dict[str, Any] = json.loads(answer.stdout)
-    return told
+    readings: dict[str, Any] = json.loads(process.stdout)
+    return readings
 
 
 @pytest.mark.parametrize("seconds", [SECONDS, 0.0])
-def test_every_clock_is_off_by_the_same(seconds: float) -> None:
+def test_every_wall_clock_has_the_same_skew(seconds: float) -> None:
     before = time.time()
-    told = read(seconds)
+    readings = read(seconds)
     after = time.time()
 
-    given, monotonic = told.pop("given"), told.pop("monotonic")
-    assert before - 1 < told["time"] - seconds < after
-    for name, moment in told.items():
+    unshifted, monotonic = readings.pop("unshifted"), readings.pop("monotonic")
+    assert before - 1 < readings["time"] - seconds < after
+    for name, moment in readings.items():
         assert before - 2 < moment - seconds < after + 1, name
     assert monotonic < time.monotonic() < monotonic + (after - before) + 1
-    assert given == [1970, "1970", "1970", "2026-01-01T00:00:00+00:00", True, True, 1970]
+    assert unshifted == [1970, "1970", "1970", "2026-01-01T00:00:00+00:00", True, True, 1970]
 
 
-def test_utcnow_and_the_day_follow() -> None:
+def test_utcnow_and_today_are_shifted() -> None:
     code = "import datetime; print(datetime.datetime.utcnow(), datetime.date.today())"
 
-    answer = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
         env={**os.environ, **skew.variables(10 * 86_400), "TZ": "UTC"},
         capture_output=True,
@@ -83,7 +83,7 @@ def test_utcnow_and_the_day_follow() -> None:
         check=True,
     )
 
-    then = dt.datetime.now(dt.UTC) + dt.timedelta(days=10)
-    moment, day = answer.stdout.rsplit(maxsplit=1)
-    assert abs(dt.datetime.fromisoformat(moment + "+00:00") - then) < dt.timedelta(seconds=20)
-    assert abs(dt.date.fromisoformat(day) - then.date()) <= dt.timedelta(days=1)
+    expected = dt.datetime.now(dt.UTC) + dt.timedelta(days=10)
+    moment, day = process.stdout.rsplit(maxsplit=1)
+    assert abs(dt.datetime.fromisoformat(moment + "+00:00") - expected) < dt.timedelta(seconds=20)
+    assert abs(dt.date.fromisoformat(day) - expected.date()) <= dt.timedelta(days=1)

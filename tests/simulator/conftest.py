@@ -1,4 +1,4 @@
-"""One simulator for all of its tests: its time stands still until a test lets it pass."""
+"""Fixtures: one simulator for all tests, with a clock that only `advance` moves."""
 
 import time
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ KEYS = ("wsk_first_key_0001", "wsk_second_key_0002")
 
 @pytest.fixture(scope="session")
 def _provider() -> Iterator[Provider]:
-    began = time.time_ns()
-    with running(Setup(keys=KEYS), clock=Clock(lambda: began), time_scale=1) as provider:
+    start = time.time_ns()
+    with running(Setup(keys=KEYS), clock=Clock(lambda: start), time_scale=1) as provider:
         yield provider
 
 

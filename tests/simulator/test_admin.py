@@ -13,22 +13,24 @@ from tests.simulator.client import EDIT, Api
         ("PATCH", "/options", {"limits": {"mode": "never"}}),
         ("PATCH", "/options", {"limits": 3}),
         ("PATCH", "/options", {"limits": {"tier": "wood"}}),
-        ("POST", "/webhook-secret", {"key": "nobody"}),
+        ("POST", "/webhook-secret", {"key": "unknown"}),
         ("POST", "/webhook-secret", {"secret": 1}),
         ("POST", "/clock", {"advance": -1}),
         ("POST", "/clock", {}),
         ("PUT", "/balance", {"usd": "much"}),
-        ("PUT", "/balance", {"usd": 1, "key": "nobody"}),
+        ("PUT", "/balance", {"usd": 1, "key": "unknown"}),
     ],
 )
-def test_a_mistake_is_a_400(api: Api, method: str, path: str, body: dict[str, Any]) -> None:
-    reply = api.anyone.request(method, api.provider.provider_admin_url + path, json=body)
+def test_invalid_admin_request_returns_400(
+    api: Api, method: str, path: str, body: dict[str, Any]
+) -> None:
+    response = api.anonymous.request(method, api.provider.provider_admin_url + path, json=body)
 
-    assert reply.status_code == 400
-    assert reply.json()["message"]
+    assert response.status_code == 400
+    assert response.json()["message"]
 
 
-def test_options_change_one_by_one_and_in_groups(api: Api) -> None:
+def test_option_patches_are_merged(api: Api) -> None:
     api.provider.options(limits={"mode": "429"})
     changed = api.provider.options(limits={"per_minute": 9}, strict=False)
 
@@ -36,7 +38,7 @@ def test_options_change_one_by_one_and_in_groups(api: Api) -> None:
     assert changed["strict"] is False
 
 
-def test_a_balance_is_set_for_one_key(api: Api, other_api: Api) -> None:
+def test_set_balance_affects_only_its_key(api: Api, other_api: Api) -> None:
     before = api.balance()
 
     api.provider.set_balance(1.25, other_api.http.headers["authorization"].split()[1])
@@ -44,7 +46,7 @@ def test_a_balance_is_set_for_one_key(api: Api, other_api: Api) -> None:
     assert (api.balance(), other_api.balance()) == (before, 1.25)
 
 
-def test_predictions_show_what_is_planned_for_them(api: Api) -> None:
+def test_predictions_show_inputs_price_faults_and_planned_end(api: Api) -> None:
     api.submit(aspect_ratio="1:2")
     api.provider.fault("run.failed")
     api.submit("x", EDIT)
@@ -62,7 +64,7 @@ def test_predictions_show_what_is_planned_for_them(api: Api) -> None:
     assert edit == second
 
 
-def test_a_reset_forgets_everything(api: Api) -> None:
+def test_reset_clears_all_state(api: Api) -> None:
     done = api.run()
     api.download(done)
     api.provider.fault("submit.http")

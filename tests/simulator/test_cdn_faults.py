@@ -12,7 +12,7 @@ def done(api: Api) -> dict[str, Any]:
     return api.run(quality="low")
 
 
-def test_the_served_bytes_can_be_compared_with_what_arrived(api: Api, done: dict[str, Any]) -> None:
+def test_served_reports_hash_and_length_of_downloads(api: Api, done: dict[str, Any]) -> None:
     content = api.download(done).content
 
     [served] = api.provider.served()[done["outputs"][0].removeprefix(api.provider.cdn_url)]
@@ -26,38 +26,38 @@ def test_the_served_bytes_can_be_compared_with_what_arrived(api: Api, done: dict
     }
 
 
-def test_the_cdn_needs_no_key_and_hides_what_it_does_not_have(
-    api: Api, done: dict[str, Any]
-) -> None:
-    assert api.download(done, headers={"Authorization": "Bearer nobody"}).status_code == 200
-    assert api.anyone.get(f"{api.provider.cdn_url}/output/none.png").status_code == 403
+def test_cdn_ignores_keys_and_returns_403_for_unknown_files(api: Api, done: dict[str, Any]) -> None:
+    assert api.download(done, headers={"Authorization": "Bearer unknown"}).status_code == 200
+    assert api.anonymous.get(f"{api.provider.cdn_url}/output/none.png").status_code == 403
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
-def test_a_download_can_be_refused(api: Api, done: dict[str, Any], status: int) -> None:
+def test_cdn_http_fault_fails_one_download(api: Api, done: dict[str, Any], status: int) -> None:
     api.provider.fault("cdn.http", status=status)
 
-    reply = api.download(done)
+    response = api.download(done)
 
-    assert (reply.status_code, reply.headers["content-type"]) == (status, "application/xml")
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/xml")
     assert api.download(done).status_code == 200
 
 
-def test_a_download_can_end_before_its_declared_length(api: Api, done: dict[str, Any]) -> None:
+def test_truncated_download_breaks_its_content_length(api: Api, done: dict[str, Any]) -> None:
     api.provider.fault("cdn.truncated", keep=0.3)
 
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
         api.download(done)
 
 
-def test_a_cut_file_can_come_with_a_consistent_length(api: Api, done: dict[str, Any]) -> None:
+def test_consistently_truncated_download_matches_its_content_length(
+    api: Api, done: dict[str, Any]
+) -> None:
     whole = api.download(done).content
     api.provider.fault("cdn.truncated", kind="consistent", keep=0.3)
 
-    reply = api.download(done)
+    response = api.download(done)
 
-    assert reply.headers["content-length"] == str(len(reply.content))
-    assert reply.content == whole[: int(len(whole) * 0.3)]
+    assert response.headers["content-length"] == str(len(response.content))
+    assert response.content == whole[: int(len(whole) * 0.3)]
 
 
 @pytest.mark.parametrize(
@@ -69,20 +69,20 @@ def test_a_cut_file_can_come_with_a_consistent_length(api: Api, done: dict[str, 
         ("cdn.empty", {}, "image/png", b""),
     ],
 )
-def test_a_200_can_be_something_else(
+def test_download_with_status_200_can_have_wrong_content(
     api: Api, done: dict[str, Any], fault: str, params: dict[str, Any], content_type: str,
     starts: bytes,
 ) -> None:  # fmt: skip
     api.provider.fault(fault, **params)
 
-    reply = api.download(done)
+    response = api.download(done)
 
-    assert (reply.status_code, reply.headers["content-type"]) == (200, content_type)
-    assert reply.content.startswith(starts)
-    assert bool(reply.content) is bool(starts)
+    assert (response.status_code, response.headers["content-type"]) == (200, content_type)
+    assert response.content.startswith(starts)
+    assert bool(response.content) is bool(starts)
 
 
-def test_a_download_can_redirect_to_a_private_address(api: Api, done: dict[str, Any]) -> None:
+def test_redirect_fault_returns_status_and_location(api: Api, done: dict[str, Any]) -> None:
     api.provider.fault("cdn.redirect")
     api.provider.fault("cdn.redirect", to="https://elsewhere.example/x.png", status=301)
 
@@ -94,18 +94,20 @@ def test_a_download_can_redirect_to_a_private_address(api: Api, done: dict[str, 
 
 
 @pytest.mark.parametrize("declared", [True, False])
-def test_a_download_can_be_huge(api: Api, done: dict[str, Any], declared: bool) -> None:
+def test_huge_fault_streams_the_requested_bytes(
+    api: Api, done: dict[str, Any], declared: bool
+) -> None:
     size = 70_000_000
     api.provider.fault("cdn.huge", bytes=size, declared=declared)
 
-    with api.anyone.stream("GET", done["outputs"][0]) as reply:
-        received = sum(len(part) for part in reply.iter_raw())
+    with api.anonymous.stream("GET", done["outputs"][0]) as response:
+        received = sum(len(part) for part in response.iter_raw())
 
     assert received == size
-    assert reply.headers.get("content-length") == (str(size) if declared else None)
+    assert response.headers.get("content-length") == (str(size) if declared else None)
 
 
-def test_a_download_can_be_slow_to_start_and_then_trickle(api: Api, done: dict[str, Any]) -> None:
+def test_slow_fault_delays_or_throttles_a_download(api: Api, done: dict[str, Any]) -> None:
     size = len(api.download(done).content)
     api.provider.fault("cdn.slow", seconds=0.2)
     api.provider.fault("cdn.slow", seconds=0, bytes_per_second=3 * size)
@@ -117,7 +119,7 @@ def test_a_download_can_be_slow_to_start_and_then_trickle(api: Api, done: dict[s
     assert len(trickling.content) == size
 
 
-def test_a_download_can_hang_or_break_off(api: Api, done: dict[str, Any]) -> None:
+def test_hang_and_close_faults_break_downloads(api: Api, done: dict[str, Any]) -> None:
     api.provider.fault("cdn.hang")
     api.provider.fault("cdn.close")
 

@@ -10,7 +10,7 @@ def listed(api: Api, **query: Any) -> list[str]:
     return [item["id"] for item in api.data(api.post("/predictions", query))["items"]]
 
 
-def test_predictions_are_listed_newest_first(api: Api, other_api: Api) -> None:
+def test_list_is_newest_first_and_per_account(api: Api, other_api: Api) -> None:
     ids = []
     for _ in range(3):
         ids.append(api.submit()["id"])
@@ -20,7 +20,7 @@ def test_predictions_are_listed_newest_first(api: Api, other_api: Api) -> None:
     assert listed(other_api) == []
 
 
-def test_the_list_is_paged(api: Api) -> None:
+def test_list_is_paginated(api: Api) -> None:
     ids = [api.submit()["id"] for _ in range(5)][::-1]
 
     pages = [listed(api, page=page, page_size=2) for page in (1, 2, 3, 4)]
@@ -29,13 +29,13 @@ def test_the_list_is_paged(api: Api) -> None:
 
 
 @pytest.mark.parametrize("query", [{"page": 0}, {"page_size": 101}, {"created_after": "noon"}])
-def test_a_bad_query_is_a_400(api: Api, query: dict[str, Any]) -> None:
+def test_invalid_list_query_returns_400(api: Api, query: dict[str, Any]) -> None:
     api.submit()
 
     assert api.post("/predictions", query).status_code == 400
 
 
-def test_the_list_is_filtered_by_model_status_and_time(api: Api) -> None:
+def test_list_filters_by_model_status_and_time(api: Api) -> None:
     old = api.run()
     api.provider.advance(60)
     edit = api.submit("x", EDIT)
@@ -49,11 +49,11 @@ def test_the_list_is_filtered_by_model_status_and_time(api: Api) -> None:
     assert listed(api, **window) == [edit["id"]]
 
 
-def test_times_in_a_query_can_have_any_iso_form(api: Api) -> None:
+def test_list_accepts_all_iso_8601_forms(api: Api) -> None:
     old = api.submit()
     api.provider.advance(1)
     new = api.submit()
-    moment = datetime.fromisoformat(new["created_at"])  # it keeps six of the nine digits
+    moment = datetime.fromisoformat(new["created_at"])  # keeps six of the nine digits
     west = moment.astimezone(timezone(-timedelta(hours=5)))
 
     for start in (
@@ -70,7 +70,7 @@ def test_times_in_a_query_can_have_any_iso_form(api: Api) -> None:
     assert listed(api, created_after=f"{moment + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}") == []
 
 
-def test_inputs_come_only_when_asked_for(api: Api) -> None:
+def test_list_includes_inputs_only_on_request(api: Api) -> None:
     api.submit("a distinguishing prompt", quality="low")
 
     [with_inputs] = api.data(api.post("/predictions", {"include_inputs": True}))["items"]
@@ -80,7 +80,7 @@ def test_inputs_come_only_when_asked_for(api: Api) -> None:
     assert "inputs" not in without
 
 
-def test_the_list_can_lag_behind(api: Api) -> None:
+def test_list_lag_hides_new_predictions(api: Api) -> None:
     prediction = api.submit()
     api.provider.options(list_lag_seconds=30)
 
@@ -91,7 +91,7 @@ def test_the_list_can_lag_behind(api: Api) -> None:
     assert listed(api) == [prediction["id"]]
 
 
-def test_the_list_can_shift_and_lose_its_inputs(api: Api) -> None:
+def test_list_shift_and_no_inputs_faults(api: Api) -> None:
     older, newer = api.submit(), api.submit()
     api.provider.fault("list.shift")
     api.provider.fault("list.no_inputs")
@@ -102,7 +102,7 @@ def test_the_list_can_shift_and_lose_its_inputs(api: Api) -> None:
     assert listed(api) == [newer["id"], older["id"]]
 
 
-def test_one_prediction_can_be_listed_late_or_without_its_inputs(api: Api) -> None:
+def test_unlisted_faults_affect_one_prediction(api: Api) -> None:
     hidden = api.submit("x [[fault run.unlisted seconds=30]]")
     bare = api.submit("x [[fault run.unlisted_inputs]]")
     usual = api.submit()
@@ -116,7 +116,7 @@ def test_one_prediction_can_be_listed_late_or_without_its_inputs(api: Api) -> No
     assert listed(api) == [usual["id"], bare["id"], hidden["id"]]
 
 
-def test_a_fault_of_the_list_can_be_meant_for_one_model(api: Api) -> None:
+def test_list_fault_matches_the_model_filter(api: Api) -> None:
     edit, text = api.submit("x", EDIT), api.submit()
     api.provider.fault("list.lag", match={"model": EDIT}, times=0)
 

@@ -7,11 +7,11 @@ from tests.simulator.client import EDIT, TEXT, Api
 HALF_AN_HOUR = 1800
 
 
-def kinds(api: Api, prediction: dict[str, Any]) -> list[str]:
+def entry_kinds(api: Api, prediction: dict[str, Any]) -> list[str]:
     return [entry["kind"] for entry in api.provider.ledger(prediction["id"])]
 
 
-def test_the_balance_falls_when_a_prediction_is_submitted(api: Api, other_api: Api) -> None:
+def test_submit_charges_only_its_account(api: Api, other_api: Api) -> None:
     before = api.balance()
 
     api.submit(quality="high", resolution="4k")
@@ -20,7 +20,7 @@ def test_the_balance_falls_when_a_prediction_is_submitted(api: Api, other_api: A
     assert other_api.balance() == before
 
 
-def test_a_failed_prediction_is_refunded_after_a_while(api: Api) -> None:
+def test_failed_prediction_is_refunded_after_the_delay(api: Api) -> None:
     before = api.balance()
     api.provider.fault("run.failed")
     api.provider.fault("run.duration", seconds=10)
@@ -28,14 +28,14 @@ def test_a_failed_prediction_is_refunded_after_a_while(api: Api) -> None:
 
     api.provider.advance(11)
     assert api.result(prediction)["status"] == "failed"
-    assert kinds(api, prediction) == ["deduct"]
+    assert entry_kinds(api, prediction) == ["deduct"]
 
     api.provider.advance(HALF_AN_HOUR)
-    assert kinds(api, prediction) == ["deduct", "refund"]
+    assert entry_kinds(api, prediction) == ["deduct", "refund"]
     assert api.balance() == before
 
 
-def test_the_delay_of_a_refund_is_scaled(api: Api) -> None:
+def test_refund_delay_is_scaled(api: Api) -> None:
     api.provider.options(time_scale=0.01)
     api.provider.fault("run.failed")
     api.provider.fault("run.duration", seconds=1)
@@ -43,7 +43,7 @@ def test_the_delay_of_a_refund_is_scaled(api: Api) -> None:
 
     api.provider.advance(8)
 
-    assert kinds(api, prediction) == ["deduct", "refund"]
+    assert entry_kinds(api, prediction) == ["deduct", "refund"]
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_the_delay_of_a_refund_is_scaled(api: Api) -> None:
         ({}, "run.empty_outputs", False),
     ],
 )
-def test_what_is_refunded_depends_on_how_it_ended(
+def test_refund_depends_on_the_end_and_the_options(
     api: Api, options: dict[str, Any], fault: str, refunded: bool
 ) -> None:
     api.provider.options(**options)
     api.provider.fault(fault)
     prediction = api.run()
 
-    assert ("refund" in kinds(api, prediction)) is refunded
+    assert ("refund" in entry_kinds(api, prediction)) is refunded
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_what_is_refunded_depends_on_how_it_ended(
     ],
 )
 @pytest.mark.parametrize("refunds", ["delayed", "never"])
-def test_one_job_of_a_mix_can_be_refunded_otherwise(
+def test_refund_faults_override_the_options(
     api: Api, faults: list[str], refunded: bool, refunds: str
 ) -> None:
     api.provider.options(refunds=refunds)
@@ -86,58 +86,61 @@ def test_one_job_of_a_mix_can_be_refunded_otherwise(
 
     prediction = api.run(prompt)
 
-    assert ("refund" in kinds(api, prediction)) is refunded
+    assert ("refund" in entry_kinds(api, prediction)) is refunded
 
 
-def test_a_refund_can_come_at_once_or_at_a_time_of_its_own(api: Api) -> None:
+def test_refund_now_and_refund_after_faults(api: Api) -> None:
     prompt = "x [[fault run.failed]][[fault run.duration seconds=10]]"
     at_once = api.submit(f"{prompt}[[fault money.refund_now]]")
     later = api.submit(f"{prompt}[[fault money.refund_after seconds=7200]]")
 
     api.provider.advance(11)
-    assert (kinds(api, at_once), kinds(api, later)) == (["deduct", "refund"], ["deduct"])
+    assert (entry_kinds(api, at_once), entry_kinds(api, later)) == (
+        ["deduct", "refund"],
+        ["deduct"],
+    )
 
     api.provider.advance(7100)
-    assert kinds(api, later) == ["deduct"]
+    assert entry_kinds(api, later) == ["deduct"]
     api.provider.advance(100)
-    assert kinds(api, later) == ["deduct", "refund"]
+    assert entry_kinds(api, later) == ["deduct", "refund"]
 
 
-def test_the_balance_can_fall_in_the_middle_of_a_batch(api: Api) -> None:
+def test_emptied_fault_sets_the_balance_after_the_charge(api: Api) -> None:
     api.provider.fault("money.emptied", match={"nth": 2}, usd=0.07)
 
-    replies = [api.post(f"/{TEXT}", {"prompt": "x"}) for _ in range(4)]
+    responses = [api.post(f"/{TEXT}", {"prompt": "x"}) for _ in range(4)]
 
-    assert [reply.status_code for reply in replies] == [200, 200, 200, 400]
+    assert [response.status_code for response in responses] == [200, 200, 200, 400]
     assert api.balance() == pytest.approx(0.01)
     assert len(api.provider.ledger()) == 3
 
 
 @pytest.mark.parametrize("status", [400, 402])
-def test_without_credit_a_submit_is_refused(api: Api, status: int) -> None:
+def test_submit_without_credit_returns_configured_status(api: Api, status: int) -> None:
     api.provider.options(no_credit=status)
     api.provider.set_balance(0.1)
 
     assert api.post(f"/{TEXT}", {"prompt": "x"}).status_code == 200
-    reply = api.post(f"/{TEXT}", {"prompt": "x"})
+    response = api.post(f"/{TEXT}", {"prompt": "x"})
 
-    assert reply.status_code == status
-    assert "credits" in reply.json()["message"]
+    assert response.status_code == status
+    assert "credits" in response.json()["message"]
     assert len(api.provider.ledger()) == 1
 
 
-def test_missing_credit_can_hide_in_a_200(api: Api) -> None:
+def test_submit_without_credit_can_return_402_in_a_200(api: Api) -> None:
     api.provider.options(no_credit=200)
     api.provider.set_balance(0)
 
-    reply = api.post(f"/{TEXT}", {"prompt": "x"})
+    response = api.post(f"/{TEXT}", {"prompt": "x"})
 
-    assert reply.status_code == 200
-    assert reply.json() == {"code": 402, "message": "insufficient credits"}
+    assert response.status_code == 200
+    assert response.json() == {"code": 402, "message": "insufficient credits"}
     assert api.provider.predictions() == []
 
 
-def test_missing_credit_can_fail_the_prediction(api: Api) -> None:
+def test_submit_without_credit_can_fail_the_prediction(api: Api) -> None:
     api.provider.options(no_credit=1407)
     api.provider.set_balance(0)
 
@@ -147,7 +150,7 @@ def test_missing_credit_can_fail_the_prediction(api: Api) -> None:
     assert api.provider.ledger() == []
 
 
-def test_bills_join_charges_and_refunds_to_predictions(api: Api) -> None:
+def test_billing_search_links_entries_to_predictions(api: Api) -> None:
     kept = api.run()
     api.provider.fault("run.failed")
     lost = api.run(quality="low")
@@ -163,7 +166,7 @@ def test_bills_join_charges_and_refunds_to_predictions(api: Api) -> None:
     assert refund["access_key_name"] == "key-1"
 
 
-def test_bills_come_in_pages_and_time_windows(api: Api) -> None:
+def test_billing_search_pages_and_filters_by_time(api: Api) -> None:
     for _ in range(5):
         last = api.submit()
         api.provider.advance(60)
@@ -179,7 +182,7 @@ def test_bills_come_in_pages_and_time_windows(api: Api) -> None:
     assert api.post("/billings/search", {"start_time": "yesterday"}).status_code == 400
 
 
-def test_usage_adds_up_by_model_and_day(api: Api) -> None:
+def test_usage_stats_total_by_model_and_day(api: Api) -> None:
     first = api.submit(quality="low")
     api.run("x", EDIT)
     api.provider.advance(2 * 86_400)
@@ -189,7 +192,7 @@ def test_usage_adds_up_by_model_and_day(api: Api) -> None:
     usage = api.data(api.post("/user/usage_stats", window))
 
     assert usage["summary"] == {"total_cost": 0.14, "total_requests": 3, "success_requests": 3}
-    assert {each["model_uuid"]: each["total_count"] for each in usage["per_model_usage"]} == {
+    assert {row["model_uuid"]: row["total_count"] for row in usage["per_model_usage"]} == {
         TEXT: 2,
         EDIT: 1,
     }

@@ -4,30 +4,30 @@ import pytest
 from tests.simulator.client import TEXT, Api
 
 
-def test_polls_can_fail_a_few_times_before_they_succeed(api: Api) -> None:
+def test_poll_faults_apply_once_each(api: Api) -> None:
     prediction = api.submit()
     api.provider.fault("poll.http", status=503, body="html")
     api.provider.fault("poll.http", status=429, retry_after=1)
     api.provider.fault("poll.not_found")
 
-    seen = [api.get(f"/predictions/{prediction['id']}/result").status_code for _ in range(4)]
+    statuses = [api.get(f"/predictions/{prediction['id']}/result").status_code for _ in range(4)]
 
-    assert seen == [503, 429, 404, 200]
+    assert statuses == [503, 429, 404, 200]
 
 
 @pytest.mark.parametrize("fault", ["poll.not_json", "poll.truncated"])
-def test_a_poll_can_be_unreadable(api: Api, fault: str) -> None:
+def test_poll_response_can_be_invalid_json(api: Api, fault: str) -> None:
     prediction = api.submit()
     api.provider.fault(fault)
 
-    reply = api.get(f"/predictions/{prediction['id']}/result")
+    response = api.get(f"/predictions/{prediction['id']}/result")
 
-    assert reply.status_code == 200
+    assert response.status_code == 200
     with pytest.raises(ValueError):
-        reply.json()
+        response.json()
 
 
-def test_a_poll_can_hang_or_break_off(api: Api) -> None:
+def test_hang_and_close_faults_break_polls(api: Api) -> None:
     prediction = api.submit()
     api.provider.fault("poll.hang")
     api.provider.fault("poll.close")
@@ -38,14 +38,14 @@ def test_a_poll_can_hang_or_break_off(api: Api) -> None:
         api.get(f"/predictions/{prediction['id']}/result")
 
 
-def test_a_poll_can_answer_200_with_another_code(api: Api) -> None:
+def test_poll_body_code_differs_from_status(api: Api) -> None:
     prediction = api.submit()
     api.provider.fault("poll.body_code", code=500)
 
     assert api.get(f"/predictions/{prediction['id']}").json()["code"] == 500
 
 
-def test_a_poll_can_be_behind_the_end(api: Api) -> None:
+def test_stale_poll_returns_a_running_prediction(api: Api) -> None:
     done = api.run()
     api.provider.fault("poll.stale", times=2)
 
@@ -56,12 +56,12 @@ def test_a_poll_can_be_behind_the_end(api: Api) -> None:
     assert caught_up == done
 
 
-def test_the_secret_can_come_without_an_object_around_it(api: Api) -> None:
+def test_plain_secret_fault_returns_a_string(api: Api) -> None:
     api.provider.fault("secret.plain")
 
-    plain, usual = (api.data(api.get("/webhook/secret")) for _ in range(2))
+    plain, normal = (api.data(api.get("/webhook/secret")) for _ in range(2))
 
-    assert plain == usual["secret"]
+    assert plain == normal["secret"]
 
 
 @pytest.mark.parametrize(
@@ -77,15 +77,13 @@ def test_the_secret_can_come_without_an_object_around_it(api: Api) -> None:
         ("GET", "/webhook/secret", "secret"),
     ],
 )
-def test_other_calls_can_fail_in_the_same_ways(
-    api: Api, method: str, path: str, point: str
-) -> None:
+def test_http_faults_apply_to_all_calls(api: Api, method: str, path: str, point: str) -> None:
     body = {"model_id": TEXT, "ids": [], "filename": "a.png", "size": 3}
     api.provider.fault(f"{point}.http", status=500)
     api.provider.fault(f"{point}.not_json")
 
-    failed, unreadable, fine = (api.http.request(method, path, json=body) for _ in range(3))
+    failed, invalid, normal = (api.http.request(method, path, json=body) for _ in range(3))
 
-    assert (failed.status_code, unreadable.status_code) == (500, 200)
-    assert unreadable.headers["content-type"].startswith("text/plain")
-    assert fine.status_code == 200
+    assert (failed.status_code, invalid.status_code) == (500, 200)
+    assert invalid.headers["content-type"].startswith("text/plain")
+    assert normal.status_code == 200

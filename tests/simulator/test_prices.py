@@ -3,11 +3,11 @@ from typing import Any
 import jsonata  # type: ignore[import-untyped]
 import pytest
 
-from tests.simulator.client import EDIT, PICTURE, TEXT, Api
+from tests.simulator.client import EDIT, REFERENCE, TEXT, Api
 
 CELLS = [(q, r) for q in ("low", "medium", "high") for r in ("1k", "2k", "4k")]
 
-# Milli-USD by table and model, rows low to high, columns 1k to 4k; then one more image.
+# Milli-USD by table and model, rows low to high, columns 1k to 4k; then per further image.
 PUBLISHED: dict[tuple[str, str], tuple[list[int], int]] = {
     ("a", TEXT): ([10, 20, 30, 60, 120, 180, 220, 440, 660], 0),
     ("a", EDIT): ([30, 60, 90, 60, 120, 180, 220, 440, 660], 0),
@@ -20,11 +20,11 @@ PUBLISHED: dict[tuple[str, str], tuple[list[int], int]] = {
 
 def inputs_for(model: str, quality: str, resolution: str, images: int = 1) -> dict[str, Any]:
     inputs: dict[str, Any] = {"prompt": "x", "quality": quality, "resolution": resolution}
-    return inputs | ({"images": [PICTURE] * images} if model == EDIT else {})
+    return inputs | ({"images": [REFERENCE] * images} if model == EDIT else {})
 
 
 @pytest.mark.parametrize(("table", "model"), PUBLISHED)
-def test_every_cell_is_quoted_as_published(api: Api, table: str, model: str) -> None:
+def test_quotes_match_the_published_tables(api: Api, table: str, model: str) -> None:
     cells, further = PUBLISHED[table, model]
     api.provider.options(prices=table)
 
@@ -36,9 +36,9 @@ def test_every_cell_is_quoted_as_published(api: Api, table: str, model: str) -> 
 
 
 @pytest.mark.parametrize(("table", "model"), PUBLISHED)
-def test_the_published_formula_gives_the_quoted_price(api: Api, table: str, model: str) -> None:
+def test_formula_gives_the_quoted_price(api: Api, table: str, model: str) -> None:
     api.provider.options(prices=table)
-    listed = {each["model_id"]: each for each in api.data(api.get("/models"))}
+    listed = {model["model_id"]: model for model in api.data(api.get("/models"))}
     formula = jsonata.Jsonata(listed[model]["formula"])
 
     for quality, resolution in CELLS:
@@ -48,7 +48,7 @@ def test_the_published_formula_gives_the_quoted_price(api: Api, table: str, mode
 
 
 @pytest.mark.parametrize("images", [1, 3])
-def test_the_charge_is_the_quote_in_integer_micro_usd(api: Api, images: int) -> None:
+def test_charge_is_the_price_in_micro_usd(api: Api, images: int) -> None:
     inputs = inputs_for(EDIT, "high", "4k", images)
     prediction = api.data(api.post(f"/{EDIT}", inputs))
 
@@ -58,20 +58,20 @@ def test_the_charge_is_the_quote_in_integer_micro_usd(api: Api, images: int) -> 
     assert charge["amount_micro_usd"] == 730_000 + 12_000 * (images - 1)
 
 
-def test_missing_inputs_are_priced_at_their_defaults(api: Api) -> None:
+def test_absent_inputs_are_priced_at_their_defaults(api: Api) -> None:
     quote = api.data(api.post("/model/price", {"model_id": TEXT}))
 
     assert quote["price"] == 0.06
 
 
-def test_the_older_path_prints_a_unit_price(api: Api) -> None:
+def test_older_price_path_returns_unit_price(api: Api) -> None:
     quote = api.data(api.post("/model/pricing", {"model_id": TEXT, "inputs": {"prompt": "x"}}))
 
     assert (quote["unit_price"], quote["currency"]) == (0.06, "USD")
     assert "price" not in quote
 
 
-def test_a_discount_lowers_what_is_paid_but_not_the_list_price(api: Api) -> None:
+def test_discount_lowers_the_charge_but_not_the_price(api: Api) -> None:
     api.provider.options(discount_rate=0.25)
     quote = api.data(api.post("/model/price", {"model_id": TEXT, "inputs": {}}))
     prediction = api.submit()
@@ -80,7 +80,7 @@ def test_a_discount_lowers_what_is_paid_but_not_the_list_price(api: Api) -> None
     assert api.provider.ledger(prediction["id"])[0]["amount_micro_usd"] == 45_000
 
 
-def test_a_quote_and_a_charge_can_be_made_to_differ(api: Api) -> None:
+def test_price_and_charge_faults_are_independent(api: Api) -> None:
     api.provider.fault("price.off", factor=0.5)
     api.provider.fault("run.charge", factor=2)
 
@@ -94,34 +94,34 @@ def test_a_quote_and_a_charge_can_be_made_to_differ(api: Api) -> None:
 @pytest.mark.parametrize(
     ("paths", "statuses"), [("both", (200, 200)), ("older", (404, 200)), ("newer", (200, 404))]
 )
-def test_either_price_path_can_be_missing(api: Api, paths: str, statuses: tuple[int, int]) -> None:
+def test_disabled_price_path_returns_404(api: Api, paths: str, statuses: tuple[int, int]) -> None:
     api.provider.options(price_paths=paths)
     body = {"model_id": TEXT, "inputs": {"prompt": "x"}}
 
-    replies = [api.post(f"/model/{path}", body) for path in ("price", "pricing")]
+    responses = [api.post(f"/model/{path}", body) for path in ("price", "pricing")]
 
-    assert tuple(reply.status_code for reply in replies) == statuses
-    assert {reply.json()["code"] for reply in replies} == set(statuses)
+    assert tuple(response.status_code for response in responses) == statuses
+    assert {response.json()["code"] for response in responses} == set(statuses)
 
 
-def test_a_prompt_can_make_its_own_quote_fail_or_lie(api: Api) -> None:
+def test_price_markers_apply_to_their_prompt(api: Api) -> None:
     def quote(prompt: str) -> Any:
         return api.post("/model/price", {"model_id": TEXT, "inputs": {"prompt": prompt}})
 
     failing = [quote(f"{animal} [[fault price.http status=500]]") for animal in ("fox", "hen")]
-    [lie] = [quote("cow [[fault price.off factor=0.5]]")]
+    changed = quote("cow [[fault price.off factor=0.5]]")
 
-    assert [reply.status_code for reply in failing] == [500, 500]
+    assert [response.status_code for response in failing] == [500, 500]
     assert quote("fox [[fault price.http status=500]]").status_code == 200
-    assert api.data(lie)["price"] == 0.03
+    assert api.data(changed)["price"] == 0.03
 
 
-def test_an_unknown_model_has_no_price(api: Api) -> None:
+def test_quote_for_unknown_model_returns_404(api: Api) -> None:
     assert api.post("/model/price", {"model_id": "no/such"}).status_code == 404
 
 
-def test_the_model_list_carries_schemas(api: Api) -> None:
-    listed = {each["model_id"]: each for each in api.data(api.get("/models"))}
+def test_model_list_includes_schemas(api: Api) -> None:
+    listed = {model["model_id"]: model for model in api.data(api.get("/models"))}
     schema = listed[EDIT]["api_schema"]["api_schemas"][0]
 
     assert schema["api_path"] == f"/api/v3/{EDIT}"

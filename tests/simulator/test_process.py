@@ -1,4 +1,4 @@
-"""The simulator as a program."""
+"""The simulator as a process."""
 
 import json
 import signal
@@ -17,7 +17,9 @@ PROGRAM = (sys.executable, "-W", "error", "-m", "local.provider")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_where_it_listens_and_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+def test_process_prints_its_addresses_and_stops_on_signal(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     ready_file = tmp_path / "ready.json"
     options = ["--time-scale", "0.001", "--prices", "a", "--ready-file", str(ready_file)]
     with subprocess.Popen(
@@ -31,28 +33,28 @@ def test_it_says_where_it_listens_and_stops_cleanly(tmp_path: Path, number: sign
         line = process.stdout.readline()
         ready = json.loads(line)
         url = f"{ready['provider_url']}/api/v3/{TEXT}"
-        reply = httpx.post(url, json={"prompt": "x"}, headers={"Authorization": "Bearer k2"})
-        switches = httpx.get(f"{ready['provider_admin_url']}/options").json()
+        response = httpx.post(url, json={"prompt": "x"}, headers={"Authorization": "Bearer k2"})
+        options_body = httpx.get(f"{ready['provider_admin_url']}/options").json()
         with httpx.Client() as hanging:
             httpx.post(f"{ready['provider_admin_url']}/faults", json={"fault": "submit.hang"})
             with pytest.raises(httpx.ReadTimeout):
                 hanging.post(url, json={}, headers={"Authorization": "Bearer k1"}, timeout=0.2)
         process.send_signal(number)
         code = process.wait(timeout=10)
-        rest, errors = process.stdout.read(), process.stderr.read()
+        output, errors = process.stdout.read(), process.stderr.read()
 
     assert set(ready) == {"provider_url", "provider_admin_url", "cdn_url", "pid"}
     assert ready["pid"] == process.pid
     assert ready_file.read_text() == line
-    assert reply.status_code == 200
-    assert (switches["time_scale"], switches["prices"]) == (0.001, "a")
-    assert (code, rest, errors) == (0, "", "")
+    assert response.status_code == 200
+    assert (options_body["time_scale"], options_body["prices"]) == (0.001, "a")
+    assert (code, output, errors) == (0, "", "")
 
 
-def test_stopping_releases_whoever_is_kept_waiting() -> None:
+def test_stop_closes_hanging_connections() -> None:
     with running() as provider:
         provider.fault("submit.accept_then_hang")
-        seen: list[str] = []
+        errors: list[str] = []
 
         def wait() -> None:
             headers = {"Authorization": f"Bearer {provider.key}"}
@@ -60,7 +62,7 @@ def test_stopping_releases_whoever_is_kept_waiting() -> None:
                 httpx.post(f"{provider.provider_url}/api/v3/{TEXT}", json={"prompt": "x"},
                            headers=headers, timeout=30)  # fmt: skip
             except httpx.HTTPError as error:
-                seen.append(type(error).__name__)
+                errors.append(type(error).__name__)
 
         waiting = threading.Thread(target=wait)
         waiting.start()
@@ -68,4 +70,4 @@ def test_stopping_releases_whoever_is_kept_waiting() -> None:
             continue
     waiting.join(5)
 
-    assert seen == ["RemoteProtocolError"]
+    assert errors == ["RemoteProtocolError"]

@@ -7,8 +7,8 @@ from local.provider.faults import Call, Faults, Match, Rule, markers, without_ma
 from tests.simulator.client import EDIT, TEXT, Api
 
 
-def struck(faults: Faults, times: int, **call: str) -> list[int]:
-    """Which of the calls, counted from one, were struck."""
+def matching_calls(faults: Faults, times: int, **call: str) -> list[int]:
+    """Return the numbers, from 1, of the calls to which a fault applied."""
     calls = range(1, times + 1)
     return [n for n in calls if faults.take(Call("submit", **call)) is not None]
 
@@ -28,37 +28,37 @@ def struck(faults: Faults, times: int, **call: str) -> list[int]:
         (0, {"probability": 0}, []),
     ],
 )
-def test_a_rule_strikes_the_calls_it_matches(
+def test_rule_applies_to_matching_calls(
     times: int, match: dict[str, Any], expected: list[int]
 ) -> None:
     faults = Faults(7)
     faults.add(Rule(fault="submit.http", times=times, match=Match(**match)))
 
-    assert struck(faults, 6, prompt="a red fox", model=TEXT) == expected
+    assert matching_calls(faults, 6, prompt="a red fox", model=TEXT) == expected
 
 
-def test_chance_is_seeded() -> None:
+def test_probability_is_seeded() -> None:
     runs = []
     for seed in (7, 7, 8):
         faults = Faults(seed)
         faults.add(Rule(fault="submit.http", times=0, match=Match(probability=0.3)))
-        runs.append(struck(faults, 300))
+        runs.append(matching_calls(faults, 300))
 
     assert runs[0] == runs[1] != runs[2]
     assert 60 < len(runs[0]) < 120
 
 
-def test_rules_take_turns_in_the_order_of_the_script() -> None:
+def test_rules_apply_in_order_one_per_call() -> None:
     faults = Faults(7)
     for status in (500, 502):
         faults.add(Rule(fault="submit.http", params={"status": status}))
 
-    taken = [faults.take(Call("submit")) for _ in range(3)]
+    results = [faults.take(Call("submit")) for _ in range(3)]
 
-    assert [fault and fault.params["status"] for fault in taken] == [500, 502, None]
+    assert [fault and fault.params["status"] for fault in results] == [500, 502, None]
 
 
-def test_markers_are_read_out_of_a_prompt() -> None:
+def test_markers_are_parsed_from_the_prompt() -> None:
     prompt = (
         "A fox [[fault run.failed code=1200 message=\"not 'this'\"]] at [[fault poll.hang]] dawn"
     )
@@ -75,13 +75,13 @@ def test_markers_are_read_out_of_a_prompt() -> None:
     "marker",
     ["no.such", "run.failed kode=1", "run.failed code=many", "run.failed 1200", 'run.failed m="'],
 )
-def test_a_marker_with_a_mistake_is_a_400(api: Api, marker: str) -> None:
-    reply = api.post(f"/{TEXT}", {"prompt": f"x [[fault {marker}]]"})
+def test_invalid_marker_returns_400(api: Api, marker: str) -> None:
+    response = api.post(f"/{TEXT}", {"prompt": f"x [[fault {marker}]]"})
 
-    assert reply.status_code == 400
+    assert response.status_code == 400
 
 
-def test_a_prompt_can_script_its_submit_its_run_and_its_polls(api: Api) -> None:
+def test_one_prompt_can_script_submit_run_and_polls(api: Api) -> None:
     prompt = (
         "x [[fault submit.http status=429 retry_after=1 times=2]]"
         "[[fault run.failed code=1406]][[fault poll.http status=502 times=1]]"
@@ -97,7 +97,7 @@ def test_a_prompt_can_script_its_submit_its_run_and_its_polls(api: Api) -> None:
     assert len(charges) == 1
 
 
-def test_markers_count_by_prediction_for_polls_and_downloads(api: Api) -> None:
+def test_cdn_markers_count_per_prediction(api: Api) -> None:
     prompt = "x [[fault cdn.http status=404 times=1]]"
 
     for _ in range(2):
@@ -111,14 +111,14 @@ def test_rules_are_listed_removed_and_cleared(api: Api) -> None:
     api.provider.fault("poll.hang")
     api.post(f"/{TEXT}", {"prompt": "x"})
 
-    listed = api.anyone.get(f"{admin}/faults").json()
+    listed = api.anonymous.get(f"{admin}/faults").json()
     assert [(rule["fault"], rule["hits"]) for rule in listed] == [
         ("submit.http", 1),
         ("poll.hang", 0),
     ]
-    assert api.anyone.delete(f"{admin}/faults/{first['id']}").status_code == 204
-    assert api.anyone.delete(f"{admin}/faults/{first['id']}").status_code == 404
-    assert api.anyone.delete(f"{admin}/faults").json() == []
+    assert api.anonymous.delete(f"{admin}/faults/{first['id']}").status_code == 204
+    assert api.anonymous.delete(f"{admin}/faults/{first['id']}").status_code == 404
+    assert api.anonymous.delete(f"{admin}/faults").json() == []
 
 
 @pytest.mark.parametrize(
@@ -132,14 +132,14 @@ def test_rules_are_listed_removed_and_cleared(api: Api) -> None:
         {},
     ],
 )
-def test_a_rule_with_a_mistake_is_refused(api: Api, rule: dict[str, Any]) -> None:
-    reply = api.anyone.post(f"{api.provider.provider_admin_url}/faults", json=rule)
+def test_invalid_rule_returns_400(api: Api, rule: dict[str, Any]) -> None:
+    response = api.anonymous.post(f"{api.provider.provider_admin_url}/faults", json=rule)
 
-    assert reply.status_code == 400
+    assert response.status_code == 400
 
 
-def test_every_fault_has_a_name_a_place_and_a_sentence(api: Api) -> None:
-    listed = api.anyone.get(f"{api.provider.provider_admin_url}/fault-names").json()
+def test_fault_names_lists_every_fault_with_its_effect(api: Api) -> None:
+    listed = api.anonymous.get(f"{api.provider.provider_admin_url}/fault-names").json()
 
-    assert [each["name"] for each in listed] == list(FAULTS)
-    assert all(each["does"] for each in listed)
+    assert [fault["name"] for fault in listed] == list(FAULTS)
+    assert all(fault["does"] for fault in listed)

@@ -2,14 +2,14 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.client import LONG_ENOUGH, Api
+from tests.simulator.client import AFTER_ANY_RUN, Api
 
 
 @pytest.mark.parametrize(
     ("fault", "status"),
     [("run.stuck_created", "created"), ("run.stuck_processing", "processing")],
 )
-def test_a_stuck_prediction_never_ends(api: Api, fault: str, status: str) -> None:
+def test_stuck_prediction_never_ends(api: Api, fault: str, status: str) -> None:
     api.provider.fault(fault)
     prediction = api.submit()
 
@@ -18,7 +18,7 @@ def test_a_stuck_prediction_never_ends(api: Api, fault: str, status: str) -> Non
 
 
 @pytest.mark.parametrize("word", ["queued", "pending", "rendering", ""])
-def test_a_running_prediction_can_use_any_word(api: Api, word: str) -> None:
+def test_status_word_of_a_running_prediction_can_be_replaced(api: Api, word: str) -> None:
     api.provider.fault("run.status_word", status=word)
     prediction = api.submit()
 
@@ -27,7 +27,7 @@ def test_a_running_prediction_can_use_any_word(api: Api, word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["succeeded", "success", "error", "canceled"])
-def test_the_end_can_use_any_word(api: Api, word: str) -> None:
+def test_final_status_word_can_be_replaced(api: Api, word: str) -> None:
     api.provider.fault("run.status_word", status=word, at="end")
 
     done = api.run()
@@ -37,7 +37,7 @@ def test_the_end_can_use_any_word(api: Api, word: str) -> None:
 
 
 @pytest.mark.parametrize("code", [1200, 1400, 1401, 1402, 1403, 1405, 1406, 1407, 5000, 5003, 5004])
-def test_a_prediction_can_fail_with_every_code(api: Api, code: int) -> None:
+def test_prediction_can_fail_with_every_code(api: Api, code: int) -> None:
     api.provider.fault("run.failed", code=code, message="because")
 
     done = api.run()
@@ -46,7 +46,7 @@ def test_a_prediction_can_fail_with_every_code(api: Api, code: int) -> None:
     assert done["outputs"] == []
 
 
-def test_moderation_and_hiccups_have_names_of_their_own(api: Api) -> None:
+def test_moderated_and_hiccup_faults_set_code_and_execution_time(api: Api) -> None:
     api.provider.fault("run.moderated")
     api.provider.fault("run.hiccup", match={"nth": 2})
 
@@ -58,30 +58,30 @@ def test_moderation_and_hiccups_have_names_of_their_own(api: Api) -> None:
 
 
 @pytest.mark.parametrize("status", ["cancelled", "timeout", "deleted"])
-def test_a_prediction_can_end_in_other_ways(api: Api, status: str) -> None:
+def test_prediction_can_end_as_cancelled_timeout_or_deleted(api: Api, status: str) -> None:
     api.provider.fault(f"run.{status}")
 
     assert api.run()["status"] == status
 
 
-def test_a_status_can_move_backwards(api: Api) -> None:
+def test_backwards_fault_returns_to_created(api: Api) -> None:
     api.provider.fault("run.duration", seconds=9)
     api.provider.fault("run.backwards")
     prediction = api.submit()
 
-    seen = []
+    statuses = []
     for _ in range(5):
         api.provider.advance(2)
-        seen.append(api.result(prediction)["status"])
+        statuses.append(api.result(prediction)["status"])
 
-    assert seen == ["processing", "created", "created", "processing", "completed"]
+    assert statuses == ["processing", "created", "created", "processing", "completed"]
 
 
 @pytest.mark.parametrize(
     ("fault", "outputs"),
     [("run.empty_outputs", []), ("run.null_outputs", None), ("run.no_outputs", "absent")],
 )
-def test_a_completed_prediction_can_be_without_outputs(
+def test_completed_prediction_can_lack_outputs(
     api: Api, fault: str, outputs: list[Any] | str | None
 ) -> None:
     api.provider.fault(fault)
@@ -99,7 +99,7 @@ def test_outputs_can_be_objects(api: Api) -> None:
     assert api.download({"outputs": [output["url"]]}).status_code == 200
 
 
-def test_there_can_be_two_different_outputs(api: Api) -> None:
+def test_two_outputs_differ(api: Api) -> None:
     api.provider.fault("run.two_outputs")
 
     first, second = (api.download({"outputs": [url]}) for url in api.run()["outputs"])
@@ -108,13 +108,13 @@ def test_there_can_be_two_different_outputs(api: Api) -> None:
     assert first.content != second.content
 
 
-def test_a_completed_prediction_can_be_flagged(api: Api) -> None:
+def test_nsfw_fault_flags_the_outputs(api: Api) -> None:
     api.provider.fault("run.nsfw")
 
     assert api.run()["has_nsfw_contents"] == [True]
 
 
-def test_urls_can_point_to_foreign_hosts(api: Api) -> None:
+def test_foreign_host_faults_change_the_urls(api: Api) -> None:
     api.provider.fault("run.foreign_urls_get", origin="https://evil.example")
     api.provider.fault("cdn.foreign_host", origin="https://files.example")
 
@@ -124,16 +124,16 @@ def test_urls_can_point_to_foreign_hosts(api: Api) -> None:
     assert done["outputs"][0].startswith("https://files.example/output/")
 
 
-def test_a_picture_can_have_an_unexpected_size(api: Api) -> None:
+def test_wrong_size_fault_changes_the_image_size(api: Api) -> None:
     api.provider.fault("run.wrong_size", width=320, height=200)
 
-    assert api.picture(api.run(resolution="4k")).size == (320, 200)
+    assert api.image(api.run(resolution="4k")).size == (320, 200)
 
 
-def test_a_run_can_take_longer(api: Api) -> None:
-    api.provider.fault("run.slow", seconds=2 * LONG_ENOUGH)
+def test_slow_fault_extends_the_run(api: Api) -> None:
+    api.provider.fault("run.slow", seconds=2 * AFTER_ANY_RUN)
     prediction = api.submit()
 
     assert api.finish(prediction)["status"] == "processing"
-    api.provider.advance(LONG_ENOUGH)
+    api.provider.advance(AFTER_ANY_RUN)
     assert api.finish(prediction)["status"] == "completed"

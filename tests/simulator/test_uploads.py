@@ -15,27 +15,29 @@ def png() -> bytes:
     return file.getvalue()
 
 
-def ticket(api: Api, size: int, **extra: Any) -> dict[str, Any]:
+def presigned_upload(api: Api, size: int, **extra: Any) -> dict[str, Any]:
     body = {"filename": "tea.png", "size": size, "content_type": "image/png"} | extra
-    found: dict[str, Any] = api.data(api.post("/media/uploads", body))
-    return found
+    upload: dict[str, Any] = api.data(api.post("/media/uploads", body))
+    return upload
 
 
-def put(api: Api, ticket: dict[str, Any], content: bytes, **headers: str | None) -> httpx.Response:
-    sent = ticket["upload"]["headers"] | {k.replace("_", "-"): v for k, v in headers.items()}
+def put_bytes(
+    api: Api, upload: dict[str, Any], content: bytes, **headers: str | None
+) -> httpx.Response:
+    sent = upload["upload"]["headers"] | {k.replace("_", "-"): v for k, v in headers.items()}
     sent = {name: value for name, value in sent.items() if value is not None}
-    return api.anyone.put(ticket["upload"]["url"], content=content, headers=sent)
+    return api.anonymous.put(upload["upload"]["url"], content=content, headers=sent)
 
 
-def test_a_ticket_takes_the_bytes_and_serves_them(api: Api, png: bytes) -> None:
-    given = ticket(api, len(png))
+def test_presigned_upload_is_stored_and_served(api: Api, png: bytes) -> None:
+    upload = presigned_upload(api, len(png))
 
-    assert api.anyone.get(given["download_url"]).status_code == 403
-    assert put(api, given, png).status_code == 200
-    fetched = api.anyone.get(given["download_url"])
+    assert api.anonymous.get(upload["download_url"]).status_code == 403
+    assert put_bytes(api, upload, png).status_code == 200
+    fetched = api.anonymous.get(upload["download_url"])
 
-    assert (given["type"], given["filename"], given["size"]) == ("image", "tea.png", len(png))
-    assert given["upload"]["method"] == "PUT"
+    assert (upload["type"], upload["filename"], upload["size"]) == ("image", "tea.png", len(png))
+    assert upload["upload"]["method"] == "PUT"
     assert (fetched.content, fetched.headers["content-type"]) == (png, "image/png")
 
 
@@ -47,35 +49,35 @@ def test_a_ticket_takes_the_bytes_and_serves_them(api: Api, png: bytes) -> None:
         ({"Authorization": "Bearer wsk_first_key_0001"}, 400),
     ],
 )
-def test_the_put_must_carry_exactly_the_headers_of_its_ticket(
+def test_put_with_wrong_headers_is_refused(
     api: Api, png: bytes, headers: dict[str, str | None], status: int
 ) -> None:
-    assert put(api, ticket(api, len(png)), png, **headers).status_code == status
+    assert put_bytes(api, presigned_upload(api, len(png)), png, **headers).status_code == status
 
 
-def test_a_put_must_have_the_announced_size_and_happens_once(api: Api, png: bytes) -> None:
-    given = ticket(api, len(png))
+def test_put_needs_the_declared_size_and_works_once(api: Api, png: bytes) -> None:
+    upload = presigned_upload(api, len(png))
 
-    assert put(api, given, png + b"x").status_code == 400
-    assert put(api, given, png).status_code == 200
-    assert put(api, given, png).status_code == 412
+    assert put_bytes(api, upload, png + b"x").status_code == 400
+    assert put_bytes(api, upload, png).status_code == 200
+    assert put_bytes(api, upload, png).status_code == 412
 
 
-def test_a_ticket_expires(api: Api, png: bytes) -> None:
-    given = ticket(api, len(png))
+def test_presigned_upload_expires(api: Api, png: bytes) -> None:
+    upload = presigned_upload(api, len(png))
     api.provider.advance(3601)
 
-    assert put(api, given, png).status_code == 403
+    assert put_bytes(api, upload, png).status_code == 403
 
 
-def test_a_form_upload_can_be_edited(api: Api, png: bytes) -> None:
-    reply = api.http.post("/media/upload/binary", files={"file": ("tea.png", png, "image/png")})
-    uploaded = api.data(reply)
+def test_form_upload_can_be_edited(api: Api, png: bytes) -> None:
+    response = api.http.post("/media/upload/binary", files={"file": ("tea.png", png, "image/png")})
+    uploaded = api.data(response)
 
     done = api.run("more tea", EDIT, images=[uploaded["download_url"]])
 
     assert uploaded["size"] == len(png)
-    assert api.picture(done).size == (1184, 880)
+    assert api.image(done).size == (1184, 880)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +90,9 @@ def test_a_form_upload_can_be_edited(api: Api, png: bytes) -> None:
         ({"filename": "a.png", "size": 300 * 1024 * 1024}, 413),
     ],
 )
-def test_a_bad_ticket_request_is_refused(api: Api, body: dict[str, Any], status: int) -> None:
+def test_invalid_upload_request_is_refused(api: Api, body: dict[str, Any], status: int) -> None:
     assert api.post("/media/uploads", body).status_code == status
 
 
-def test_a_form_without_a_file_is_refused(api: Api) -> None:
+def test_form_without_file_returns_400(api: Api) -> None:
     assert api.http.post("/media/upload/binary", data={"file": "text"}).status_code == 400

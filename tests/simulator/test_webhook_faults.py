@@ -1,11 +1,11 @@
-"""How webhooks can be forged, stale or odd."""
+"""Webhook faults that change signatures, timestamps, headers and bodies."""
 
 from typing import Any
 
 import pytest
 
 from tests.simulator.client import Api
-from tests.simulator.receiver import Receiver, posted
+from tests.simulator.receiver import Receiver, wait_for_deliveries
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from tests.simulator.receiver import Receiver, posted
     [
         ("webhook.tampered", {}, "forged"),
         ("webhook.wrong_secret", {}, "forged"),
-        ("webhook.wrong_secret", {"secret": "whsec_of_an_older_day"}, "forged"),
+        ("webhook.wrong_secret", {"secret": "whsec_expired"}, "forged"),
         ("webhook.old_timestamp", {}, "stale"),
         ("webhook.old_timestamp", {"seconds": -900}, "stale"),
         ("webhook.old_timestamp", {"seconds": 200}, "genuine"),
@@ -26,7 +26,7 @@ from tests.simulator.receiver import Receiver, posted
         ("webhook.duplicated", {}, "genuine"),
     ],
 )  # fmt: skip
-def test_a_signature_is_as_good_as_the_fault_lets_it_be(
+def test_webhook_faults_change_the_signature_verdict(
     api: Api, receiver: Receiver, fault: str, params: dict[str, Any], verdict: str
 ) -> None:
     api.provider.fault(fault, **params)
@@ -38,19 +38,19 @@ def test_a_signature_is_as_good_as_the_fault_lets_it_be(
     assert api.provider.predictions()[0]["faults"] == [fault]
 
 
-def test_a_tampered_webhook_promises_another_picture(api: Api, receiver: Receiver) -> None:
+def test_tampered_webhook_reports_a_foreign_output(api: Api, receiver: Receiver) -> None:
     api.provider.fault("run.failed")
     api.provider.fault("webhook.tampered", origin="https://evil.example")
 
     prediction = receiver.run(api)
-    told = receiver.next().prediction
+    reported = receiver.next().prediction
 
-    assert (told["id"], told["status"]) == (prediction["id"], "completed")
-    assert told["outputs"] == ["https://evil.example/output/tampered.png"]
+    assert (reported["id"], reported["status"]) == (prediction["id"], "completed")
+    assert reported["outputs"] == ["https://evil.example/output/tampered.png"]
     assert api.result(prediction)["status"] == "failed"
 
 
-def test_a_webhook_can_come_in_an_envelope(api: Api, receiver: Receiver) -> None:
+def test_enveloped_webhook_wraps_the_prediction(api: Api, receiver: Receiver) -> None:
     api.provider.fault("webhook.enveloped")
 
     prediction = receiver.run(api)
@@ -60,9 +60,7 @@ def test_a_webhook_can_come_in_an_envelope(api: Api, receiver: Receiver) -> None
     assert body["data"] == api.result(prediction) | {"input": {"prompt": "x"}}
 
 
-def test_an_event_id_is_not_the_predictions_and_stays_through_all_tries(
-    api: Api, receiver: Receiver
-) -> None:
+def test_event_id_fault_keeps_one_id_across_retries(api: Api, receiver: Receiver) -> None:
     api.provider.options(time_scale=0.001)
     api.provider.fault("webhook.event_id")
     receiver.answers.append(503)
@@ -73,7 +71,7 @@ def test_an_event_id_is_not_the_predictions_and_stays_through_all_tries(
     assert first == second != prediction["id"]
 
 
-def test_a_secret_can_be_rotated_just_before_a_delivery(api: Api, receiver: Receiver) -> None:
+def test_rotated_secret_fault_signs_with_the_new_secret(api: Api, receiver: Receiver) -> None:
     before = api.data(api.get("/webhook/secret"))["secret"]
     api.provider.fault("webhook.rotated_secret")
 
@@ -86,20 +84,20 @@ def test_a_secret_can_be_rotated_just_before_a_delivery(api: Api, receiver: Rece
     assert receiver.next().verdict(after) == "genuine"
 
 
-def test_a_prompt_can_combine_faults_for_each_of_its_predictions(
-    api: Api, receiver: Receiver
-) -> None:
+def test_webhook_markers_apply_to_every_prediction(api: Api, receiver: Receiver) -> None:
     prompt = "x [[fault webhook.duplicated count=2]][[fault webhook.old_timestamp seconds=400]]"
 
     for count in (2, 4):
         receiver.run(api, prompt)
-        posted(api, count)
+        wait_for_deliveries(api, count)
 
     verdicts = {receiver.next().verdict(api.provider.webhook_secret()) for _ in range(4)}
     assert verdicts == {"stale"}
 
 
-def test_a_submit_without_a_webhook_uses_no_fault_up(api: Api, receiver: Receiver) -> None:
+def test_submit_without_webhook_does_not_consume_webhook_rules(
+    api: Api, receiver: Receiver
+) -> None:
     api.provider.fault("webhook.wrong_secret")
     api.submit()
 

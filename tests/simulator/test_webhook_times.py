@@ -1,4 +1,4 @@
-"""When webhooks come, how often, and in which order."""
+"""Webhook faults that change the time, the number and the order of deliveries."""
 
 import threading
 from typing import Any
@@ -6,24 +6,24 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.simulator.client import LONG_ENOUGH, TEXT, Api
-from tests.simulator.receiver import Receiver, posted
+from tests.simulator.client import AFTER_ANY_RUN, TEXT, Api
+from tests.simulator.receiver import Receiver, wait_for_deliveries
 
 
-def test_a_webhook_can_come_before_its_submit_is_answered(api: Api, receiver: Receiver) -> None:
-    seen: list[Any] = []
+def test_early_webhook_arrives_before_the_submit_response(api: Api, receiver: Receiver) -> None:
+    states: list[Any] = []
 
-    def look() -> None:
+    def record_state() -> None:
         [prediction] = api.provider.predictions()
         [submission] = api.provider.submissions()
-        seen.append((prediction["status"], submission["status"]))
+        states.append((prediction["status"], submission["status"]))
 
-    receiver.before_answer = look
+    receiver.before_answer = record_state
     api.provider.fault("webhook.early")
 
     prediction = receiver.submit(api)
 
-    assert seen == [("completed", None)]
+    assert states == [("completed", None)]
     assert prediction["status"] == "created"
     hook = receiver.hooks.get_nowait()
     assert hook.verdict(api.provider.webhook_secret()) == "genuine"
@@ -31,9 +31,7 @@ def test_a_webhook_can_come_before_its_submit_is_answered(api: Api, receiver: Re
     assert api.download(hook.prediction).status_code == 200
 
 
-def test_an_early_webhook_holds_its_submit_up_for_a_bounded_time(
-    api: Api, receiver: Receiver
-) -> None:
+def test_early_webhook_delays_the_submit_at_most_its_seconds(api: Api, receiver: Receiver) -> None:
     is_answered = threading.Event()
     receiver.before_answer = is_answered.wait
     api.provider.fault("webhook.early", seconds=0.05)
@@ -42,10 +40,10 @@ def test_an_early_webhook_holds_its_submit_up_for_a_bounded_time(
 
     assert api.provider.deliveries() == []
     is_answered.set()
-    assert posted(api, 1)[0]["prediction"] == prediction["id"]
+    assert wait_for_deliveries(api, 1)[0]["prediction"] == prediction["id"]
 
 
-def test_an_early_webhook_can_be_all_that_is_heard_of_a_submit(
+def test_early_webhook_arrives_although_the_submit_response_is_lost(
     api: Api, receiver: Receiver
 ) -> None:
     prompt = "x [[fault submit.accept_then_close]][[fault webhook.early]]"
@@ -57,7 +55,7 @@ def test_an_early_webhook_can_be_all_that_is_heard_of_a_submit(
     assert receiver.hooks.get_nowait().prediction["id"] == prediction["id"]
 
 
-def test_a_prediction_that_never_ends_has_no_early_webhook(api: Api, receiver: Receiver) -> None:
+def test_stuck_prediction_has_no_early_webhook(api: Api, receiver: Receiver) -> None:
     api.provider.fault("run.stuck_processing")
     api.provider.fault("webhook.early")
 
@@ -67,7 +65,7 @@ def test_a_prediction_that_never_ends_has_no_early_webhook(api: Api, receiver: R
     assert api.provider.deliveries() == []
 
 
-def test_a_webhook_can_be_late(api: Api, receiver: Receiver) -> None:
+def test_late_fault_delays_the_webhook(api: Api, receiver: Receiver) -> None:
     api.provider.fault("run.duration", times=2, seconds=10)
     api.provider.fault("webhook.late", seconds=500)
     late, on_time = receiver.submit(api), receiver.submit(api)
@@ -75,17 +73,17 @@ def test_a_webhook_can_be_late(api: Api, receiver: Receiver) -> None:
     api.provider.advance(11)
     assert receiver.next().prediction["id"] == on_time["id"]
     assert api.result(late)["status"] == "completed"
-    assert len(posted(api, 1)) == 1
+    assert len(wait_for_deliveries(api, 1)) == 1
 
     api.provider.advance(500)
     assert receiver.next().prediction["id"] == late["id"]
 
 
-def test_a_webhook_can_be_lost_and_found_again(api: Api, receiver: Receiver) -> None:
+def test_lost_webhook_can_be_replayed(api: Api, receiver: Receiver) -> None:
     api.provider.fault("webhook.lost")
     prediction = receiver.run(api)
 
-    [lost] = posted(api, 1)
+    [lost] = wait_for_deliveries(api, 1)
 
     assert (lost["attempt"], lost["status"]) == (0, None)
     assert receiver.hooks.empty()
@@ -95,28 +93,28 @@ def test_a_webhook_can_be_lost_and_found_again(api: Api, receiver: Receiver) -> 
     assert hook.verdict(api.provider.webhook_secret()) == "genuine"
 
 
-def test_a_webhook_can_be_sent_several_times(api: Api, receiver: Receiver) -> None:
+def test_duplicated_webhooks_are_identical(api: Api, receiver: Receiver) -> None:
     api.provider.fault("webhook.duplicated", count=3)
     receiver.run(api)
 
     first, *others = (receiver.next() for _ in range(3))
 
     assert others == [first, first]
-    seen = posted(api, 3)
-    assert [(each["attempt"], each["status"]) for each in seen] == [(1, 204)] * 3
+    deliveries = wait_for_deliveries(api, 3)
+    assert [(delivery["attempt"], delivery["status"]) for delivery in deliveries] == [(1, 204)] * 3
 
 
-def test_duplicates_can_come_together(api: Api, receiver: Receiver) -> None:
-    all_here = threading.Barrier(3)
-    receiver.before_answer = lambda: all_here.wait(5)
+def test_duplicates_can_be_concurrent(api: Api, receiver: Receiver) -> None:
+    all_received = threading.Barrier(3)
+    receiver.before_answer = lambda: all_received.wait(5)
     api.provider.fault("webhook.duplicated", count=3, together=True)
 
     receiver.run(api)
 
-    assert [each["status"] for each in posted(api, 3)] == [204] * 3
+    assert [delivery["status"] for delivery in wait_for_deliveries(api, 3)] == [204] * 3
 
 
-def test_a_webhook_can_be_tried_again_though_it_was_taken(api: Api, receiver: Receiver) -> None:
+def test_retried_fault_retries_after_success(api: Api, receiver: Receiver) -> None:
     api.provider.options(time_scale=0.001)
     api.provider.fault("webhook.retried")
     receiver.run(api)
@@ -124,13 +122,15 @@ def test_a_webhook_can_be_tried_again_though_it_was_taken(api: Api, receiver: Re
     bodies = {receiver.next().body for _ in range(3)}
 
     assert len(bodies) == 1
-    seen = posted(api, 3)
-    assert [(each["attempt"], each["status"]) for each in seen] == [(1, 204), (2, 204), (3, 204)]
+    deliveries = wait_for_deliveries(api, 3)
+    assert [(delivery["attempt"], delivery["status"]) for delivery in deliveries] == [
+        (1, 204),
+        (2, 204),
+        (3, 204),
+    ]
 
 
-def test_a_webhook_can_say_that_it_runs_after_it_has_said_that_it_ended(
-    api: Api, receiver: Receiver
-) -> None:
+def test_reordered_fault_sends_processing_after_completed(api: Api, receiver: Receiver) -> None:
     api.provider.fault("webhook.reordered")
     prediction = receiver.run(api)
 
@@ -142,10 +142,10 @@ def test_a_webhook_can_say_that_it_runs_after_it_has_said_that_it_ended(
     assert {hook.prediction["id"] for hook in hooks} == {prediction["id"]}
 
 
-def test_webhooks_of_two_predictions_can_change_places(api: Api, receiver: Receiver) -> None:
+def test_held_webhook_follows_that_of_another_prediction(api: Api, receiver: Receiver) -> None:
     api.provider.fault("run.duration", seconds=10)
     api.provider.fault("run.duration", match={"nth": 2}, seconds=30)
-    api.provider.fault("webhook.reordered", how="held", seconds=LONG_ENOUGH)
+    api.provider.fault("webhook.reordered", how="held", seconds=AFTER_ANY_RUN)
     first, second = receiver.submit(api), receiver.submit(api)
 
     api.provider.advance(20)
@@ -158,7 +158,7 @@ def test_webhooks_of_two_predictions_can_change_places(api: Api, receiver: Recei
     assert [receiver.next().prediction["id"] for _ in range(2)] == [second["id"], first["id"]]
 
 
-def test_a_held_webhook_is_not_held_for_ever(api: Api, receiver: Receiver) -> None:
+def test_held_webhook_is_sent_after_its_seconds(api: Api, receiver: Receiver) -> None:
     api.provider.fault("webhook.reordered", how="held", seconds=0)
 
     prediction = receiver.run(api)
@@ -166,27 +166,27 @@ def test_a_held_webhook_is_not_held_for_ever(api: Api, receiver: Receiver) -> No
     assert receiver.next().prediction["id"] == prediction["id"]
 
 
-@pytest.mark.parametrize(("faults", "told"), [([], []), (["webhook.any_end"], ["cancelled"])])
-def test_only_success_and_failure_are_told_unless_a_fault_wants_more(
-    api: Api, receiver: Receiver, faults: list[str], told: list[str]
+@pytest.mark.parametrize(("faults", "statuses"), [([], []), (["webhook.any_end"], ["cancelled"])])
+def test_cancelled_sends_a_webhook_only_with_any_end(
+    api: Api, receiver: Receiver, faults: list[str], statuses: list[str]
 ) -> None:
     for fault in ["run.cancelled", *faults]:
         api.provider.fault(fault)
     receiver.run(api)
-    posted(api, len(told))
+    wait_for_deliveries(api, len(statuses))
 
     last = receiver.run(api)
 
-    told_of = [receiver.next().prediction for _ in range(len(told) + 1)]
-    assert [each["status"] for each in told_of] == [*told, "completed"]
-    assert told_of[-1]["id"] == last["id"]
+    received = [receiver.next().prediction for _ in range(len(statuses) + 1)]
+    assert [prediction["status"] for prediction in received] == [*statuses, "completed"]
+    assert received[-1]["id"] == last["id"]
 
 
-def test_a_webhook_is_decided_by_the_prompt_or_the_model_too(api: Api, receiver: Receiver) -> None:
+def test_webhook_rules_match_prompt_and_model(api: Api, receiver: Receiver) -> None:
     match = {"prompt": "fox", "model": TEXT}
     api.provider.fault("webhook.wrong_secret", match=match)
     receiver.run(api, "a hen")
-    posted(api, 1)
+    wait_for_deliveries(api, 1)
     receiver.run(api, "a fox")
 
     verdicts = [receiver.next().verdict(api.provider.webhook_secret()) for _ in range(2)]

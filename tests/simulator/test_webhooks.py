@@ -2,7 +2,7 @@ import pytest
 
 from local.provider.webhooks import signature
 from tests.simulator.client import TEXT, Api
-from tests.simulator.receiver import Receiver, posted, receiving
+from tests.simulator.receiver import Receiver, receiving, wait_for_deliveries
 
 SECRET = "whsec_simulator_test_secret_0001"
 ID, AT = "e6832d4abffb4d79bfbca19783fca133", 1790000000
@@ -20,14 +20,12 @@ ID, AT = "e6832d4abffb4d79bfbca19783fca133", 1790000000
         (b'{"a": 1}', "v3,f27ff55878d3c344fd7a54834e06c66a1d31d1095ae52b731379bede9f2ca405"),
     ],
 )
-def test_the_signature_agrees_with_the_published_vectors(body: bytes, expected: str) -> None:
+def test_signature_matches_the_published_vectors(body: bytes, expected: str) -> None:
     assert signature(SECRET, ID, AT, body) == expected
 
 
 @pytest.mark.parametrize("status", ["completed", "failed"])
-def test_the_end_of_a_prediction_is_posted_bare_and_signed(
-    api: Api, receiver: Receiver, status: str
-) -> None:
+def test_webhook_is_signed_and_has_no_envelope(api: Api, receiver: Receiver, status: str) -> None:
     if status == "failed":
         api.provider.fault("run.failed")
     prediction = receiver.run(api)
@@ -40,7 +38,7 @@ def test_the_end_of_a_prediction_is_posted_bare_and_signed(
     assert hook.prediction["status"] == status
 
 
-def test_a_webhook_is_tried_again_until_it_is_taken(api: Api, receiver: Receiver) -> None:
+def test_webhook_is_retried_until_accepted(api: Api, receiver: Receiver) -> None:
     api.provider.options(time_scale=0.01)
     receiver.answers.extend([500, 503])
     receiver.run(api)
@@ -48,55 +46,59 @@ def test_a_webhook_is_tried_again_until_it_is_taken(api: Api, receiver: Receiver
     bodies = [receiver.next().body for _ in range(3)]
 
     assert bodies[0] == bodies[1] == bodies[2]
-    seen = posted(api, 3)
-    assert [(each["attempt"], each["status"]) for each in seen] == [(1, 500), (2, 503), (3, 204)]
+    deliveries = wait_for_deliveries(api, 3)
+    assert [(delivery["attempt"], delivery["status"]) for delivery in deliveries] == [
+        (1, 500),
+        (2, 503),
+        (3, 204),
+    ]
 
 
-def test_a_webhook_is_given_up_after_three_tries(api: Api, receiver: Receiver) -> None:
+def test_webhook_has_at_most_three_attempts(api: Api, receiver: Receiver) -> None:
     api.provider.options(time_scale=0.001)
     receiver.answers.extend([500] * 3)
     receiver.run(api)
-    posted(api, 3)
+    wait_for_deliveries(api, 3)
 
     later = receiver.run(api)
 
-    assert [each["prediction"] for each in posted(api, 4)][3] == later["id"]
+    assert [delivery["prediction"] for delivery in wait_for_deliveries(api, 4)][3] == later["id"]
 
 
-def test_nobody_at_the_webhooks_address_is_an_attempt_without_a_status(api: Api) -> None:
+def test_unreachable_receiver_is_recorded_without_status(api: Api) -> None:
     api.provider.options(time_scale=0.001)
-    with receiving() as gone:
+    with receiving() as stopped:
         pass
-    gone.run(api)
+    stopped.run(api)
 
-    assert [each["status"] for each in posted(api, 3)] == [None, None, None]
+    assert [delivery["status"] for delivery in wait_for_deliveries(api, 3)] == [None, None, None]
 
 
-def test_a_recorded_webhook_is_replayed_byte_for_byte(api: Api, receiver: Receiver) -> None:
+def test_replay_sends_the_same_bytes(api: Api, receiver: Receiver) -> None:
     first = receiver.run(api)
-    posted(api, 1)
+    wait_for_deliveries(api, 1)
     second = receiver.run(api)
-    [one, two] = posted(api, 2)
+    [delivery, other_delivery] = wait_for_deliveries(api, 2)
     original = [receiver.next() for _ in range(2)]
     receiver.answers.append(409)
 
-    again = api.provider.replay(prediction=first["id"])
-    by_number = api.provider.replay(number=two["number"])
+    by_prediction = api.provider.replay(prediction=first["id"])
+    by_number = api.provider.replay(number=other_delivery["number"])
 
     assert [receiver.next() for _ in range(2)] == original
-    assert (again["status"], again["replay_of"]) == (409, one["number"])
+    assert (by_prediction["status"], by_prediction["replay_of"]) == (409, delivery["number"])
     assert (by_number["prediction"], by_number["status"]) == (second["id"], 204)
-    mine = api.provider.deliveries(prediction=first["id"])
-    assert [each["number"] for each in mine] == [1, 3]
+    deliveries = api.provider.deliveries(prediction=first["id"])
+    assert [delivery["number"] for delivery in deliveries] == [1, 3]
 
 
-def test_nothing_is_replayed_that_was_not_recorded(api: Api) -> None:
+def test_replay_of_unknown_delivery_returns_404(api: Api) -> None:
     admin = api.provider.provider_admin_url
 
-    assert api.anyone.post(f"{admin}/webhooks/replay", json={"number": 1}).status_code == 404
+    assert api.anonymous.post(f"{admin}/webhooks/replay", json={"number": 1}).status_code == 404
 
 
-def test_a_secret_is_read_and_rotated_by_the_admin(
+def test_admin_reads_and_rotates_webhook_secrets(
     api: Api, other_api: Api, receiver: Receiver
 ) -> None:
     key = other_api.http.headers["authorization"].split()[1]
@@ -112,12 +114,14 @@ def test_a_secret_is_read_and_rotated_by_the_admin(
     assert receiver.next().verdict(SECRET) == "genuine"
 
 
-def test_each_key_has_a_secret_of_its_own(api: Api, other_api: Api) -> None:
-    one, other = (each.data(each.get("/webhook/secret"))["secret"] for each in (api, other_api))
+def test_each_key_has_its_own_secret(api: Api, other_api: Api) -> None:
+    first, second = (
+        client.data(client.get("/webhook/secret"))["secret"] for client in (api, other_api)
+    )
 
-    assert one.startswith("whsec_")
-    assert one != other
+    assert first.startswith("whsec_")
+    assert first != second
 
 
-def test_a_webhook_must_be_a_url(api: Api) -> None:
+def test_invalid_webhook_url_returns_400(api: Api) -> None:
     assert api.post(f"/{TEXT}?webhook=somewhere", {"prompt": "x"}).status_code == 400

@@ -1,4 +1,4 @@
-"""Unit tests touch nothing outside the process, and look at the same examples at every run."""
+"""Unit tests open no sockets, and Hypothesis generates the same examples in every run."""
 
 from collections.abc import Generator
 

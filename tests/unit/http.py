@@ -1,4 +1,4 @@
-"""API Gateway in front of the app; every answer is held against infra/api/openapi.yaml."""
+"""An HTTP client that calls the app like API Gateway; checks responses against openapi.yaml."""
 
 import base64
 import io
@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from darkroom.domain.job import Job
 from darkroom.domain.steps import Outcome, Step
 from darkroom.observability import logger
-from tests.fakes.pictures import PNG
+from tests.fakes.images import PNG
 from tests.fakes.provider import OUTPUT
 from tests.fakes.world import TEXT_TO_IMAGE, World
 
@@ -30,18 +30,18 @@ STAGE = "/prod"
 HOST = "abc123.execute-api.eu-central-1.amazonaws.com"
 CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
 V1_JOBS = "/v1/jobs"
-OURS = "${ApiFunction.Arn}"  # in the operations that the app serves
+API_FUNCTION = "${ApiFunction.Arn}"  # marks the operations that the API function serves
 NO_ROUTE = (
     {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    {"application/json": {"schema": {"$ref": "#/components/schemas/WireError"}}},
+    {"application/json": {"schema": {"$ref": "#/components/schemas/WaveSpeedError"}}},
 )
-# Sent only where the document says so.
-TELLING_HEADERS = ("Location", "ETag", "Retry-After")
+# Sent only if the OpenAPI document declares them.
+DOCUMENTED_HEADERS = ("Location", "ETag", "Retry-After")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the caller gets."""
+class Response:
+    """An HTTP response."""
 
     status: int
     headers: dict[str, str]
@@ -49,17 +49,17 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.text, parse_constant=lambda word: f"{word} is no JSON")
+        return json.loads(self.text, parse_constant=lambda constant: f"{constant} is not JSON")
 
     @property
     def fields(self) -> list[str]:
-        """The fields that a problem names."""
-        return [each["field"] for each in self.json["errors"]]
+        """The fields in the errors of a problem."""
+        return [error["field"] for error in self.json["errors"]]
 
 
 @dataclass
 class Client:
-    """One key's owner."""
+    """A client with one API key."""
 
     world: World = field(default_factory=World)
     name: str = "ada"
@@ -71,27 +71,27 @@ class Client:
         self.api = self.world.api(self.allowed_origin)
 
     def as_(self, name: str, role: str = "submit") -> "Client":
-        """Another key of the same deployment."""
+        """Return a client with another key of the same deployment."""
         return Client(self.world, name, role)
 
-    def get(self, path: str, headers: dict[str, str] | None = None, /, **query: object) -> Answer:
+    def get(self, path: str, headers: dict[str, str] | None = None, /, **query: object) -> Response:
         return self.send(
             "GET", path, headers=headers, query={name: str(value) for name, value in query.items()}
         )
 
-    def post(self, path: str, body: object, /, **headers: str) -> Answer:
-        """Send JSON; a header's name is given with underscores for dashes."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.send("POST", path, body=json.dumps(body), headers=named)
+    def post(self, path: str, body: object, /, **headers: str) -> Response:
+        """Send JSON. Header names are keyword arguments with underscores for dashes."""
+        header_values = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send("POST", path, body=json.dumps(body), headers=header_values)
 
-    def delete(self, path: str) -> Answer:
+    def delete(self, path: str) -> Response:
         return self.send("DELETE", path)
 
-    def accepted(self, body: dict[str, Any] | None = None, /, **headers: str) -> Job:
-        """A job that was asked for here."""
-        answer = self.post(V1_JOBS, body or TEXT_TO_IMAGE, **headers)
-        assert answer.status == 202, answer.text
-        return self.world.job(answer.json["job_id"])
+    def accept_job(self, body: dict[str, Any] | None = None, /, **headers: str) -> Job:
+        """Create a job and return its record."""
+        response = self.post(V1_JOBS, body or TEXT_TO_IMAGE, **headers)
+        assert response.status == 202, response.text
+        return self.world.job(response.json["job_id"])
 
     def send(
         self,
@@ -101,20 +101,22 @@ class Client:
         body: str | bytes | None = None,
         headers: dict[str, str] | None = None,
         query: dict[str, str] | None = None,
-    ) -> Answer:
-        """Send anything; bytes arrive as API Gateway hands on what it takes for binary."""
+    ) -> Response:
+        """Send a request. A bytes body becomes base64, as API Gateway encodes binary bodies."""
         return self.resolve(self.event(method, path, body=body, headers=headers, query=query))
 
-    def resolve(self, event: dict[str, Any]) -> Answer:
-        """Send an event as it is."""
-        found = self.api.resolve(event, CONTEXT)
-        lists: dict[str, list[str]] = found["multiValueHeaders"]
-        answer = Answer(
-            found["statusCode"], {k: v[0] for k, v in lists.items()}, found["body"] or ""
+    def resolve(self, event: dict[str, Any]) -> Response:
+        """Send an API Gateway event unchanged."""
+        result = self.api.resolve(event, CONTEXT)
+        headers: dict[str, list[str]] = result["multiValueHeaders"]
+        response = Response(
+            result["statusCode"],
+            {name: values[0] for name, values in headers.items()},
+            result["body"] or "",
         )
-        assert not found["isBase64Encoded"]
-        hold_against_document(event["httpMethod"], event["path"], answer)
-        return answer
+        assert not result["isBase64Encoded"]
+        assert_matches_openapi(event["httpMethod"], event["path"], response)
+        return response
 
     def event(
         self,
@@ -125,15 +127,15 @@ class Client:
         headers: dict[str, str] | None = None,
         query: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        told = {"Host": HOST, "X-Forwarded-Proto": "https"} | (headers or {})
-        if body is not None and not any(name.lower() == "content-type" for name in told):
-            told["Content-Type"] = "application/json"
+        all_headers = {"Host": HOST, "X-Forwarded-Proto": "https"} | (headers or {})
+        if body is not None and not any(name.lower() == "content-type" for name in all_headers):
+            all_headers["Content-Type"] = "application/json"
         return {
             "resource": template(path) or "/{proxy+}",
             "path": path,
             "httpMethod": method,
-            "headers": told,
-            "multiValueHeaders": {name: [value] for name, value in told.items()},
+            "headers": all_headers,
+            "multiValueHeaders": {name: [value] for name, value in all_headers.items()},
             "queryStringParameters": query or None,
             "multiValueQueryStringParameters": {k: [v] for k, v in (query or {}).items()} or None,
             "pathParameters": None,
@@ -141,7 +143,7 @@ class Client:
                 "requestId": "request-1",
                 "path": f"{STAGE}{path}",
                 "stage": STAGE[1:],
-                # All of a context is text once API Gateway has had it.
+                # API Gateway converts all values of an authorizer context to strings.
                 "authorizer": {
                     "principalId": "0123456789ab",
                     "name": self.name,
@@ -156,90 +158,94 @@ class Client:
         }
 
 
-def refused(answer: Answer, status: int) -> str:
-    """The words of an error in the provider's envelope."""
-    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/json")
-    assert answer.json.keys() == {"code", "message"}
-    assert answer.json["code"] == status
-    message: str = answer.json["message"]
+def error_message(response: Response, status: int) -> str:
+    """Assert an error in the provider's envelope; return its message."""
+    assert (response.status, response.headers["Content-Type"]) == (status, "application/json")
+    assert response.json.keys() == {"code", "message"}
+    assert response.json["code"] == status
+    message: str = response.json["message"]
     return message
 
 
-def submitted(world: World, job_id: str) -> Step:
-    """The provider has the job."""
+def submit_job(world: World, job_id: str) -> Step:
+    """Run Submit for the job and return its step."""
     return world.submit_job()(Step(job_id=job_id))
 
 
-def finished(world: World, job_id: str) -> None:
-    """The provider has made the job's picture, and it is filed."""
+def complete_job(world: World, job_id: str) -> None:
+    """Run the job from Submit to Finalize."""
     world.downloads.files.setdefault(OUTPUT, PNG)
-    step = world.check_job()(submitted(world, job_id))
+    step = world.check_job()(submit_job(world, job_id))
     assert step.outcome is Outcome.READY
     world.finalize_job()(step)
 
 
 @contextmanager
-def logged() -> Generator[io.StringIO]:
-    """Give what is logged meanwhile."""
+def capture_logs() -> Generator[io.StringIO]:
+    """Yield the stream of the log lines."""
     stream = io.StringIO()
     handler = logger.registered_handler
     assert isinstance(handler, logging.StreamHandler)
-    before = handler.setStream(stream)
+    original = handler.setStream(stream)
     try:
         yield stream
     finally:
-        handler.setStream(before)
+        handler.setStream(original)
 
 
 def template(path: str) -> str | None:
-    """The path of the document that API Gateway would choose: the most literal one."""
+    """Return the path of the document that API Gateway chooses: the most literal match."""
     return min(
-        (known for known in DOCUMENT["paths"] if _pattern(known).fullmatch(path)),
-        key=lambda known: (known.count("{"), known.count("+"), -len(known)),
+        (known_path for known_path in DOCUMENT["paths"] if _pattern(known_path).fullmatch(path)),
+        key=lambda known_path: (known_path.count("{"), known_path.count("+"), -len(known_path)),
         default=None,
     )
 
 
-def _pattern(known: str) -> re.Pattern[str]:
-    greedy = re.sub(r"\\\{\w+\\\+\\\}", ".+", re.escape(known))
+def _pattern(known_path: str) -> re.Pattern[str]:
+    greedy = re.sub(r"\\\{\w+\\\+\\\}", ".+", re.escape(known_path))
     return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", greedy) + "/?", re.S)
 
 
-def hold_against_document(method: str, path: str, answer: Answer) -> None:
-    """The status is documented for the route, and headers and body are as it says."""
+def assert_matches_openapi(method: str, path: str, response: Response) -> None:
+    """Assert that status, headers and body match the documented operation."""
     operation = DOCUMENT["paths"].get(template(path), {}).get(method.lower())
-    if operation is None or OURS not in str(operation):
-        # No route, or another function's: API Gateway says the first, and the app the same.
-        assert answer.status == 404
-        described: dict[str, Any] = {"content": NO_ROUTE[path.startswith("/api/v3/")]}
+    if operation is None or API_FUNCTION not in str(operation):
+        # No route, or a route of another function: the app returns 404, like API Gateway.
+        assert response.status == 404
+        documented: dict[str, Any] = {"content": NO_ROUTE[path.startswith("/api/v3/")]}
     else:
         responses = operation["responses"]
-        assert str(answer.status) in responses, f"{answer.status}: {answer.text}"
-        described = responses[str(answer.status)]
-    assert {n for n in TELLING_HEADERS if n in answer.headers} <= set(described.get("headers", ()))
-    if "content" not in described:
-        assert answer.text == ""
+        assert str(response.status) in responses, f"{response.status}: {response.text}"
+        documented = responses[str(response.status)]
+    assert {name for name in DOCUMENTED_HEADERS if name in response.headers} <= set(
+        documented.get("headers", ())
+    )
+    if "content" not in documented:
+        assert response.text == ""
         return
-    kind = answer.headers["Content-Type"]
-    told = answer.json if "json" in kind else answer.text
-    errors = list(validator(described["content"][kind]["schema"]).iter_errors(told))
-    assert not errors, f"{errors}\n{answer.text}"
+    content_type = response.headers["Content-Type"]
+    content = response.json if "json" in content_type else response.text
+    errors = list(validator(documented["content"][content_type]["schema"]).iter_errors(content))
+    assert not errors, f"{errors}\n{response.text}"
 
 
 def validator(schema: dict[str, Any]) -> Draft202012Validator:
-    """A validator of one schema of the document."""
+    """Return a validator for one schema of the document."""
     root = as_json_schema(schema)
     return Draft202012Validator(root | {"components": {"schemas": _SCHEMAS}})
 
 
 def as_json_schema(schema: Any) -> Any:
-    """OpenAPI 3.0 as JSON Schema: `nullable` is a second type."""
+    """Convert OpenAPI 3.0 to JSON Schema: `nullable` becomes a second type."""
     if isinstance(schema, list):
-        return [as_json_schema(each) for each in schema]
+        return [as_json_schema(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    left = {name: as_json_schema(value) for name, value in schema.items() if name != "nullable"}
-    return {"anyOf": [left, {"type": "null"}]} if schema.get("nullable") is True else left
+    converted = {
+        name: as_json_schema(value) for name, value in schema.items() if name != "nullable"
+    }
+    return {"anyOf": [converted, {"type": "null"}]} if schema.get("nullable") is True else converted
 
 
 _SCHEMAS = as_json_schema(DOCUMENT["components"]["schemas"])

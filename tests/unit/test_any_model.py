@@ -1,4 +1,4 @@
-"""Any model of the provider as {model, input}; GPT Image 2 under its own name keeps its rules."""
+"""Requests for any model as {model, input}; GPT Image 2 model ids keep their validation."""
 
 from typing import Any
 
@@ -25,13 +25,13 @@ def parse(body: object) -> JobRequest:
 
 
 def problems(body: object) -> dict[str, str]:
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(InvalidRequestError) as error:
         parse(body)
-    return {problem.field: problem.allowed for problem in caught.value.problems}
+    return {problem.field: problem.allowed for problem in error.value.problems}
 
 
 @pytest.mark.parametrize("model", ["wavespeed-ai/flux-dev", "kwaivgi/kling-v2.1/i2v-pro", "a/b_c"])
-def test_the_input_goes_through_as_it_is(model: str) -> None:
+def test_input_is_passed_through_unchanged(model: str) -> None:
     request = parse({"model": model, "input": INPUT, "deadline_seconds": 600})
 
     assert isinstance(request, AnyModel)
@@ -46,16 +46,16 @@ def test_the_input_goes_through_as_it_is(model: str) -> None:
     ["flux", "a/", "/a/b", "a//b", "a/../b", "a/b?webhook=x", "a/b#c", "a/b\n", "a b/c", "a/%2e",
      "http://a/b", "x/" + "y" * 199, "ä/b", "", None, 5],
 )  # fmt: skip
-def test_a_model_id_that_could_mean_another_path_is_refused(model: object) -> None:
+def test_model_id_that_is_not_a_plain_path_is_refused(model: object) -> None:
     assert "model" in problems({"model": model, "input": {}})
 
 
-@pytest.mark.parametrize("given", [None, "x", [], 5])
-def test_an_input_that_is_no_object_is_refused(given: object) -> None:
-    assert "input" in problems({"model": "a/b", "input": given})
+@pytest.mark.parametrize("model_input", [None, "x", [], 5])
+def test_input_that_is_not_an_object_is_refused(model_input: object) -> None:
+    assert "input" in problems({"model": "a/b", "input": model_input})
 
 
-def test_an_undeclared_field_beside_the_input_is_refused() -> None:
+def test_undeclared_top_level_field_is_refused() -> None:
     assert problems({"model": "a/b", "input": {}, "prompt": "x"}).keys() == {"prompt"}
     assert problems({"model": "a/b", "input": {}, "operation": "edit"}).keys() == {"operation"}
 
@@ -63,7 +63,7 @@ def test_an_undeclared_field_beside_the_input_is_refused() -> None:
 @pytest.mark.parametrize("name", ["enable_sync_mode", "enable_base64_output"])
 @pytest.mark.parametrize("value", [True, False, None])
 @pytest.mark.parametrize("model", ["a/b", TEXT_TO_IMAGE_MODEL])
-def test_sync_mode_and_base64_output_are_never_sent(model: str, name: str, value: object) -> None:
+def test_sync_mode_and_base64_output_are_refused(model: str, name: str, value: object) -> None:
     body = {"model": model, "input": {"prompt": "x", name: value}}
 
     assert problems(body) == {f"input.{name}": "leave it out"}
@@ -72,11 +72,11 @@ def test_sync_mode_and_base64_output_are_never_sent(model: str, name: str, value
 @pytest.mark.parametrize(
     "value", [float("inf"), float("nan"), "\ud800", {"\udfff": 1}, [{"a": "\ud800"}]]
 )
-def test_an_input_that_cannot_be_sent_is_refused_at_the_door(value: object) -> None:
+def test_input_that_is_not_valid_json_is_refused(value: object) -> None:
     assert problems({"model": "a/b", "input": {"x": value}}) == {"input": "plain JSON"}
 
 
-def test_an_input_fits_a_record() -> None:
+def test_input_size_is_limited_in_bytes() -> None:
     filler = "x" * (MAX_INPUT_BYTES - len('{"x": ""}'))
 
     assert parse({"model": "a/b", "input": {"x": filler}})
@@ -87,7 +87,7 @@ def test_an_input_fits_a_record() -> None:
     assert "input" in problems({"model": "a/b", "input": {"x": filler[:-1] + "é"}})
 
 
-def test_gpt_image_2_by_its_id_is_the_same_request() -> None:
+def test_gpt_image_2_model_id_gives_the_same_request() -> None:
     text = parse({"model": TEXT_TO_IMAGE_MODEL, "input": {"prompt": "x", "quality": "low"}})
     edit = parse(
         {"model": EDIT_MODEL, "input": {"prompt": "x", "images": ["aGk="]}, "deadline_seconds": 90}
@@ -114,33 +114,33 @@ def test_gpt_image_2_by_its_id_is_the_same_request() -> None:
         (EDIT_MODEL, {"images": ["aGk="] * 17}, "input.images"),
     ],
 )
-def test_gpt_image_2_by_its_id_has_the_same_rules(
+def test_gpt_image_2_model_id_has_the_same_validation(
     model: str, change: dict[str, Any], field: str
 ) -> None:
-    given = {"prompt": "x"} | ({"images": ["aGk="]} if model == EDIT_MODEL else {}) | change
+    model_input = {"prompt": "x"} | ({"images": ["aGk="]} if model == EDIT_MODEL else {}) | change
 
-    assert field in problems({"model": model, "input": given})
+    assert field in problems({"model": model, "input": model_input})
 
 
 @pytest.mark.parametrize(
     "model", ["predictions/delete", "media/uploads", "billings/search", "Model/price", "user/x"]
 )
-def test_the_providers_other_endpoints_are_no_models(model: str) -> None:
-    assert problems({"model": model, "input": {"ids": ["somebody-elses"]}}).keys() == {"model"}
+def test_other_provider_endpoints_are_not_models(model: str) -> None:
+    assert problems({"model": model, "input": {"ids": ["other-caller"]}}).keys() == {"model"}
 
 
 @pytest.mark.parametrize("deadline", ["100", True, 99.5])
-def test_a_deadline_is_a_whole_number(deadline: object) -> None:
+def test_deadline_must_be_a_whole_number(deadline: object) -> None:
     body = {"operation": "text-to-image", "prompt": "x", "deadline_seconds": deadline}
 
     assert problems(body).keys() == {"deadline_seconds"}
 
 
-def test_a_list_with_one_bad_item_is_not_called_too_short() -> None:
+def test_invalid_list_item_is_reported_by_its_index() -> None:
     assert problems({"operation": "edit", "prompt": "x", "images": [""]}).keys() == {"images.0"}
 
 
-def test_the_deadline_of_any_model_is_bounded() -> None:
+def test_deadline_of_any_model_is_limited() -> None:
     assert "deadline_seconds" in problems({"model": "a/b", "input": {}, "deadline_seconds": 3601})
     assert "deadline_seconds" in problems(
         {"model": TEXT_TO_IMAGE_MODEL, "input": {"prompt": "x"}, "deadline_seconds": 3601}

@@ -1,4 +1,4 @@
-"""Sheets: every row of a file is a request, or says what is wrong with it."""
+"""Batch files: every row is a request, or has errors."""
 
 import csv
 import io
@@ -19,14 +19,14 @@ TEAPOT = {"operation": "text-to-image", "prompt": "a teapot"}
 def read(
     text: str | bytes,
     prompt: str | None = None,
-    form: BatchFileFormat | None = None,
+    file_format: BatchFileFormat | None = None,
     **defaults: Any,
 ) -> list[Row]:
     data = text.encode() if isinstance(text, str) else text
     return list(
         rows_of(
             data,
-            form or guess("", data),
+            file_format or guess("", data),
             template=None if prompt is None else Template(prompt),
             defaults=defaults,
             max_deadline_seconds=3600,
@@ -35,16 +35,16 @@ def read(
 
 
 def problems(rows: list[Row]) -> list[tuple[int, str, str]]:
-    return [(row.number, each.field, each.message) for row in rows for each in row.errors]
+    return [(row.number, error.field, error.message) for row in rows for error in row.errors]
 
 
-def refused(text: str | bytes, prompt: str | None = None) -> str:
-    with pytest.raises(InvalidRequestError) as caught:
+def error_text(text: str | bytes, prompt: str | None = None) -> str:
+    with pytest.raises(InvalidRequestError) as error:
         read(text, prompt)
-    return str(caught.value)
+    return str(error.value)
 
 
-def test_each_line_of_jsonl_is_a_request() -> None:
+def test_each_jsonl_line_is_a_request() -> None:
     rows = read('{"id": "a", "prompt": "a teapot"}\n\n{"prompt": "a kettle", "quality": "low"}\r\n')
 
     assert [(row.number, row.id, row.request) for row in rows] == [
@@ -54,7 +54,7 @@ def test_each_line_of_jsonl_is_a_request() -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_each_line_of_a_csv_is_a_request(delimiter: str) -> None:
+def test_each_csv_row_is_a_request(delimiter: str) -> None:
     text = '\ufeffid,prompt,images,deadline_seconds\n7,"red, on\nwhite",s3://abc/d https://a.test/b,60\n'
     rows = read(text.replace(",", delimiter) if delimiter != "," else text)
 
@@ -73,14 +73,14 @@ def test_each_line_of_a_csv_is_a_request(delimiter: str) -> None:
     ]
 
 
-def test_another_model_has_its_input_as_json_in_a_cell() -> None:
+def test_input_of_another_model_is_json_in_a_csv_cell() -> None:
     rows = read('model,input\nany/model,"{""text"": ""x""}"\nany/model,{\n')
 
     assert rows[0].request == {"model": "any/model", "input": {"text": "x"}}
-    assert problems(rows) == [(2, "input", "is not valid")]
+    assert problems(rows) == [(2, "input", 'Column "input" must be a JSON object.')]
 
 
-def test_a_template_makes_the_prompts_of_its_columns() -> None:
+def test_template_builds_prompts_from_columns() -> None:
     rows = read(
         "product,colour,prompt\nteapot,red,\nkettle,,\ncup,blue,only this\n",
         "{product} in {colour} {{x}}",
@@ -89,42 +89,46 @@ def test_a_template_makes_the_prompts_of_its_columns() -> None:
     prompts = [row.request["prompt"] if row.request else None for row in rows]
     assert prompts == ["teapot in red {x}", None, "only this"]
     assert rows[0].request == TEAPOT | {"prompt": prompts[0]}
-    assert problems(rows) == [(2, "colour", "is missing")]
+    assert problems(rows) == [
+        (2, "colour", 'Column "colour" is empty, but the prompt uses {colour}.')
+    ]
 
 
-def test_a_sheet_with_a_template_may_have_columns_of_other_use() -> None:
+def test_batch_file_with_a_template_may_have_other_columns() -> None:
     rows = read("sku,product,price,quality\n7,teapot,9.99,low\n", "{product}")
-    lines = read('{"sku": 7, "product": "teapot", "qualty": "low"}', "{product}")
+    jsonl_rows = read('{"sku": 7, "product": "teapot", "qualty": "low"}', "{product}")
 
     assert rows[0].request == TEAPOT | {"prompt": "teapot", "quality": "low"}
-    assert problems(lines) == [(1, "qualty", "is not a field of this request")]
+    [(number, field, message)] = problems(jsonl_rows)
+    assert (number, field) == (1, "qualty")
+    assert message.startswith("`qualty` is not a field of this request. Use one of ")
 
 
-def test_a_template_may_be_around_the_rows_own_prompt() -> None:
+def test_template_may_contain_the_prompt_of_the_row() -> None:
     (row,) = read('{"prompt": "a teapot"}', "{prompt}, on white")
 
     assert row.request == TEAPOT | {"prompt": "a teapot, on white"}
 
 
-def test_what_a_row_says_goes_before_what_is_said_for_all() -> None:
+def test_row_values_override_the_defaults() -> None:
     rows = read('{"prompt": "x", "quality": "high"}\n{"prompt": "x"}', quality="low")
 
     assert [row.request and row.request["quality"] for row in rows] == ["high", "low"]
 
 
 @pytest.mark.parametrize("template", ["{", "{}", "{0[1]}", "{a.b}", "{a!r}", "{a:>9}", "a}"])
-def test_a_template_that_is_none_is_refused(template: str) -> None:
+def test_invalid_template_is_refused(template: str) -> None:
     with pytest.raises(InvalidRequestError, match="prompt"):
         Template(template)
 
 
-def test_one_bad_row_stops_no_other() -> None:
+def test_bad_rows_do_not_affect_other_rows() -> None:
     lines = [
         '{"prompt": "a teapot"}', "no json", "[]", '{"prompt": "x", "quality": "best"}',
         '{"prompt": "x", "qualty": "low"}', '{"prompt": "x", "images": ["ftp://a.test/b"]}',
         '{"id": true, "prompt": "x"}', '{"prompt": NaN}', '{"prompt": "a teapot"}',
     ]  # fmt: skip
-    rows = read("\n".join(lines), form=BatchFileFormat.JSONL)
+    rows = read("\n".join(lines), file_format=BatchFileFormat.JSONL)
 
     assert [row.number for row in rows if row.request is not None] == [1, 9]
     assert [(number, field) for number, field, _ in problems(rows)] == [
@@ -132,43 +136,47 @@ def test_one_bad_row_stops_no_other() -> None:
     ]  # fmt: skip
 
 
-def test_an_id_stands_for_one_row() -> None:
+def test_duplicate_row_id_is_refused() -> None:
     rows = read('{"id": 1, "prompt": "x"}\n{"id": "1", "prompt": "y"}')
 
-    assert problems(rows) == [(2, "id", "is that of row 1")]
+    assert problems(rows) == [
+        (2, "id", "`id` is the same as in row 1. Give each row its own id, or none.")
+    ]
 
 
-def test_a_line_with_too_many_cells_is_a_bad_row() -> None:
-    assert problems(read("prompt,quality\nx,low,oops\n")) == [(1, "", "has 3 cells")]
+def test_csv_row_with_too_many_cells_is_a_bad_row() -> None:
+    assert problems(read("prompt,quality\nx,low,oops\n")) == [
+        (1, "", "There are 3 cells, but the first line has 2 columns.")
+    ]
 
 
 @pytest.mark.parametrize(
-    ("text", "prompt", "words"),
+    ("text", "prompt", "message"),
     [
-        ("prompt,qualty\nx,low\n", None, "has the column qualty"),
-        ("prompt,sku\nx,7\n", None, "has the column sku"),
-        ("product,Qualty\nx,low\n", "{product}", "has the column Qualty"),
-        ("product,image\nx,y\n", "{product}", "has the column image"),
-        ("prompt,prompt\nx,y\n", None, "two columns of one name"),
-        ("prompt,\nx,y\n", None, "a column without a name"),
-        ("product\nteapot\n", "{thing}", "names the column thing"),
-        ("quality\nlow\n", "{thing}", "names the column thing"),
-        ('prompt\n"x\n', None, "is no CSV"),
+        ("prompt,qualty\nx,low\n", None, 'Column "qualty" is not a field'),
+        ("prompt,sku\nx,7\n", None, 'Column "sku" is not a field'),
+        ("product,Qualty\nx,low\n", "{product}", 'Column "Qualty" is not a field'),
+        ("product,image\nx,y\n", "{product}", 'Column "image" is not a field'),
+        ("prompt,prompt\nx,y\n", None, 'two columns "prompt"'),
+        ("prompt,\nx,y\n", None, "Column 2 of the file has no name"),
+        ("product\nteapot\n", "{thing}", 'no column "thing"'),
+        ("quality\nlow\n", "{thing}", 'no column "thing"'),
+        ('prompt\n"x\n', None, "is not valid CSV near line 2: "),
         (b"prompt\n\xff\n", None, "is not in UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_meant_so_is_refused_as_a_whole(
-    text: str | bytes, prompt: str | None, words: str
+def test_invalid_file_is_refused_completely(
+    text: str | bytes, prompt: str | None, message: str
 ) -> None:
-    assert words in refused(text, prompt)
+    assert message in error_text(text, prompt)
 
 
-def test_a_file_has_only_so_many_rows() -> None:
-    assert "too many rows" in refused('{"prompt": "x"}\n' * (MAX_ROWS + 1))
+def test_file_with_too_many_rows_is_refused() -> None:
+    assert "more than 10,000 rows" in error_text('{"prompt": "x"}\n' * (MAX_ROWS + 1))
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "form"),
+    ("name", "data", "file_format"),
     [
         ("a.CSV", b'{"', BatchFileFormat.CSV),
         ("a.jsonl", b"a,b", BatchFileFormat.JSONL),
@@ -177,20 +185,20 @@ def test_a_file_has_only_so_many_rows() -> None:
         ("a.txt", b"prompt\nx", BatchFileFormat.CSV),
     ],
 )
-def test_how_a_file_is_written_is_told_by_its_name_or_its_beginning(
-    name: str, data: bytes, form: BatchFileFormat
+def test_format_is_guessed_from_name_or_first_bytes(
+    name: str, data: bytes, file_format: BatchFileFormat
 ) -> None:
-    assert guess(name, data) is form
+    assert guess(name, data) is file_format
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1)))
-def test_a_prompt_comes_out_of_a_csv_as_it_went_in(prompts: list[str]) -> None:
+def test_prompts_survive_a_csv_round_trip(prompts: list[str]) -> None:
     text = io.StringIO()
-    batch_file = csv.writer(text)
-    batch_file.writerow(["id", "prompt"])
-    batch_file.writerows(enumerate(prompts))
+    writer = csv.writer(text)
+    writer.writerow(["id", "prompt"])
+    writer.writerows(enumerate(prompts))
 
-    rows = read(text.getvalue(), form=BatchFileFormat.CSV)
+    rows = read(text.getvalue(), file_format=BatchFileFormat.CSV)
 
     for row, prompt in zip(rows, prompts, strict=True):
         assert (row.request is None) == (not prompt.strip())
@@ -198,24 +206,22 @@ def test_a_prompt_comes_out_of_a_csv_as_it_went_in(prompts: list[str]) -> None:
 
 
 @given(st.lists(st.binary(max_size=40), max_size=60), st.integers(1, 9), st.integers(1, 90))
-def test_the_parts_of_a_file_are_all_of_it_in_order(
-    parts: list[bytes], rows: int, size: int
-) -> None:
+def test_chunks_cover_the_file_in_order(parts: list[bytes], rows: int, size: int) -> None:
     lines = [part.replace(b"\n", b"") + b"\n" for part in parts]
-    data, found = b"".join(lines), chunks(lines, rows, size)
+    data, spans = b"".join(lines), chunks(lines, rows, size)
 
-    assert b"".join(data[each["start"] : each["end"]] for each in found) == data
-    for each in found:
-        inside = data[each["start"] : each["end"]].splitlines(keepends=True)
-        assert 1 <= data[each["start"] : each["end"]].count(b"\n") <= rows
-        assert each["end"] - each["start"] <= size or len(inside) >= 1
+    assert b"".join(data[span["start"] : span["end"]] for span in spans) == data
+    for span in spans:
+        chunk_lines = data[span["start"] : span["end"]].splitlines(keepends=True)
+        assert 1 <= data[span["start"] : span["end"]].count(b"\n") <= rows
+        assert span["end"] - span["start"] <= size or len(chunk_lines) >= 1
 
 
 @given(
     st.text(st.characters(codec="utf-8")),
     st.none() | st.text(st.characters(codec="utf-8"), min_size=1),
 )
-def test_a_row_is_read_again_as_it_was_written(prompt: str, name: str | None) -> None:
+def test_row_survives_serialization(prompt: str, name: str | None) -> None:
     row = Row(number=3, id=name, request={"prompt": prompt})
 
     line = line_of(row)

@@ -1,4 +1,4 @@
-"""What the benchmarks promise without a clock: how well is waited, and how far the lines reach."""
+"""Deterministic targets of the benchmarks: waiting, rate limiting and queue contention."""
 
 import re
 from importlib import import_module
@@ -6,10 +6,10 @@ from importlib import import_module
 import pytest
 
 from benchmarks.__main__ import NAMES
-from benchmarks.contention import attempts
-from benchmarks.policies import CALLED_MB, POLLED_MB, darkroom, measure
+from benchmarks.contention import attempts_per_write
+from benchmarks.policies import POLLING_MB, WEBHOOK_MB, darkroom, measure_policy
 from benchmarks.report import PAGE
-from benchmarks.traffic import Traffic, soonest
+from benchmarks.traffic import Traffic, earliest_end
 from darkroom.domain.durations import published
 from darkroom.domain.submit_queue import RateLimit
 
@@ -17,51 +17,51 @@ KINDS = [(q, r) for q in ("medium", "high") for r in ("1k", "2k", "4k")]
 
 
 @pytest.mark.parametrize(("quality", "resolution"), KINDS)
-def test_without_webhooks_a_picture_is_noticed_soon_and_in_few_transitions(
-    quality: str, resolution: str
-) -> None:
+def test_polling_meets_lag_and_transition_targets(quality: str, resolution: str) -> None:
     kind = published({"quality": quality, "resolution": resolution})
 
-    found = measure(darkroom(), kind, POLLED_MB, jobs=400)
+    result = measure_policy(darkroom(), kind, POLLING_MB, jobs=400)
 
-    assert found.p50 <= 1
-    assert found.p95 <= 4
-    assert found.transitions <= 12
+    assert result.p50 <= 1
+    assert result.p95 <= 4
+    assert result.transitions <= 12
 
 
 @pytest.mark.parametrize(("quality", "resolution"), KINDS)
-def test_with_webhooks_it_is_noticed_at_once_in_no_more(quality: str, resolution: str) -> None:
+def test_webhooks_meet_lag_and_transition_targets(quality: str, resolution: str) -> None:
     kind = published({"quality": quality, "resolution": resolution})
 
-    found = measure(darkroom(webhook=True), kind, CALLED_MB, jobs=400)
+    result = measure_policy(darkroom(webhook=True), kind, WEBHOOK_MB, jobs=400)
 
-    assert round(found.p50, 3) <= 0.5
-    assert found.transitions <= 8
+    assert round(result.p50, 3) <= 0.5
+    assert result.transitions <= 8
 
 
 @pytest.mark.parametrize("rate_limit", [RateLimit(500, 300), RateLimit(3000, 3000)])
-def test_a_batch_takes_hardly_longer_than_the_provider_makes_it_and_is_never_refused(
+def test_batch_reaches_90_percent_of_rate_limit_without_refused_submits(
     rate_limit: RateLimit,
 ) -> None:
     kind = published({"quality": "medium", "resolution": "1k"})
-    takes = [kind.at(deviation / 10) for deviation in range(-20, 21)]
+    flight_seconds = [kind.at(deviation / 10) for deviation in range(-20, 21)]
+    check_seconds = [10.0] * len(flight_seconds)
 
-    flow = Traffic(rate_limit, kind, 3000, takes, [10.0] * len(takes)).run()
+    result = Traffic(rate_limit, kind, 3000, flight_seconds, check_seconds).run()
 
-    assert flow.jobs == 3000
-    assert flow.refused == 0
-    assert soonest(rate_limit, [takes[each] for each in flow.seen]) / flow.ended_at > 0.9
+    assert result.jobs == 3000
+    assert result.refused == 0
+    earliest = earliest_end(rate_limit, [flight_seconds[sample] for sample in result.samples])
+    assert earliest / result.ended_at > 0.9
 
 
-def test_several_lines_take_many_changes_with_few_tries() -> None:
-    assert attempts(60, 1) > 2 * attempts(60, 5)
-    assert attempts(10, 1) < 1.5
+def test_more_shards_need_fewer_attempts_per_write() -> None:
+    assert attempts_per_write(60, 1) > 2 * attempts_per_write(60, 5)
+    assert attempts_per_write(10, 1) < 1.5
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_benchmark_has_its_place_on_the_page_and_is_made(name: str) -> None:
+def test_benchmark_has_a_section_on_the_page(name: str) -> None:
     page = PAGE.read_text()
 
     (section,) = re.findall(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", page, re.S)
     assert callable(import_module(f"benchmarks.{name}").run)
-    assert re.search(r"^Made \d{4}-\d\d-\d\d; .+Python 3\.13", section, re.M)
+    assert re.search(r"^Measured \d{4}-\d\d-\d\d on .+Python 3\.13", section, re.M)

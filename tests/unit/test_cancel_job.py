@@ -1,4 +1,4 @@
-"""CancelJob: free before the submit; after it, what comes is filed and the job ends canceled."""
+"""CancelJob: uncharged before the submit; later, the result is stored and the job ends canceled."""
 
 from typing import Any
 
@@ -10,34 +10,34 @@ from darkroom.domain.events import JobFailed
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.steps import Outcome, Step
 from darkroom.ports import Failed
-from tests.fakes.pictures import PNG
+from tests.fakes.images import PNG
 from tests.fakes.provider import OUTPUT
-from tests.fakes.world import TESTS, World
+from tests.fakes.world import TEST_CALLER, World
 
 
-def cancel(world: World, job: Job, caller: Caller = TESTS) -> Job:
+def cancel(world: World, job: Job, caller: Caller = TEST_CALLER) -> Job:
     return world.cancel_job()(caller, job.job_id)
 
 
-def submitted() -> tuple[World, Job, Step]:
+def submitted_job() -> tuple[World, Job, Step]:
     world = World()
     world.downloads.files = {OUTPUT: PNG}
-    job = world.accepted()
+    job = world.accept_job()
     step = world.submit_job()(Step(job_id=job.job_id))
     world.clock.advance(step.wait_seconds)
     return world, job, step
 
 
-def ended(world: World, job: Job) -> JobFailed:
-    [event] = world.events.named("JobFailed")
+def failed_event(world: World, job: Job) -> JobFailed:
+    [event] = world.events.of_type("JobFailed")
     assert isinstance(event, JobFailed)
     assert event.id == f"{job.job_id}.failed"
     return event
 
 
-def test_a_queued_job_ends_at_once_and_costs_nothing() -> None:
+def test_queued_job_ends_immediately_and_uncharged() -> None:
     world = World()
-    job = world.accepted()
+    job = world.accept_job()
     world.clock.advance(5)
 
     canceled = cancel(world, job)
@@ -46,14 +46,14 @@ def test_a_queued_job_ends_at_once_and_costs_nothing() -> None:
     assert (canceled.status, canceled.code) == (Status.FAILED, Code.CANCELED)
     assert stored.ended_at == stored.published_at == world.clock()
     assert stored.charge is Charged.NO
-    event = ended(world, job)
+    event = failed_event(world, job)
     assert (event.code, event.charged, event.assets) == (Code.CANCELED, Charged.NO, ())
     assert world.metrics.total("JobsFailed") == 1
 
 
-def test_a_job_that_was_canceled_in_the_queue_is_never_sent() -> None:
+def test_job_canceled_in_the_queue_is_never_submitted() -> None:
     world = World()
-    job = world.accepted()
+    job = world.accept_job()
     cancel(world, job)
 
     step = world.submit_job()(Step(job_id=job.job_id))
@@ -63,9 +63,9 @@ def test_a_job_that_was_canceled_in_the_queue_is_never_sent() -> None:
 
 
 @pytest.mark.parametrize("status", [Status.SUBMITTING, Status.SUBMITTED])
-def test_a_job_that_may_be_paid_for_stays_open_and_is_only_marked(status: Status) -> None:
+def test_submitted_job_stays_open_and_is_marked_as_canceled(status: Status) -> None:
     world = World()
-    job = world.accepted()
+    job = world.accept_job()
     world.jobs.update(job.job_id, when=OPEN, status=status, submitting_at=world.clock())
 
     canceled = cancel(world, job)
@@ -76,8 +76,8 @@ def test_a_job_that_may_be_paid_for_stays_open_and_is_only_marked(status: Status
     assert world.events.published == []
 
 
-def test_a_result_that_comes_later_is_filed_and_was_paid_for() -> None:
-    world, job, step = submitted()
+def test_later_result_of_a_canceled_job_is_stored_and_charged() -> None:
+    world, job, step = submitted_job()
     cancel(world, job)
 
     step = world.finalize_job()(world.check_job()(step))
@@ -89,26 +89,26 @@ def test_a_result_that_comes_later_is_filed_and_was_paid_for() -> None:
     assert len(stored.assets) == 1
     assert stored.stored_at == stored.ended_at == world.clock()
     assert stored.charge is Charged.YES
-    event = ended(world, job)
+    event = failed_event(world, job)
     assert (event.code, event.charged) == (Code.CANCELED, Charged.YES)
     assert event.assets == stored.assets
-    assert world.events.named("JobCompleted") == []
+    assert world.events.of_type("JobCompleted") == []
     assert world.metrics.total("JobsCompleted") == 0
 
 
-def test_the_manifest_of_what_nobody_waits_for_says_when_it_was_canceled() -> None:
-    world, job, step = submitted()
+def test_manifest_of_a_canceled_job_has_canceled_at() -> None:
+    world, job, step = submitted_job()
     cancel(world, job)
-    moment = world.clock().isoformat()
+    canceled_at = world.clock().isoformat()
 
     world.finalize_job()(world.check_job()(step))
 
     [manifest] = world.assets.documents.values()
-    assert manifest["canceled_at"] == moment
+    assert manifest["canceled_at"] == canceled_at
 
 
-def test_a_canceled_job_that_fails_at_the_provider_ends_with_the_providers_code() -> None:
-    world, job, step = submitted()
+def test_canceled_job_that_fails_at_the_provider_ends_with_that_code() -> None:
+    world, job, step = submitted_job()
     cancel(world, job)
     world.provider.predictions = [Failed(Code.MODERATED, "refused")]
 
@@ -116,7 +116,7 @@ def test_a_canceled_job_that_fails_at_the_provider_ends_with_the_providers_code(
     assert step.code is not None
     world.end_job().fail(job.job_id, step.code)
 
-    event = ended(world, job)
+    event = failed_event(world, job)
     assert (event.code, event.assets) == (Code.MODERATED, ())
     assert world.job(job.job_id).detail == "refused"
 
@@ -124,9 +124,9 @@ def test_a_canceled_job_that_fails_at_the_provider_ends_with_the_providers_code(
 @pytest.mark.parametrize(
     "end", [{"status": Status.COMPLETED}, {"status": Status.FAILED, "code": Code.MODERATED}]
 )
-def test_a_job_that_has_ended_cannot_be_canceled(end: dict[str, Any]) -> None:
+def test_cancel_of_an_ended_job_raises_ended_error(end: dict[str, Any]) -> None:
     world = World()
-    job = world.accepted()
+    job = world.accept_job()
     before = world.jobs.update(job.job_id, when=OPEN, **end)
 
     with pytest.raises(EndedError):
@@ -137,40 +137,40 @@ def test_a_job_that_has_ended_cannot_be_canceled(end: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("status", OPEN)
-def test_canceled_twice_is_canceled_once(status: Status) -> None:
+def test_cancel_is_idempotent(status: Status) -> None:
     world = World()
-    job = world.accepted()
+    job = world.accept_job()
     world.jobs.update(job.job_id, when=OPEN, status=status)
 
     first = cancel(world, job)
     world.clock.advance(60)
-    again = cancel(world, job)
+    second = cancel(world, job)
 
-    assert again.revision == first.revision
-    assert again.canceled_at == first.canceled_at
+    assert second.revision == first.revision
+    assert second.canceled_at == first.canceled_at
     assert len(world.events.published) == (1 if status is Status.QUEUED else 0)
 
 
-def test_a_cancel_that_comes_again_after_the_end_tells_that_end() -> None:
-    world, job, step = submitted()
+def test_repeated_cancel_after_the_end_returns_the_ended_job() -> None:
+    world, job, step = submitted_job()
     cancel(world, job)
     world.finalize_job()(world.check_job()(step))
 
     assert cancel(world, job) == world.job(job.job_id)
 
 
-def test_another_callers_job_is_not_there() -> None:
+def test_job_of_another_caller_is_not_found() -> None:
     world = World()
-    job = world.accepted(caller=of_key("mine", Role.SUBMIT))
+    job = world.accept_job(caller=of_key("ada", Role.SUBMIT))
 
     with pytest.raises(NotFoundError):
-        cancel(world, job, of_key("other", Role.SUBMIT))
+        cancel(world, job, of_key("bob", Role.SUBMIT))
     assert world.job(job.job_id) == job
 
     assert cancel(world, job, of_key("owner", Role.ADMIN)).code is Code.CANCELED
 
 
 @pytest.mark.parametrize("job_id", ["none", "a" * 26, "", "../x"])
-def test_a_job_that_is_not_there_is_not_found(job_id: str) -> None:
+def test_missing_job_is_not_found(job_id: str) -> None:
     with pytest.raises(NotFoundError):
-        World().cancel_job()(TESTS, job_id)
+        World().cancel_job()(TEST_CALLER, job_id)

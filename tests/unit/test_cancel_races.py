@@ -1,4 +1,4 @@
-"""CancelJob beside a step that works at the same moment: whoever writes first counts."""
+"""CancelJob concurrent with a step of the same job: the first write wins."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,42 +10,42 @@ from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Outcome, Step
 from darkroom.domain.submit_queue import RateLimit
 from darkroom.ports import Accepted, Conflict, NotSent, Submission, Throttled, Unknown
-from tests.fakes.invariants import assert_counts
-from tests.fakes.pictures import PNG
+from tests.fakes.images import PNG
+from tests.fakes.invariants import assert_queue_counts
 from tests.fakes.provider import OUTPUT, PREDICTION
 from tests.fakes.world import World
-from tests.unit.test_cancel_job import cancel, ended, submitted
+from tests.unit.test_cancel_job import cancel, failed_event, submitted_job
 
 
-def during_post(world: World, act: Callable[[], object]) -> None:
-    """Do something while the next POST is under way."""
-    submitting = world.provider.submit
+def during_post(world: World, action: Callable[[], object]) -> None:
+    """Run `action` during the next POST."""
+    submit_original = world.provider.submit
 
     def submit(model: str, model_input: dict[str, Any], webhook: str | None = None) -> Submission:
-        world.provider.submit = submitting  # type: ignore[method-assign]
-        act()
-        return submitting(model, model_input, webhook)
+        world.provider.submit = submit_original  # type: ignore[method-assign]
+        action()
+        return submit_original(model, model_input, webhook)
 
     world.provider.submit = submit  # type: ignore[method-assign]
 
 
-def before_the_next_change(world: World, act: Callable[[], object]) -> None:
-    """Do something just before the next change of a record."""
+def before_the_next_update(world: World, action: Callable[[], object]) -> None:
+    """Run `action` just before the next update of a record."""
     transact = world.jobs.transact
 
-    def later(*arguments: Any, **change: Any) -> Job | Conflict:
+    def transact_after_action(*arguments: Any, **change: Any) -> Job | Conflict:
         world.jobs.transact = transact  # type: ignore[method-assign]
-        act()
+        action()
         return transact(*arguments, **change)
 
-    world.jobs.transact = later  # type: ignore[method-assign]
+    world.jobs.transact = transact_after_action  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("answer", [NotSent(), Throttled(5)])
-def test_a_post_that_took_nothing_is_not_sent_again(answer: Submission) -> None:
+@pytest.mark.parametrize("response", [NotSent(), Throttled(5)])
+def test_unsuccessful_post_of_a_canceled_job_is_not_repeated(response: Submission) -> None:
     world = World()
-    world.provider.submissions = [answer, Accepted(PREDICTION)]
-    job = world.accepted()
+    world.provider.submissions = [response, Accepted(PREDICTION)]
+    job = world.accept_job()
     during_post(world, lambda: cancel(world, job))
 
     step = world.submit_job()(Step(job_id=job.job_id))
@@ -54,17 +54,17 @@ def test_a_post_that_took_nothing_is_not_sent_again(answer: Submission) -> None:
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
     assert len(world.provider.posts) == 1
-    event = ended(world, job)
+    event = failed_event(world, job)
     assert (event.code, event.charged) == (Code.CANCELED, Charged.NO)
 
 
-def test_a_crash_after_the_way_back_does_not_send_what_was_canceled_meanwhile() -> None:
+def test_canceled_job_is_not_sent_after_a_crash_that_follows_its_put_back() -> None:
     world = World()
-    job = world.accepted()
-    admitted = world.acquire_slot()(job, ())
-    assert isinstance(admitted, Job)
+    job = world.accept_job()
+    submitting = world.acquire_slot()(job, ())
+    assert isinstance(submitting, Job)
     cancel(world, job)
-    assert world.acquire_slot().put_back(admitted) is not None  # and here the function dies
+    assert world.acquire_slot().put_back(submitting) is not None  # the function crashes here
 
     step = world.submit_job()(Step(job_id=job.job_id))
 
@@ -72,10 +72,10 @@ def test_a_crash_after_the_way_back_does_not_send_what_was_canceled_meanwhile() 
     assert world.provider.posts == []
 
 
-def test_a_post_that_was_taken_meanwhile_is_followed_to_its_end() -> None:
+def test_cancel_during_an_accepted_post_stores_the_output() -> None:
     world = World()
     world.downloads.files = {OUTPUT: PNG}
-    job = world.accepted()
+    job = world.accept_job()
     during_post(world, lambda: cancel(world, job))
 
     step = world.submit_job()(Step(job_id=job.job_id))
@@ -83,40 +83,40 @@ def test_a_post_that_was_taken_meanwhile_is_followed_to_its_end() -> None:
 
     assert step.code is Code.CANCELED
     assert world.job(job.job_id).prediction_id == PREDICTION
-    assert len(ended(world, job).assets) == 1
+    assert len(failed_event(world, job).assets) == 1
 
 
-def test_a_post_of_unknown_outcome_stays_unknown() -> None:
+def test_cancel_during_an_unanswered_post_ends_with_submission_unknown() -> None:
     world = World()
     world.provider.submissions = [Unknown()]
-    job = world.accepted()
+    job = world.accept_job()
     during_post(world, lambda: cancel(world, job))
 
     step = world.submit_job()(Step(job_id=job.job_id))
-    assert step.outcome is Outcome.DEFERRED, "it is looked for"
+    assert step.outcome is Outcome.DEFERRED, "the prediction is searched for"
     world.clock.advance(120)
 
     assert world.submit_job()(step).code is Code.SUBMISSION_UNKNOWN
 
 
-def test_of_a_cancel_and_a_completion_the_first_one_counts() -> None:
-    world, job, step = submitted()
+def test_cancel_before_the_completion_write_wins() -> None:
+    world, job, step = submitted_job()
     step = world.check_job()(step)
-    before_the_next_change(world, lambda: cancel(world, job))
+    before_the_next_update(world, lambda: cancel(world, job))
 
     step = world.finalize_job()(step)
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
     stored = world.job(job.job_id)
     assert (stored.status, stored.canceled_at) == (Status.FAILED, world.clock())
-    assert ended(world, job).assets == stored.assets != ()
-    assert world.events.named("JobCompleted") == []
+    assert failed_event(world, job).assets == stored.assets != ()
+    assert world.events.of_type("JobCompleted") == []
 
 
-def test_a_cancel_that_comes_just_after_the_completion_is_too_late() -> None:
-    world, job, step = submitted()
+def test_cancel_after_the_completion_write_raises_ended_error() -> None:
+    world, job, step = submitted_job()
     step = world.check_job()(step)
-    before_the_next_change(world, lambda: world.finalize_job()(step))
+    before_the_next_update(world, lambda: world.finalize_job()(step))
 
     with pytest.raises(EndedError):
         cancel(world, job)
@@ -125,27 +125,27 @@ def test_a_cancel_that_comes_just_after_the_completion_is_too_late() -> None:
     assert (stored.status, stored.canceled_at) == (Status.COMPLETED, None)
 
 
-def test_a_job_that_leaves_the_queue_while_it_is_canceled_is_marked_instead() -> None:
+def test_cancel_of_a_job_that_just_acquired_its_slot_only_marks_it() -> None:
     world = World()
-    job = world.accepted()
-    before_the_next_change(world, lambda: world.acquire_slot()(job, ()))
+    job = world.accept_job()
+    before_the_next_update(world, lambda: world.acquire_slot()(job, ()))
 
     canceled = cancel(world, job)
 
     assert (canceled.status, canceled.code) == (Status.SUBMITTING, None)
     assert canceled.canceled_at == world.clock()
     assert world.events.published == []
-    assert_counts(world.jobs)
+    assert_queue_counts(world.jobs)
 
 
-def test_a_job_that_takes_its_place_in_the_line_while_it_is_canceled_leaves_it_again() -> None:
+def test_cancel_of_a_job_that_just_entered_the_queue_removes_it() -> None:
     world = World(rate_limit=RateLimit(2, 2))
-    world.submit_job()(Step(job_id=world.accepted(key="ahead").job_id))
-    job = world.accepted()
-    before_the_next_change(world, lambda: world.acquire_slot()(job, ()))
+    world.submit_job()(Step(job_id=world.accept_job(key="ahead").job_id))
+    job = world.accept_job()
+    before_the_next_update(world, lambda: world.acquire_slot()(job, ()))
 
     canceled = cancel(world, job)
 
     assert canceled.code is Code.CANCELED
     assert len(world.jobs.queue.shard.normal) == 0
-    assert_counts(world.jobs)
+    assert_queue_counts(world.jobs)

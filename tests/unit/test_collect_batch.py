@@ -1,4 +1,4 @@
-"""A batch's life: rows become jobs, looks tell how far they are, and each row has its result."""
+"""Batches: rows become jobs, CollectBatch counts them, and each row has a result."""
 
 import csv
 import io
@@ -13,19 +13,19 @@ from darkroom.domain.job import Status
 from darkroom.domain.steps import Step
 from darkroom.domain.submit_queue import Priority
 from darkroom.ports import Execution
-from tests.fakes.crashes import CrashAt, DeadError
+from tests.fakes.crashes import CrashAt, SimulatedCrashError
 from tests.fakes.world import World
-from tests.unit.batches import SHOP, create_all, finish, result_lines, started
+from tests.unit.batches import SHOP, complete_job, create_all_jobs, result_rows, running_batch
 
 ROWS = [{"id": "a", "prompt": "x"}, {"id": "b", "prompt": ""}, {"id": "c", "prompt": "z"}]
 
 
-def test_each_good_row_is_a_job_of_the_batch_that_goes_after_the_others() -> None:
+def test_each_good_row_becomes_a_low_priority_job() -> None:
     world = World()
-    batch = started(world, ROWS)
+    batch = running_batch(world, ROWS)
 
-    create_all(world, batch)
-    create_all(world, batch)  # a step may run twice
+    create_all_jobs(world, batch)
+    create_all_jobs(world, batch)  # a step must be idempotent
 
     jobs = list(world.jobs.records.values())
     assert {job.job_id for job in jobs} == {batch.job_of(1), batch.job_of(3)}
@@ -34,41 +34,51 @@ def test_each_good_row_is_a_job_of_the_batch_that_goes_after_the_others() -> Non
     }
 
 
-def test_a_row_that_is_refused_at_the_door_has_its_reason_and_stops_no_other() -> None:
+def test_refused_row_has_its_reason_and_does_not_affect_others() -> None:
     world = World()
-    gone = {"operation": "edit", "prompt": "x", "images": ["s3://nowhere/a.png"]}
-    batch = started(world, [gone, {"prompt": "y"}, {"prompt": "z"}], daily_budget_micro_usd=10_000)
-    create_all(world, batch)
-    finish(world, batch.job_of(2))
+    missing_image = {"operation": "edit", "prompt": "x", "images": ["s3://nowhere/a.png"]}
+    batch = running_batch(
+        world, [missing_image, {"prompt": "y"}, {"prompt": "z"}], daily_budget_micro_usd=10_000
+    )
+    create_all_jobs(world, batch)
+    complete_job(world, batch.job_of(2))
 
     assert world.collect_batch()(batch.batch_id) == 0
 
-    ends = [(line["status"], line["code"], line["message"]) for line in result_lines(world, batch)]
-    assert ends[0] == ("failed", "invalid_request", "images.0 does not exist, or may not be read")
-    assert ends[1] == ("completed", None, None)
-    assert ends[2][:2] == ("failed", "budget_exceeded")
+    results = [(row["status"], row["code"], row["message"]) for row in result_rows(world, batch)]
+    assert results[0] == (
+        "failed",
+        "invalid_request",
+        "Row 1: reference image 1 does not exist, or this caller may not read it.",
+    )
+    assert results[1] == ("completed", None, None)
+    assert results[2][:2] == ("failed", "budget_exceeded")
 
 
-def test_a_look_counts_and_says_when_to_look_again() -> None:
+def test_collect_counts_rows_and_returns_the_next_wait() -> None:
     world = World()
-    batch = started(world, [{"prompt": str(n)} for n in range(2)])
+    batch = running_batch(world, [{"prompt": str(n)} for n in range(2)])
     world.clock.advance(100)
 
-    assert world.collect_batch()(batch.batch_id) == 25  # nothing has ended: a quarter as long
-    create_all(world, batch)
-    finish(world, batch.job_of(1))
-    assert world.collect_batch()(batch.batch_id) == 12  # one more at 100 s: an eighth of it
+    assert (
+        world.collect_batch()(batch.batch_id) == 25
+    )  # nothing has ended: a quarter of the elapsed time
+    create_all_jobs(world, batch)
+    complete_job(world, batch.job_of(1))
+    assert (
+        world.collect_batch()(batch.batch_id) == 12
+    )  # one more row at 100 s per row: an eighth of it
 
-    seen = world.find_batches().one(SHOP, batch.batch_id)
-    assert seen.counts == Counts(queued=1, completed=1)
-    assert (seen.eta_seconds, seen.spent_micro_usd) == (100, 10_000)
+    view = world.find_batches().one(SHOP, batch.batch_id)
+    assert view.counts == Counts(queued=1, completed=1)
+    assert (view.eta_seconds, view.spent_micro_usd) == (100, 10_000)
 
 
-def test_when_every_row_has_ended_the_results_are_there_and_told_of() -> None:
+def test_results_are_written_and_published_when_every_row_has_ended() -> None:
     world = World()
-    batch = started(world, ROWS)
-    create_all(world, batch)
-    finish(world, batch.job_of(1))
+    batch = running_batch(world, ROWS)
+    create_all_jobs(world, batch)
+    complete_job(world, batch.job_of(1))
     world.end_job().fail(batch.job_of(3), Code.INTERNAL_ERROR)
 
     assert world.collect_batch()(batch.batch_id) == 0
@@ -79,50 +89,50 @@ def test_when_every_row_has_ended_the_results_are_there_and_told_of() -> None:
     )  # fmt: skip
     text = world.batch_files.written[batch.batch_id, "results.csv"].decode()
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert [(r["id"], r["status"], r["code"]) for r in rows] == [
+    assert [(row["id"], row["status"], row["code"]) for row in rows] == [
         ("a", "completed", ""), ("b", "bad", "invalid_request"), ("c", "failed", "internal_error"),
     ]  # fmt: skip
     assert rows[0]["assets"] == f"s3://assets/jobs/{batch.job_of(1)}/0.png"
     assert sum(Decimal(row["cost_usd"]) for row in rows) * 10**6 == ended.spent_micro_usd == 10_000
-    (event,) = world.events.named("BatchCompleted")
+    (event,) = world.events.of_type("BatchCompleted")
     assert event.model_dump()["progress"] == ended.counts.model_dump()
 
 
-def test_the_end_is_told_once_though_a_look_may_die_anywhere() -> None:
-    for moment in ("before", "after"):
+def test_batch_completed_has_one_event_id_despite_a_crash() -> None:
+    for timing in ("before", "after"):
         for call in range(8):
             world = World()
-            batch = started(world, ROWS[:1])
-            create_all(world, batch)
-            finish(world, batch.job_of(1))
-            world.crash_at = CrashAt({call: "before" if moment == "before" else "after"})
-            with suppress(DeadError):
+            batch = running_batch(world, ROWS[:1])
+            create_all_jobs(world, batch)
+            complete_job(world, batch.job_of(1))
+            world.crash_at = CrashAt({call: "before" if timing == "before" else "after"})
+            with suppress(SimulatedCrashError):
                 world.collect_batch()(batch.batch_id)
-            world = world.beside()
+            world = world.without_crashes()
             assert world.collect_batch()(batch.batch_id) == 0
             assert world.batches.records[batch.batch_id].published_at is not None
-            assert {event.id for event in world.events.named("BatchCompleted")} == {
+            assert {event.id for event in world.events.of_type("BatchCompleted")} == {
                 f"{batch.batch_id}.ended"
             }
 
 
-def test_a_part_that_failed_for_good_is_told_of_row_by_row() -> None:
+def test_rows_of_a_failed_chunk_have_internal_error() -> None:
     world = World()
-    batch = started(world, ROWS[:1])
-    assert world.collect_batch()(batch.batch_id) > 0  # its turn may still come
+    batch = running_batch(world, ROWS[:1])
+    assert world.collect_batch()(batch.batch_id) > 0  # the chunk may still be created
     world.batches.update(batch.batch_id, when=[batch.status], creation_finished=True)
 
     assert world.collect_batch()(batch.batch_id) == 0
-    assert result_lines(world, batch)[0]["code"] == "internal_error"
+    assert result_rows(world, batch)[0]["code"] == "internal_error"
 
 
-def test_canceled_it_starts_no_further_row_and_cancels_the_others() -> None:
+def test_canceled_batch_starts_no_rows_and_cancels_its_jobs() -> None:
     world = World()
-    batch = started(world, [{"prompt": str(n)} for n in range(30)])
+    batch = running_batch(world, [{"prompt": str(n)} for n in range(30)])
     spans = world.batch_files.chunks[batch.batch_id]
     assert isinstance(spans, list)
     world.create_rows()(batch.batch_id, spans[0])
-    finish(world, batch.job_of(1))
+    complete_job(world, batch.job_of(1))
 
     view = world.find_batches().cancel(SHOP, batch.batch_id)
     world.create_rows()(batch.batch_id, spans[1])
@@ -135,10 +145,10 @@ def test_canceled_it_starts_no_further_row_and_cancels_the_others() -> None:
     assert len(world.jobs.records) == 12
 
 
-def test_what_is_with_the_provider_is_waited_for_though_it_is_canceled() -> None:
+def test_canceled_batch_waits_for_submitted_jobs() -> None:
     world = World()
-    batch = started(world, ROWS[:1])
-    create_all(world, batch)
+    batch = running_batch(world, ROWS[:1])
+    create_all_jobs(world, batch)
     world.submit_job()(Step(job_id=batch.job_of(1)))
     world.find_batches().cancel(SHOP, batch.batch_id)
 
@@ -147,47 +157,47 @@ def test_what_is_with_the_provider_is_waited_for_though_it_is_canceled() -> None
     assert world.job(batch.job_of(1)).status is Status.SUBMITTED
 
 
-def test_what_has_ended_cannot_be_canceled_and_canceling_is_repeatable() -> None:
+def test_batch_cancel_is_idempotent_and_fails_after_the_end() -> None:
     world = World()
-    batch = started(world, ROWS[:1])
+    batch = running_batch(world, ROWS[:1])
     find = world.find_batches()
     assert find.cancel(SHOP, batch.batch_id) == find.cancel(SHOP, batch.batch_id)
     other = World()
-    done = started(other, ROWS[:1])
-    create_all(other, done)
-    finish(other, done.job_of(1))
-    other.collect_batch()(done.batch_id)
+    ended = running_batch(other, ROWS[:1])
+    create_all_jobs(other, ended)
+    complete_job(other, ended.job_of(1))
+    other.collect_batch()(ended.batch_id)
 
     with pytest.raises(EndedError):
-        other.find_batches().cancel(SHOP, done.batch_id)
+        other.find_batches().cancel(SHOP, ended.batch_id)
 
 
-def test_another_callers_batch_is_none() -> None:
+def test_batch_of_another_caller_is_not_found() -> None:
     world = World()
-    batch = started(world, ROWS)
-    stranger = SHOP.model_copy(update={"name": "key:other"})
+    batch = running_batch(world, ROWS)
+    other_caller = SHOP.model_copy(update={"name": "key:other"})
 
     with pytest.raises(NotFoundError):
-        world.find_batches().one(stranger, batch.batch_id)
+        world.find_batches().one(other_caller, batch.batch_id)
 
 
-@pytest.mark.parametrize("how", [Execution.FAILED, Execution.TIMED_OUT])
-def test_a_batch_whose_execution_is_gone_is_started_again(how: Execution) -> None:
+@pytest.mark.parametrize("execution", [Execution.FAILED, Execution.TIMED_OUT])
+def test_batch_with_a_failed_execution_is_restarted(execution: Execution) -> None:
     world = World()
-    batch = started(world, ROWS)
+    batch = running_batch(world, ROWS)
     world.batches.update(batch.batch_id, when=[batch.status], creation_finished=True)
-    world.batch_workflow.ended[batch.batch_id, 1] = how
+    world.batch_workflow.ended[batch.batch_id, 1] = execution
     world.clock.advance(120)
 
     assert world.sweep_batches()() == [batch.batch_id]
     assert world.batch_workflow.started[-1] == (batch.batch_id, 2)
     assert not world.batches.records[batch.batch_id].creation_finished
-    assert world.sweep_batches()() == []  # it was looked at just now
+    assert world.sweep_batches()() == []  # not due again yet
 
 
-def test_a_batch_that_was_stopped_by_hand_is_canceled() -> None:
+def test_batch_with_an_aborted_execution_is_canceled() -> None:
     world = World()
-    batch = started(world, ROWS)
+    batch = running_batch(world, ROWS)
     world.batch_workflow.ended[batch.batch_id, 1] = Execution.ABORTED
     world.clock.advance(120)
 
@@ -197,23 +207,23 @@ def test_a_batch_that_was_stopped_by_hand_is_canceled() -> None:
     assert world.batches.records[batch.batch_id].status is BatchStatus.CANCELED
 
 
-def test_a_batch_that_cannot_be_brought_to_its_end_is_closed_and_told_of() -> None:
+def test_batch_fails_after_ten_failed_executions() -> None:
     world = World()
-    batch = started(world, ROWS)
+    batch = running_batch(world, ROWS)
     for attempt in range(1, 11):
         world.batch_workflow.ended[batch.batch_id, attempt] = Execution.FAILED
         world.clock.advance(700)
         world.sweep_batches()()
 
     assert world.batches.records[batch.batch_id].status is BatchStatus.FAILED
-    (event,) = world.events.named("BatchCompleted")
+    (event,) = world.events.of_type("BatchCompleted")
     assert event.model_dump()["status"] == "failed"
     assert event.model_dump()["results_csv"] is None
 
 
-def test_a_batch_that_runs_is_left_alone() -> None:
+def test_running_batch_is_not_restarted() -> None:
     world = World()
-    started(world, ROWS)
+    running_batch(world, ROWS)
     world.clock.advance(120)
 
     assert world.sweep_batches()() == []

@@ -1,4 +1,4 @@
-"""Functions that die before or after any call of any port: one POST, one end, one kind of event."""
+"""Crashes before or after any call of any port: one POST, one end, one terminal event id."""
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -6,16 +6,16 @@ from hypothesis import strategies as st
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Status
 from darkroom.ports import Failed, NotDownloaded, Prediction, Running, Succeeded
-from tests.fakes.account import Take
-from tests.fakes.crashes import CrashAt, When
-from tests.fakes.invariants import assert_claims, assert_counts, assert_ended
-from tests.fakes.machine import alone, deployment
-from tests.fakes.pictures import PNG
+from tests.fakes.crashes import CrashAt, CrashTiming
+from tests.fakes.images import PNG
+from tests.fakes.invariants import assert_all_ended, assert_claims, assert_queue_counts
+from tests.fakes.machine import deployment, run_one_job
 from tests.fakes.provider import OUTPUT
+from tests.fakes.provider_account import PostResult
 from tests.fakes.world import World
 
-TAKES = st.lists(st.sampled_from(Take), max_size=4)
-ENDS: st.SearchStrategy[Prediction] = st.sampled_from(
+POST_RESULTS = st.lists(st.sampled_from(PostResult), max_size=4)
+RESULTS: st.SearchStrategy[Prediction] = st.sampled_from(
     [
         Succeeded((OUTPUT,)),
         Running("odd", known=False),
@@ -23,24 +23,24 @@ ENDS: st.SearchStrategy[Prediction] = st.sampled_from(
         Failed(Code.MODERATED, "no"),
     ]
 )
-FILES = st.lists(
+DOWNLOADS = st.lists(
     st.sampled_from([PNG, NotDownloaded(Code.ASSET_UNAVAILABLE, "")]), min_size=1, max_size=4
 )
-WHEN: st.SearchStrategy[When] = st.sampled_from(["before", "after"])
-SOME = st.dictionaries(st.integers(0, 50), WHEN, max_size=6)
-# A run of crashes exhausts a step's tries.
-MANY = st.builds(
-    lambda start, length, when: dict.fromkeys(range(start, start + length), when),
+CRASH_TIMINGS: st.SearchStrategy[CrashTiming] = st.sampled_from(["before", "after"])
+SOME_CRASHES = st.dictionaries(st.integers(0, 50), CRASH_TIMINGS, max_size=6)
+# Consecutive crashes exhaust the attempts of a step.
+CONSECUTIVE_CRASHES = st.builds(
+    lambda start, length, timing: dict.fromkeys(range(start, start + length), timing),
     st.integers(0, 30),
     st.integers(1, 40),
-    WHEN,
+    CRASH_TIMINGS,
 )
 
 
-def assert_whole(world: World) -> None:
-    """All that is true of every deployment when everything has ended."""
-    assert_ended(world)
-    assert_counts(world.jobs)
+def assert_consistent(world: World) -> None:
+    """Assert the invariants that hold after all jobs have ended."""
+    assert_all_ended(world)
+    assert_queue_counts(world.jobs)
     assert_claims(world.jobs)
     for job in world.jobs.records.values():
         assert (job.code is None) == (job.status is Status.COMPLETED)
@@ -49,64 +49,76 @@ def assert_whole(world: World) -> None:
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(takes=TAKES, end=ENDS, files=FILES, crashes=SOME | MANY, hooked=st.booleans())
-@example(takes=[], end=Succeeded((OUTPUT,)), files=[PNG], crashes={7: "after"}, hooked=False)
-def test_whatever_dies_a_job_is_posted_once_and_ends_once(
-    takes: list[Take],
-    end: Prediction,
+@given(
+    post_results=POST_RESULTS,
+    result=RESULTS,
+    files=DOWNLOADS,
+    crashes=SOME_CRASHES | CONSECUTIVE_CRASHES,
+    has_webhooks=st.booleans(),
+)
+@example(
+    post_results=[],
+    result=Succeeded((OUTPUT,)),
+    files=[PNG],
+    crashes={7: "after"},
+    has_webhooks=False,
+)
+def test_job_is_posted_once_and_ends_once_despite_crashes(
+    post_results: list[PostResult],
+    result: Prediction,
     files: list[bytes | NotDownloaded],
-    crashes: dict[int, When],
-    hooked: bool,
+    crashes: dict[int, CrashTiming],
+    has_webhooks: bool,
 ) -> None:
     world, account = deployment(crash_at=CrashAt(crashes))
-    account.takes, account.ends = takes, [end]
+    account.post_results, account.results = post_results, [result]
     world.downloads.files = {OUTPUT: files}
-    if hooked:
+    if has_webhooks:
         world.flag_store.set(webhook_url="https://api.test")
 
-    job = alone(world)
+    job = run_one_job(world)
 
-    assert account.possibly_taken(job.job_id) <= 1
-    assert_whole(world)
-    if job.status is Status.FAILED and account.made and isinstance(end, Succeeded):
-        assert job.charge is not Charged.NO, "what may be paid for is not called free"
+    assert account.possibly_accepted(job.job_id) <= 1
+    assert_consistent(world)
+    if job.status is Status.FAILED and account.created and isinstance(result, Succeeded):
+        assert job.charge is not Charged.NO, "a possibly charged job is not reported as uncharged"
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
-@given(takes=TAKES, crashes=SOME | MANY)
-def test_even_with_resubmits_nothing_is_sent_again_that_the_list_knows_of(
-    takes: list[Take], crashes: dict[int, When]
+@given(post_results=POST_RESULTS, crashes=SOME_CRASHES | CONSECUTIVE_CRASHES)
+def test_listed_prediction_is_not_resubmitted_despite_crashes(
+    post_results: list[PostResult], crashes: dict[int, CrashTiming]
 ) -> None:
     world, account = deployment(crash_at=CrashAt(crashes), resubmits=True)
-    account.takes = takes
+    account.post_results = post_results
 
-    job = alone(world)
+    job = run_one_job(world)
 
-    assert len(account.made) <= 1
-    assert account.possibly_taken(job.job_id) <= 3
-    assert_whole(world)
-    if account.possibly_taken(job.job_id) and job.code is not Code.MODERATED:
+    assert len(account.created) <= 1
+    assert account.possibly_accepted(job.job_id) <= 3
+    assert_consistent(world)
+    if account.possibly_accepted(job.job_id) and job.code is not Code.MODERATED:
         assert job.charge is not Charged.NO
 
 
-def lost(resubmits: bool) -> list[tuple[int, When]]:
-    """The crashes that a job does not get over."""
-    whens: tuple[When, ...] = ("before", "after")
-    found = []
+def fatal_crashes(resubmits: bool) -> list[tuple[int, CrashTiming]]:
+    """Return the crashes after which the job does not complete."""
+    timings: tuple[CrashTiming, ...] = ("before", "after")
+    fatal = []
     for at in range(40):
-        for when in whens:
-            world, account = deployment(crash_at=CrashAt({at: when}), resubmits=resubmits)
-            if alone(world).status is not Status.COMPLETED:
-                found.append((at, when))
-            assert len(account.made) <= 1
-            assert_whole(world)
-    return found
+        for timing in timings:
+            world, account = deployment(crash_at=CrashAt({at: timing}), resubmits=resubmits)
+            if run_one_job(world).status is not Status.COMPLETED:
+                fatal.append((at, timing))
+            assert len(account.created) <= 1
+            assert_consistent(world)
+    return fatal
 
 
-def test_only_a_death_just_before_the_post_is_not_got_over() -> None:
-    # 0-2 create, 3 get, 4 prepare, 5 the line, 6 queued -> submitting, 7 the POST.
-    assert lost(resubmits=False) == [(6, "after"), (7, "before")]
+def test_only_a_crash_just_before_the_post_fails_the_job() -> None:
+    # 0-2 create, 3 get, 4 prepare, 5 read the queue, 6 queued -> submitting, 7 the POST.
+    assert fatal_crashes(resubmits=False) == [(6, "after"), (7, "before")]
 
 
-def test_with_resubmits_there_is_none() -> None:
-    assert lost(resubmits=True) == []
+def test_with_resubmits_no_single_crash_fails_the_job() -> None:
+    assert fatal_crashes(resubmits=True) == []

@@ -1,4 +1,4 @@
-"""CreateJob: one job for a caller's key, all references or none, and a crash in between mended."""
+"""CreateJob: one job per idempotency key, all references or none, and recovery from crashes."""
 
 import base64
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from darkroom.domain.parsing import parse_request
 from darkroom.domain.references import MAX_REFERENCE_BYTES, S3Object, Url
 from darkroom.domain.submit_queue import Priority
 from darkroom.usecases.create_job import RequestSource
-from tests.fakes.crashes import DeadError
-from tests.fakes.pictures import JPEG, PNG, WEBP
-from tests.fakes.world import DEADLINE, TESTS, TEXT_TO_IMAGE, World
+from tests.fakes.crashes import SimulatedCrashError
+from tests.fakes.images import JPEG, PNG, WEBP
+from tests.fakes.world import DEADLINE, TEST_CALLER, TEXT_TO_IMAGE, World
 
 URL = "https://example.com/a.png"
 
@@ -28,19 +28,19 @@ def edit(*images: str, **changes: Any) -> dict[str, Any]:
     return {"operation": "edit", "prompt": "more fog", "images": list(images)} | changes
 
 
-def refused(world: World, body: dict[str, Any]) -> dict[str, str]:
-    with pytest.raises(InvalidRequestError) as caught:
-        world.accepted(body)
+def refused_problems(world: World, body: dict[str, Any]) -> dict[str, str]:
+    with pytest.raises(InvalidRequestError) as error:
+        world.accept_job(body)
     assert world.jobs.records == {}
     assert world.workflow.started == []
     assert world.references.objects.keys() <= {("private", "a.png"), ("public", "a.png")}
-    return {problem.field: problem.message for problem in caught.value.problems}
+    return {problem.field: problem.message for problem in error.value.problems}
 
 
-def test_a_new_job_is_recorded_and_started() -> None:
+def test_new_job_is_stored_and_started() -> None:
     world = World()
 
-    job = world.accepted()
+    job = world.accept_job()
 
     assert world.job(job.job_id) == job
     assert job.status is Status.QUEUED
@@ -50,7 +50,7 @@ def test_a_new_job_is_recorded_and_started() -> None:
     assert job.expires_at == int(world.clock().timestamp()) + 90 * 86_400
     assert (job.priority, job.queue_position, job.reservations) == (Priority.NORMAL, None, ())
     assert job.sweep_after == world.clock() + timedelta(minutes=2), (
-        "the sweep looks whether it started"
+        "the sweep checks whether the job started"
     )
     assert world.workflow.started == [job.job_id]
     assert world.metrics.total("JobsAccepted") == 1
@@ -58,97 +58,101 @@ def test_a_new_job_is_recorded_and_started() -> None:
 
 @pytest.mark.parametrize("priority", Priority)
 @pytest.mark.parametrize("entry_point", Priority)
-def test_a_request_says_its_lane_or_else_its_door_does(
+def test_priority_of_the_request_overrides_the_entry_point(
     priority: Priority, entry_point: Priority
 ) -> None:
     world = World()
     request = parse_request(TEXT_TO_IMAGE | {"priority": str(priority)}, max_deadline_seconds=3600)
-    silent = parse_request(TEXT_TO_IMAGE, max_deadline_seconds=3600)
+    request_without_priority = parse_request(TEXT_TO_IMAGE, max_deadline_seconds=3600)
 
-    said = world.create_job()(request, RequestSource(TESTS, "said", "r", priority=entry_point))
-    unsaid = world.create_job()(silent, RequestSource(TESTS, "unsaid", "r", priority=entry_point))
+    explicit = world.create_job()(
+        request, RequestSource(TEST_CALLER, "explicit", "r", priority=entry_point)
+    )
+    default = world.create_job()(
+        request_without_priority, RequestSource(TEST_CALLER, "default", "r", priority=entry_point)
+    )
 
-    assert (said.priority, unsaid.priority) == (priority, entry_point)
-    assert "priority" not in said.input
+    assert (explicit.priority, default.priority) == (priority, entry_point)
+    assert "priority" not in explicit.input
 
 
-def test_the_same_key_and_request_find_the_same_job() -> None:
+def test_same_key_and_request_return_the_same_job() -> None:
     world = World()
-    first = world.accepted()
+    first = world.accept_job()
     world.clock.advance(60)
 
-    again = world.accepted()
+    second = world.accept_job()
 
-    assert again == first
+    assert second == first
     assert world.workflow.started == [first.job_id]
     assert world.metrics.total("JobsAccepted") == 1
 
 
-def test_another_key_is_another_job() -> None:
+def test_another_key_creates_another_job() -> None:
     world = World()
 
-    assert world.accepted(key="one").job_id != world.accepted(key="two").job_id
+    assert world.accept_job(key="one").job_id != world.accept_job(key="two").job_id
 
 
 @pytest.mark.parametrize(
-    "other", [{"prompt": "less fog"}, {"images": [URL, URL]}, {"deadline_seconds": 60}]
+    "changes", [{"prompt": "less fog"}, {"images": [URL, URL]}, {"deadline_seconds": 60}]
 )
-def test_the_same_key_for_another_request_is_a_conflict(other: dict[str, Any]) -> None:
+def test_same_key_with_another_request_raises_conflict_error(changes: dict[str, Any]) -> None:
     world = World()
-    first = world.accepted(edit(URL))
+    first = world.accept_job(edit(URL))
 
     with pytest.raises(ConflictError):
-        world.accepted(edit(URL) | other)
+        world.accept_job(edit(URL) | changes)
 
     assert list(world.jobs.records) == world.workflow.started == [first.job_id]
 
 
-def test_a_crash_before_the_start_is_mended_by_the_next_try() -> None:
+def test_next_attempt_starts_a_job_after_a_crash() -> None:
     world = World()
-    world.crash_at.plan = {2: "before"}  # get, create, start
-    with pytest.raises(DeadError):
-        world.accepted()
+    world.crash_at.plan = {2: "before"}  # calls: get, create, start
+    with pytest.raises(SimulatedCrashError):
+        world.accept_job()
     assert len(world.jobs.records) == 1
     assert world.workflow.started == []
 
-    job = world.accepted()
+    job = world.accept_job()
 
     assert world.workflow.started == [job.job_id]
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.QUEUED])
-def test_a_job_under_way_is_not_started_again(status: Status) -> None:
+def test_job_past_the_queue_is_not_started_again(status: Status) -> None:
     world = World()
-    job = world.accepted()
+    job = world.accept_job()
     world.jobs.update(job.job_id, when=list(Status), status=status)
     world.workflow.started.clear()
 
-    assert world.accepted().status is status
+    assert world.accept_job().status is status
 
     assert world.workflow.started == []
 
 
-def test_a_race_between_two_deliveries_makes_one_job() -> None:
+def test_concurrent_deliveries_create_one_job() -> None:
     world, other = World(), World()
-    quicker = other.accepted()
+    first = other.accept_job()
 
-    class Slow(type(world.jobs)):  # type: ignore[misc]
+    class SlowJobs(type(world.jobs)):  # type: ignore[misc]
         def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
-            self.records.setdefault(quicker.job_id, quicker)
+            self.records.setdefault(first.job_id, first)
             return bool(super().create(job, caps))
 
-    world.jobs = Slow()
+    world.jobs = SlowJobs()
     world.clock.advance(5)
 
-    assert world.accepted() == quicker
+    assert world.accept_job() == first
     assert world.metrics.total("JobsAccepted") == 0
 
 
-def test_each_kind_of_reference_is_kept_in_order() -> None:
+def test_references_of_every_form_are_stored_in_order() -> None:
     world = World()
     world.references.objects["public", "a.png"] = [b"old", PNG]
 
-    job = world.accepted(
+    job = world.accept_job(
         edit(URL, "s3://public/a.png", f"data:image/webp;base64,{encoded(WEBP)}", encoded(JPEG))
     )
 
@@ -165,19 +169,19 @@ def test_each_kind_of_reference_is_kept_in_order() -> None:
     assert "images" not in job.input
 
 
-def test_a_repeat_keeps_the_version_that_was_pinned_first() -> None:
+def test_repeated_request_keeps_the_pinned_version() -> None:
     world = World()
     world.references.objects["public", "a.png"] = [PNG]
-    first = world.accepted(edit("s3://public/a.png"))
+    first = world.accept_job(edit("s3://public/a.png"))
     world.references.objects["public", "a.png"].append(JPEG)
 
-    assert world.accepted(edit("s3://public/a.png")) == first
+    assert world.accept_job(edit("s3://public/a.png")) == first
 
 
-def test_the_same_image_twice_is_two_references_in_one_object() -> None:
+def test_identical_images_share_one_stored_object() -> None:
     world = World()
 
-    job = world.accepted(edit(encoded(PNG), encoded(PNG), URL, URL))
+    job = world.accept_job(edit(encoded(PNG), encoded(PNG), URL, URL))
 
     first, second, *urls = job.references
     assert isinstance(first, S3Object)
@@ -187,61 +191,75 @@ def test_the_same_image_twice_is_two_references_in_one_object() -> None:
     assert job.estimated_cost_micro_usd == 70_000 + 3 * 12_000
 
 
-def test_one_bad_reference_keeps_nothing() -> None:
+def test_one_bad_reference_stores_nothing() -> None:
     world = World()
 
-    found = refused(world, edit(encoded(PNG), "s3://public/none.png", encoded(b"<html>"), URL))
+    problems = refused_problems(
+        world, edit(encoded(PNG), "s3://public/none.png", encoded(b"<html>"), URL)
+    )
 
-    assert found == {
-        "images.1": "does not exist, or may not be read",
-        "images.2": "is not a PNG, JPEG or WebP image",
+    assert problems == {
+        "images.1": "Reference image 2 does not exist, or this caller may not read it.",
+        "images.2": "Reference image 3 has an unsupported format. Use PNG, JPEG or WebP.",
     }
 
 
-def test_unreadable_text_is_told_for_every_reference_at_once() -> None:
-    found = refused(World(), edit("http://example.com/", URL, "https://10.0.0.1/", "%%%"))
+def test_every_invalid_reference_is_reported() -> None:
+    problems = refused_problems(
+        World(), edit("http://example.com/", URL, "https://10.0.0.1/", "%%%")
+    )
 
-    assert found.keys() == {"images.0", "images.2", "images.3"}
+    assert problems.keys() == {"images.0", "images.2", "images.3"}
 
 
-def test_an_object_that_may_not_be_read_is_refused_like_one_that_is_not_there() -> None:
+def test_unreadable_object_gets_the_error_of_a_missing_object() -> None:
     world = World()
     world.references.objects["private", "a.png"] = [PNG]
     world.references.forbidden.add("private")
 
-    hidden = refused(world, edit("s3://private/a.png"))
+    hidden = refused_problems(world, edit("s3://private/a.png"))
 
-    assert hidden == refused(world, edit("s3://private/none.png"))
+    assert hidden == refused_problems(world, edit("s3://private/none.png"))
 
 
 @pytest.mark.parametrize("extra", [0, 1])
 @pytest.mark.parametrize("kind", ["s3", "base64"])
-def test_a_reference_has_up_to_20_mb(kind: str, extra: int) -> None:
+def test_reference_size_is_limited_to_20_mb(kind: str, extra: int) -> None:
     world = World()
     data = PNG.ljust(MAX_REFERENCE_BYTES + extra, b"\x00")
     world.references.objects["public", "a.png"] = [data]
     image = "s3://public/a.png" if kind == "s3" else encoded(data)
 
     if extra:
-        assert refused(world, edit(image)) == {"images.0": "is larger than 20 MB"}
+        message = "Reference image 1 is 20.1 MB; the limit is 20 MB."
+        assert refused_problems(world, edit(image)) == {"images.0": message}
     else:
-        assert len(world.accepted(edit(image)).references) == 1
+        assert len(world.accept_job(edit(image)).references) == 1
 
 
-@pytest.mark.parametrize("data", [b"", b"GIF89a" + bytes(99), b"%PDF-1.7", b"\x89PN"])
-def test_an_object_that_is_no_picture_is_refused(data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "is empty."),
+        (b"GIF89a" + bytes(99), "is a GIF. Use PNG, JPEG or WebP."),
+        (b"\x00\x00\x00\x18ftypheic", "is a HEIC image. Export it as JPEG."),
+        (b"%PDF-1.7", "has an unsupported format. Use PNG, JPEG or WebP."),
+        (b"\x89PN", "has an unsupported format. Use PNG, JPEG or WebP."),
+    ],
+)
+def test_object_that_is_not_an_image_is_refused(data: bytes, problem: str) -> None:
     world = World()
     world.references.objects["public", "a.png"] = [data]
 
-    message = refused(world, edit("s3://public/a.png"))["images.0"]
+    message = refused_problems(world, edit("s3://public/a.png"))["images.0"]
 
-    assert message in {"is empty", "is not a PNG, JPEG or WebP image"}
+    assert message == f"Reference image 1 {problem}"
 
 
 def test_another_model_keeps_its_input_and_has_no_price() -> None:
     model_input = {"prompt": "waves", "quality": ["odd"], "images": ["https://example.com/x"]}
 
-    job = World().accepted({"model": "a/b", "input": model_input})
+    job = World().accept_job({"model": "a/b", "input": model_input})
 
     assert (job.model, job.input, job.references) == ("a/b", model_input, ())
     assert job.estimated_cost_micro_usd is None

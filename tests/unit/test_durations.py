@@ -1,4 +1,4 @@
-"""How long jobs take: what is published, and what a deployment learns of its own."""
+"""Expected durations: the published ones, and those a deployment learns from its jobs."""
 
 import math
 import random
@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.domain import polling
-from darkroom.domain.durations import ENOUGH, Expected, estimate, learned, published
+from darkroom.domain.durations import (
+    ENOUGH_JOBS,
+    ExpectedDuration,
+    estimate_duration,
+    learned,
+    published,
+)
 from darkroom.domain.histogram import bucket_of
 from darkroom.domain.job import Job, Status
 from darkroom.domain.stats import kind_of, stats_of
@@ -20,13 +26,13 @@ from tests.fakes.world import World
 MEDIUM = published({"quality": "medium", "resolution": "1k"})
 
 
-def buckets(kind: Expected, jobs: int, seed: int = 1) -> Counter[int]:
-    """Durations of so many jobs of a kind, as a histogram has them."""
+def buckets(kind: ExpectedDuration, jobs: int, seed: int = 1) -> Counter[int]:
+    """Return the histogram of the durations of `jobs` random jobs of a kind."""
     rng = random.Random(seed)  # noqa: S311 - no secret
     return Counter(bucket_of(kind.at(rng.gauss())) for _ in range(jobs))
 
 
-def test_better_and_larger_pictures_are_expected_to_take_longer() -> None:
+def test_expected_duration_grows_with_quality_and_resolution() -> None:
     medians = [
         [
             published({"quality": quality, "resolution": resolution}).median
@@ -40,20 +46,20 @@ def test_better_and_larger_pictures_are_expected_to_take_longer() -> None:
 
 
 @pytest.mark.parametrize("quality", [None, "", "ultra", ["high"], {"a": 1}])
-def test_what_other_models_call_quality_is_no_matter(quality: object) -> None:
+def test_unknown_quality_gets_the_default_duration(quality: object) -> None:
     kind = published({"quality": quality, "resolution": "1k"})
 
     assert kind == published({})
     assert kind.low < kind.high
 
 
-def test_low_and_high_are_percentiles() -> None:
+def test_low_and_high_are_the_5th_and_95th_percentile() -> None:
     assert MEDIUM.at(0) == pytest.approx(MEDIUM.median)
     assert MEDIUM.at(-1.645) == pytest.approx(MEDIUM.low)
     assert MEDIUM.at(1.645) == pytest.approx(MEDIUM.high)
 
 
-def test_without_jobs_of_its_own_a_deployment_expects_what_is_published() -> None:
+def test_deployment_without_jobs_expects_the_published_durations() -> None:
     low, high = learned(MEDIUM, {})
 
     assert low == pytest.approx(MEDIUM.low, rel=0.06)
@@ -61,8 +67,8 @@ def test_without_jobs_of_its_own_a_deployment_expects_what_is_published() -> Non
 
 
 @given(st.floats(0.2, 5))
-def test_many_jobs_of_its_own_outweigh_it(scale: float) -> None:
-    real = Expected(MEDIUM.low * scale, MEDIUM.high * scale)
+def test_many_observed_jobs_outweigh_the_published_durations(scale: float) -> None:
+    real = ExpectedDuration(MEDIUM.low * scale, MEDIUM.high * scale)
 
     low, high = learned(MEDIUM, buckets(real, 2000))
 
@@ -71,92 +77,94 @@ def test_many_jobs_of_its_own_outweigh_it(scale: float) -> None:
 
 
 @given(st.dictionaries(st.integers(-20, 80), st.integers(1, 5000), max_size=40))
-def test_whatever_was_counted_something_is_expected(counts: dict[int, int]) -> None:
+def test_any_histogram_gives_a_positive_range(counts: dict[int, int]) -> None:
     low, high = learned(MEDIUM, counts)
 
     assert 0 < low < high
 
 
 @given(st.floats(0.1, 1000), st.floats(0.1, 1000))
-def test_a_job_ended_between_two_looks(one: float, other: float) -> None:
-    running, seen = sorted((one, other))
+def test_estimate_is_between_the_last_two_polls(first: float, second: float) -> None:
+    running, completed = sorted((first, second))
 
-    assert running <= estimate(running, seen) <= seen
-    assert estimate(0, seen) < seen
+    assert running <= estimate_duration(running, completed) <= completed
+    assert estimate_duration(0, completed) < completed
 
 
-def test_jobs_that_become_quicker_are_looked_at_sooner_though_the_first_look_hides_it() -> None:
-    """All that is known of a job that is done at the first look is that it took less."""
+def test_first_wait_shrinks_when_jobs_become_faster() -> None:
+    """The first poll of a completed job only shows an upper bound of its duration."""
     kind, real = MEDIUM, MEDIUM.median / 3
     for _ in range(12):
         first = polling.first_wait(0, kind, math.inf)
-        seen = first if real < first else real
-        kind = learned(MEDIUM, {bucket_of(estimate(0 if real < first else seen, seen)): 400})
+        completed = first if real < first else real
+        kind = learned(
+            MEDIUM, {bucket_of(estimate_duration(0 if real < first else completed, completed)): 400}
+        )
 
     assert polling.first_wait(0, kind, math.inf) <= real + 2
 
 
-def job_that_took(world: World, seconds: float) -> Job:
-    job = world.accepted()
+def job_with_duration(world: World, seconds: float) -> Job:
+    job = world.accept_job()
     return job.model_copy(
         update={"ended_at": world.clock(), "took_seconds": seconds, "status": Status.COMPLETED}
     )
 
 
-def count(world: World, seconds: float, jobs: int) -> None:
+def record_jobs(world: World, seconds: float, jobs: int) -> None:
     for _ in range(jobs):
-        world.stats.added.append(stats_of(job_that_took(world, seconds)))
+        world.stats.added.append(stats_of(job_with_duration(world, seconds)))
 
 
 def expect(world: World) -> ExpectDuration:
     return ExpectDuration(world.stats, world.clock, 1.0)
 
 
-def test_what_was_seen_lately_is_expected() -> None:
+def test_recent_durations_are_expected() -> None:
     world = World()
-    count(world, 100, ENOUGH)
+    record_jobs(world, 100, ENOUGH_JOBS)
 
-    expected = expect(world)(world.accepted())
+    expected = expect(world)(world.accept_job())
 
     assert expected.median > 80
 
 
-def test_days_before_those_that_suffice_are_forgotten() -> None:
+def test_older_days_are_ignored_when_recent_days_have_enough_jobs() -> None:
     world = World()
-    count(world, 300, 5 * ENOUGH)
+    record_jobs(world, 300, 5 * ENOUGH_JOBS)
     world.clock.advance(timedelta(days=1).total_seconds())
-    count(world, 20, ENOUGH)
+    record_jobs(world, 20, ENOUGH_JOBS)
 
-    expected = expect(world)(world.accepted())
+    expected = expect(world)(world.accept_job())
 
     assert expected.high < 100
 
 
-def test_fewer_jobs_are_remembered_for_longer() -> None:
+def test_older_days_count_when_recent_days_have_few_jobs() -> None:
     world = World()
-    count(world, 300, ENOUGH // 2)
+    record_jobs(world, 300, ENOUGH_JOBS // 2)
     world.clock.advance(timedelta(days=3).total_seconds())
-    count(world, 300, ENOUGH // 4)
+    record_jobs(world, 300, ENOUGH_JOBS // 4)
 
-    assert expect(world)(world.accepted()).high > 200
+    assert expect(world)(world.accept_job()).high > 200
 
 
-def test_what_was_read_serves_for_minutes() -> None:
+def test_statistics_are_cached_for_5_minutes() -> None:
     world = World()
-    asked = expect(world)
-    before = asked(world.accepted())
-    count(world, 300, ENOUGH)
+    expect_duration = expect(world)
+    before = expect_duration(world.accept_job())
+    record_jobs(world, 300, ENOUGH_JOBS)
 
-    assert asked(world.accepted()) == before
+    assert expect_duration(world.accept_job()) == before
     world.clock.advance(301)
-    assert asked(world.accepted()) != before
+    assert expect_duration(world.accept_job()) != before
 
 
-def test_models_that_know_no_quality_teach_nothing() -> None:
+def test_models_without_quality_use_the_published_duration() -> None:
     world = World()
-    job = world.accepted({"model": "any/model", "input": {"prompt": "x"}}, key="any")
+    job = world.accept_job({"model": "any/model", "input": {"prompt": "x"}}, key="any")
     world.stats.added.append(
-        stats_of(job_that_took(world, 900))._replace(kind=kind_of(job), bucket=bucket_of(900))
+        stats_of(job_with_duration(world, 900))._replace(kind=kind_of(job), bucket=bucket_of(900))
     )
 
     assert expect(world)(job) == published(job.input)

@@ -1,4 +1,4 @@
-"""FinalizeJob: every output stored whole and once, a manifest, then the end of the job."""
+"""FinalizeJob: every output is stored once and complete, then the manifest and the end."""
 
 import hashlib
 from threading import Barrier, Lock
@@ -15,28 +15,28 @@ from darkroom.domain.references import S3Object
 from darkroom.domain.steps import Outcome, Step
 from darkroom.domain.uploads import encode
 from darkroom.ports import Download, Failed, NotDownloaded, Running, Succeeded, Unreadable
-from tests.fakes.crashes import DeadError
-from tests.fakes.pictures import JPEG, PNG
+from tests.fakes.crashes import SimulatedCrashError
+from tests.fakes.images import JPEG, PNG
 from tests.fakes.provider import OUTPUT, PREDICTION
 from tests.fakes.world import World
 
 SECOND = "https://cdn.test/output/1.bin"
-LATE = NotDownloaded(Code.ASSET_UNAVAILABLE, "the CDN answered 404")
+NOT_YET_AVAILABLE = NotDownloaded(Code.ASSET_UNAVAILABLE, "the CDN answered 404")
 
 
-def completed(*outputs: str, **files: Any) -> tuple[World, Step]:
-    """A job whose prediction has just been seen completed."""
+def job_with_completed_prediction(*outputs: str, **files: Any) -> tuple[World, Step]:
+    """Return a job whose prediction a check has just found completed."""
     world = World()
     world.provider.predictions = [Succeeded(outputs or (OUTPUT,))]
     world.downloads.files = {OUTPUT: PNG, **files}
-    job = world.accepted()
+    job = world.accept_job()
     step = world.submit_job()(Step(job_id=job.job_id))
     world.clock.advance(30)
     return world, world.check_job()(step)
 
 
-def test_an_output_is_stored_under_the_jobs_folder_and_the_job_ends() -> None:
-    world, step = completed()
+def test_output_is_stored_under_the_jobs_prefix_and_the_job_completes() -> None:
+    world, step = job_with_completed_prediction()
     world.clock.advance(1)
 
     step = world.finalize_job()(step)
@@ -63,8 +63,8 @@ def test_an_output_is_stored_under_the_jobs_folder_and_the_job_ends() -> None:
     assert event.assets == job.assets
 
 
-def test_the_manifest_says_what_was_asked_what_came_when_and_what_it_cost() -> None:
-    world, step = completed()
+def test_manifest_has_input_assets_times_and_cost() -> None:
+    world, step = job_with_completed_prediction()
 
     world.finalize_job()(step)
 
@@ -79,8 +79,8 @@ def test_the_manifest_says_what_was_asked_what_came_when_and_what_it_cost() -> N
     assert OUTPUT not in str(manifest)
 
 
-def test_an_output_of_an_upload_names_it_beside_the_manifest() -> None:
-    world, step = completed()
+def test_output_metadata_and_manifest_name_the_source_upload() -> None:
+    world, step = job_with_completed_prediction()
     source = S3Object(bucket="inbox", key="scan/Öl.png", version_id="v7")
     world.jobs.update(
         step.job_id, when=OPEN, source=source, preset="scan@3", prefix="edits/scan/Öl.png/j"
@@ -88,21 +88,21 @@ def test_an_output_of_an_upload_names_it_beside_the_manifest() -> None:
 
     world.finalize_job()(step)
 
-    named = world.assets.metadata["edits/scan/Öl.png/j/0.png"]
-    assert {name: named[name] for name in named if "source" in name or name == "preset"} == {
+    metadata = world.assets.metadata["edits/scan/Öl.png/j/0.png"]
+    assert {name: metadata[name] for name in metadata if "source" in name or name == "preset"} == {
         "source-bucket": "inbox",
         "source-key": encode("scan/Öl.png"),
         "source-version-id": "v7",
         "preset": "scan@3",
     }
-    assert all(value.isascii() for value in named.values())
+    assert all(value.isascii() for value in metadata.values())
     manifest = world.assets.documents["edits/scan/Öl.png/j/manifest.json"]
     assert manifest["source"] == {"bucket": "inbox", "key": "scan/Öl.png", "version_id": "v7"}
     assert (manifest["preset"], manifest["caller"]) == ("scan@3", "tests")
 
 
-def test_several_outputs_are_stored_in_order_each_by_its_own_format() -> None:
-    world, step = completed(OUTPUT, SECOND, **{SECOND: JPEG})
+def test_multiple_outputs_are_stored_in_order_with_their_own_formats() -> None:
+    world, step = job_with_completed_prediction(OUTPUT, SECOND, **{SECOND: JPEG})
 
     world.finalize_job()(step)
 
@@ -115,47 +115,51 @@ def test_several_outputs_are_stored_in_order_each_by_its_own_format() -> None:
     ]
 
 
-def test_several_outputs_are_copied_at_once_within_a_bound() -> None:
+def test_at_most_four_outputs_are_copied_concurrently() -> None:
     outputs = [f"https://cdn.test/output/{n}.png" for n in range(8)]
-    world, step = completed(*outputs, **dict.fromkeys(outputs, PNG))
-    fetch, transact, lock, now, most = world.downloads.fetch, Barrier(4), Lock(), 0, 0
+    world, step = job_with_completed_prediction(*outputs, **dict.fromkeys(outputs, PNG))
+    fetch, barrier, lock, running, max_running = world.downloads.fetch, Barrier(4), Lock(), 0, 0
 
-    def meeting(url: str, into: IO[bytes]) -> Download | NotDownloaded:
-        nonlocal now, most
+    def fetch_with_barrier(url: str, into: IO[bytes]) -> Download | NotDownloaded:
+        nonlocal running, max_running
         with lock:
-            now += 1
-        transact.wait(timeout=30)  # nobody goes on before four are here
-        most = max(most, now)
-        transact.wait(timeout=30)
+            running += 1
+        barrier.wait(timeout=30)  # waits for four concurrent copies
+        max_running = max(max_running, running)
+        barrier.wait(timeout=30)
         with lock:
-            now -= 1
+            running -= 1
         return fetch(url, into)
 
-    world.downloads.fetch = meeting  # type: ignore[method-assign]
+    world.downloads.fetch = fetch_with_barrier  # type: ignore[method-assign]
 
     world.finalize_job()(step)
 
-    assert most == 4
+    assert max_running == 4
     stored = [asset.key for asset in world.job(step.job_id).assets]
     assert stored == [f"jobs/{step.job_id}/{n}.png" for n in range(8)]
 
 
-def test_an_output_that_is_late_is_tried_again_after_a_wait() -> None:
-    world, step = completed(**{OUTPUT: [LATE, LATE, PNG]})
+def test_unavailable_output_is_retried_after_a_wait() -> None:
+    world, step = job_with_completed_prediction(
+        **{OUTPUT: [NOT_YET_AVAILABLE, NOT_YET_AVAILABLE, PNG]}
+    )
 
     first = world.finalize_job()(step)
     second = world.finalize_job()(first)
     third = world.finalize_job()(second)
 
-    assert [(each.outcome, each.wait_seconds) for each in (first, second)] == [
+    assert [(step.outcome, step.wait_seconds) for step in (first, second)] == [
         (Outcome.PROCESSING, polling.COPY_WAITS[0]),
         (Outcome.PROCESSING, polling.COPY_WAITS[1]),
     ]
     assert third.outcome is Outcome.STORED
 
 
-def test_a_second_output_that_fails_leaves_the_job_open_and_the_first_stored() -> None:
-    world, step = completed(OUTPUT, SECOND, **{SECOND: [LATE, JPEG]})
+def test_failed_second_output_leaves_the_job_open_with_the_first_stored() -> None:
+    world, step = job_with_completed_prediction(
+        OUTPUT, SECOND, **{SECOND: [NOT_YET_AVAILABLE, JPEG]}
+    )
 
     step = world.finalize_job()(step)
     assert step.outcome is Outcome.PROCESSING
@@ -164,12 +168,12 @@ def test_a_second_output_that_fails_leaves_the_job_open_and_the_first_stored() -
 
     assert world.finalize_job()(step).outcome is Outcome.STORED
     assert len(world.job(step.job_id).assets) == 2
-    assert world.downloads.fetched.count(OUTPUT) == 1  # what is stored is not fetched again
+    assert world.downloads.fetched.count(OUTPUT) == 1  # a stored output is not fetched again
 
 
 @pytest.mark.parametrize("code", [Code.ASSET_UNAVAILABLE, Code.ASSET_INVALID])
-def test_an_output_that_never_comes_fails_after_all_tries(code: Code) -> None:
-    world, step = completed(**{OUTPUT: NotDownloaded(code, "why")})
+def test_missing_output_fails_the_job_after_all_attempts(code: Code) -> None:
+    world, step = job_with_completed_prediction(**{OUTPUT: NotDownloaded(code, "why")})
 
     for _ in polling.COPY_WAITS:
         step = world.finalize_job()(step)
@@ -181,8 +185,10 @@ def test_an_output_that_never_comes_fails_after_all_tries(code: Code) -> None:
     assert world.assets.files == {}
 
 
-def test_a_final_problem_is_not_tried_again_and_was_paid_for() -> None:
-    world, step = completed(**{OUTPUT: NotDownloaded(Code.ASSET_INVALID, "why", final=True)})
+def test_final_download_error_is_not_retried_and_is_charged() -> None:
+    world, step = job_with_completed_prediction(
+        **{OUTPUT: NotDownloaded(Code.ASSET_INVALID, "why", final=True)}
+    )
 
     step = world.finalize_job()(step)
 
@@ -192,12 +198,12 @@ def test_a_final_problem_is_not_tried_again_and_was_paid_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "prediction",
     [Unreadable(Code.PROVIDER_UNAVAILABLE, "HTTP 502"), Running("processing", known=True)],
 )
-def test_a_prediction_that_cannot_be_read_again_is_tried_so_often(answer: Any) -> None:
-    world, step = completed()
-    world.provider.predictions = [answer]
+def test_unreadable_prediction_fails_the_job_after_all_attempts(prediction: Any) -> None:
+    world, step = job_with_completed_prediction()
+    world.provider.predictions = [prediction]
 
     for _ in polling.COPY_WAITS:
         step = world.finalize_job()(step)
@@ -207,15 +213,15 @@ def test_a_prediction_that_cannot_be_read_again_is_tried_so_often(answer: Any) -
     assert step.code is Code.ASSET_UNAVAILABLE
 
 
-def test_a_prediction_that_has_broken_meanwhile_fails() -> None:
-    world, step = completed()
+def test_prediction_that_has_failed_since_the_check_fails_the_job() -> None:
+    world, step = job_with_completed_prediction()
     world.provider.predictions = [Failed(Code.PROVIDER_FAILED, "deleted")]
 
     assert world.finalize_job()(step).code is Code.PROVIDER_FAILED
 
 
-def test_a_rerun_after_the_end_stores_and_announces_nothing_more() -> None:
-    world, step = completed()
+def test_rerun_after_the_end_is_idempotent() -> None:
+    world, step = job_with_completed_prediction()
     first = world.finalize_job()(step)
     published = list(world.events.published)
     world.downloads.fetched.clear()
@@ -226,10 +232,10 @@ def test_a_rerun_after_the_end_stores_and_announces_nothing_more() -> None:
     assert world.events.published == published
 
 
-def test_a_rerun_after_a_crash_keeps_the_first_bytes() -> None:
-    world, step = completed()
-    world.crash_at.plan = {world.crash_at.calls + 3: "after"}  # get, check, fetch, store
-    with pytest.raises(DeadError):
+def test_rerun_after_a_crash_keeps_the_first_bytes() -> None:
+    world, step = job_with_completed_prediction()
+    world.crash_at.plan = {world.crash_at.calls + 3: "after"}  # calls: get, check, fetch, store
+    with pytest.raises(SimulatedCrashError):
         world.finalize_job()(step)
     world.downloads.files[OUTPUT] = PNG + b"other"
 
@@ -241,8 +247,8 @@ def test_a_rerun_after_a_crash_keeps_the_first_bytes() -> None:
     assert asset.sha256 == hashlib.sha256(PNG).hexdigest()
 
 
-def test_a_job_that_was_stopped_is_not_stored() -> None:
-    world, step = completed()
+def test_output_of_an_ended_job_is_not_stored() -> None:
+    world, step = job_with_completed_prediction()
     world.end_job().fail(step.job_id, Code.CANCELED)
 
     step = world.finalize_job()(step)
@@ -251,7 +257,7 @@ def test_a_job_that_was_stopped_is_not_stored() -> None:
     assert world.assets.files == {}
 
 
-def test_a_job_without_a_record_fails() -> None:
+def test_job_without_a_record_fails() -> None:
     step = World().finalize_job()(Step(job_id="none"))
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.INTERNAL_ERROR)

@@ -1,4 +1,4 @@
-"""AdmitJob, with as many in flight as are allowed: who is next stays for a place."""
+"""AcquireSlot at the in-flight limit: the job at the head of the queue polls for a free slot."""
 
 import pytest
 
@@ -6,88 +6,88 @@ from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.submit_queue import RateLimit
 from darkroom.usecases.acquire_slot import HEAD_POLL_SECONDS, HEAD_POLLS, Deferred
-from tests.fakes.invariants import assert_counts
+from tests.fakes.invariants import assert_queue_counts
 from tests.fakes.signals import StoppedClock
 from tests.fakes.world import World
 
 
-class Busy(StoppedClock):
-    """A clock at which the n-th sleep may end a job."""
+class FullQueue(StoppedClock):
+    """A clock whose n-th sleep may end a job, with a world that allows 2 jobs in flight."""
 
     def __init__(self) -> None:
         super().__init__()
         self.jobs = 0
         self.slept: list[float] = []
-        self.ends: dict[int, str] = {}  # by the number of the sleep
+        self.ends_at_sleep: dict[int, str] = {}  # job id by number of the sleep
         self.world = World(clock=self, rate_limit=RateLimit(500, 2))
 
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
         self.slept.append(seconds)
-        if job_id := self.ends.get(len(self.slept)):
+        if job_id := self.ends_at_sleep.get(len(self.slept)):
             self.world.end_job().fail(job_id, Code.PROVIDER_FAILED)
 
-    def comes(self) -> str:
-        """Let a job come; return its id."""
+    def add_job(self) -> str:
+        """Add a job and return its id."""
         self.jobs += 1
-        job = World().accepted().model_copy(update={"job_id": str(self.jobs)})
+        job = World().accept_job().model_copy(update={"job_id": str(self.jobs)})
         self.world.jobs.records[job.job_id] = job
         return job.job_id
 
-    def ask(self, job_id: str) -> Job | Deferred | None:
+    def acquire(self, job_id: str) -> Job | Deferred | None:
         return self.world.acquire_slot()(self.world.job(job_id), ())
 
 
 @pytest.fixture
-def full() -> Busy:
-    """Two jobs are with the provider and stay there for long, and no more are allowed."""
-    busy = Busy()
+def full_queue() -> FullQueue:
+    """Return a queue with two jobs in flight, which is its limit."""
+    queue = FullQueue()
     for _ in range(2):
-        assert isinstance(busy.ask(busy.comes()), Job)
-        busy.advance(30)
-    busy.slept.clear()
-    return busy
+        assert isinstance(queue.acquire(queue.add_job()), Job)
+        queue.advance(30)
+    queue.slept.clear()
+    return queue
 
 
-def test_a_newcomer_gets_its_place_in_the_line_before_it_waits(full: Busy) -> None:
-    came = full.comes()
+def test_new_job_gets_its_queue_position_before_it_waits(full_queue: FullQueue) -> None:
+    job_id = full_queue.add_job()
 
-    assert isinstance(full.ask(came), Deferred)
+    assert isinstance(full_queue.acquire(job_id), Deferred)
 
-    assert full.world.job(came).queue_position is not None
-    assert full.slept == []
-
-
-def test_who_is_next_takes_the_place_that_becomes_free_while_it_stays(full: Busy) -> None:
-    came = full.comes()
-    full.ask(came)
-    full.ends = {3: "1"}
-
-    answer = full.ask(came)
-
-    assert isinstance(answer, Job)
-    assert answer.status is Status.SUBMITTING
-    assert full.slept[:3] == [HEAD_POLL_SECONDS] * 3
-    assert sum(full.slept[3:]) == 0
-    assert_counts(full.world.jobs)
+    assert full_queue.world.job(job_id).queue_position is not None
+    assert full_queue.slept == []
 
 
-def test_nobody_stays_longer_than_a_wait_is_worth(full: Busy) -> None:
-    came = full.comes()
-    full.ask(came)
+def test_head_of_queue_polling_acquires_a_freed_slot(full_queue: FullQueue) -> None:
+    job_id = full_queue.add_job()
+    full_queue.acquire(job_id)
+    full_queue.ends_at_sleep = {3: "1"}
 
-    assert isinstance(full.ask(came), Deferred)
+    job = full_queue.acquire(job_id)
 
-    assert full.slept == [HEAD_POLL_SECONDS] * HEAD_POLLS
-    assert full.world.job(came).status is Status.QUEUED
-    assert_counts(full.world.jobs)
+    assert isinstance(job, Job)
+    assert job.status is Status.SUBMITTING
+    assert full_queue.slept[:3] == [HEAD_POLL_SECONDS] * 3
+    assert sum(full_queue.slept[3:]) == 0
+    assert_queue_counts(full_queue.world.jobs)
 
 
-def test_who_is_not_next_does_not_stay(full: Busy) -> None:
-    full.ask(full.comes())
-    second = full.comes()
-    full.ask(second)
+def test_head_of_queue_polling_ends_after_the_maximum_polls(full_queue: FullQueue) -> None:
+    job_id = full_queue.add_job()
+    full_queue.acquire(job_id)
 
-    assert isinstance(full.ask(second), Deferred)
+    assert isinstance(full_queue.acquire(job_id), Deferred)
 
-    assert full.slept == []
+    assert full_queue.slept == [HEAD_POLL_SECONDS] * HEAD_POLLS
+    assert full_queue.world.job(job_id).status is Status.QUEUED
+    assert_queue_counts(full_queue.world.jobs)
+
+
+def test_job_that_is_not_at_the_head_does_not_poll(full_queue: FullQueue) -> None:
+    full_queue.acquire(full_queue.add_job())
+    second = full_queue.add_job()
+    full_queue.acquire(second)
+
+    assert isinstance(full_queue.acquire(second), Deferred)
+
+    assert full_queue.slept == []

@@ -1,67 +1,78 @@
-"""Batches over HTTP: planned or started, shown, listed, canceled, and refused in so many words."""
+"""Batches over HTTP: plan, start, read, list, cancel, and error responses."""
 
 from typing import Any
 
 import pytest
 
-from tests.unit.batches import SMALL, create_all, finish, put
+from tests.unit.batches import SMALL_IMAGE, complete_job, create_all_jobs, upload_rows
 from tests.unit.http import Client
 
 PATH = "/v1/batches"
 
 
-def asked(ada: Client, *rows: dict[str, Any], **more: Any) -> dict[str, Any]:
-    source = put(ada.world, [SMALL | row for row in rows or ({"prompt": "x"},)], f"key:{ada.name}")
-    return {"source": source, **more}
+def batch_request(ada: Client, *rows: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    source = upload_rows(
+        ada.world, [SMALL_IMAGE | row for row in rows or ({"prompt": "x"},)], f"key:{ada.name}"
+    )
+    return {"source": source, **fields}
 
 
-def test_a_dry_run_answers_with_the_plan() -> None:
+def test_dry_run_returns_the_plan() -> None:
     ada = Client()
-    body = asked(ada, {"prompt": "x"}, {"prompt": "", "id": 7}, dry_run=True, name="autumn")
+    body = batch_request(ada, {"prompt": "x"}, {"prompt": "", "id": 7}, dry_run=True, name="autumn")
 
-    answer = ada.post(PATH, body)
+    response = ada.post(PATH, body)
 
-    told = answer.json
-    assert (answer.status, told["status"], told["batch_id"], told["name"]) == (
+    payload = response.json
+    assert (response.status, payload["status"], payload["batch_id"], payload["name"]) == (
         200, "planned", None, "autumn",
     )  # fmt: skip
-    assert told["errors"] == [
-        {"row": 2, "field": "prompt", "message": "is empty", "allowed": "at least 1 character"}
+    assert payload["errors"] == [
+        {
+            "row": 2,
+            "field": "prompt",
+            "message": "Row 2: `prompt` is empty. Use at least 1 character.",
+            "allowed": "at least 1 character",
+        }
     ]
-    assert (told["rows"], told["bad_rows"], told["estimated_cost_micro_usd"]) == (2, 1, 10_000)
+    assert (payload["rows"], payload["bad_rows"], payload["estimated_cost_micro_usd"]) == (
+        2,
+        1,
+        10_000,
+    )
 
 
-def test_a_start_answers_with_the_batch_and_where_it_is() -> None:
+def test_start_returns_the_batch_and_its_location() -> None:
     ada = Client()
 
-    answer = ada.post(PATH, asked(ada), Idempotency_Key="autumn")
-    again = ada.post(PATH, asked(ada), Idempotency_Key="autumn")
+    response = ada.post(PATH, batch_request(ada), Idempotency_Key="autumn")
+    second = ada.post(PATH, batch_request(ada), Idempotency_Key="autumn")
 
-    batch_id = answer.json["batch_id"]
-    assert (answer.status, answer.json["status"]) == (202, "running")
-    assert answer.headers["Location"] == f"/prod/v1/batches/{batch_id}"
-    assert again.json == answer.json == ada.get(f"{PATH}/{batch_id}").json
+    batch_id = response.json["batch_id"]
+    assert (response.status, response.json["status"]) == (202, "running")
+    assert response.headers["Location"] == f"/prod/v1/batches/{batch_id}"
+    assert second.json == response.json == ada.get(f"{PATH}/{batch_id}").json
 
 
-def test_once_it_has_ended_it_has_results_and_its_jobs_can_be_listed() -> None:
+def test_ended_batch_has_results_and_its_jobs_can_be_listed() -> None:
     ada = Client()
-    batch = ada.world.batches.records[ada.post(PATH, asked(ada)).json["batch_id"]]
-    create_all(ada.world, batch)
-    finish(ada.world, batch.job_of(1))
+    batch = ada.world.batches.records[ada.post(PATH, batch_request(ada)).json["batch_id"]]
+    create_all_jobs(ada.world, batch)
+    complete_job(ada.world, batch.job_of(1))
     ada.world.collect_batch()(batch.batch_id)
 
-    told = ada.get(f"{PATH}/{batch.batch_id}").json
-    assert (told["status"], told["spent_micro_usd"]) == ("completed", 10_000)
-    assert "/results.csv?" in told["results"]["csv_url"]
-    other = ada.accepted(SMALL | {"prompt": "y"})
+    payload = ada.get(f"{PATH}/{batch.batch_id}").json
+    assert (payload["status"], payload["spent_micro_usd"]) == ("completed", 10_000)
+    assert "/results.csv?" in payload["results"]["csv_url"]
+    other = ada.accept_job(SMALL_IMAGE | {"prompt": "y"})
     jobs = ada.get("/v1/jobs", batch=batch.batch_id).json["jobs"]
     assert [(job["job_id"], job["batch_id"]) for job in jobs] == [(batch.job_of(1), batch.batch_id)]
     assert other.batch_id is None
 
 
-def test_waiting_answers_as_soon_as_something_has_changed() -> None:
+def test_unchanged_batch_is_returned_when_the_wait_ends() -> None:
     ada = Client()
-    batch_id = ada.post(PATH, asked(ada)).json["batch_id"]
+    batch_id = ada.post(PATH, batch_request(ada)).json["batch_id"]
     before = ada.world.clock()
 
     ada.get(f"{PATH}/{batch_id}", wait=5)
@@ -69,18 +80,20 @@ def test_waiting_answers_as_soon_as_something_has_changed() -> None:
     assert (ada.world.clock() - before).total_seconds() == 5
 
 
-def test_batches_are_listed_newest_first_page_by_page_each_callers_own() -> None:
+def test_batches_are_listed_newest_first_by_page_and_caller() -> None:
     ada = Client()
     ids = []
     for number in range(3):
-        ids.append(ada.post(PATH, asked(ada), Idempotency_Key=f"k{number}").json["batch_id"])
+        ids.append(
+            ada.post(PATH, batch_request(ada), Idempotency_Key=f"k{number}").json["batch_id"]
+        )
         ada.world.clock.advance(1)
 
     first = ada.get(PATH, limit=2).json
     second = ada.get(PATH, limit=2, cursor=first["cursor"]).json
 
-    shown = [each["batch_id"] for page in (first, second) for each in page["batches"]]
-    assert shown == ids[::-1]
+    listed = [batch["batch_id"] for page in (first, second) for batch in page["batches"]]
+    assert listed == ids[::-1]
     assert second["cursor"] is None
     assert ada.as_("bob").get(PATH).json["batches"] == []
     assert len(ada.as_("root", "admin").get(PATH).json["batches"]) == 3
@@ -89,9 +102,9 @@ def test_batches_are_listed_newest_first_page_by_page_each_callers_own() -> None
     assert ada.as_("root", "admin").get(PATH, caller="x" * 257).fields == ["caller"]
 
 
-def test_canceling_says_what_it_comes_to() -> None:
+def test_cancel_returns_canceling_then_canceled() -> None:
     ada = Client()
-    batch_id = ada.post(PATH, asked(ada)).json["batch_id"]
+    batch_id = ada.post(PATH, batch_request(ada)).json["batch_id"]
 
     first = ada.send("DELETE", f"{PATH}/{batch_id}")
     assert (first.status, first.json["status"]) == (202, "canceling")
@@ -100,29 +113,32 @@ def test_canceling_says_what_it_comes_to() -> None:
     assert (second.status, second.json["status"]) == (200, "canceled")
 
 
-def test_a_key_for_reading_starts_and_cancels_nothing() -> None:
+def test_read_key_cannot_start_or_cancel_a_batch() -> None:
     ada = Client()
-    batch_id = ada.post(PATH, asked(ada)).json["batch_id"]
+    batch_id = ada.post(PATH, batch_request(ada)).json["batch_id"]
     reader = ada.as_("ada", "read")
 
-    assert reader.post(PATH, asked(ada)).status == 403
+    assert reader.post(PATH, batch_request(ada)).status == 403
     assert reader.send("DELETE", f"{PATH}/{batch_id}").status == 403
     assert reader.get(f"{PATH}/{batch_id}").status == 200
 
 
-def test_what_costs_much_says_what_to_do() -> None:
+def test_expensive_batch_requires_a_confirmation() -> None:
     ada = Client()
-    dear = [{"prompt": "x", "quality": "high", "resolution": "4k"}] * 8
+    expensive_rows = [{"prompt": "x", "quality": "high", "resolution": "4k"}] * 8
 
-    answer = ada.post(PATH, asked(ada, *dear))
+    response = ada.post(PATH, batch_request(ada, *expensive_rows))
 
-    assert (answer.status, answer.json["type"]) == (
+    assert (response.status, response.json["type"]) == (
         409,
         "urn:darkroom:problem:confirmation-required",
     )
-    assert answer.json["cost_micro_usd"] == 5_760_000
-    assert "confirm_micro_usd" in answer.json["detail"]
-    assert ada.post(PATH, asked(ada, *dear, confirm_micro_usd=5_760_000)).status == 202
+    assert response.json["cost_micro_usd"] == 5_760_000
+    assert "confirm_micro_usd" in response.json["detail"]
+    assert (
+        ada.post(PATH, batch_request(ada, *expensive_rows, confirm_micro_usd=5_760_000)).status
+        == 202
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,11 +156,11 @@ def test_what_costs_much_says_what_to_do() -> None:
         ({"source": "upload:x"}, ["source"]),
     ],
 )
-def test_a_bad_field_is_named(body: Any, fields: list[str]) -> None:
-    answer = Client().post(PATH, body)
+def test_invalid_field_is_named(body: Any, fields: list[str]) -> None:
+    response = Client().post(PATH, body)
 
-    assert (answer.status, answer.fields) == (400, fields)
+    assert (response.status, response.fields) == (400, fields)
 
 
-def test_a_filter_by_what_is_no_batch_is_refused() -> None:
+def test_invalid_batch_filter_is_refused() -> None:
     assert Client().get("/v1/jobs", batch="none").fields == ["batch"]

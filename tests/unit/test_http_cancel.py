@@ -1,4 +1,4 @@
-"""DELETE: free and certain before the submit; after it the result is filed, and the charge told."""
+"""DELETE: final and uncharged before the submit; later the result is stored and charged."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,83 +9,83 @@ from darkroom.domain.errors import Code
 from darkroom.domain.job import Status
 from darkroom.domain.steps import Step
 from tests.fakes.signals import START
-from tests.unit.http import V1_JOBS, Client, finished, submitted
+from tests.unit.http import V1_JOBS, Client, complete_job, submit_job
 
 
-def test_a_cancel_before_the_submit_is_free_and_certain() -> None:
+def test_cancel_before_the_submit_is_final_and_uncharged() -> None:
     ada = Client()
-    job = ada.accepted()
+    job = ada.accept_job()
 
-    answer = ada.delete(f"{V1_JOBS}/{job.job_id}")
-    submitted(ada.world, job.job_id)
+    response = ada.delete(f"{V1_JOBS}/{job.job_id}")
+    submit_job(ada.world, job.job_id)
 
-    assert answer.status == 200
-    assert (answer.json["status"], answer.json["failure"]["code"]) == ("failed", "canceled")
-    assert answer.json["charged"] == "no"
+    assert response.status == 200
+    assert (response.json["status"], response.json["failure"]["code"]) == ("failed", "canceled")
+    assert response.json["charged"] == "no"
     assert ada.world.provider.posts == []
-    assert len(ada.world.events.named("JobFailed")) == 1
+    assert len(ada.world.events.of_type("JobFailed")) == 1
 
 
-def test_after_a_cancel_that_came_late_the_result_is_filed_and_the_charge_told() -> None:
+def test_cancel_after_the_submit_stores_the_result_and_reports_the_charge() -> None:
     ada = Client()
-    job = ada.accepted()
-    submitted(ada.world, job.job_id)
+    job = ada.accept_job()
+    submit_job(ada.world, job.job_id)
 
-    answer = ada.delete(f"{V1_JOBS}/{job.job_id}")
-    finished(ada.world, job.job_id)
+    response = ada.delete(f"{V1_JOBS}/{job.job_id}")
+    complete_job(ada.world, job.job_id)
 
-    assert (answer.status, answer.json["status"], answer.json["charged"]) == (
+    assert (response.status, response.json["status"], response.json["charged"]) == (
         202, "submitted", "yes",
     )  # fmt: skip
-    assert answer.json["canceled_at"] is not None
-    assert int(answer.headers["Retry-After"]) >= 1
-    told = ada.get(f"{V1_JOBS}/{job.job_id}").json
-    assert (told["status"], told["failure"]["code"]) == ("failed", "canceled")
-    assert (told["charged"], len(told["assets"])) == ("yes", 1)
+    assert response.json["canceled_at"] is not None
+    assert int(response.headers["Retry-After"]) >= 1
+    payload = ada.get(f"{V1_JOBS}/{job.job_id}").json
+    assert (payload["status"], payload["failure"]["code"]) == ("failed", "canceled")
+    assert (payload["charged"], len(payload["assets"])) == ("yes", 1)
 
 
-def test_a_cancel_while_the_submit_is_under_way_says_that_the_charge_is_unknown() -> None:
+def test_cancel_during_the_submit_reports_an_unknown_charge() -> None:
     ada = Client()
-    job = ada.accepted()
-    now: dict[str, Any] = {"submitting_at": START + timedelta(seconds=1)}
-    ada.world.jobs.update(job.job_id, when=list(Status), status=Status.SUBMITTING, **now)
+    job = ada.accept_job()
+    fields: dict[str, Any] = {"submitting_at": START + timedelta(seconds=1)}
+    ada.world.jobs.update(job.job_id, when=list(Status), status=Status.SUBMITTING, **fields)
 
-    answer = ada.delete(f"{V1_JOBS}/{job.job_id}")
+    response = ada.delete(f"{V1_JOBS}/{job.job_id}")
 
-    assert (answer.status, answer.json["charged"]) == (202, "maybe")
+    assert (response.status, response.json["charged"]) == (202, "maybe")
 
 
 @pytest.mark.parametrize("is_sent", [False, True])
-def test_a_cancel_can_be_repeated(is_sent: bool) -> None:
+def test_cancel_is_idempotent(is_sent: bool) -> None:
     ada = Client()
-    job = ada.accepted()
+    job = ada.accept_job()
     if is_sent:
-        submitted(ada.world, job.job_id)
+        submit_job(ada.world, job.job_id)
     first = ada.delete(f"{V1_JOBS}/{job.job_id}")
     ada.world.clock.advance(5)
-    again = ada.delete(f"{V1_JOBS}/{job.job_id}")
+    second = ada.delete(f"{V1_JOBS}/{job.job_id}")
 
-    assert (again.status, again.text) == (first.status, first.text)
-    assert len(ada.world.events.named("JobFailed")) == (0 if is_sent else 1)
+    assert (second.status, second.text) == (first.status, first.text)
+    assert len(ada.world.events.of_type("JobFailed")) == (0 if is_sent else 1)
 
 
 @pytest.mark.parametrize("is_completed", [True, False])
-def test_what_has_ended_cannot_be_canceled(is_completed: bool) -> None:
+def test_cancel_of_an_ended_job_returns_409(is_completed: bool) -> None:
     ada = Client()
-    job = ada.accepted()
+    job = ada.accept_job()
     if is_completed:
-        finished(ada.world, job.job_id)
+        complete_job(ada.world, job.job_id)
     else:
         ada.world.end_job().fail(job.job_id, Code.REJECTED)
 
-    answer = ada.delete(f"{V1_JOBS}/{job.job_id}")
+    response = ada.delete(f"{V1_JOBS}/{job.job_id}")
 
-    assert (answer.status, answer.json["type"]) == (409, "urn:darkroom:problem:already-ended")
+    assert (response.status, response.json["type"]) == (409, "urn:darkroom:problem:already-ended")
 
 
-def test_a_canceled_job_is_not_submitted_when_the_provider_puts_it_off() -> None:
+def test_canceled_queued_job_is_not_submitted() -> None:
     ada = Client()
-    job = ada.accepted()
+    job = ada.accept_job()
     ada.world.jobs.update(job.job_id, when=list(Status), canceled_at=START)
 
     assert ada.world.submit_job()(Step(job_id=job.job_id)).code is Code.CANCELED

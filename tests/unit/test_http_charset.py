@@ -1,4 +1,4 @@
-"""A body is UTF-8, or refused: what was mangled on the way would be paid for."""
+"""A body that is not UTF-8 is refused, because a mangled prompt would be charged."""
 
 import json
 
@@ -14,26 +14,28 @@ BODY = json.dumps(TEXT_TO_IMAGE)
     "content_type",
     ["application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'],
 )
-def test_json_in_utf_8_is_taken(content_type: str) -> None:
-    answer = Client().send("POST", V1_JOBS, body=BODY, headers={"Content-Type": content_type})
+def test_utf_8_json_is_accepted(content_type: str) -> None:
+    response = Client().send("POST", V1_JOBS, body=BODY, headers={"Content-Type": content_type})
 
-    assert answer.status == 202
+    assert response.status == 202
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=latin1", "text/json"])
-def test_another_charset_is_refused(content_type: str) -> None:
-    answer = Client().send("POST", V1_JOBS, body=BODY, headers={"Content-Type": content_type})
+def test_another_charset_returns_415(content_type: str) -> None:
+    response = Client().send("POST", V1_JOBS, body=BODY, headers={"Content-Type": content_type})
 
-    assert answer.status == 415
-    assert answer.json["type"] == "urn:darkroom:problem:unsupported-media-type"
+    assert response.status == 415
+    assert response.json["type"] == "urn:darkroom:problem:unsupported-media-type"
 
 
-def test_bytes_that_were_no_utf_8_are_refused_and_nothing_starts() -> None:
-    """API Gateway has put U+FFFD in the place of each."""
+def test_body_with_invalid_utf_8_is_refused() -> None:
+    """API Gateway replaces each invalid byte with U+FFFD."""
     ada = Client()
 
-    answer = ada.send("POST", V1_JOBS, body=BODY.replace("fog", "br\ufffdlée"))
+    response = ada.send("POST", V1_JOBS, body=BODY.replace("fog", "br\ufffdlée"))
 
-    assert answer.status == 400
-    assert answer.json["errors"][0]["message"] == "is not valid UTF-8"
+    assert response.status == 400
+    assert (
+        response.json["errors"][0]["message"] == "The body is not valid UTF-8. Send JSON in UTF-8."
+    )
     assert ada.world.jobs.records == {}

@@ -1,9 +1,9 @@
-"""CORS: off, unless the stack's owner allows an origin."""
+"""CORS: disabled unless the stack has an allowed origin."""
 
 import pytest
 
 from tests.fakes.world import TEXT_TO_IMAGE
-from tests.unit.http import DOCUMENT, V1_JOBS, Answer, Client
+from tests.unit.http import DOCUMENT, V1_JOBS, Client, Response
 
 ORIGIN = "https://shop.example"
 PATHS = [
@@ -11,49 +11,51 @@ PATHS = [
 ]
 
 
-def ask(allowed: str, origin: str | None, method: str = "GET", path: str = V1_JOBS) -> Answer:
+def request(allowed: str, origin: str | None, method: str = "GET", path: str = V1_JOBS) -> Response:
     headers = {} if origin is None else {"Origin": origin}
     return Client(allowed_origin=allowed).send(method, path, headers=headers)
 
 
-def of_cors(answer: Answer) -> set[str]:
-    return {name for name in answer.headers if name.lower().startswith("access-control-")}
+def cors_headers(response: Response) -> set[str]:
+    return {name for name in response.headers if name.lower().startswith("access-control-")}
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "POST"])
 @pytest.mark.parametrize("origin", [ORIGIN, "*", "null", ""])
-def test_without_an_allowed_origin_no_answer_mentions_any(method: str, origin: str) -> None:
-    assert of_cors(ask("", origin, method)) == set()
+def test_no_cors_headers_without_an_allowed_origin(method: str, origin: str) -> None:
+    assert cors_headers(request("", origin, method)) == set()
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://shop.example", "null", None])
-def test_another_origin_is_told_nothing(origin: str | None) -> None:
-    assert of_cors(ask(ORIGIN, origin)) <= {"Access-Control-Allow-Methods"}
+def test_another_origin_gets_no_cors_headers(origin: str | None) -> None:
+    assert cors_headers(request(ORIGIN, origin)) <= {"Access-Control-Allow-Methods"}
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_every_route_answers_the_preflight_of_the_allowed_origin(path: str) -> None:
-    answer = ask(ORIGIN, ORIGIN, "OPTIONS", path)
+    response = request(ORIGIN, ORIGIN, "OPTIONS", path)
 
-    allowed = {word.lower() for word in answer.headers["Access-Control-Allow-Headers"].split(",")}
-    methods = set(answer.headers["Access-Control-Allow-Methods"].split(","))
-    assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (204, ORIGIN)
+    allowed = {
+        header.lower() for header in response.headers["Access-Control-Allow-Headers"].split(",")
+    }
+    methods = set(response.headers["Access-Control-Allow-Methods"].split(","))
+    assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (204, ORIGIN)
     assert {"authorization", "content-type", "idempotency-key", "if-none-match"} <= allowed
     assert {"GET", "POST", "DELETE"} <= methods
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_no_route_answers_a_preflight_when_none_is_allowed(path: str) -> None:
-    assert ask("", ORIGIN, "OPTIONS", path).status == 404
+def test_preflight_returns_404_without_an_allowed_origin(path: str) -> None:
+    assert request("", ORIGIN, "OPTIONS", path).status == 404
 
 
-def test_a_page_may_read_what_it_needs_of_an_answer() -> None:
-    answer = Client(allowed_origin=ORIGIN).post(V1_JOBS, TEXT_TO_IMAGE, Origin=ORIGIN)
+def test_response_exposes_the_required_headers() -> None:
+    response = Client(allowed_origin=ORIGIN).post(V1_JOBS, TEXT_TO_IMAGE, Origin=ORIGIN)
 
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-    exposed = set(answer.headers["Access-Control-Expose-Headers"].split(","))
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+    exposed = set(response.headers["Access-Control-Expose-Headers"].split(","))
     assert exposed == {"Location", "ETag", "Retry-After"}
-    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert "Access-Control-Allow-Credentials" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -65,12 +67,12 @@ def test_a_page_may_read_what_it_needs_of_an_answer() -> None:
         ("GET", "/api/v3/predictions/x"),
     ],
 )
-def test_a_page_may_read_why_it_was_refused(method: str, path: str) -> None:
-    answer = ask(ORIGIN, ORIGIN, method, path)
+def test_error_response_allows_the_origin(method: str, path: str) -> None:
+    response = request(ORIGIN, ORIGIN, method, path)
 
-    assert answer.status >= 400
-    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert response.status >= 400
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
 
 
-def test_any_origin_can_be_allowed() -> None:
-    assert ask("*", "https://any.example").headers["Access-Control-Allow-Origin"] == "*"
+def test_wildcard_origin_is_supported() -> None:
+    assert request("*", "https://any.example").headers["Access-Control-Allow-Origin"] == "*"

@@ -1,4 +1,4 @@
-"""A custom domain may map the API below its root: routes and addresses hold there, too."""
+"""Routes and URLs of the API under a base path of a custom domain."""
 
 import json
 
@@ -9,25 +9,27 @@ from tests.unit.http import CONTEXT, HOST, V1_JOBS, Client
 
 
 @pytest.mark.parametrize("path", ["/pics/v1/jobs", "/a/b/v1/jobs"])
-def test_an_api_below_the_root_of_a_custom_domain_answers_too(path: str) -> None:
+def test_routes_and_location_work_under_a_base_path(path: str) -> None:
     ada = Client()
     event = ada.event("POST", V1_JOBS, body=json.dumps(TEXT_TO_IMAGE))
     event["path"] = path
     event["requestContext"]["path"] = path
 
-    found = ada.api.resolve(event, CONTEXT)
+    result = ada.api.resolve(event, CONTEXT)
 
-    assert found["statusCode"] == 202
-    (location,) = found["multiValueHeaders"]["Location"]
-    assert location == f"{path}/{json.loads(found['body'])['job_id']}"
+    assert result["statusCode"] == 202
+    (location,) = result["multiValueHeaders"]["Location"]
+    assert location == f"{path}/{json.loads(result['body'])['job_id']}"
 
 
-def test_below_the_root_the_wire_format_names_where_it_is_polled() -> None:
+def test_wavespeed_result_url_includes_the_base_path() -> None:
     ada = Client()
     event = ada.event("POST", "/api/v3/a/b", body="{}")
     event["path"] = event["requestContext"]["path"] = "/pics/api/v3/a/b"
 
-    found = ada.api.resolve(event, CONTEXT)
+    result = ada.api.resolve(event, CONTEXT)
 
-    told = json.loads(found["body"])["data"]
-    assert told["urls"]["get"] == (f"https://{HOST}/pics/api/v3/predictions/{told['id']}/result")
+    payload = json.loads(result["body"])["data"]
+    assert payload["urls"]["get"] == (
+        f"https://{HOST}/pics/api/v3/predictions/{payload['id']}/result"
+    )

@@ -1,4 +1,4 @@
-"""Whatever comes in: never a crash, and always a documented status with a valid body."""
+"""Random requests never get a 500; the status is documented and the body is valid."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from infra.openapi_routes import ROUTES
 from tests.fakes.world import TEXT_TO_IMAGE, World
 from tests.unit.http import Client
 
-SERVED = [(route.method, route.path) for route in ROUTES if route.function == "ApiFunction"]
+APP_ROUTES = [(route.method, route.path) for route in ROUTES if route.function == "ApiFunction"]
 MODELS = ["openai/gpt-image-2/text-to-image", "openai/gpt-image-2/edit", "maker/model"]
 FIELDS = [
     "operation", "prompt", "images", "quality", "resolution", "aspect_ratio", "output_format",
@@ -27,36 +27,36 @@ HEADERS = [
 ]  # fmt: skip
 VALUES = ["", "1", "25", "queued", "key:ada", "application/json", "application/json; x=y", '"e"']
 
-# Text with halves of surrogate pairs, too: a body can spell them, and a client can send anything.
+# Text includes lone surrogates: a JSON body can contain their escapes.
 TEXTS = st.text(st.characters(exclude_categories=()))
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.sampled_from(WORDS),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=8,
 )
-NEARLY = st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6)
-CHANGED = st.builds(lambda changes: TEXT_TO_IMAGE | changes, NEARLY)
+NEAR_REQUESTS = st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6)
+CHANGED_REQUESTS = st.builds(lambda changes: TEXT_TO_IMAGE | changes, NEAR_REQUESTS)
 BODIES = (
     st.none()
     | TEXTS
     | st.binary(max_size=50)
-    | st.one_of(JSON, NEARLY, CHANGED).map(json.dumps)
-    | st.one_of(JSON, NEARLY, CHANGED).map(lambda body: json.dumps(body).encode())
+    | st.one_of(JSON, NEAR_REQUESTS, CHANGED_REQUESTS).map(json.dumps)
+    | st.one_of(JSON, NEAR_REQUESTS, CHANGED_REQUESTS).map(lambda body: json.dumps(body).encode())
 )
-NAMED = st.sampled_from(VALUES) | TEXTS
+HEADER_VALUES = st.sampled_from(VALUES) | TEXTS
 
 
-@pytest.mark.parametrize(("method", "path"), SERVED)
+@pytest.mark.parametrize(("method", "path"), APP_ROUTES)
 @given(
     job_id=st.sampled_from(["own", "other"]) | st.text(min_size=1, max_size=30),
     model=st.sampled_from(MODELS) | st.text(min_size=1),
     body=BODIES,
-    headers=st.dictionaries(st.sampled_from(HEADERS), NAMED, max_size=4),
-    query=st.dictionaries(st.sampled_from(QUERY) | TEXTS, NAMED, max_size=2),
+    headers=st.dictionaries(st.sampled_from(HEADERS), HEADER_VALUES, max_size=4),
+    query=st.dictionaries(st.sampled_from(QUERY) | TEXTS, HEADER_VALUES, max_size=2),
     role=st.sampled_from(["submit", "read", "admin"]),
     daily_budget=st.none() | st.sampled_from([0, 60_000, 10**9]),
 )
-def test_anything_gets_a_documented_answer(
+def test_any_request_gets_a_documented_response(
     method: str,
     path: str,
     job_id: str,
@@ -68,9 +68,12 @@ def test_anything_gets_a_documented_answer(
     daily_budget: int | None,
 ) -> None:
     client = Client(World(), role=role, daily_budget=daily_budget)
-    known = {"own": client.as_("ada").accepted().job_id, "other": client.world.accepted().job_id}
-    filled = path.replace("{job_id}", known.get(job_id, job_id)).replace("{model+}", model)
+    job_ids = {
+        "own": client.as_("ada").accept_job().job_id,
+        "other": client.world.accept_job().job_id,
+    }
+    url_path = path.replace("{job_id}", job_ids.get(job_id, job_id)).replace("{model+}", model)
 
-    answer = client.send(method.upper(), filled, body=body, headers=headers, query=query)
+    response = client.send(method.upper(), url_path, body=body, headers=headers, query=query)
 
-    assert answer.status < 500
+    assert response.status < 500

@@ -1,4 +1,4 @@
-"""Lists of jobs over HTTP: page by page, and of one's own."""
+"""Job lists over HTTP: pages, filters and visibility by caller."""
 
 import pytest
 from hypothesis import given
@@ -6,45 +6,45 @@ from hypothesis import strategies as st
 
 from darkroom.domain.job import Status
 from tests.fakes.world import TEXT_TO_IMAGE
-from tests.unit.http import V1_JOBS, Client, finished
+from tests.unit.http import V1_JOBS, Client, complete_job
 
 
-def listed(client: Client, /, **query: object) -> list[str]:
-    """The ids of all pages."""
-    found: list[str] = []
-    more: dict[str, object] = {}
+def list_job_ids(client: Client, /, **query: object) -> list[str]:
+    """Return the job ids of all pages."""
+    job_ids: list[str] = []
+    cursor: dict[str, object] = {}
     while True:
-        page = client.get(V1_JOBS, **query, **more).json
-        found += [job["job_id"] for job in page["jobs"]]
+        page = client.get(V1_JOBS, **query, **cursor).json
+        job_ids += [job["job_id"] for job in page["jobs"]]
         if page["cursor"] is None:
-            return found
-        more = {"cursor": page["cursor"]}
+            return job_ids
+        cursor = {"cursor": page["cursor"]}
 
 
-def some(client: Client, count: int) -> list[str]:
-    """Ids of new jobs, newest first."""
-    made = []
+def create_jobs(client: Client, count: int) -> list[str]:
+    """Create jobs; return their ids, newest first."""
+    job_ids = []
     for _ in range(count):
         client.world.clock.advance(1)
-        made.append(client.accepted().job_id)
-    return made[::-1]
+        job_ids.append(client.accept_job().job_id)
+    return job_ids[::-1]
 
 
-def test_an_empty_list_is_a_page() -> None:
+def test_empty_list_is_one_page() -> None:
     assert Client().get(V1_JOBS).json == {"jobs": [], "cursor": None}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 100])
-def test_pages_hold_every_job_once_newest_first(limit: int) -> None:
+def test_pages_have_every_job_once_newest_first(limit: int) -> None:
     ada = Client()
-    made = some(ada, 5)
+    job_ids = create_jobs(ada, 5)
 
-    assert listed(ada, limit=limit) == made
+    assert list_job_ids(ada, limit=limit) == job_ids
 
 
-def test_a_page_has_20_jobs_unless_it_is_asked_for_more_or_fewer() -> None:
+def test_page_has_20_jobs_by_default() -> None:
     ada = Client()
-    some(ada, 25)
+    create_jobs(ada, 25)
 
     assert len(ada.get(V1_JOBS).json["jobs"]) == 20
 
@@ -52,68 +52,72 @@ def test_a_page_has_20_jobs_unless_it_is_asked_for_more_or_fewer() -> None:
 @given(
     st.integers(1, 12), st.integers(1, 4), st.lists(st.integers(0, 3), max_size=12), st.booleans()
 )
-def test_a_cursor_survives_jobs_that_come_meanwhile(
-    count: int, limit: int, inserts: list[int], same_moment: bool
+def test_cursor_is_stable_while_new_jobs_arrive(
+    count: int, limit: int, inserts: list[int], is_same_time: bool
 ) -> None:
     ada = Client()
-    made = {ada.accepted().job_id for _ in range(count)} if same_moment else {*some(ada, count)}
-    seen: list[str] = []
+    job_ids = (
+        {ada.accept_job().job_id for _ in range(count)}
+        if is_same_time
+        else {*create_jobs(ada, count)}
+    )
+    listed: list[str] = []
     query: dict[str, object] = {"limit": limit}
     while True:
         page = ada.get(V1_JOBS, **query).json
-        seen += [job["job_id"] for job in page["jobs"]]
-        some(ada, inserts.pop() if inserts else 0)
+        listed += [job["job_id"] for job in page["jobs"]]
+        create_jobs(ada, inserts.pop() if inserts else 0)
         if page["cursor"] is None:
             break
         query["cursor"] = page["cursor"]
 
-    assert len(seen) == len(set(seen))
-    assert set(seen) == made
+    assert len(listed) == len(set(listed))
+    assert set(listed) == job_ids
 
 
-def test_a_status_leaves_the_others_out() -> None:
+def test_list_is_filtered_by_status() -> None:
     ada = Client()
-    done, waiting = ada.accepted().job_id, ada.accepted().job_id
-    finished(ada.world, done)
+    completed, queued = ada.accept_job().job_id, ada.accept_job().job_id
+    complete_job(ada.world, completed)
 
-    assert listed(ada, status="completed") == [done]
-    assert listed(ada, status="queued") == [waiting]
-    assert listed(ada, status="failed") == []
+    assert list_job_ids(ada, status="completed") == [completed]
+    assert list_job_ids(ada, status="queued") == [queued]
+    assert list_job_ids(ada, status="failed") == []
 
 
-def test_operation_and_words_of_the_prompt_leave_the_others_out() -> None:
+def test_list_is_filtered_by_operation_and_prompt_text() -> None:
     ada = Client()
-    fog = ada.accepted(TEXT_TO_IMAGE | {"prompt": "Ein GROSSER Turm im Nebel"}).job_id
+    fog = ada.accept_job(TEXT_TO_IMAGE | {"prompt": "Ein GROSSER Turm im Nebel"}).job_id
     ada.world.clock.advance(1)
-    edit = ada.accepted(
+    edit = ada.accept_job(
         {"operation": "edit", "prompt": "Nebel weg", "images": ["https://a.test/b.png"]}
     ).job_id
-    model = ada.accepted({"model": "any/model", "input": {"text": "Nebel"}}).job_id
+    model = ada.accept_job({"model": "any/model", "input": {"text": "Nebel"}}).job_id
 
-    assert listed(ada, text="nebel") == [edit, fog]
-    assert listed(ada, text="großer turm") == [fog]
-    assert listed(ada, operation="edit", text="NEBEL") == [edit]
-    assert listed(ada, operation="model") == [model]
-    assert listed(ada, text="Sonne") == []
+    assert list_job_ids(ada, text="nebel") == [edit, fog]
+    assert list_job_ids(ada, text="großer turm") == [fog]
+    assert list_job_ids(ada, operation="edit", text="NEBEL") == [edit]
+    assert list_job_ids(ada, operation="model") == [model]
+    assert list_job_ids(ada, text="Sonne") == []
 
 
 @pytest.mark.parametrize("query", [{"operation": "paint"}, {"text": ""}, {"text": "x" * 201}])
-def test_a_filter_that_means_nothing_is_refused(query: dict[str, str]) -> None:
-    answer = Client().get(V1_JOBS, **query)
+def test_invalid_filter_returns_400(query: dict[str, str]) -> None:
+    response = Client().get(V1_JOBS, **query)
 
-    assert (answer.status, answer.fields) == (400, list(query))
+    assert (response.status, response.fields) == (400, list(query))
 
 
-def test_a_rare_status_is_found_behind_more_jobs_than_one_look_takes_in() -> None:
+def test_rare_status_is_found_on_a_later_page() -> None:
     ada = Client()
-    [rare] = some(ada, 1)
+    [rare] = create_jobs(ada, 1)
     ada.world.jobs.update(rare, when=list(Status), status=Status.FAILED, code="rejected")
-    world, blank = ada.world, ada.world.job(rare)
-    for n in range(1200):  # straight into the table: ten looks of a hundred are one answer
+    world, template = ada.world, ada.world.job(rare)
+    for n in range(1200):  # written directly: one response reads at most 10 pages of 100 jobs
         world.clock.advance(1)
         job_id = f"{n:026}".translate(str.maketrans("0123456789", "abcdefghij"))
         world.jobs.create(
-            blank.model_copy(
+            template.model_copy(
                 update={"job_id": job_id, "status": Status.QUEUED, "accepted_at": world.clock()}
             )
         )
@@ -122,7 +126,7 @@ def test_a_rare_status_is_found_behind_more_jobs_than_one_look_takes_in() -> Non
 
     assert first["jobs"] == []
     assert first["cursor"]
-    assert listed(ada, status="failed") == [rare]
+    assert list_job_ids(ada, status="failed") == [rare]
 
 
 @pytest.mark.parametrize(
@@ -145,45 +149,45 @@ def test_a_rare_status_is_found_behind_more_jobs_than_one_look_takes_in() -> Non
         ("offset", "10"),
     ],
 )
-def test_a_bad_parameter_is_named(name: str, value: str) -> None:
-    answer = Client().get(V1_JOBS, **{name: value})
+def test_invalid_parameter_is_named(name: str, value: str) -> None:
+    response = Client().get(V1_JOBS, **{name: value})
 
-    assert (answer.status, answer.fields) == (400, [name])
+    assert (response.status, response.fields) == (400, [name])
 
 
-def test_a_list_holds_a_callers_own_jobs() -> None:
+def test_list_has_the_callers_own_jobs() -> None:
     ada = Client()
-    hers, bobs = some(ada, 2), some(ada.as_("bob"), 2)
+    of_ada, of_bob = create_jobs(ada, 2), create_jobs(ada.as_("bob"), 2)
 
-    assert listed(ada) == hers
-    assert listed(ada, caller="key:ada") == hers
-    assert listed(ada.as_("bob", role="read")) == bobs
+    assert list_job_ids(ada) == of_ada
+    assert list_job_ids(ada, caller="key:ada") == of_ada
+    assert list_job_ids(ada.as_("bob", role="read")) == of_bob
 
 
 @pytest.mark.parametrize("role", ["submit", "read"])
-def test_a_list_of_anothers_jobs_is_for_an_admin_only(role: str) -> None:
+def test_list_of_another_callers_jobs_requires_admin(role: str) -> None:
     ada = Client()
-    some(ada, 1)
+    create_jobs(ada, 1)
 
-    answer = ada.as_("bob", role).get(V1_JOBS, caller="key:ada")
+    response = ada.as_("bob", role).get(V1_JOBS, caller="key:ada")
 
-    assert (answer.status, answer.json["type"]) == (403, "urn:darkroom:problem:forbidden")
+    assert (response.status, response.json["type"]) == (403, "urn:darkroom:problem:forbidden")
 
 
-def test_an_admin_sees_everybodys_jobs_those_of_other_doors_too() -> None:
+def test_admin_lists_the_jobs_of_all_callers_and_entry_points() -> None:
     ada = Client()
-    hers = some(ada, 1)
-    by_event = ada.world.accepted().job_id
-    boss = ada.as_("boss", role="admin")
+    of_ada = create_jobs(ada, 1)
+    by_event = ada.world.accept_job().job_id
+    admin = ada.as_("boss", role="admin")
 
-    assert {*listed(boss)} == {*hers, by_event}
-    assert listed(boss, caller="key:ada") == hers
-    assert listed(boss, caller="tests") == [by_event]
+    assert {*list_job_ids(admin)} == {*of_ada, by_event}
+    assert list_job_ids(admin, caller="key:ada") == of_ada
+    assert list_job_ids(admin, caller="tests") == [by_event]
 
 
-def test_a_cursor_of_anothers_list_shows_nothing_of_it() -> None:
+def test_cursor_of_another_callers_list_returns_no_jobs_of_it() -> None:
     ada = Client()
-    some(ada, 3)
+    create_jobs(ada, 3)
     cursor = ada.get(V1_JOBS, limit=1).json["cursor"]
 
     assert ada.as_("bob").get(V1_JOBS, cursor=cursor).json["jobs"] == []

@@ -1,4 +1,4 @@
-"""GET /v1/me: whose key it is, and what may be spent today."""
+"""GET /v1/me: the caller of the key, its permissions and its remaining budgets."""
 
 import pytest
 
@@ -6,34 +6,37 @@ from tests.fakes.world import World
 from tests.unit.http import Client
 
 
-def test_a_key_without_a_budget_says_so_by_null() -> None:
-    told = Client().get("/v1/me").json
+def test_key_without_a_budget_has_null_budgets() -> None:
+    payload = Client().get("/v1/me").json
 
-    assert told == {
+    assert payload == {
         "caller": "key:ada", "role": "submit", "can_read_all": False, "can_submit": True,
         "day": World().clock().date().isoformat(), "daily_budget_micro_usd": None,
         "left_micro_usd": None, "stack_budget_micro_usd": None, "stack_left_micro_usd": None,
     }  # fmt: skip
 
 
-def test_what_a_job_holds_is_not_left() -> None:
+def test_reserved_money_reduces_the_remaining_budget() -> None:
     ada = Client(World(stack_budget=1_000_000), daily_budget=100_000)
-    ada.accepted()
+    ada.accept_job()
 
-    told = ada.get("/v1/me").json
+    payload = ada.get("/v1/me").json
 
-    assert (told["daily_budget_micro_usd"], told["left_micro_usd"]) == (100_000, 40_000)
-    assert (told["stack_budget_micro_usd"], told["stack_left_micro_usd"]) == (1_000_000, 940_000)
+    assert (payload["daily_budget_micro_usd"], payload["left_micro_usd"]) == (100_000, 40_000)
+    assert (payload["stack_budget_micro_usd"], payload["stack_left_micro_usd"]) == (
+        1_000_000,
+        940_000,
+    )
 
 
 @pytest.mark.parametrize(
     ("role", "can_submit", "can_read_all"),
     [("read", False, False), ("submit", True, False), ("admin", True, True)],
 )
-def test_a_role_says_what_it_may(role: str, can_submit: bool, can_read_all: bool) -> None:
-    told = Client(role=role).get("/v1/me").json
+def test_permissions_by_role(role: str, can_submit: bool, can_read_all: bool) -> None:
+    payload = Client(role=role).get("/v1/me").json
 
-    assert (told["role"], told["can_submit"], told["can_read_all"]) == (
+    assert (payload["role"], payload["can_submit"], payload["can_read_all"]) == (
         role,
         can_submit,
         can_read_all,

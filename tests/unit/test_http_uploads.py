@@ -1,136 +1,151 @@
-"""Leave to put a file, in both formats; and the routes that only tell: presets and prices."""
+"""Presigned uploads in both API formats, and the read-only routes for presets and estimates."""
 
 from typing import Any
 
 import pytest
 
 from darkroom.domain import pricing
-from tests.fakes.pictures import PNG
-from tests.unit.http import V1_JOBS, Client, refused
+from tests.fakes.images import PNG
+from tests.unit.http import V1_JOBS, Client, error_message
 
 PATH = "/v1/uploads"
 FILE = {"content_type": "image/png", "size": len(PNG)}
 WAVESPEED_PREFIX, EDIT = "/api/v3/media/uploads", "/api/v3/openai/gpt-image-2/edit"
-WIRE_FILE: dict[str, Any] = {"filename": "a.png", "size": 68}
+WAVESPEED_FILE: dict[str, Any] = {"filename": "a.png", "size": 68}
 TYPES = "image/png, image/jpeg, image/webp, text/csv, application/x-ndjson"
 SIZES = "a whole number of bytes, 1 to 20000000"
-NO_TYPES: list[object] = ["image/gif", "", 5, ["image/png"], {}]
-NO_SIZES: list[object] = [0, -1, 20_000_001, 1.5, 5.0, "5", True, [], {}, 10**40]
-NO_OBJECTS: list[object] = [[], "x", None]
+INVALID_TYPES: list[object] = ["image/jpg", "", 5, ["image/png"], {}]
+INVALID_SIZES: list[object] = [0, -1, 1.5, 5.0, "5", True, [], {}, 10**40]
+NOT_OBJECTS: list[object] = [[], "x", None]
 
 
-def test_a_ticket_says_where_how_and_until_when_to_put_the_file() -> None:
+def test_presigned_upload_has_url_headers_and_expiry() -> None:
     ada = Client()
 
-    answer = ada.post(PATH, FILE)
+    response = ada.post(PATH, FILE)
 
-    told = answer.json
-    assert answer.status == 201
-    assert (told["method"], told["reference"]) == ("PUT", f"upload:{told['upload_id']}")
-    assert told["uri"] == f"s3://assets/uploads/{told['upload_id']}"
-    assert told["headers"]["Content-Type"] == "image/png"
-    assert told["headers"]["x-amz-meta-darkroom-caller"] == "key:ada"
-    assert told["expires_at"] == "2026-11-22T12:15:00Z"
+    payload = response.json
+    assert response.status == 201
+    assert (payload["method"], payload["reference"]) == ("PUT", f"upload:{payload['upload_id']}")
+    assert payload["uri"] == f"s3://assets/uploads/{payload['upload_id']}"
+    assert payload["headers"]["Content-Type"] == "image/png"
+    assert payload["headers"]["x-amz-meta-darkroom-caller"] == "key:ada"
+    assert payload["expires_at"] == "2026-11-22T12:15:00Z"
 
 
-@pytest.mark.parametrize("form", ["reference", "uri"])
-def test_what_was_put_can_be_referred_to(form: str) -> None:
+@pytest.mark.parametrize("field", ["reference", "uri"])
+def test_uploaded_file_can_be_referenced(field: str) -> None:
     ada = Client()
-    told = ada.post(PATH, FILE).json
-    edit = {"operation": "edit", "prompt": "x", "images": [told[form]]}
-    assert ada.post(V1_JOBS, edit).status == 400  # nothing was put yet
-    key = f"uploads/{told['upload_id']}"
+    payload = ada.post(PATH, FILE).json
+    edit = {"operation": "edit", "prompt": "x", "images": [payload[field]]}
+    assert ada.post(V1_JOBS, edit).status == 400  # the file is not uploaded yet
+    key = f"uploads/{payload['upload_id']}"
     ada.world.references.objects["assets", key] = [PNG]
-    ada.world.references.owners[key] = told["headers"]["x-amz-meta-darkroom-caller"]
+    ada.world.references.owners[key] = payload["headers"]["x-amz-meta-darkroom-caller"]
 
-    job = ada.accepted(edit)
+    job = ada.accept_job(edit)
 
-    assert [str(reference) for reference in job.references] == [told["uri"]]
+    assert [str(reference) for reference in job.references] == [payload["uri"]]
 
 
 @pytest.mark.parametrize(
     ("body", "problems"),
     [
-        ({}, [("content_type", "is missing", TYPES), ("size", "is missing", SIZES)]),
-        *((FILE | {"content_type": kind}, [("content_type", "is not one of the values", TYPES)])
-          for kind in NO_TYPES),
-        *((FILE | {"size": size}, [("size", "is not valid", SIZES)])
-          for size in NO_SIZES),
-        (FILE | {"name": "a"}, [("name", "is not a field of this", "content_type, size")]),
-        *((body, [("", "is no JSON object", "content_type, size")]) for body in NO_OBJECTS),
+        ({}, [("content_type", f"`content_type` is missing. Use one of {TYPES}.", TYPES),
+              ("size", f"`size` is missing. Use {SIZES}.", SIZES)]),
+        *((FILE | {"content_type": invalid},
+           [("content_type", f"`content_type` must be one of {TYPES}.", TYPES)])
+          for invalid in INVALID_TYPES),
+        *((FILE | {"size": size}, [("size", f"`size` must be {SIZES}.", SIZES)])
+          for size in INVALID_SIZES),
+        (FILE | {"name": "a"},
+         [("name", "`name` is not a field of this request. Use one of content_type, size.",
+           "one of content_type, size")]),
+        (FILE | {"size": 20_000_001},
+         [("size", "The file is 20.1 MB; the limit is 20 MB.", SIZES)]),
+        (FILE | {"content_type": "image/gif"},
+         [("content_type", "The file is a GIF. Use PNG, JPEG or WebP.", TYPES)]),
+        *((body, [("", "The body must be a JSON object with the fields content_type, size.",
+                      "content_type, size")]) for body in NOT_OBJECTS),
     ],
 )  # fmt: skip
-def test_a_bad_field_is_named(body: Any, problems: list[tuple[str, str, str]]) -> None:
+def test_invalid_field_is_named(body: Any, problems: list[tuple[str, str, str]]) -> None:
     ada = Client()
 
-    answer = ada.post(PATH, body)
+    response = ada.post(PATH, body)
 
-    told = [(each["field"], each["message"], each["allowed"]) for each in answer.json["errors"]]
-    assert (answer.status, told) == (400, problems)
-    assert ada.world.uploads.given == []
+    errors = [
+        (error["field"], error["message"], error["allowed"]) for error in response.json["errors"]
+    ]
+    assert (response.status, errors) == (400, problems)
+    assert ada.world.uploads.presigned == []
 
 
 @pytest.mark.parametrize("size", [1, 20_000_000])
-def test_every_size_a_reference_may_have_is_taken(size: int) -> None:
+def test_smallest_and_largest_size_are_accepted(size: int) -> None:
     assert Client().post(PATH, FILE | {"size": size}).status == 201
 
 
 @pytest.mark.parametrize("field", ["x" * 5000, "\ud800", "\U0001f3ee", ""])
-def test_an_unknown_field_may_have_any_name(field: str) -> None:
+def test_unknown_field_with_any_name_returns_400(field: str) -> None:
     assert Client().post(PATH, {**FILE, field: 1}).status == 400
 
 
-def test_the_providers_ticket_leads_to_a_url_that_can_be_referred_to() -> None:
+def test_wavespeed_upload_returns_a_url_that_can_be_referenced() -> None:
     ada = Client()
 
-    told = ada.post(WAVESPEED_PREFIX, WIRE_FILE).json["data"]
-    [presigned] = ada.world.uploads.given
+    payload = ada.post(WAVESPEED_PREFIX, WAVESPEED_FILE).json["data"]
+    [presigned] = ada.world.uploads.presigned
     ada.world.references.objects["assets", presigned.location.key] = [PNG]
     ada.world.references.owners[presigned.location.key] = "key:ada"
-    job_id = ada.post(EDIT, {"prompt": "x", "images": [told["download_url"]]}).json["data"]["id"]
+    job_id = ada.post(EDIT, {"prompt": "x", "images": [payload["download_url"]]}).json["data"]["id"]
 
-    assert (told["type"], told["filename"], told["size"]) == ("image", "a.png", 68)
-    assert (told["upload"]["method"], told["upload"]["url"]) == ("PUT", presigned.url)
-    assert told["upload"]["headers"] == presigned.headers
-    assert told["upload"]["expires_at"] == "2026-11-22T12:15:00+00:00"
-    assert [str(each) for each in ada.world.job(job_id).references] == [str(presigned.location)]
+    assert (payload["type"], payload["filename"], payload["size"]) == ("image", "a.png", 68)
+    assert (payload["upload"]["method"], payload["upload"]["url"]) == ("PUT", presigned.url)
+    assert payload["upload"]["headers"] == presigned.headers
+    assert payload["upload"]["expires_at"] == "2026-11-22T12:15:00+00:00"
+    assert [str(reference) for reference in ada.world.job(job_id).references] == [
+        str(presigned.location)
+    ]
 
 
 @pytest.mark.parametrize(
-    ("filename", "kind"),
+    ("filename", "content_type"),
     [("a.png", "image/png"), ("A.JPG", "image/jpeg"), ("a.webp", "image/webp"), ("x/ü.jpeg", None)],
 )
-def test_the_type_of_a_file_may_be_left_to_its_name(filename: str, kind: str | None) -> None:
+def test_content_type_is_guessed_from_the_filename(filename: str, content_type: str | None) -> None:
     ada = Client()
 
     assert ada.post(WAVESPEED_PREFIX, {"filename": filename, "size": 5}).status == 200
-    assert ada.world.uploads.given[0].headers["Content-Type"] == (kind or "image/jpeg")
+    assert ada.world.uploads.presigned[0].headers["Content-Type"] == (content_type or "image/jpeg")
 
 
 @pytest.mark.parametrize(
-    ("body", "field"),
-    [({"size": 5}, "filename"), (WIRE_FILE | {"filename": ""}, "filename"), ([], "filename"),
-     (WIRE_FILE | {"filename": 5}, "filename"), ({"filename": "a.png"}, "size"),
-     (WIRE_FILE | {"size": 20_000_001}, "size"), (WIRE_FILE | {"size": True}, "size"),
-     (WIRE_FILE | {"content_type": "video/mp4"}, "content_type"),
-     *((WIRE_FILE | {"filename": name}, "content_type")
-       for name in ("a.gif", "png", "http://[", "data:,", "\x00", "//[x]y", "x" * 9000))],
+    ("body", "start"),
+    [({"size": 5}, "`filename`"), (WAVESPEED_FILE | {"filename": ""}, "`filename`"),
+     ([], "`filename`"), (WAVESPEED_FILE | {"filename": 5}, "`filename`"),
+     ({"filename": "a.png"}, "`size`"), (WAVESPEED_FILE | {"size": True}, "`size`"),
+     (WAVESPEED_FILE | {"size": 25_000_000}, "a.png is 25 MB; the limit is 20 MB."),
+     (WAVESPEED_FILE | {"content_type": "video/mp4"}, "a.png is an MP4 file."),
+     (WAVESPEED_FILE | {"filename": "a.gif"}, "a.gif is a GIF."),
+     *((WAVESPEED_FILE | {"filename": name}, "`content_type`")
+       for name in ("png", "http://[", "data:,", "\x00", "//[x]y", "x" * 9000))],
     ids=ascii,
 )  # fmt: skip
-def test_a_bad_field_is_named_in_the_providers_envelope(body: object, field: str) -> None:
-    assert refused(Client().post(WAVESPEED_PREFIX, body), 400).startswith(field)
+def test_invalid_field_is_named_in_the_wavespeed_envelope(body: object, start: str) -> None:
+    assert error_message(Client().post(WAVESPEED_PREFIX, body), 400).startswith(start)
 
 
-def test_the_presets_that_serve_are_shown_with_what_is_wrong_with_newer_ones() -> None:
+def test_presets_response_has_the_current_presets_and_the_problem() -> None:
     ada = Client(role="read")
 
-    told = ada.get("/v1/presets").json
-    ada.world.presets.problem = "it is not valid JSON"
+    payload = ada.get("/v1/presets").json
+    ada.world.presets.problem = "The document is not valid JSON."
 
-    assert told["problem"] is None
-    assert told["version"] == ada.world.presets.serving.version
-    assert told["presets"].keys() == ada.world.presets.serving.presets.keys()
-    assert ada.get("/v1/presets").json["problem"] == "it is not valid JSON"
+    assert payload["problem"] is None
+    assert payload["version"] == ada.world.presets.current.version
+    assert payload["presets"].keys() == ada.world.presets.current.presets.keys()
+    assert ada.get("/v1/presets").json["problem"] == "The document is not valid JSON."
 
 
 @pytest.mark.parametrize(
@@ -143,13 +158,13 @@ def test_the_presets_that_serve_are_shown_with_what_is_wrong_with_newer_ones() -
         ({"model": "maker/other", "input": {"prompt": "x"}}, None),
     ],
 )
-def test_a_price_is_told_without_a_job_or_a_look_at_the_references(
+def test_estimate_creates_no_job_and_reads_no_references(
     body: dict[str, Any], price: int | None
 ) -> None:
     reader = Client(role="read")
 
-    answer = reader.post("/v1/estimates", body)
+    response = reader.post("/v1/estimates", body)
 
-    assert (answer.status, answer.json["estimated_cost_micro_usd"]) == (200, price)
-    assert answer.json["priced_as_of"] == (pricing.AS_OF if price else None)
+    assert (response.status, response.json["estimated_cost_micro_usd"]) == (200, price)
+    assert response.json["priced_as_of"] == (pricing.AS_OF if price else None)
     assert reader.world.jobs.records == {}

@@ -1,4 +1,4 @@
-"""The provider's own wire format: the envelopes, statuses and words that its SDKs know."""
+"""The WaveSpeed-compatible API: envelopes, statuses and messages that the WaveSpeed SDKs read."""
 
 import base64
 import json
@@ -9,33 +9,40 @@ import pytest
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Status
 from darkroom.ports import Failed, Refused
-from tests.fakes.pictures import PNG
-from tests.unit.http import HOST, STAGE, V1_JOBS, Client, finished, refused, submitted
+from tests.fakes.images import PNG
+from tests.unit.http import HOST, STAGE, V1_JOBS, Client, complete_job, error_message, submit_job
 
 T2I = "/api/v3/openai/gpt-image-2/text-to-image"
 EDIT = "/api/v3/openai/gpt-image-2/edit"
 INPUT = {"prompt": "a lighthouse in fog"}
-WORDS = "Content flagged as potentially sensitive."
+MODERATION_MESSAGE = "Content flagged as potentially sensitive."
 
 
 def result(client: Client, job_id: str) -> dict[str, Any]:
-    """What both paths of a result say."""
+    """Assert that both result paths return the same response; return its data."""
     path = f"/api/v3/predictions/{job_id}"
-    long, short = client.get(f"{path}/result"), client.get(path)
-    assert (long.status, long.text) == (short.status, short.text)
-    envelope = long.json
+    result_response, prediction_response = client.get(f"{path}/result"), client.get(path)
+    assert (result_response.status, result_response.text) == (
+        prediction_response.status,
+        prediction_response.text,
+    )
+    envelope = result_response.json
     assert (envelope["code"], envelope["message"]) == (200, "success")
     data: dict[str, Any] = envelope["data"]
     return data
 
 
-def test_a_submit_answers_with_a_prediction_that_is_a_job() -> None:
+def test_submit_returns_a_prediction_with_the_job_id() -> None:
     ada = Client()
 
-    answer = ada.post(T2I, INPUT)
+    response = ada.post(T2I, INPUT)
 
-    data = answer.json["data"]
-    assert (answer.status, answer.json["code"], answer.json["message"]) == (200, 200, "success")
+    data = response.json["data"]
+    assert (response.status, response.json["code"], response.json["message"]) == (
+        200,
+        200,
+        "success",
+    )
     assert (data["model"], data["status"]) == ("openai/gpt-image-2/text-to-image", "created")
     assert (data["outputs"], data["error"]) == ([], "")
     path = f"/api/v3/predictions/{data['id']}/result"
@@ -45,37 +52,37 @@ def test_a_submit_answers_with_a_prediction_that_is_a_job() -> None:
 
 
 @pytest.mark.parametrize("model", ["maker/model", "maker/model/v1.5/edit_fast", "a/b/c/d/e/f"])
-def test_any_model_goes_by_its_path_with_its_input_as_it_is(model: str) -> None:
+def test_any_model_is_submitted_by_path_with_its_input_unchanged(model: str) -> None:
     ada = Client()
 
-    told = ada.post(f"/api/v3/{model}", {"steps": 5, "size": None}).json["data"]
+    payload = ada.post(f"/api/v3/{model}", {"steps": 5, "size": None}).json["data"]
 
-    assert told["model"] == model
-    assert ada.world.job(told["id"]).input == {"steps": 5, "size": None}
+    assert payload["model"] == model
+    assert ada.world.job(payload["id"]).input == {"steps": 5, "size": None}
 
 
-def test_both_formats_of_one_request_with_one_key_are_one_job() -> None:
+def test_both_api_formats_with_one_idempotency_key_return_one_job() -> None:
     ada = Client()
-    job = ada.accepted(Idempotency_Key="k1")
+    job = ada.accept_job(Idempotency_Key="k1")
 
     assert ada.post(T2I, INPUT, Idempotency_Key="k1").json["data"]["id"] == job.job_id
-    refused(ada.post(T2I, {"prompt": "another"}, Idempotency_Key="k1"), 409)
+    error_message(ada.post(T2I, {"prompt": "another"}, Idempotency_Key="k1"), 409)
 
 
-def test_a_prediction_goes_from_created_to_completed_with_urls_of_our_own() -> None:
+def test_prediction_status_goes_from_created_to_completed_with_own_urls() -> None:
     ada = Client()
     job_id = ada.post(T2I, INPUT).json["data"]["id"]
-    seen = [result(ada, job_id)["status"]]
+    statuses = [result(ada, job_id)["status"]]
     ada.world.jobs.update(job_id, when=list(Status), status=Status.SUBMITTING)
-    seen.append(result(ada, job_id)["status"])
+    statuses.append(result(ada, job_id)["status"])
     ada.world.jobs.update(job_id, when=list(Status), status=Status.QUEUED)
-    submitted(ada.world, job_id)
-    seen.append(result(ada, job_id)["status"])
+    submit_job(ada.world, job_id)
+    statuses.append(result(ada, job_id)["status"])
     ada.world.clock.advance(41.5)
-    finished(ada.world, job_id)
+    complete_job(ada.world, job_id)
     data = result(ada, job_id)
 
-    assert [*seen, data["status"]] == ["created", "created", "processing", "completed"]
+    assert [*statuses, data["status"]] == ["created", "created", "processing", "completed"]
     [url] = data["outputs"]
     assert url.startswith(f"https://assets.s3.test/jobs/{job_id}/0.png?")
     assert data["has_nsfw_contents"] == [False]
@@ -84,9 +91,9 @@ def test_a_prediction_goes_from_created_to_completed_with_urls_of_our_own() -> N
 
 
 @pytest.mark.parametrize(
-    ("code", "detail", "wire_code"),
+    ("code", "detail", "wavespeed_code"),
     [
-        (Code.MODERATED, WORDS, 1200),
+        (Code.MODERATED, MODERATION_MESSAGE, 1200),
         (Code.INVALID_REQUEST, "bad input", 1401),
         (Code.PROVIDER_FAILED, "task failed", 1405),
         (Code.INSUFFICIENT_CREDITS, "", 1407),
@@ -95,39 +102,39 @@ def test_a_prediction_goes_from_created_to_completed_with_urls_of_our_own() -> N
         (Code.INTERNAL_ERROR, "", 5000),
     ],
 )
-def test_a_failure_has_the_providers_code_and_words(
-    code: Code, detail: str, wire_code: int
+def test_failure_has_the_providers_code_and_message(
+    code: Code, detail: str, wavespeed_code: int
 ) -> None:
     ada = Client()
     ada.world.provider.submissions = [Refused(code, detail)]
     job_id = ada.post(T2I, INPUT).json["data"]["id"]
-    submitted(ada.world, job_id)
+    submit_job(ada.world, job_id)
     ada.world.end_job().fail(job_id, code)
 
     data = result(ada, job_id)
 
-    assert (data["status"], data["code"], data["outputs"]) == ("failed", wire_code, [])
+    assert (data["status"], data["code"], data["outputs"]) == ("failed", wavespeed_code, [])
     assert data["error"] == detail if detail else data["error"]
 
 
-def test_a_picture_that_moderation_refused_at_the_end_says_so_in_the_same_words() -> None:
+def test_moderated_prediction_has_the_providers_message() -> None:
     ada = Client()
-    ada.world.provider.predictions = [Failed(Code.MODERATED, WORDS)]
+    ada.world.provider.predictions = [Failed(Code.MODERATED, MODERATION_MESSAGE)]
     job_id = ada.post(T2I, INPUT).json["data"]["id"]
-    step = ada.world.check_job()(submitted(ada.world, job_id))
+    step = ada.world.check_job()(submit_job(ada.world, job_id))
     ada.world.end_job().fail(job_id, step.code or Code.INTERNAL_ERROR)
 
     data = result(ada, job_id)
 
-    assert (data["status"], data["code"], data["error"]) == ("failed", 1200, WORDS)
+    assert (data["status"], data["code"], data["error"]) == ("failed", 1200, MODERATION_MESSAGE)
 
 
-def test_a_canceled_job_is_cancelled_and_shows_no_outputs() -> None:
+def test_canceled_job_has_status_cancelled_without_outputs() -> None:
     ada = Client()
     job_id = ada.post(T2I, INPUT).json["data"]["id"]
-    submitted(ada.world, job_id)
+    submit_job(ada.world, job_id)
     ada.delete(f"{V1_JOBS}/{job_id}")
-    finished(ada.world, job_id)
+    complete_job(ada.world, job_id)
 
     data = result(ada, job_id)
 
@@ -136,25 +143,23 @@ def test_a_canceled_job_is_cancelled_and_shows_no_outputs() -> None:
 
 @pytest.mark.parametrize("name", ["enable_sync_mode", "enable_base64_output"])
 @pytest.mark.parametrize("path", [T2I, "/api/v3/maker/model"])
-def test_the_modes_that_are_not_here_may_be_declined_and_not_asked_for(
-    path: str, name: str
-) -> None:
+def test_unsupported_modes_may_be_false_but_not_true(path: str, name: str) -> None:
     ada = Client()
 
-    told = ada.post(path, INPUT | {name: False}).json["data"]
-    message = refused(ada.post(path, INPUT | {name: True}), 400)
+    payload = ada.post(path, INPUT | {name: False}).json["data"]
+    message = error_message(ada.post(path, INPUT | {name: True}), 400)
 
-    assert name not in ada.world.job(told["id"]).input
-    assert message.startswith(f"{name} ")
+    assert name not in ada.world.job(payload["id"]).input
+    assert message.startswith(f"`{name}` ")
 
 
 @pytest.mark.parametrize("url", ["https://hooks.test/x", ""])
-def test_a_webhook_is_refused_before_anything_is_made(url: str) -> None:
+def test_webhook_parameter_returns_400(url: str) -> None:
     ada = Client()
 
-    answer = ada.send("POST", T2I, body=json.dumps(INPUT), query={"webhook": url})
+    response = ada.send("POST", T2I, body=json.dumps(INPUT), query={"webhook": url})
 
-    assert "webhook" in refused(answer, 400)
+    assert "webhook" in error_message(response, 400)
     assert ada.world.jobs.records == {}
 
 
@@ -164,29 +169,29 @@ def test_a_webhook_is_refused_before_anything_is_made(url: str) -> None:
      "webhooks/secret", "model", "maker/", "/maker/model", "../v1/jobs", "maker//model", "é/x",
      f"a/{'x' * 200}", "Balance/x"],
 )  # fmt: skip
-def test_what_is_no_model_is_not_found(path: str) -> None:
-    assert refused(Client().post(f"/api/v3/{path}", INPUT), 404)
+def test_invalid_model_path_returns_404(path: str) -> None:
+    assert error_message(Client().post(f"/api/v3/{path}", INPUT), 404)
 
 
 @pytest.mark.parametrize("path", ["/api/v3/models", "/api/v3/", "/api/v3/predictions/x/y"])
-def test_a_get_of_what_is_not_there_is_an_envelope(path: str) -> None:
-    refused(Client().get(path), 404)
+def test_unknown_path_returns_404_in_the_envelope(path: str) -> None:
+    error_message(Client().get(path), 404)
 
 
-def test_a_bad_field_is_named_as_the_model_calls_it() -> None:
-    message = refused(Client().post(T2I, {"prompt": "", "quality": "best"}), 400)
+def test_invalid_field_is_named_without_the_input_prefix() -> None:
+    message = error_message(Client().post(T2I, {"prompt": "", "quality": "best"}), 400)
 
-    assert "prompt is empty" in message
-    assert "quality is not one of the values" in message
+    assert "`prompt` is empty." in message
+    assert "`quality` must be 'low', 'medium' or 'high'." in message
     assert "input." not in message
 
 
 @pytest.mark.parametrize("path", [T2I, "/api/v3/media/uploads", "/api/v3/maker/model"])
-def test_a_key_for_reading_submits_and_uploads_nothing(path: str) -> None:
-    assert "read" in refused(Client(role="read").post(path, INPUT), 403)
+def test_read_key_cannot_submit_or_upload(path: str) -> None:
+    assert "read" in error_message(Client(role="read").post(path, INPUT), 403)
 
 
-def test_bytes_and_urls_are_references_too() -> None:
+def test_base64_and_urls_are_accepted_as_references() -> None:
     ada = Client()
     images = [base64.b64encode(PNG).decode(), "https://a.test/b.png"]
 

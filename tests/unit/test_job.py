@@ -1,4 +1,4 @@
-"""Ids, fingerprints, failure codes and events: what others rely on to stay the same."""
+"""Job ids, fingerprints, failure codes and events, which must stay stable over releases."""
 
 import re
 from typing import Any
@@ -22,7 +22,7 @@ ASSET = Asset(
 
 
 def job(**changes: Any) -> Job:
-    plain: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "job_id": "j",
         "caller": "tests",
         "request_id": "r",
@@ -38,11 +38,11 @@ def job(**changes: Any) -> Job:
         "accepted_at": START,
         "expires_at": 1_800_000_000,
     }
-    return Job.model_validate(plain | changes)
+    return Job.model_validate(fields | changes)
 
 
 @given(st.text(), st.text())
-def test_a_job_id_names_an_execution_and_a_folder(caller: str, key: str) -> None:
+def test_job_id_is_valid_as_execution_name_and_key_prefix(caller: str, key: str) -> None:
     identity = job_id(caller, key)
 
     assert re.fullmatch(r"[a-z2-7]{26}", identity)
@@ -50,29 +50,33 @@ def test_a_job_id_names_an_execution_and_a_folder(caller: str, key: str) -> None
 
 
 @given(st.text(), st.text(), st.text(), st.text())
-def test_callers_do_not_share_job_ids(one: str, key: str, other: str, second: str) -> None:
-    assert (job_id(one, key) == job_id(other, second)) == ((one, key) == (other, second))
+def test_job_ids_differ_by_caller_and_key(
+    first_caller: str, first_key: str, second_caller: str, second_key: str
+) -> None:
+    assert (job_id(first_caller, first_key) == job_id(second_caller, second_key)) == (
+        (first_caller, first_key) == (second_caller, second_key)
+    )
 
 
-def test_a_job_id_stays_the_same_over_releases() -> None:
+def test_job_id_algorithm_does_not_change() -> None:
     assert job_id("events", "key") == "76fpvnd776x4n3dkjmiwenwety"
 
 
 @pytest.mark.parametrize(
     "change", [{"prompt": "other"}, {"quality": "low"}, {"deadline_seconds": 60}]
 )
-def test_a_fingerprint_tells_requests_apart(change: dict[str, Any]) -> None:
-    asked = parse_request(TEXT_TO_IMAGE, max_deadline_seconds=3600)
+def test_fingerprints_of_different_requests_differ(change: dict[str, Any]) -> None:
+    request = parse_request(TEXT_TO_IMAGE, max_deadline_seconds=3600)
     other = parse_request(TEXT_TO_IMAGE | change, max_deadline_seconds=3600)
 
-    assert fingerprint(asked, []) == fingerprint(asked, [])
-    assert fingerprint(asked, []) != fingerprint(other, [])
-    assert fingerprint(asked, ["a"]) != fingerprint(asked, [])
-    assert fingerprint(asked, ["a", "b"]) != fingerprint(asked, ["b", "a"])
+    assert fingerprint(request, []) == fingerprint(request, [])
+    assert fingerprint(request, []) != fingerprint(other, [])
+    assert fingerprint(request, ["a"]) != fingerprint(request, [])
+    assert fingerprint(request, ["a", "b"]) != fingerprint(request, ["b", "a"])
 
 
-def test_a_fingerprint_does_not_see_the_order_of_fields_or_spelled_out_defaults() -> None:
-    spelled = {"quality": "medium", **dict(reversed(TEXT_TO_IMAGE.items()))}
+def test_fingerprint_ignores_field_order_and_explicit_defaults() -> None:
+    explicit = {"quality": "medium", **dict(reversed(TEXT_TO_IMAGE.items()))}
     by_id = {
         "model": "openai/gpt-image-2/text-to-image",
         "input": {"prompt": TEXT_TO_IMAGE["prompt"]},
@@ -80,14 +84,14 @@ def test_a_fingerprint_does_not_see_the_order_of_fields_or_spelled_out_defaults(
 
     prints = {
         fingerprint(parse_request(body, max_deadline_seconds=3600), [])
-        for body in (TEXT_TO_IMAGE, spelled, by_id)
+        for body in (TEXT_TO_IMAGE, explicit, by_id)
     }
 
     assert len(prints) == 1
 
 
 @pytest.mark.parametrize("code", Code)
-def test_every_code_has_a_meaning_and_costs_nothing_unsent(code: Code) -> None:
+def test_every_code_has_a_message_and_is_uncharged_if_not_sent(code: Code) -> None:
     meaning = failure(code, sent=True)
 
     assert re.fullmatch(r"[A-Z].*\.", meaning.message)
@@ -95,7 +99,7 @@ def test_every_code_has_a_meaning_and_costs_nothing_unsent(code: Code) -> None:
     assert failure(code, sent=False) == meaning._replace(charged=Charged.NO)
 
 
-def test_what_may_be_paid_for_is_never_called_free() -> None:
+def test_possibly_charged_codes_are_never_reported_as_uncharged() -> None:
     doubtful = {Code.SUBMISSION_UNKNOWN, Code.DEADLINE_EXCEEDED, Code.CANCELED, Code.MODERATED}
     paid = {Code.ASSET_UNAVAILABLE, Code.ASSET_INVALID}
 
@@ -103,11 +107,11 @@ def test_what_may_be_paid_for_is_never_called_free() -> None:
     assert {failure(code, sent=True).charged for code in paid} == {Charged.YES}
 
 
-def test_an_unknown_submit_must_not_be_repeated_by_the_caller_either() -> None:
+def test_submission_unknown_is_not_retryable() -> None:
     assert not failure(Code.SUBMISSION_UNKNOWN, sent=True).retryable
 
 
-def test_events_have_stable_ids_one_for_each_fact() -> None:
+def test_event_ids_are_stable() -> None:
     ended = job(status=Status.FAILED, code=Code.MODERATED)
 
     ids = [
@@ -123,24 +127,24 @@ def test_events_have_stable_ids_one_for_each_fact() -> None:
     ]  # fmt: skip
 
 
-def test_no_event_holds_a_url_or_the_prompt() -> None:
+def test_events_contain_no_url_and_no_prompt() -> None:
     ended = job(status=Status.FAILED, prediction_id="p", assets=[ASSET], submitting_at=START)
 
-    told = [
+    job_events_list = [
         job_events.submitted(ended, "p"),
         job_events.completed(ended, "assets"),
         job_events.failed(ended),
         job_events.recovered(ended, "assets"),
     ]
 
-    for event in told:
+    for event in job_events_list:
         text = event.model_dump_json()
         assert "http" not in text
         assert "prompt" not in text
         assert '"version":"1"' in text
 
 
-def test_a_completed_job_says_where_its_files_are() -> None:
+def test_completed_event_has_the_asset_and_manifest_locations() -> None:
     event = job_events.completed(job(assets=[ASSET], prediction_id="p", checks=3), "assets")
 
     assert event.assets == (ASSET,)
@@ -148,7 +152,7 @@ def test_a_completed_job_says_where_its_files_are() -> None:
     assert (event.prediction_id, event.checks, event.estimated_cost_micro_usd) == ("p", 3, 70_000)
 
 
-def test_a_failed_job_that_was_never_sent_was_not_charged() -> None:
+def test_failed_job_that_was_not_sent_is_uncharged() -> None:
     unsent = job_events.failed(job(status=Status.FAILED, code=Code.INTERNAL_ERROR))
     sent = job_events.failed(
         job(status=Status.FAILED, code=Code.INTERNAL_ERROR, submitting_at=START)
@@ -157,7 +161,7 @@ def test_a_failed_job_that_was_never_sent_was_not_charged() -> None:
     assert (unsent.charged, sent.charged) == (Charged.NO, Charged.MAYBE)
 
 
-def test_a_job_that_failed_without_a_code_failed_by_us() -> None:
+def test_failed_job_without_a_code_has_internal_error() -> None:
     assert job_events.failed(job(status=Status.FAILED)).code is Code.INTERNAL_ERROR
 
 
@@ -174,17 +178,17 @@ def test_a_job_that_failed_without_a_code_failed_by_us() -> None:
         ({"code": Code.CANCELED}, Charged.MAYBE),
     ],
 )
-def test_what_was_charged_goes_by_the_facts_before_the_code(
+def test_observed_facts_override_the_charge_of_the_code(
     facts: dict[str, Any], charged: Charged
 ) -> None:
     ended = {"status": "failed", "code": Code.CANCELED, "submitting_at": START}
-    told = job_events.failed(job(**{"prediction_id": None} | ended | facts))
+    event = job_events.failed(job(**{"prediction_id": None} | ended | facts))
 
-    assert told.charged is charged
+    assert event.charged is charged
 
 
 @pytest.mark.parametrize(
-    ("facts", "waits", "flies"),
+    ("facts", "is_in_queue", "is_in_flight"),
     [
         ({}, False, False),
         ({"queue_position": 3}, True, False),
@@ -195,14 +199,14 @@ def test_what_was_charged_goes_by_the_facts_before_the_code(
         ({"status": "failed", "queue_position": 3}, False, False),
     ],
 )
-def test_a_job_waits_in_the_line_or_is_in_flight_or_neither(
-    facts: dict[str, Any], waits: bool, flies: bool
+def test_is_in_queue_and_is_in_flight_by_status(
+    facts: dict[str, Any], is_in_queue: bool, is_in_flight: bool
 ) -> None:
-    assert (job(**facts).is_waiting, job(**facts).is_in_flight) == (waits, flies)
+    assert (job(**facts).is_in_queue, job(**facts).is_in_flight) == (is_in_queue, is_in_flight)
 
 
 @pytest.mark.parametrize(
-    "unseen",
+    "internal_fields",
     [
         {"queue_position": 7},
         {"sweep_after": START},
@@ -216,10 +220,10 @@ def test_a_job_waits_in_the_line_or_is_in_flight_or_neither(
         {"reservations": ({"day": START.date(), "scope": "s", "micro_usd": 1},)},
     ],
 )
-def test_what_no_caller_sees_is_no_change_to_anybody_who_waits(unseen: dict[str, Any]) -> None:
-    assert job(**unseen).revision == job().revision
+def test_internal_fields_do_not_change_the_revision(internal_fields: dict[str, Any]) -> None:
+    assert job(**internal_fields).revision == job().revision
 
 
-def test_whoever_waits_sees_where_a_job_stands() -> None:
+def test_status_and_cancel_change_the_revision() -> None:
     assert job(status="submitted").revision != job().revision
     assert job(canceled_at=START).revision != job().revision

@@ -1,4 +1,4 @@
-"""Imports point inward, and importing does nothing: read off the sources and off a bare process."""
+"""Imports point inward and have no side effects; checked on the sources and in a new process."""
 
 import ast
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "functions" / "darkroom"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HANDLERS = sorted(path.stem for path in (PACKAGE / "handlers").glob("*.py") if path.stem[0] != "_")
-DARKROOM_OF = {
+ALLOWED_LAYERS = {
     "domain": {"domain"},
     "usecases": {"domain", "ports", "usecases"},
     "ports": {"domain", "ports"},
@@ -31,7 +31,7 @@ DARKROOM_OF = {
     "handlers": {"bootstrap", "domain", "observability"},
     "__init__": set(),
 }
-OTHERS_OF = {
+ALLOWED_LIBRARIES = {
     "domain": {"pydantic", "pydantic_core"},
     "usecases": {"pydantic"},
     "ports": set(),
@@ -53,7 +53,7 @@ def layer(path: Path) -> str:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The dotted name of everything that a module imports, also inside its functions."""
+    """Yield the dotted name of every import of a module, including those inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
             case ast.Import():
@@ -64,9 +64,9 @@ def imports(path: Path) -> Iterator[str]:
                 yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
-def test_there_are_modules_and_handlers_to_look_at() -> None:
+def test_every_layer_and_handler_is_covered() -> None:
     assert len(MODULES) > 30
-    assert {layer(path) for path in MODULES} == DARKROOM_OF.keys() == OTHERS_OF.keys()
+    assert {layer(path) for path in MODULES} == ALLOWED_LAYERS.keys() == ALLOWED_LIBRARIES.keys()
     assert HANDLERS == [
         "api", "authorizer", "check", "collect_batch", "create_rows", "fail", "finalize",
         "on_execution_ended", "on_request", "on_upload", "on_webhook", "reconcile", "record_stats",
@@ -76,17 +76,19 @@ def test_there_are_modules_and_handlers_to_look_at() -> None:
 
 @per_module
 def test_imports_point_inward(path: Path) -> None:
-    inner = {name.split(".")[1] for name in imports(path) if name.startswith("darkroom.")}
+    layers = {name.split(".")[1] for name in imports(path) if name.startswith("darkroom.")}
 
-    assert inner <= DARKROOM_OF[layer(path)]
+    assert layers <= ALLOWED_LAYERS[layer(path)]
 
 
 @per_module
-def test_a_layer_uses_only_the_libraries_it_is_allowed(path: Path) -> None:
-    outer = {name.split(".")[0] for name in imports(path)} - {"darkroom"} - sys.stdlib_module_names
+def test_layer_uses_only_its_allowed_libraries(path: Path) -> None:
+    libraries = (
+        {name.split(".")[0] for name in imports(path)} - {"darkroom"} - sys.stdlib_module_names
+    )
 
-    typing_only = {name for name in outer if name.startswith("mypy_boto3_")}
-    assert outer - typing_only <= OTHERS_OF[layer(path)]
+    typing_only = {name for name in libraries if name.startswith("mypy_boto3_")}
+    assert libraries - typing_only <= ALLOWED_LIBRARIES[layer(path)]
     assert not typing_only or layer(path) in {"adapters", "bootstrap"}
 
 
@@ -105,31 +107,31 @@ def test_every_module_has_a_docstring(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
-BARE = """
+IMPORT_SCRIPT = """
 import sys
 sys.path[:0] = [{package!r}]
 import socket, boto3, os
 def refuse(*_, **__):
-    raise AssertionError("done at import")
+    raise AssertionError("must not run at import")
 boto3.client = boto3.resource = boto3.Session.client = socket.socket.connect = refuse
 import darkroom.settings
 darkroom.settings.Settings.read = refuse
 import darkroom.handlers.{handler} as module
 assert callable(module.handler)
 for name in ("httpx", "darkroom.web", "darkroom.adapters.wavespeed"):
-    assert name not in sys.modules, name + " is loaded on use only"
+    assert name not in sys.modules, name + " must be loaded on first use"
 """
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_importing_a_handler_opens_no_client_and_needs_no_environment(handler: str) -> None:
-    code = BARE.format(package=str(PACKAGE.parent), handler=handler)
+def test_importing_a_handler_creates_no_client_and_reads_no_environment(handler: str) -> None:
+    code = IMPORT_SCRIPT.format(package=str(PACKAGE.parent), handler=handler)
 
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], env={}, capture_output=True, text=True,
         check=False, timeout=30,
     )  # fmt: skip
 
-    assert done.stderr == ""
-    assert done.returncode == 0
-    assert done.stdout == ""
+    assert result.stderr == ""
+    assert result.returncode == 0
+    assert result.stdout == ""

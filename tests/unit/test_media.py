@@ -1,4 +1,4 @@
-"""What a file is by its own bytes, held against Pillow."""
+"""Detection of media formats and dimensions from the bytes, compared with Pillow."""
 
 import functools
 import io
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from darkroom.domain import media
-from darkroom.domain.media import JPEG, PICTURES, PNG, WEBP, Format
+from darkroom.domain.media import JPEG, PNG, REFERENCE_FORMATS, WEBP, Format
 
 SIZES = st.tuples(st.integers(1, 90), st.integers(1, 90))
 EXIF = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08" + bytes(6)  # a directory without entries
@@ -31,7 +31,7 @@ every_encoding = pytest.mark.parametrize("name", ENCODINGS)
 
 
 @functools.cache
-def picture(name: str, size: tuple[int, int] = (40, 30)) -> bytes:
+def encoded_image(name: str, size: tuple[int, int] = (40, 30)) -> bytes:
     _, kind, options = ENCODINGS[name]
     mode = str(options.get("mode", "RGB"))
     image = Image.radial_gradient("L").resize(size).convert(mode)
@@ -40,76 +40,79 @@ def picture(name: str, size: tuple[int, int] = (40, 30)) -> bytes:
     return out.getvalue()
 
 
-def is_whole(known: Format, data: bytes) -> bool:
+def is_complete(media_format: Format, data: bytes) -> bool:
     return media.is_whole(
-        known, data[: media.HEADER_BYTES], data[-media.TAIL_BYTES :], size=len(data)
+        media_format, data[: media.HEADER_BYTES], data[-media.TAIL_BYTES :], size=len(data)
     )
 
 
 @every_encoding
 @given(size=SIZES)
-def test_format_and_dimensions_are_what_pillow_sees(name: str, size: tuple[int, int]) -> None:
-    data = picture(name, size)
+def test_format_and_dimensions_match_pillow(name: str, size: tuple[int, int]) -> None:
+    data = encoded_image(name, size)
 
-    known = media.sniff(data[: media.MAGIC_BYTES])
+    media_format = media.sniff(data[: media.MAGIC_BYTES])
 
-    assert known == ENCODINGS[name][0]
-    assert media.dimensions(known, data[: media.HEADER_BYTES]) == Image.open(io.BytesIO(data)).size
-    assert is_whole(known, data)
+    assert media_format == ENCODINGS[name][0]
+    assert (
+        media.dimensions(media_format, data[: media.HEADER_BYTES])
+        == Image.open(io.BytesIO(data)).size
+    )
+    assert is_complete(media_format, data)
 
 
 @every_encoding
-def test_a_cut_file_is_seen_wherever_it_was_cut(name: str) -> None:
-    data, known = picture(name), ENCODINGS[name][0]
-    # The last byte of a JPEG's end marker and all before it; a metadata block has no end marker.
-    cuts = range(1, len(data) - 1) if len(data) < 10_000 else range(len(data) - 2000, len(data))
+def test_truncated_file_is_incomplete_at_every_length(name: str) -> None:
+    data, media_format = encoded_image(name), ENCODINGS[name][0]
+    # Down to the last byte of the JPEG end marker. Long metadata blocks have no end marker.
+    lengths = range(1, len(data) - 1) if len(data) < 10_000 else range(len(data) - 2000, len(data))
 
-    whole = [cut for cut in cuts if is_whole(known, data[:cut])]
+    complete = [length for length in lengths if is_complete(media_format, data[:length])]
 
-    assert whole == []
+    assert complete == []
 
 
-def test_bytes_behind_the_end_of_a_picture_are_forgiven() -> None:
+def test_trailing_bytes_are_accepted() -> None:
     for name in ("png", "jpeg", "lossy webp"):
-        assert is_whole(ENCODINGS[name][0], picture(name) + b"\n" * 9)
+        assert is_complete(ENCODINGS[name][0], encoded_image(name) + b"\n" * 9)
 
 
 @every_encoding
-def test_the_end_alone_does_not_hide_a_loss_in_webp(name: str) -> None:
-    data = picture(name)
+def test_webp_with_missing_bytes_is_incomplete(name: str) -> None:
+    data = encoded_image(name)
     if ENCODINGS[name][0] == WEBP:
-        assert not is_whole(WEBP, data[:100] + data[104:])
+        assert not is_complete(WEBP, data[:100] + data[104:])
 
 
 @every_encoding
 @given(data=st.data())
-def test_a_truncated_or_damaged_header_never_crashes(name: str, data: st.DataObject) -> None:
-    original = bytearray(picture(name)[:4000])
+def test_truncated_or_damaged_header_never_raises(name: str, data: st.DataObject) -> None:
+    original = bytearray(encoded_image(name)[:4000])
     at = data.draw(st.integers(0, len(original) - 1))
     original[at] = data.draw(st.integers(0, 255))
     header = bytes(original[: data.draw(st.integers(0, len(original)))])
 
-    for known in PICTURES:
-        size = media.dimensions(known, header)
+    for media_format in REFERENCE_FORMATS:
+        size = media.dimensions(media_format, header)
         assert size is None or min(size) > 0
-        assert media.is_whole(known, header, header[-media.TAIL_BYTES :], len(header)) in {
+        assert media.is_whole(media_format, header, header[-media.TAIL_BYTES :], len(header)) in {
             True,
             False,
         }
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_can_be_looked_at(data: bytes) -> None:
-    known = media.sniff(data)
+def test_random_bytes_never_raise(data: bytes) -> None:
+    media_format = media.sniff(data)
 
-    for each in PICTURES:
-        media.dimensions(each, data)
-        media.is_whole(each, data, data, len(data))
-    assert known is None or known.extension
+    for image_format in REFERENCE_FORMATS:
+        media.dimensions(image_format, data)
+        media.is_whole(image_format, data, data, len(data))
+    assert media_format is None or media_format.extension
 
 
-def test_dimensions_behind_a_megabyte_of_metadata_are_not_found() -> None:
-    plain = picture("jpeg")
+def test_dimensions_after_a_megabyte_of_metadata_are_none() -> None:
+    plain = encoded_image("jpeg")
     segment = b"\xff\xe2" + struct.pack(">H", 65_535) + bytes(65_533)
 
     near, far = (plain[:2] + segment * count + plain[2:] for count in (12, 20))
@@ -122,13 +125,13 @@ def test_dimensions_behind_a_megabyte_of_metadata_are_not_found() -> None:
     "segment",
     [
         b"\xff\xff\xff\xfe\x00\x02",  # fill bytes
-        b"\xff\xc4\x00\x0b" + bytes(9),  # Huffman tables: C4 is no frame
+        b"\xff\xc4\x00\x0b" + bytes(9),  # Huffman tables: C4 is not a frame
         b"\xff\xcc\x00\x0b" + bytes(9),  # arithmetic coding conditions
         b"\xff\xc8\x00\x0b" + bytes(9),
     ],
 )
-def test_other_segments_before_the_frame_of_a_jpeg_are_passed_over(segment: bytes) -> None:
-    plain = picture("jpeg")
+def test_jpeg_segments_before_the_frame_are_skipped(segment: bytes) -> None:
+    plain = encoded_image("jpeg")
 
     assert media.dimensions(JPEG, plain[:2] + segment + plain[2:]) == (40, 30)
 
@@ -150,13 +153,13 @@ def test_other_segments_before_the_frame_of_a_jpeg_are_passed_over(segment: byte
         (b"PK\x03\x04", "application/zip"),
     ],
 )
-def test_outputs_of_other_models_are_known_by_their_magic(head: bytes, content_type: str) -> None:
-    known = media.sniff(head.ljust(media.MAGIC_BYTES, b"\x00"))
+def test_other_media_types_are_detected_by_their_magic(head: bytes, content_type: str) -> None:
+    media_format = media.sniff(head.ljust(media.MAGIC_BYTES, b"\x00"))
 
-    assert known is not None
-    assert known.content_type == content_type
-    assert media.dimensions(known, head) is None
-    assert media.is_whole(known, head, head, len(head))
+    assert media_format is not None
+    assert media_format.content_type == content_type
+    assert media.dimensions(media_format, head) is None
+    assert media.is_whole(media_format, head, head, len(head))
 
 
 @pytest.mark.parametrize(
@@ -165,15 +168,15 @@ def test_outputs_of_other_models_are_known_by_their_magic(head: bytes, content_t
      b"MZ\x90\x00", b"\x7fELF", b"#!/bin/sh\n", b"<svg xmlns=", b"BM6\x00", b"II*\x00", b"\x89PNX",
      b"<script>WEBP", b"RIFX\x00\x00\x00\x00WEBP", b"<script>WAVE", b"<!--ftypqt  ", b"GIF88a"],
 )  # fmt: skip
-def test_what_is_no_media_file_is_not_stored(head: bytes) -> None:
+def test_file_that_is_not_media_is_not_detected(head: bytes) -> None:
     assert media.sniff(head.ljust(media.MAGIC_BYTES, b" ")) is None
 
 
-def test_a_picture_may_have_50_mb_and_a_video_more() -> None:
+def test_size_limit_is_50_mb_for_images_and_higher_for_video() -> None:
     video = media.sniff(b"\x00\x00\x00\x20ftypisom")
 
     assert video is not None
-    assert {media.max_bytes(each) for each in PICTURES} == {50_000_000}
+    assert {media.max_bytes(image_format) for image_format in REFERENCE_FORMATS} == {50_000_000}
     assert 50_000_000 < media.max_bytes(video) < 512_000_000
 
 
@@ -182,7 +185,7 @@ def test_a_picture_may_have_50_mb_and_a_video_more() -> None:
     [(0, 1, None), (1, 0, None), (65_536, 65_535, (65_536, 65_535)), (65_536, 65_536, None),
      (2**31 - 1, 2**31 - 1, None), (2**32 - 1, 1, (2**32 - 1, 1))],
 )  # fmt: skip
-def test_a_picture_has_some_pixels_and_not_more_than_any_picture_can_have(
+def test_dimensions_are_none_without_pixels_or_with_too_many(
     width: int, height: int, size: tuple[int, int] | None
 ) -> None:
     header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", width, height)

@@ -1,4 +1,4 @@
-"""Logs, metrics and crashes: the job id on every line, and no words of an exception anywhere."""
+"""Logs, metrics and crashes: the job id on every line, and no exception messages."""
 
 import io
 import json
@@ -17,12 +17,12 @@ from darkroom.observability import CrashError, PowertoolsMetrics, correlate, log
 SECRET = "sesame-4711"
 CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
 
-type Lines = Callable[[], list[dict[str, Any]]]
+type ReadLogs = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def lines() -> Generator[Lines]:
-    """Give what has been logged so far."""
+def read_logs() -> Generator[ReadLogs]:
+    """Yield a function that returns the log lines so far."""
     stream = io.StringIO()
     handler = logger.registered_handler
     assert isinstance(handler, logging.StreamHandler)
@@ -33,16 +33,16 @@ def lines() -> Generator[Lines]:
 
 
 def crash(error: Exception, event: dict[str, Any] | None = None) -> CrashError:
-    """What the platform gets to see of `error`."""
+    """Return the error that Lambda receives when a handler raises `error`."""
 
     @observed()
     def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         prompt = SECRET
         raise error from ValueError(prompt)
 
-    with pytest.raises(CrashError) as caught:
+    with pytest.raises(CrashError) as raised:
         handler(event or {"job_id": "job-1"}, CONTEXT)
-    return caught.value
+    return raised.value
 
 
 CLIENT_ERROR = ClientError(
@@ -58,20 +58,20 @@ CLIENT_ERROR = ClientError(
         (CLIENT_ERROR, "UpdateItem: ValidationException"),
     ],
 )
-def test_a_crash_tells_its_kind_and_place_but_none_of_its_words(
-    lines: Lines, error: Exception, kind: str
+def test_crash_log_has_type_and_location_but_no_message(
+    read_logs: ReadLogs, error: Exception, kind: str
 ) -> None:
-    crashed = crash(error)
+    crash_error = crash(error)
 
-    [line] = lines()
-    assert str(crashed) == line["error"] == kind
+    [line] = read_logs()
+    assert str(crash_error) == line["error"] == kind
     assert line["level"] == "ERROR"
-    assert any("crash" in place or "handler" in place for place in line["at"])
+    assert any("crash" in location or "handler" in location for location in line["at"])
     assert SECRET not in json.dumps(line)
-    assert SECRET not in "".join(traceback.format_exception(crashed))
+    assert SECRET not in "".join(traceback.format_exception(crash_error))
 
 
-def test_every_line_has_the_job_id_and_the_invocation(lines: Lines) -> None:
+def test_every_log_line_has_the_job_id_and_the_request_id(read_logs: ReadLogs) -> None:
     @observed()
     def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         logger.info("one")
@@ -80,11 +80,11 @@ def test_every_line_has_the_job_id_and_the_invocation(lines: Lines) -> None:
 
     assert handler({"job_id": "job-1"}, CONTEXT) == {"job_id": "job-1"}
 
-    assert [line["correlation_id"] for line in lines()] == ["job-1", "job-1"]
-    assert {line["function_request_id"] for line in lines()} == {"invocation-1"}
+    assert [line["correlation_id"] for line in read_logs()] == ["job-1", "job-1"]
+    assert {line["function_request_id"] for line in read_logs()} == {"invocation-1"}
 
 
-def test_a_door_without_a_job_yet_does_not_inherit_the_last_ones_id(lines: Lines) -> None:
+def test_event_without_a_job_does_not_keep_the_last_correlation_id(read_logs: ReadLogs) -> None:
     @observed()
     def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         logger.info("before")
@@ -95,17 +95,17 @@ def test_a_door_without_a_job_yet_does_not_inherit_the_last_ones_id(lines: Lines
     crash(ValueError())
     handler({"detail": {}}, CONTEXT)
 
-    assert [line.get("correlation_id") for line in lines()] == ["job-1", None, "job-2"]
+    assert [line.get("correlation_id") for line in read_logs()] == ["job-1", None, "job-2"]
 
 
-def test_a_crash_in_one_invocation_leaves_nothing_to_the_next(lines: Lines) -> None:
+def test_crash_clears_the_request_id(read_logs: ReadLogs) -> None:
     crash(ValueError())
     logger.info("outside")
 
-    assert "function_request_id" not in lines()[-1]
+    assert "function_request_id" not in read_logs()[-1]
 
 
-def test_httpx_does_not_log_the_urls_it_calls(lines: Lines) -> None:
+def test_httpx_does_not_log_urls(read_logs: ReadLogs) -> None:
     @observed()
     def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return event
@@ -121,23 +121,23 @@ def namespace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("namespace")
-def test_a_metric_is_one_embedded_line_with_its_dimension(
+def test_metric_is_one_embedded_line_with_its_dimension(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     PowertoolsMetrics().count("JobsFailed", code="moderated")
 
     [line] = capsys.readouterr().out.splitlines()
-    told = json.loads(line)
-    [definition] = told["_aws"]["CloudWatchMetrics"]
-    assert told["code"] == "moderated"
-    assert told["JobsFailed"] == [1.0]
+    metric = json.loads(line)
+    [definition] = metric["_aws"]["CloudWatchMetrics"]
+    assert metric["code"] == "moderated"
+    assert metric["JobsFailed"] == [1.0]
     assert "code" in definition["Dimensions"][0]
     assert definition["Namespace"] == "Darkroom"
     assert definition["Metrics"] == [{"Name": "JobsFailed", "Unit": "Count"}]
 
 
 @pytest.mark.usefixtures("namespace")
-def test_metrics_do_not_leak_into_one_another(capsys: pytest.CaptureFixture[str]) -> None:
+def test_metrics_do_not_share_dimensions_or_values(capsys: pytest.CaptureFixture[str]) -> None:
     PowertoolsMetrics().count("JobsFailed", code="moderated")
     PowertoolsMetrics().count("JobDuration", 41.5, "Seconds")
     PowertoolsMetrics().count("Checks", 0)
@@ -150,7 +150,7 @@ def test_metrics_do_not_leak_into_one_another(capsys: pytest.CaptureFixture[str]
     assert "JobDuration" not in checks
 
 
-def test_what_a_handler_uses_is_built_on_lambda_before_its_first_event(
+def test_dependencies_are_built_at_initialization_on_lambda(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     built: list[str] = []

@@ -1,4 +1,4 @@
-"""OnUpload: one `Object Created` event, as EventBridge delivers it, becomes a job."""
+"""OnUpload: one `Object Created` event from EventBridge becomes a job."""
 
 import copy
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from darkroom.bootstrap import entry_points
 from darkroom.handlers import on_upload
 from darkroom.observability import CrashError
-from tests.fakes.pictures import PNG
+from tests.fakes.images import PNG
 from tests.fakes.world import World
 
 CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
@@ -44,36 +44,38 @@ EVENT = {
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    """A deployment whose handler is the real one."""
+    """Return a world on which the real handler runs."""
     world = World()
     monkeypatch.setattr(entry_points, "upload_job", world.upload_job)
     return world
 
 
-def test_an_event_becomes_the_job_of_that_version_of_that_key(world: World) -> None:
+def test_event_creates_a_job_for_its_object_version(world: World) -> None:
     world.inbox.put(KEY, PNG)
     world.inbox.put(KEY, b"a later version")
 
-    answer = on_upload.handler(EVENT, CONTEXT)
+    response = on_upload.handler(EVENT, CONTEXT)
 
-    job = world.job(answer["job_id"])
+    job = world.job(response["job_id"])
     assert (job.request_id, job.caller) == (EVENT["id"], "inbox:clean-scan")
     assert job.source is not None
     assert (job.source.bucket, job.source.key, job.source.version_id) == ("inbox", KEY, "v1")
-    assert on_upload.handler(EVENT, CONTEXT) == answer
+    assert on_upload.handler(EVENT, CONTEXT) == response
     assert world.workflow.started == [job.job_id]
 
 
-def test_the_same_version_told_of_by_another_event_is_the_same_job(world: World) -> None:
+def test_second_event_for_the_same_version_returns_the_same_job(world: World) -> None:
     world.inbox.put(KEY, PNG)
 
-    answers = [on_upload.handler(EVENT | {"id": name}, CONTEXT) for name in ("one", "two")]
+    responses = [
+        on_upload.handler(EVENT | {"id": event_id}, CONTEXT) for event_id in ("one", "two")
+    ]
 
-    assert answers[0] == answers[1]
+    assert responses[0] == responses[1]
     assert len(world.jobs.records) == 1
 
 
-def test_a_refusal_and_what_asks_for_nothing_are_no_job_and_no_crash(world: World) -> None:
+def test_rejected_or_missing_object_creates_no_job(world: World) -> None:
     world.inbox.put(KEY, b"no picture")
 
     assert on_upload.handler(EVENT, CONTEXT) == {"job_id": None}
@@ -86,9 +88,7 @@ def test_a_refusal_and_what_asks_for_nothing_are_no_job_and_no_crash(world: Worl
 
 
 @pytest.mark.parametrize("missing", ["bucket", "object"])
-def test_an_event_of_something_else_is_a_crash_for_people_to_see(
-    world: World, missing: str
-) -> None:
+def test_event_of_another_shape_raises(world: World, missing: str) -> None:
     event: dict[str, Any] = copy.deepcopy(EVENT)
     del event["detail"][missing]
 
@@ -98,13 +98,13 @@ def test_an_event_of_something_else_is_a_crash_for_people_to_see(
     assert world.events.published == []
 
 
-def test_neither_the_key_nor_the_prompt_is_logged(
+def test_object_key_and_prompt_are_not_logged(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.inbox.put(KEY, PNG, prompt="sesame-4711")
 
     on_upload.handler(EVENT, CONTEXT)
 
-    logged = "".join(capsys.readouterr())
-    assert "sesame-4711" not in logged
-    assert "100%" not in logged
+    output = "".join(capsys.readouterr())
+    assert "sesame-4711" not in output
+    assert "100%" not in output

@@ -1,4 +1,4 @@
-"""When to look again: properties of the waits."""
+"""Properties of the waits between polls, searches and retries."""
 
 import math
 import statistics
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.domain import polling
-from darkroom.domain.durations import Expected, published
+from darkroom.domain.durations import ExpectedDuration, published
 
 KINDS = st.sampled_from(
     [
@@ -19,32 +19,34 @@ KINDS = st.sampled_from(
     + [published({})]
 )
 SECONDS = st.floats(0, 20_000, allow_nan=False)
-LEFT = st.floats(1, 20_000)
+REMAINING = st.floats(1, 20_000)
 
 
 @given(SECONDS, KINDS, st.floats(-1000, 20_000) | st.just(math.inf))
-def test_a_wait_is_whole_seconds_from_1(elapsed: float, kind: Expected, left: float) -> None:
+def test_wait_is_at_least_1_whole_second(
+    elapsed: float, kind: ExpectedDuration, remaining: float
+) -> None:
     for wait in (
-        polling.first_wait(elapsed, kind, left),
-        polling.next_wait(elapsed, left),
-        polling.webhook_wait(elapsed, kind, left),
+        polling.first_wait(elapsed, kind, remaining),
+        polling.next_wait(elapsed, remaining),
+        polling.webhook_wait(elapsed, kind, remaining),
     ):
         assert isinstance(wait, int)
         assert wait >= 1
 
 
-@given(SECONDS, KINDS, LEFT)
-def test_a_wait_never_goes_a_second_beyond_the_deadline(
-    elapsed: float, kind: Expected, left: float
+@given(SECONDS, KINDS, REMAINING)
+def test_wait_exceeds_the_deadline_by_less_than_a_second(
+    elapsed: float, kind: ExpectedDuration, remaining: float
 ) -> None:
-    assert polling.first_wait(elapsed, kind, left) < left + 1
-    assert polling.next_wait(elapsed, left) < left + 1
-    assert polling.webhook_wait(elapsed, kind, left) < left + 1
+    assert polling.first_wait(elapsed, kind, remaining) < remaining + 1
+    assert polling.next_wait(elapsed, remaining) < remaining + 1
+    assert polling.webhook_wait(elapsed, kind, remaining) < remaining + 1
 
 
 @given(KINDS)
-def test_few_jobs_are_done_before_the_first_look_and_they_wait_for_seconds(kind: Expected) -> None:
-    logarithms = statistics.NormalDist(
+def test_first_poll_comes_before_nearly_all_jobs_have_completed(kind: ExpectedDuration) -> None:
+    log_durations = statistics.NormalDist(
         math.log(kind.median),
         math.log(kind.high / kind.low) / (2 * statistics.NormalDist().inv_cdf(0.95)),
     )
@@ -52,11 +54,11 @@ def test_few_jobs_are_done_before_the_first_look_and_they_wait_for_seconds(kind:
     first = polling.first_wait(0, kind, 3600)
 
     assert kind.at(-2) < first < kind.median
-    assert logarithms.cdf(math.log(first - min(4, kind.median / 10))) < 0.027
+    assert log_durations.cdf(math.log(first - min(4, kind.median / 10))) < 0.027
 
 
 @given(KINDS, st.floats(1, 3600))
-def test_a_first_look_that_comes_late_is_not_put_off(kind: Expected, elapsed: float) -> None:
+def test_first_wait_shrinks_by_the_elapsed_time(kind: ExpectedDuration, elapsed: float) -> None:
     wait = polling.first_wait(elapsed, kind, 3600)
 
     assert wait == max(1, polling.first_wait(0, kind, 3600) - math.ceil(elapsed), wait)
@@ -64,30 +66,30 @@ def test_a_first_look_that_comes_late_is_not_put_off(kind: Expected, elapsed: fl
 
 
 @given(KINDS, st.floats(0, 3600), st.floats(0, 3600))
-def test_looks_are_close_until_nearly_all_are_done_then_ever_rarer(
-    kind: Expected, one: float, other: float
+def test_polls_are_frequent_until_the_95th_percentile_then_slow_down(
+    kind: ExpectedDuration, first: float, second: float
 ) -> None:
-    sooner, later = sorted((one, other))
+    earlier, later = sorted((first, second))
 
-    assert 0.25 <= polling.pause(sooner, kind) <= polling.pause(later, kind) <= 30
+    assert 0.25 <= polling.poll_interval(earlier, kind) <= polling.poll_interval(later, kind) <= 30
     if later < kind.high:
-        assert polling.pause(later, kind) <= 1.25
+        assert polling.poll_interval(later, kind) <= 1.25
     else:
-        assert polling.pause(later, kind) <= max(1.25, later * 0.15)
+        assert polling.poll_interval(later, kind) <= max(1.25, later * 0.15)
 
 
 @given(st.floats(0, 3600), st.floats(0, 3600))
-def test_waits_between_checks_grow_slowly_up_to_half_a_minute(one: float, other: float) -> None:
-    sooner, later = sorted((one, other))
-    first, second = polling.next_wait(sooner, math.inf), polling.next_wait(later, math.inf)
+def test_waits_between_checks_grow_up_to_30_seconds(time: float, other_time: float) -> None:
+    earlier, later = sorted((time, other_time))
+    first, second = polling.next_wait(earlier, math.inf), polling.next_wait(later, math.inf)
 
     assert first <= second <= 30
     assert second <= 1 + later * 0.15
 
 
 @given(KINDS, st.floats(0, 3600))
-def test_who_listens_does_so_past_the_time_that_nearly_all_take(
-    kind: Expected, elapsed: float
+def test_webhook_wait_ends_after_the_95th_percentile(
+    kind: ExpectedDuration, elapsed: float
 ) -> None:
     wait = polling.webhook_wait(elapsed, kind, math.inf)
 
@@ -96,18 +98,18 @@ def test_who_listens_does_so_past_the_time_that_nearly_all_take(
 
 
 @given(KINDS, st.integers(30, 3600))
-def test_a_lost_webhook_costs_few_looks(kind: Expected, deadline: int) -> None:
-    elapsed, looks = 0, 0
+def test_lost_webhooks_cost_at_most_18_polls(kind: ExpectedDuration, deadline: int) -> None:
+    elapsed, polls = 0, 0
     while elapsed < deadline:
         elapsed += polling.webhook_wait(elapsed, kind, deadline - elapsed)
-        looks += 1
+        polls += 1
 
     assert elapsed == deadline
-    assert looks <= 18
+    assert polls <= 18
 
 
 @given(st.floats(0.001, 10))
-def test_the_scale_multiplies_the_first_wait(scale: float) -> None:
+def test_duration_scale_multiplies_the_first_wait(scale: float) -> None:
     model_input = {"quality": "low", "resolution": "1k"}
     scaled = published(model_input, scale)
 
@@ -116,71 +118,69 @@ def test_the_scale_multiplies_the_first_wait(scale: float) -> None:
 
 
 @given(st.integers(1, 10_000))
-def test_unreadable_answers_are_asked_again_soon_then_slowly(in_a_row: int) -> None:
+def test_unreadable_wait_grows_up_to_30_seconds(in_a_row: int) -> None:
     wait = polling.unreadable_wait(in_a_row)
 
     assert 1 <= wait <= 30
     assert wait <= polling.unreadable_wait(in_a_row + 1)
 
 
-def test_an_unreadable_provider_is_given_minutes() -> None:
+def test_unreadable_waits_add_up_to_2_to_10_minutes() -> None:
     waits = [polling.unreadable_wait(n + 1) for n in range(polling.MAX_UNREADABLE - 1)]
 
     assert 120 <= sum(waits) <= 600
 
 
 @given(st.integers(1, 10_000))
-def test_a_submit_that_never_left_is_tried_again_soon_then_every_two_minutes(attempts: int) -> None:
+def test_unsent_submit_is_retried_after_5_to_120_seconds(attempts: int) -> None:
     wait = polling.unsent_wait(attempts)
 
     assert 5 <= wait <= polling.unsent_wait(attempts + 1) <= 120
 
 
 @given(st.integers(0, 10_000))
-def test_the_providers_own_time_is_honoured(retry_after: int) -> None:
+def test_retry_after_is_honoured(retry_after: int) -> None:
     assert polling.throttled_wait(retry_after) == max(1, retry_after)
 
 
-def test_without_one_everybody_waits_a_minute() -> None:
+def test_throttled_wait_without_retry_after_is_a_minute() -> None:
     assert polling.throttled_wait(None) == 60
 
 
 @given(st.floats(0.1, 2), st.booleans())
-def test_an_unanswered_post_is_looked_for_as_long_as_the_list_may_be_late(
+def test_search_lasts_2_minutes_with_a_readable_list_and_10_without(
     scale: float, was_read: bool
 ) -> None:
     searched = 0
     while (wait := polling.search_wait(searched, scale, was_read=was_read)) is not None:
         searched += wait
 
-    enough = (120 if was_read else 600) * scale
-    assert enough - 1e-6 <= searched < enough + max(1, 15 * scale) + 0.5
+    limit = (120 if was_read else 600) * scale
+    assert limit - 1e-6 <= searched < limit + max(1, 15 * scale) + 0.5
 
 
-def test_it_is_looked_for_longer_than_a_listing_lags() -> None:
+def test_search_with_a_readable_list_ends_after_120_seconds() -> None:
     assert polling.search_wait(90, 1, was_read=True) == 15
     assert polling.search_wait(120, 1, was_read=True) is None
 
 
-def test_a_list_that_was_not_read_ends_nothing_for_ten_minutes() -> None:
+def test_search_with_an_unreadable_list_ends_after_600_seconds() -> None:
     assert polling.search_wait(120, 1, was_read=False) == 15
     assert polling.search_wait(600, 1, was_read=False) is None
 
 
 @given(st.integers(1, 120))
-def test_however_short_its_waits_a_job_in_the_line_for_a_day_does_not_fill_the_history(
+def test_a_day_in_the_queue_stays_below_the_execution_history_limit(
     wait: int,
 ) -> None:
     waited = deferrals = 0
     while waited < 86_400:
-        waited += polling.patient_wait(wait, deferrals)
+        waited += polling.deferral_wait(wait, deferrals)
         deferrals += 1
 
-    assert deferrals * 9 < 25_000 - 2_000  # the rest is for what comes after
+    assert deferrals * 9 < 25_000 - 2_000  # the remaining events are for the later states
 
 
 @given(st.integers(1, 100_000), st.integers(0, 29))
-def test_for_the_first_times_a_job_waits_exactly_as_long_as_it_was_told(
-    wait: int, deferrals: int
-) -> None:
-    assert polling.patient_wait(wait, deferrals) == wait
+def test_first_30_deferrals_are_not_lengthened(wait: int, deferrals: int) -> None:
+    assert polling.deferral_wait(wait, deferrals) == wait

@@ -1,4 +1,4 @@
-"""The document of presets: what serves, and what is told of one that cannot."""
+"""The presets document: valid documents, and the errors of invalid ones."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
-# Near enough to be taken at times.
+# Some of these settings are valid.
 SETTINGS = st.fixed_dictionaries(
     {"prompt": st.text("a \n", max_size=2)},
     optional={
@@ -42,14 +42,14 @@ def document(version: Any = 1, name: str = "scan", **preset: Any) -> bytes:
 
 
 def edit(preset: Preset) -> Edit:
-    """The edit that a picture in the preset's folder asks for."""
+    """Return the edit request for an image in the preset's folder."""
     body = edit_of(preset, {}, "s3://inbox/scan/a.png", [])
     request = parse_request(body, max_deadline_seconds=3600)
     assert isinstance(request, Edit)
     return request
 
 
-def test_five_presets_are_shipped_and_each_is_an_edit_that_says_what_it_is_for() -> None:
+def test_shipped_presets_are_valid_edits_with_descriptions() -> None:
     shipped = presets.shipped()
 
     assert list(shipped.presets) == [
@@ -62,87 +62,90 @@ def test_five_presets_are_shipped_and_each_is_an_edit_that_says_what_it_is_for()
     assert edit(shipped.presets["extend-to-16x9"]).aspect_ratio == "16:9"
 
 
-def test_a_document_says_what_each_preset_asks_and_the_rest_is_default() -> None:
+def test_preset_fields_override_the_defaults() -> None:
     parsed = presets.parse(document(version=7, quality="low", aspect_ratio="3:2"))
 
     assert parsed.version == 7
-    asked = edit(parsed.presets["scan"])
-    assert (asked.prompt, asked.quality, asked.aspect_ratio) == ("flat", Quality.LOW, "3:2")
-    assert (asked.resolution, asked.output_format) == ("1k", "png")
+    request = edit(parsed.presets["scan"])
+    assert (request.prompt, request.quality, request.aspect_ratio) == ("flat", Quality.LOW, "3:2")
+    assert (request.resolution, request.output_format) == ("1k", "png")
 
 
-def test_a_byte_order_mark_is_no_reason_to_refuse_a_document() -> None:
+def test_byte_order_mark_is_accepted() -> None:
     assert presets.parse(b"\xef\xbb\xbf" + document()) == presets.parse(document())
 
 
 @pytest.mark.parametrize("name", ["scan", "SCAN", "1", "a.b_c-d", "x" * 63])
-def test_a_presets_name_is_plain(name: str) -> None:
+def test_valid_preset_names_are_accepted(name: str) -> None:
     assert list(presets.parse(document(name=name)).presets) == [name]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (b"", "not valid JSON"),
         (b"\xff\xfe{\x00}\x00", "not valid JSON"),
         (b'{"version": 1, "presets": {}', "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
         (b'{"version": ' + b"9" * 5000 + b"}", "not valid JSON"),
-        (b" " * MAX_DOCUMENT_BYTES + document(), "larger than 1048576 bytes"),
-        (b"[]", "document: "),
-        (b'{"presets": {}}', "version: "),
-        (b'{"version": 1}', "presets: "),
-        (b'{"version": 1, "presets": []}', "presets: "),
-        (b'{"version": 1, "presets": {"scan": "flat"}}', "presets.scan: "),
-        (b'{"version": 1, "presets": {"a": {"prompt": "x"}}, "owner": "me"}', "owner: "),
-        (b'{"version": 1, "presets": {}}', "presets: "),
-        (document(version=0), "version: "),
-        (document(version=1.5), "version: "),
-        (document(version="1"), "version: "),
-        (document(version=True), "version: "),
-        (document(version=10**30), "version: "),
-        (document(prompt=""), "presets.scan.prompt: "),
-        (document(prompt=" \n"), "presets.scan.prompt: "),
-        (document(prompt=None), "presets.scan.prompt: "),
-        (document(prompt="x" * 32_001), "presets.scan.prompt: "),
-        (document(quality=SECRET), "presets.scan.quality: "),
-        (document(resolution=SECRET), "presets.scan.resolution: "),
-        (document(aspect_ratio=SECRET), "presets.scan.aspect_ratio: "),
-        (document(output_format=SECRET), "presets.scan.output_format: "),
-        (document(images=[SECRET]), "presets.scan.images: "),
+        (b" " * MAX_DOCUMENT_BYTES + document(), "larger than 1,048,576 bytes"),
+        (b"[]", "The document is not valid: "),
+        (b'{"presets": {}}', "`version` is not valid: "),
+        (b'{"version": 1}', "`presets` is not valid: "),
+        (b'{"version": 1, "presets": []}', "`presets` is not valid: "),
+        (b'{"version": 1, "presets": {"scan": "flat"}}', "`presets.scan` is not valid: "),
+        (
+            b'{"version": 1, "presets": {"a": {"prompt": "x"}}, "owner": "me"}',
+            "`owner` is not valid: ",
+        ),
+        (b'{"version": 1, "presets": {}}', "`presets` is not valid: "),
+        (document(version=0), "`version` is not valid: "),
+        (document(version=1.5), "`version` is not valid: "),
+        (document(version="1"), "`version` is not valid: "),
+        (document(version=True), "`version` is not valid: "),
+        (document(version=10**30), "`version` is not valid: "),
+        (document(prompt=""), "`presets.scan.prompt` is not valid: "),
+        (document(prompt=" \n"), "`presets.scan.prompt` is not valid: "),
+        (document(prompt=None), "`presets.scan.prompt` is not valid: "),
+        (document(prompt="x" * 32_001), "`presets.scan.prompt` is not valid: "),
+        (document(quality=SECRET), "`presets.scan.quality` is not valid: "),
+        (document(resolution=SECRET), "`presets.scan.resolution` is not valid: "),
+        (document(aspect_ratio=SECRET), "`presets.scan.aspect_ratio` is not valid: "),
+        (document(output_format=SECRET), "`presets.scan.output_format` is not valid: "),
+        (document(images=[SECRET]), "`presets.scan.images` is not valid: "),
         (document(name=""), "presets."),
         (document(name="a/b"), "presets.a/b"),
         (document(name="-a"), "presets.-a"),
         (document(name="größe"), "presets.größe"),
         (document(name="a\n"), "presets.a"),
         (document(name="x" * 64), "presets.x"),
-        (document(name="references"), "presets: "),
+        (document(name="references"), "`presets` is not valid: "),
     ],
 )
-def test_what_cannot_serve_is_told_by_its_place_and_without_its_words(
-    text: bytes, told: str
+def test_invalid_document_is_reported_by_location_without_its_values(
+    text: bytes, message: str
 ) -> None:
-    with pytest.raises(BrokenPresetsError) as caught:
+    with pytest.raises(BrokenPresetsError) as error:
         presets.parse(text)
 
-    assert told in str(caught.value)
-    assert SECRET not in str(caught.value)
+    assert message in str(error.value)
+    assert SECRET not in str(error.value)
 
 
 @given(st.binary() | JSON.map(json.dumps).map(str.encode))
-def test_whatever_lies_there_is_a_document_or_broken(text: bytes) -> None:
+def test_random_document_is_parsed_or_broken(text: bytes) -> None:
     try:
-        served = presets.parse(text)
+        parsed = presets.parse(text)
     except BrokenPresetsError:
         return
-    assert isinstance(served, Presets)
+    assert isinstance(parsed, Presets)
 
 
 @given(DOCUMENTS)
-def test_every_preset_of_a_document_that_serves_is_a_good_edit(document: dict[str, Any]) -> None:
+def test_every_preset_of_a_valid_document_is_a_valid_edit(document: dict[str, Any]) -> None:
     try:
-        served = presets.parse(json.dumps(document).encode())
+        parsed = presets.parse(json.dumps(document).encode())
     except BrokenPresetsError:
         return
-    for preset in served.presets.values():
+    for preset in parsed.presets.values():
         assert edit(preset).prompt == preset.prompt

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.domain.pricing import estimate
+from darkroom.domain.pricing import estimate_cost
 from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL
 
 MILLION = 1_000_000
-# Section 3.4: the ceiling of each cell, in US dollars.
+# Section 3.4: the upper limit of each cell, in US dollars.
 CEILINGS = {
     (TEXT_TO_IMAGE_MODEL, "low"): ("0.01", "0.02", "0.03"),
     (TEXT_TO_IMAGE_MODEL, "medium"): ("0.06", "0.12", "0.18"),
@@ -27,25 +27,25 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("model", "quality", "resolution", "price"), CELLS)
-def test_each_cell_is_the_higher_of_the_two_tables(
+def test_estimate_is_the_higher_price_of_the_two_tables(
     model: str, quality: str, resolution: str, price: int
 ) -> None:
     images = 1 if model == EDIT_MODEL else 0
 
-    assert estimate(model, {"quality": quality, "resolution": resolution}, images) == price
+    assert estimate_cost(model, {"quality": quality, "resolution": resolution}, images) == price
 
 
 @given(st.sampled_from([cell for cell in CELLS if cell[0] == EDIT_MODEL]), st.integers(1, 16))
-def test_each_further_image_adds_its_price(cell: tuple[str, str, str, int], images: int) -> None:
+def test_each_additional_image_adds_its_price(cell: tuple[str, str, str, int], images: int) -> None:
     model, quality, resolution, price = cell
 
-    found = estimate(model, {"quality": quality, "resolution": resolution}, images)
+    estimated = estimate_cost(model, {"quality": quality, "resolution": resolution}, images)
 
-    assert found == price + (images - 1) * 12_000
+    assert estimated == price + (images - 1) * 12_000
 
 
-def test_the_dearest_picture_is_the_published_extreme() -> None:
-    assert estimate(EDIT_MODEL, {"quality": "high", "resolution": "4k"}, 16) == 910_000
+def test_highest_price_is_the_published_maximum() -> None:
+    assert estimate_cost(EDIT_MODEL, {"quality": "high", "resolution": "4k"}, 16) == 910_000
 
 
 ANYTHING: st.SearchStrategy[object] = (
@@ -54,14 +54,14 @@ ANYTHING: st.SearchStrategy[object] = (
 
 
 @given(st.fixed_dictionaries({}, optional={"quality": ANYTHING, "resolution": ANYTHING}))
-def test_an_unknown_model_has_no_price_whatever_it_takes(
+def test_unknown_model_has_no_price_for_any_input(
     model_input: dict[str, Any],
 ) -> None:
-    assert estimate("wavespeed-ai/flux-dev", model_input, 0) is None
+    assert estimate_cost("wavespeed-ai/flux-dev", model_input, 0) is None
 
 
-def test_an_unknown_model_has_no_price_with_our_own_words_in_its_input() -> None:
-    assert estimate("a/b", {"quality": "high", "resolution": "4k"}, 1) is None
+def test_unknown_model_with_gpt_image_fields_has_no_price() -> None:
+    assert estimate_cost("a/b", {"quality": "high", "resolution": "4k"}, 1) is None
 
 
 @given(
@@ -75,9 +75,7 @@ def test_an_unknown_model_has_no_price_with_our_own_words_in_its_input() -> None
     ),
     st.integers(0, 16),
 )
-def test_a_price_is_positive_or_unknown(
-    model: str, model_input: dict[str, Any], images: int
-) -> None:
-    price = estimate(model, model_input, images)
+def test_price_is_positive_or_none(model: str, model_input: dict[str, Any], images: int) -> None:
+    price = estimate_cost(model, model_input, images)
 
     assert price is None or price >= 10_000

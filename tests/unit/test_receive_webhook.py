@@ -11,22 +11,22 @@ from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Step
 from darkroom.ports import Failed, Prediction
-from tests.fakes.account import Account, Made, Take
 from tests.fakes.invariants import assert_claims
-from tests.fakes.machine import Machine, deployment
+from tests.fakes.machine import StateMachine, deployment
+from tests.fakes.provider_account import CreatedPrediction, PostResult, ProviderAccount
 from tests.fakes.world import World
-from tests.unit.test_webhooks import signed
+from tests.unit.test_webhooks import signature_of
 
 SECRET = "whsec_of_the_tests"
 
 
-def hooked(*takes: Take) -> tuple[World, Account, Job]:
-    """A job of a deployment with webhooks whose POST comes to that."""
+def job_with_webhook(*post_results: PostResult) -> tuple[World, ProviderAccount, Job]:
+    """Return a job with webhooks enabled; its POST has the first of `post_results`."""
     world, account = deployment()
     world.flag_store.set(webhook_url="https://api.test")
-    account.takes = list(takes)
-    job = world.accepted()
-    account.asking = job.job_id
+    account.post_results = list(post_results)
+    job = world.accept_job()
+    account.current_job_id = job.job_id
     return world, account, job
 
 
@@ -34,45 +34,52 @@ def submit(world: World, job: Job) -> Step:
     return world.submit_job()(Step(job_id=job.job_id))
 
 
-def listens(world: World, job: Job, wake: str = "wake-1") -> None:
-    """The state Listen, which has begun."""
-    taken = world.jobs.update(
+def begin_webhook_wait(world: World, job: Job, wake: str = "wake-1") -> None:
+    """Begin the state WaitForWebhook."""
+    updated = world.jobs.update(
         job.job_id, when=[Status.SUBMITTED], absent="woken_at", wake_token=wake
     )
-    assert taken is not None
+    assert updated is not None
 
 
-def call(world: World, job: Job, made: Made, **changes: Any) -> bool:
-    """The provider calls; `changes` are of the request."""
-    body = json.dumps({"id": made.prediction_id, "status": "completed"}).encode()
+def deliver_webhook(world: World, job: Job, prediction: CreatedPrediction, **changes: Any) -> bool:
+    """Deliver a webhook with `changes` to the request; return whether it was accepted."""
+    body = json.dumps({"id": prediction.prediction_id, "status": "completed"}).encode()
     at = int(world.clock().timestamp())
     headers = {
-        "webhook-id": made.prediction_id,
+        "webhook-id": prediction.prediction_id,
         "webhook-timestamp": str(at),
-        "webhook-signature": signed(body, SECRET, made.prediction_id, at),
+        "webhook-signature": signature_of(body, SECRET, prediction.prediction_id, at),
     }
-    asked = {"job_id": job.job_id, "token": made.token, "headers": headers, "body": body} | changes
-    return world.receive_webhook()(**asked)
+    arguments = {
+        "job_id": job.job_id,
+        "token": prediction.token,
+        "headers": headers,
+        "body": body,
+    } | changes
+    return world.receive_webhook()(**arguments)
 
 
-def test_a_wait_that_has_begun_ends_now() -> None:
-    world, account, job = hooked()
+def test_webhook_ends_a_wait_that_has_begun() -> None:
+    world, account, job = job_with_webhook()
     submit(world, job)
-    listens(world, job)
+    begin_webhook_wait(world, job)
 
-    assert call(world, job, account.made[0])
+    assert deliver_webhook(world, job, account.created[0])
 
     assert world.workflow.woken == ["wake-1"]
     assert world.job(job.job_id).woken_at == world.clock()
-    assert world.job(job.job_id).status is Status.SUBMITTED, "the check that follows decides"
+    assert world.job(job.job_id).status is Status.SUBMITTED, (
+        "only the next check changes the status"
+    )
     assert world.metrics.total("WebhooksAccepted") == 1
 
 
-def test_one_that_comes_before_the_wait_keeps_it_from_beginning() -> None:
-    world, account, job = hooked()
+def test_early_webhook_prevents_the_wait() -> None:
+    world, account, job = job_with_webhook()
     submit(world, job)
 
-    call(world, job, account.made[0])
+    deliver_webhook(world, job, account.created[0])
 
     assert world.workflow.woken == []
     begun = world.jobs.update(
@@ -81,42 +88,42 @@ def test_one_that_comes_before_the_wait_keeps_it_from_beginning() -> None:
     assert begun is None
 
 
-def test_after_the_check_the_next_wait_can_begin_and_be_woken() -> None:
-    world, account, job = hooked()
-    account.seconds = 1000
+def test_next_wait_after_a_check_can_be_ended_by_a_webhook() -> None:
+    world, account, job = job_with_webhook()
+    account.run_seconds = 1000
     step = submit(world, job)
-    listens(world, job, "wake-1")
-    call(world, job, account.made[0])
+    begin_webhook_wait(world, job, "wake-1")
+    deliver_webhook(world, job, account.created[0])
     world.clock.advance(1)
 
     step = world.check_job()(step)
     assert step.await_webhook
-    listens(world, job, "wake-2")
-    call(world, job, account.made[0])
+    begin_webhook_wait(world, job, "wake-2")
+    deliver_webhook(world, job, account.created[0])
 
     assert world.workflow.woken == ["wake-1", "wake-2"]
 
 
-def test_one_that_comes_while_a_check_is_under_way_cuts_the_next_wait_short() -> None:
-    world, account, job = hooked()
-    account.seconds = 10
+def test_webhook_during_a_check_prevents_the_next_wait() -> None:
+    world, account, job = job_with_webhook()
+    account.run_seconds = 10
     step = submit(world, job)
-    asking = account.check
+    check_original = account.check
 
-    def ends_just_then(prediction_id: str) -> Prediction:
-        answer = asking(prediction_id)
-        call(world, job, account.made[0])
-        return answer
+    def check_then_deliver_webhook(prediction_id: str) -> Prediction:
+        prediction = check_original(prediction_id)
+        deliver_webhook(world, job, account.created[0])
+        return prediction
 
-    account.check = ends_just_then  # type: ignore[method-assign]
+    account.check = check_then_deliver_webhook  # type: ignore[method-assign]
     step = world.check_job()(step)
     assert step.await_webhook
 
     assert world.job(job.job_id).woken_at is not None, "the wait does not begin"
 
 
-def test_what_was_sent_without_a_webhook_is_not_listened_for() -> None:
-    world, _, job = hooked()
+def test_job_submitted_without_a_webhook_does_not_wait_for_one() -> None:
+    world, _, job = job_with_webhook()
     world.flag_store.set(webhook_url=None)
     step = submit(world, job)
     world.flag_store.set(webhook_url="https://api.test")
@@ -126,70 +133,68 @@ def test_what_was_sent_without_a_webhook_is_not_listened_for() -> None:
     assert not world.check_job()(step).await_webhook
 
 
-def test_the_machine_ends_as_soon_as_the_webhook_comes() -> None:
-    world, account, job = hooked()
-    account.seconds = 5
-    machine = Machine(world)
+def test_execution_completes_when_the_webhook_arrives() -> None:
+    world, account, job = job_with_webhook()
+    account.run_seconds = 5
+    machine = StateMachine(world)
     machine.run(4)
     world.clock.advance(6)
-    call(world, job, account.made[0])
+    deliver_webhook(world, job, account.created[0])
 
     machine.run()
 
-    done = world.job(job.job_id)
-    assert done.ended_at is not None
-    assert done.status is Status.COMPLETED
-    assert (done.ended_at - done.accepted_at).total_seconds() < 12
+    completed = world.job(job.job_id)
+    assert completed.ended_at is not None
+    assert completed.status is Status.COMPLETED
+    assert (completed.ended_at - completed.accepted_at).total_seconds() < 12
 
 
-def test_without_a_webhook_it_ends_all_the_same() -> None:
-    world, _, job = hooked()
+def test_execution_completes_without_the_webhook() -> None:
+    world, _, job = job_with_webhook()
 
-    Machine(world).run()
+    StateMachine(world).run()
 
     assert world.job(job.job_id).status is Status.COMPLETED
 
 
-def test_another_predictions_end_wakes_nobody() -> None:
-    world, account, job = hooked()
+def test_webhook_of_another_prediction_is_ignored() -> None:
+    world, account, job = job_with_webhook()
     submit(world, job)
-    listens(world, job)
+    begin_webhook_wait(world, job)
     before = world.job(job.job_id)
-    stranger = account.make(job.model, job.input)
+    other_prediction = account.create_prediction(job.model, job.input)
 
-    assert call(world, job, stranger, token=account.made[0].token)
+    assert deliver_webhook(world, job, other_prediction, token=account.created[0].token)
 
     assert (world.job(job.job_id), world.workflow.woken) == (before, [])
 
 
-@pytest.mark.parametrize("end", ["completed", "broken"])
-def test_of_a_job_that_has_ended_for_good_nothing_more_is_done(end: str) -> None:
-    world, account, job = hooked()
-    account.ends = [Failed(Code.MODERATED, "no")] if end == "broken" else []
-    Machine(world).run()
+@pytest.mark.parametrize("result", ["completed", "failed"])
+def test_webhook_of_an_ended_job_is_ignored(result: str) -> None:
+    world, account, job = job_with_webhook()
+    account.results = [Failed(Code.MODERATED, "no")] if result == "failed" else []
+    StateMachine(world).run()
     before = world.job(job.job_id)
     assert not before.is_open
 
-    assert call(world, job, account.made[0])
+    assert deliver_webhook(world, job, account.created[0])
 
     assert world.job(job.job_id) == before
     assert world.workflow.woken == []
 
 
 @given(st.permutations(range(6)), st.integers(1, 3))
-def test_however_often_and_in_whatever_order_they_come_each_job_is_woken_by_its_own(
-    order: list[int], times: int
-) -> None:
+def test_duplicate_and_reordered_webhooks_wake_their_own_jobs(order: list[int], times: int) -> None:
     world, account = deployment()
     world.flag_store.set(webhook_url="https://api.test")
-    jobs = [world.accepted(key=f"key-{number}") for number in range(6)]
+    jobs = [world.accept_job(key=f"key-{number}") for number in range(6)]
     for job in jobs:
-        account.asking = job.job_id
+        account.current_job_id = job.job_id
         submit(world, job)
-        listens(world, job, f"wake-{job.job_id}")
+        begin_webhook_wait(world, job, f"wake-{job.job_id}")
 
     for number in order * times:
-        call(world, jobs[number], account.made[number])
+        deliver_webhook(world, jobs[number], account.created[number])
 
     assert set(world.workflow.woken) == {f"wake-{job.job_id}" for job in jobs}
     assert list(dict.fromkeys(world.workflow.woken)) == [
@@ -198,48 +203,48 @@ def test_however_often_and_in_whatever_order_they_come_each_job_is_woken_by_its_
     assert_claims(world.jobs)
 
 
-def test_a_forged_one_changes_nothing_at_all() -> None:
-    world, account, job = hooked(Take.LOST)
-    account.lists = False
+def test_forged_webhook_changes_nothing() -> None:
+    world, account, job = job_with_webhook(PostResult.RESPONSE_LOST)
+    account.can_list = False
     submit(world, job)
     records, owners = dict(world.jobs.records), dict(world.jobs.claims.owners)
     published = list(world.events.published)
 
-    made = account.made[0]
-    assert not call(world, job, made, body=b'{"id":"p-1"}')
-    assert not call(world, job, made, headers={})
+    prediction = account.created[0]
+    assert not deliver_webhook(world, job, prediction, body=b'{"id":"p-1"}')
+    assert not deliver_webhook(world, job, prediction, headers={})
 
     assert (world.jobs.records, world.jobs.claims.owners) == (records, owners)
     assert (world.workflow.woken, world.events.published) == ([], published)
-    assert [each.name for each in world.metrics.counted if "Webhook" in each.name] == [
+    assert [record.name for record in world.metrics.recorded if "Webhook" in record.name] == [
         "WebhooksRejected"
     ] * 2
 
 
-@pytest.mark.parametrize(("token", "within"), [(None, 0), ("guess", 30), ("", 30)])
-def test_a_secret_that_was_changed_is_asked_for_at_once_only_for_who_knows_the_token(
-    token: str | None, within: float
+@pytest.mark.parametrize(("token", "max_age"), [(None, 0), ("guess", 30), ("", 30)])
+def test_rotated_secret_is_read_immediately_only_with_a_valid_token(
+    token: str | None, max_age: float
 ) -> None:
-    world, account, job = hooked()
+    world, account, job = job_with_webhook()
     submit(world, job)
-    asked: list[float] = []
+    reads: list[float] = []
 
-    def read(within: float) -> list[str]:
-        asked.append(within)
-        return ["whsec_of_yesterday"] if within == 300 else [SECRET]
+    def read(max_age: float) -> list[str]:
+        reads.append(max_age)
+        return ["whsec_of_yesterday"] if max_age == 300 else [SECRET]
 
     account.read = read  # type: ignore[method-assign]
     changes = {} if token is None else {"token": token}
 
-    assert call(world, job, account.made[0], **changes)
-    assert asked == [300, within]
-    assert not call(world, job, account.made[0], body=b"{}", **changes)
-    assert asked == [300, within] * 2
+    assert deliver_webhook(world, job, account.created[0], **changes)
+    assert reads == [300, max_age]
+    assert not deliver_webhook(world, job, account.created[0], body=b"{}", **changes)
+    assert reads == [300, max_age] * 2
 
 
 @pytest.mark.parametrize("job_id", ["", "none", "a" * 26, "../x", "A" * 26])
-def test_a_job_that_is_not_there_is_no_matter(job_id: str) -> None:
-    world, account, job = hooked()
+def test_webhook_of_a_missing_job_is_accepted(job_id: str) -> None:
+    world, account, job = job_with_webhook()
     submit(world, job)
 
-    assert call(world, job, account.made[0], job_id=job_id)
+    assert deliver_webhook(world, job, account.created[0], job_id=job_id)

@@ -1,4 +1,4 @@
-"""The function Reconcile: which day its event means, and what it says."""
+"""The handler Reconcile: the day that its event selects, and its result."""
 
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[date]:
+def days(monkeypatch: pytest.MonkeyPatch) -> list[date]:
     days: list[date] = []
 
     def use_case(day: date) -> Report:
@@ -28,41 +28,41 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[date]:
     return days
 
 
-def call(event: dict[str, Any]) -> dict[str, Any]:
+def call_handler(event: dict[str, Any]) -> dict[str, Any]:
     return handler(event, CONTEXT)
 
 
-def test_a_schedule_means_the_day_before_its_own_time_however_late_it_comes(
-    asked: list[date],
+def test_scheduled_event_reconciles_the_day_before_its_time(
+    days: list[date],
 ) -> None:
-    found = call({"id": "e", "source": "aws.events", "time": "2026-11-26T09:00:00Z"})
+    result = call_handler({"id": "e", "source": "aws.events", "time": "2026-11-26T09:00:00Z"})
 
-    assert asked == [date(2026, 11, 25)]
-    assert (found["day"], found["charges"]) == ("2026-11-25", {"count": 0, "micro_usd": 0})
-
-
-def test_by_hand_it_is_the_day_that_is_named(asked: list[date]) -> None:
-    call({"day": "2026-11-01"})
-
-    assert asked == [date(2026, 11, 1)]
+    assert days == [date(2026, 11, 25)]
+    assert (result["day"], result["charges"]) == ("2026-11-25", {"count": 0, "micro_usd": 0})
 
 
-def test_an_event_of_no_time_asks_for_nothing(asked: list[date]) -> None:
-    assert call({"id": "warm-up"}) == {}
-    assert asked == []
+def test_manual_event_reconciles_the_named_day(days: list[date]) -> None:
+    call_handler({"day": "2026-11-01"})
+
+    assert days == [date(2026, 11, 1)]
 
 
-def test_a_day_that_is_none_is_a_crash(asked: list[date]) -> None:
+def test_event_without_a_day_or_time_returns_an_empty_result(days: list[date]) -> None:
+    assert call_handler({"id": "warm-up"}) == {}
+    assert days == []
+
+
+def test_invalid_day_raises(days: list[date]) -> None:
     with pytest.raises(CrashError):
-        call({"day": "yesterday"})
+        call_handler({"day": "yesterday"})
 
 
-def test_the_log_has_the_sums_and_not_the_lists(
-    asked: list[date], caplog: pytest.LogCaptureFixture
+def test_log_has_the_sums_without_the_findings(
+    days: list[date], caplog: pytest.LogCaptureFixture
 ) -> None:
-    call({"day": "2026-11-25"})
+    call_handler({"day": "2026-11-25"})
 
     [record] = caplog.records
-    logged = vars(record)
-    assert (logged["msg"], logged["day"]) == ("reconcile", "2026-11-25")
-    assert logged["orphans"] == {"count": 0, "micro_usd": 0, "worst": None}
+    fields = vars(record)
+    assert (fields["msg"], fields["day"]) == ("reconcile", "2026-11-25")
+    assert fields["orphans"] == {"count": 0, "micro_usd": 0, "worst": None}

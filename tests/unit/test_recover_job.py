@@ -1,4 +1,4 @@
-"""RecoverJob: paid for means kept, also when the job had been given up by then."""
+"""RecoverJob: the paid output of a failed job is stored when it becomes available."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,226 +11,233 @@ from darkroom.domain.events import JobRecovered
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Step
 from darkroom.ports import Failed, NotDownloaded, Succeeded
-from tests.fakes.account import Account, Take
-from tests.fakes.crashes import DeadError, When
-from tests.fakes.invariants import assert_budgets, assert_claims, assert_counts, assert_ended
-from tests.fakes.machine import Machine, deployment
-from tests.fakes.pictures import JPEG, PNG
+from tests.fakes.crashes import CrashTiming, SimulatedCrashError
+from tests.fakes.images import JPEG, PNG
+from tests.fakes.invariants import (
+    assert_all_ended,
+    assert_budgets,
+    assert_claims,
+    assert_queue_counts,
+)
+from tests.fakes.machine import StateMachine, deployment
 from tests.fakes.provider import OUTPUT
+from tests.fakes.provider_account import PostResult, ProviderAccount
 from tests.fakes.world import World
-from tests.unit.test_sweep_jobs import stranded
+from tests.unit.test_sweep_jobs import abandoned_job
 
 SECOND = "https://cdn.test/output/1.png"
 CAPS = {"STACK": 10**9}
 
 
-def slow(seconds: float) -> tuple[World, Account, Job]:
-    """A job whose prediction takes longer than its deadline."""
+def timed_out_job(run_seconds: float) -> tuple[World, ProviderAccount, Job]:
+    """Return a job that failed at its deadline; its prediction takes `run_seconds`."""
     world, account = deployment(stack_budget=10**9)
-    account.seconds = seconds
-    job = world.accepted()
-    Machine(world).run()
+    account.run_seconds = run_seconds
+    job = world.accept_job()
+    StateMachine(world).run()
     assert world.job(job.job_id).code is Code.DEADLINE_EXCEEDED
     return world, account, job
 
 
-def sweeps(world: World, job: Job) -> list[float]:
-    """Sweep each time that it is due, until it is not any more; return after how many seconds."""
-    ended_at, at = world.job(job.job_id).ended_at, []
+def sweep_until_done(world: World, job: Job) -> list[float]:
+    """Sweep whenever the job is due, until it is not due again; return the times in seconds."""
+    ended_at, seconds = world.job(job.job_id).ended_at, []
     assert ended_at is not None
     while sweep_after := world.job(job.job_id).sweep_after:
         world.clock.time = max(world.clock.time, sweep_after)
-        at.append((world.clock() - ended_at).total_seconds())
+        seconds.append((world.clock() - ended_at).total_seconds())
         world.sweep_jobs()()
-    return at
+    return seconds
 
 
 def assert_recovered(world: World, job: Job, data: bytes = PNG) -> None:
-    """Its picture is there, it was told, and its end stays what it was."""
+    """Assert that the output is stored, JobRecovered is published and the status is unchanged."""
     stored = world.job(job.job_id)
     assert stored.status is Status.FAILED
     assert [world.assets.files[asset.key] for asset in stored.assets] == [data]
     assert stored.charge is Charged.YES
     assert f"{stored.prefix}/manifest.json" in world.assets.documents
-    [event] = world.events.named("JobRecovered")
+    [event] = world.events.of_type("JobRecovered")
     assert isinstance(event, JobRecovered)
     assert (event.id, event.code) == (f"{job.job_id}.recovered", stored.code)
     assert event.assets == stored.assets
     assert event.uris == tuple(f"s3://assets/{asset.key}" for asset in stored.assets)
     assert stored.sweep_after is None
-    assert_ended(world)
-    assert_counts(world.jobs)
+    assert_all_ended(world)
+    assert_queue_counts(world.jobs)
     assert_claims(world.jobs)
     if stored.reservations:
         assert_budgets(world.jobs, CAPS)
 
 
-def test_a_result_that_comes_after_the_deadline_is_filed_and_told() -> None:
-    world, account, job = slow(2000)
+def test_result_after_the_deadline_is_stored_and_published() -> None:
+    world, account, job = timed_out_job(2000)
 
-    sweeps(world, job)
+    sweep_until_done(world, job)
 
     assert_recovered(world, job)
     assert len(account.posts) == 1
     assert world.metrics.total("JobsRecovered") == 1
 
 
-@pytest.mark.parametrize("lag", [121, 1200, 86_400])
-def test_a_post_that_was_called_unknown_is_found_when_the_list_has_it(lag: int) -> None:
+@pytest.mark.parametrize("list_lag", [121, 1200, 86_400])
+def test_unknown_submission_is_recovered_when_it_is_listed(list_lag: int) -> None:
     world, account = deployment()
-    account.takes, account.lag = [Take.LOST], timedelta(seconds=lag)
-    job = world.accepted()
-    Machine(world).run()
+    account.post_results, account.list_lag = [PostResult.RESPONSE_LOST], timedelta(seconds=list_lag)
+    job = world.accept_job()
+    StateMachine(world).run()
     assert world.job(job.job_id).code is Code.SUBMISSION_UNKNOWN
 
-    sweeps(world, job)
+    sweep_until_done(world, job)
 
     assert_recovered(world, job)
 
 
-def give_up_unreadable(world: World, account: Account) -> None:
-    account.answers = False
+def make_predictions_unreadable(world: World, account: ProviderAccount) -> None:
+    account.can_poll = False
 
 
-def give_up_undownloadable(world: World, account: Account) -> None:
+def make_outputs_undownloadable(world: World, account: ProviderAccount) -> None:
     world.downloads.files = {OUTPUT: NotDownloaded(Code.ASSET_UNAVAILABLE, "")}  # type: ignore[dict-item]
 
 
-@pytest.mark.parametrize("trouble", [give_up_unreadable, give_up_undownloadable])
-def test_what_could_not_be_read_or_copied_is_there_when_it_can(
-    trouble: Callable[[World, Account], None],
+@pytest.mark.parametrize("inject_fault", [make_predictions_unreadable, make_outputs_undownloadable])
+def test_job_is_recovered_after_a_provider_or_download_fault(
+    inject_fault: Callable[[World, ProviderAccount], None],
 ) -> None:
     world, account = deployment()
-    trouble(world, account)
-    job = world.accepted()
-    Machine(world).run()
+    inject_fault(world, account)
+    job = world.accept_job()
+    StateMachine(world).run()
     assert world.job(job.job_id).status is Status.FAILED
     assert world.sweep_jobs()() == {}
     world.clock.advance(120)
     assert world.sweep_jobs()() == {"left": [job.job_id]}
 
-    account.answers = True
+    account.can_poll = True
     world.downloads.files = {OUTPUT: PNG}
-    sweeps(world, job)
+    sweep_until_done(world, job)
 
     assert_recovered(world, job)
 
 
-def test_an_output_of_several_that_could_not_be_copied_is_there_when_it_can() -> None:
+def test_missing_output_of_several_is_recovered() -> None:
     world, account = deployment()
-    account.ends = [Succeeded((OUTPUT, SECOND))]
+    account.results = [Succeeded((OUTPUT, SECOND))]
     world.downloads.files |= {SECOND: [NotDownloaded(Code.ASSET_UNAVAILABLE, "")]}
-    job = world.accepted()
-    Machine(world).run()
+    job = world.accept_job()
+    StateMachine(world).run()
     assert len(world.job(job.job_id).assets) == 1
 
     world.downloads.files |= {SECOND: JPEG}
-    sweeps(world, job)
+    sweep_until_done(world, job)
 
     stored = world.job(job.job_id)
     assert [world.assets.files[asset.key] for asset in stored.assets] == [PNG, JPEG]
-    assert len(world.events.named("JobRecovered")) == 1
+    assert len(world.events.of_type("JobRecovered")) == 1
 
 
-def test_a_stopped_jobs_picture_is_kept_too() -> None:
+def test_output_of_a_stopped_job_is_stored() -> None:
     world, account = deployment()
-    job = world.accepted()
-    machine = Machine(world)
+    job = world.accept_job()
+    machine = StateMachine(world)
     machine.run(5)
     machine.stop(job.job_id)
     assert world.job(job.job_id).code is Code.CANCELED
 
-    sweeps(world, job)
+    sweep_until_done(world, job)
 
     assert_recovered(world, job)
     assert len(account.posts) == 1
 
 
 @pytest.mark.parametrize("charged", [None, Charged.MAYBE, Charged.YES])
-def test_what_failed_at_the_provider_after_all_rests_and_is_told_to_nobody(
+def test_failed_prediction_ends_the_recovery_without_an_event(
     charged: Charged | None,
 ) -> None:
-    world, account, job = slow(2000)
-    account.made[0].end = Failed(Code.MODERATED, "refused", charged)
-    told = list(world.events.published)
+    world, account, job = timed_out_job(2000)
+    account.created[0].result = Failed(Code.MODERATED, "refused", charged)
+    published = list(world.events.published)
 
-    assert len(sweeps(world, job)) >= 1
+    assert len(sweep_until_done(world, job)) >= 1
 
     stored = world.job(job.job_id)
     assert (stored.code, stored.detail) == (Code.DEADLINE_EXCEEDED, "refused")
     assert stored.charge is (charged or Charged.MAYBE)
-    assert world.events.published == told
+    assert world.events.published == published
     assert_budgets(world.jobs, CAPS)
 
 
 @pytest.mark.parametrize("has_prediction", [True, False])
-def test_the_looks_grow_rarer_and_end_after_four_days(has_prediction: bool) -> None:
+def test_recovery_polls_slow_down_and_end_after_four_days(has_prediction: bool) -> None:
     world, account = deployment()
-    account.takes = [] if has_prediction else [Take.NEVER]
-    account.seconds = 10**9
-    job = world.accepted()
-    Machine(world).run()
+    account.post_results = [] if has_prediction else [PostResult.REQUEST_LOST]
+    account.run_seconds = 10**9
+    job = world.accept_job()
+    StateMachine(world).run()
 
-    looks = sweeps(world, job)
+    polls = sweep_until_done(world, job)
 
-    pauses = [later - sooner for sooner, later in pairwise(looks)]
-    assert looks[0] == 120
+    pauses = [second - first for first, second in pairwise(polls)]
+    assert polls[0] == 120
     assert pauses == [60 * minutes for minutes in (5, 15, 60, 240, 720, 1440, 2880)]
     assert world.job(job.job_id).sweep_after is None
-    assert world.events.named("JobRecovered") == []
-    assert_ended(world)
+    assert world.events.of_type("JobRecovered") == []
+    assert_all_ended(world)
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("timing", ["before", "after"])
 @pytest.mark.parametrize("at", range(18))
-def test_a_crash_anywhere_files_once_and_tells_one_event_id(at: int, when: When) -> None:
+def test_recovery_with_a_crash_stores_once_under_one_event_id(at: int, timing: CrashTiming) -> None:
     world, account = deployment()
-    account.takes, account.lag = [Take.LOST], timedelta(seconds=130)
-    job = world.accepted()
-    Machine(world).run()
+    account.post_results, account.list_lag = [PostResult.RESPONSE_LOST], timedelta(seconds=130)
+    job = world.accept_job()
+    StateMachine(world).run()
     world.clock.advance(130)
-    world.crash_at.plan = {world.crash_at.calls + at: when}
+    world.crash_at.plan = {world.crash_at.calls + at: timing}
     for _ in range(20):
         try:
             world.sweep_jobs()()
-        except DeadError:
+        except SimulatedCrashError:
             world.downloads.files = {OUTPUT: PNG + b"other"}
         world.clock.advance(60)
 
-    [data] = world.assets.files.values()  # the first bytes that came, whatever came later
-    assert {event.id for event in world.events.named("JobRecovered")} == {f"{job.job_id}.recovered"}
+    [data] = world.assets.files.values()  # the bytes of the first download
+    assert {event.id for event in world.events.of_type("JobRecovered")} == {
+        f"{job.job_id}.recovered"
+    }
     [asset] = world.job(job.job_id).assets
     assert asset.size == len(data)
     assert world.job(job.job_id).sweep_after is None
-    assert_ended(world)
+    assert_all_ended(world)
 
 
-def test_a_job_whose_post_was_refused_takes_no_twins_prediction() -> None:
+def test_job_with_a_refused_post_does_not_claim_an_identical_jobs_prediction() -> None:
     world, account = deployment()
-    refused, twin = world.accepted(key="refused"), world.accepted(key="twin")
+    refused, identical = world.accept_job(key="refused"), world.accept_job(key="identical")
     world.acquire_slot()(refused, ())
     world.end_job().fail(refused.job_id, Code.UNAUTHORIZED)  # a 403: not this model
-    account.takes, account.lists = [Take.LOST], False
-    account.asking = twin.job_id
-    step = world.submit_job()(Step(job_id=twin.job_id))
-    account.lists = True
+    account.post_results, account.can_list = [PostResult.RESPONSE_LOST], False
+    account.current_job_id = identical.job_id
+    step = world.submit_job()(Step(job_id=identical.job_id))
+    account.can_list = True
     world.clock.advance(120)
 
     world.sweep_jobs()()
     world.submit_job()(step)
 
-    assert world.job(twin.job_id).prediction_id == "p-1"
+    assert world.job(identical.job_id).prediction_id == "p-1"
     assert world.job(refused.job_id).prediction_id is None
 
 
-def test_a_job_that_nothing_is_known_of_finds_nothing_that_is_anothers() -> None:
-    world, account, job = stranded(Status.SUBMITTING, None)
+def test_abandoned_job_does_not_claim_a_claimed_prediction() -> None:
+    world, account, job = abandoned_job(Status.SUBMITTING, None)
     world.clock.advance(1200)
     world.sweep_jobs()()
-    account.lists = True
+    account.can_list = True
     world.jobs.claims.owners["p-1"] = "another"
 
-    sweeps(world, job)
+    sweep_until_done(world, job)
 
     assert world.job(job.job_id).prediction_id is None
     assert world.assets.files == {}

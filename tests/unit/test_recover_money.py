@@ -1,36 +1,36 @@
-"""RecoverJob and the budget: what was held is free again once, if nothing was charged after all."""
+"""RecoverJob and the budget: an uncharged job's reservation is released exactly once."""
 
 import pytest
 
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Job
 from darkroom.ports import Failed
-from tests.fakes.account import Account, Take
-from tests.fakes.crashes import DeadError, Interruption, When
+from tests.fakes.crashes import CrashTiming, Interruption, SimulatedCrashError
 from tests.fakes.invariants import assert_budgets
-from tests.fakes.machine import Machine, deployment
+from tests.fakes.machine import StateMachine, deployment
+from tests.fakes.provider_account import PostResult, ProviderAccount
 from tests.fakes.world import World
-from tests.unit.test_recover_job import CAPS, slow, sweeps
+from tests.unit.test_recover_job import CAPS, sweep_until_done, timed_out_job
 
 FREE = Failed(Code.PROVIDER_FAILED, "no")
 PRICE = 60_000
 
 
-def left(world: World) -> int:
-    """What is left of a budget for one job."""
-    return world.budget().left("STACK", PRICE)
+def remaining_budget(world: World) -> int:
+    """Return the remaining stack budget, limited to the price of one job."""
+    return world.budget().remaining("STACK", PRICE)
 
 
-def broken(end: Failed = FREE) -> tuple[World, Account, Job]:
-    """A job that was given up at its deadline, and fails at the provider later."""
-    world, account, job = slow(2000)
-    account.made[0].end = end
-    assert (world.job(job.job_id).charge, left(world)) == (Charged.MAYBE, 0)
+def job_that_fails_late(result: Failed = FREE) -> tuple[World, ProviderAccount, Job]:
+    """Return a job that failed at its deadline and fails at the provider later."""
+    world, account, job = timed_out_job(2000)
+    account.created[0].result = result
+    assert (world.job(job.job_id).charge, remaining_budget(world)) == (Charged.MAYBE, 0)
     return world, account, job
 
 
 @pytest.mark.parametrize(
-    ("end", "charge"),
+    ("result", "charge"),
     [
         (FREE, Charged.NO),
         (Failed(Code.PROVIDER_FAILED, "stopped", Charged.MAYBE), Charged.MAYBE),
@@ -38,49 +38,55 @@ def broken(end: Failed = FREE) -> tuple[World, Account, Job]:
         (Failed(Code.MODERATED, "no"), Charged.MAYBE),
     ],
 )
-def test_what_was_held_goes_by_what_the_provider_says_at_last(end: Failed, charge: Charged) -> None:
-    world, _, job = broken(end)
+def test_reservation_follows_the_final_charge_of_the_provider(
+    result: Failed, charge: Charged
+) -> None:
+    world, _, job = job_that_fails_late(result)
 
-    sweeps(world, job)
+    sweep_until_done(world, job)
 
     assert world.job(job.job_id).charge is charge
-    assert left(world) == (PRICE if charge is Charged.NO else 0)
+    assert remaining_budget(world) == (PRICE if charge is Charged.NO else 0)
     assert_budgets(world.jobs, CAPS)
 
 
-def test_a_post_that_nobody_answered_is_not_free_because_a_later_one_is() -> None:
+def test_unanswered_post_stays_possibly_charged_after_an_uncharged_resubmit() -> None:
     world, account = deployment(stack_budget=10**9, resubmits=True)
-    account.takes, account.ends, account.seconds = [Take.NEVER], [FREE], 2000
-    job = world.accepted()
-    Machine(world).run()
+    account.post_results, account.results, account.run_seconds = (
+        [PostResult.REQUEST_LOST],
+        [FREE],
+        2000,
+    )
+    job = world.accept_job()
+    StateMachine(world).run()
     assert world.job(job.job_id).code is Code.DEADLINE_EXCEEDED
 
-    sweeps(world, job)
+    sweep_until_done(world, job)
 
     assert world.job(job.job_id).charge is Charged.MAYBE
-    assert left(world) == 0
+    assert remaining_budget(world) == 0
     assert_budgets(world.jobs, CAPS)
 
 
-def test_a_job_whose_key_was_lost_on_the_way_has_one_truth_about_its_money() -> None:
+def test_job_with_unauthorized_code_keeps_its_budget_consistent() -> None:
     world, account = deployment(stack_budget=10**9)
-    job = world.accepted()
-    Machine(world).run(5)
+    job = world.accept_job()
+    StateMachine(world).run(5)
     world.end_job().fail(job.job_id, Code.UNAUTHORIZED)
-    account.made[0].end = FREE
+    account.created[0].result = FREE
 
-    sweeps(world, job)
+    sweep_until_done(world, job)
 
     assert_budgets(world.jobs, CAPS)
 
 
-def test_a_provider_that_says_otherwise_later_lets_the_job_rest() -> None:
+def test_changed_provider_result_ends_the_recovery() -> None:
     world, account = deployment(stack_budget=10**9)
-    account.ends = [Failed(Code.PROVIDER_UNAVAILABLE, "canceled", Charged.MAYBE)]
-    job = world.accepted()
-    Machine(world).run()
+    account.results = [Failed(Code.PROVIDER_UNAVAILABLE, "canceled", Charged.MAYBE)]
+    job = world.accept_job()
+    StateMachine(world).run()
     assert world.job(job.job_id).charge is Charged.MAYBE
-    account.made[0].end = FREE
+    account.created[0].result = FREE
 
     for _ in range(20):
         world.clock.advance(120)
@@ -91,32 +97,32 @@ def test_a_provider_that_says_otherwise_later_lets_the_job_rest() -> None:
 
 
 @pytest.mark.parametrize("at", range(12))
-def test_two_sweeps_at_once_free_it_once(at: int) -> None:
+def test_concurrent_sweeps_release_the_reservation_once(at: int) -> None:
     crash_at = Interruption({})
-    world, _, job = broken()
+    world, _, job = job_that_fails_late()
     world.crash_at = crash_at
     world.clock.advance(3600)
-    crash_at.at, crash_at.act = at, lambda: world.beside().sweep_jobs()()
+    crash_at.at, crash_at.action = at, lambda: world.without_crashes().sweep_jobs()()
 
     world.sweep_jobs()()
 
-    assert left(world) == PRICE
+    assert remaining_budget(world) == PRICE
     assert world.job(job.job_id).sweep_after is None
     assert_budgets(world.jobs, CAPS)
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("timing", ["before", "after"])
 @pytest.mark.parametrize("at", range(10))
-def test_a_crash_anywhere_frees_it_once(at: int, when: When) -> None:
-    world, _, job = broken()
+def test_reservation_is_released_once_despite_a_crash(at: int, timing: CrashTiming) -> None:
+    world, _, job = job_that_fails_late()
     world.clock.advance(3600)
-    world.crash_at.plan = {world.crash_at.calls + at: when}
+    world.crash_at.plan = {world.crash_at.calls + at: timing}
     for _ in range(5):
         try:
             world.sweep_jobs()()
-        except DeadError:
+        except SimulatedCrashError:
             world.clock.advance(600)
 
-    assert left(world) == PRICE
+    assert remaining_budget(world) == PRICE
     assert world.job(job.job_id).sweep_after is None
     assert_budgets(world.jobs, CAPS)

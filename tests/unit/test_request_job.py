@@ -1,4 +1,4 @@
-"""RequestJob: an event becomes a job, or a JobRejected that says why not."""
+"""RequestJob: an event becomes a job, or JobRejected is published with the reasons."""
 
 import base64
 from typing import Any
@@ -11,8 +11,8 @@ from darkroom.domain.events import JobRejected
 from darkroom.domain.identity import job_id
 from darkroom.domain.job import Job
 from darkroom.domain.references import MAX_REFERENCE_BYTES
-from tests.fakes.crashes import DeadError
-from tests.fakes.pictures import PNG
+from tests.fakes.crashes import SimulatedCrashError
+from tests.fakes.images import PNG
 from tests.fakes.world import TEXT_TO_IMAGE, World
 
 URL = "https://example.com/a.png"
@@ -22,7 +22,7 @@ def edit(*images: object) -> dict[str, Any]:
     return {"operation": "edit", "prompt": "sesame-4711", "images": list(images)}
 
 
-def ask(world: World, detail: object, event_id: str = "event-1") -> Job | None:
+def request_job(world: World, detail: object, event_id: str = "event-1") -> Job | None:
     return world.request_job()(
         detail, caller=callers.of_rule("events", can_read_all=True), event_id=event_id
     )
@@ -38,38 +38,38 @@ def rejection(world: World) -> JobRejected:
     return event
 
 
-def test_a_good_request_becomes_a_job_with_the_event_as_its_key() -> None:
+def test_event_id_is_the_default_idempotency_key() -> None:
     world = World()
 
-    job = ask(world, TEXT_TO_IMAGE)
+    job = request_job(world, TEXT_TO_IMAGE)
 
     assert job is not None
     assert job.job_id == job_id("events", "event-1")
     assert (job.caller, job.request_id) == ("events", "event-1")
-    assert ask(world, TEXT_TO_IMAGE) == job
+    assert request_job(world, TEXT_TO_IMAGE) == job
     assert world.events.published == []
 
 
-def test_a_key_of_the_callers_own_finds_the_job_of_another_event() -> None:
+def test_idempotency_key_returns_the_job_of_another_event() -> None:
     world = World()
 
-    first = ask(world, TEXT_TO_IMAGE | {"idempotency_key": "k"}, "event-1")
-    second = ask(world, TEXT_TO_IMAGE | {"idempotency_key": "k"}, "event-2")
+    first = request_job(world, TEXT_TO_IMAGE | {"idempotency_key": "k"}, "event-1")
+    second = request_job(world, TEXT_TO_IMAGE | {"idempotency_key": "k"}, "event-2")
 
     assert first is not None
     assert second == first
     assert first.job_id == job_id("events", "k")
 
 
-def test_a_null_key_is_no_key() -> None:
-    job = ask(World(), TEXT_TO_IMAGE | {"idempotency_key": None})
+def test_null_idempotency_key_is_ignored() -> None:
+    job = request_job(World(), TEXT_TO_IMAGE | {"idempotency_key": None})
 
     assert job is not None
     assert job.job_id == job_id("events", "event-1")
 
 
 LARGE = base64.b64encode(PNG.ljust(MAX_REFERENCE_BYTES + 1, b"\x00")).decode()
-BAD: dict[str, tuple[object, str, str]] = {
+BAD_REQUESTS: dict[str, tuple[object, str, str]] = {
     "empty prompt": (TEXT_TO_IMAGE | {"prompt": ""}, "prompt", "at least 1 character"),
     "no prompt": ({"operation": "text-to-image"}, "prompt", "required"),
     "long prompt": (TEXT_TO_IMAGE | {"prompt": "x" * 32_001}, "prompt", "at most 32,000"),
@@ -77,48 +77,52 @@ BAD: dict[str, tuple[object, str, str]] = {
     "17 images": (edit(*[URL] * 17), "images", "1 to 16"),
     "wrong enum": (TEXT_TO_IMAGE | {"quality": "best"}, "quality", "'low', 'medium' or 'high'"),
     "unknown field": (TEXT_TO_IMAGE | {"size": "1x1"}, "size", "aspect_ratio"),
-    "no image": (edit(base64.b64encode(b"<html>").decode()), "images.0", "PNG, JPEG or WebP"),
+    "not an image": (edit(base64.b64encode(b"<html>").decode()), "images.0", "PNG, JPEG or WebP"),
     "large image": (edit(LARGE), "images.0", "PNG, JPEG or WebP"),
-    "no object": (edit("s3://public/none.png"), "images.0", "s3://bucket/key"),
+    "missing object": (edit("s3://public/none.png"), "images.0", "s3://bucket/key"),
     "forbidden": (edit(URL, "s3://private/a.png"), "images.1", "s3://bucket/key"),
     "bad base64": (edit("data:image/png;base64,%%%"), "images.0", "data URI"),
     "http": (edit("http://example.com/a.png"), "images.0", "https:// URL"),
     "private": (edit("https://169.254.169.254/x"), "images.0", "https:// URL"),
     "no detail": ("a lighthouse", "", "a JSON object"),
     "bad key": (TEXT_TO_IMAGE | {"idempotency_key": ""}, "idempotency_key", "1 to 256"),
-    "key no text": (TEXT_TO_IMAGE | {"idempotency_key": 7}, "idempotency_key", "1 to 256"),
+    "key not a string": (TEXT_TO_IMAGE | {"idempotency_key": 7}, "idempotency_key", "1 to 256"),
     "long key": (TEXT_TO_IMAGE | {"idempotency_key": "k" * 257}, "idempotency_key", "1 to 256"),
-    "half a letter": (TEXT_TO_IMAGE | {"idempotency_key": "\ud800"}, "idempotency_key", "1 to 256"),
-    "too patient": (TEXT_TO_IMAGE | {"deadline_seconds": 3601}, "deadline_seconds", "30 to 3600"),
+    "lone surrogate": (
+        TEXT_TO_IMAGE | {"idempotency_key": "\ud800"},
+        "idempotency_key",
+        "1 to 256",
+    ),
+    "long deadline": (TEXT_TO_IMAGE | {"deadline_seconds": 3601}, "deadline_seconds", "30 to 3600"),
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_rejected_by_field_and_costs_nothing(name: str) -> None:
-    detail, field, allowed = BAD[name]
+@pytest.mark.parametrize("name", BAD_REQUESTS)
+def test_invalid_request_is_rejected_by_field(name: str) -> None:
+    detail, field, allowed = BAD_REQUESTS[name]
     world = World()
     world.references.objects["private", "a.png"] = [PNG]
     world.references.forbidden.add("private")
 
-    assert ask(world, detail) is None
+    assert request_job(world, detail) is None
 
     event = rejection(world)
     assert {problem.field: problem.allowed for problem in event.errors}.keys() == {field}
     assert allowed in event.errors[0].allowed
     assert (event.id, event.request_id) == ("event-1.rejected", "event-1")
     assert (event.caller, event.code, event.job_id) == ("events", Code.INVALID_REQUEST, None)
-    assert (field or "detail") in event.message
-    told = event.model_dump_json()
-    assert "sesame" not in told
-    assert "169.254" not in told
-    assert len(told) < 10_000
+    assert event.message == " ".join(problem.message for problem in event.errors)
+    event_json = event.model_dump_json()
+    assert "sesame" not in event_json
+    assert "169.254" not in event_json
+    assert len(event_json) < 10_000
 
 
-def test_the_same_key_for_another_request_is_rejected_and_the_job_goes_on() -> None:
+def test_same_key_with_another_request_is_rejected() -> None:
     world = World()
-    job = ask(world, TEXT_TO_IMAGE | {"idempotency_key": "k"})
+    job = request_job(world, TEXT_TO_IMAGE | {"idempotency_key": "k"})
 
-    assert ask(world, edit(URL) | {"idempotency_key": "k"}, "event-2") is None
+    assert request_job(world, edit(URL) | {"idempotency_key": "k"}, "event-2") is None
 
     [event] = world.events.published
     assert isinstance(event, JobRejected)
@@ -128,12 +132,12 @@ def test_the_same_key_for_another_request_is_rejected_and_the_job_goes_on() -> N
     assert list(world.jobs.records) == world.workflow.started == [job.job_id]
 
 
-def test_a_rejection_that_did_not_get_out_is_tried_again_under_the_same_id() -> None:
+def test_rejection_after_a_crash_is_published_with_the_same_id() -> None:
     world = World()
     world.crash_at.plan = {0: "after"}
-    with pytest.raises(DeadError):
-        ask(world, {})
+    with pytest.raises(SimulatedCrashError):
+        request_job(world, {})
 
-    ask(world, {})
+    request_job(world, {})
 
     assert [event.id for event in world.events.published] == ["event-1.rejected"] * 2

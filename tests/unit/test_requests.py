@@ -1,4 +1,4 @@
-"""What callers may ask for, and how they are told what is wrong."""
+"""Validation of requests, and the errors of invalid ones."""
 
 import json
 import traceback
@@ -28,7 +28,7 @@ def parse(body: object) -> JobRequest:
     return parse_request(body, max_deadline_seconds=3600)
 
 
-def attempt(body: object) -> tuple[JobRequest | None, InvalidRequestError | None]:
+def parse_or_error(body: object) -> tuple[JobRequest | None, InvalidRequestError | None]:
     try:
         return parse(body), None
     except InvalidRequestError as error:
@@ -36,13 +36,13 @@ def attempt(body: object) -> tuple[JobRequest | None, InvalidRequestError | None
 
 
 def problems(body: object) -> dict[str, str]:
-    """Each bad field with what is allowed."""
-    with pytest.raises(InvalidRequestError) as caught:
+    """Return the allowed values of each invalid field."""
+    with pytest.raises(InvalidRequestError) as error_info:
         parse(body)
-    return {problem.field: problem.allowed for problem in caught.value.problems}
+    return {problem.field: problem.allowed for problem in error_info.value.problems}
 
 
-def test_a_prompt_alone_gets_the_providers_defaults() -> None:
+def test_prompt_alone_gets_the_provider_defaults() -> None:
     request = parse(TEXT)
 
     assert request.model == TEXT_TO_IMAGE_MODEL
@@ -55,7 +55,7 @@ def test_a_prompt_alone_gets_the_providers_defaults() -> None:
     assert request.references == ()
 
 
-def test_an_edit_keeps_its_images_out_of_the_input() -> None:
+def test_edit_images_are_references_and_not_input() -> None:
     request = parse(EDIT)
 
     assert request.model == EDIT_MODEL
@@ -75,7 +75,7 @@ def test_an_edit_keeps_its_images_out_of_the_input() -> None:
         },
     )
 )
-def test_every_declared_value_goes_to_the_provider_as_it_is(
+def test_every_declared_value_is_passed_on_unchanged(
     body: dict[str, Any], chosen: dict[str, str]
 ) -> None:
     request = parse(body | chosen)
@@ -83,13 +83,13 @@ def test_every_declared_value_goes_to_the_provider_as_it_is(
     assert request.input.items() >= chosen.items()
 
 
-def test_there_are_fifteen_aspect_ratios() -> None:
+def test_fifteen_aspect_ratios_are_allowed() -> None:
     assert len(RATIOS) == 15
     assert set(problems(TEXT | {"aspect_ratio": "7:5"})["aspect_ratio"].split("'")) >= set(RATIOS)
 
 
 @pytest.mark.parametrize("count", [1, 16])
-def test_an_edit_takes_1_to_16_images(count: int) -> None:
+def test_edit_accepts_1_to_16_images(count: int) -> None:
     assert len(parse(EDIT | {"images": [IMAGE] * count}).references) == count
 
 
@@ -123,24 +123,24 @@ def test_an_edit_takes_1_to_16_images(count: int) -> None:
         ({"operation": None}, "operation", "model and input"),
     ],
 )
-def test_a_bad_field_is_named_with_what_is_allowed(
+def test_invalid_field_is_named_with_its_allowed_values(
     change: dict[str, Any], field: str, allowed: str
 ) -> None:
     assert allowed in problems(EDIT | change)[field]
 
 
 @pytest.mark.parametrize("field", ["prompt", "images"])
-def test_a_missing_field_is_named(field: str) -> None:
+def test_missing_field_is_named(field: str) -> None:
     body = {name: value for name, value in EDIT.items() if name != field}
 
     assert problems(body) == {field: "required"}
 
 
-def test_text_to_image_takes_no_images() -> None:
+def test_text_to_image_refuses_images() -> None:
     assert "images" in problems(TEXT | {"images": [IMAGE]})
 
 
-def test_every_bad_field_is_told_at_once() -> None:
+def test_every_invalid_field_is_reported() -> None:
     assert problems(EDIT | {"prompt": "", "quality": "x", "seed": 1}).keys() == {
         "prompt",
         "quality",
@@ -149,24 +149,24 @@ def test_every_bad_field_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize("body", [None, "text", 5, True, [], [TEXT]])
-def test_what_is_not_an_object_is_refused(body: object) -> None:
+def test_body_that_is_not_an_object_is_refused(body: object) -> None:
     assert problems(body) == {"": "a JSON object"}
 
 
-def test_a_prompt_may_be_as_long_as_upstream_takes() -> None:
+def test_prompt_of_the_maximum_length_is_accepted() -> None:
     prompt = "x" * MAX_PROMPT_CHARACTERS
 
     assert parse(TEXT | {"prompt": prompt}).input["prompt"] == prompt
 
 
-def test_a_refusal_fits_an_event_however_much_is_wrong() -> None:
+def test_size_of_the_problems_is_limited() -> None:
     body = TEXT | {f"{n}{'x' * 200}": n for n in range(1000)}
 
-    with pytest.raises(InvalidRequestError) as caught:
+    with pytest.raises(InvalidRequestError) as error_info:
         parse(body)
 
-    told = json.dumps([problem.model_dump() for problem in caught.value.problems])
-    assert 0 < len(told) < 32_000
+    problems_json = json.dumps([problem.model_dump() for problem in error_info.value.problems])
+    assert 0 < len(problems_json) < 32_000
 
 
 SECRET = "sesame-4711"
@@ -181,8 +181,8 @@ VALUES = st.sampled_from(
         VALUES,
     )
 )
-def test_no_error_ever_quotes_what_was_given(change: dict[str, Any]) -> None:
-    _, error = attempt(EDIT | change)
+def test_errors_never_quote_values(change: dict[str, Any]) -> None:
+    _, error = parse_or_error(EDIT | change)
 
     if error:
         assert SECRET not in json.dumps([problem.model_dump() for problem in error.problems])
@@ -206,11 +206,11 @@ JSON = st.recursive(
         | st.text(st.characters(codec=None)),
     )
 )
-def test_no_json_makes_it_crash(body: object) -> None:
-    request, error = attempt(body)
+def test_random_json_is_parsed_or_refused(body: object) -> None:
+    request, error = parse_or_error(body)
 
     assert error is None or error.problems
     if request:
-        # What is accepted can be stored and sent.
-        sendable = json.dumps(request.input, ensure_ascii=False, allow_nan=False).encode()
-        assert len(sendable) <= MAX_INPUT_BYTES
+        # An accepted input can be stored and sent.
+        input_json = json.dumps(request.input, ensure_ascii=False, allow_nan=False).encode()
+        assert len(input_json) <= MAX_INPUT_BYTES

@@ -1,4 +1,4 @@
-"""Settings: one model a handler, read once from its variables, wrong ones refused."""
+"""Settings: one model per handler, read from environment variables and validated."""
 
 import pytest
 from pydantic import ValidationError
@@ -33,7 +33,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_every_function_has_a_model() -> None:
+def test_every_function_has_a_settings_model() -> None:
     assert {model.__name__ for model in MODELS} == {
         "CreateJobSettings", "OnUploadSettings", "OnWebhookSettings", "ApiSettings",
         "AuthorizerSettings", "SubmitSettings", "CheckSettings", "FinalizeSettings",
@@ -44,15 +44,15 @@ def test_every_function_has_a_model() -> None:
 
 @per_model
 def test_each_model_reads_its_own_variables(model: type[Settings]) -> None:
-    found = model.read()
+    values = model.read()
 
     assert {name.upper() for name in model.model_fields} <= VALUES.keys()
-    for name, value in found:
+    for name, value in values:
         assert str(value) == VALUES[name.upper()]
 
 
 @per_model
-def test_a_missing_variable_is_named(
+def test_missing_variable_is_named_in_the_error(
     model: type[Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in model.model_fields:
@@ -62,7 +62,7 @@ def test_a_missing_variable_is_named(
                 model.read()
 
 
-def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_QUEUE_SECONDS", "soon")
 
     with pytest.raises(ValidationError, match="max_queue_seconds"):
@@ -70,7 +70,9 @@ def test_a_number_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("policy", ["fail", "resubmit", "guess"])
-def test_an_ambiguous_submit_has_two_policies(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ambiguous_submit_accepts_two_policies(
+    policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AMBIGUOUS_SUBMIT", policy)
 
     if policy == "guess":
@@ -80,15 +82,15 @@ def test_an_ambiguous_submit_has_two_policies(policy: str, monkeypatch: pytest.M
         assert settings.SubmitSettings.read().ambiguous_submit == policy
 
 
-def test_no_origin_is_an_origin_that_is_allowed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_allowed_origin_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOWED_ORIGIN", "")
 
     assert settings.ApiSettings.read().allowed_origin == ""
 
 
-def test_settings_do_not_change_and_hold_no_secret() -> None:
-    found = settings.CheckSettings.read()
+def test_settings_are_frozen_and_contain_no_secret() -> None:
+    values = settings.CheckSettings.read()
 
     with pytest.raises(ValidationError):
-        found.table_name = "other"  # type: ignore[misc]
-    assert not any("key" in name or "token" in name for name in type(found).model_fields)
+        values.table_name = "other"  # type: ignore[misc]
+    assert not any("key" in name or "token" in name for name in type(values).model_fields)

@@ -1,4 +1,4 @@
-"""What no reference may point at, in every spelling that some reader of URLs understands."""
+"""References to private hosts and ambiguous URLs, in every spelling that a parser accepts."""
 
 import contextlib
 import ipaddress
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from darkroom.domain.references import BadReferenceError, Url, is_public, parse_reference
 
 PACKAGE = Path(__file__).parents[2] / "functions" / "darkroom"
-WIDE = str.maketrans("0123456789abcdefghijklmnopqrstuvwxyz.", "".join(
+FULLWIDTH = str.maketrans("0123456789abcdefghijklmnopqrstuvwxyz.", "".join(
     [chr(0xFF10 + n) for n in range(10)] + [chr(0xFF41 + n) for n in range(26)] + ["\uff0e"]
 ))  # fmt: skip
 
@@ -23,7 +23,7 @@ LOOPBACK_SPELLINGS = [
     "127.0.0.1", "127.1", "127.0.1", "127.255.255.254", "2130706433", "0x7f000001", "0X7F.1",
     "0x7F.0x0.0x1", "017700000001", "0177.0.0.1", "0177.0.0.01", "0000177.0.0.1", "127.0.0.0x1",
     "0", "0x", "0.0.0.0", "0x0.0", "127.0.0.1.", "127.0.0.1..",  # noqa: S104
-    "127.0.0.1".translate(WIDE), "127\u30020.0.1", "127.0.0\uff611", "127.0.0.\u2460",
+    "127.0.0.1".translate(FULLWIDTH), "127\u30020.0.1", "127.0.0\uff611", "127.0.0.\u2460",
     "127.0.0.1\u00ad", "127.0.0.\u200b1", "127.0.\u20600.1", "127.0.0.1\ufe00", "127.0.0.1\u034f",
     "127.0.0.\U000e01001", "127.0.0.%31", "%31%32%37.0.0.1", "\u0661\u0662\u0667.0.0.\u0661",
     "[::1]", "[::]", "[0:0:0:0:0:0:0:1]", "[0000::0001]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
@@ -44,12 +44,13 @@ PRIVATE_NAMES = [
     "localhost", "LocalHost", "localhost.", "a.localhost", "localhost.localdomain", "ip6-localhost",
     "metadata", "metadata.google.internal", "ip-10-0-0-1.ec2.internal", "instance-data",
     "router.local", "nas.lan", "db.corp", "tv.home", "x.home.arpa", "x.private", "x.intranet",
-    "localhost".translate(WIDE), "x.\u2112ocal", "x.loc\u00adal", "x.lo\ufe00cal", "x.local\u3002",
+    "localhost".translate(FULLWIDTH), "x.\u2112ocal", "x.loc\u00adal", "x.lo\ufe00cal",
+    "x.local\u3002",
     "metadata.google\u3002internal", "metadata.google.int\u200dernal", "x.l%6fcal", "x.loca\u3164l",
     "x.loc\U000e0100al", "x.home\u200b.arpa", "\u212aub.local",
 ]  # fmt: skip
 PRIVATE = [*LOOPBACK_SPELLINGS, *PRIVATE_ADDRESSES, *PRIVATE_NAMES]
-# Each is read as another host by some reader, or is cut there by one.
+# Parsers disagree about the host of each URL, or truncate it.
 AMBIGUOUS = [
     "https://cdn.ok@127.0.0.1/", "https://cdn.ok:443@127.0.0.1/", "https://127.0.0.1@cdn.ok/",
     "https://:@cdn.ok/", "https://@cdn.ok/", "https://cdn.ok%40127.0.0.1/", "https://a@b@cdn.ok/",
@@ -96,29 +97,29 @@ def is_refused(text: str) -> bool:
 
 @pytest.mark.parametrize("host", PRIVATE, ids=ascii)
 @pytest.mark.parametrize(
-    "around", ["https://{}/", "https://{}:443/a?b#c", "HTTPS://{}", "https://{}?"]
+    "template", ["https://{}/", "https://{}:443/a?b#c", "HTTPS://{}", "https://{}?"]
 )
-def test_a_private_host_is_refused_in_every_spelling(host: str, around: str) -> None:
+def test_private_host_is_refused_in_every_spelling(host: str, template: str) -> None:
     with pytest.raises(BadReferenceError, match=r"points at a private address|is not a valid URL"):
-        parse_reference(around.format(host))
+        parse_reference(template.format(host))
 
 
 @pytest.mark.parametrize("text", AMBIGUOUS, ids=short)
-def test_a_url_in_which_two_readers_see_two_hosts_is_refused(text: str) -> None:
+def test_ambiguous_url_is_refused(text: str) -> None:
     assert is_refused(text)
 
 
 @pytest.mark.parametrize("text", OTHER_SCHEMES, ids=short)
-def test_nothing_but_https_is_handed_on(text: str) -> None:
+def test_other_schemes_than_https_are_refused(text: str) -> None:
     assert is_refused(text)
 
 
-def test_a_data_uri_is_bytes_and_fetches_nothing() -> None:
+def test_data_uri_is_decoded_without_a_fetch() -> None:
     assert parse_reference("data:image/png;base64,aHR0cDovLzEyNy4wLjAuMS8=") == b"http://127.0.0.1/"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1.nip.io", "localtest.me", "0x7f.example.com"])
-def test_a_name_that_only_dns_knows_to_be_private_is_the_providers_to_refuse(host: str) -> None:
+def test_public_name_that_resolves_to_a_private_address_is_passed_on(host: str) -> None:
     assert parse_reference(f"https://{host}/") == Url(url=f"https://{host}/")
 
 
@@ -129,11 +130,11 @@ def test_a_name_that_only_dns_knows_to_be_private_is_the_providers_to_refuse(hos
      "https://cdn.ok/👩\u200d👧.png", "https://cdn.ok/%00%0d%0a", "https://cdn.ok?size=1"],
     ids=short,
 )  # fmt: skip
-def test_an_honest_url_is_handed_on_as_it_is(text: str) -> None:
+def test_valid_url_is_passed_on_unchanged(text: str) -> None:
     assert parse_reference(text) == Url(url=text)
 
 
-def spelled(number: int, bits: int, form: str) -> str:
+def format_number(number: int, bits: int, form: str) -> str:
     value = number & ((1 << bits) - 1)
     return {"d": str(value), "x": f"{value:#x}", "X": f"0X{value:X}", "o": f"0{value:o}",
             "0": f"000{value:o}"}[form]  # fmt: skip
@@ -146,20 +147,20 @@ def spelled(number: int, bits: int, form: str) -> str:
     st.sampled_from(["{}", "{}.", "{}:8443"]),
     st.booleans(),
 )
-def test_an_ipv4_address_passes_only_as_four_plain_numbers(
-    address: ipaddress.IPv4Address, count: int, forms: list[str], around: str, is_wide: bool
+def test_ipv4_address_is_accepted_only_in_dotted_decimal(
+    address: ipaddress.IPv4Address, count: int, forms: list[str], template: str, is_fullwidth: bool
 ) -> None:
     number, shifts = int(address), [24, 16, 8][: count - 1]
-    parts = [spelled(number >> at, 8, form) for at, form in zip(shifts, forms, strict=False)]
-    host = ".".join([*parts, spelled(number, 32 - 8 * len(shifts), forms[3])])
+    parts = [format_number(number >> at, 8, form) for at, form in zip(shifts, forms, strict=False)]
+    host = ".".join([*parts, format_number(number, 32 - 8 * len(shifts), forms[3])])
     assert socket.inet_aton(host) == address.packed
 
-    text = f"https://{around.format(host.translate(WIDE) if is_wide else host)}/"
+    text = f"https://{template.format(host.translate(FULLWIDTH) if is_fullwidth else host)}/"
 
     assert is_refused(text) == (host != str(address) or not is_public(address))
 
 
-NASTY = st.lists(
+HOSTILE_HOSTS = st.lists(
     st.sampled_from(
         [*"aok1270x.@:/\\?#[]%;-_ \t\u3002\uff0e\u00ad\u200b\ufe00\u2460\uff11\u212a\u0661",
          "127.0.0.1", "cdn.ok", "%31", "8.8.8.8"]
@@ -168,15 +169,15 @@ NASTY = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=1000)  # most are refused
-@given(NASTY, st.sampled_from(["", ".ok", ".1", "/", "cdn.ok"]))
-def test_of_what_is_handed_on_every_reader_sees_the_same_host(inside: str, end: str) -> None:
+@settings(max_examples=1000)  # most examples are refused
+@given(HOSTILE_HOSTS, st.sampled_from(["", ".ok", ".1", "/", "cdn.ok"]))
+def test_accepted_url_has_the_same_host_in_every_parser(inside: str, end: str) -> None:
     text = f"https://{inside}{end}"
     if is_refused(text):
         return
     host = urlsplit(text).hostname or ""
 
-    # As the URL Standard's readers do, leaving out what they leave out.
+    # Like parsers of the URL Standard, which drop these characters.
     lenient = re.sub(r"[\u00ad\u200b\ufe00]", "", unquote(host))
     assert lenient == host
     assert text.partition("://")[2].lower().startswith(host)
@@ -186,12 +187,16 @@ def test_of_what_is_handed_on_every_reader_sees_the_same_host(inside: str, end: 
         assert is_public(ipaddress.ip_address(socket.inet_aton(host.rstrip("."))))
 
 
-def test_only_the_adapters_that_are_tested_here_can_reach_another_machine() -> None:
-    """The CDN's, and the provider's, whose URL is the owner's; tls.py makes no connection."""
+def test_only_known_adapters_can_open_connections() -> None:
+    """The CDN adapters and the provider's, whose URL is configured; tls.py makes no connection."""
     names = r"httpx|httpcore|socket|http\.client|urllib\.request|requests|urllib3"
     clients = re.compile(rf"^\s*(?:import|from) (?:{names})\b", re.M)
 
-    able = {path for path in PACKAGE.rglob("*.py") if clients.search(path.read_text())}
-    of_provider = set((PACKAGE / "adapters").glob("wavespeed*.py"))
+    with_client = {path for path in PACKAGE.rglob("*.py") if clients.search(path.read_text())}
+    provider_adapters = set((PACKAGE / "adapters").glob("wavespeed*.py"))
 
-    assert {path.name for path in able - of_provider} == {"addresses.py", "cdn.py", "tls.py"}
+    assert {path.name for path in with_client - provider_adapters} == {
+        "addresses.py",
+        "cdn.py",
+        "tls.py",
+    }

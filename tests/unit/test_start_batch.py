@@ -1,4 +1,4 @@
-"""Start a batch: planned first, once for each key, confirmed if it costs much; safe to repeat."""
+"""StartBatch: plan, idempotency, and confirmation of expensive batches."""
 
 import pytest
 
@@ -10,30 +10,32 @@ from darkroom.domain.errors import (
 )
 from darkroom.usecases.create_job import RequestSource
 from darkroom.usecases.plan_batch import BatchFile
-from tests.fakes.crashes import CrashAt, DeadError
+from tests.fakes.crashes import CrashAt, SimulatedCrashError
 from tests.fakes.world import World
-from tests.unit.batches import SHOP, SMALL, put, started
+from tests.unit.batches import SHOP, SMALL_IMAGE, running_batch, upload_rows
 
-ORIGIN = RequestSource(SHOP, "autumn", "request-1")
+REQUEST_SOURCE = RequestSource(SHOP, "autumn", "request-1")
 
 
-def test_a_plan_tells_of_bad_rows_and_the_price_and_does_nothing() -> None:
+def test_plan_has_bad_rows_and_price_and_creates_nothing() -> None:
     world = World()
-    source = put(world, [SMALL | {"prompt": "x"}, {"prompt": ""}, SMALL | {"prompt": "y"}])
+    source = upload_rows(
+        world, [SMALL_IMAGE | {"prompt": "x"}, {"prompt": ""}, SMALL_IMAGE | {"prompt": "y"}]
+    )
 
     plan = world.start_batch().plan(BatchFile(source), SHOP)
 
-    assert (len(plan.rows), plan.good, plan.estimated_cost_micro_usd) == (3, 2, 20_000)
-    assert [(each.row, each.field) for each in plan.problems(9)] == [(2, "prompt")]
+    assert (len(plan.rows), plan.valid_rows, plan.estimated_cost_micro_usd) == (3, 2, 20_000)
+    assert [(problem.row, problem.field) for problem in plan.problems(9)] == [(2, "prompt")]
     assert world.batches.records == {}
     assert world.batch_files.lines == {}
     assert world.jobs.records == {}
 
 
-def test_a_started_batch_runs_with_the_counts_of_its_file() -> None:
+def test_started_batch_has_the_counts_of_its_file() -> None:
     world = World()
 
-    batch = started(world, [{"prompt": "x"}, {"prompt": ""}])
+    batch = running_batch(world, [{"prompt": "x"}, {"prompt": ""}])
 
     assert (batch.rows, batch.bad_rows) == (2, 1)
     assert batch.counts == Counts(waiting=1, bad=1)
@@ -41,42 +43,42 @@ def test_a_started_batch_runs_with_the_counts_of_its_file() -> None:
     assert world.batch_workflow.started == [(batch.batch_id, 1)]
 
 
-def test_the_same_key_and_file_is_the_same_batch() -> None:
+def test_same_key_and_file_return_the_same_batch() -> None:
     world = World()
 
-    assert started(world, [{"prompt": "x"}]) == started(world, [{"prompt": "x"}])
+    assert running_batch(world, [{"prompt": "x"}]) == running_batch(world, [{"prompt": "x"}])
     assert len(world.batch_workflow.started) == 1
 
 
-def test_the_same_key_for_something_else_is_a_conflict() -> None:
+def test_same_key_with_another_request_raises_conflict_error() -> None:
     world = World()
-    started(world, [{"prompt": "x"}])
+    running_batch(world, [{"prompt": "x"}])
 
     with pytest.raises(ConflictError):
-        world.start_batch()(BatchFile("upload:rows.jsonl", prompt="{prompt}!"), ORIGIN)
+        world.start_batch()(BatchFile("upload:rows.jsonl", prompt="{prompt}!"), REQUEST_SOURCE)
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_crash_anywhere_is_mended_by_the_next_try(moment: str) -> None:
+@pytest.mark.parametrize("timing", ["before", "after"])
+def test_next_attempt_starts_the_batch_after_a_crash(timing: str) -> None:
     for call in range(6):
         world = World()
-        source = put(world, [SMALL | {"prompt": "x"}])
-        world.crash_at = CrashAt({call: "before" if moment == "before" else "after"})
+        source = upload_rows(world, [SMALL_IMAGE | {"prompt": "x"}])
+        world.crash_at = CrashAt({call: "before" if timing == "before" else "after"})
         try:
-            world.start_batch()(BatchFile(source), ORIGIN)
-        except DeadError:
-            batch = world.beside().start_batch()(BatchFile(source), ORIGIN)
+            world.start_batch()(BatchFile(source), REQUEST_SOURCE)
+        except SimulatedCrashError:
+            batch = world.without_crashes().start_batch()(BatchFile(source), REQUEST_SOURCE)
             assert batch.is_open
         assert len(world.batches.records) == len(world.batch_workflow.started) == 1
 
 
-def test_a_start_that_was_never_made_is_made_by_the_sweep() -> None:
+def test_sweep_starts_a_batch_without_an_execution() -> None:
     world = World()
-    source = put(world, [SMALL | {"prompt": "x"}])
+    source = upload_rows(world, [SMALL_IMAGE | {"prompt": "x"}])
     world.crash_at = CrashAt({4: "before"})
-    with pytest.raises(DeadError):
-        world.start_batch()(BatchFile(source), ORIGIN)
-    world = world.beside()
+    with pytest.raises(SimulatedCrashError):
+        world.start_batch()(BatchFile(source), REQUEST_SOURCE)
+    world = world.without_crashes()
 
     assert world.batch_workflow.started == []
     assert world.sweep_batches()() == []
@@ -84,69 +86,72 @@ def test_a_start_that_was_never_made_is_made_by_the_sweep() -> None:
     assert len(world.sweep_batches()()) == len(world.batch_workflow.started) == 1
 
 
-@pytest.mark.parametrize(("confirmed", "is_taken"), [(None, False), (5_759_999, False),
+@pytest.mark.parametrize(("confirmed", "is_started"), [(None, False), (5_759_999, False),
                                                      (5_760_000, True)])  # fmt: skip
-def test_what_costs_much_is_started_only_if_its_price_is_named(
-    confirmed: int | None, is_taken: bool
+def test_expensive_batch_requires_its_price_as_confirmation(
+    confirmed: int | None, is_started: bool
 ) -> None:
     world = World()
-    dear = [{"prompt": "x", "quality": "high", "resolution": "4k"}] * 8
-    source = put(world, dear)
+    expensive_rows = [{"prompt": "x", "quality": "high", "resolution": "4k"}] * 8
+    source = upload_rows(world, expensive_rows)
 
-    if is_taken:
-        assert world.start_batch()(BatchFile(source), ORIGIN, confirmed=confirmed).is_open
+    if is_started:
+        assert world.start_batch()(BatchFile(source), REQUEST_SOURCE, confirmed=confirmed).is_open
         return
-    with pytest.raises(ConfirmationRequiredError, match=r"\$5\.7600") as caught:
-        world.start_batch()(BatchFile(source), ORIGIN, confirmed=confirmed)
-    assert caught.value.cost == 5_760_000
+    with pytest.raises(ConfirmationRequiredError, match=r"\$5\.76\.") as error:
+        world.start_batch()(BatchFile(source), REQUEST_SOURCE, confirmed=confirmed)
+    assert error.value.cost == 5_760_000
     assert world.batches.records == {}
     assert world.batch_files.lines == {}
 
 
-def test_a_row_whose_price_nobody_knows_wants_to_be_confirmed_too() -> None:
+def test_row_without_a_price_requires_a_confirmation() -> None:
     world = World()
-    source = put(world, [{"model": "any/model", "input": {"prompt": "x"}}])
+    source = upload_rows(world, [{"model": "any/model", "input": {"prompt": "x"}}])
 
-    with pytest.raises(ConfirmationRequiredError, match="price of 1 is not known"):
-        world.start_batch()(BatchFile(source), ORIGIN)
-    assert world.start_batch()(BatchFile(source), ORIGIN, confirmed=0).unpriced_rows == 1
+    with pytest.raises(ConfirmationRequiredError, match="price of 1 of them is not known"):
+        world.start_batch()(BatchFile(source), REQUEST_SOURCE)
+    assert world.start_batch()(BatchFile(source), REQUEST_SOURCE, confirmed=0).unpriced_rows == 1
 
 
-def test_a_file_without_a_good_row_is_refused_with_its_rows() -> None:
+def test_file_without_good_rows_is_refused_with_its_errors() -> None:
     world = World()
-    source = put(world, [{"prompt": ""}, {"prompt": "x", "quality": "best"}])
+    source = upload_rows(world, [{"prompt": ""}, {"prompt": "x", "quality": "best"}])
 
-    with pytest.raises(InvalidRequestError) as caught:
-        world.start_batch()(BatchFile(source), ORIGIN)
+    with pytest.raises(InvalidRequestError) as error:
+        world.start_batch()(BatchFile(source), REQUEST_SOURCE)
 
-    assert [each.field for each in caught.value.problems] == ["rows.1.prompt", "rows.2.quality"]
+    assert [problem.field for problem in error.value.problems] == [
+        "rows.1.prompt",
+        "rows.2.quality",
+    ]
 
 
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
         ("upload:none", "does not exist"),
-        ("https://a.test/rows.csv", "is no object in S3"),
-        ("rows.csv", "neither a URI"),
-        ("s3://x", "is not an s3://bucket/key"),
+        ("https://a.test/rows.csv", "must be upload:<id>"),
+        ("rows.csv", "must be upload:<id>"),
+        ("s3://x", "must be upload:<id>"),
     ],
 )
-def test_a_source_that_is_none_is_refused(source: str, problem: str) -> None:
+def test_invalid_source_is_refused(source: str, problem: str) -> None:
     with pytest.raises(InvalidRequestError, match=problem):
-        World().start_batch()(BatchFile(source), ORIGIN)
+        World().start_batch()(BatchFile(source), REQUEST_SOURCE)
 
 
-def test_another_callers_file_is_refused_like_one_that_is_not_there() -> None:
+def test_file_of_another_caller_gets_the_error_of_a_missing_file() -> None:
     world = World()
-    source = put(world, [SMALL | {"prompt": "x"}], owner="key:other")
+    source = upload_rows(world, [SMALL_IMAGE | {"prompt": "x"}], owner="key:other")
 
     with pytest.raises(InvalidRequestError, match="does not exist"):
-        world.start_batch()(BatchFile(source), ORIGIN)
+        world.start_batch()(BatchFile(source), REQUEST_SOURCE)
 
 
 @pytest.mark.parametrize(("data", "problem"), [(b"", "is empty"), (b"\n \n", "has no rows")])
-def test_an_empty_file_is_refused(data: bytes, problem: str) -> None:
+def test_empty_file_is_refused(data: bytes, problem: str) -> None:
     world = World()
 
     with pytest.raises(InvalidRequestError, match=problem):
-        world.start_batch()(BatchFile(put(world, data)), ORIGIN)
+        world.start_batch()(BatchFile(upload_rows(world, data)), REQUEST_SOURCE)

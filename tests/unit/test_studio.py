@@ -1,4 +1,4 @@
-"""The studio over HTTP: a page and its files for whoever asks, and nothing else."""
+"""The studio over HTTP: the page and its files, without authentication."""
 
 import hashlib
 import re
@@ -9,29 +9,29 @@ from darkroom.web import studio
 from tests.unit.http import STAGE, Client
 
 VENDOR = studio.FOLDER / "vendor"
-OURS = [path for path in studio.FOLDER.iterdir() if path != VENDOR]
+SOURCE_FILES = [path for path in studio.FOLDER.iterdir() if path != VENDOR]
 NAMES = sorted(path.name for path in studio.FOLDER.rglob("*") if path.suffix in studio.MEDIA_TYPES)
-SOURCES = [path.read_text() for path in OURS]
+SOURCES = [path.read_text() for path in SOURCE_FILES]
 
 
-def test_the_page_leads_to_its_files_below_the_stage() -> None:
-    answer = Client().get("/")
+def test_page_links_its_files_below_the_stage() -> None:
+    response = Client().get("/")
 
-    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    linked = re.findall(r'(?:src|href)="([^#"]+)"', answer.text)
+    assert (response.status, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    linked = re.findall(r'(?:src|href)="([^#"]+)"', response.text)
     assert linked
-    assert {each.rpartition("/")[0] for each in linked} == {f"{STAGE}/studio"}
-    assert {each.rpartition("/")[2] for each in linked} <= set(NAMES)
+    assert {path.rpartition("/")[0] for path in linked} == {f"{STAGE}/studio"}
+    assert {path.rpartition("/")[2] for path in linked} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != studio.PAGE])
-def test_each_file_comes_with_its_type_and_is_not_sent_twice(name: str) -> None:
+def test_file_has_a_media_type_and_an_etag(name: str) -> None:
     client = Client()
     first = client.get(f"/studio/{name}")
 
-    again = client.get(f"/studio/{name}", {"If-None-Match": first.headers["ETag"]})
+    second = client.get(f"/studio/{name}", {"If-None-Match": first.headers["ETag"]})
 
-    assert (first.status, again.status, again.text) == (200, 304, "")
+    assert (first.status, second.status, second.text) == (200, 304, "")
     assert first.headers["Content-Type"].split(";")[0] in {
         "text/css", "text/javascript", "image/svg+xml",
     }  # fmt: skip
@@ -41,11 +41,11 @@ def test_each_file_comes_with_its_type_and_is_not_sent_twice(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["none.js", "index.html", "..%2Fstudio.py", "%2e%2e", ".", "app.js.", "APP.JS"]
 )
-def test_nothing_else_is_served(name: str) -> None:
+def test_other_paths_return_404(name: str) -> None:
     assert Client().get(f"/studio/{name}").status == 404
 
 
-def test_the_page_may_reach_its_own_origin_and_the_bucket_alone() -> None:
+def test_content_security_policy_allows_only_the_origin_and_the_bucket() -> None:
     policy = Client().get("/").headers["Content-Security-Policy"]
 
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
@@ -56,23 +56,23 @@ def test_the_page_may_reach_its_own_origin_and_the_bucket_alone() -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_no_file_names_another_host_or_writes_markup(source: str) -> None:
+def test_sources_contain_no_foreign_host_and_no_markup_injection(source: str) -> None:
     hosts = set(re.findall(r"https?://([\w.-]+)", source)) - {"example.com", "www.w3.org"}
 
     assert hosts == set()
     assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|eval\(|style=", source)
 
 
-def test_what_is_not_ours_is_as_it_was_published() -> None:
+def test_vendored_files_match_their_checksums() -> None:
     sums = dict(line.split()[::-1] for line in (VENDOR / "SHA256SUMS").read_text().splitlines())
 
     assert {path.name for path in VENDOR.iterdir()} == {*sums, "SHA256SUMS"}
-    for name, told in sums.items():
-        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == told
+    for name, checksum in sums.items():
+        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == checksum
     assert "MIT License" in (VENDOR / "LICENSE").read_text()
 
 
-def test_the_key_is_kept_for_the_tab_alone() -> None:
+def test_key_is_stored_in_session_storage_only() -> None:
     api = (studio.FOLDER / "api.js").read_text()
 
     assert "sessionStorage" in api

@@ -1,15 +1,15 @@
-"""SubmitJob and the owner's switches: whether anything is sent, and whether the provider calls."""
+"""SubmitJob and the runtime flags: submits enabled or disabled, and the webhook URL."""
 
 from darkroom.domain.errors import Code
 from darkroom.domain.steps import Outcome
 from darkroom.ports import Accepted, NotSent
 from tests.fakes.provider import PREDICTION
 from tests.fakes.world import MAX_QUEUE, TEXT_TO_IMAGE, World
-from tests.unit.test_submit_job import answering, submit
+from tests.unit.test_submit_job import queued_job, submit
 
 
-def test_without_webhooks_the_provider_is_given_no_url_and_the_wait_is_a_plain_one() -> None:
-    world, job = answering(Accepted(PREDICTION))
+def test_submit_without_webhooks_sends_no_url_and_waits_without_a_token() -> None:
+    world, job = queued_job(Accepted(PREDICTION))
 
     step = submit(world, job)
 
@@ -17,8 +17,8 @@ def test_without_webhooks_the_provider_is_given_no_url_and_the_wait_is_a_plain_o
     assert (step.webhook, step.await_webhook) == (False, False)
 
 
-def test_with_webhooks_the_url_names_the_job_and_this_very_post() -> None:
-    world, job = answering(NotSent(), Accepted(PREDICTION))
+def test_webhook_url_has_the_job_id_and_a_token_per_post() -> None:
+    world, job = queued_job(NotSent(), Accepted(PREDICTION))
     world.flag_store.set(webhook_url="https://api.test/prod")
 
     submit(world, job)
@@ -32,19 +32,19 @@ def test_with_webhooks_the_url_names_the_job_and_this_very_post() -> None:
     assert (step.webhook, step.await_webhook) == (True, True)
 
 
-def test_nobody_listens_beyond_the_deadline() -> None:
+def test_webhook_wait_ends_at_the_deadline() -> None:
     world = World()
     world.flag_store.set(webhook_url="https://api.test")
-    job = world.accepted(TEXT_TO_IMAGE | {"deadline_seconds": 60})
+    job = world.accept_job(TEXT_TO_IMAGE | {"deadline_seconds": 60})
 
     step = submit(world, job)
 
     assert (step.webhook, step.await_webhook, step.wait_seconds) == (True, True, 60)
 
 
-def test_the_owner_stops_all_submits_and_nothing_else() -> None:
-    world, job = answering(Accepted("p-1"), Accepted("p-2"))
-    sent = submit(world, world.accepted(key="sent before"))
+def test_submits_flag_defers_submits_but_not_checks() -> None:
+    world, job = queued_job(Accepted("p-1"), Accepted("p-2"))
+    sent = submit(world, world.accept_job(key="sent before"))
     world.flag_store.set(submits=False)
 
     step = submit(world, job)
@@ -58,8 +58,8 @@ def test_the_owner_stops_all_submits_and_nothing_else() -> None:
     assert submit(world, job).outcome is Outcome.SUBMITTED
 
 
-def test_a_job_that_the_owner_never_lets_go_fails_in_the_end_and_was_free() -> None:
-    world, job = answering(Accepted(PREDICTION))
+def test_job_fails_unsent_after_the_maximum_queue_time_while_submits_are_disabled() -> None:
+    world, job = queued_job(Accepted(PREDICTION))
     world.flag_store.set(submits=False)
     world.clock.advance(MAX_QUEUE + 1)
 

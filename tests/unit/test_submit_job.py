@@ -1,4 +1,4 @@
-"""SubmitJob: what each answer of the provider comes to, and that no re-run sends a second POST."""
+"""SubmitJob: the result of each provider response, and that no rerun sends a second POST."""
 
 import hashlib
 from datetime import timedelta
@@ -12,7 +12,7 @@ from darkroom.domain.job_events import failed
 from darkroom.domain.references import S3Object
 from darkroom.domain.steps import Outcome, Step
 from darkroom.ports import Accepted, NotSent, Refused, Submission, Throttled
-from tests.fakes.pictures import PNG
+from tests.fakes.images import PNG
 from tests.fakes.provider import PREDICTION
 from tests.fakes.world import DEADLINE, MAX_QUEUE, World
 
@@ -21,14 +21,14 @@ def submit(world: World, job: Job) -> Step:
     return world.submit_job()(Step(job_id=job.job_id))
 
 
-def answering(*answers: Submission) -> tuple[World, Job]:
+def queued_job(*responses: Submission) -> tuple[World, Job]:
     world = World()
-    world.provider.submissions = list(answers)
-    return world, world.accepted()
+    world.provider.submissions = list(responses)
+    return world, world.accept_job()
 
 
-def test_an_accepted_job_waits_until_it_may_be_done() -> None:
-    world, job = answering(Accepted("p-1"))
+def test_accepted_job_waits_for_its_first_poll() -> None:
+    world, job = queued_job(Accepted("p-1"))
 
     step = submit(world, job)
 
@@ -43,9 +43,9 @@ def test_an_accepted_job_waits_until_it_may_be_done() -> None:
     assert (event.id, event.prediction_id) == (f"{job.job_id}.submitted", "p-1")
 
 
-def test_the_first_wait_ends_at_a_short_deadline() -> None:
+def test_first_wait_ends_at_a_short_deadline() -> None:
     world = World()
-    job = world.accepted(
+    job = world.accept_job(
         {"operation": "text-to-image", "prompt": "x", "quality": "high", "resolution": "4k",
          "deadline_seconds": 40}
     )  # fmt: skip
@@ -53,24 +53,26 @@ def test_the_first_wait_ends_at_a_short_deadline() -> None:
     assert submit(world, job).wait_seconds == 40
 
 
-def test_s3_references_are_presigned_at_submit_and_never_stored() -> None:
+def test_s3_references_are_presigned_at_submit_and_not_stored() -> None:
     world = World()
     world.references.objects["public", "a.png"] = [PNG]
     url = "https://example.com/b.png?x=1"
-    job = world.accepted({"operation": "edit", "prompt": "x", "images": ["s3://public/a.png", url]})
+    job = world.accept_job(
+        {"operation": "edit", "prompt": "x", "images": ["s3://public/a.png", url]}
+    )
 
     submit(world, job)
 
-    [(_, sent)] = world.provider.posts
+    [(_, body)] = world.provider.posts
     seconds = DEADLINE + 3600
     presigned = f"https://public.s3.test/a.png?versionId=v1&X-Amz-Expires={seconds}"
-    assert sent == job.input | {"images": [presigned, url]}
+    assert body == job.input | {"images": [presigned, url]}
     assert "X-Amz" not in world.job(job.job_id).model_dump_json()
     assert job.references[0] == S3Object(bucket="public", key="a.png", version_id="v1")
 
 
-def test_a_request_that_never_left_is_sent_again_later() -> None:
-    world, job = answering(NotSent(), NotSent(), Accepted(PREDICTION))
+def test_unsent_request_is_retried_later() -> None:
+    world, job = queued_job(NotSent(), NotSent(), Accepted(PREDICTION))
 
     first = submit(world, job)
     assert (first.outcome, first.wait_seconds) == (Outcome.DEFERRED, 5)
@@ -86,26 +88,24 @@ def test_a_request_that_never_left_is_sent_again_later() -> None:
 
 
 @pytest.mark.parametrize(("retry_after", "seconds"), [(7, 7), (None, 60), (0, 1)])
-def test_a_throttled_job_waits_as_it_was_told_and_so_does_everybody(
-    retry_after: int | None, seconds: int
-) -> None:
-    world, job = answering(Throttled(retry_after), Accepted(PREDICTION))
+def test_429_defers_every_job_by_retry_after(retry_after: int | None, seconds: int) -> None:
+    world, job = queued_job(Throttled(retry_after), Accepted(PREDICTION))
 
     step = submit(world, job)
 
     assert (step.outcome, step.wait_seconds) == (Outcome.DEFERRED, seconds)
     stored = world.job(job.job_id)
     assert (stored.status, stored.was_sent) == (Status.QUEUED, False)
-    assert stored.is_waiting
+    assert stored.is_in_queue
     if seconds > 1:
-        other = submit(world, world.accepted(key="another"))
+        other = submit(world, world.accept_job(key="another"))
         assert (other.outcome, other.wait_seconds) == (Outcome.DEFERRED, seconds)
     assert len(world.provider.posts) == 1
     assert world.metrics.total("Throttled") == 1
 
 
-def test_who_is_put_off_very_often_comes_back_less_often() -> None:
-    world, job = answering(Throttled(1))
+def test_waits_grow_after_many_deferrals() -> None:
+    world, job = queued_job(Throttled(1))
     step = Step(job_id=job.job_id)
     waits = []
     for _ in range(100):
@@ -119,8 +119,8 @@ def test_who_is_put_off_very_often_comes_back_less_often() -> None:
     assert waits[-1] == 3
 
 
-def test_a_wait_never_outlasts_the_queue_and_then_the_job_is_given_up() -> None:
-    world, job = answering(Throttled(86_400))
+def test_job_fails_uncharged_after_the_maximum_queue_time() -> None:
+    world, job = queued_job(Throttled(86_400))
 
     step = submit(world, job)
     assert step.wait_seconds == MAX_QUEUE + 1
@@ -136,18 +136,18 @@ def test_a_wait_never_outlasts_the_queue_and_then_the_job_is_given_up() -> None:
 @pytest.mark.parametrize(
     "code", [Code.MODERATED, Code.INVALID_REQUEST, Code.REJECTED, Code.UNAUTHORIZED]
 )
-def test_a_refusal_keeps_the_providers_words_in_the_record_only(code: Code) -> None:
-    world, job = answering(Refused(code, "the provider's words"))
+def test_refusal_detail_is_stored_only_in_the_record(code: Code) -> None:
+    world, job = queued_job(Refused(code, "the provider's message"))
 
     step = submit(world, job)
 
     assert (step.outcome, step.code) == (Outcome.FAILED, code)
-    assert "words" not in step.model_dump_json()
-    assert world.job(job.job_id).detail == "the provider's words"
+    assert "message" not in step.model_dump_json()
+    assert world.job(job.job_id).detail == "the provider's message"
 
 
-def test_a_rerun_after_success_says_the_same_and_sends_nothing() -> None:
-    world, job = answering(Accepted(PREDICTION))
+def test_rerun_after_success_is_idempotent() -> None:
+    world, job = queued_job(Accepted(PREDICTION))
     first = submit(world, job)
 
     assert submit(world, job) == first
@@ -165,10 +165,10 @@ def test_a_rerun_after_success_says_the_same_and_sends_nothing() -> None:
         (Status.FAILED, Outcome.FAILED, Code.CANCELED),
     ],
 )
-def test_a_job_found_in_another_status_is_only_reported(
+def test_job_in_another_status_is_not_sent(
     status: Status, outcome: Outcome, code: Code | None
 ) -> None:
-    world, job = answering(Accepted(PREDICTION))
+    world, job = queued_job(Accepted(PREDICTION))
     world.jobs.update(job.job_id, when=[Status.QUEUED], status=status, code=Code.CANCELED)
 
     step = submit(world, job)
@@ -177,21 +177,21 @@ def test_a_job_found_in_another_status_is_only_reported(
     assert world.provider.posts == []
 
 
-def stopped_during_the_post(world: World, job: Job) -> None:
-    submitting = world.provider.submit
+def stop_during_post(world: World, job: Job) -> None:
+    submit_original = world.provider.submit
 
-    def stopped_meanwhile(
+    def stop_then_submit(
         model: str, model_input: dict[str, object], webhook: str | None = None
     ) -> Submission:
         world.end_job().fail(job.job_id, Code.CANCELED)
-        return submitting(model, model_input, webhook)
+        return submit_original(model, model_input, webhook)
 
-    world.provider.submit = stopped_meanwhile  # type: ignore[method-assign]
+    world.provider.submit = stop_then_submit  # type: ignore[method-assign]
 
 
-def test_a_job_stopped_during_the_post_keeps_what_it_paid_for_and_is_looked_after() -> None:
-    world, job = answering(Accepted("p-1"))
-    stopped_during_the_post(world, job)
+def test_job_stopped_during_the_post_keeps_its_prediction_for_recovery() -> None:
+    world, job = queued_job(Accepted("p-1"))
+    stop_during_post(world, job)
 
     step = submit(world, job)
 
@@ -202,16 +202,16 @@ def test_a_job_stopped_during_the_post_keeps_what_it_paid_for_and_is_looked_afte
     assert world.jobs.claims.owner("p-1") == job.job_id
 
 
-@pytest.mark.parametrize("answer", [NotSent(), Throttled(5)])
-def test_a_job_stopped_during_a_deferred_post_stays_stopped(answer: Submission) -> None:
-    world, job = answering(answer)
-    stopped_during_the_post(world, job)
+@pytest.mark.parametrize("response", [NotSent(), Throttled(5)])
+def test_job_stopped_during_an_unsuccessful_post_stays_stopped(response: Submission) -> None:
+    world, job = queued_job(response)
+    stop_during_post(world, job)
 
     assert submit(world, job).code is Code.CANCELED
     assert len(world.provider.posts) == 1
 
 
-def test_a_job_without_a_record_sends_nothing_and_fails() -> None:
+def test_job_without_a_record_fails_unsent() -> None:
     world = World()
 
     step = world.submit_job()(Step(job_id="none"))
@@ -220,8 +220,8 @@ def test_a_job_without_a_record_sends_nothing_and_fails() -> None:
     assert world.provider.posts == []
 
 
-def test_time_in_the_queue_does_not_count_against_the_deadline() -> None:
-    world, job = answering(Throttled(60), Accepted(PREDICTION))
+def test_queue_time_does_not_count_against_the_deadline() -> None:
+    world, job = queued_job(Throttled(60), Accepted(PREDICTION))
     submit(world, job)
     world.clock.advance(DEADLINE + 1)
 
@@ -231,10 +231,10 @@ def test_time_in_the_queue_does_not_count_against_the_deadline() -> None:
     assert world.job(job.job_id).submitted_at == job.accepted_at + timedelta(seconds=DEADLINE + 1)
 
 
-def test_what_was_sent_is_known_again_by_the_digests_of_its_images() -> None:
+def test_record_has_the_digests_of_the_sent_images() -> None:
     world = World()
     url = "https://example.com/b.png?x=1"
-    job = world.accepted({"operation": "edit", "prompt": "x", "images": [url]})
+    job = world.accept_job({"operation": "edit", "prompt": "x", "images": [url]})
 
     submit(world, job)
 

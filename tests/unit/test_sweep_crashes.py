@@ -1,4 +1,4 @@
-"""SweepJobs that dies, stumbles or runs out of time: what it leaves, the next one does."""
+"""SweepJobs that crashes, fails or runs out of time: the next sweep continues."""
 
 from datetime import timedelta
 
@@ -6,89 +6,89 @@ import pytest
 
 from darkroom.domain.job import Status
 from darkroom.ports import Execution
-from tests.fakes.crashes import DeadError, When
-from tests.fakes.invariants import assert_claims, assert_counts, assert_ended
+from tests.fakes.crashes import CrashTiming, SimulatedCrashError
+from tests.fakes.invariants import assert_all_ended, assert_claims, assert_queue_counts
 from tests.fakes.machine import deployment
-from tests.unit.test_sweep_jobs import STATUSES, crashed, overdue, stranded
+from tests.unit.test_sweep_jobs import STATUSES, abandoned_job, advance_to_sweep, unstarted_job
 
 
 @pytest.mark.parametrize("status", STATUSES)
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("timing", ["before", "after"])
 @pytest.mark.parametrize("at", range(14))
-def test_a_sweep_that_dies_anywhere_is_finished_by_the_next_under_one_event_id(
-    status: Status, at: int, when: When
+def test_next_sweep_completes_a_crashed_sweep_under_one_event_id(
+    status: Status, at: int, timing: CrashTiming
 ) -> None:
-    world, account, job = stranded(status, Execution.FAILED)
-    account.lists = True
-    overdue(world, job)
-    world.crash_at.plan = {world.crash_at.calls + at: when}
-    sweeps = 0
+    world, account, job = abandoned_job(status, Execution.FAILED)
+    account.can_list = True
+    advance_to_sweep(world, job)
+    world.crash_at.plan = {world.crash_at.calls + at: timing}
+    crashes = 0
     for _ in range(30):
         try:
             world.sweep_jobs()()
-        except DeadError:
-            sweeps += 1
+        except SimulatedCrashError:
+            crashes += 1
         world.clock.advance(60)
 
-    assert sweeps <= 1
-    assert_ended(world)
-    assert_counts(world.jobs)
+    assert crashes <= 1
+    assert_all_ended(world)
+    assert_queue_counts(world.jobs)
     assert_claims(world.jobs)
     assert world.job(job.job_id).sweep_after is None
-    recovered = {event.id for event in world.events.named("JobRecovered")}
+    recovered = {event.id for event in world.events.of_type("JobRecovered")}
     assert recovered == (set() if status is Status.QUEUED else {f"{job.job_id}.recovered"})
     assert len(world.assets.files) == len(recovered)
 
 
-def test_one_job_that_cannot_be_mended_does_not_keep_the_sweep_from_the_others() -> None:
+def test_failure_of_one_job_does_not_stop_the_sweep_of_others() -> None:
     world, _ = deployment()
-    first, *others = [crashed(world, f"key-{number}") for number in range(3)]
+    first, *others = [unstarted_job(world, f"key-{number}") for number in range(3)]
     world.clock.advance(120)
     start = world.workflow.start
 
-    def refuses(job_id: str) -> bool:
+    def fail_for_first(job_id: str) -> bool:
         if job_id == first:
-            raise RuntimeError("Step Functions does not like it")
+            raise RuntimeError("Step Functions refused the start")
         return start(job_id)
 
-    world.workflow.start = refuses  # type: ignore[method-assign]
-    with pytest.raises(RuntimeError, match="does not like it"):
+    world.workflow.start = fail_for_first  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="refused the start"):
         world.sweep_jobs()()
 
     assert sorted(world.workflow.started) == sorted(others)
     assert world.job(first).sweep_after == world.clock() + timedelta(minutes=10)
 
 
-def test_a_job_that_ends_while_the_sweep_stumbles_over_it_is_not_due_again() -> None:
-    world, _, job = stranded(Status.SUBMITTED, Execution.RUNNING)
-    overdue(world, job)
+def test_job_that_ends_during_a_failed_sweep_is_not_due_again() -> None:
+    world, _, job = abandoned_job(Status.SUBMITTED, Execution.RUNNING)
+    advance_to_sweep(world, job)
 
-    def slow(job_id: str) -> Execution:
+    def complete_then_time_out(job_id: str) -> Execution:
         world.end_job().complete(job_id, ())
         raise TimeoutError
 
-    world.workflow.status = slow  # type: ignore[method-assign]
+    world.workflow.status = complete_then_time_out  # type: ignore[method-assign]
     with pytest.raises(TimeoutError):
         world.sweep_jobs()()
     world.clock.advance(3600)
 
     assert world.sweep_jobs()() == {}
-    assert world.events.named("JobRecovered") == []
+    assert world.events.of_type("JobRecovered") == []
 
 
-@pytest.mark.parametrize("most", [0, 1, 60])
-def test_a_sweep_stops_when_its_time_is_over_and_the_next_goes_on(most: int) -> None:
+@pytest.mark.parametrize("max_jobs", [0, 1, 60])
+def test_sweep_stops_at_its_time_limit_and_the_next_continues(max_jobs: int) -> None:
     world, _ = deployment()
-    jobs = [crashed(world, f"key-{number:03}") for number in range(70)]
+    jobs = [unstarted_job(world, f"key-{number:03}") for number in range(70)]
     world.clock.advance(120)
-    left = [most]
+    remaining = [max_jobs]
 
-    def goes_on() -> bool:
-        left[0] -= 1
-        return left[0] >= 0
+    def has_time() -> bool:
+        remaining[0] -= 1
+        return remaining[0] >= 0
 
-    done = world.sweep_jobs()(goes_on)
-    assert len(done.get("restarted", [])) == most
+    result = world.sweep_jobs()(has_time)
+    assert len(result.get("restarted", [])) == max_jobs
 
     world.sweep_jobs()()
     assert sorted(world.workflow.started) == sorted(jobs)

@@ -1,4 +1,4 @@
-"""SweepJobs: what no execution brings to its end is restarted or closed, once, and told."""
+"""SweepJobs: a job without a running execution is restarted or closed once, with its event."""
 
 from datetime import timedelta
 
@@ -8,23 +8,25 @@ from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Step
 from darkroom.ports import Execution
-from tests.fakes.account import Account, Take
-from tests.fakes.crashes import DeadError
-from tests.fakes.invariants import assert_counts, assert_ended, ends
-from tests.fakes.machine import Machine, deployment
-from tests.fakes.world import DEADLINE, TESTS, World
+from tests.fakes.crashes import SimulatedCrashError
+from tests.fakes.invariants import assert_all_ended, assert_queue_counts, terminal_event_ids
+from tests.fakes.machine import StateMachine, deployment
+from tests.fakes.provider_account import PostResult, ProviderAccount
+from tests.fakes.world import DEADLINE, TEST_CALLER, World
 
 ENDED = [Execution.SUCCEEDED, Execution.FAILED, Execution.TIMED_OUT, Execution.ABORTED]
 STATUSES = [Status.QUEUED, Status.SUBMITTING, Status.SUBMITTED]
 
 
-def stranded(status: Status, execution: Execution | None) -> tuple[World, Account, Job]:
-    """A job in this status whose execution has ended so, and nobody was told of it."""
+def abandoned_job(
+    status: Status, execution: Execution | None
+) -> tuple[World, ProviderAccount, Job]:
+    """Return an open job in this status whose execution ended without OnExecutionEnded."""
     world, account = deployment()
-    job = world.accepted()
-    account.asking = job.job_id
+    job = world.accept_job()
+    account.current_job_id = job.job_id
     if status is Status.SUBMITTING:
-        account.takes, account.lists = [Take.LOST], False
+        account.post_results, account.can_list = [PostResult.RESPONSE_LOST], False
     if status is not Status.QUEUED:
         world.submit_job()(Step(job_id=job.job_id))
     if execution is None:
@@ -35,26 +37,26 @@ def stranded(status: Status, execution: Execution | None) -> tuple[World, Accoun
     return world, account, job
 
 
-def overdue(world: World, job: Job) -> None:
-    """Let the time pass at which the sweep looks at it."""
+def advance_to_sweep(world: World, job: Job) -> None:
+    """Advance the clock to the time at which the job is due for the sweep."""
     sweep_after = world.job(job.job_id).sweep_after
     assert sweep_after is not None
     world.clock.time = max(world.clock.time, sweep_after)
 
 
-def crashed(world: World, key: str = "key") -> str:
-    """A job whose door died between the record and the start."""
-    world.crash_at.plan = {world.crash_at.calls + 2: "before"}  # get, create, start
+def unstarted_job(world: World, key: str = "key") -> str:
+    """Return a job whose entry point crashed between the record and the start of the execution."""
+    world.crash_at.plan = {world.crash_at.calls + 2: "before"}  # calls: get, create, start
     before = set(world.jobs.records)
-    with pytest.raises(DeadError):
-        world.accepted(key=key)
+    with pytest.raises(SimulatedCrashError):
+        world.accept_job(key=key)
     (job_id,) = set(world.jobs.records) - before
     return job_id
 
 
-def test_a_job_that_no_next_try_would_find_is_started_once() -> None:
+def test_job_without_an_execution_is_started_once() -> None:
     world, _ = deployment()
-    job_id = crashed(world)
+    job_id = unstarted_job(world)
     world.clock.advance(120)
 
     assert world.sweep_jobs()() == {"restarted": [job_id]}
@@ -62,31 +64,31 @@ def test_a_job_that_no_next_try_would_find_is_started_once() -> None:
 
     assert world.workflow.started == [job_id]
     assert world.metrics.total("JobsRestarted") == 1
-    Machine(world).run()
-    assert_ended(world)
+    StateMachine(world).run()
+    assert_all_ended(world)
 
 
-def test_a_job_that_its_door_may_just_be_starting_is_left_alone() -> None:
+def test_recent_job_without_an_execution_is_not_started() -> None:
     world, _ = deployment()
-    crashed(world)
+    unstarted_job(world)
     world.clock.advance(119)
 
     assert world.sweep_jobs()() == {}
     assert world.workflow.started == []
 
 
-def test_every_job_that_was_not_started_is_found_however_many_and_however_old() -> None:
+def test_all_unstarted_jobs_are_started_regardless_of_number_and_age() -> None:
     world, _ = deployment()
-    jobs = [crashed(world, f"key-{number}") for number in range(120)]
+    jobs = [unstarted_job(world, f"key-{number}") for number in range(120)]
     world.clock.advance(86_400 * 3)
 
     assert world.sweep_jobs()() == {"restarted": sorted(jobs)}
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_job_that_goes_on_is_left_and_looked_at_again_ten_minutes_later(status: Status) -> None:
-    world, _, job = stranded(status, Execution.RUNNING)
-    overdue(world, job)
+def test_running_job_is_left_open_and_due_again_after_ten_minutes(status: Status) -> None:
+    world, _, job = abandoned_job(status, Execution.RUNNING)
+    advance_to_sweep(world, job)
     before = world.job(job.job_id)
 
     assert world.sweep_jobs()() == {"left": [job.job_id]}
@@ -100,11 +102,11 @@ def test_a_job_that_goes_on_is_left_and_looked_at_again_ten_minutes_later(status
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("execution", ENDED)
-def test_a_job_that_its_execution_left_open_is_closed_with_what_is_known(
+def test_open_job_of_an_ended_execution_is_closed_with_the_matching_code(
     status: Status, execution: Execution
 ) -> None:
-    world, _, job = stranded(status, execution)
-    overdue(world, job)
+    world, _, job = abandoned_job(status, execution)
+    advance_to_sweep(world, job)
 
     assert world.sweep_jobs()() == {"closed": [job.job_id]}
 
@@ -115,18 +117,18 @@ def test_a_job_that_its_execution_left_open_is_closed_with_what_is_known(
     ended = world.job(job.job_id)
     assert (ended.status, ended.code) == (Status.FAILED, expected)
     assert ended.charge is (Charged.NO if status is Status.QUEUED else Charged.MAYBE)
-    [counted] = [each for each in world.metrics.counted if each.name == "JobsClosed"]
-    assert counted.dimensions == {"code": str(expected)}
-    assert_counts(world.jobs)
-    assert_ended(world)
+    [record] = [record for record in world.metrics.recorded if record.name == "JobsClosed"]
+    assert record.dimensions == {"code": str(expected)}
+    assert_queue_counts(world.jobs)
+    assert_all_ended(world)
 
 
 @pytest.mark.parametrize("status", [Status.SUBMITTING, Status.SUBMITTED])
-def test_a_job_under_way_that_has_no_execution_at_all_is_closed_and_not_sent_again(
+def test_sent_job_without_an_execution_is_closed_and_not_resubmitted(
     status: Status,
 ) -> None:
-    world, account, job = stranded(status, None)
-    overdue(world, job)
+    world, account, job = abandoned_job(status, None)
+    advance_to_sweep(world, job)
 
     assert world.sweep_jobs()() == {"closed": [job.job_id]}
 
@@ -134,18 +136,18 @@ def test_a_job_under_way_that_has_no_execution_at_all_is_closed_and_not_sent_aga
     assert world.workflow.started == []
 
 
-def test_a_canceled_job_is_closed_as_canceled() -> None:
-    world, _, job = stranded(Status.SUBMITTED, Execution.FAILED)
-    world.cancel_job()(TESTS, job.job_id)
-    overdue(world, job)
+def test_canceled_job_is_closed_as_canceled() -> None:
+    world, _, job = abandoned_job(Status.SUBMITTED, Execution.FAILED)
+    world.cancel_job()(TEST_CALLER, job.job_id)
+    advance_to_sweep(world, job)
 
     world.sweep_jobs()()
 
     assert world.job(job.job_id).code is Code.CANCELED
 
 
-def test_a_job_whose_deadline_passed_an_hour_ago_is_closed_though_its_execution_runs() -> None:
-    world, _, job = stranded(Status.SUBMITTED, Execution.RUNNING)
+def test_job_an_hour_past_its_deadline_is_closed_while_its_execution_runs() -> None:
+    world, _, job = abandoned_job(Status.SUBMITTED, Execution.RUNNING)
     world.clock.advance(DEADLINE + 3600)
     assert world.sweep_jobs()() == {"left": [job.job_id]}
     world.clock.advance(601)
@@ -154,12 +156,12 @@ def test_a_job_whose_deadline_passed_an_hour_ago_is_closed_though_its_execution_
 
     assert world.job(job.job_id).code is Code.DEADLINE_EXCEEDED
     assert world.metrics.total("StuckJobs") == 1
-    assert_counts(world.jobs)
+    assert_queue_counts(world.jobs)
 
 
-def test_what_is_finished_at_the_provider_is_left_to_the_execution_that_copies_it() -> None:
-    world, account, job = stranded(Status.SUBMITTED, Execution.RUNNING)
-    world.clock.advance(account.seconds)
+def test_job_with_a_completed_prediction_is_left_to_its_execution() -> None:
+    world, account, job = abandoned_job(Status.SUBMITTED, Execution.RUNNING)
+    world.clock.advance(account.run_seconds)
     world.check_job()(Step(job_id=job.job_id))
     world.clock.advance(DEADLINE + 7200)
 
@@ -168,15 +170,15 @@ def test_what_is_finished_at_the_provider_is_left_to_the_execution_that_copies_i
 
 
 @pytest.mark.parametrize("code", [Code.MODERATED, Code.SUBMISSION_UNKNOWN])
-def test_an_end_that_was_written_and_not_told_is_told(code: Code) -> None:
-    world, _, job = stranded(Status.SUBMITTED, Execution.FAILED)
-    world.crash_at.plan = {world.crash_at.calls + 2: "before"}  # get, write, publish
-    with pytest.raises(DeadError):
+def test_stored_but_unpublished_end_is_published(code: Code) -> None:
+    world, _, job = abandoned_job(Status.SUBMITTED, Execution.FAILED)
+    world.crash_at.plan = {world.crash_at.calls + 2: "before"}  # calls: get, write, publish
+    with pytest.raises(SimulatedCrashError):
         world.end_job().fail(job.job_id, code)
-    assert ends(world) == {}
-    overdue(world, job)
+    assert terminal_event_ids(world) == {}
+    advance_to_sweep(world, job)
 
     assert world.sweep_jobs()() == {"closed": [job.job_id]}
 
-    assert_ended(world)
+    assert_all_ended(world)
     assert (world.job(job.job_id).sweep_after is None) == (code is Code.MODERATED)

@@ -1,4 +1,4 @@
-"""Thumbnails: small, of every form that outputs have, and none of what is no picture."""
+"""Thumbnails: size and format, every supported input format, and none for invalid files."""
 
 import io
 import warnings
@@ -12,25 +12,27 @@ from PIL import Image
 import thumbnail
 from darkroom.domain import uploads
 
-FORMS = ("PNG", "JPEG", "WEBP")
+FORMATS = ("PNG", "JPEG", "WEBP")
 
 
-def drawn(form: str, size: tuple[int, int], mode: str = "RGB", **more: Any) -> io.BytesIO:
+def image_file(
+    image_format: str, size: tuple[int, int], mode: str = "RGB", **options: Any
+) -> io.BytesIO:
     file = io.BytesIO()
-    Image.new(mode, size, "red").save(file, form, **more)
+    Image.new(mode, size, "red").save(file, image_format, **options)
     file.seek(0)
     return file
 
 
-def shrunk(file: io.BytesIO, form: str) -> Image.Image:
-    small = thumbnail.shrink(file, form)
+def shrink_image(file: io.BytesIO, image_format: str) -> Image.Image:
+    small = thumbnail.shrink(file, image_format)
     assert small is not None
-    picture = Image.open(io.BytesIO(small))
-    assert picture.format == "WEBP"
-    return picture
+    image = Image.open(io.BytesIO(small))
+    assert image.format == "WEBP"
+    return image
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("image_format", FORMATS)
 @pytest.mark.parametrize(
     ("size", "small"),
     [
@@ -42,60 +44,62 @@ def shrunk(file: io.BytesIO, form: str) -> Image.Image:
         ((1, 1), (1, 1)),
     ],
 )
-def test_a_picture_becomes_small_in_its_own_shape_and_never_larger(
-    form: str, size: tuple[int, int], small: tuple[int, int]
+def test_thumbnail_keeps_the_aspect_ratio_and_never_enlarges(
+    image_format: str, size: tuple[int, int], small: tuple[int, int]
 ) -> None:
-    assert shrunk(drawn(form, size), form).size == small
+    assert shrink_image(image_file(image_format, size), image_format).size == small
 
 
-@pytest.mark.parametrize("form", ["PNG", "WEBP"])
-def test_what_is_transparent_stays_so(form: str) -> None:
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP"])
+def test_transparency_is_kept(image_format: str) -> None:
     file = io.BytesIO()
-    Image.new("RGBA", (640, 640), (255, 0, 0, 0)).save(file, form)
+    Image.new("RGBA", (640, 640), (255, 0, 0, 0)).save(file, image_format)
 
-    assert shrunk(file, form).mode == "RGBA"
+    assert shrink_image(file, image_format).mode == "RGBA"
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "1", "LA", "I;16"])
-def test_every_kind_of_png_is_taken(mode: str) -> None:
+def test_every_png_mode_is_supported(mode: str) -> None:
     file = io.BytesIO()
     Image.new(mode, (640, 640)).save(file, "PNG")
 
-    assert shrunk(file, "PNG").size == (320, 320)
+    assert shrink_image(file, "PNG").size == (320, 320)
 
 
-def test_a_jpeg_in_print_colours_is_taken() -> None:
+def test_cmyk_jpeg_is_supported() -> None:
     file = io.BytesIO()
     Image.new("CMYK", (640, 640)).save(file, "JPEG")
 
-    assert shrunk(file, "JPEG").mode == "RGB"
+    assert shrink_image(file, "JPEG").mode == "RGB"
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("image_format", FORMATS)
 @given(data=st.binary(max_size=400), cut=st.integers(1, 400))
-def test_what_is_broken_has_none(form: str, data: bytes, cut: int) -> None:
-    whole = drawn(form, (64, 64)).getvalue()
+def test_broken_file_has_no_thumbnail(image_format: str, data: bytes, cut: int) -> None:
+    whole = image_file(image_format, (64, 64)).getvalue()
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what a library thinks of broken files
-        assert thumbnail.shrink(io.BytesIO(data), form) is None
-        thumbnail.shrink(io.BytesIO(whole[:cut] + data), form)  # a picture or none, and no crash
+        warnings.simplefilter("ignore")  # Pillow warns about broken files
+        assert thumbnail.shrink(io.BytesIO(data), image_format) is None
+        thumbnail.shrink(
+            io.BytesIO(whole[:cut] + data), image_format
+        )  # an image or None, and no error
 
 
-def test_a_file_of_another_form_than_it_says_has_none() -> None:
-    assert thumbnail.shrink(drawn("PNG", (64, 64)), "JPEG") is None
+def test_file_of_another_format_has_no_thumbnail() -> None:
+    assert thumbnail.shrink(image_file("PNG", (64, 64)), "JPEG") is None
 
 
-def test_a_file_that_unpacks_to_more_than_any_picture_has_none() -> None:
-    huge = drawn("PNG", (7000, 6000), "1")
+def test_image_with_too_many_pixels_has_no_thumbnail() -> None:
+    huge = image_file("PNG", (7000, 6000), "1")
 
     assert thumbnail.shrink(huge, "PNG") is None
 
 
 @given(st.text())
-def test_an_owner_is_written_as_on_everything_else(name: str) -> None:
+def test_caller_is_encoded_as_in_uploads(name: str) -> None:
     assert thumbnail.encode(name) == uploads.encode(name)
 
 
-def test_the_marks_are_those_of_everything_else() -> None:
+def test_caller_metadata_key_is_the_one_of_uploads() -> None:
     assert thumbnail.CALLER_METADATA == uploads.CALLER_METADATA

@@ -1,4 +1,4 @@
-"""UploadJob: what is refused costs nothing, and a note and an event say why."""
+"""UploadJob: a rejected upload is uncharged and has an error document and an event."""
 
 import json
 from typing import Any
@@ -9,16 +9,16 @@ from darkroom.domain import presets
 from darkroom.domain.errors import Code
 from darkroom.domain.events import JobRejected
 from darkroom.domain.references import MAX_REFERENCE_BYTES
-from tests.fakes.pictures import PNG
+from tests.fakes.images import PNG
 from tests.fakes.signals import START
 from tests.fakes.world import TEXT_TO_IMAGE, World
 
 PAGE = "clean-scan/a page.png"
-MARK = "darkroom-job-id"
+OUTPUT_MARKER = "darkroom-job-id"
 
 
 def refusal(world: World, key: str, data: bytes = PNG, **metadata: str) -> JobRejected:
-    """Put a file that is refused into the inbox; return the event."""
+    """Put an invalid file into the inbox; return the JobRejected event."""
     job = world.upload_job()(world.inbox.put(key, data, **metadata), event_id="event-1")
 
     assert job is None
@@ -37,25 +37,27 @@ def refusal(world: World, key: str, data: bytes = PNG, **metadata: str) -> JobRe
 
 
 def problem(event: JobRejected) -> tuple[str, str, str]:
-    [told] = event.errors
-    assert f"{told.field or 'description'} {told.message}" == event.message
-    return told.field, told.message, told.allowed
+    [error] = event.errors
+    assert error.message == event.message
+    return error.field, error.message, error.allowed
 
 
-def test_a_person_finds_a_note_beside_the_outputs_that_says_what_to_do() -> None:
+def test_rejected_upload_has_an_error_document() -> None:
     world = World()
 
     refusal(world, PAGE, b"a shopping list")
 
-    message = "object is not a PNG, JPEG or WebP image"
+    message = "a page.png has an unsupported format. Use PNG, JPEG or WebP."
     assert world.assets.documents == {
         f"errors/{PAGE}.json": {
-            "message": f"{PAGE} was not taken: {message}. Nothing was started or charged.",
+            "message": (
+                f"{PAGE} was rejected. {message} No job was started, and nothing was charged."
+            ),
             "code": "invalid_request",
             "errors": [
                 {
                     "field": "object",
-                    "message": "is not a PNG, JPEG or WebP image",
+                    "message": message,
                     "allowed": "a PNG, JPEG or WebP image up to 20 MB",
                 }
             ],
@@ -69,43 +71,48 @@ def test_a_person_finds_a_note_beside_the_outputs_that_says_what_to_do() -> None
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "is empty"),
-        (b"GIF89a" + bytes(99), "is not a PNG, JPEG or WebP image"),
-        (PNG.ljust(MAX_REFERENCE_BYTES + 1, b"\x00"), "is larger than 20 MB"),
-        (PNG.ljust(25_000_000, b"\x00"), "is larger than 20 MB"),
+        (b"", "is empty."),
+        (b"GIF89a" + bytes(99), "is a GIF. Use PNG, JPEG or WebP."),
+        (b"\x00\x00\x00\x18ftypheic", "is a HEIC image. Export it as JPEG."),
+        (PNG.ljust(MAX_REFERENCE_BYTES + 1, b"\x00"), "is 20.1 MB; the limit is 20 MB."),
+        (PNG.ljust(25_000_000, b"\x00"), "is 25 MB; the limit is 20 MB."),
     ],
-    ids=["empty", "gif", "one byte too many", "25 MB"],
+    ids=["empty", "gif", "heic", "one byte too many", "25 MB"],
 )
-def test_a_file_that_is_no_picture_or_too_large_is_refused(data: bytes, message: str) -> None:
+def test_file_that_is_not_an_image_or_too_large_is_rejected(data: bytes, message: str) -> None:
     allowed = "a PNG, JPEG or WebP image up to 20 MB"
 
-    assert problem(refusal(World(), PAGE, data)) == ("object", message, allowed)
+    assert problem(refusal(World(), PAGE, data)) == ("object", f"a page.png {message}", allowed)
 
 
 @pytest.mark.parametrize(
     ("key", "message"),
-    [("a.png", "is missing: it lies at the top"), ("/a.png", "is missing: it lies at the top"),
-     ("holiday/a.png", "is the name of no preset"), ("Clean-Scan/a.png",
-     "is the name of no preset"), ("clean-scan /a.png", "is the name of no preset")],
+    [("a.png", "a.png is not in the folder of a preset."),
+     ("/a.png", "a.png is not in the folder of a preset."),
+     ("holiday/a.png", 'The folder "holiday" is not a preset.'),
+     ("Clean-Scan/a.png", 'The folder "Clean-Scan" is not a preset.'),
+     ("clean-scan /a.png", 'The folder "clean-scan " is not a preset.')],
 )  # fmt: skip
-def test_a_folder_that_is_no_preset_is_told_which_are(key: str, message: str) -> None:
-    field, told, allowed = problem(refusal(World(), key))
+def test_unknown_folder_is_rejected_with_the_preset_names(key: str, message: str) -> None:
+    field, reason, allowed = problem(refusal(World(), key))
 
-    assert (field, told) == ("folder", message)
+    assert field == "folder"
+    assert reason.startswith(f"{message} Upload to one of these folders: ")
     for name in presets.shipped().presets:
         assert name in allowed
+        assert name in reason
 
 
-def test_thousands_of_presets_do_not_make_an_event_that_no_bus_takes() -> None:
+def test_rejection_with_thousands_of_presets_fits_an_event() -> None:
     world = World()
     names = {f"preset-{number:056}": {"prompt": "x"} for number in range(5000)}
-    world.presets.serving = presets.parse(json.dumps({"version": 1, "presets": names}).encode())
+    world.presets.current = presets.parse(json.dumps({"version": 1, "presets": names}).encode())
 
     assert "preset-" in problem(refusal(world, PAGE))[2]
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a", "a.png.txt", ".DS_Store", "a.json"])
-def test_a_name_that_is_no_pictures_is_told_which_are(name: str) -> None:
+def test_unknown_file_extension_is_rejected_with_the_allowed_ones(name: str) -> None:
     assert problem(refusal(World(), f"clean-scan/{name}"))[::2] == (
         "object", "a name that ends in .png, .jpg, .jpeg, .webp or .job.json",
     )  # fmt: skip
@@ -128,31 +135,31 @@ def test_a_name_that_is_no_pictures_is_told_which_are(name: str) -> None:
         ("references", '["a.png"', "keys with commas, or a JSON list of keys"),
         ("references", '["\\ud800.png"]', "Unicode"),
         ("references", "a," * 16, "1 to 16 items"),
-        (MARK, "", "an object without it"),
+        (OUTPUT_MARKER, "", "an object without it"),
     ],
 )
-def test_bad_metadata_is_told_by_its_own_name(name: str, value: str, allowed: str) -> None:
+def test_invalid_metadata_is_reported_by_its_name(name: str, value: str, allowed: str) -> None:
     world = World()
     world.inbox.put("clean-scan/empty.png", b"")
     world.references.objects["private", "a.png"] = [PNG]
     world.references.forbidden.add("private")
 
-    field, _, told = problem(refusal(world, PAGE, PNG, **{name: value}))
+    field, _, actual = problem(refusal(world, PAGE, PNG, **{name: value}))
 
     assert field == f"metadata.{name}"
-    assert allowed.lower() in told.lower()
+    assert allowed.lower() in actual.lower()
 
 
-def test_everything_that_is_wrong_is_told_at_once() -> None:
+def test_every_invalid_field_is_reported() -> None:
     event = refusal(World(), PAGE, quality="best", prompt="", resolution="8k")
 
-    assert {each.field for each in event.errors} == {
+    assert {error.field for error in event.errors} == {
         "metadata.quality", "metadata.prompt", "metadata.resolution"
     }  # fmt: skip
-    assert event.message.count(";") == 2
+    assert event.message == " ".join(error.message for error in event.errors)
 
 
-def describing(**changes: Any) -> bytes:
+def description(**changes: Any) -> bytes:
     return json.dumps(TEXT_TO_IMAGE | changes).encode()
 
 
@@ -166,37 +173,39 @@ def describing(**changes: Any) -> bytes:
         (b"[]", ""),
         (b'"a lighthouse"', ""),
         (b"{}", "operation"),
-        (describing(prompt=""), "prompt"),
-        (describing(images=["a.png"]), "images"),
-        (describing(deadline_seconds=3601), "deadline_seconds"),
-        (describing(idempotency_key="k"), "idempotency_key"),
-        (describing(operation="edit"), "images"),
-        (describing(operation="edit", images="a.png"), "images"),
-        (describing(operation="edit", images=[]), "images"),
-        (describing(operation="edit", images=["gone.png"]), "images.0"),
-        (describing(operation="edit", images=[""]), "images.0"),
-        (describing(operation="edit", images=[7]), "images.0"),
-        (describing(operation="edit", images=["\ud800"]), "images.0"),
-        (describing(operation="edit", images=["x" * 5000]), "images.0"),
-        (describing().ljust(1024 * 1024 + 1), ""),
+        (description(prompt=""), "prompt"),
+        (description(images=["a.png"]), "images"),
+        (description(deadline_seconds=3601), "deadline_seconds"),
+        (description(idempotency_key="k"), "idempotency_key"),
+        (description(operation="edit"), "images"),
+        (description(operation="edit", images="a.png"), "images"),
+        (description(operation="edit", images=[]), "images"),
+        (description(operation="edit", images=["gone.png"]), "images.0"),
+        (description(operation="edit", images=[""]), "images.0"),
+        (description(operation="edit", images=[7]), "images.0"),
+        (description(operation="edit", images=["\ud800"]), "images.0"),
+        (description(operation="edit", images=["x" * 5000]), "images.0"),
+        (description().ljust(1024 * 1024 + 1), ""),
     ],
 )
-def test_a_bad_description_is_told_by_its_field(data: bytes, field: str) -> None:
+def test_invalid_description_is_reported_by_field(data: bytes, field: str) -> None:
     assert problem(refusal(World(), "shop/x.job.json", data))[0] == field
 
 
 @pytest.mark.parametrize("images", [17, 50_000])
-def test_more_images_than_a_job_may_have_are_not_looked_for(images: int) -> None:
+def test_too_many_images_are_rejected_before_any_lookup(images: int) -> None:
     world = World()
     listed = [f"{number}.png" for number in range(images)]
 
-    event = refusal(world, "x.job.json", describing(operation="edit", images=listed))
+    event = refusal(world, "x.job.json", description(operation="edit", images=listed))
 
-    assert problem(event) == ("images", f"has {images} items", "1 to 16 items")
+    assert problem(event) == (
+        "images", f"`images` has {images} items. Use 1 to 16 items.", "1 to 16 items",
+    )  # fmt: skip
     assert world.crash_at.calls < 10
 
 
-def test_more_references_than_a_job_may_have_are_not_looked_for() -> None:
+def test_too_many_references_are_rejected_before_any_lookup() -> None:
     world = World()
 
     refusal(world, PAGE, references="a," * 900)
@@ -204,10 +213,10 @@ def test_more_references_than_a_job_may_have_are_not_looked_for() -> None:
     assert world.crash_at.calls < 10
 
 
-def test_what_darkroom_made_is_no_description_either() -> None:
-    event = refusal(World(), "x.job.json", describing(), **{MARK: "a" * 26})
+def test_description_with_the_output_marker_is_rejected() -> None:
+    event = refusal(World(), "x.job.json", description(), **{OUTPUT_MARKER: "a" * 26})
 
-    assert problem(event)[0] == f"metadata.{MARK}"
+    assert problem(event)[0] == f"metadata.{OUTPUT_MARKER}"
 
 
 @pytest.mark.parametrize(
@@ -215,25 +224,27 @@ def test_what_darkroom_made_is_no_description_either() -> None:
     [(PAGE, "inbox:clean-scan"), ("holiday/a.png", "inbox:holiday"), ("a.png", "inbox"),
      ("clean-scan/x.job.json", "inbox"), ("x.job.json", "inbox")],
 )  # fmt: skip
-def test_a_refusal_names_the_caller_that_the_job_would_have_had(key: str, caller: str) -> None:
+def test_rejection_has_the_caller_of_the_job(key: str, caller: str) -> None:
     assert refusal(World(), key, b"no").caller == caller
 
 
 @pytest.mark.parametrize("name", ["../up.png", "./a.png", "a/../b.png", "a/."])
-def test_a_path_that_no_url_can_carry_is_refused(name: str) -> None:
-    """Clients resolve such parts, so the provider would be sent to another object."""
+def test_key_with_dot_segments_is_rejected(name: str) -> None:
+    """HTTP clients resolve dot segments, so the provider would request another object."""
     key = f"clean-scan/{name}" if name.endswith(".png") else f"clean-scan/{name}/b.png"
 
-    assert problem(refusal(World(), key))[:2] == (
-        "object", "has a . or .. in its path, which no URL can carry",
-    )  # fmt: skip
+    field, message, _ = problem(refusal(World(), key))
+
+    assert field == "object"
+    assert message.startswith(key.rpartition("/")[2])
+    assert "has a . or .. in its path, which a URL cannot contain. Rename the object." in message
 
 
-def test_a_note_goes_when_a_better_file_comes_at_the_same_key() -> None:
+def test_error_document_is_removed_after_a_valid_upload() -> None:
     world = World()
     refusal(world, "clean-scan/a.png", b"no picture")
 
-    better = world.inbox.put("clean-scan/a.png", PNG)
-    assert world.upload_job()(better, event_id="event-2") is not None
+    valid = world.inbox.put("clean-scan/a.png", PNG)
+    assert world.upload_job()(valid, event_id="event-2") is not None
 
     assert world.assets.documents == {}

@@ -1,4 +1,4 @@
-"""UploadJob: whatever dies or has changed in between, a retry ends as one job or one refusal."""
+"""UploadJob: a retry after crashes and changes ends as one job or one rejection."""
 
 import json
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from darkroom.domain import presets
 from darkroom.domain.job import Job
 from darkroom.domain.uploads import Upload
-from tests.fakes.crashes import CrashAt, DeadError, When
-from tests.fakes.pictures import PNG
+from tests.fakes.crashes import CrashAt, CrashTiming, SimulatedCrashError
+from tests.fakes.images import PNG
 from tests.fakes.signals import InMemoryWorkflow
 from tests.fakes.world import World
 
@@ -23,21 +23,21 @@ DESCRIPTION = json.dumps(
     {"operation": "edit", "prompt": "join", "images": ["logo.png", PIXEL]}
 ).encode()
 UPLOADS: dict[str, tuple[str, bytes, dict[str, str]]] = {
-    "picture": (PAGE, PNG, {}),
-    "picture with a reference": (PAGE, PNG, {"references": "logo.png"}),
+    "image": (PAGE, PNG, {}),
+    "image with a reference": (PAGE, PNG, {"references": "logo.png"}),
     "description": ("clean-scan/x.job.json", DESCRIPTION, {}),
     "text": (PAGE, b"no picture", {}),
     "unknown folder": ("holiday/page.png", PNG, {}),
     "bad description": ("clean-scan/x.job.json", b"{}", {}),
 }
-GOOD = ("picture", "picture with a reference", "description")
+VALID_UPLOADS = ("image", "image with a reference", "description")
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters()),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
     max_leaves=10,
 )
 TEXT = st.text(st.characters(codec="utf-8"))
-# Near enough to a good one to come far.
+# Close to a valid description.
 DESCRIPTIONS = st.fixed_dictionaries(
     {"operation": st.sampled_from(["text-to-image", "edit", "model"]) | JSON},
     optional={
@@ -59,134 +59,138 @@ NAMES = st.sampled_from(
     ["prompt", "quality", "resolution", "aspect-ratio", "output-format", "references", "other"]
 )
 METADATA = st.dictionaries(NAMES, TEXT | st.sampled_from(["low", "4k", "logo.png", '["a"]', "[["]))
-WHEN: st.SearchStrategy[When] = st.sampled_from(["before", "after"])
+CRASH_TIMINGS: st.SearchStrategy[CrashTiming] = st.sampled_from(["before", "after"])
 
 
-def put(world: World, name: str) -> Upload:
-    """Put an upload, and what it refers to."""
+def put_upload(world: World, name: str) -> Upload:
+    """Put an upload and its reference into the inbox; return the upload."""
     world.inbox.put("clean-scan/logo.png", PNG)
     key, data, metadata = UPLOADS[name]
     return world.inbox.put(key, data, **metadata)
 
 
-def ask(world: World, upload: Upload, change: Callable[[], None] | None = None) -> Job | None:
-    """Take in a notification, again after each crash; `change` is what happens after one."""
+def process_upload(
+    world: World, upload: Upload, change: Callable[[], None] | None = None
+) -> Job | None:
+    """Process a notification; after each crash, call `change` and retry."""
     while True:
         try:
             return world.upload_job()(upload, event_id="event-1")
-        except DeadError:
+        except SimulatedCrashError:
             if change:
                 change()
 
 
-def end_of(world: World) -> list[Any]:
-    """What has come of an upload, of which there is one at most."""
-    jobs, notes = list(world.jobs.records), list(world.assets.documents)
+def upload_result(world: World) -> list[Any]:
+    """Return the job id or the error document key of the only upload."""
+    jobs, error_documents = list(world.jobs.records), list(world.assets.documents)
     assert jobs == world.workflow.started
     rejected = {event.id for event in world.events.published}
-    assert rejected == ({"event-1.rejected"} if notes else set())
-    for made in (*notes, *(f"{world.job(job).prefix}/manifest.json" for job in jobs)):
-        assert len(made.encode()) <= 1024
-    assert len(jobs) + len(notes) <= 1
-    return [*jobs, *notes]
+    assert rejected == ({"event-1.rejected"} if error_documents else set())
+    for key in (*error_documents, *(f"{world.job(job).prefix}/manifest.json" for job in jobs)):
+        assert len(key.encode()) <= 1024
+    assert len(jobs) + len(error_documents) <= 1
+    return [*jobs, *error_documents]
 
 
-def calls(name: str) -> int:
-    """How many calls of ports an upload takes."""
+def count_calls(name: str) -> int:
+    """Return the number of port calls for an upload."""
     world = World()
-    ask(world, put(world, name))
+    process_upload(world, put_upload(world, name))
     return world.crash_at.calls
 
 
 @pytest.mark.parametrize("name", UPLOADS)
-def test_a_crash_before_or_after_any_call_is_mended_by_a_retry(name: str) -> None:
-    quiet = World()
-    ask(quiet, put(quiet, name))
+def test_retry_after_a_crash_at_any_call_gives_the_same_result(name: str) -> None:
+    without_crash = World()
+    process_upload(without_crash, put_upload(without_crash, name))
 
-    for at in range(calls(name)):
-        for when in ("before", "after"):
-            world = World(crash_at=CrashAt({at: when}))
-            ask(world, put(world, name))
-            assert end_of(world) == end_of(quiet) != []
+    for at in range(count_calls(name)):
+        for timing in ("before", "after"):
+            world = World(crash_at=CrashAt({at: timing}))
+            process_upload(world, put_upload(world, name))
+            assert upload_result(world) == upload_result(without_crash) != []
 
 
-@given(name=st.sampled_from(list(UPLOADS)), crashes=st.dictionaries(st.integers(0, 30), WHEN))
-def test_many_crashes_and_another_delivery_are_mended_too(
-    name: str, crashes: dict[int, When]
+@given(
+    name=st.sampled_from(list(UPLOADS)), crashes=st.dictionaries(st.integers(0, 30), CRASH_TIMINGS)
+)
+def test_duplicate_delivery_after_crashes_gives_one_result(
+    name: str, crashes: dict[int, CrashTiming]
 ) -> None:
     world = World(crash_at=CrashAt(crashes))
-    upload = put(world, name)
+    upload = put_upload(world, name)
 
-    assert ask(world, upload) == ask(world, upload)
+    assert process_upload(world, upload) == process_upload(world, upload)
 
-    assert len(end_of(world)) == 1
+    assert len(upload_result(world)) == 1
 
 
-def other_prompt(world: World) -> None:
+def change_prompt(world: World) -> None:
     text = b'{"version": 2, "presets": {"clean-scan": {"prompt": "sepia"}}}'
-    world.presets.serving = presets.parse(text)
+    world.presets.current = presets.parse(text)
 
 
-def no_preset(world: World) -> None:
-    world.presets.serving = presets.parse(
+def remove_preset(world: World) -> None:
+    world.presets.current = presets.parse(
         b'{"version": 2, "presets": {"another": {"prompt": "x"}}}'
     )
 
 
-def no_reference(world: World) -> None:
+def delete_reference(world: World) -> None:
     world.references.objects.pop(("inbox", "clean-scan/logo.png"), None)
 
 
-def no_upload(world: World) -> None:
+def delete_upload(world: World) -> None:
     world.references.objects.clear()
 
 
-CHANGES = (other_prompt, no_preset, no_reference, no_upload)
+CHANGES = (change_prompt, remove_preset, delete_reference, delete_upload)
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("name", GOOD)
-def test_a_job_that_was_accepted_runs_whatever_changes_before_the_retry(
+@pytest.mark.parametrize("name", VALID_UPLOADS)
+def test_retry_with_changed_inputs_gives_one_result(
     name: str, change: Callable[[World], None]
 ) -> None:
-    for at in range(calls(name)):
-        for when in ("before", "after"):
-            world = World(crash_at=CrashAt({at: when}))
-            ask(world, put(world, name), partial(change, world))
-            end_of(world)
+    for at in range(count_calls(name)):
+        for timing in ("before", "after"):
+            world = World(crash_at=CrashAt({at: timing}))
+            process_upload(world, put_upload(world, name), partial(change, world))
+            upload_result(world)
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("name", GOOD)
-def test_a_late_delivery_finds_the_job_whatever_has_changed(
+@pytest.mark.parametrize("name", VALID_UPLOADS)
+def test_late_delivery_with_changed_inputs_returns_the_job(
     name: str, change: Callable[[World], None]
 ) -> None:
     world = World()
-    upload = put(world, name)
-    job = ask(world, upload)
+    upload = put_upload(world, name)
+    job = process_upload(world, upload)
     change(world)
 
-    assert ask(world, upload) == job
+    assert process_upload(world, upload) == job
 
-    assert len(end_of(world)) == 1
+    assert len(upload_result(world)) == 1
     assert world.events.published == []
 
 
-def test_a_late_delivery_does_not_start_an_ended_job_again() -> None:
+def test_late_delivery_does_not_restart_an_ended_job() -> None:
     world = World()
-    upload = put(world, "picture")
-    job = ask(world, upload)
+    upload = put_upload(world, "image")
+    job = process_upload(world, upload)
     assert job is not None
     world.end_job().cancel(job.job_id)
     world.workflow = InMemoryWorkflow()
 
-    ask(world, upload)
+    process_upload(world, upload)
 
     assert world.workflow.started == []
 
 
 @given(key=KEYS, data=BODIES, metadata=METADATA)
-def test_any_upload_ends_as_a_job_or_a_refusal_or_starts_nothing(
+def test_random_upload_is_a_job_rejected_or_ignored(
     key: str, data: bytes, metadata: dict[str, str]
 ) -> None:
     key = key.encode()[:1024].decode(errors="ignore") or "x"
@@ -195,24 +199,24 @@ def test_any_upload_ends_as_a_job_or_a_refusal_or_starts_nothing(
 
     job = world.upload_job()(world.inbox.put(key, data, **metadata), event_id="event-1")
 
-    end = end_of(world)
+    result = upload_result(world)
     if job:
-        assert end == [job.job_id]
+        assert result == [job.job_id]
         assert Job.model_validate_json(job.model_dump_json()) == job
-    elif not end:
+    elif not result:
         assert key.endswith("/") or key.startswith("references/")
     for event in world.events.published:
         assert len(event.model_dump_json()) < 20_000
-    for note in world.assets.documents.values():
-        assert note["message"]
+    for document in world.assets.documents.values():
+        assert document["message"]
 
 
 @given(data=DESCRIPTIONS.map(json.dumps).map(str.encode))
-def test_any_description_ends_as_a_job_or_a_refusal(data: bytes) -> None:
+def test_random_description_is_a_job_or_rejected(data: bytes) -> None:
     world = World()
     world.inbox.put("logo.png", PNG)
 
     job = world.upload_job()(world.inbox.put("x.job.json", data), event_id="event-1")
 
-    assert len(end_of(world)) == 1
+    assert len(upload_result(world)) == 1
     assert (job is None) == bool(world.events.published)

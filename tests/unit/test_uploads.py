@@ -1,4 +1,4 @@
-"""An upload: what its key and metadata ask for, and where what comes of it goes."""
+"""Uploads: the request from key and metadata, and the keys of outputs and errors."""
 
 import base64
 from email import charset
@@ -20,7 +20,7 @@ from darkroom.domain.uploads import (
     error_key,
     map_error,
     output_folder,
-    parse_notice,
+    parse_notification,
     references_of,
 )
 
@@ -35,38 +35,42 @@ LONG_KEYS = st.builds(
 
 
 def upload(key: str = "scan/a.png", **changes: Any) -> Upload:
-    told = {"bucket": "inbox", "etag": "e1", "sequencer": "01", "version_id": "v1"}
-    return Upload.model_validate({**told, "key": key, **changes})
+    fields = {"bucket": "inbox", "etag": "e1", "sequencer": "01", "version_id": "v1"}
+    return Upload.model_validate({**fields, "key": key, **changes})
 
 
 @pytest.mark.parametrize(
     "key", ["a b+c.png", "100%25.png", "%2B.png", "ü/字.png", "a\n\x01.png", "x" * MAX_KEY]
 )
-def test_a_notice_tells_the_key_as_it_stands(key: str) -> None:
-    told = {"key": key, "etag": "e1", "sequencer": "01", "version-id": "v1", "size": 7}
+def test_notification_key_is_not_decoded(key: str) -> None:
+    notified_object = {"key": key, "etag": "e1", "sequencer": "01", "version-id": "v1", "size": 7}
 
-    assert parse_notice({"bucket": {"name": "inbox"}, "object": told}) == upload(key)
+    assert parse_notification({"bucket": {"name": "inbox"}, "object": notified_object}) == upload(
+        key
+    )
 
 
-def test_a_bucket_without_versions_has_notices_without_one() -> None:
-    notice = parse_notice({"bucket": {"name": "inbox"}, "object": {"key": "a.png", "etag": "e1"}})
+def test_notification_of_an_unversioned_bucket_has_no_version() -> None:
+    notice = parse_notification(
+        {"bucket": {"name": "inbox"}, "object": {"key": "a.png", "etag": "e1"}}
+    )
 
     assert (notice.version_id, notice.sequencer) == (None, "")
 
 
 @pytest.mark.parametrize("detail", [{}, {"bucket": {"name": "inbox"}}, {"object": {"key": "a"}}])
-def test_a_notice_of_something_else_is_a_crash(detail: dict[str, Any]) -> None:
+def test_notification_of_another_shape_raises_key_error(detail: dict[str, Any]) -> None:
     with pytest.raises(KeyError):
-        parse_notice(detail)
+        parse_notification(detail)
 
 
 @pytest.mark.parametrize(
-    "other",
+    "changed",
     [{"bucket": "other"}, {"key": "scan/b.png"}, {"version_id": "v2"}, {"sequencer": "02"},
      {"version_id": None}, {"version_id": None, "etag": "e2"}],
 )  # fmt: skip
-def test_another_upload_has_another_idempotency_key(other: dict[str, Any]) -> None:
-    keys = [upload(**changes).idempotency_key for changes in ({}, {}, other)]
+def test_idempotency_keys_differ_by_upload(changed: dict[str, Any]) -> None:
+    keys = [upload(**changes).idempotency_key for changes in ({}, {}, changed)]
 
     assert keys[0] == keys[1] != keys[2]
     assert len(keys[0]) <= 256
@@ -77,11 +81,11 @@ def test_another_upload_has_another_idempotency_key(other: dict[str, Any]) -> No
     [("scan/a.png", "scan", "scan"), ("scan/x/y/a.png", "scan", "scan/x/y"), ("a.png", "", ""),
      ("/a.png", "", ""), ("scan//a.png", "scan", "scan/"), ("scan/", "scan", "scan")],
 )  # fmt: skip
-def test_the_first_folder_is_the_preset(key: str, preset: str, folder: str) -> None:
+def test_first_folder_is_the_preset(key: str, preset: str, folder: str) -> None:
     assert (upload(key).preset, upload(key).folder) == (preset, folder)
 
 
-def test_metadata_overrides_the_preset_and_what_it_leaves_out_stays() -> None:
+def test_metadata_overrides_only_its_fields_of_the_preset() -> None:
     preset = Preset.model_validate(
         {"description": "of a page", "prompt": "flat", "quality": "high", "aspect_ratio": "1:1"}
     )
@@ -99,16 +103,16 @@ def test_metadata_overrides_the_preset_and_what_it_leaves_out_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "meant"),
+    ("received", "expected"),
     [("=?UTF-8?B?w4PChE3Dg8KEWsODwpXDg8KRIFMz?=", "ÄMÄZÕÑ S3"), ("=?UTF-8?Q?Mini=C3=83=C2=B6?=",
      "Miniö"), ("=?UTF-8?B?R3LDtsOfZQ==?=", "Größe"), ("Mini", "Mini"), ("Ã¶", "Ã¶")],
 )  # fmt: skip
-def test_letters_that_s3_took_for_latin_1_are_put_right(told: str, meant: str) -> None:
-    """The first is how S3's own documentation says that it hands out raw UTF-8."""
+def test_utf_8_read_as_latin_1_by_s3_is_repaired(received: str, expected: str) -> None:
+    """The first value is the example for raw UTF-8 in the S3 documentation."""
     preset = Preset(prompt="flat")
 
-    assert edit_of(preset, {"prompt": told}, "s3://inbox/a.png", [])["prompt"] == meant
-    assert references_of({"references": told}) == [meant]
+    assert edit_of(preset, {"prompt": received}, "s3://inbox/a.png", [])["prompt"] == expected
+    assert references_of({"references": received}) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -117,16 +121,16 @@ def test_letters_that_s3_took_for_latin_1_are_put_right(told: str, meant: str) -
      "s3://b/c d.png"]), ('["a,b.png", "c.png"]', ["a,b.png", "c.png"]), ("[]", []),
      (encode("größe.png, b.png"), ["größe.png", "b.png"])],
 )  # fmt: skip
-def test_references_are_a_list_with_commas_or_in_json(text: str, names: list[str]) -> None:
+def test_references_are_comma_separated_or_a_json_list(text: str, names: list[str]) -> None:
     assert references_of({"references": text}) == names
 
 
 @pytest.mark.parametrize("text", ["[", "[1]", "[[]]", '["a", null]', "[" * 2000])
-def test_references_that_only_look_like_json_are_refused(text: str) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
+def test_invalid_json_references_are_refused(text: str) -> None:
+    with pytest.raises(InvalidRequestError) as error:
         references_of({"references": text})
 
-    assert caught.value.problems[0].field == "metadata.references"
+    assert error.value.problems[0].field == "metadata.references"
 
 
 @pytest.mark.parametrize(
@@ -135,25 +139,42 @@ def test_references_that_only_look_like_json_are_refused(text: str) -> None:
      ("/b.png", "scan", ["scan//b.png", "b.png"]), ("s3://b/c.png", "scan", []),
      ("https://a.test/b.png", "scan", []), ("DATA:image/png;base64,AA==", "scan", [])],
 )  # fmt: skip
-def test_a_name_is_a_key_beside_the_upload_before_it_is_a_whole_one(
+def test_reference_is_resolved_as_relative_key_before_full_key(
     text: str, folder: str, keys: list[str]
 ) -> None:
     assert candidates(text, folder) == keys
 
 
 @pytest.mark.parametrize(
-    ("field", "seen"),
+    ("field", "expected"),
     [("images.0", "object"), ("images.1", "metadata.references"),
      ("images", "metadata.references"), ("quality", "metadata.quality"),
      ("aspect_ratio", "metadata.aspect-ratio"), ("resolution", "resolution")],
 )  # fmt: skip
-def test_a_problem_is_told_of_what_was_put_there(field: str, seen: str) -> None:
+def test_problem_field_is_mapped_to_the_upload_field(field: str, expected: str) -> None:
     metadata = {"quality": "best", "aspect-ratio": "big", "references": "b.png"}
+    problem = FieldProblem(field=field, message="`quality` is bad.")
 
-    assert map_error(FieldProblem(field=field, message="is bad"), metadata).field == seen
+    assert map_error(problem, upload(), metadata).field == expected
 
 
-def test_outputs_keep_the_path_of_their_upload() -> None:
+@pytest.mark.parametrize(
+    ("field", "message", "expected"),
+    [("images.0", "Reference image 1 is empty.", "a\\1.png is empty."),
+     ("images.3", "Reference image 4 is empty.",
+      "Reference image 3 of metadata `references` is empty."),
+     ("images", "`images` has 17 items.",
+      "Metadata `references` is too long. Use at most 15 references."),
+     ("aspect_ratio", "`aspect_ratio` must be '1:1'.", "Metadata `aspect-ratio` must be '1:1'.")],
+)  # fmt: skip
+def test_problem_message_names_the_upload(field: str, message: str, expected: str) -> None:
+    metadata = {"aspect-ratio": "big"}
+    problem = FieldProblem(field=field, message=message)
+
+    assert map_error(problem, upload("scan/a\\1.png"), metadata).message == expected
+
+
+def test_output_prefix_contains_the_upload_key() -> None:
     key = "scan/2026/a page.png"
 
     assert output_folder(upload(key)) == f"edits/{key}"
@@ -161,24 +182,24 @@ def test_outputs_keep_the_path_of_their_upload() -> None:
 
 
 @given(KEYS | LONG_KEYS)
-def test_every_key_made_of_an_uploads_key_is_one_that_s3_takes(key: str) -> None:
+def test_derived_keys_are_within_the_s3_limit(key: str) -> None:
     folder = output_folder(upload(key))
 
-    for made in (f"{folder}/{JOB_ID}/manifest.json", f"{folder}/{JOB_ID}/999.webp"):
-        assert len(made.encode()) <= MAX_KEY
+    for derived in (f"{folder}/{JOB_ID}/manifest.json", f"{folder}/{JOB_ID}/999.webp"):
+        assert len(derived.encode()) <= MAX_KEY
     assert f"edits/{key}".startswith(folder)
     assert len(error_key(upload(key)).encode()) <= MAX_KEY
     assert error_key(upload(key)).endswith(".json")
 
 
-def test_long_keys_that_begin_alike_have_notes_of_their_own() -> None:
-    one, two = (error_key(upload("x" * 1020 + end)) for end in (".png", ".jpg"))
+def test_long_keys_with_a_common_prefix_have_separate_error_keys() -> None:
+    first, second = (error_key(upload("x" * 1020 + end)) for end in (".png", ".jpg"))
 
-    assert one != two
+    assert first != second
 
 
 @given(TEXT)
-def test_what_is_encoded_fits_a_header_and_comes_back(text: str) -> None:
+def test_encoded_text_is_a_valid_header_and_decodes_back(text: str) -> None:
     encoded = encode(text)
 
     assert encoded.isascii()
@@ -188,18 +209,18 @@ def test_what_is_encoded_fits_a_header_and_comes_back(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["scan/a b+%20.png", "", "?=a=?", 'prompt: "x"'])
-def test_plain_words_stay_as_they_are(text: str) -> None:
+def test_ascii_text_is_not_encoded(text: str) -> None:
     assert encode(text) == decode(text) == text
 
 
-@pytest.mark.parametrize("words", ["Größe", "Nebel über dem Öresund, " * 9, "字" * 200, "a_b=c?ü"])
+@pytest.mark.parametrize("text", ["Größe", "Nebel über dem Öresund, " * 9, "字" * 200, "a_b=c?ü"])
 @pytest.mark.parametrize("encoding", [charset.BASE64, charset.QP])
-def test_encoded_words_are_read_in_either_encoding_and_in_parts(words: str, encoding: int) -> None:
-    """S3 itself, and every library for mail, take the shorter one and part what is long."""
+def test_base64_and_quoted_printable_words_are_decoded(text: str, encoding: int) -> None:
+    """S3 and mail libraries use the shorter encoding and split long text."""
     utf_8 = charset.Charset("utf-8")
     utf_8.header_encoding = encoding
 
-    assert decode(Header(words, utf_8).encode().replace("\n", "")) == words
+    assert decode(Header(text, utf_8).encode().replace("\n", "")) == text
 
 
 @pytest.mark.parametrize(
@@ -207,10 +228,10 @@ def test_encoded_words_are_read_in_either_encoding_and_in_parts(words: str, enco
     ["=?UTF-8?B?gA==?=", "=?UTF-8?B?A?=", "=?UTF-8?Q?=80?=", "=?UTF-8?B?" + "A" * 5 + "?=",
      "=?", "=?UTF-8?B?"],
 )  # fmt: skip
-def test_what_is_no_encoded_word_is_left_alone(text: str) -> None:
+def test_invalid_encoded_word_is_not_decoded(text: str) -> None:
     assert decode(text) == text
 
 
 @given(TEXT | st.binary().map(lambda data: f"=?UTF-8?B?{base64.b64encode(data).decode()}?="))
-def test_any_metadata_can_be_decoded(text: str) -> None:
+def test_random_metadata_can_be_decoded(text: str) -> None:
     assert isinstance(decode(text), str)

@@ -1,4 +1,4 @@
-"""Whether a webhook is genuine: the provider's scheme, by vectors (wavespeed-api.md 5.3)."""
+"""Webhook signatures: the provider's scheme, checked with vectors (wavespeed-api.md 5.3)."""
 
 import hashlib
 import hmac
@@ -25,74 +25,81 @@ BODY, HEX = VECTORS[0]
 
 
 def headers(signature: str = f"v3,{HEX}", **changes: str | None) -> dict[str, str]:
-    named: dict[str, str | None] = {
+    fields: dict[str, str | None] = {
         "webhook-id": ID,
         "webhook-timestamp": str(SENT_AT),
         "webhook-signature": signature,
     }
-    named |= {name.replace("_", "-"): value for name, value in changes.items()}
-    return {name: value for name, value in named.items() if value is not None}
+    fields |= {name.replace("_", "-"): value for name, value in changes.items()}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def signed(body: bytes, secret: str = SECRET, webhook_id: str = ID, at: int = SENT_AT) -> str:
+def signature_of(body: bytes, secret: str = SECRET, webhook_id: str = ID, at: int = SENT_AT) -> str:
     key = secret.removeprefix("whsec_").encode()
     text = f"{webhook_id}.{at}.".encode() + body
     return "v3," + hmac.new(key, text, hashlib.sha256).hexdigest()
 
 
 def is_genuine(
-    given: dict[str, str], body: bytes = BODY, *secrets: str, now: float = SENT_AT
+    request_headers: dict[str, str], body: bytes = BODY, *secrets: str, now: float = SENT_AT
 ) -> bool:
-    return webhooks.is_genuine(given, body, secrets or (SECRET,), now)
+    return webhooks.is_genuine(request_headers, body, secrets or (SECRET,), now)
 
 
 @pytest.mark.parametrize(("body", "digest"), VECTORS)
-def test_our_own_vectors(body: bytes, digest: str) -> None:
-    assert signed(body) == f"v3,{digest}"
+def test_signature_vectors(body: bytes, digest: str) -> None:
+    assert signature_of(body) == f"v3,{digest}"
     assert is_genuine(headers(f"v3,{digest}"), body)
 
 
-@pytest.mark.parametrize("of", range(3))
-def test_each_signature_is_good_for_its_own_body_only(of: int) -> None:
-    given = headers(f"v3,{VECTORS[of][1]}")
+@pytest.mark.parametrize("index", range(3))
+def test_signature_is_valid_for_its_own_body_only(index: int) -> None:
+    request_headers = headers(f"v3,{VECTORS[index][1]}")
 
-    assert [is_genuine(given, body) for body, _ in VECTORS] == [n == of for n in range(3)]
+    assert [is_genuine(request_headers, body) for body, _ in VECTORS] == [
+        n == index for n in range(3)
+    ]
 
 
 @given(st.integers(0, len(BODY) - 1), st.integers(1, 255))
-def test_a_tampered_byte_is_seen(at: int, flip: int) -> None:
+def test_tampered_body_is_refused(at: int, flip: int) -> None:
     tampered = BODY[:at] + bytes([BODY[at] ^ flip]) + BODY[at + 1 :]
 
     assert not is_genuine(headers(), tampered)
 
 
 @given(st.binary(max_size=200), st.text(max_size=20), st.text(min_size=1, max_size=40))
-def test_any_bytes_under_any_secret_are_genuine_as_signed_and_not_otherwise(
+def test_any_change_of_body_secret_or_id_invalidates_the_signature(
     body: bytes, webhook_id: str, secret: str
 ) -> None:
-    given = headers(signed(body, secret, webhook_id), webhook_id=webhook_id)
+    request_headers = headers(signature_of(body, secret, webhook_id), webhook_id=webhook_id)
 
-    assert is_genuine(given, body, secret)
-    assert not is_genuine(given, body + b" ", secret)
-    assert not is_genuine(given, body, secret + "x")
-    assert not is_genuine(given | {"webhook-id": webhook_id + "x"}, body, secret)
+    assert is_genuine(request_headers, body, secret)
+    assert not is_genuine(request_headers, body + b" ", secret)
+    assert not is_genuine(request_headers, body, secret + "x")
+    assert not is_genuine(request_headers | {"webhook-id": webhook_id + "x"}, body, secret)
 
 
 @pytest.mark.parametrize("secrets", [(SECRET, "other"), ("other", SECRET), ("a", SECRET, "b")])
-def test_any_of_several_secrets_will_do(secrets: tuple[str, ...]) -> None:
+def test_any_of_several_secrets_is_accepted(secrets: tuple[str, ...]) -> None:
     assert is_genuine(headers(), BODY, *secrets)
 
 
-def test_without_a_secret_nothing_is_genuine() -> None:
+def test_webhook_is_refused_without_the_secret() -> None:
     assert not webhooks.is_genuine(headers(), BODY, [], SENT_AT)
     assert not is_genuine(headers(), BODY, "other")
 
 
 @pytest.mark.parametrize(
     "signature",
-    [f"v3,{HEX} v3,0", f"v1,abc v3,{HEX}", f"  v3,{HEX}  ", f"v4,{HEX}\tv3,{HEX}"],
+    [
+        f"v3,{HEX} v3,0",
+        f"v1,abc v3,{HEX}",
+        f"  v3,{HEX}  ",
+        f"v4,{HEX}\tv3,{HEX}",
+    ],
 )
-def test_any_of_several_tokens_will_do(signature: str) -> None:
+def test_any_of_several_signatures_is_accepted(signature: str) -> None:
     assert is_genuine(headers(signature))
 
 
@@ -101,23 +108,23 @@ def test_any_of_several_tokens_will_do(signature: str) -> None:
     ["", "v3,", HEX, f"v1,{HEX}", f"v3,{HEX.upper()}", f"v3,{HEX[:-1]}", f"v3, {HEX}",
      f"v3,{HEX}0", f"sha256={HEX}", f"V3,{HEX}", f"v3,{HEX},v3,{HEX}"],
 )  # fmt: skip
-def test_any_other_scheme_is_refused(signature: str) -> None:
+def test_other_signature_schemes_are_refused(signature: str) -> None:
     assert not is_genuine(headers(signature))
 
 
 @pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp", "webhook-signature"])
-def test_a_missing_header_is_refused(missing: str) -> None:
-    given = {name: value for name, value in headers().items() if name != missing}
+def test_missing_header_is_refused(missing: str) -> None:
+    request_headers = {name: value for name, value in headers().items() if name != missing}
 
-    assert not is_genuine(given)
-    assert not is_genuine(given | {missing: ""})
+    assert not is_genuine(request_headers)
+    assert not is_genuine(request_headers | {missing: ""})
 
 
 @pytest.mark.parametrize(
     ("now", "expected"),
     [(0, True), (299.9, True), (300, True), (300.1, False), (-300, True), (-301, False)],
 )
-def test_what_is_stale_or_from_the_future_is_refused(now: float, expected: bool) -> None:
+def test_timestamp_older_or_newer_than_5_minutes_is_refused(now: float, expected: bool) -> None:
     assert is_genuine(headers(), now=SENT_AT + now) is expected
 
 
@@ -126,36 +133,34 @@ def test_what_is_stale_or_from_the_future_is_refused(now: float, expected: bool)
     ["", "soon", "1790000000.0", "-1790000000", " 1790000000", "1_790_000_000", "1790000000\n",
      "9" * 400, "١٧٩٠٠٠٠٠٠٠", "0x6ab17b80"],
 )  # fmt: skip
-def test_a_timestamp_that_is_no_number_is_refused_and_no_crash(timestamp: str) -> None:
+def test_invalid_timestamp_is_refused(timestamp: str) -> None:
     text = f"{ID}.{timestamp}.".encode() + BODY
     key = SECRET.removeprefix("whsec_").encode()
-    good = "v3," + hmac.new(key, text, hashlib.sha256).hexdigest()
+    signature = "v3," + hmac.new(key, text, hashlib.sha256).hexdigest()
 
-    assert not is_genuine(headers(good, webhook_timestamp=timestamp))
+    assert not is_genuine(headers(signature, webhook_timestamp=timestamp))
 
 
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=20))
-def test_whatever_the_headers_hold_is_refused_and_no_crash(
-    signature: str, webhook_id: str, timestamp: str
-) -> None:
-    given = {
+def test_random_headers_are_refused(signature: str, webhook_id: str, timestamp: str) -> None:
+    request_headers = {
         "webhook-signature": signature,
         "webhook-id": webhook_id,
         "webhook-timestamp": timestamp,
     }
 
-    assert not is_genuine(given)
-    assert not is_genuine(given | {"webhook-timestamp": str(SENT_AT)})
+    assert not is_genuine(request_headers)
+    assert not is_genuine(request_headers | {"webhook-timestamp": str(SENT_AT)})
 
 
 @pytest.mark.parametrize("header", ["webhook-id", "webhook-signature"])
-def test_half_a_letter_in_a_header_is_refused_and_no_crash(header: str) -> None:
+def test_lone_surrogate_in_a_header_is_refused(header: str) -> None:
     assert not is_genuine(headers() | {header: "v3,\ud800"})
 
 
-def test_letters_beyond_ascii_are_compared_too() -> None:
+def test_non_ascii_headers_are_compared() -> None:
     assert not is_genuine(headers("v3,é"))
-    assert is_genuine(headers(signed(BODY, webhook_id="größe"), webhook_id="größe"))
+    assert is_genuine(headers(signature_of(BODY, webhook_id="größe"), webhook_id="größe"))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +183,5 @@ def test_letters_beyond_ascii_are_compared_too() -> None:
         (b"[" * 100_000, None),
     ],
 )
-def test_a_webhook_names_the_prediction_that_has_ended_or_none(
-    body: bytes, expected: str | None
-) -> None:
+def test_prediction_id_of_a_webhook_body(body: bytes, expected: str | None) -> None:
     assert webhooks.prediction_id(body) == expected

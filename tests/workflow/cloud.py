@@ -1,4 +1,4 @@
-"""The deployment in moto: the shipped machine, the real handlers, and what a job came to."""
+"""The deployment in moto: the shipped state machine, the real handlers, and results of jobs."""
 
 import json
 import ssl
@@ -23,51 +23,51 @@ from darkroom.domain.job import Job
 from darkroom.domain.submit_queue import QueueShard
 from tests.infra.template import properties
 from tests.workflow import deployment
+from tests.workflow.clock import Clock
 from tests.workflow.deployment import BUCKET, MACHINE, MACHINE_ARN, SECRET, STATES, TABLE, session
-from tests.workflow.entry_points import of_call, of_rule, of_webhook
+from tests.workflow.entry_points import api_request_event, rule_input, webhook_event
 from tests.workflow.invariants import PROMPT, Run, check, check_counts
 from tests.workflow.lambdas import Lambdas
 from tests.workflow.machine import FunctionError, Machine
 from tests.workflow.provider import Provider
-from tests.workflow.timeline import Clock
 
-# How long REQUEST listens for its webhook: first, and whenever it did not come.
-LISTENS, LISTENS_AGAIN = 76, 30
+# Seconds that REQUEST waits for its webhook: the first wait and the next ones.
+WEBHOOK_WAIT, NEXT_WEBHOOK_WAIT = 76, 30
 REQUEST: dict[str, Any] = {"operation": "text-to-image", "prompt": PROMPT}
-# The way through the machine if all goes well, and its last part if not.
+# States of the path of a successful job, and of a failed one.
 SUBMIT, CHECK = ["Submit", "SubmitResult"], ["WaitBeforeCheck", "Check", "CheckResult"]
-LISTEN, DEFER = (
+AWAIT_WEBHOOK, DEFER = (
     ["WaitForWebhook", "Check", "CheckResult"],
     ["Submit", "SubmitResult", "WaitForSlot"],
 )
 FINALIZE, FAIL = ["Finalize", "FinalizeResult"], ["Fail", "Failed"]
-STRAIGHT = [*SUBMIT, *CHECK, *FINALIZE, "Done"]
-_MADE_ONCE = [
-    made
+SUCCESS_PATH = [*SUBMIT, *CHECK, *FINALIZE, "Done"]
+_CACHED_FACTORIES = [
+    factory
     for module in (clients, entry_points, steps, sweeps)
-    for made in vars(module).values()
-    if hasattr(made, "cache_clear")
+    for factory in vars(module).values()
+    if hasattr(factory, "cache_clear")
 ]
 
 
 class Cloud:
-    """One account with one deployment; faults and the provider's answers are scripted."""
+    """One AWS account with one deployment; faults and provider responses are scripted."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.clock = Clock()
         self.provider = Provider(lambda: self.clock.now)
         self.lambdas = Lambdas()
         self.machine = Machine(patch, self.clock, self.lambdas.invoke)
-        self.secrets: set[str] = set()  # tokens that were given out
+        self.tokens: set[str] = set()  # task and submit tokens of all jobs
         self.may_pay_twice = False
         self._patch = patch
         self._statuses: dict[str, list[str]] = defaultdict(list)
         self._events: list[tuple[str, dict[str, Any]]] = []
-        self.provider.on_post = self.lambdas.effect
-        self.provider.on_get = self.lambdas.moment
-        self.provider.whose = lambda: self.lambdas.job_id
-        self.lambdas.on_records = self._note
-        self._put_in()
+        self.provider.on_post = self.lambdas.record_write
+        self.provider.on_get = self.lambdas.report_read
+        self.provider.current_job_id = lambda: self.lambdas.job_id
+        self.lambdas.on_records = self._record_jobs
+        self._install()
         self.configure()
         self.lambdas.watch(session())
         self._queue = deployment.deploy()
@@ -75,101 +75,101 @@ class Cloud:
         self._sfn, self._sqs = boto3.client("stepfunctions"), boto3.client("sqs")
 
     def configure(self, **variables: str) -> None:
-        """Deploy the functions with other variables."""
+        """Change environment variables and clear the cached clients and use cases."""
         deployment.set_variables(self._patch, **variables)
-        for make in _MADE_ONCE:
-            make.cache_clear()
+        for factory in _CACHED_FACTORIES:
+            factory.cache_clear()
 
-    def submits(self, value: str) -> None:
-        """Let the owner stop submits, or let them go on."""
-        deployment.switch("SubmitsFlag", value)
+    def set_submits(self, value: str) -> None:
+        """Set the submits flag to `on` or `off`."""
+        deployment.set_flag("SubmitsFlag", value)
 
-    def listen(self) -> None:
-        """Let the owner switch webhooks on."""
-        deployment.switch("WebhooksFlag", deployment.PUBLIC_URL)
+    def enable_webhooks(self) -> None:
+        """Set the webhooks flag to the public URL."""
+        deployment.set_flag("WebhooksFlag", deployment.PUBLIC_URL)
 
     def request(self, detail: object = REQUEST, event_id: str = "event-1") -> str:
-        """Put a JobRequested through its door; return the job's id."""
+        """Deliver a JobRequested event; return the job id."""
         event = {"id": event_id, "detail-type": "JobRequested", "detail": detail}
-        told = of_rule("OnRequestFunction", "JobRequested", event)
-        job_id: str = self.lambdas.deliver("OnRequestFunction", told)["job_id"]
+        payload = rule_input("OnRequestFunction", "JobRequested", event)
+        job_id: str = self.lambdas.deliver("OnRequestFunction", payload)["job_id"]
         return job_id
 
-    def call(self, method: str, path: str, **given: Any) -> dict[str, Any]:
-        """Call the HTTP API."""
-        answer: dict[str, Any] = self.lambdas.invoke(
-            "ApiFunction", of_call(method, path, role="admin", **given)
+    def call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """Call the HTTP API as admin; return the response of the function."""
+        response: dict[str, Any] = self.lambdas.invoke(
+            "ApiFunction", api_request_event(method, path, role="admin", **options)
         )
-        return answer
+        return response
 
     def cancel(self, job_id: str) -> int:
-        """Cancel a job by its HTTP route; return the status of the answer."""
+        """Cancel a job by its HTTP route; return the status code."""
         status: int = self.call("DELETE", f"/v1/jobs/{job_id}")["statusCode"]
         return status
 
-    def call_back(self, number: int = -1, **said: Any) -> int:
-        """Deliver the provider's webhook about a prediction; return the status of the answer."""
-        event = of_webhook(*self.provider.webhook(number, **said))
+    def deliver_webhook(self, number: int = -1, **fields: Any) -> int:
+        """Deliver the webhook of a prediction; return the status code."""
+        event = webhook_event(*self.provider.webhook(number, **fields))
         try:
             status: int = self.lambdas.invoke("OnWebhookFunction", event)["statusCode"]
         except FunctionError:
-            return 502  # that is what API Gateway makes of it
+            return 502  # status that API Gateway returns
         return status
 
     def sweep(self) -> dict[str, list[str]] | None:
-        """Let the schedule call Sweep; return what it did, None if it died."""
-        done: dict[str, list[str]] | None
-        done = self.lambdas.deliver("SweepFunction", {"id": "sweep-1"})
-        return done
+        """Invoke Sweep; return its report, or None if it crashed."""
+        report: dict[str, list[str]] | None
+        report = self.lambdas.deliver("SweepFunction", {"id": "sweep-1"})
+        return report
 
     def run(self, detail: object = REQUEST) -> Run:
-        """Request a job, run its execution and the rule on its end; see that promises are kept."""
+        """Request a job, run its execution and OnExecutionEnded, and check the invariants."""
         job_id = self.request(detail)
         self.machine.run_pending()
-        self.end(job_id)
-        return self.look(job_id)
+        self.deliver_end_event(job_id)
+        return self.inspect(job_id)
 
-    def end(self, job_id: str, execution: str | None = None) -> None:
-        """Do what the rule on ended executions does, if it matches."""
-        told = self.execution(execution or job_id)
+    def deliver_end_event(self, job_id: str, execution: str | None = None) -> None:
+        """Invoke OnExecutionEnded if its rule matches the status of the execution."""
+        description = self.execution(execution or job_id)
         event = properties("OnExecutionEndedFunction")["Events"]["ExecutionEnded"]["Properties"]
-        if told["status"] in event["Pattern"]["detail"]["status"]:
-            detail = {name: told.get(name) for name in ("name", "status", "error")}
+        if description["status"] in event["Pattern"]["detail"]["status"]:
+            detail = {name: description.get(name) for name in ("name", "status", "error")}
             self.lambdas.deliver("OnExecutionEndedFunction", {"id": "end-1", "detail": detail})
 
-    def look(self, job_id: str, execution: str | None = None) -> Run:
-        """Return what an execution came to, having checked what holds for every job."""
-        told = self.execution(execution or job_id)
-        history = self.history(told["executionArn"])
+    def inspect(self, job_id: str, execution: str | None = None) -> Run:
+        """Return the result of an execution after checking the invariants of its job."""
+        description = self.execution(execution or job_id)
+        history = self.history(description["executionArn"])
         entered = [
             e["stateEnteredEventDetails"] for e in history if "stateEnteredEventDetails" in e
         ]
         run = Run(
-            status=told["status"],
-            error=told.get("error"),
+            status=description["status"],
+            error=description.get("error"),
             states=[details["name"] for details in entered],
             job=self.job(job_id),
             statuses=list(self._statuses[job_id]),
             posts=[post for post in self.provider.posts if post.job_id == job_id],
             events=self.events(job_id),
-            history=json.dumps([told, history], default=str),
+            history=json.dumps([description, history], default=str),
         )
-        check(run, may_pay_twice=self.may_pay_twice)
+        check(run, allows_double_charge=self.may_pay_twice)
         return run
 
     def job(self, job_id: str) -> Job:
-        """Return the record."""
+        """Return the record of a job."""
         job = JobTable(boto3.client("dynamodb"), TABLE).get(job_id)
         assert job is not None
         return job
 
     def jobs(self) -> list[Job]:
-        """Return every record."""
+        """Return the records of all jobs."""
         items = boto3.client("dynamodb").scan(TableName=TABLE, ConsistentRead=True)["Items"]
         return [read_job(item) for item in items if item["sk"]["S"] == SORT_KEY]
 
     def check_counts(self) -> None:
-        """See that what is counted is what there is."""
+        """Check the queue, in-flight and budget counts against the records."""
         check_counts(
             self.jobs(),
             self.queue(),
@@ -177,28 +177,30 @@ class Cloud:
         )
 
     def queue(self) -> QueueShard:
-        """Return the line."""
+        """Return the queue shard."""
         return QueueTable(boto3.client("dynamodb"), TABLE).read()
 
     def execution(self, name: str) -> Any:
-        """Return what Step Functions says of an execution."""
+        """Return the description of an execution."""
         return self._sfn.describe_execution(executionArn=f"{STATES}:execution:{MACHINE}:{name}")
 
     def history(self, arn: str) -> list[dict[str, Any]]:
-        """Return an execution's history."""
+        """Return the history events of an execution."""
         pages = self._sfn.get_paginator("get_execution_history").paginate(executionArn=arn)
         return [dict(event) for page in pages for event in page["events"]]
 
     def start(self, job_id: str, name: str, machine: str = MACHINE_ARN, **step: Any) -> str:
-        """Start another execution for a job, past its door; return its ARN."""
-        given = json.dumps({"job_id": job_id, **step})
-        answer = self._sfn.start_execution(stateMachineArn=machine, name=name, input=given)
-        return str(answer["executionArn"])
+        """Start another execution of a job directly; return its ARN."""
+        execution_input = json.dumps({"job_id": job_id, **step})
+        response = self._sfn.start_execution(
+            stateMachineArn=machine, name=name, input=execution_input
+        )
+        return str(response["executionArn"])
 
     def redrive(self, job_id: str) -> str:
-        """Go on where the job's execution ended, like RedriveExecution, which moto lacks.
+        """Continue a job's execution at its last state, like RedriveExecution, which moto lacks.
 
-        Returns the ARN of the execution that stands for it.
+        Return the ARN of the execution that replaces it.
         """
         history = self.history(self.execution(job_id)["executionArn"])
         last = [e["stateEnteredEventDetails"] for e in history if "stateEnteredEventDetails" in e]
@@ -208,11 +210,11 @@ class Cloud:
         return self.start(name=name, machine=arn, **step)
 
     def stop(self, job_id: str) -> None:
-        """Stop the job's execution by hand."""
+        """Stop the execution of a job."""
         self._sfn.stop_execution(executionArn=f"{STATES}:execution:{MACHINE}:{job_id}")
 
-    def rotate(self, key: str) -> None:
-        """Put another key into the secret."""
+    def rotate_key(self, key: str) -> None:
+        """Store another provider key in the secret."""
         boto3.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=key)
 
     def asset(self, key: str) -> bytes:
@@ -220,48 +222,50 @@ class Cloud:
         return boto3.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
     def events(self, job_id: str | None) -> list[tuple[str, dict[str, Any]]]:
-        """Return the events on the bus that tell of a job, or of none."""
+        """Return the published events of a job, or those without a job for None."""
         while messages := self._sqs.receive_message(
             QueueUrl=self._queue, MaxNumberOfMessages=10
         ).get("Messages"):
             for message in messages:
-                told = json.loads(message["Body"])
-                self._events.append((told["detail-type"], told["detail"]))
+                published = json.loads(message["Body"])
+                self._events.append((published["detail-type"], published["detail"]))
                 self._sqs.delete_message(
                     QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"]
                 )
         return [(name, detail) for name, detail in self._events if detail["job_id"] == job_id]
 
-    def _note(self, job_ids: set[str]) -> None:
-        """Note the status and the tokens of records that a handler has just changed."""
+    def _record_jobs(self, job_ids: set[str]) -> None:
+        """Record the statuses and tokens of jobs that a handler has just written."""
         for job_id in job_ids:
             job = self.job(job_id)
             statuses = self._statuses[job_id]
             if statuses[-1:] != [str(job.status)]:
                 statuses.append(str(job.status))
-            self.secrets |= {token for token in (job.submit_token, job.wake_token) if token}
+            self.tokens |= {token for token in (job.submit_token, job.wake_token) if token}
 
-    def _put_in(self) -> None:
-        """Put the clock, the provider and cheap clients in the place of the world's."""
+    def _install(self) -> None:
+        """Replace time, the provider and AWS clients by their simulations."""
         handle = self.provider.handle
         self._patch.setattr(clients, "now", lambda: self.clock.now)
         self._patch.setattr(steps, "time", SimpleNamespace(sleep=self.clock.sleep))
-        # What is remembered for a while: switches and keys, webhooks' secrets.
+        # Caches with a maximum age: runtime flags, keys and webhook secrets.
         self._patch.setattr(parameters, "datetime", SimpleNamespace(now=lambda: self.clock.now))
-        self._patch.setattr(WebhookSecrets.__init__, "__defaults__", (lambda: self.clock.passed,))
-        self._patch.setattr(httpx.HTTPTransport, "handle_request", lambda _, asked: handle(asked))
+        self._patch.setattr(WebhookSecrets.__init__, "__defaults__", (lambda: self.clock.elapsed,))
+        self._patch.setattr(
+            httpx.HTTPTransport, "handle_request", lambda _, request: handle(request)
+        )
         self._patch.setattr(boto3, "DEFAULT_SESSION", session())
-        # What moto spends most of its time with: under which of many names a value's part may be.
+        # Speed: moto spends most of its time searching serialized names of attribute values.
         self._patch.setattr(ResponseSerializer, "get_value", _get_value)
-        # Reading the certificates takes longer than a job.
+        # Speed: reading the certificates takes longer than a job.
         self._patch.setattr(ssl, "create_default_context", lambda **_: _certificates())
 
 
 _certificates = cache(ssl.create_default_context)
-_search = ResponseSerializer.get_value
+_get_value_original = ResponseSerializer.get_value
 
 
 def _get_value(serializer: ResponseSerializer, value: Any, key: str, shape: Any) -> Any:
     if type(value) is dict and getattr(shape, "parent", shape).name == "AttributeValue":
-        return value.get(key)  # of DynamoDB: as it is called
-    return _search(serializer, value, key, shape)
+        return value.get(key)  # DynamoDB attribute values use their own names
+    return _get_value_original(serializer, value, key, shape)

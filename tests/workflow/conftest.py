@@ -1,4 +1,4 @@
-"""One deployment a test."""
+"""Fixtures: one deployment per test, whose counts and logs are checked at the end."""
 
 from collections.abc import Iterator
 
@@ -13,19 +13,19 @@ from tests.workflow.invariants import PRIVATE
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[Cloud]:
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
-        made = Cloud(monkeypatch)
-        yield made
-        made.check_counts()
-        assert made.lambdas.refused == []
-    ours = [
+        deployed = Cloud(monkeypatch)
+        yield deployed
+        deployed.check_counts()
+        assert deployed.lambdas.denied == []
+    log_records = [
         str(vars(record)) for record in caplog.get_records("call") if record.name == logger.name
     ]
-    private = (*PRIVATE, *made.secrets)
-    assert not [line for line in ours for each in private if each in line]
+    private = (*PRIVATE, *deployed.tokens)
+    assert not [line for line in log_records for text in private if text in line]
 
 
 @pytest.fixture
-def wait_for_webhook(cloud: Cloud) -> Cloud:
-    """The same, with webhooks on."""
-    cloud.listen()
+def webhook_cloud(cloud: Cloud) -> Cloud:
+    """Return the deployment with webhooks enabled."""
+    cloud.enable_webhooks()
     return cloud

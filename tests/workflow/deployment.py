@@ -1,4 +1,4 @@
-"""The stack's resources in moto, as far as jobs need them, made from the template."""
+"""The stack resources that jobs need, created in moto from the template."""
 
 import json
 from functools import cache
@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.infra.template import DEFINITION, properties
-from tests.workflow.answers import API, CDN, KEY
+from tests.workflow.responses import API, CDN, KEY
 
 REGION, ACCOUNT, STACK = "us-east-1", "123456789012", "darkroom"
 TABLE, BUS, BUCKET, SECRET, MACHINE = "records", "darkroom-events", "assets", "key", "image-job"
@@ -17,8 +17,8 @@ PUBLIC_URL = "https://api.example.com/live"
 STATES = f"arn:aws:states:{REGION}:{ACCOUNT}"
 MACHINE_ARN = f"{STATES}:stateMachine:{MACHINE}"
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
-_SWITCHES = ("SubmitsFlag", "WebhooksFlag")
-# What the functions read. Wide open, so that only the tests of the limiter meet it.
+_FLAGS = ("SubmitsFlag", "WebhooksFlag")
+# Environment variables of the functions. High rate limits, which only test_limiter.py lowers.
 VARIABLES = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_ACCESS_KEY_ID": "testing",
@@ -42,7 +42,7 @@ VARIABLES = {
     "BREAKER_SECONDS": "30",
     "DAILY_BUDGET_USD": "1000",
     "DURATION_SCALE": "1",
-    "CHECK_POLL_SECONDS": "0",  # each look is a turn of the machine, except in test_hold.py
+    "CHECK_POLL_SECONDS": "0",  # one poll per round, except in test_check_polling.py
     "RECORD_RETENTION_DAYS": "91",
     "ALLOWED_ORIGIN": "",
     "RUNTIME_FLAGS": f"/{STACK}/switches",
@@ -50,34 +50,36 @@ VARIABLES = {
 
 
 def set_variables(patch: pytest.MonkeyPatch, **changes: str) -> None:
-    """Set what the functions read."""
+    """Set the environment variables of the functions."""
     for name, value in (VARIABLES | changes).items():
         patch.setenv(name, value)
 
 
 class _Session(boto3.Session):
-    """Makes each client once: to make one takes longer than what most tests ask of it."""
+    """A session that caches clients, because creating a client takes longer than most tests."""
 
     def __init__(self) -> None:
         super().__init__(region_name=REGION)
-        self._made: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
 
-    def client(self, service_name: str, *args: Any, **more: Any) -> Any:
-        told = {name: vars(each) if name == "config" else each for name, each in more.items()}
-        kind = str((service_name, args, sorted(told.items())))
-        if kind not in self._made:
-            self._made[kind] = super().client(service_name, *args, **more)  # type: ignore[call-overload]
-        return self._made[kind]
+    def client(self, service_name: str, *args: Any, **options: Any) -> Any:
+        key_parts = {
+            name: vars(option) if name == "config" else option for name, option in options.items()
+        }
+        cache_key = str((service_name, args, sorted(key_parts.items())))
+        if cache_key not in self._clients:
+            self._clients[cache_key] = super().client(service_name, *args, **options)  # type: ignore[call-overload]
+        return self._clients[cache_key]
 
 
 @cache
 def session() -> boto3.Session:
-    """Return a session for all tests: the models of the services are read once."""
+    """Return one session for all tests, so that service models are read once."""
     return _Session()
 
 
 def deploy() -> str:
-    """Make the resources; return the URL of a queue that hears every event of the bus."""
+    """Create the resources; return the URL of a queue that receives all events of the bus."""
     table = properties("Table")
     boto3.client("dynamodb").create_table(
         TableName=TABLE,
@@ -88,8 +90,8 @@ def deploy() -> str:
     )
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=KEY)
-    for resource in _SWITCHES:
-        switch(resource, "on" if resource == "SubmitsFlag" else "off")
+    for resource in _FLAGS:
+        set_flag(resource, "on" if resource == "SubmitsFlag" else "off")
     queue: str = boto3.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
     events = boto3.client("events")
     events.create_event_bus(Name=BUS)
@@ -100,36 +102,36 @@ def deploy() -> str:
     return queue
 
 
-def switch(resource: str, value: str) -> None:
-    """Set one of the owner's switches, as its owner would."""
-    given = properties(resource)
-    name = given["Name"]["Fn::Sub"].replace("${AWS::StackName}", STACK)
-    pattern = given.get("AllowedPattern", "")
+def set_flag(resource: str, value: str) -> None:
+    """Set the parameter of a runtime flag."""
+    parameter = properties(resource)
+    name = parameter["Name"]["Fn::Sub"].replace("${AWS::StackName}", STACK)
+    pattern = parameter.get("AllowedPattern", "")
     boto3.client("ssm").put_parameter(
-        Name=name, Type=given["Type"], Value=value, AllowedPattern=pattern, Overwrite=True
+        Name=name, Type=parameter["Type"], Value=value, AllowedPattern=pattern, Overwrite=True
     )
 
 
 def create_machine(name: str, machine: dict[str, Any]) -> str:
-    """Make a state machine; return its ARN."""
-    made = boto3.client("stepfunctions").create_state_machine(
+    """Create a state machine; return its ARN."""
+    created = boto3.client("stepfunctions").create_state_machine(
         name=name, definition=json.dumps(machine), roleArn=_ROLE
     )
-    return str(made["stateMachineArn"])
+    return str(created["stateMachineArn"])
 
 
 @cache
 def definition() -> dict[str, Any]:
-    """Return the shipped definition with the template's substitutions: functions, and the table."""
+    """Return the shipped definition with its substitutions: function ARNs and the table name."""
     text = DEFINITION.read_text()
     for name, value in properties("ImageJobStateMachine")["DefinitionSubstitutions"].items():
         match value:
             case {"Fn::GetAtt": [function, "Arn"]}:
-                given = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
+                substitute = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
             case {"Ref": "Table"}:
-                given = TABLE
+                substitute = TABLE
             case _:
-                raise ValueError(f"cannot stand in for {value}")
-        text = text.replace(f"${{{name}}}", given)
+                raise ValueError(f"no substitution for {value}")
+        text = text.replace(f"${{{name}}}", substitute)
     document: dict[str, Any] = yaml.safe_load(text)
     return document

@@ -1,4 +1,4 @@
-"""What reaches the doors' functions: what a rule makes of an event, what API Gateway of a call."""
+"""Inputs of the entry point functions: events of rules and requests of API Gateway."""
 
 import json
 import re
@@ -10,27 +10,29 @@ from tests.infra.template import properties
 _STAGE = "/live"
 
 
-def of_rule(function: str, rule: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Return what a rule hands its function of an event: the event, or what is made of it."""
+def rule_input(function: str, rule: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Return the function input of a rule: the event, or the result of its input transformer."""
     transformer = properties(function)["Events"][rule]["Properties"].get("InputTransformer")
     if transformer is None:
         return event
 
     def value(name: re.Match[str]) -> str:
-        found: Any = event
+        field_value: Any = event
         for part in transformer["InputPathsMap"][name[1]].removeprefix("$.").split("."):
-            found = found[part]
-        return json.dumps(found)
+            field_value = field_value[part]
+        return json.dumps(field_value)
 
-    made: dict[str, Any] = json.loads(re.sub(r"<(\w+)>", value, transformer["InputTemplate"]))
-    return made
+    transformed: dict[str, Any] = json.loads(
+        re.sub(r"<(\w+)>", value, transformer["InputTemplate"])
+    )
+    return transformed
 
 
-def of_call(
+def api_request_event(
     method: str, path: str, role: str, body: object = None, budget: int | None = None
 ) -> dict[str, Any]:
-    """Return what API Gateway hands over of a call with a key that is known."""
-    named = "" if budget is None else str(budget)
+    """Return the API Gateway event of an authorized request."""
+    daily_budget = "" if budget is None else str(budget)
     return {
         "httpMethod": method,
         "path": path,
@@ -46,22 +48,22 @@ def of_call(
         "requestContext": {
             "requestId": "call-1",
             "path": f"{_STAGE}{path}",
-            "authorizer": {"name": "owner", "role": role, "daily_budget_micro_usd": named},
+            "authorizer": {"name": "owner", "role": role, "daily_budget_micro_usd": daily_budget},
         },
     }
 
 
-def of_webhook(url: str, headers: dict[str, str], raw: bytes) -> dict[str, Any]:
-    """Return what API Gateway hands over of a webhook: no key, and the bytes as they came."""
+def webhook_event(url: str, headers: dict[str, str], raw: bytes) -> dict[str, Any]:
+    """Return the API Gateway event of a webhook: without a key, with the unchanged body."""
     parts = urlsplit(url)
     path = parts.path.removeprefix(_STAGE)
-    named = re.fullmatch(r"/webhooks/wavespeed/([^/]+)", path)
-    assert named, "there is no such route"
+    matched = re.fullmatch(r"/webhooks/wavespeed/([^/]+)", path)
+    assert matched, "no route matches the webhook path"
     return {
         "httpMethod": "POST",
         "path": path,
         "resource": "/webhooks/wavespeed/{job_id}",
-        "pathParameters": {"job_id": named[1]},
+        "pathParameters": {"job_id": matched[1]},
         "headers": headers,
         "queryStringParameters": dict(parse_qsl(parts.query)) or None,
         "body": raw.decode(),

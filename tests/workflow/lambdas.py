@@ -1,4 +1,4 @@
-"""Lambda: the real handlers, found through the template, and the ways in which they can die."""
+"""Lambda: the real handlers, found through the template, with scripted faults."""
 
 import importlib
 import json
@@ -12,9 +12,9 @@ import boto3
 
 from tests.infra.template import properties
 from tests.workflow.machine import FunctionError
-from tests.workflow.rights import refused
+from tests.workflow.permissions import denied_requests
 
-# What a handler changes in the world, besides the POST.
+# AWS write operations of handlers; the POST to the provider is recorded separately.
 _WRITES = (
     "dynamodb.PutItem",
     "dynamodb.UpdateItem",
@@ -27,63 +27,63 @@ _WRITES = (
 
 
 class Fault(StrEnum):
-    """How an invocation goes wrong."""
+    """A fault of an invocation."""
 
-    CRASH_BEFORE = "crash before"  # it dies and has done nothing
-    CRASH_AFTER = "crash after"  # it dies and has done everything
-    TIMEOUT = "timeout"  # the same, by its time limit
-    THROTTLED = "throttled"  # it never starts
+    CRASH_BEFORE = "crash before"  # crashes without any effect
+    CRASH_AFTER = "crash after"  # crashes after all effects
+    TIMEOUT = "timeout"  # times out after all effects
+    THROTTLED = "throttled"  # is not started
 
 
 class KilledError(BaseException):
-    """The sandbox is gone in the middle of a handler, past every `except Exception`."""
+    """The sandbox ends within a handler; not caught by `except Exception`."""
 
 
 class Lambdas:
-    """Runs functions by their logical ids, with scripted faults."""
+    """Invokes functions by logical id, with scripted faults."""
 
     def __init__(self) -> None:
         self.effects: list[str] = []
         self.on_effect: Callable[[str], None] = lambda _: None
         self.on_records: Callable[[set[str]], None] = lambda _: None
         self.refused_events = 0
-        self.refused: list[str] = []  # what the template gives no right to
+        self.denied: list[str] = []  # requests without a permission in the template
         self._faults: dict[str, Iterator[Fault | None]] = {}
-        self._here = threading.local()  # each execution's functions run in their own thread
+        self._thread_state = threading.local()  # each execution runs in its own thread
 
     @property
     def job_id(self) -> str:
-        """Whose job the running handler works on."""
+        """The id of the job that the running handler processes."""
         return str(self._running[-1][1]) if self._running else ""
 
     @property
     def is_running(self) -> bool:
-        """Whether a handler runs."""
+        """Whether a handler is running."""
         return bool(self._running)
 
     def faults(self, function: str, faults: Iterable[Fault | None]) -> None:
-        """Script what happens to the next invocations of a function."""
+        """Script the faults of the next invocations of a function."""
         self._faults[function] = iter(faults)
 
     def invoke(self, function: str, payload: Any) -> Any:
-        """Run the handler, or let the scripted fault happen; `function` may be an ARN."""
+        """Run the handler or raise the scripted fault; `function` can be an ARN."""
         name = function.rsplit(":", 1)[-1]
         fault = next(self._faults.get(name, iter(())), None)
         if fault is Fault.THROTTLED:
             raise FunctionError("TooManyRequestsException")
         if fault is Fault.CRASH_BEFORE:
             raise FunctionError("Runtime.ExitError")
-        answer = self._run(name, payload)
+        response = self._run(name, payload)
         if fault is Fault.CRASH_AFTER:
             raise FunctionError("Runtime.ExitError")
         if fault is Fault.TIMEOUT:
             raise FunctionError("Sandbox.Timedout")
-        return answer
+        return response
 
     def deliver(self, function: str, event: dict[str, Any]) -> Any:
-        """Invoke asynchronously: as often again as the template says; None if all tries failed."""
-        tries = 1 + properties(function)["EventInvokeConfig"]["MaximumRetryAttempts"]
-        for _ in range(tries):
+        """Invoke with the asynchronous retries of the template; return None if all fail."""
+        attempts = 1 + properties(function)["EventInvokeConfig"]["MaximumRetryAttempts"]
+        for _ in range(attempts):
             try:
                 return self.invoke(function, event)
             except FunctionError:
@@ -91,36 +91,36 @@ class Lambdas:
         return None
 
     def watch(self, session: boto3.Session) -> None:
-        """Note every write that handlers make through the session's clients, from now on."""
-        _WATCHING[:] = [self]
-        _listen(session)
+        """Record all writes of handlers through the clients of the session."""
+        _CURRENT[:] = [self]
+        _register_hooks(session)
 
-    def effect(self, name: str) -> None:
-        """Note that the running handler is about to change the world, or just has."""
+    def record_write(self, name: str) -> None:
+        """Record a write of the running handler, before or after it."""
         if self._running:
-            told = self._told(name)
-            self.effects.append(told)
-            self._tell(lambda: self.on_effect(told))
+            label = self._label(name)
+            self.effects.append(label)
+            self._run_callback(lambda: self.on_effect(label))
 
-    def moment(self, name: str) -> None:
-        """Note that the running handler is about to look at the world, or just has."""
-        told = self._told(name)
-        self._tell(lambda: self.on_effect(told))
+    def report_read(self, name: str) -> None:
+        """Report a read of the running handler, before or after it."""
+        label = self._label(name)
+        self._run_callback(lambda: self.on_effect(label))
 
-    def _tell(self, told: Callable[[], None]) -> None:
-        """Let the test do something: what it asks of the table is not the handler's doing."""
-        running, self._here.running = self._running, []
+    def _run_callback(self, callback: Callable[[], None]) -> None:
+        """Run a callback of the test; its table requests do not count for the handler."""
+        running, self._thread_state.running = self._running, []
         try:
-            told()
+            callback()
         finally:
-            self._here.running = running
+            self._thread_state.running = running
 
-    def _told(self, name: str) -> str:
+    def _label(self, name: str) -> str:
         return f"{self._running[-1][0].removesuffix('Function')}: {name}"
 
     @property
     def _running(self) -> list[tuple[str, Any]]:
-        running: list[tuple[str, Any]] = self._here.__dict__.setdefault("running", [])
+        running: list[tuple[str, Any]] = self._thread_state.__dict__.setdefault("running", [])
         return running
 
     def _run(self, name: str, payload: Any) -> Any:
@@ -135,52 +135,52 @@ class Lambdas:
             self._running.pop()
 
     def on_table(self, event_name: str, params: dict[str, Any], **_: Any) -> None:
-        """Note what the running handler has no right to ask of the table."""
+        """Record table requests of the running handler that the template does not permit."""
         if self._running:
             operation = event_name.rsplit(".", 1)[-1]
-            self.refused += refused(self._running[-1][0], operation, params["body"])
+            self.denied += denied_requests(self._running[-1][0], operation, params["body"])
 
     def on_call(self, event_name: str, context: dict[str, Any], **call: Any) -> None:
-        """Note that the running handler is about to write, or has written."""
-        moment, _, operation = event_name.split(".")
-        if moment == "before-call":
-            context["records"] = _records(call["params"]["body"])
+        """Record a write of the running handler, before or after it."""
+        phase, _, operation = event_name.split(".")
+        if phase == "before-call":
+            context["records"] = _job_ids(call["params"]["body"])
         elif "Error" not in call["parsed"] and self._running:
-            self._tell(lambda: self.on_records(context["records"]))
-        if moment == "after-call" and operation == "PutEvents" and self.refused_events:
+            self._run_callback(lambda: self.on_records(context["records"]))
+        if phase == "after-call" and operation == "PutEvents" and self.refused_events:
             self.refused_events -= 1
             call["parsed"].update(FailedEntryCount=1, Entries=[{"ErrorCode": "InternalFailure"}])
-        self.effect(f"{moment.removesuffix('-call')} {operation}")
+        self.record_write(f"{phase.removesuffix('-call')} {operation}")
 
 
-# The session and its clients outlive a test: what they do is told to who watches now.
-_WATCHING: list[Lambdas] = []
+# The session outlives a test; its events go to the Lambdas of the current test.
+_CURRENT: list[Lambdas] = []
 
 
 @cache
-def _listen(session: boto3.Session) -> None:
+def _register_hooks(session: boto3.Session) -> None:
     for write in _WRITES:
-        for moment in ("before-call", "after-call"):
-            session.events.register(f"{moment}.{write}", _on_call)
+        for phase in ("before-call", "after-call"):
+            session.events.register(f"{phase}.{write}", _on_call)
     session.events.register("before-call.dynamodb", _on_table)
 
 
 def _on_call(**call: Any) -> None:
-    _WATCHING[0].on_call(**call)
+    _CURRENT[0].on_call(**call)
 
 
 def _on_table(**call: Any) -> None:
-    _WATCHING[0].on_table(**call)
+    _CURRENT[0].on_table(**call)
 
 
-def _records(sent: Any) -> set[str]:
-    """Return the ids of the jobs whose records a call names as its own, in its keys and items."""
+def _job_ids(body: Any) -> set[str]:
+    """Return the ids of the jobs whose records a request writes."""
     try:
-        asked = json.loads(sent)
+        request = json.loads(body)
     except (TypeError, ValueError):
         return set()
-    parts = asked.get("TransactItems")
-    items = [asked] if parts is None else [next(iter(part.values())) for part in parts]
+    parts = request.get("TransactItems")
+    items = [request] if parts is None else [next(iter(part.values())) for part in parts]
     keys = [item.get("Key") or item.get("Item") or {} for item in items]
     names = [key["pk"]["S"] for key in keys if "pk" in key]
     return {name.removeprefix("JOB#") for name in names if name.startswith("JOB#")}

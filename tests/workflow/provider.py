@@ -1,7 +1,7 @@
-"""The provider at the level of HTTP: what it has made, and a script of what it answers.
+"""A fake of the provider at the HTTP level, with scripted responses.
 
-It makes a prediction for each POST that it takes, whatever its answer is, lists them, and signs
-webhooks as the real one does.
+It creates a prediction for each accepted POST, independent of the response, lists predictions, and
+signs webhooks like the real provider.
 """
 
 import hashlib
@@ -15,116 +15,116 @@ from typing import Any
 
 import httpx
 
-from tests.workflow.answers import (
+from tests.workflow.responses import (
     API,
     CDN,
-    HOOK_SECRET,
     KEY,
     OUTPUT,
     PREDICTION,
-    Answer,
-    Reply,
+    WEBHOOK_SECRET,
+    Response,
+    ScriptedResponse,
     body,
     completed,
     data,
+    error_response,
     file,
-    give,
-    problem,
-    standing,
+    send_response,
+    status_response,
 )
 
 _NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_GATEWAYS = (408, 499)  # of the refusals, those that prove nothing
+_GATEWAYS = (408, 499)  # 4xx statuses that do not prove that no prediction was created
 
 
 @dataclass(frozen=True)
-class Taken:
-    """The provider makes a prediction, and answers with it, or with something else."""
+class Accepted:
+    """The provider creates a prediction; the response can differ from it."""
 
-    answer: Reply | None = None
+    response: Response | None = None
 
 
 @dataclass(frozen=True)
-class Made:
-    """A prediction: it costs money."""
+class CreatedPrediction:
+    """A prediction of the provider; each one is charged."""
 
     prediction_id: str
     model: str
     inputs: dict[str, Any]
-    at: datetime
+    created_at: datetime
     webhook: str | None
 
 
 @dataclass(frozen=True)
 class Post:
-    """A submit, as it came."""
+    """A received submit."""
 
     request: httpx.Request
     job_id: str
-    made: Made | None
-    is_proven: bool  # that nothing was made of it
+    prediction: CreatedPrediction | None
+    is_proven: bool  # whether it is proven that no prediction was created
 
     @property
     def webhook(self) -> str | None:
-        """Where the provider is to call."""
+        """The webhook URL of the submit, or None."""
         return dict(self.request.url.params).get("webhook")
 
 
 class Provider:
-    """Answers in the order of its scripts; the last answer of a script is given for ever."""
+    """Responds in the order of its scripts; the last response of a script repeats."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.key = KEY
-        self.secret = HOOK_SECRET
+        self.secret = WEBHOOK_SECRET
         self.price: float | None = 0.06
-        self.lag = timedelta(0)  # of the list
+        self.list_delay = timedelta(0)  # delay until a prediction is listed
         self.posts: list[Post] = []
-        self.made: list[Made] = []
-        self.gets = 0
+        self.predictions: list[CreatedPrediction] = []
+        self.poll_count = 0
         self.on_post: Callable[[str], None] = lambda _: None
         self.on_get: Callable[[str], None] = lambda _: None
-        self.whose: Callable[[], str] = str
+        self.current_job_id: Callable[[], str] = str
         self._now = now
-        self.submits(Taken())
-        self.checks(completed())
-        self.files(file())
-        self.lists(self.listing)
+        self.script_submits(Accepted())
+        self.script_polls(completed())
+        self.script_files(file())
+        self.script_lists(self.listing)
 
-    def submits(self, *answers: Answer | Taken) -> None:
-        """Script the answers to POSTs that make predictions."""
-        self._submits = _script(answers)
+    def script_submits(self, *responses: ScriptedResponse | Accepted) -> None:
+        """Script the responses to submits."""
+        self._submits = _script(responses)
 
-    def checks(self, *answers: Answer) -> None:
-        """Script the answers to GETs of a prediction."""
-        self._checks = _script(answers)
+    def script_polls(self, *responses: ScriptedResponse) -> None:
+        """Script the responses to polls of a prediction."""
+        self._checks = _script(responses)
 
-    def files(self, *answers: Answer) -> None:
-        """Script the answers of the CDN."""
-        self._files = _script(answers)
+    def script_files(self, *responses: ScriptedResponse) -> None:
+        """Script the responses of the CDN."""
+        self._files = _script(responses)
 
-    def lists(self, *answers: Answer) -> None:
-        """Script the list of predictions, instead of what was made."""
-        self._lists = _script(answers)
+    def script_lists(self, *responses: ScriptedResponse) -> None:
+        """Script the responses of the prediction list."""
+        self._lists = _script(responses)
 
-    def takes(self, seconds: float) -> None:
-        """Let each prediction be ready so long after it was made."""
+    def set_duration(self, seconds: float) -> None:
+        """Complete each prediction so many seconds after its creation."""
 
-        def look(request: httpx.Request) -> httpx.Response:
-            (asked,) = [m for m in self.made if m.prediction_id in request.url.path]
-            is_ready = self._now() >= asked.at + timedelta(seconds=seconds)
-            return completed() if is_ready else standing("processing")
+        def poll(request: httpx.Request) -> httpx.Response:
+            (prediction,) = [p for p in self.predictions if p.prediction_id in request.url.path]
+            is_ready = self._now() >= prediction.created_at + timedelta(seconds=seconds)
+            return completed() if is_ready else status_response("processing")
 
-        self.checks(look)
+        self.script_polls(poll)
 
     def handle(self, request: httpx.Request) -> httpx.Response:
-        """Stand in for httpx's transport."""
+        """Handle a request in place of the httpx transport."""
         if request.url.host == CDN:
             assert "authorization" not in request.headers, "the key must not go to the CDN"
-            return give(next(self._files), request)
+            return send_response(next(self._files), request)
         assert request.url.host == API
         match request.method, request.url.path.removeprefix("/api/v3/"):
             case "POST", "predictions":
-                return give(next(self._lists), request)
+                return send_response(next(self._lists), request)
             case "POST", "model/price":
                 return self._quote()
             case "GET", "webhook/secret":
@@ -132,93 +132,104 @@ class Provider:
             case "POST", model:
                 return self._submit(request, model)
             case _, path:
-                ids = {PREDICTION, *(made.prediction_id for made in self.made)}
-                assert path in {f"predictions/{each}/result" for each in ids}
-                self.gets += 1
+                ids = {PREDICTION, *(prediction.prediction_id for prediction in self.predictions)}
+                assert path in {f"predictions/{prediction_id}/result" for prediction_id in ids}
+                self.poll_count += 1
                 self.on_get("before GET")
                 try:
-                    return give(next(self._checks), request)
+                    return send_response(next(self._checks), request)
                 finally:
                     self.on_get("after GET")
 
     def listing(self, request: httpx.Request) -> httpx.Response:
-        """Answer with what was made, newest first."""
-        asked = body(request)
+        """Return the created predictions, newest first."""
+        query = body(request)
         after, before = (
-            datetime.fromisoformat(asked[name]) for name in ("created_after", "created_before")
+            datetime.fromisoformat(query[name]) for name in ("created_after", "created_before")
         )
-        assert asked["page"] == 1
-        assert asked["include_inputs"] is True
-        found = [
+        assert query["page"] == 1
+        assert query["include_inputs"] is True
+        items = [
             {
-                "id": made.prediction_id,
-                "model": made.model,
+                "id": prediction.prediction_id,
+                "model": prediction.model,
                 "status": "processing",
-                "created_at": made.at.strftime("%Y-%m-%dT%H:%M:%S.%f000Z"),
-                "inputs": made.inputs,
+                "created_at": prediction.created_at.strftime("%Y-%m-%dT%H:%M:%S.%f000Z"),
+                "inputs": prediction.inputs,
             }
-            for made in reversed(self.made)
-            if made.model == asked["model"]
-            and after <= made.at <= before
-            and self._now() - made.at >= self.lag
+            for prediction in reversed(self.predictions)
+            if prediction.model == query["model"]
+            and after <= prediction.created_at <= before
+            and self._now() - prediction.created_at >= self.list_delay
         ]
-        return data({"page": 1, "items": found})
+        return data({"page": 1, "items": items})
 
     def webhook(
-        self, number: int = -1, *, secret: str = "", late: float = 0, **said: Any
+        self, number: int = -1, *, secret: str = "", age_seconds: float = 0, **fields: Any
     ) -> tuple[str, dict[str, str], bytes]:
-        """Return the URL, headers and body of the webhook about a prediction."""
-        made = self.made[number]
-        assert made.webhook is not None, "it was not asked to call"
-        told = {"id": made.prediction_id, "status": "completed", "outputs": [OUTPUT], **said}
-        raw = json.dumps(told, separators=(",", ":")).encode()
-        stamp = str(int(self._now().timestamp() - late))
+        """Return the URL, headers and body of the webhook of a prediction."""
+        prediction = self.predictions[number]
+        assert prediction.webhook is not None, "the submit had no webhook"
+        payload = {
+            "id": prediction.prediction_id,
+            "status": "completed",
+            "outputs": [OUTPUT],
+            **fields,
+        }
+        raw = json.dumps(payload, separators=(",", ":")).encode()
+        stamp = str(int(self._now().timestamp() - age_seconds))
         key = (secret or self.secret).removeprefix("whsec_").encode()
-        signed = f"{made.prediction_id}.{stamp}.".encode() + raw
+        signed = f"{prediction.prediction_id}.{stamp}.".encode() + raw
         headers = {
             "Content-Type": "application/json",
-            "Webhook-Id": made.prediction_id,
+            "Webhook-Id": prediction.prediction_id,
             "webhook-timestamp": stamp,
             "webhook-signature": "v3," + hmac.new(key, signed, hashlib.sha256).hexdigest(),
         }
-        return made.webhook, headers, raw
+        return prediction.webhook, headers, raw
 
     def _submit(self, request: httpx.Request, model: str) -> httpx.Response:
         self.on_post("before POST")
-        answer = next(self._submits)
+        response = next(self._submits)
         if request.headers["authorization"] != f"Bearer {self.key}":
-            answer = problem(401, "invalid key")
-        made = self._make(request, model) if isinstance(answer, Taken) else None
-        if made is not None and isinstance(answer, Taken):
-            fresh = {"id": made.prediction_id, "status": "created", "outputs": []}
-            answer = answer.answer or data(fresh)
-        assert not isinstance(answer, Taken)
-        # Proof that nothing was made: no connection, or the provider's own word.
-        told = isinstance(answer, httpx.Response) and 400 <= answer.status_code < 500
-        is_proven = made is None and (
-            (told and isinstance(answer, httpx.Response) and answer.status_code not in _GATEWAYS)
-            or answer in _NEVER_CONNECTED
+            response = error_response(401, "invalid key")
+        prediction = self._create(request, model) if isinstance(response, Accepted) else None
+        if prediction is not None and isinstance(response, Accepted):
+            created = {"id": prediction.prediction_id, "status": "created", "outputs": []}
+            response = response.response or data(created)
+        assert not isinstance(response, Accepted)
+        # Proof that no prediction exists: no connection, or a 4xx response.
+        is_refused = isinstance(response, httpx.Response) and 400 <= response.status_code < 500
+        is_proven = prediction is None and (
+            (
+                is_refused
+                and isinstance(response, httpx.Response)
+                and response.status_code not in _GATEWAYS
+            )
+            or response in _NEVER_CONNECTED
         )
-        self.posts.append(Post(request, self.whose(), made, is_proven))
+        self.posts.append(Post(request, self.current_job_id(), prediction, is_proven))
         try:
-            return give(answer, request)
+            return send_response(response, request)
         finally:
             self.on_post("after POST")
 
-    def _make(self, request: httpx.Request, model: str) -> Made:
-        number = len(self.made)
-        fresh = hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
-        called = dict(request.url.params).get("webhook")
-        made = Made(fresh if number else PREDICTION, model, body(request), self._now(), called)
-        self.made.append(made)
-        return made
+    def _create(self, request: httpx.Request, model: str) -> CreatedPrediction:
+        number = len(self.predictions)
+        prediction_id = hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
+        webhook_url = dict(request.url.params).get("webhook")
+        prediction = CreatedPrediction(
+            prediction_id if number else PREDICTION, model, body(request), self._now(), webhook_url
+        )
+        self.predictions.append(prediction)
+        return prediction
 
     def _quote(self) -> httpx.Response:
         if self.price is None:
-            return problem(404, "no price")
+            return error_response(404, "no price")
         return data({"price": self.price, "discounted_price": self.price, "currency": "USD"})
 
 
-def _script[T](answers: Iterable[T]) -> Iterator[T]:
-    given = list(answers)
-    return chain(given, repeat(given[-1]))
+def _script[T](responses: Iterable[T]) -> Iterator[T]:
+    script = list(responses)
+    return chain(script, repeat(script[-1]))

@@ -1,124 +1,130 @@
-"""Ways that jobs go, each with every change that handlers make on it, for deaths at each moment."""
+"""Scenarios of jobs with all writes of their handlers, for crash tests at each write."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
 
-from tests.workflow.answers import failed, html, problem
 from tests.workflow.cloud import Cloud
-from tests.workflow.provider import Taken
+from tests.workflow.provider import Accepted
+from tests.workflow.responses import error_response, failed, html
 
 OK = 204
-_ADMITTED = "Submit: TransactWriteItems"  # `submitting`, and out of the line
-_PUT_BACK = "Submit: TransactWriteItems"  # `queued`, and into the line
-_RECORDED = ["Submit: TransactWriteItems", "Submit: PutEvents"]  # `submitted`, with its claim
+_ACQUIRE_SLOT = "Submit: TransactWriteItems"  # status `submitting`, out of the queue
+_REQUEUE = "Submit: TransactWriteItems"  # status `queued`, into the queue
+# Status `submitted`, with its claim.
+_RECORD_SUBMIT = ["Submit: TransactWriteItems", "Submit: PutEvents"]
 _POST = "Submit: POST"
 _BREAKER = "Submit: UpdateItem"
-_CHECK = ["Check: TransactWriteItems"]  # seen done, and out of the line
+_CHECK = ["Check: TransactWriteItems"]  # seen completed, out of flight
 _STORE = ["Finalize: PutObject", "Finalize: PutObject"]
-_END = ["UpdateItem", "PutEvents", "UpdateItem"]  # ended, told, marked as told
-DOOR = ["OnRequest: TransactWriteItems", "OnRequest: StartExecution"]
+_END = ["UpdateItem", "PutEvents", "UpdateItem"]  # ended, published, marked as published
+CREATE_JOB = ["OnRequest: TransactWriteItems", "OnRequest: StartExecution"]
 
 
-_SUBMIT = [_ADMITTED, _POST, *_RECORDED]
+_SUBMIT = [_ACQUIRE_SLOT, _POST, *_RECORD_SUBMIT]
 _FINALIZE = [*_STORE, *(f"Finalize: {change}" for change in _END)]
-# A job that the provider has not made leaves the line as it ends.
-_BROKEN = ["Check: UpdateItem", "Fail: TransactWriteItems", "Fail: PutEvents", "Fail: UpdateItem"]
-# What a rule finds of a job that has been closed, it leaves.
-_WAKE = ["OnWebhook: UpdateItem", "OnWebhook: SendTaskSuccess"]
+# A failed job leaves the queue as it ends.
+_FAIL_JOB = ["Check: UpdateItem", "Fail: TransactWriteItems", "Fail: PutEvents", "Fail: UpdateItem"]
+# OnWebhook records the webhook and ends the wait.
+_WEBHOOK = ["OnWebhook: UpdateItem", "OnWebhook: SendTaskSuccess"]
 
 
-def _nothing(_: Cloud) -> None: ...
+def _no_faults(_: Cloud) -> None: ...
 
 
-def _listens(cloud: Cloud) -> None:
-    cloud.listen()
-    cloud.provider.takes(30)
-    _calls(cloud, 30)
+def _with_webhook(cloud: Cloud) -> None:
+    cloud.enable_webhooks()
+    cloud.provider.set_duration(30)
+    _schedule_webhook(cloud, 30)
 
 
-def _calls(cloud: Cloud, seconds: float) -> None:
-    """The provider calls, and once more if nobody answers; if there is a prediction by then."""
+def _schedule_webhook(cloud: Cloud, seconds: float) -> None:
+    """Deliver the webhook if there is a prediction; repeat it once if it fails."""
 
     def call() -> None:
-        if cloud.provider.made and cloud.call_back() != OK:
-            cloud.call_back()
+        if cloud.provider.predictions and cloud.deliver_webhook() != OK:
+            cloud.deliver_webhook()
 
-    cloud.clock.at(seconds, call)
-
-
-def _breaks(cloud: Cloud) -> None:
-    cloud.provider.checks(failed("the model broke"))
+    cloud.clock.schedule(seconds, call)
 
 
-def _put_off(cloud: Cloud) -> None:
-    cloud.provider.submits(problem(429, retry_after="5"), Taken())
+def _failing_prediction(cloud: Cloud) -> None:
+    cloud.provider.script_polls(failed("the model broke"))
 
 
-def _stopped(cloud: Cloud) -> None:
-    cloud.provider.submits(problem(402), Taken())
+def _throttled(cloud: Cloud) -> None:
+    cloud.provider.script_submits(error_response(429, retry_after="5"), Accepted())
 
 
-def _lost(cloud: Cloud) -> None:
-    cloud.provider.submits(Taken(httpx.ReadTimeout), Taken())
+def _no_credit(cloud: Cloud) -> None:
+    cloud.provider.script_submits(error_response(402), Accepted())
 
 
-def _told_of(cloud: Cloud) -> None:
-    """The answer is lost, and its webhook comes before the list can be read."""
-    cloud.listen()
-    cloud.provider.submits(Taken(httpx.ReadTimeout), Taken())
-    cloud.provider.lists(html(502), html(502), cloud.provider.listing)
-    _calls(cloud, 5)
+def _lost_response(cloud: Cloud) -> None:
+    cloud.provider.script_submits(Accepted(httpx.ReadTimeout), Accepted())
+
+
+def _webhook_before_list(cloud: Cloud) -> None:
+    """The response is lost, and the webhook arrives before the list can be read."""
+    cloud.enable_webhooks()
+    cloud.provider.script_submits(Accepted(httpx.ReadTimeout), Accepted())
+    cloud.provider.script_lists(html(502), html(502), cloud.provider.listing)
+    _schedule_webhook(cloud, 5)
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One way; `changes` are all of them, in order, from the request to the end."""
+    """A scenario; `changes` are all its writes in order, from the request to the end."""
 
     arrange: Callable[[Cloud], None]
     changes: list[str]
     status: str = "completed"
-    is_taken: bool = True  # the first POST
+    is_accepted: bool = True  # whether the provider accepts the first POST
 
-    def is_doubtful(self, index: int, when: str) -> bool:
-        """Tell whether a death then leaves `submitting`, and nothing that the provider has made."""
+    def is_ambiguous(self, index: int, when: str) -> bool:
+        """Return whether a crash leaves status `submitting` without a known prediction."""
         number = 2 * index + (when == "after")
         posts = [2 * n for n, change in enumerate(self.changes) if change == _POST]
-        # Up to the POST; up to the note that it was refused.
-        ends = [post + (2 if post == posts[0] and not self.is_taken else 0) for post in posts]
+        # Until the POST, or until its refusal is recorded.
+        ends = [post + (2 if post == posts[0] and not self.is_accepted else 0) for post in posts]
         return any(post - 1 <= number <= end for post, end in zip(posts, ends, strict=True))
 
 
 SCENARIOS = {
-    "straight": Scenario(_nothing, [*DOOR, *_SUBMIT, *_CHECK, *_FINALIZE]),
-    "listens": Scenario(_listens, [*DOOR, *_SUBMIT, *_WAKE, *_CHECK, *_FINALIZE]),
-    "breaks": Scenario(_breaks, [*DOOR, *_SUBMIT, *_BROKEN], "failed"),
-    "put off": Scenario(
-        _put_off,
-        [*DOOR, _ADMITTED, _POST, _PUT_BACK, *_SUBMIT, *_CHECK, *_FINALIZE],
-        is_taken=False,
+    "success": Scenario(_no_faults, [*CREATE_JOB, *_SUBMIT, *_CHECK, *_FINALIZE]),
+    "webhook": Scenario(_with_webhook, [*CREATE_JOB, *_SUBMIT, *_WEBHOOK, *_CHECK, *_FINALIZE]),
+    "prediction fails": Scenario(
+        _failing_prediction, [*CREATE_JOB, *_SUBMIT, *_FAIL_JOB], "failed"
     ),
-    "stopped": Scenario(
-        _stopped,
+    "throttled": Scenario(
+        _throttled,
+        [*CREATE_JOB, _ACQUIRE_SLOT, _POST, _REQUEUE, *_SUBMIT, *_CHECK, *_FINALIZE],
+        is_accepted=False,
+    ),
+    "no credit": Scenario(
+        _no_credit,
         [
-            *DOOR,
-            _ADMITTED,
+            *CREATE_JOB,
+            _ACQUIRE_SLOT,
             _POST,
-            _PUT_BACK,
+            _REQUEUE,
             *_SUBMIT,
             _BREAKER,
             *_CHECK,
             *_FINALIZE,
         ],
-        is_taken=False,
+        is_accepted=False,
     ),
-    "lost": Scenario(_lost, [*DOOR, _ADMITTED, _POST, _BREAKER, *_RECORDED, *_CHECK, *_FINALIZE]),
-    "told of": Scenario(
-        _told_of,
+    "response lost": Scenario(
+        _lost_response,
+        [*CREATE_JOB, _ACQUIRE_SLOT, _POST, _BREAKER, *_RECORD_SUBMIT, *_CHECK, *_FINALIZE],
+    ),
+    "webhook before list": Scenario(
+        _webhook_before_list,
         [
-            *DOOR,
-            _ADMITTED,
+            *CREATE_JOB,
+            _ACQUIRE_SLOT,
             _POST,
             _BREAKER,
             "OnWebhook: TransactWriteItems",

@@ -1,46 +1,55 @@
-"""Every way through the machine, with webhooks and without: one machine for both."""
+"""Every path through the state machine, with and without webhooks."""
 
 from collections.abc import Callable
 from itertools import pairwise, repeat
 
 import pytest
 
-from tests.infra.test_state_machine import STATES, ways
-from tests.workflow.answers import completed, failed, file, html, problem, standing
-from tests.workflow.cloud import CHECK, DEFER, FAIL, FINALIZE, LISTEN, STRAIGHT, SUBMIT, Cloud
+from tests.infra.test_state_machine import STATES, next_states
+from tests.workflow.actions import finish, run_once_at
+from tests.workflow.cloud import (
+    AWAIT_WEBHOOK,
+    CHECK,
+    DEFER,
+    FAIL,
+    FINALIZE,
+    SUBMIT,
+    SUCCESS_PATH,
+    Cloud,
+)
 from tests.workflow.lambdas import Fault
-from tests.workflow.provider import Taken
-from tests.workflow.scenes import finish, once
+from tests.workflow.provider import Accepted
+from tests.workflow.responses import completed, error_response, failed, file, html, status_response
 
 type Arrange = Callable[[Cloud], None]
 
 
-def _crashes(function: str) -> Arrange:
+def _crashing(function: str) -> Arrange:
     return lambda cloud: cloud.lambdas.faults(function, repeat(Fault.CRASH_BEFORE))
 
 
-def _checks(*answers: object) -> Arrange:
-    return lambda cloud: cloud.provider.checks(*answers)  # type: ignore[arg-type]
+def _polls(*responses: object) -> Arrange:
+    return lambda cloud: cloud.provider.script_polls(*responses)  # type: ignore[arg-type]
 
 
-def _submits(*answers: object) -> Arrange:
-    return lambda cloud: cloud.provider.submits(*answers)  # type: ignore[arg-type]
+def _submits(*responses: object) -> Arrange:
+    return lambda cloud: cloud.provider.script_submits(*responses)  # type: ignore[arg-type]
 
 
-def _files(*answers: object) -> Arrange:
-    return lambda cloud: cloud.provider.files(*answers)  # type: ignore[arg-type]
+def _files(*responses: object) -> Arrange:
+    return lambda cloud: cloud.provider.script_files(*responses)  # type: ignore[arg-type]
 
 
-def _both(one: Arrange, other: Arrange) -> Arrange:
+def _combined(first: Arrange, second: Arrange) -> Arrange:
     def arrange(cloud: Cloud) -> None:
-        one(cloud)
-        other(cloud)
+        first(cloud)
+        second(cloud)
 
     return arrange
 
 
-def _other_at(moment: str) -> Arrange:
-    """Another execution of the same job runs to its end at this moment."""
+def _second_execution_at(point: str) -> Arrange:
+    """Run another execution of the same job to its end at this point."""
 
     def arrange(cloud: Cloud) -> None:
         def start() -> None:
@@ -48,61 +57,61 @@ def _other_at(moment: str) -> Arrange:
             cloud.start(job.job_id, name="other")
             cloud.machine.run_pending()
 
-        once(cloud, moment, start)
+        run_once_at(cloud, point, start)
 
     return arrange
 
 
-def table(way: list[str]) -> dict[str, tuple[Arrange, list[str]]]:
-    """Return each way by its name: how it comes about, and the states that it goes through."""
-    wait, *check = way
+def paths_with(check_path: list[str]) -> dict[str, tuple[Arrange, list[str]]]:
+    """Return each path by name: its arrangement and its states."""
+    wait, *check = check_path
     return {
-        "at once": (lambda _: None, [*SUBMIT, *way, *FINALIZE, "Done"]),
+        "success": (lambda _: None, [*SUBMIT, *check_path, *FINALIZE, "Done"]),
         "processing": (
-            _checks(standing("processing"), completed()),
-            [*SUBMIT, *way * 2, *FINALIZE, "Done"],
+            _polls(status_response("processing"), completed()),
+            [*SUBMIT, *check_path * 2, *FINALIZE, "Done"],
         ),
-        "put off": (
-            _submits(problem(429), Taken()),
-            [*DEFER, *SUBMIT, *way, *FINALIZE, "Done"],
+        "deferred": (
+            _submits(error_response(429), Accepted()),
+            [*DEFER, *SUBMIT, *check_path, *FINALIZE, "Done"],
         ),
-        "refused": (_submits(problem(400)), [*SUBMIT, *FAIL]),
-        "failed": (_checks(failed("broke")), [*SUBMIT, *way, *FAIL]),
-        "copied again": (
+        "refused": (_submits(error_response(400)), [*SUBMIT, *FAIL]),
+        "failed": (_polls(failed("broke")), [*SUBMIT, *check_path, *FAIL]),
+        "download retried": (
             _files(html(500), file()),
-            [*SUBMIT, *way, *FINALIZE, *CHECK, *FINALIZE, "Done"],
+            [*SUBMIT, *check_path, *FINALIZE, *CHECK, *FINALIZE, "Done"],
         ),
-        "elsewhere": (
-            _checks(completed("https://elsewhere.example.com/1.png")),
-            [*SUBMIT, *way, *FINALIZE, *FAIL],
+        "output on another host": (
+            _polls(completed("https://elsewhere.example.com/1.png")),
+            [*SUBMIT, *check_path, *FINALIZE, *FAIL],
         ),
         "submitted by another": (
-            _other_at("Submit: before PutEvents"),
-            [*SUBMIT, *way, "Done"],
+            _second_execution_at("Submit: before PutEvents"),
+            [*SUBMIT, *check_path, "Done"],
         ),
         "stored by another": (
-            _other_at("Submit: before TransactWriteItems"),
+            _second_execution_at("Submit: before TransactWriteItems"),
             [*SUBMIT, "Done"],
         ),
-        "no submit": (_crashes("SubmitFunction"), ["Submit", *FAIL]),
-        "no check": (_crashes("CheckFunction"), [*SUBMIT, wait, check[0], *FAIL]),
-        "no finalize": (_crashes("FinalizeFunction"), [*SUBMIT, *way, "Finalize", *FAIL]),
+        "no submit": (_crashing("SubmitFunction"), ["Submit", *FAIL]),
+        "no check": (_crashing("CheckFunction"), [*SUBMIT, wait, check[0], *FAIL]),
+        "no finalize": (_crashing("FinalizeFunction"), [*SUBMIT, *check_path, "Finalize", *FAIL]),
         "no fail": (
-            _both(_checks(failed("broke")), _crashes("FailFunction")),
-            [*SUBMIT, *way, *FAIL],
+            _combined(_polls(failed("broke")), _crashing("FailFunction")),
+            [*SUBMIT, *check_path, *FAIL],
         ),
     }
 
 
-WAYS = {"plain": table(CHECK), "listening": table(LISTEN)}
+PATHS = {"polling": paths_with(CHECK), "webhooks": paths_with(AWAIT_WEBHOOK)}
 
 
-@pytest.mark.parametrize("name", WAYS["plain"])
-@pytest.mark.parametrize("mode", WAYS)
-def test_a_job_goes_this_way(cloud: Cloud, mode: str, name: str) -> None:
-    arrange, states = WAYS[mode][name]
-    if mode == "listening":
-        cloud.listen()
+@pytest.mark.parametrize("name", PATHS["polling"])
+@pytest.mark.parametrize("mode", PATHS)
+def test_job_follows_the_path(cloud: Cloud, mode: str, name: str) -> None:
+    arrange, states = PATHS[mode][name]
+    if mode == "webhooks":
+        cloud.enable_webhooks()
     arrange(cloud)
 
     run = finish(cloud, cloud.request())
@@ -111,14 +120,16 @@ def test_a_job_goes_this_way(cloud: Cloud, mode: str, name: str) -> None:
     assert run.status == ("SUCCEEDED" if states[-1] == "Done" else "FAILED")
 
 
-def test_these_are_all_the_ways_there_are() -> None:
-    taken = {
-        step for ways_of in WAYS.values() for _, states in ways_of.values()
-        for step in pairwise(states)
+def test_paths_cover_all_transitions() -> None:
+    transitions = {
+        transition for paths in PATHS.values() for _, states in paths.values()
+        for transition in pairwise(states)
     }  # fmt: skip
 
-    assert taken == {(name, after) for name, state in STATES.items() for after in ways(state)}
+    assert transitions == {
+        (name, target) for name, state in STATES.items() for target in next_states(state)
+    }
 
 
-def test_the_way_of_the_documents_is_one_of_them() -> None:
-    assert WAYS["plain"]["at once"][1] == STRAIGHT
+def test_success_path_is_covered() -> None:
+    assert PATHS["polling"]["success"][1] == SUCCESS_PATH

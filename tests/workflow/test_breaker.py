@@ -1,128 +1,135 @@
-"""Answers that the next job would get as well: jobs are put off, not burnt, and one tries."""
+"""Circuit breaker: failures of the account or provider defer jobs, and one job probes."""
 
 import httpx
 import pytest
 
-from tests.workflow.answers import ROTATED_KEY, failed, html, problem
-from tests.workflow.cloud import DEFER, FAIL, STRAIGHT, SUBMIT, Cloud
-from tests.workflow.provider import Taken
-from tests.workflow.scenes import finish
-from tests.workflow.timeline import START
+from tests.workflow.actions import finish
+from tests.workflow.clock import START
+from tests.workflow.cloud import DEFER, FAIL, SUBMIT, SUCCESS_PATH, Cloud
+from tests.workflow.provider import Accepted
+from tests.workflow.responses import ROTATED_KEY, error_response, failed, html
 
-NO_CREDIT = [problem(402, "no money"), problem(400, "Insufficient credits. Please top up.")]
-
-
-def made(cloud: Cloud) -> list[float]:
-    """When each prediction was made, in seconds from the start."""
-    return [(each.at - START).total_seconds() for each in cloud.provider.made]
+NO_CREDIT = [
+    error_response(402, "no money"),
+    error_response(400, "Insufficient credits. Please top up."),
+]
 
 
-def test_a_job_that_meets_a_refused_key_is_completed_when_the_key_is_mended(cloud: Cloud) -> None:
+def creation_times(cloud: Cloud) -> list[float]:
+    """Return the creation time of each prediction, in seconds from the start."""
+    return [
+        (prediction.created_at - START).total_seconds() for prediction in cloud.provider.predictions
+    ]
+
+
+def test_job_with_a_refused_key_completes_after_the_key_is_replaced(cloud: Cloud) -> None:
     cloud.provider.key = ROTATED_KEY
     job_id = cloud.request()
-    cloud.clock.at(20, lambda: cloud.rotate(ROTATED_KEY))
+    cloud.clock.schedule(20, lambda: cloud.rotate_key(ROTATED_KEY))
 
     run = finish(cloud, job_id)
 
-    assert run.end == ("SUCCEEDED", None)
-    # Put back, told how long the line stands, and then it tries itself.
-    assert run.states == [*DEFER * 2, *STRAIGHT]
+    assert run.outcome == ("SUCCEEDED", None)
+    # Requeued, deferred until the breaker period is over, then submitted as the probe.
+    assert run.states == [*DEFER * 2, *SUCCESS_PATH]
     assert cloud.clock.waits[:2] == [1, 29]
-    # Each time with the key that is known, and then with the one that is read afresh.
+    # Each attempt uses the cached key and then a fresh one.
     assert [post.is_proven for post in run.posts] == [True, True, True, False]
     assert cloud.queue().breaker.is_closed
 
 
-@pytest.mark.parametrize("answer", NO_CREDIT)
-def test_an_empty_account_stops_the_line_until_it_is_filled(
-    cloud: Cloud, answer: httpx.Response
+@pytest.mark.parametrize("response", NO_CREDIT)
+def test_missing_credit_stops_the_queue_until_it_is_added(
+    cloud: Cloud, response: httpx.Response
 ) -> None:
-    cloud.provider.submits(answer, Taken())
+    cloud.provider.script_submits(response, Accepted())
 
     run = cloud.run()
 
-    assert run.end == ("SUCCEEDED", None)
-    assert run.states == [*DEFER * 2, *STRAIGHT]
+    assert run.outcome == ("SUCCEEDED", None)
+    assert run.states == [*DEFER * 2, *SUCCESS_PATH]
 
 
-def test_only_one_tries_and_the_others_wait_for_it(cloud: Cloud) -> None:
-    cloud.provider.submits(*[NO_CREDIT[0]] * 3, Taken())
+def test_only_one_job_probes_an_open_breaker(cloud: Cloud) -> None:
+    cloud.provider.script_submits(*[NO_CREDIT[0]] * 3, Accepted())
     ids = [cloud.request(event_id=f"event-{number}") for number in range(6)]
 
     cloud.machine.run_pending()
 
-    runs = [cloud.look(job_id) for job_id in ids]
-    assert {run.end for run in runs} == {("SUCCEEDED", None)}
-    # Open for 30, 60 and 120 seconds, and one POST each time.
-    assert min(made(cloud)) >= 30 + 60 + 120
+    runs = [cloud.inspect(job_id) for job_id in ids]
+    assert {run.outcome for run in runs} == {("SUCCEEDED", None)}
+    # The breaker is open for 30, 60 and 120 s, with one POST after each period.
+    assert min(creation_times(cloud)) >= 30 + 60 + 120
     assert len(cloud.provider.posts) == 3 + 6
 
 
-def test_while_the_line_stands_nobody_is_sent_who_comes_later(cloud: Cloud) -> None:
-    cloud.provider.submits(NO_CREDIT[0], Taken())
+def test_later_jobs_wait_while_the_breaker_is_open(cloud: Cloud) -> None:
+    cloud.provider.script_submits(NO_CREDIT[0], Accepted())
     cloud.request(event_id="event-1")
-    cloud.clock.at(10, lambda: cloud.request(event_id="event-2"))
+    cloud.clock.schedule(10, lambda: cloud.request(event_id="event-2"))
 
     cloud.machine.run_pending()
 
-    assert min(made(cloud)) >= 30
+    assert min(creation_times(cloud)) >= 30
     assert len(cloud.provider.posts) == 3
 
 
-@pytest.mark.parametrize(("answer", "code"), [(NO_CREDIT[0], "insufficient_credits"),
-                                              (problem(401), "unauthorized")])  # fmt: skip
-def test_whoever_waits_too_long_for_it_learns_why(
-    cloud: Cloud, answer: httpx.Response, code: str
+@pytest.mark.parametrize(("response", "code"), [(NO_CREDIT[0], "insufficient_credits"),
+                                              (error_response(401), "unauthorized")])  # fmt: skip
+def test_job_that_waits_too_long_fails_with_the_code_of_the_breaker(
+    cloud: Cloud, response: httpx.Response, code: str
 ) -> None:
-    cloud.provider.submits(answer)
+    cloud.provider.script_submits(response)
 
     run = cloud.run()
 
-    assert run.end == ("FAILED", code)
+    assert run.outcome == ("FAILED", code)
     assert run.states[-4:] == [*SUBMIT, *FAIL]
     assert run.events[-1][1]["charged"] == "no"
     assert run.states.count("WaitForSlot") < 25
 
 
-def test_a_provider_that_answers_to_nobody_stops_the_line_after_five(cloud: Cloud) -> None:
-    cloud.provider.submits(*[httpx.ConnectError] * 8, Taken())
+def test_five_failed_connections_open_the_breaker(cloud: Cloud) -> None:
+    cloud.provider.script_submits(*[httpx.ConnectError] * 8, Accepted())
     ids = [cloud.request(event_id=f"event-{number}") for number in range(5)]
 
     cloud.machine.run_pending()
 
-    assert {cloud.look(job_id).end for job_id in ids} == {("SUCCEEDED", None)}
+    assert {cloud.inspect(job_id).outcome for job_id in ids} == {("SUCCEEDED", None)}
     assert len(cloud.provider.posts) == 8 + 5
     assert cloud.queue().breaker.is_closed
 
 
-def test_answers_that_are_lost_count_and_no_job_is_sent_twice(cloud: Cloud) -> None:
-    cloud.provider.submits(*[Taken(html(502))] * 5, Taken())
+def test_lost_responses_open_the_breaker_without_duplicate_submits(cloud: Cloud) -> None:
+    cloud.provider.script_submits(*[Accepted(html(502))] * 5, Accepted())
     ids = [cloud.request(event_id=f"event-{number}") for number in range(5)]
-    cloud.clock.at(3, lambda: cloud.request(event_id="event-late"))
+    cloud.clock.schedule(3, lambda: cloud.request(event_id="event-late"))
 
     cloud.machine.run_pending()
 
-    assert {cloud.look(job_id).end for job_id in ids} == {("SUCCEEDED", None)}
-    assert len(cloud.provider.posts) == len(cloud.provider.made) == 6
-    assert made(cloud)[-1] >= 30
+    assert {cloud.inspect(job_id).outcome for job_id in ids} == {("SUCCEEDED", None)}
+    assert len(cloud.provider.posts) == len(cloud.provider.predictions) == 6
+    assert creation_times(cloud)[-1] >= 30
 
 
-def test_a_prediction_that_failed_for_want_of_credit_stops_the_line_too(cloud: Cloud) -> None:
-    cloud.provider.checks(failed("no credit", code=1407))
+def test_prediction_failed_for_missing_credit_opens_the_breaker(cloud: Cloud) -> None:
+    cloud.provider.script_polls(failed("no credit", code=1407))
 
     run = cloud.run()
 
-    assert run.end == ("FAILED", "insufficient_credits")
+    assert run.outcome == ("FAILED", "insufficient_credits")
     assert not cloud.queue().breaker.is_closed
 
 
-def test_a_refusal_of_one_job_stops_nobody_else(cloud: Cloud) -> None:
-    cloud.provider.submits(problem(400, "bad"), problem(403, "not this model"), Taken())
+def test_refusal_of_one_job_keeps_the_breaker_closed(cloud: Cloud) -> None:
+    cloud.provider.script_submits(
+        error_response(400, "bad"), error_response(403, "not this model"), Accepted()
+    )
     ids = [cloud.request(event_id=f"event-{number}") for number in range(3)]
 
     cloud.machine.run_pending()
 
-    assert [cloud.look(job_id).job.code for job_id in ids] == [
+    assert [cloud.inspect(job_id).job.code for job_id in ids] == [
         "invalid_request", "unauthorized", None,
     ]  # fmt: skip
     assert cloud.queue().breaker.is_closed

@@ -1,113 +1,119 @@
-"""Without webhooks, a check stays and looks until the job is done: to leave costs more."""
+"""In-function polling: without webhooks, Check polls until the job ends or its time is over."""
 
 import pytest
 
-from tests.workflow.answers import completed, html, standing
-from tests.workflow.cloud import CHECK, FAIL, FINALIZE, REQUEST, STRAIGHT, SUBMIT, Cloud
+from tests.workflow.cloud import CHECK, FAIL, FINALIZE, REQUEST, SUBMIT, SUCCESS_PATH, Cloud
 from tests.workflow.lambdas import Fault
+from tests.workflow.responses import completed, html, status_response
 
-HOLD = 300
+POLL_SECONDS = 300
 
 
 @pytest.fixture
-def holding(cloud: Cloud) -> Cloud:
-    """The shipped setting."""
-    cloud.configure(CHECK_POLL_SECONDS=str(HOLD))
+def polling_cloud(cloud: Cloud) -> Cloud:
+    """Return the deployment with the default CheckPollSeconds."""
+    cloud.configure(CHECK_POLL_SECONDS=str(POLL_SECONDS))
     return cloud
 
 
-@pytest.mark.parametrize("takes", [1, 24, 40, 60, 200])
-def test_a_job_takes_eight_transitions_however_long_it_takes(holding: Cloud, takes: float) -> None:
-    holding.provider.takes(takes)
+@pytest.mark.parametrize("duration", [1, 24, 40, 60, 200])
+def test_job_takes_eight_transitions_for_any_duration(
+    polling_cloud: Cloud, duration: float
+) -> None:
+    polling_cloud.provider.set_duration(duration)
 
-    run = holding.run()
+    run = polling_cloud.run()
 
-    assert run.end == ("SUCCEEDED", None)
-    assert run.states == STRAIGHT
+    assert run.outcome == ("SUCCEEDED", None)
+    assert run.states == SUCCESS_PATH
     assert len(run.states) == 8
     assert run.job.provider_completed_at is not None
     assert run.job.submitted_at is not None
-    seen = (run.job.provider_completed_at - run.job.submitted_at).total_seconds()
-    assert seen - max(takes, holding.clock.waits[0]) <= (1.25 if takes <= 60 else 30)
-    assert run.job.checks == len(holding.clock.sleeps) + 1
+    detected_after = (run.job.provider_completed_at - run.job.submitted_at).total_seconds()
+    assert detected_after - max(duration, polling_cloud.clock.waits[0]) <= (
+        1.25 if duration <= 60 else 30
+    )
+    assert run.job.checks == len(polling_cloud.clock.sleeps) + 1
 
 
-def test_what_the_provider_took_is_known_to_half_a_pause(holding: Cloud) -> None:
-    holding.provider.takes(40)
+def test_provider_duration_is_measured_to_half_a_poll_interval(polling_cloud: Cloud) -> None:
+    polling_cloud.provider.set_duration(40)
 
-    run = holding.run()
+    run = polling_cloud.run()
 
     assert run.job.took_seconds == pytest.approx(40, abs=0.7)
 
 
-def test_it_comes_back_for_what_takes_longer_than_a_check_may(holding: Cloud) -> None:
-    holding.provider.takes(500)
+def test_long_prediction_is_polled_by_a_second_check(polling_cloud: Cloud) -> None:
+    polling_cloud.provider.set_duration(500)
 
-    run = holding.run()
+    run = polling_cloud.run()
 
-    assert run.end == ("SUCCEEDED", None)
+    assert run.outcome == ("SUCCEEDED", None)
     assert run.states == [*SUBMIT, *CHECK * 2, *FINALIZE, "Done"]
-    assert sum(holding.clock.sleeps) <= 2 * HOLD
+    assert sum(polling_cloud.clock.sleeps) <= 2 * POLL_SECONDS
 
 
-def test_the_last_look_falls_on_the_deadline(holding: Cloud) -> None:
-    holding.provider.checks(standing("processing"))
+def test_last_poll_is_at_the_deadline(polling_cloud: Cloud) -> None:
+    polling_cloud.provider.script_polls(status_response("processing"))
 
-    run = holding.run({**REQUEST, "deadline_seconds": 120})
+    run = polling_cloud.run({**REQUEST, "deadline_seconds": 120})
 
-    assert run.end == ("FAILED", "deadline_exceeded")
+    assert run.outcome == ("FAILED", "deadline_exceeded")
     assert run.states == [*SUBMIT, *CHECK, *FAIL]
     assert run.job.submitted_at is not None
     assert run.job.ended_at is not None
     assert (run.job.ended_at - run.job.submitted_at).total_seconds() == pytest.approx(120)
 
 
-def test_answers_that_cannot_be_read_are_looked_past_right_there(holding: Cloud) -> None:
-    holding.provider.checks(html(502), html(502), standing("processing"), completed())
+def test_unreadable_polls_are_retried_within_the_check(polling_cloud: Cloud) -> None:
+    polling_cloud.provider.script_polls(
+        html(502), html(502), status_response("processing"), completed()
+    )
 
-    run = holding.run()
+    run = polling_cloud.run()
 
-    assert run.states == STRAIGHT
-    assert holding.clock.sleeps[:2] == [2, 4]
+    assert run.states == SUCCESS_PATH
+    assert polling_cloud.clock.sleeps[:2] == [2, 4]
 
 
-def test_a_provider_that_cannot_be_read_is_given_up_after_minutes(holding: Cloud) -> None:
-    holding.provider.checks(html(502))
+def test_unreadable_provider_fails_the_job_within_the_check(polling_cloud: Cloud) -> None:
+    polling_cloud.provider.script_polls(html(502))
 
-    run = holding.run()
+    run = polling_cloud.run()
 
-    assert run.end == ("FAILED", "provider_unavailable")
+    assert run.outcome == ("FAILED", "provider_unavailable")
     assert run.states == [*SUBMIT, *CHECK, *FAIL]
-    assert 120 <= sum(holding.clock.sleeps) <= HOLD
+    assert 120 <= sum(polling_cloud.clock.sleeps) <= POLL_SECONDS
 
 
-def test_a_check_that_died_is_begun_again_and_costs_nothing_twice(holding: Cloud) -> None:
-    holding.provider.takes(60)
-    holding.lambdas.faults("CheckFunction", [Fault.CRASH_AFTER])
+def test_crashed_check_is_repeated_without_a_second_submit(polling_cloud: Cloud) -> None:
+    polling_cloud.provider.set_duration(60)
+    polling_cloud.lambdas.faults("CheckFunction", [Fault.CRASH_AFTER])
 
-    run = holding.run()
+    run = polling_cloud.run()
 
-    assert run.end == ("SUCCEEDED", None)
+    assert run.outcome == ("SUCCEEDED", None)
     assert len(run.posts) == 1
 
 
-def test_with_a_webhook_nobody_stays(holding: Cloud) -> None:
-    holding.listen()
-    holding.provider.takes(60)
+def test_check_does_not_poll_with_webhooks(polling_cloud: Cloud) -> None:
+    polling_cloud.enable_webhooks()
+    polling_cloud.provider.set_duration(60)
 
-    holding.run()
+    polling_cloud.run()
 
-    assert holding.clock.sleeps == []
+    assert polling_cloud.clock.sleeps == []
 
 
-def test_a_job_that_is_canceled_while_it_is_looked_at_is_filed(holding: Cloud) -> None:
-    holding.provider.takes(60)
-    job_id = holding.request()
-    holding.clock.at(40, lambda: holding.cancel(job_id))
-    holding.machine.run_pending()
-    holding.end(job_id)
+def test_output_of_a_job_canceled_during_polling_is_stored(polling_cloud: Cloud) -> None:
+    polling_cloud.provider.set_duration(60)
+    job_id = polling_cloud.request()
+    polling_cloud.clock.schedule(40, lambda: polling_cloud.cancel(job_id))
+    polling_cloud.machine.run_pending()
+    polling_cloud.deliver_end_event(job_id)
 
-    run = holding.look(job_id)
+    run = polling_cloud.inspect(job_id)
 
-    assert run.end == ("FAILED", "canceled")
+    assert run.outcome == ("FAILED", "canceled")
     assert len(run.job.assets) == 1

@@ -1,141 +1,145 @@
-"""Many jobs at once, each with an execution: when each one is sent, and how often it waits."""
+"""Rate limit: submit times and waits of many concurrent jobs."""
 
 from itertools import pairwise
 
 import pytest
 
-from tests.workflow.answers import problem
-from tests.workflow.cloud import DEFER, REQUEST, STRAIGHT, SUBMIT, Cloud
+from tests.workflow.clock import START
+from tests.workflow.cloud import DEFER, REQUEST, SUBMIT, SUCCESS_PATH, Cloud
 from tests.workflow.invariants import Run
-from tests.workflow.provider import Taken
-from tests.workflow.timeline import START
+from tests.workflow.provider import Accepted
+from tests.workflow.responses import error_response
 
-# At two images a minute, and what the limiter adds for a send that comes later than it was granted.
+# Seconds per image at two images per minute, with the margin that the limiter adds.
 INTERVAL = 61.5 / 2
 
 
 @pytest.fixture
-def bronze(cloud: Cloud) -> Cloud:
-    """The lowest tier."""
+def limited_cloud(cloud: Cloud) -> Cloud:
+    """Return the deployment with 2 images per minute and 2 jobs in flight."""
     cloud.configure(IMAGES_PER_MINUTE="2", JOBS_IN_FLIGHT="2")
-    cloud.provider.takes(35)
+    cloud.provider.set_duration(35)
     return cloud
 
 
-def request(cloud: Cloud, *names: str, **more: object) -> list[str]:
-    return [cloud.request({**REQUEST, **more}, event_id=name) for name in names]
+def request(cloud: Cloud, *names: str, **fields: object) -> list[str]:
+    return [cloud.request({**REQUEST, **fields}, event_id=name) for name in names]
 
 
 def finish(cloud: Cloud, ids: list[str]) -> list[Run]:
     cloud.machine.run_pending()
-    return [cloud.look(job_id) for job_id in ids]
+    return [cloud.inspect(job_id) for job_id in ids]
 
 
-def sent(cloud: Cloud) -> list[float]:
-    """When each prediction was made, in seconds from the start."""
-    return [(made.at - START).total_seconds() for made in cloud.provider.made]
+def creation_times(cloud: Cloud) -> list[float]:
+    """Return the creation time of each prediction, in seconds from the start."""
+    return [
+        (prediction.created_at - START).total_seconds() for prediction in cloud.provider.predictions
+    ]
 
 
-def test_jobs_wait_exactly_and_once(bronze: Cloud) -> None:
-    ids = request(bronze, *"abcde")
+def test_each_job_waits_once_for_its_slot(limited_cloud: Cloud) -> None:
+    ids = request(limited_cloud, *"abcde")
 
-    runs = finish(bronze, ids)
+    runs = finish(limited_cloud, ids)
 
-    assert sent(bronze) == pytest.approx([0, *(n * INTERVAL - 0.5 for n in range(1, 5))])
-    assert [post.job_id for post in bronze.provider.posts] == ids  # first come, first served
+    assert creation_times(limited_cloud) == pytest.approx(
+        [0, *(n * INTERVAL - 0.5 for n in range(1, 5))]
+    )
+    assert [post.job_id for post in limited_cloud.provider.posts] == ids  # first come, first served
     assert [run.states.count("WaitForSlot") for run in runs] == [0, 1, 1, 1, 1]
     assert [run.states[:3] for run in runs[1:]] == [DEFER] * 4
-    assert all(0 < nap <= 1 for nap in bronze.clock.sleeps)
-    assert {run.end for run in runs} == {("SUCCEEDED", None)}
+    assert all(0 < seconds <= 1 for seconds in limited_cloud.clock.sleeps)
+    assert {run.outcome for run in runs} == {("SUCCEEDED", None)}
 
 
-def test_no_more_are_sent_in_any_minute_than_the_tier_allows(cloud: Cloud) -> None:
+def test_submits_per_minute_never_exceed_the_rate_limit(cloud: Cloud) -> None:
     cloud.configure(IMAGES_PER_MINUTE="6", JOBS_IN_FLIGHT="100")
-    cloud.provider.takes(20)
+    cloud.provider.set_duration(20)
     ids = request(cloud, *(str(number) for number in range(14)))
 
     runs = finish(cloud, ids)
 
-    times = sent(cloud)
+    times = creation_times(cloud)
     assert len(times) == 14
     assert all(later - earlier >= 60 for earlier, later in zip(times, times[6:], strict=False))
     assert max(run.states.count("WaitForSlot") for run in runs) == 1
 
 
-def test_no_more_are_in_flight_than_the_tier_allows(cloud: Cloud) -> None:
-    """A house that stays full longer than expected: who comes next looks again, but seldom."""
+def test_jobs_in_flight_never_exceed_the_limit(cloud: Cloud) -> None:
+    """While all in-flight slots stay occupied, the next job checks again at growing intervals."""
     cloud.configure(IMAGES_PER_MINUTE="60", JOBS_IN_FLIGHT="1")
-    cloud.provider.takes(100)
+    cloud.provider.set_duration(100)
     ids = request(cloud, *"abc")
 
     runs = finish(cloud, ids)
 
-    assert all(later - earlier >= 100 for earlier, later in pairwise(sent(cloud)))
-    assert [run.end for run in runs] == [("SUCCEEDED", None)] * 3
+    assert all(later - earlier >= 100 for earlier, later in pairwise(creation_times(cloud)))
+    assert [run.outcome for run in runs] == [("SUCCEEDED", None)] * 3
     assert max(run.states.count("WaitForSlot") for run in runs) <= 20
 
 
-def test_a_batch_waits_for_those_whom_a_person_waits_for(bronze: Cloud) -> None:
-    batch = request(bronze, "b1", "b2", "b3", priority="low")
-    bronze.clock.at(5, lambda: request(bronze, "i1", "i2"))
+def test_low_priority_waits_for_normal_priority(limited_cloud: Cloud) -> None:
+    low_priority = request(limited_cloud, "b1", "b2", "b3", priority="low")
+    limited_cloud.clock.schedule(5, lambda: request(limited_cloud, "i1", "i2"))
 
-    finish(bronze, batch)
+    finish(limited_cloud, low_priority)
 
-    lanes = [bronze.job(post.job_id).priority for post in bronze.provider.posts]
-    assert lanes == ["low", "normal", "normal", "low", "low"]
+    priorities = [limited_cloud.job(post.job_id).priority for post in limited_cloud.provider.posts]
+    assert priorities == ["low", "normal", "normal", "low", "low"]
 
 
-def test_callers_take_turns(bronze: Cloud) -> None:
-    """Whoever asks for much does not keep out whoever asks for little."""
-    request(bronze, "a1", "a2", "a3")
+def test_callers_share_the_queue_fairly(limited_cloud: Cloud) -> None:
+    """A caller with many jobs does not delay a caller with one job."""
+    request(limited_cloud, "a1", "a2", "a3")
     body = {**REQUEST, "quality": "medium"}
-    bronze.clock.at(1, lambda: bronze.call("POST", "/v1/jobs", body=body))
+    limited_cloud.clock.schedule(1, lambda: limited_cloud.call("POST", "/v1/jobs", body=body))
 
-    bronze.machine.run_pending()
+    limited_cloud.machine.run_pending()
 
-    callers = [bronze.job(post.job_id).caller for post in bronze.provider.posts]
+    callers = [limited_cloud.job(post.job_id).caller for post in limited_cloud.provider.posts]
     assert callers == ["events", "events", "key:owner", "events"]
 
 
-def test_a_job_that_is_canceled_makes_room_for_those_behind_it(bronze: Cloud) -> None:
-    ids = request(bronze, *"abc")
-    bronze.clock.at(10, lambda: bronze.cancel(ids[1]))
+def test_canceled_job_frees_its_slot_for_the_next_job(limited_cloud: Cloud) -> None:
+    ids = request(limited_cloud, *"abc")
+    limited_cloud.clock.schedule(10, lambda: limited_cloud.cancel(ids[1]))
 
-    bronze.machine.run_pending()
+    limited_cloud.machine.run_pending()
 
-    assert [post.job_id for post in bronze.provider.posts] == [ids[0], ids[2]]
-    assert bronze.job(ids[1]).code == "canceled"
-    assert bronze.look(ids[2]).states.count("WaitForSlot") == 1
-
-
-def test_a_job_that_waits_and_is_canceled_last_leaves_the_others_alone(bronze: Cloud) -> None:
-    ids = request(bronze, *"abc")
-    bronze.clock.at(10, lambda: bronze.cancel(ids[2]))
-
-    bronze.machine.run_pending()
-
-    assert [post.job_id for post in bronze.provider.posts] == ids[:2]
+    assert [post.job_id for post in limited_cloud.provider.posts] == [ids[0], ids[2]]
+    assert limited_cloud.job(ids[1]).code == "canceled"
+    assert limited_cloud.inspect(ids[2]).states.count("WaitForSlot") == 1
 
 
-def test_what_was_put_off_keeps_its_place(bronze: Cloud) -> None:
-    bronze.provider.submits(problem(429, retry_after="90"), Taken())
-    ids = request(bronze, *"abc")
+def test_cancel_of_the_last_job_does_not_affect_the_others(limited_cloud: Cloud) -> None:
+    ids = request(limited_cloud, *"abc")
+    limited_cloud.clock.schedule(10, lambda: limited_cloud.cancel(ids[2]))
 
-    runs = finish(bronze, ids)
+    limited_cloud.machine.run_pending()
 
-    assert [post.job_id for post in bronze.provider.posts] == [ids[0], *ids]
-    assert sent(bronze)[0] == pytest.approx(90, abs=1)
-    assert all(later - earlier >= 30 for earlier, later in pairwise(sent(bronze)))
-    assert {run.end for run in runs} == {("SUCCEEDED", None)}
+    assert [post.job_id for post in limited_cloud.provider.posts] == ids[:2]
 
 
-def test_who_waits_too_long_in_the_line_fails_unsent(bronze: Cloud) -> None:
-    bronze.configure(IMAGES_PER_MINUTE="1", JOBS_IN_FLIGHT="1", MAX_QUEUE_SECONDS="100")
-    ids = request(bronze, *"abcd")
+def test_throttled_job_keeps_its_queue_position(limited_cloud: Cloud) -> None:
+    limited_cloud.provider.script_submits(error_response(429, retry_after="90"), Accepted())
+    ids = request(limited_cloud, *"abc")
 
-    runs = finish(bronze, ids)
+    runs = finish(limited_cloud, ids)
 
-    ends = [run.end for run in runs]
+    assert [post.job_id for post in limited_cloud.provider.posts] == [ids[0], *ids]
+    assert creation_times(limited_cloud)[0] == pytest.approx(90, abs=1)
+    assert all(later - earlier >= 30 for earlier, later in pairwise(creation_times(limited_cloud)))
+    assert {run.outcome for run in runs} == {("SUCCEEDED", None)}
+
+
+def test_job_that_queues_too_long_fails_without_a_submit(limited_cloud: Cloud) -> None:
+    limited_cloud.configure(IMAGES_PER_MINUTE="1", JOBS_IN_FLIGHT="1", MAX_QUEUE_SECONDS="100")
+    ids = request(limited_cloud, *"abcd")
+
+    runs = finish(limited_cloud, ids)
+
+    ends = [run.outcome for run in runs]
     assert ends[:2] == [("SUCCEEDED", None)] * 2
     assert ends[2:] == [("FAILED", "provider_unavailable")] * 2
     assert [len(run.posts) for run in runs] == [1, 1, 0, 0]
@@ -144,14 +148,14 @@ def test_who_waits_too_long_in_the_line_fails_unsent(bronze: Cloud) -> None:
     assert 100 < (runs[3].job.ended_at - START).total_seconds() < 105
 
 
-def test_a_line_that_is_empty_is_not_waited_in(bronze: Cloud) -> None:
-    (first,) = request(bronze, "a")
+def test_job_does_not_wait_in_an_empty_queue(limited_cloud: Cloud) -> None:
+    (first,) = request(limited_cloud, "a")
     later: list[str] = []
-    bronze.clock.at(120, lambda: later.extend(request(bronze, "b")))
+    limited_cloud.clock.schedule(120, lambda: later.extend(request(limited_cloud, "b")))
 
-    finish(bronze, [first])
+    finish(limited_cloud, [first])
 
-    assert sent(bronze) == [0, 120]
-    assert bronze.look(later[0]).states[:2] == SUBMIT
-    assert "WaitForSlot" not in bronze.look(later[0]).states
-    assert STRAIGHT[-1] == bronze.look(later[0]).states[-1]
+    assert creation_times(limited_cloud) == [0, 120]
+    assert limited_cloud.inspect(later[0]).states[:2] == SUBMIT
+    assert "WaitForSlot" not in limited_cloud.inspect(later[0]).states
+    assert SUCCESS_PATH[-1] == limited_cloud.inspect(later[0]).states[-1]

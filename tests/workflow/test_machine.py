@@ -1,4 +1,4 @@
-"""The hooks in moto are there for a reason each: these fail when the reason is gone."""
+"""Each hook in moto has a reason; these tests fail when a hook is no longer needed."""
 
 import json
 import time
@@ -19,22 +19,22 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackEndpoin
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
-from tests.workflow.answers import problem
+from tests.workflow.clock import START, Clock
 from tests.workflow.cloud import Cloud
 from tests.workflow.machine import evaluate
-from tests.workflow.timeline import START, Clock
+from tests.workflow.responses import error_response
 
 
-def test_moto_cannot_evaluate_jsonata_by_itself() -> None:
+def test_moto_has_no_jsonata_evaluator() -> None:
     assert moto_jsonata._eval_jsonata is None
     with pytest.raises(TypeError):
         moto_jsonata.eval_jsonata_expression("1 + 1")
 
 
-def test_moto_has_no_lambda_that_runs_python_in_this_process(
+def test_moto_does_not_run_functions_in_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without the hook, a task looks for a function in moto's own Lambda, and finds none."""
+    """Without the hook, a task looks up its function in the Lambda of moto and fails."""
     monkeypatch.setattr(ExecutionWorker, "start", ExecutionWorker._execution_logic)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
@@ -80,11 +80,11 @@ def test_moto_waits_for_a_callback_in_real_time(monkeypatch: pytest.MonkeyPatch)
     assert waited == [60]
 
 
-def test_moto_asks_every_execution_for_a_token_those_that_have_not_begun_too() -> None:
+def test_moto_execution_has_no_environment_before_it_starts() -> None:
     worker = ExecutionWorker.__new__(ExecutionWorker)
     worker.__init__(*[None] * 4)  # type: ignore[misc]
 
-    assert worker.env is None  # of which it asks for the callbacks
+    assert worker.env is None  # moto reads the callbacks of this environment
 
 
 @pytest.mark.parametrize(
@@ -95,15 +95,15 @@ def test_moto_asks_every_execution_for_a_token_those_that_have_not_begun_too() -
         ("[1..3]", [1, 2, 3]),
     ],
 )
-def test_jsonata_comes_out_as_plain_values(expression: str, value: object) -> None:
+def test_jsonata_results_are_plain_values(expression: str, value: object) -> None:
     result = evaluate(expression)
 
     assert result == value
     assert type(result) is type(value)
 
 
-def test_hours_pass_at_once_and_for_the_handlers_too(cloud: Cloud) -> None:
-    cloud.provider.submits(problem(429))
+def test_simulated_hours_apply_to_handlers(cloud: Cloud) -> None:
+    cloud.provider.script_submits(error_response(429))
 
     run = cloud.run()
 
@@ -112,44 +112,44 @@ def test_hours_pass_at_once_and_for_the_handlers_too(cloud: Cloud) -> None:
     assert cloud.clock.now == run.job.ended_at
 
 
-def test_whoever_waits_takes_turns_in_the_order_of_time() -> None:
-    clock, told = Clock(), []
+def test_processes_run_in_the_order_of_time() -> None:
+    clock, log = Clock(), []
 
     def worker(name: str, *waits: float) -> None:
         for seconds in waits:
             clock.wait(seconds)
-            told.append((name, clock.passed))
+            log.append((name, clock.elapsed))
 
-    clock.at(0, lambda: worker("a", 10, 10))
-    clock.at(5, lambda: worker("b", 1, 10))
+    clock.schedule(0, lambda: worker("a", 10, 10))
+    clock.schedule(5, lambda: worker("b", 1, 10))
     clock.run()
 
-    assert told == [("b", 6), ("a", 10), ("b", 16), ("a", 20)]
+    assert log == [("b", 6), ("a", 10), ("b", 16), ("a", 20)]
 
 
-def test_a_wait_can_be_cut_short_once() -> None:
-    clock, told = Clock(), []
+def test_wait_can_be_ended_once() -> None:
+    clock, log = Clock(), []
 
-    def sleeper() -> None:
+    def wait_twice() -> None:
         clock.wait(60, key="token")
-        told.append(clock.passed)
+        log.append(clock.elapsed)
         clock.wait(60)
-        told.append(clock.passed)
+        log.append(clock.elapsed)
 
-    clock.at(0, sleeper)
-    clock.at(7, lambda: clock.hurry("token"))
-    clock.at(8, lambda: clock.hurry("token"))
+    clock.schedule(0, wait_twice)
+    clock.schedule(7, lambda: clock.end_wait("token"))
+    clock.schedule(8, lambda: clock.end_wait("token"))
     clock.run()
 
-    assert told == [7, 67]
+    assert log == [7, 67]
 
 
-def test_what_goes_wrong_in_a_turn_is_raised() -> None:
+def test_exception_of_a_process_is_raised() -> None:
     clock = Clock()
 
-    def broken() -> None:
+    def raise_error() -> None:
         raise ZeroDivisionError
 
-    clock.at(1, broken)
+    clock.schedule(1, raise_error)
     with pytest.raises(ZeroDivisionError):
         clock.run()

@@ -1,4 +1,4 @@
-"""What was given up is looked for all the same: paid for means kept."""
+"""Recovery: predictions of ended jobs are polled, and their outputs are stored."""
 
 from datetime import timedelta
 
@@ -6,57 +6,57 @@ import boto3
 import httpx
 import pytest
 
-from tests.workflow.answers import completed, failed, html, standing
+from tests.workflow.actions import run_once_at, stop_at, sweep_for
 from tests.workflow.cloud import DEFER, REQUEST, Cloud
 from tests.workflow.deployment import BUCKET
 from tests.workflow.lambdas import KilledError
-from tests.workflow.provider import Taken
-from tests.workflow.scenes import once, stop_at, sweep_for
+from tests.workflow.provider import Accepted
+from tests.workflow.responses import completed, failed, html, status_response
 
 
-def test_a_job_that_is_stopped_while_it_is_with_the_provider_is_closed_and_filed(
+def test_submitted_job_with_a_stopped_execution_is_closed_and_stored(
     cloud: Cloud,
 ) -> None:
-    cloud.provider.takes(600)
+    cloud.provider.set_duration(600)
     job_id = cloud.request()
     stop_at(cloud, 10, job_id)
 
-    done = sweep_for(cloud, 60)
+    sweep_report = sweep_for(cloud, 60)
 
-    run = cloud.look(job_id)
+    run = cloud.inspect(job_id)
     assert run.status == "ABORTED"
-    assert done["closed"] == done["recovered"] == {job_id}
-    assert run.told == ["JobSubmitted", "JobFailed", "JobRecovered"]
+    assert sweep_report["closed"] == sweep_report["recovered"] == {job_id}
+    assert run.event_names == ["JobSubmitted", "JobFailed", "JobRecovered"]
     assert run.job.code == "canceled"
     assert len(run.job.assets) == 1
     assert cloud.asset(f"{run.job.prefix}/manifest.json")
     assert run.job.sweep_after is None
 
 
-def test_a_job_that_is_stopped_between_its_post_and_the_answer_is_found(cloud: Cloud) -> None:
-    cloud.provider.submits(Taken(httpx.ReadTimeout))
-    cloud.provider.lag = timedelta(seconds=100)
+def test_job_stopped_before_the_submit_response_is_recovered(cloud: Cloud) -> None:
+    cloud.provider.script_submits(Accepted(httpx.ReadTimeout))
+    cloud.provider.list_delay = timedelta(seconds=100)
     job_id = cloud.request()
     stop_at(cloud, 20, job_id)
 
-    done = sweep_for(cloud, 30)
+    sweep_report = sweep_for(cloud, 30)
 
-    run = cloud.look(job_id)
+    run = cloud.inspect(job_id)
     assert run.states == [*DEFER * 2]
-    assert done["closed"] == done["recovered"] == {job_id}
+    assert sweep_report["closed"] == sweep_report["recovered"] == {job_id}
     assert run.job.code == "submission_unknown"
     assert len(run.job.assets) == 1
     assert len(run.posts) == 1
 
 
-def test_a_result_that_never_comes_is_looked_for_ever_more_seldom_and_not_for_ever(
+def test_recovery_polls_eight_times_within_eight_days(
     cloud: Cloud,
 ) -> None:
-    cloud.provider.checks(standing("processing"))
+    cloud.provider.script_polls(status_response("processing"))
     job_id = cloud.request({**REQUEST, "deadline_seconds": 60})
     cloud.machine.run_pending()
-    cloud.end(job_id)
-    before = cloud.provider.gets
+    cloud.deliver_end_event(job_id)
+    before = cloud.provider.poll_count
 
     hours = 0
     while cloud.job(job_id).sweep_after is not None and hours < 24 * 8:
@@ -64,94 +64,92 @@ def test_a_result_that_never_comes_is_looked_for_ever_more_seldom_and_not_for_ev
         cloud.sweep()
         hours += 1
 
-    run = cloud.look(job_id)
+    run = cloud.inspect(job_id)
     assert run.job.sweep_after is None
     assert 24 < hours < 24 * 8
-    assert cloud.provider.gets - before == 8
-    assert run.told == ["JobSubmitted", "JobFailed"]
+    assert cloud.provider.poll_count - before == 8
+    assert run.event_names == ["JobSubmitted", "JobFailed"]
 
 
-@pytest.mark.parametrize("answer", [failed("broke"), standing("deleted")])
-def test_one_that_was_given_up_and_broke_is_not_looked_at_again(
-    cloud: Cloud, answer: httpx.Response
-) -> None:
-    cloud.provider.checks(standing("processing"))
+@pytest.mark.parametrize("response", [failed("broke"), status_response("deleted")])
+def test_failed_prediction_is_not_polled_again(cloud: Cloud, response: httpx.Response) -> None:
+    cloud.provider.script_polls(status_response("processing"))
     job_id = cloud.request({**REQUEST, "deadline_seconds": 60})
     cloud.machine.run_pending()
-    cloud.end(job_id)
-    cloud.provider.checks(answer)
+    cloud.deliver_end_event(job_id)
+    cloud.provider.script_polls(response)
 
     sweep_for(cloud, 5)
 
-    run = cloud.look(job_id)
+    run = cloud.inspect(job_id)
     assert (run.job.code, run.job.sweep_after) == ("deadline_exceeded", None)
-    assert run.told == ["JobSubmitted", "JobFailed"]
+    assert run.event_names == ["JobSubmitted", "JobFailed"]
 
 
-def test_one_that_cannot_be_filed_stands_in_nobodys_way(cloud: Cloud) -> None:
-    """Something of one job breaks each sweep: those behind it are looked at all the same."""
-    cloud.provider.checks(standing("processing"))
+def test_job_that_raises_does_not_block_other_recoveries(cloud: Cloud) -> None:
+    """One job raises in each sweep; the sweep still processes the jobs after it."""
+    cloud.provider.script_polls(status_response("processing"))
     first = cloud.request({**REQUEST, "deadline_seconds": 60}, event_id="event-1")
     second = cloud.request({**REQUEST, "deadline_seconds": 60}, event_id="event-2")
     cloud.machine.run_pending()
     for job_id in (first, second):
-        cloud.end(job_id)
+        cloud.deliver_end_event(job_id)
 
-    def broken(request: httpx.Request) -> httpx.Response:
-        (poison,) = [m for m in cloud.provider.made if m.prediction_id in request.url.path]
-        if poison == cloud.provider.made[0]:
-            raise RuntimeError("nobody has thought of this")
+    def poll_response(request: httpx.Request) -> httpx.Response:
+        (polled,) = [m for m in cloud.provider.predictions if m.prediction_id in request.url.path]
+        if polled == cloud.provider.predictions[0]:
+            raise RuntimeError("unexpected")
         return completed()
 
-    cloud.provider.checks(broken)
+    cloud.provider.script_polls(poll_response)
 
     sweep_for(cloud, 10)
 
-    assert cloud.look(second).told[-1] == "JobRecovered"
+    assert cloud.inspect(second).event_names[-1] == "JobRecovered"
 
 
-def test_what_was_filed_by_a_sweep_that_died_is_told_by_the_next(cloud: Cloud) -> None:
-    cloud.provider.takes(200)
+def test_next_sweep_publishes_the_recovery_of_a_crashed_one(cloud: Cloud) -> None:
+    cloud.provider.set_duration(200)
     job_id = cloud.request({**REQUEST, "deadline_seconds": 60})
 
-    def die() -> None:
+    def crash() -> None:
         raise KilledError
 
-    once(cloud, "Sweep: before PutEvents", die)
-    cloud.clock.at(70, lambda: cloud.end(job_id))
+    run_once_at(cloud, "Sweep: before PutEvents", crash)
+    cloud.clock.schedule(70, lambda: cloud.deliver_end_event(job_id))
 
     sweep_for(cloud, 30)
 
-    run = cloud.look(job_id)
-    assert run.told == ["JobSubmitted", "JobFailed", "JobRecovered"]
+    run = cloud.inspect(job_id)
+    assert run.event_names == ["JobSubmitted", "JobFailed", "JobRecovered"]
     assert run.job.sweep_after is None
 
 
-@pytest.mark.parametrize("answer", [html(502), httpx.ReadTimeout])
-def test_a_provider_that_is_away_is_asked_again_later(cloud: Cloud, answer: httpx.Response) -> None:
-    cloud.provider.checks(answer)
+@pytest.mark.parametrize("response", [html(502), httpx.ReadTimeout])
+def test_unavailable_provider_is_polled_again_later(cloud: Cloud, response: httpx.Response) -> None:
+    cloud.provider.script_polls(response)
     job_id = cloud.request()
     cloud.machine.run_pending()
-    cloud.end(job_id)
-    cloud.provider.checks(answer, completed())
+    cloud.deliver_end_event(job_id)
+    cloud.provider.script_polls(response, completed())
 
-    done = sweep_for(cloud, 30)
+    sweep_report = sweep_for(cloud, 30)
 
-    run = cloud.look(job_id)
-    assert run.end == ("FAILED", "provider_unavailable")
-    assert done["recovered"] == {job_id}
+    run = cloud.inspect(job_id)
+    assert run.outcome == ("FAILED", "provider_unavailable")
+    assert sweep_report["recovered"] == {job_id}
     assert len(run.job.assets) == 1
 
 
-def test_two_sweeps_at_once_do_each_thing_once(cloud: Cloud) -> None:
-    cloud.provider.takes(300)
+def test_concurrent_sweeps_recover_a_job_once(cloud: Cloud) -> None:
+    cloud.provider.set_duration(300)
     job_id = cloud.request()
     stop_at(cloud, 10, job_id)
-    once(cloud, "Sweep: before PutObject", cloud.sweep)
+    run_once_at(cloud, "Sweep: before PutObject", cloud.sweep)
 
     sweep_for(cloud, 40)
 
-    run = cloud.look(job_id)
+    run = cloud.inspect(job_id)
     assert len({detail["id"] for name, detail in run.events if name == "JobRecovered"}) == 1
     assert len(run.job.assets) == 1
     objects = boto3.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"]

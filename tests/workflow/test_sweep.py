@@ -1,127 +1,125 @@
-"""Nothing stays open: what no execution brings to its end, the sweep does."""
+"""Sweep ends or restarts jobs whose execution did not end them."""
 
 from datetime import timedelta
 from itertools import repeat
 
 import pytest
 
-from tests.workflow.answers import failed, problem, standing
-from tests.workflow.cloud import REQUEST, STRAIGHT, Cloud
+from tests.workflow.actions import run_once_at, stop_at, sweep_for
+from tests.workflow.clock import START
+from tests.workflow.cloud import REQUEST, SUCCESS_PATH, Cloud
 from tests.workflow.lambdas import Fault, KilledError
 from tests.workflow.machine import FunctionError
-from tests.workflow.scenes import once, stop_at, sweep_for
-from tests.workflow.timeline import START
+from tests.workflow.responses import error_response, failed, status_response
 
 
-def test_a_job_that_was_recorded_and_not_started_is_started(cloud: Cloud) -> None:
-    def die() -> None:
+def test_job_without_an_execution_is_started(cloud: Cloud) -> None:
+    def crash() -> None:
         raise KilledError
 
-    once(cloud, "Api: before StartExecution", die)
+    run_once_at(cloud, "Api: before StartExecution", crash)
     with pytest.raises(FunctionError):
         cloud.call("POST", "/v1/jobs", body=REQUEST)
     (job,) = cloud.jobs()
 
-    done = sweep_for(cloud, 5)
+    sweep_report = sweep_for(cloud, 5)
 
-    run = cloud.look(job.job_id)
-    assert done["restarted"] == {job.job_id}
-    assert run.end == ("SUCCEEDED", None)
-    assert run.states == STRAIGHT
+    run = cloud.inspect(job.job_id)
+    assert sweep_report["restarted"] == {job.job_id}
+    assert run.outcome == ("SUCCEEDED", None)
+    assert run.states == SUCCESS_PATH
     assert run.job.submitted_at == START + timedelta(minutes=2)
 
 
-def test_a_job_that_is_on_its_way_is_left_alone(cloud: Cloud) -> None:
-    cloud.provider.takes(1500)
+def test_running_job_is_not_changed(cloud: Cloud) -> None:
+    cloud.provider.set_duration(1500)
     job_id = cloud.request({**REQUEST, "deadline_seconds": 1800})
 
-    done = sweep_for(cloud, 40)
+    sweep_report = sweep_for(cloud, 40)
 
-    run = cloud.look(job_id)
-    assert run.end == ("SUCCEEDED", None)
-    assert set(done) <= {"left"}
+    run = cloud.inspect(job_id)
+    assert run.outcome == ("SUCCEEDED", None)
+    assert set(sweep_report) <= {"left"}
     assert len(run.posts) == 1
 
 
 @pytest.mark.parametrize("seconds", [1, 500])
-def test_a_job_that_is_stopped_in_the_line_is_closed_and_costs_nothing(
-    cloud: Cloud, seconds: int
-) -> None:
+def test_stopped_queued_job_is_closed_without_a_charge(cloud: Cloud, seconds: int) -> None:
     cloud.configure(DAILY_BUDGET_USD="1")
-    cloud.submits("off")
+    cloud.set_submits("off")
     job_id = cloud.request()
     stop_at(cloud, seconds, job_id)
 
-    done = sweep_for(cloud, 30)
+    sweep_report = sweep_for(cloud, 30)
 
-    run = cloud.look(job_id)
+    run = cloud.inspect(job_id)
     assert run.status == "ABORTED"
-    assert done["closed"] == {job_id}
+    assert sweep_report["closed"] == {job_id}
     assert run.job.code == "canceled"
-    assert run.told == ["JobFailed"]
+    assert run.event_names == ["JobFailed"]
     assert run.events[0][1]["charged"] == "no"
 
 
 @pytest.mark.parametrize("limit", [61, 400])
-def test_a_job_whose_execution_timed_out_is_closed_as_too_late(cloud: Cloud, limit: int) -> None:
-    cloud.provider.checks(standing("processing"))
+def test_timed_out_job_is_closed_with_deadline_exceeded(cloud: Cloud, limit: int) -> None:
+    cloud.provider.script_polls(status_response("processing"))
     cloud.machine.time_out_after(limit)
     job_id = cloud.request()
 
-    done = sweep_for(cloud, 40)
+    sweep_report = sweep_for(cloud, 40)
 
-    run = cloud.look(job_id)
+    run = cloud.inspect(job_id)
     assert run.status == "TIMED_OUT"
-    assert done["closed"] == {job_id}
+    assert sweep_report["closed"] == {job_id}
     assert run.job.code == "deadline_exceeded"
 
 
-def test_a_failure_that_nobody_could_record_is_closed(cloud: Cloud) -> None:
+def test_unrecorded_failure_is_closed(cloud: Cloud) -> None:
     cloud.lambdas.faults("FailFunction", repeat(Fault.CRASH_BEFORE))
-    cloud.provider.checks(failed("the model broke"))
+    cloud.provider.script_polls(failed("the model broke"))
     job_id = cloud.request()
 
-    done = sweep_for(cloud, 40)
+    sweep_report = sweep_for(cloud, 40)
 
-    run = cloud.look(job_id)
-    assert run.end == ("FAILED", "provider_failed")
-    assert done["closed"] == {job_id}
+    run = cloud.inspect(job_id)
+    assert run.outcome == ("FAILED", "provider_failed")
+    assert sweep_report["closed"] == {job_id}
     assert run.job.status == "failed"
 
 
-def test_an_end_that_was_recorded_and_not_told_is_told(cloud: Cloud) -> None:
-    cloud.provider.submits(problem(400, "bad"))
+def test_unpublished_end_is_published(cloud: Cloud) -> None:
+    cloud.provider.script_submits(error_response(400, "bad"))
 
-    def die() -> None:
+    def crash() -> None:
         raise KilledError
 
-    once(cloud, "Fail: before PutEvents", die)
+    run_once_at(cloud, "Fail: before PutEvents", crash)
     cloud.lambdas.faults("FailFunction", [None, *repeat(Fault.CRASH_BEFORE, 100)])
     job_id = cloud.request()
 
     sweep_for(cloud, 10)
 
-    run = cloud.look(job_id)
-    assert run.told == ["JobFailed"]
+    run = cloud.inspect(job_id)
+    assert run.event_names == ["JobFailed"]
     assert run.job.published_at is not None
     assert run.job.sweep_after is None
 
 
-def test_an_execution_by_hand_for_no_job_disturbs_nobody(cloud: Cloud) -> None:
-    cloud.start("nobody", name="nobody")
+def test_execution_without_a_job_is_ignored(cloud: Cloud) -> None:
+    cloud.start("missing", name="missing")
     cloud.machine.run_pending()
 
-    assert cloud.execution("nobody")["error"] == "internal_error"
+    assert cloud.execution("missing")["error"] == "internal_error"
     assert cloud.sweep() == {}
 
 
-def test_many_at_once_are_all_looked_at(cloud: Cloud) -> None:
-    cloud.submits("off")
+def test_sixty_stopped_jobs_are_all_closed(cloud: Cloud) -> None:
+    cloud.set_submits("off")
     ids = {cloud.request(event_id=f"event-{number}") for number in range(60)}
     for number, job_id in enumerate(sorted(ids)):
         stop_at(cloud, 1 + number / 1000, job_id)
 
-    done = sweep_for(cloud, 20)
+    sweep_report = sweep_for(cloud, 20)
 
-    assert done["closed"] == ids
+    assert sweep_report["closed"] == ids
     assert {cloud.job(job_id).status for job_id in ids} == {"failed"}

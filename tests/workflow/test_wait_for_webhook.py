@@ -1,90 +1,92 @@
-"""With webhooks on, the machine listens; but not for what comes without one."""
+"""Waits with webhooks enabled: WaitForWebhook, and plain waits after temporary failures."""
 
-from tests.workflow.answers import completed, file, html, standing
+from tests.workflow.actions import deliver_webhook_at, finish
 from tests.workflow.cloud import (
+    AWAIT_WEBHOOK,
     CHECK,
     FAIL,
     FINALIZE,
-    LISTEN,
-    LISTENS,
-    LISTENS_AGAIN,
+    NEXT_WEBHOOK_WAIT,
     REQUEST,
     SUBMIT,
+    WEBHOOK_WAIT,
     Cloud,
 )
-from tests.workflow.scenes import call_at, finish
+from tests.workflow.responses import completed, file, html, status_response
 
 
-def test_an_answer_that_cannot_be_read_is_waited_out_without_listening(
-    wait_for_webhook: Cloud,
+def test_unreadable_poll_is_retried_with_a_plain_wait(
+    webhook_cloud: Cloud,
 ) -> None:
-    """It is a matter of seconds, and the webhook has been."""
-    wait_for_webhook.provider.checks(html(502), html(502), standing("processing"), completed())
+    """The retry takes seconds, and the webhook has already arrived."""
+    webhook_cloud.provider.script_polls(
+        html(502), html(502), status_response("processing"), completed()
+    )
 
-    run = wait_for_webhook.run()
+    run = webhook_cloud.run()
 
-    assert run.states == [*SUBMIT, *LISTEN, *CHECK * 2, *LISTEN, *FINALIZE, "Done"]
-    assert wait_for_webhook.clock.waits == [LISTENS, 2, 4, LISTENS_AGAIN]
-
-
-def test_a_copy_that_failed_is_waited_for_without_listening(wait_for_webhook: Cloud) -> None:
-    wait_for_webhook.provider.files(html(500), file())
-
-    run = wait_for_webhook.run()
-
-    assert run.states == [*SUBMIT, *LISTEN, *FINALIZE, *CHECK, *FINALIZE, "Done"]
-    assert wait_for_webhook.clock.waits == [LISTENS, 2]
+    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK, *CHECK * 2, *AWAIT_WEBHOOK, *FINALIZE, "Done"]
+    assert webhook_cloud.clock.waits == [WEBHOOK_WAIT, 2, 4, NEXT_WEBHOOK_WAIT]
 
 
-def test_nobody_listens_beyond_the_deadline(wait_for_webhook: Cloud) -> None:
-    wait_for_webhook.provider.checks(standing("processing"))
+def test_failed_download_is_retried_with_a_plain_wait(webhook_cloud: Cloud) -> None:
+    webhook_cloud.provider.script_files(html(500), file())
 
-    run = wait_for_webhook.run({**REQUEST, "deadline_seconds": 113})
+    run = webhook_cloud.run()
 
-    assert run.end == ("FAILED", "deadline_exceeded")
-    assert run.states == [*SUBMIT, *LISTEN * 3, *FAIL]
-    assert wait_for_webhook.clock.waits == [LISTENS, LISTENS_AGAIN, 7]
+    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK, *FINALIZE, *CHECK, *FINALIZE, "Done"]
+    assert webhook_cloud.clock.waits == [WEBHOOK_WAIT, 2]
 
 
-def test_the_switch_may_be_turned_while_jobs_are_on_their_way(cloud: Cloud) -> None:
-    """One machine for both: each job goes on as it was sent."""
-    cloud.provider.takes(120)
+def test_webhook_wait_ends_at_the_deadline(webhook_cloud: Cloud) -> None:
+    webhook_cloud.provider.script_polls(status_response("processing"))
+
+    run = webhook_cloud.run({**REQUEST, "deadline_seconds": 113})
+
+    assert run.outcome == ("FAILED", "deadline_exceeded")
+    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK * 3, *FAIL]
+    assert webhook_cloud.clock.waits == [WEBHOOK_WAIT, NEXT_WEBHOOK_WAIT, 7]
+
+
+def test_webhooks_can_be_enabled_while_jobs_run(cloud: Cloud) -> None:
+    """Each job continues in the mode in which it was submitted."""
+    cloud.provider.set_duration(120)
     ids = [cloud.request(event_id="event-1")]
-    cloud.clock.at(10, cloud.listen)
-    cloud.clock.at(20, lambda: ids.append(cloud.request(event_id="event-2")))
-    cloud.clock.at(140, lambda: cloud.call_back(1))
+    cloud.clock.schedule(10, cloud.enable_webhooks)
+    cloud.clock.schedule(20, lambda: ids.append(cloud.request(event_id="event-2")))
+    cloud.clock.schedule(140, lambda: cloud.deliver_webhook(1))
 
     cloud.machine.run_pending()
 
-    plain, woken = [cloud.look(job_id) for job_id in ids]
-    assert plain.states == [*SUBMIT, *CHECK * plain.job.checks, *FINALIZE, "Done"]
-    assert woken.states == [*SUBMIT, *LISTEN * 3, *FINALIZE, "Done"]
-    assert plain.end == woken.end == ("SUCCEEDED", None)
+    polled, notified = [cloud.inspect(job_id) for job_id in ids]
+    assert polled.states == [*SUBMIT, *CHECK * polled.job.checks, *FINALIZE, "Done"]
+    assert notified.states == [*SUBMIT, *AWAIT_WEBHOOK * 3, *FINALIZE, "Done"]
+    assert polled.outcome == notified.outcome == ("SUCCEEDED", None)
 
 
-def test_a_job_that_is_stopped_while_it_listens_is_closed(wait_for_webhook: Cloud) -> None:
-    wait_for_webhook.provider.checks(standing("processing"))
-    job_id = wait_for_webhook.request()
-    wait_for_webhook.clock.at(90, lambda: wait_for_webhook.stop(job_id))
+def test_job_stopped_during_a_webhook_wait_is_closed(webhook_cloud: Cloud) -> None:
+    webhook_cloud.provider.script_polls(status_response("processing"))
+    job_id = webhook_cloud.request()
+    webhook_cloud.clock.schedule(90, lambda: webhook_cloud.stop(job_id))
 
-    run = finish(wait_for_webhook, job_id)
+    run = finish(webhook_cloud, job_id)
 
     assert run.status == "ABORTED"
     assert run.states[-1] == "WaitForWebhook"
-    assert wait_for_webhook.clock.waits == [LISTENS, 90 - LISTENS]
+    assert webhook_cloud.clock.waits == [WEBHOOK_WAIT, 90 - WEBHOOK_WAIT]
     assert run.job.code == "canceled"
-    # Its webhook finds nobody who waits.
-    assert wait_for_webhook.call_back() == 204
+    # The webhook finds no waiting execution.
+    assert webhook_cloud.deliver_webhook() == 204
 
 
-def test_a_job_that_is_canceled_while_it_listens_is_filed(wait_for_webhook: Cloud) -> None:
-    wait_for_webhook.provider.takes(30)
-    job_id = wait_for_webhook.request()
-    wait_for_webhook.clock.at(10, lambda: wait_for_webhook.cancel(job_id))
-    call_at(wait_for_webhook, 30)
+def test_output_of_a_job_canceled_during_a_webhook_wait_is_stored(webhook_cloud: Cloud) -> None:
+    webhook_cloud.provider.set_duration(30)
+    job_id = webhook_cloud.request()
+    webhook_cloud.clock.schedule(10, lambda: webhook_cloud.cancel(job_id))
+    deliver_webhook_at(webhook_cloud, 30)
 
-    run = finish(wait_for_webhook, job_id)
+    run = finish(webhook_cloud, job_id)
 
-    assert run.end == ("FAILED", "canceled")
-    assert run.states == [*SUBMIT, *LISTEN, *FINALIZE, *FAIL]
+    assert run.outcome == ("FAILED", "canceled")
+    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK, *FINALIZE, *FAIL]
     assert len(run.job.assets) == 1

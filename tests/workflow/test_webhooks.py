@@ -1,182 +1,191 @@
-"""Webhooks cut a wait short: first, during it, late, twice, forged or never; a poll decides."""
+"""Webhooks that arrive early, during the wait, late, twice, forged or never; a poll decides."""
 
 from typing import Any
 
 import pytest
 
-from tests.workflow.answers import completed, failed, standing
-from tests.workflow.cloud import FAIL, FINALIZE, LISTEN, LISTENS, LISTENS_AGAIN, SUBMIT, Cloud
-from tests.workflow.scenes import call_at, finish, once
+from tests.workflow.actions import deliver_webhook_at, finish, run_once_at
+from tests.workflow.cloud import (
+    AWAIT_WEBHOOK,
+    FAIL,
+    FINALIZE,
+    NEXT_WEBHOOK_WAIT,
+    SUBMIT,
+    WEBHOOK_WAIT,
+    Cloud,
+)
+from tests.workflow.responses import completed, failed, status_response
 
-WOKEN = [*SUBMIT, *LISTEN, *FINALIZE, "Done"]
+WEBHOOK_PATH = [*SUBMIT, *AWAIT_WEBHOOK, *FINALIZE, "Done"]
 
 
 @pytest.mark.parametrize("seconds", [1, 40, 59])
-def test_a_webhook_ends_the_wait(wait_for_webhook: Cloud, seconds: int) -> None:
-    wait_for_webhook.provider.takes(seconds)
-    job_id = wait_for_webhook.request()
-    told = call_at(wait_for_webhook, seconds)
+def test_webhook_ends_the_wait(webhook_cloud: Cloud, seconds: int) -> None:
+    webhook_cloud.provider.set_duration(seconds)
+    job_id = webhook_cloud.request()
+    statuses = deliver_webhook_at(webhook_cloud, seconds)
 
-    run = finish(wait_for_webhook, job_id)
+    run = finish(webhook_cloud, job_id)
 
-    assert told == [204]
-    assert run.end == ("SUCCEEDED", None)
-    assert run.states == WOKEN
-    assert wait_for_webhook.clock.waits == [seconds]
+    assert statuses == [204]
+    assert run.outcome == ("SUCCEEDED", None)
+    assert run.states == WEBHOOK_PATH
+    assert webhook_cloud.clock.waits == [seconds]
     assert run.job.checks == 1
 
 
-def test_one_that_comes_before_the_wait_begins_is_not_missed(wait_for_webhook: Cloud) -> None:
-    """It came after the answer was recorded, and before Listen could leave its token."""
-    job_id = wait_for_webhook.request()
-    once(wait_for_webhook, "Submit: after PutEvents", wait_for_webhook.call_back)
+def test_webhook_before_the_wait_skips_the_wait(webhook_cloud: Cloud) -> None:
+    """The webhook arrives after the submit and before WaitForWebhook has written its token."""
+    job_id = webhook_cloud.request()
+    run_once_at(webhook_cloud, "Submit: after PutEvents", webhook_cloud.deliver_webhook)
 
-    run = finish(wait_for_webhook, job_id)
+    run = finish(webhook_cloud, job_id)
 
-    assert run.states == WOKEN
-    assert wait_for_webhook.clock.waits == []
+    assert run.states == WEBHOOK_PATH
+    assert webhook_cloud.clock.waits == []
     assert "ConditionalCheckFailed" in run.history
     assert (run.job.woken_at, run.job.wake_token) == (None, None)
 
 
-def test_one_that_never_comes_is_not_waited_for(wait_for_webhook: Cloud) -> None:
-    run = wait_for_webhook.run()
+def test_missing_webhook_is_replaced_by_a_poll(webhook_cloud: Cloud) -> None:
+    run = webhook_cloud.run()
 
-    assert run.end == ("SUCCEEDED", None)
-    assert run.states == WOKEN
-    assert wait_for_webhook.clock.waits == [LISTENS]
+    assert run.outcome == ("SUCCEEDED", None)
+    assert run.states == WEBHOOK_PATH
+    assert webhook_cloud.clock.waits == [WEBHOOK_WAIT]
 
 
-def test_the_provider_is_asked_now_and_then_whatever_becomes_of_webhooks(
-    wait_for_webhook: Cloud,
+def test_provider_is_polled_repeatedly_without_a_webhook(
+    webhook_cloud: Cloud,
 ) -> None:
-    wait_for_webhook.provider.takes(200)
+    webhook_cloud.provider.set_duration(200)
 
-    run = wait_for_webhook.run()
+    run = webhook_cloud.run()
 
-    assert run.states == [*SUBMIT, *LISTEN * 5, *FINALIZE, "Done"]
-    assert wait_for_webhook.clock.waits == [LISTENS, LISTENS_AGAIN, 32, 42, 54]
-
-
-def test_one_that_comes_during_a_check_is_not_forgotten_by_it(wait_for_webhook: Cloud) -> None:
-    """The provider is asked, finishes and calls, and only then what it had answered is recorded."""
-    wait_for_webhook.provider.checks(standing("processing"), completed())
-    job_id = wait_for_webhook.request()
-    once(wait_for_webhook, "Check: after GET", wait_for_webhook.call_back)
-
-    run = finish(wait_for_webhook, job_id)
-
-    assert run.states == [*SUBMIT, *LISTEN * 2, *FINALIZE, "Done"]
-    assert wait_for_webhook.clock.waits == [LISTENS]
+    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK * 5, *FINALIZE, "Done"]
+    assert webhook_cloud.clock.waits == [WEBHOOK_WAIT, NEXT_WEBHOOK_WAIT, 32, 42, 54]
 
 
-@pytest.mark.parametrize("moment", ["Check: after TransactWriteItems", "Finalize: after PutObject"])
-def test_one_that_comes_when_nothing_waits_changes_nothing(
-    wait_for_webhook: Cloud, moment: str
-) -> None:
-    job_id = wait_for_webhook.request()
-    once(wait_for_webhook, moment, wait_for_webhook.call_back)
+def test_webhook_during_a_check_causes_another_check(webhook_cloud: Cloud) -> None:
+    """The webhook arrives after the poll response and before Check has recorded it."""
+    webhook_cloud.provider.script_polls(status_response("processing"), completed())
+    job_id = webhook_cloud.request()
+    run_once_at(webhook_cloud, "Check: after GET", webhook_cloud.deliver_webhook)
 
-    run = finish(wait_for_webhook, job_id)
+    run = finish(webhook_cloud, job_id)
 
-    assert run.end == ("SUCCEEDED", None)
-    assert run.states == WOKEN
-
-
-def test_one_that_comes_after_the_end_changes_nothing(wait_for_webhook: Cloud) -> None:
-    before = wait_for_webhook.run()
-
-    assert [wait_for_webhook.call_back(), wait_for_webhook.call_back()] == [204, 204]
-
-    assert wait_for_webhook.job(before.job.job_id) == before.job
-    assert wait_for_webhook.events(before.job.job_id) == before.events
+    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK * 2, *FINALIZE, "Done"]
+    assert webhook_cloud.clock.waits == [WEBHOOK_WAIT]
 
 
-def test_twice_the_same_wakes_once(wait_for_webhook: Cloud) -> None:
-    wait_for_webhook.provider.checks(standing("processing"), completed())
-    job_id = wait_for_webhook.request()
-    told = [*[call_at(wait_for_webhook, 10) for _ in range(2)], call_at(wait_for_webhook, 200)]
+@pytest.mark.parametrize("point", ["Check: after TransactWriteItems", "Finalize: after PutObject"])
+def test_webhook_without_a_wait_changes_nothing(webhook_cloud: Cloud, point: str) -> None:
+    job_id = webhook_cloud.request()
+    run_once_at(webhook_cloud, point, webhook_cloud.deliver_webhook)
 
-    run = finish(wait_for_webhook, job_id)
+    run = finish(webhook_cloud, job_id)
 
-    assert told == [[204]] * 3
-    assert run.states == [*SUBMIT, *LISTEN * 2, *FINALIZE, "Done"]
-    assert wait_for_webhook.clock.waits == [10, LISTENS - 10]
+    assert run.outcome == ("SUCCEEDED", None)
+    assert run.states == WEBHOOK_PATH
+
+
+def test_webhook_after_the_end_changes_nothing(webhook_cloud: Cloud) -> None:
+    run_before = webhook_cloud.run()
+
+    assert [webhook_cloud.deliver_webhook(), webhook_cloud.deliver_webhook()] == [204, 204]
+
+    assert webhook_cloud.job(run_before.job.job_id) == run_before.job
+    assert webhook_cloud.events(run_before.job.job_id) == run_before.events
+
+
+def test_repeated_webhook_ends_one_wait(webhook_cloud: Cloud) -> None:
+    webhook_cloud.provider.script_polls(status_response("processing"), completed())
+    job_id = webhook_cloud.request()
+    statuses = [
+        *[deliver_webhook_at(webhook_cloud, 10) for _ in range(2)],
+        deliver_webhook_at(webhook_cloud, 200),
+    ]
+
+    run = finish(webhook_cloud, job_id)
+
+    assert statuses == [[204]] * 3
+    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK * 2, *FINALIZE, "Done"]
+    assert webhook_cloud.clock.waits == [10, WEBHOOK_WAIT - 10]
 
 
 @pytest.mark.parametrize(
     "forged",
     [
-        {"secret": "whsec_of_somebody_else"},
-        {"late": 301},
-        {"late": -301},
+        {"secret": "whsec_of_another_account"},
+        {"age_seconds": 301},
+        {"age_seconds": -301},
     ],
 )
-def test_a_forged_or_stale_one_is_refused_and_wakes_nobody(
-    wait_for_webhook: Cloud, forged: dict[str, Any]
+def test_forged_or_stale_webhook_returns_401_and_ends_no_wait(
+    webhook_cloud: Cloud, forged: dict[str, Any]
 ) -> None:
-    job_id = wait_for_webhook.request()
-    told = call_at(wait_for_webhook, 5, **forged)
+    job_id = webhook_cloud.request()
+    statuses = deliver_webhook_at(webhook_cloud, 5, **forged)
 
-    run = finish(wait_for_webhook, job_id)
+    run = finish(webhook_cloud, job_id)
 
-    assert told == [401]
-    assert wait_for_webhook.clock.waits == [LISTENS]
-    assert run.end == ("SUCCEEDED", None)
+    assert statuses == [401]
+    assert webhook_cloud.clock.waits == [WEBHOOK_WAIT]
+    assert run.outcome == ("SUCCEEDED", None)
 
 
-def test_one_that_lies_wakes_and_decides_nothing(wait_for_webhook: Cloud) -> None:
-    wait_for_webhook.provider.takes(200)
-    job_id = wait_for_webhook.request()
-    call_at(wait_for_webhook, 5)
+def test_premature_webhook_ends_the_wait_but_not_the_job(webhook_cloud: Cloud) -> None:
+    webhook_cloud.provider.set_duration(200)
+    job_id = webhook_cloud.request()
+    deliver_webhook_at(webhook_cloud, 5)
 
-    run = finish(wait_for_webhook, job_id)
+    run = finish(webhook_cloud, job_id)
 
-    assert wait_for_webhook.clock.waits[:3] == [5, LISTENS - 5, LISTENS_AGAIN]
+    assert webhook_cloud.clock.waits[:3] == [5, WEBHOOK_WAIT - 5, NEXT_WEBHOOK_WAIT]
     assert run.states == [
         *SUBMIT,
-        *LISTEN * len(wait_for_webhook.clock.waits),
+        *AWAIT_WEBHOOK * len(webhook_cloud.clock.waits),
         *FINALIZE,
         "Done",
     ]
 
 
-@pytest.mark.parametrize("said", [{"id": "another"}, {"id": ""}, {"id": None}])
-def test_one_about_another_prediction_wakes_nobody(
-    wait_for_webhook: Cloud, said: dict[str, object]
+@pytest.mark.parametrize("fields", [{"id": "another"}, {"id": ""}, {"id": None}])
+def test_webhook_of_another_prediction_ends_no_wait(
+    webhook_cloud: Cloud, fields: dict[str, object]
 ) -> None:
-    job_id = wait_for_webhook.request()
-    told = call_at(wait_for_webhook, 5, **said)
+    job_id = webhook_cloud.request()
+    statuses = deliver_webhook_at(webhook_cloud, 5, **fields)
 
-    finish(wait_for_webhook, job_id)
+    finish(webhook_cloud, job_id)
 
-    assert told == [204]
-    assert wait_for_webhook.clock.waits == [LISTENS]
-
-
-def test_a_secret_that_was_changed_is_read_again(wait_for_webhook: Cloud) -> None:
-    wait_for_webhook.provider.takes(50)
-    first = wait_for_webhook.request(event_id="event-1")
-    told = call_at(wait_for_webhook, 50, number=0)
-    finish(wait_for_webhook, first)
-    wait_for_webhook.provider.secret = "whsec_another"
-
-    second = wait_for_webhook.request(event_id="event-2")
-    told_too = call_at(wait_for_webhook, 50)
-    run = finish(wait_for_webhook, second)
-
-    assert told == told_too == [204]
-    assert run.states == WOKEN
-    assert wait_for_webhook.clock.waits == [50, 50]
+    assert statuses == [204]
+    assert webhook_cloud.clock.waits == [WEBHOOK_WAIT]
 
 
-def test_a_prediction_that_failed_is_told_of_as_well(wait_for_webhook: Cloud) -> None:
-    wait_for_webhook.provider.checks(failed("content policy"))
-    job_id = wait_for_webhook.request()
-    call_at(wait_for_webhook, 20, status="failed", outputs=None)
+def test_rotated_secret_is_read_again(webhook_cloud: Cloud) -> None:
+    webhook_cloud.provider.set_duration(50)
+    first = webhook_cloud.request(event_id="event-1")
+    statuses = deliver_webhook_at(webhook_cloud, 50, number=0)
+    finish(webhook_cloud, first)
+    webhook_cloud.provider.secret = "whsec_another"
 
-    run = finish(wait_for_webhook, job_id)
+    second = webhook_cloud.request(event_id="event-2")
+    second_statuses = deliver_webhook_at(webhook_cloud, 50)
+    run = finish(webhook_cloud, second)
 
-    assert run.end == ("FAILED", "moderated")
-    assert run.states == [*SUBMIT, *LISTEN, *FAIL]
-    assert wait_for_webhook.clock.waits == [20]
+    assert statuses == second_statuses == [204]
+    assert run.states == WEBHOOK_PATH
+    assert webhook_cloud.clock.waits == [50, 50]
+
+
+def test_webhook_of_a_failed_prediction_fails_the_job(webhook_cloud: Cloud) -> None:
+    webhook_cloud.provider.script_polls(failed("content policy"))
+    job_id = webhook_cloud.request()
+    deliver_webhook_at(webhook_cloud, 20, status="failed", outputs=None)
+
+    run = finish(webhook_cloud, job_id)
+
+    assert run.outcome == ("FAILED", "moderated")
+    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK, *FAIL]
+    assert webhook_cloud.clock.waits == [20]

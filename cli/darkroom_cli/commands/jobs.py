@@ -1,4 +1,4 @@
-"""Pictures: ask for one, list them, cancel, ask again, open."""
+"""Commands for jobs: generate, edit, list, show, cancel, retry, open."""
 
 from typing import Annotated, Any
 
@@ -25,9 +25,10 @@ from darkroom_cli.show import usd
 top = typer.Typer()
 jobs = typer.Typer(help="Jobs: list, show, cancel, retry, open.", no_args_is_help=True)
 
-JobId = Annotated[str, typer.Argument(help="The job's id.")]
-COLUMNS = ["job", "status", "what", "price", "charged", "accepted", "prompt"]
-_MOST = 60  # characters of a prompt in a table
+JobId = Annotated[str, typer.Argument(help="The id of the job.")]
+COLUMNS = ["job", "status", "request", "price", "charged", "created", "prompt"]
+_MAX_PROMPT_LENGTH = 60  # characters in a table
+_CHARGED = {"yes": "yes", "no": "no", "maybe": "not confirmed"}
 
 
 @command(top, "generate")
@@ -44,17 +45,22 @@ def generate(
     out: Out = None,
     once: Once = None,
 ) -> None:
-    """Make a picture from a prompt."""
-    asked = requests.body(prompt, quality, resolution, aspect_ratio, output_format, deadline)
-    job = session.client.post("/v1/jobs", asked, once)
+    """Generate an image from a prompt."""
+    request = requests.body(prompt, quality, resolution, aspect_ratio, output_format, deadline)
+    job = session.client.post("/v1/jobs", request, once)
     waiting.finish(session, job, wait=wait, timeout=timeout, out=out)
 
 
 @command(top, "edit")
 def edit(
     session: Session,
-    images: Annotated[list[str], typer.Argument(help="Files, or https://, s3://, upload:")],
-    prompt: Annotated[str, typer.Option("--prompt", "-p", help="What to change; - reads stdin.")],
+    images: Annotated[
+        list[str],
+        typer.Argument(help="Image files, or references: https://, s3:// or upload:"),
+    ],
+    prompt: Annotated[
+        str, typer.Option("--prompt", "-p", help="What to change; - reads it from stdin.")
+    ],
     quality: Quality = None,
     resolution: Resolution = None,
     aspect_ratio: Aspect = None,
@@ -65,59 +71,64 @@ def edit(
     out: Out = None,
     once: Once = None,
 ) -> None:
-    """Make a picture from others; files of this machine are uploaded."""
-    asked = requests.body(prompt, quality, resolution, aspect_ratio, output_format, deadline)
-    given = requests.references(session.client, images)
-    asked |= {"operation": "edit", "images": given}
-    job = session.client.post("/v1/jobs", asked, once)
+    """Edit images with a prompt. Local files are uploaded: PNG, JPEG or WebP, up to 20 MB each."""
+    request = requests.body(prompt, quality, resolution, aspect_ratio, output_format, deadline)
+    references = requests.references(session.client, images)
+    request |= {"operation": "edit", "images": references}
+    job = session.client.post("/v1/jobs", request, once)
     waiting.finish(session, job, wait=wait, timeout=timeout, out=out)
 
 
 @command(jobs, "list")
 def list_jobs(
     session: Session,
-    status: Annotated[str | None, typer.Option(help="queued, submitted, completed, …")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(help="queued, submitting, submitted, completed or failed."),
+    ] = None,
     operation: Annotated[str | None, typer.Option(help="text-to-image, edit or model.")] = None,
-    text: Annotated[str | None, typer.Option(help="In the prompt, in capitals or not.")] = None,
-    batch: Annotated[str | None, typer.Option(help="Only the rows of this batch.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    text: Annotated[
+        str | None, typer.Option(help="Text that the prompt contains; case is ignored.")
+    ] = None,
+    batch: Annotated[str | None, typer.Option(help="The id of a batch.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs.")] = 20,
 ) -> None:
-    """List jobs, newest first."""
-    found: list[Json] = []
+    """List jobs, newest first. The options select jobs."""
+    records: list[Json] = []
     cursor: str | None = None
-    while len(found) < limit:
+    while len(records) < limit:
         page = session.client.get(
             "/v1/jobs",
             status=status,
             operation=operation,
             text=text,
             batch=batch,
-            limit=min(100, limit - len(found)),
+            limit=min(100, limit - len(records)),
             cursor=cursor,
         )
-        found += page["jobs"]
+        records += page["jobs"]
         cursor = page["cursor"]
         if cursor is None:
             break
     if session.screen.as_json:
-        session.screen.document({"jobs": found})
+        session.screen.document({"jobs": records})
         return
-    session.screen.table(COLUMNS, [row(job) for job in found])
+    session.screen.table(COLUMNS, [row(job) for job in records])
 
 
 @command(jobs, "show")
 def show(session: Session, job_id: JobId) -> None:
-    """Show all about a job."""
+    """Show every field of a job."""
     job = session.client.get(f"/v1/jobs/{job_id}")
     if session.screen.as_json:
         session.screen.document(job)
         return
-    session.screen.table(["", ""], [[name, text] for name, text in _facts(job)])
+    session.screen.table(["", ""], [[name, value] for name, value in _fields(job)])
 
 
 @command(jobs, "cancel")
 def cancel(session: Session, job_id: JobId) -> None:
-    """Cancel a job: free before it is sent; after that its picture is paid for, and filed."""
+    """Cancel a job. A queued job is free; a submitted job is charged and its image is stored."""
     job = session.client.delete(f"/v1/jobs/{job_id}")
     if session.screen.as_json:
         session.screen.document(job)
@@ -134,76 +145,78 @@ def retry(
     out: Out = None,
     once: Once = None,
 ) -> None:
-    """Ask for the same again: a new job, with a price of its own."""
-    old = session.client.get(f"/v1/jobs/{job_id}")
-    job = session.client.post("/v1/jobs", _again(old), once)
+    """Submit the request of a job again as a new job, which is charged separately."""
+    previous = session.client.get(f"/v1/jobs/{job_id}")
+    job = session.client.post("/v1/jobs", _request(previous), once)
     waiting.finish(session, job, wait=wait, timeout=timeout, out=out)
 
 
 @command(jobs, "open")
 def open_job(session: Session, job_id: JobId, out: Out = None) -> None:
-    """Save the pictures of a job, and show them where the terminal can."""
+    """Save the images of a job, and show them if the terminal supports images."""
     job = session.client.get(f"/v1/jobs/{job_id}")
-    waiting.check(job)
+    waiting.raise_if_failed(job)
     if job["status"] != "completed":
-        raise waiting.still_running(job, f"it is {job['status']}")
-    files = waiting.save(session.client, job, out)
+        raise waiting.still_running(job, f"is {job['status']}")
+    paths = waiting.save(session.client, job, out)
     if session.screen.as_json:
-        session.screen.document({**job, "files": [str(path) for path in files]})
+        session.screen.document({**job, "files": [str(path) for path in paths]})
         return
-    for path in files:
-        session.screen.picture(path)
+    for path in paths:
+        session.screen.image(path)
 
 
 def row(job: Json) -> list[str]:
-    """Return a job as a line of a table."""
+    """Return a job as a row of the table with COLUMNS."""
     prompt = " ".join(str(job["input"].get("prompt", "")).split())
-    accepted = str(job["timings"]["accepted_at"])[:19].replace("T", " ")
-    what = " ".join(
+    created = str(job["timings"]["accepted_at"])[:19].replace("T", " ")
+    request = " ".join(
         str(part)
         for part in (job["operation"], job["input"].get("quality"), job["input"].get("resolution"))
         if part
     )
     status = "canceled" if (job["failure"] or {}).get("code") == "canceled" else job["status"]
     price = usd(job["estimated_cost_micro_usd"])
-    short = prompt if len(prompt) <= _MOST else prompt[: _MOST - 1] + "…"
-    return [job["job_id"], status, what, price, job["charged"], accepted, short]
+    is_short = len(prompt) <= _MAX_PROMPT_LENGTH
+    short = prompt if is_short else prompt[: _MAX_PROMPT_LENGTH - 1] + "…"
+    return [job["job_id"], status, request, price, _CHARGED[job["charged"]], created, short]
 
 
-def _facts(job: Json) -> list[tuple[str, str]]:
+def _fields(job: Json) -> list[tuple[str, str]]:
     failure = job["failure"] or {}
-    facts: list[tuple[str, Any]] = [
+    fields: list[tuple[str, Any]] = [
         ("job", job["job_id"]),
         ("status", job["status"]),
         ("failure", failure and f"{failure['code']}: {failure['detail'] or failure['message']}"),
         ("operation", job["operation"]),
         ("model", job["model"]),
         *sorted(job["input"].items()),
-        *(("reference", each) for each in job["references"]),
+        *(("reference", reference) for reference in job["references"]),
         ("price", usd(job["estimated_cost_micro_usd"])),
-        ("charged", job["charged"]),
+        ("charged", _CHARGED[job["charged"]]),
         ("caller", job["caller"]),
         ("batch", job.get("batch_id")),
         ("prediction", job["prediction_id"]),
         ("checks", job["checks"]),
-        *((name.removesuffix("_at"), moment) for name, moment in job["timings"].items()),
-        *(("asset", f"s3://{each['bucket']}/{each['key']}") for each in job["assets"]),
+        *((name.removesuffix("_at"), time) for name, time in job["timings"].items()),
+        *(("asset", f"s3://{asset['bucket']}/{asset['key']}") for asset in job["assets"]),
     ]
-    return [(name, str(value)) for name, value in facts if value not in (None, "", {})]
+    return [(name, str(value)) for name, value in fields if value not in (None, "", {})]
 
 
-def _again(old: Json) -> Json:
-    """Return the request that an old job was."""
-    if old["operation"] == "model":
-        if old["references"]:
-            told = "its references cannot be read off the job"
-            raise CliError(Exit.BAD_REQUEST, told, "Ask for it as you did before.")
-        return {"model": old["model"], "input": old["input"]}
-    asked: Json = {"operation": old["operation"], **old["input"]}
-    if old["references"]:
-        cut = [each for each in old["references"] if each.startswith("https://")]
-        if cut:
-            told = "it refers to URLs, of which a job shows no query, which may be a signature"
-            raise CliError(Exit.BAD_REQUEST, told, "Ask again by: darkroom edit URL --prompt …")
-        asked["images"] = old["references"]
-    return asked
+def _request(job: Json) -> Json:
+    """Return the request of an earlier job; raises CliError if the job does not contain it."""
+    if job["operation"] == "model":
+        if job["references"]:
+            message = "The job cannot be retried: its record has no complete references."
+            raise CliError(Exit.BAD_REQUEST, message, "Submit the original request again.")
+        return {"model": job["model"], "input": job["input"]}
+    request: Json = {"operation": job["operation"], **job["input"]}
+    if job["references"]:
+        if any(reference.startswith("https://") for reference in job["references"]):
+            # A query string may be a signature, so the API does not return it.
+            message = "The job cannot be retried: its reference URLs have no query strings."
+            hint = "Submit the request again with: darkroom edit URL --prompt …"
+            raise CliError(Exit.BAD_REQUEST, message, hint)
+        request["images"] = job["references"]
+    return request

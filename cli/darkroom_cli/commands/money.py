@@ -1,4 +1,4 @@
-"""What things cost and what the folders do: price, stats, presets."""
+"""Commands for prices and presets."""
 
 from typing import Annotated
 
@@ -11,43 +11,50 @@ from darkroom_cli.show import usd
 
 top = typer.Typer()
 
-# What the price depends on is how many there are: nothing is fetched.
-_IMAGE = "https://example.com/reference-{}.png"
+# The price depends only on the number of references; the API does not fetch them.
+_PLACEHOLDER_URL = "https://example.com/reference-{}.png"
 
 
 @command(top, "price")
 def price(
     session: Session,
-    prompt: Annotated[str, typer.Argument(help="It changes nothing of GPT Image 2's price.")] = "x",
-    images: Annotated[int, typer.Option(min=0, max=16, help="References: it is an edit.")] = 0,
+    prompt: Annotated[
+        str, typer.Argument(help="The prompt. It does not change the price of GPT Image 2.")
+    ] = "x",
+    images: Annotated[
+        int, typer.Option(min=0, max=16, help="Reference images; above 0: the price of an edit.")
+    ] = 0,
     quality: Quality = None,
     resolution: Resolution = None,
     aspect_ratio: Aspect = None,
     output_format: Format = None,
 ) -> None:
-    """Say what a picture would cost, without making it."""
-    asked = requests.body(prompt, quality, resolution, aspect_ratio, output_format)
+    """Print the price of an image without generating it."""
+    request = requests.body(prompt, quality, resolution, aspect_ratio, output_format)
     if images:
-        asked |= {"operation": "edit", "images": [_IMAGE.format(n) for n in range(images)]}
-    told = session.client.post("/v1/estimates", asked)
+        urls = [_PLACEHOLDER_URL.format(number) for number in range(images)]
+        request |= {"operation": "edit", "images": urls}
+    estimate = session.client.post("/v1/estimates", request)
     if session.screen.as_json:
-        session.screen.document(told)
+        session.screen.document(estimate)
         return
-    session.screen.line(usd(told["estimated_cost_micro_usd"]))
-    session.screen.say(f"as of {told['priced_as_of']}" if told["priced_as_of"] else "")
+    session.screen.line(usd(estimate["estimated_cost_micro_usd"]))
+    if estimate["priced_as_of"]:
+        session.screen.note(f"Price as of {estimate['priced_as_of']}")
 
 
 @command(top, "presets")
 def presets(session: Session) -> None:
-    """Say what the folders of the inbox do."""
-    told = session.client.get("/v1/presets")
+    """List the presets (one per inbox folder)."""
+    document = session.client.get("/v1/presets")
     if session.screen.as_json:
-        session.screen.document(told)
+        session.screen.document(document)
         return
     rows = [
-        [name, str(each.get("quality") or ""), str(each.get("resolution") or ""), each["prompt"]]
-        for name, each in sorted(told["presets"].items())
-    ]
-    session.screen.table(["folder", "quality", "resolution", "prompt"], rows)
-    if told["problem"]:
-        session.screen.say(f"config/presets.json does not serve: {told['problem']}")
+        [name, str(preset.get("quality") or ""), str(preset.get("resolution") or ""),
+         preset["prompt"]]
+        for name, preset in sorted(document["presets"].items())
+    ]  # fmt: skip
+    session.screen.table(["preset", "quality", "resolution", "prompt"], rows)
+    if document["problem"]:
+        session.screen.note(f"config/presets.json is not used: {document['problem']}")

@@ -1,4 +1,4 @@
-"""What was made, spent and refused, and how the line stands."""
+"""Command for statistics: images, spending, failures, durations and the queue."""
 
 from typing import Annotated
 
@@ -14,32 +14,33 @@ top = typer.Typer()
 @command(top, "stats")
 def stats(
     session: Session,
-    days: Annotated[int, typer.Option(min=1, max=90, help="How many, today included.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=90, help="Number of days, including today.")] = 30,
 ) -> None:
-    """Say what was made and spent, by day and caller, and how the line stands."""
-    told = session.client.get("/v1/stats", days=days)
+    """Show images, spending and failures by day and caller, durations, and the queue."""
+    report = session.client.get("/v1/stats", days=days)
     screen = session.screen
     if screen.as_json:
-        screen.document(told)
+        screen.document(report)
         return
-    columns = ["day", "caller", "completed", "failed", "spent", "why"]
-    screen.table(columns, [_day(each) for each in told["days"]])
-    for each in told["durations"]:
-        kind = f"{each['operation']} {each['quality']} {each['resolution']}"
-        screen.say(f"{kind}: p50 {each['p50_seconds']} s, p95 {each['p95_seconds']} s")
-    queue = told["queue"]
+    columns = ["day", "caller", "completed", "failed", "spent", "failure codes"]
+    screen.table(columns, [_row(day) for day in report["days"]])
+    for kind in report["durations"]:
+        name = f"{kind['operation']} {kind['quality']} {kind['resolution']}"
+        screen.note(f"{name}: p50 {kind['p50_seconds']} s, p95 {kind['p95_seconds']} s")
+    queue = report["queue"]
     waiting = queue["waiting_normal"] + queue["waiting_low"]
-    held = "" if queue["breaker"] == "closed" else "; the provider takes nothing now"
-    screen.say(f"in the line {waiting}, with the provider {queue['in_flight']}{held}")
+    screen.note(f"queue: {waiting} waiting · {queue['in_flight']} generating")
+    if queue["message"]:
+        screen.note(queue["message"])
 
 
-def _day(told: Json) -> list[str]:
-    why = ", ".join(f"{code} {count}" for code, count in told["failures"].items())
+def _row(day: Json) -> list[str]:
+    failures = ", ".join(f"{code} {count}" for code, count in day["failures"].items())
     return [
-        told["day"],
-        told["caller"],
-        str(told["completed"]),
-        str(told["failed"]),
-        usd(told["spent_micro_usd"]),
-        why,
+        day["day"],
+        day["caller"],
+        str(day["completed"]),
+        str(day["failed"]),
+        usd(day["spent_micro_usd"]),
+        failures,
     ]

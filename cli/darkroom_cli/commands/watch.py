@@ -1,4 +1,4 @@
-"""Watch: one job to its end, or the newest ones live."""
+"""Command that watches one job until it ends, or the newest jobs."""
 
 import time
 from typing import Annotated
@@ -15,13 +15,15 @@ from darkroom_cli.session import Session, command
 
 top = typer.Typer()
 
-_EVERY = 2.0  # seconds
+_REFRESH_SECONDS = 2.0
 
 
 @command(top, "watch")
 def watch(
     session: Session,
-    job_id: Annotated[str | None, typer.Argument(help="One job; default: all, live.")] = None,
+    job_id: Annotated[
+        str | None, typer.Argument(help="The id of a job; default: the newest jobs.")
+    ] = None,
     timeout: Timeout = None,
     out: Out = None,
 ) -> None:
@@ -30,12 +32,12 @@ def watch(
         job = session.client.get(f"/v1/jobs/{job_id}")
         waiting.finish(session, job, wait=True, timeout=timeout, out=out)
         return
-    give_up_at = time.monotonic() + (timeout if timeout is not None else float("inf"))
+    deadline = time.monotonic() + (timeout if timeout is not None else float("inf"))
     try:
         if session.screen.out.is_terminal and not session.screen.as_json:
-            _live(session, give_up_at)
+            _live(session, deadline)
         else:
-            _lines(session, give_up_at)
+            _lines(session, deadline)
     except KeyboardInterrupt:
         return
 
@@ -45,30 +47,30 @@ def _newest(session: Session) -> list[Json]:
     return jobs
 
 
-def _live(session: Session, give_up_at: float) -> None:
+def _live(session: Session, deadline: float) -> None:
     with Live(console=session.screen.out, auto_refresh=False, transient=False) as live:
         while True:
             table = Table(*COLUMNS, box=None, pad_edge=False)
             for job in _newest(session):
                 table.add_row(*row(job))
             live.update(table, refresh=True)
-            if time.monotonic() + _EVERY > give_up_at:
+            if time.monotonic() + _REFRESH_SECONDS > deadline:
                 return
-            time.sleep(_EVERY)
+            time.sleep(_REFRESH_SECONDS)
 
 
-def _lines(session: Session, give_up_at: float) -> None:
-    """Print a line for each change: for pipes, and as JSON one document a line."""
-    seen: dict[str, str] = {}
+def _lines(session: Session, deadline: float) -> None:
+    """Print one line per status change: tab-separated, or one JSON document per line."""
+    statuses: dict[str, str] = {}
     while True:
         for job in reversed(_newest(session)):
-            if seen.get(job["job_id"]) == job["status"]:
+            if statuses.get(job["job_id"]) == job["status"]:
                 continue
-            seen[job["job_id"]] = job["status"]
+            statuses[job["job_id"]] = job["status"]
             if session.screen.as_json:
-                session.screen.record(job)
+                session.screen.json_line(job)
             else:
                 session.screen.line("\t".join(row(job)))
-        if time.monotonic() + _EVERY > give_up_at:
+        if time.monotonic() + _REFRESH_SECONDS > deadline:
             return
-        time.sleep(_EVERY)
+        time.sleep(_REFRESH_SECONDS)

@@ -1,1 +1,1 @@
-"""The ports made real: the provider, DynamoDB, S3, EventBridge, Step Functions, secrets."""
+"""Implementations of the ports: WaveSpeed, DynamoDB, S3, EventBridge, Step Functions, secrets."""

@@ -1,4 +1,7 @@
-"""Where a name leads: looked up once, refused unless it is public, and held on to from then on."""
+"""DNS pinning: resolve a host name once, and connect only to public addresses.
+
+This protects downloads against server-side request forgery and DNS rebinding.
+"""
 
 import ipaddress
 import socket
@@ -10,61 +13,62 @@ import httpx
 
 from darkroom.domain.references import is_public
 
-# A simulator on this machine: the only names that may lead to it, and nowhere else.
+# The local simulator: only these names may resolve to loopback, and to nothing else.
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})
-_TRIES = 8  # addresses of one name, each with a time-out of its own
+_MAX_ADDRESSES = 8  # of one name; each connection attempt has its own timeout
 
-type LookUp = Callable[[str, int], Sequence[str]]
+type Resolve = Callable[[str, int], Sequence[str]]
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class NotPublicError(Exception):
-    """A name that leads, with one of its addresses at least, into a network that is not public."""
+    """A host name has at least one address that is not public."""
 
 
-def look_up(host: str, port: int) -> list[str]:
-    """Return a name's addresses, those first that can be reached best."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(place[0]) for *_, place in found]
+def resolve(host: str, port: int) -> list[str]:
+    """Return the addresses of a host name, in the order of preference of the operating system."""
+    results = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in results]
 
 
 class PinnedTransport(httpx.HTTPTransport):
-    """httpx's transport, connected only to addresses that were judged; no proxies.
+    """An httpx transport that connects only to validated addresses, without proxies.
 
-    A name may lead elsewhere the next time it is looked up, so it is looked up once: the address
-    that was judged is the one that is connected to. Host, SNI and certificate are the name's.
+    A name can resolve to another address at the next lookup. Each connection therefore resolves
+    the name once, and connects to the address that was validated. The Host header, SNI and the
+    certificate check use the name.
     """
 
-    def __init__(self, look_up: LookUp = look_up, *, verify: ssl.SSLContext | bool = True) -> None:
+    def __init__(self, resolve: Resolve = resolve, *, verify: ssl.SSLContext | bool = True) -> None:
         super().__init__(verify=verify, trust_env=False)
-        # httpx has no parameter for it; a release in which these names are others fails here.
+        # httpx has no parameter for the backend. A release that renames an attribute fails here.
         pool: Any = self._pool
-        pool._network_backend = _Pinning(pool._network_backend, look_up)  # noqa: SLF001
+        pool._network_backend = _PinningBackend(pool._network_backend, resolve)  # noqa: SLF001
 
 
-class _Pinning:
-    """httpcore's network backend, with names looked up here."""
+class _PinningBackend:
+    """An httpcore network backend that resolves and validates host names itself."""
 
-    def __init__(self, inner: Any, look_up: LookUp) -> None:
+    def __init__(self, inner: Any, resolve: Resolve) -> None:
         self._inner = inner
-        self._look_up = look_up
+        self._resolve = resolve
 
     def connect_tcp(self, host: str, port: int, **options: Any) -> Any:
         failure: Exception | None = None
-        for address in self._judged(host, port)[:_TRIES]:
+        for address in self._addresses(host, port)[:_MAX_ADDRESSES]:
             try:
                 return self._inner.connect_tcp(str(address), port, **options)
-            except Exception as error:  # httpcore's own; the next address may answer
+            except Exception as error:  # an httpcore error: try the next address
                 failure = error
         raise failure or httpx.ConnectError("the name has no address")
 
-    def _judged(self, host: str, port: int) -> list[Address]:
+    def _addresses(self, host: str, port: int) -> list[Address]:
         try:
-            addresses = [ipaddress.ip_address(text) for text in self._look_up(host, port)]
+            addresses = [ipaddress.ip_address(text) for text in self._resolve(host, port)]
         except OSError as error:
             raise httpx.ConnectError("the name cannot be looked up") from error
-        may_be = _is_loopback if host in LOOPBACK else is_public
-        if not all(map(may_be, addresses)):
+        is_allowed = _is_loopback if host in LOOPBACK else is_public
+        if not all(map(is_allowed, addresses)):
             raise NotPublicError
         return addresses
 

@@ -1,4 +1,4 @@
-"""The outputs' bucket: files at keys that are never overwritten, and documents beside them."""
+"""The assets bucket: output files at write-once keys, and JSON documents."""
 
 import base64
 import json
@@ -12,11 +12,11 @@ from darkroom.ports import Download
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_TAKEN = frozenset({"PreconditionFailed", "412"})
+_KEY_EXISTS = frozenset({"PreconditionFailed", "412"})
 
 
 class AssetBucket:
-    """The port Assets over S3."""
+    """Port `Assets` on S3."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -25,7 +25,7 @@ class AssetBucket:
     def store(
         self, key: str, file: IO[bytes], download: Download, metadata: dict[str, str]
     ) -> Asset:
-        """Store a file unless the key is taken; either way return what lies there."""
+        """Store a file unless the key exists; return the asset at the key in both cases."""
         width, height = download.dimensions or (None, None)
         asset = Asset(
             bucket=self._bucket,
@@ -37,7 +37,7 @@ class AssetBucket:
             height=height,
         )
         try:
-            # One PUT, streamed from the file: memory stays flat, and a key is taken whole or not.
+            # One PUT, streamed from the file: memory use is constant, and the write is atomic.
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=key,
@@ -49,20 +49,20 @@ class AssetBucket:
                 IfNoneMatch="*",
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _TAKEN:
+            if error.response["Error"]["Code"] not in _KEY_EXISTS:
                 raise
-            # An earlier run of this step stored it. What lies there is what counts.
-            there = self._client.head_object(Bucket=self._bucket, Key=key)
+            # An earlier run of this step stored the object: return the stored object's values.
+            existing = self._client.head_object(Bucket=self._bucket, Key=key)
             return asset.model_copy(
                 update={
-                    "size": there["ContentLength"],
-                    "sha256": there["Metadata"].get("sha256", asset.sha256),
+                    "size": existing["ContentLength"],
+                    "sha256": existing["Metadata"].get("sha256", asset.sha256),
                 }
             )
         return asset
 
     def write_json(self, key: str, document: dict[str, Any]) -> None:
-        """Store a document for people, over an older one at the same key."""
+        """Store a JSON document, indented for reading; an existing one is overwritten."""
         self._client.put_object(
             Bucket=self._bucket,
             Key=key,
@@ -71,9 +71,9 @@ class AssetBucket:
         )
 
     def remove(self, key: str) -> None:
-        """Take a document away, if there is one."""
+        """Delete a document if it exists."""
         try:
-            # In a bucket with versions, deleting what is not there would leave a marker behind.
+            # In a versioned bucket, deleting a missing object would leave a delete marker.
             self._client.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey"):

@@ -1,4 +1,4 @@
-"""What lies in S3 of a batch: the caller's file, its rows as they were understood, its results."""
+"""Batch files in S3: the caller's batch file, its parsed rows, and its results."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,36 +17,36 @@ _FOLDER = "batches/"
 
 
 def key_of(batch_id: str, name: str) -> str:
-    """Return where a file of a batch lies in the assets bucket."""
+    """Return the key of a batch's file in the assets bucket."""
     return f"{_FOLDER}{batch_id}/{name}"
 
 
 class BatchBucket:
-    """The port BatchFiles over S3; `bucket` is where the assets are."""
+    """Port `BatchFiles` on S3; `bucket` is the assets bucket."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def read(self, source: S3Object) -> bytes:
-        """Return the file that somebody wrote."""
-        wanted: GetObjectRequestTypeDef = {"Bucket": source.bucket, "Key": source.key}
+        """Return the content of the caller's batch file."""
+        request: GetObjectRequestTypeDef = {"Bucket": source.bucket, "Key": source.key}
         if source.version_id:
-            wanted["VersionId"] = source.version_id
-        with self._client.get_object(**wanted)["Body"] as body:
+            request["VersionId"] = source.version_id
+        with self._client.get_object(**request)["Body"] as body:
             return body.read()
 
     def write_rows(self, batch_id: str, lines: Sequence[bytes], chunks: object) -> None:
-        """Store the rows as they were understood, and where each part of them lies."""
+        """Store the parsed rows, and the byte ranges of their chunks."""
         self._put(batch_id, ROWS, b"".join(lines), "application/x-ndjson")
         self._put(batch_id, CHUNKS, json.dumps(chunks).encode(), "application/json")
 
     def rows(self, batch_id: str, span: Mapping[str, int] | None = None) -> Iterator[Row]:
         """Yield the rows, or those in a span of bytes from `start` to before `end`."""
-        wanted: GetObjectRequestTypeDef = {"Bucket": self._bucket, "Key": key_of(batch_id, ROWS)}
+        request: GetObjectRequestTypeDef = {"Bucket": self._bucket, "Key": key_of(batch_id, ROWS)}
         if span is not None:
-            wanted["Range"] = f"bytes={span['start']}-{span['end'] - 1}"
-        body = self._client.get_object(**wanted)["Body"]
+            request["Range"] = f"bytes={span['start']}-{span['end'] - 1}"
+        body = self._client.get_object(**request)["Body"]
         with closing(body):
             for line in body.iter_lines(chunk_size=1 << 20):
                 yield Row.model_validate_json(line)
@@ -56,7 +56,7 @@ class BatchBucket:
         self._put(batch_id, name, file, content_type)
 
     def results(self, batch_id: str, name: str) -> S3Object:
-        """Return where a result file lies."""
+        """Return the location of a result file."""
         return S3Object(bucket=self._bucket, key=key_of(batch_id, name))
 
     def _put(self, batch_id: str, name: str, body: bytes | IO[bytes], content_type: str) -> None:

@@ -1,4 +1,4 @@
-"""The batch records in DynamoDB, beside the jobs', and notes on rows that became no job."""
+"""Batch records in DynamoDB, and refusals of rows that did not become jobs."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from darkroom.adapters.items import (
     refusal_key,
     serialize,
 )
-from darkroom.adapters.lists import MOST, Index, newest, overdue
+from darkroom.adapters.lists import MAX_ITEMS, Index, newest, overdue
 from darkroom.adapters.writes import update, write
 from darkroom.domain.batch import Batch, BatchStatus, Refusal
 from darkroom.ports import Cursor
@@ -22,19 +22,19 @@ from darkroom.ports import Cursor
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# In the index of callers a batch stands apart from its caller's jobs.
-_OWNER = "BATCH#"
+# Prefix of the caller in the index `by-caller`: it keeps batches apart from jobs.
+_CALLER_PREFIX = "BATCH#"
 
 
 class BatchTable:
-    """The port Batches over the jobs' table and two of its indexes."""
+    """Port `Batches` on the job table and its indexes."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     def create(self, batch: Batch) -> bool:
-        """Store a new record; False if there is one with this id already."""
+        """Store a new record; return False if a record with this id exists."""
         put = {
             "TableName": self._table,
             "Item": _write(batch),
@@ -43,19 +43,19 @@ class BatchTable:
         return not write(self._client, [{"Put": put}])
 
     def get(self, batch_id: str) -> Batch | None:
-        """Return the record, read consistently."""
-        answer = self._client.get_item(
+        """Return the record, or None if it does not exist; a consistent read."""
+        response = self._client.get_item(
             TableName=self._table, Key=batch_key(batch_id), ConsistentRead=True
         )
-        return _read(answer["Item"]) if "Item" in answer else None
+        return _read(response["Item"]) if "Item" in response else None
 
     def update(
         self, batch_id: str, *, when: Sequence[BatchStatus], **changes: object
     ) -> Batch | None:
-        """Change fields if the status is one of `when`; None, and nothing changed, if it is not."""
+        """Change fields if the status is in `when`; return the new record, or None if it is not."""
         expression, names, values = change(changes)
         allowed = {f":when{n}": {"S": str(status)} for n, status in enumerate(when)}
-        asked = {
+        request = {
             "TableName": self._table,
             "Key": batch_key(batch_id),
             "UpdateExpression": expression,
@@ -64,35 +64,40 @@ class BatchTable:
             "ExpressionAttributeValues": values | allowed,
             "ReturnValues": "ALL_NEW",
         }
-        answer = update(self._client, asked)
-        return None if answer is None else _read(answer["Attributes"])
+        response = update(self._client, request)
+        return None if response is None else _read(response["Attributes"])
 
     def page(
         self, caller: str | None, *, limit: int, after: Cursor | None
     ) -> tuple[list[Batch], Cursor | None]:
-        """Return a caller's batches, or everybody's, newest first, and where to go on."""
+        """Return a page of batches, newest first, and the cursor of the next page.
+
+        `caller` None lists the batches of all callers. The cursor is None at the end.
+        """
         index = (
             Index("by-time", "sk", BATCH_SORT_KEY)
             if caller is None
-            else Index("by-caller", "caller", f"{_OWNER}{caller}")
+            else Index("by-caller", "caller", f"{_CALLER_PREFIX}{caller}")
         )
         start = (after.accepted_at, batch_key(after.job_id)) if after else None
-        items, further = newest(self._client, self._table, index, limit=limit, after=start)
-        return list(map(_read, items)), further
+        items, cursor = newest(self._client, self._table, index, limit=limit, after=start)
+        return list(map(_read, items)), cursor
 
     def due(self, before: datetime) -> list[Batch]:
-        """Return batches whose `sweep_after` has come, the longest overdue first; 100 at most."""
-        return list(map(_read, overdue(self._client, self._table, BATCH_SORT_KEY, before, MOST)))
+        """Return at most 100 batches whose `sweep_after` has passed, the earliest first."""
+        return list(
+            map(_read, overdue(self._client, self._table, BATCH_SORT_KEY, before, MAX_ITEMS))
+        )
 
     def refuse(self, batch: Batch, refusal: Refusal) -> None:
-        """Note why a row became no job; the note goes when the batch's record does."""
-        told = {name: serialize(plain(name, value)) for name, value in refusal}
-        told["expires_at"] = {"N": str(batch.expires_at)}
+        """Store why a row did not become a job; the item expires with the batch's record."""
+        item = {name: serialize(plain(name, value)) for name, value in refusal}
+        item["expires_at"] = {"N": str(batch.expires_at)}
         key = refusal_key(batch.batch_id, refusal.row)
-        self._client.put_item(TableName=self._table, Item=key | told)
+        self._client.put_item(TableName=self._table, Item=key | item)
 
     def refusals(self, batch_id: str) -> dict[int, Refusal]:
-        """Return those notes by their rows."""
+        """Return the refusals by row number."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :batch AND begins_with(sk, :rows)",
@@ -102,19 +107,21 @@ class BatchTable:
             },
             ConsistentRead=True,
         )
-        found = [Refusal.model_validate(_plain(item)) for page in pages for item in page["Items"]]
-        return {each.row: each for each in found}
+        refusals = (
+            Refusal.model_validate(_plain(item)) for page in pages for item in page["Items"]
+        )
+        return {refusal.row: refusal for refusal in refusals}
 
 
 def _write(batch: Batch) -> dict[str, Any]:
-    told = {name: serialize(plain(name, v)) for name, v in batch if v not in (None, ())}
-    owner = {"caller": {"S": f"{_OWNER}{batch.caller}"}, "owner": {"S": batch.caller}}
-    return batch_key(batch.batch_id) | told | owner
+    fields = {name: serialize(plain(name, v)) for name, v in batch if v not in (None, ())}
+    owner = {"caller": {"S": f"{_CALLER_PREFIX}{batch.caller}"}, "owner": {"S": batch.caller}}
+    return batch_key(batch.batch_id) | fields | owner
 
 
 def _read(item: Mapping[str, Any]) -> Batch:
-    told = _plain(item)
-    return Batch.model_validate(told | {"caller": told["owner"]})
+    fields = _plain(item)
+    return Batch.model_validate(fields | {"caller": fields["owner"]})
 
 
 def _plain(item: Mapping[str, Any]) -> dict[str, Any]:

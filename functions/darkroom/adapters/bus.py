@@ -1,4 +1,4 @@
-"""Events on the deployment's own EventBridge bus."""
+"""Events on the deployment's EventBridge bus."""
 
 from typing import TYPE_CHECKING
 
@@ -11,19 +11,19 @@ SOURCE = "darkroom"
 
 
 class NotPublishedError(Exception):
-    """The bus did not take an event; the step is to be tried again."""
+    """The bus rejected an event; the step must be retried."""
 
 
 class Bus:
-    """The port Events over EventBridge."""
+    """Port `Events` on EventBridge."""
 
     def __init__(self, client: "EventBridgeClient", bus: str) -> None:
         self._client = client
         self._bus = bus
 
     def publish(self, event: "Event") -> None:
-        """Put the event on the bus; raises NotPublishedError if the bus did not take it."""
-        answer = self._client.put_events(
+        """Put the event on the bus. Raises NotPublishedError if the bus rejected the event."""
+        response = self._client.put_events(
             Entries=[
                 {
                     "EventBusName": self._bus,
@@ -33,6 +33,6 @@ class Bus:
                 }
             ]
         )
-        # A refused entry does not fail the call.
-        if answer["FailedEntryCount"]:
-            raise NotPublishedError(answer["Entries"][0].get("ErrorCode", "no reason given"))
+        # PutEvents succeeds even if it rejects an entry.
+        if response["FailedEntryCount"]:
+            raise NotPublishedError(response["Entries"][0].get("ErrorCode", "no reason given"))

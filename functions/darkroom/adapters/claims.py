@@ -1,4 +1,4 @@
-"""Whose a prediction is, and what is reserved of budgets: small items of the jobs' table."""
+"""Prediction claims and daily budget reservations: small items in the job table."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -12,37 +12,37 @@ if TYPE_CHECKING:
 
 
 class ClaimTable:
-    """The port Claims."""
+    """Port `Claims` on DynamoDB."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     def owner(self, prediction_id: str) -> str | None:
-        """Return the job's id."""
-        answer = self._client.get_item(
+        """Return the id of the job that claimed the prediction, or None."""
+        response = self._client.get_item(
             TableName=self._table, Key=claim_key(prediction_id), ConsistentRead=True
         )
-        return answer["Item"]["job_id"]["S"] if "Item" in answer else None
+        return response["Item"]["job_id"]["S"] if "Item" in response else None
 
 
 class BudgetTable:
-    """The port Budgets."""
+    """Port `Budgets` on DynamoDB."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     def reserved(self, day: date, scope: str) -> Reserved:
-        """Return it, read consistently."""
-        answer = self._client.get_item(
+        """Return the amount reserved of a budget on a day; a consistent read."""
+        response = self._client.get_item(
             TableName=self._table, Key=budget_key(day, scope), ConsistentRead=True
         )
-        item = answer.get("Item", {})
+        item = response.get("Item", {})
         return Reserved(int(item.get("reserved", {"N": "0"})["N"]), "warned" in item)
 
     def warn(self, day: date, scope: str) -> None:
-        """Note that the owner was told."""
+        """Record that the event for the budget threshold was published."""
         change = {
             "TableName": self._table,
             "Key": budget_key(day, scope),

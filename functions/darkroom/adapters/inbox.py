@@ -1,4 +1,4 @@
-"""The inbox bucket: uploads, read at the version that a notification tells of."""
+"""The inbox bucket: uploads, read at the version that the notification names."""
 
 from typing import TYPE_CHECKING
 
@@ -12,46 +12,49 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
-# A key that S3 cannot have is not there either.
-_NOT_THERE = frozenset({"404", "NoSuchKey", "NotFound", "400", "KeyTooLongError"})
-# Archived, or encrypted with a key that this deployment may not use.
-_CLOSED = frozenset({"AccessDenied", "InvalidObjectState", "InvalidRequest", "403"})
+# Includes the errors for keys that S3 does not accept.
+_NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound", "400", "KeyTooLongError"})
+# Archived, or encrypted with a KMS key that this deployment may not use.
+_NOT_READABLE = frozenset({"AccessDenied", "InvalidObjectState", "InvalidRequest", "403"})
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "PreconditionFailed",
                    "404", "405", "412"})  # fmt: skip
 
 
 class InboxBucket:
-    """The port Inbox over S3."""
+    """Port `Inbox` on S3."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def open(self, upload: Upload, limit: int) -> InboxFile | None:
-        """Return the upload with up to `limit` bytes; None if it is gone or was replaced.
+        """Return the upload with up to `limit` bytes; None if it was deleted or replaced.
 
-        Raises InvalidRequestError if it may not be read.
+        Raises InvalidRequestError if the object cannot be read.
         """
-        wanted: GetObjectRequestTypeDef = {"Bucket": self._bucket, "Key": upload.key}
+        request: GetObjectRequestTypeDef = {"Bucket": self._bucket, "Key": upload.key}
         if upload.version_id:
-            wanted["VersionId"] = upload.version_id
-        else:  # what replaced it has a notification of its own
-            wanted["IfMatch"] = f'"{upload.etag}"'
+            request["VersionId"] = upload.version_id
+        else:  # a replacement has its own notification
+            request["IfMatch"] = f'"{upload.etag}"'
         try:
-            answer = self._client.get_object(**wanted)
+            response = self._client.get_object(**request)
         except ClientError as error:
             if error.response["Error"]["Code"] in _GONE:
                 return None
-            if error.response["Error"]["Code"] in _CLOSED:
+            if error.response["Error"]["Code"] in _NOT_READABLE:
                 raise InvalidRequestError.of(
-                    "object", "may not be read", "one that is in no archive, with a key for us"
+                    "object",
+                    f"{upload.name} cannot be read. Restore it from the archive, or encrypt it with"
+                    " a key that Darkroom may use.",
+                    "an object that is not archived, with a key that Darkroom may use",
                 ) from error
             raise
-        with answer["Body"] as body:
-            return InboxFile(answer["Metadata"], body.read(limit) if limit else b"")
+        with response["Body"] as body:
+            return InboxFile(response["Metadata"], body.read(limit) if limit else b"")
 
     def has(self, key: str) -> bool:
-        """Tell whether an object lies at `key`, which may be anything."""
+        """Return whether an object exists at `key`; any string is accepted."""
         try:
             if len(key.encode()) > MAX_KEY_BYTES:
                 return False
@@ -60,7 +63,7 @@ class InboxBucket:
         try:
             self._client.head_object(Bucket=self._bucket, Key=key)
         except (ClientError, ParamValidationError) as error:
-            if isinstance(error, ClientError) and error.response["Error"]["Code"] not in _NOT_THERE:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] not in _NOT_FOUND:
                 raise
             return False
         return True

@@ -1,4 +1,4 @@
-"""The table's items: the keys of each kind, and the way between records and DynamoDB's types."""
+"""Items of the table: their keys, and the conversion between records and DynamoDB types."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ BATCH_SORT_KEY = "BATCH"
 REFUSALS = "ROW#"
 serialize = TypeSerializer().serialize
 deserialize = TypeDeserializer().deserialize
-# Kept as JSON text: a number of the provider's input must come back as it went in.
+# Stored as JSON text, so that numbers of the provider's input are read back unchanged.
 _AS_TEXT = frozenset({"input"})
 
 
@@ -26,17 +26,17 @@ def job_key(job_id: str) -> dict[str, Any]:
 
 
 def partition(job_id: str) -> str:
-    """Return the partition of a job's record."""
+    """Return the partition key of a job's record."""
     return f"JOB#{job_id}"
 
 
 def queue_key(index: int = 0) -> dict[str, Any]:
-    """Return the key of a line."""
+    """Return the key of a queue shard."""
     return {"pk": {"S": "QUEUE"}, "sk": {"S": f"QUEUE#{index}" if index else "QUEUE"}}
 
 
 def shard_number(item: Mapping[str, Any]) -> int:
-    """Return which line an item is."""
+    """Return the index of the queue shard in an item."""
     return int(item["sk"]["S"].partition("#")[2] or 0)
 
 
@@ -46,7 +46,7 @@ def claim_key(prediction_id: str) -> dict[str, Any]:
 
 
 def budget_key(day: date, scope: str) -> dict[str, Any]:
-    """Return the key of what is held of a budget on a day."""
+    """Return the key of a budget's reservations on a day."""
     return {"pk": {"S": f"BUDGET#{day.isoformat()}"}, "sk": {"S": scope}}
 
 
@@ -56,14 +56,20 @@ def batch_key(batch_id: str) -> dict[str, Any]:
 
 
 def refusal_key(batch_id: str, row: int) -> dict[str, Any]:
-    """Return the key of the note on a row that became no job; it sorts before the batch's own."""
+    """Return the key of a row's refusal; it sorts after the batch's record."""
     return {"pk": {"S": f"BATCH#{batch_id}"}, "sk": {"S": f"{REFUSALS}{row:08}"}}
 
 
 def write_job(job: Job) -> dict[str, Any]:
-    """Return a record as an item."""
+    """Return a record as an item, without fields that have their default value.
+
+    Write units are counted per kilobyte. Conditions read the status, so the item always has it.
+    """
+    fields = Job.model_fields
     return job_key(job.job_id) | {
-        name: serialize(plain(name, value)) for name, value in job if value not in (None, ())
+        name: serialize(plain(name, value))
+        for name, value in job
+        if name == "status" or value != fields[name].default
     }
 
 
@@ -76,7 +82,7 @@ def read_job(item: Mapping[str, Any]) -> Job:
 
 
 def plain(name: str, value: object) -> object:
-    """Return `value` in the types that DynamoDB knows."""
+    """Return `value` converted to types that DynamoDB supports."""
     if name in _AS_TEXT:
         return json.dumps(value, ensure_ascii=False)
     match value:
@@ -85,7 +91,7 @@ def plain(name: str, value: object) -> object:
         case datetime():
             return value.isoformat()
         case str():
-            return str(value)  # also the closed sets
+            return str(value)  # also string enums
         case float():
             return Decimal(str(value))
         case list() | tuple():
@@ -95,7 +101,7 @@ def plain(name: str, value: object) -> object:
 
 
 def change(changes: Mapping[str, object]) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """Return an update expression with its names and values; a change to None removes."""
+    """Return an update expression with its names and values; None removes the attribute."""
     names: dict[str, str] = {}
     values: dict[str, Any] = {}
     sets, removes = [], []

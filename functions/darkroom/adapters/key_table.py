@@ -1,4 +1,4 @@
-"""The API keys in DynamoDB: one partition of the table, an item a key, found by its digest."""
+"""API keys in DynamoDB: one partition, one item per key, with the digest as sort key."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ _PARTITION = "KEYS"
 
 
 class KeyTable:
-    """The port Keys over the table of the jobs; expired keys leave it by its time to live."""
+    """Port `Keys` on the job table; DynamoDB deletes expired keys by TTL."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
@@ -32,18 +32,23 @@ class KeyTable:
         )
 
     def find(self, digest: str) -> Key | None:
-        """Return the key with this digest, read consistently: a revoked one is gone at once."""
-        answer = self._client.get_item(TableName=self._table, Key=_key(digest), ConsistentRead=True)
-        return _parse(answer["Item"]) if "Item" in answer else None
+        """Return the key with this digest, or None.
+
+        The read is consistent, so a revoked key is refused at once.
+        """
+        response = self._client.get_item(
+            TableName=self._table, Key=_key(digest), ConsistentRead=True
+        )
+        return _parse(response["Item"]) if "Item" in response else None
 
     def touch(self, digest: str, day: date) -> None:
-        """Note the day on which a key was used last; nothing if there is no such key."""
+        """Record the day of a key's last use; do nothing if the key does not exist."""
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=_key(digest),
                 UpdateExpression="SET last_used = :day",
-                # A key that was revoked meanwhile must not come back as a stub.
+                # An unconditional update would recreate a revoked key as an incomplete item.
                 ConditionExpression="attribute_exists(pk)",
                 ExpressionAttributeValues={":day": {"S": day.isoformat()}},
             )
@@ -52,7 +57,7 @@ class KeyTable:
                 raise
 
     def all(self) -> list[Key]:
-        """Return every key there is."""
+        """Return all keys."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :keys",
@@ -61,7 +66,7 @@ class KeyTable:
         return [_parse(item) for page in pages for item in page["Items"]]
 
     def remove(self, digest: str) -> None:
-        """Forget a key."""
+        """Delete a key."""
         self._client.delete_item(TableName=self._table, Key=_key(digest))
 
 

@@ -1,4 +1,4 @@
-"""Lists of records out of the table's indexes, which hold no more than keys."""
+"""Lists of records from the table's indexes, which contain only keys."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 type Item = Mapping[str, Any]
 
-MOST = 100  # DynamoDB reads no more items at once
+MAX_ITEMS = 100  # per BatchGetItem call
 
 
 class Index(NamedTuple):
-    """One partition of an index: its name, its key's name and value."""
+    """One partition of an index: the index name, and the name and value of the partition key."""
 
     name: str
     key: str
@@ -31,9 +31,9 @@ def newest(
     limit: int,
     after: tuple[datetime, Item] | None,
 ) -> tuple[list[Item], Cursor | None]:
-    """Return the next items, newest first, 100 at most, and where to go on; None at the end.
+    """Return at most 100 items, newest first, and the cursor of the next page; None at the end.
 
-    `after`: when the item that was seen last was accepted, and its key.
+    `after`: `accepted_at` and key of the last item of the previous page.
     """
     query: dict[str, Any] = {
         "TableName": table,
@@ -42,22 +42,22 @@ def newest(
         "ExpressionAttributeNames": {"#owner": index.key},
         "ExpressionAttributeValues": {":owner": {"S": index.value}},
         "ScanIndexForward": False,
-        "Limit": min(limit, MOST),
+        "Limit": min(limit, MAX_ITEMS),
     }
     if after:
-        moment, key = after
-        start = {"accepted_at": {"S": moment.isoformat()}, index.key: {"S": index.value}}
+        accepted_at, key = after
+        start = {"accepted_at": {"S": accepted_at.isoformat()}, index.key: {"S": index.value}}
         query["ExclusiveStartKey"] = start | dict(key)
-    answer = client.query(**query)
-    last = answer.get("LastEvaluatedKey")
-    return in_order(client, table, answer["Items"]), _cursor(last)
+    response = client.query(**query)
+    last_key = response.get("LastEvaluatedKey")
+    return read_in_order(client, table, response["Items"]), _cursor(last_key)
 
 
 def overdue(
     client: "DynamoDBClient", table: str, kind: str, before: datetime, limit: int
 ) -> list[Item]:
-    """Return the items of a kind whose `sweep_after` has come, the longest overdue first."""
-    answer = client.query(
+    """Return the items of a kind whose `sweep_after` has passed, the earliest first."""
+    response = client.query(
         TableName=table,
         IndexName="by-sweep",
         KeyConditionExpression="sk = :kind AND sweep_after <= :before",
@@ -65,23 +65,23 @@ def overdue(
             ":kind": {"S": kind},
             ":before": {"S": before.isoformat()},
         },
-        Limit=min(limit, MOST),
+        Limit=min(limit, MAX_ITEMS),
     )
-    return in_order(client, table, answer["Items"])
+    return read_in_order(client, table, response["Items"])
 
 
-def in_order(
-    client: "DynamoDBClient", table: str, found: Sequence[Item], *, consistent: bool = False
+def read_in_order(
+    client: "DynamoDBClient", table: str, index_items: Sequence[Item], *, consistent: bool = False
 ) -> list[Item]:
-    """Return the items whose keys are in `found`, in its order."""
-    keys = [{"pk": item["pk"], "sk": item["sk"]} for item in found]
+    """Return the full items of `index_items`, in the same order; missing items are left out."""
+    keys = [{"pk": item["pk"], "sk": item["sk"]} for item in index_items]
     items = read_many(client, table, keys, consistent=consistent)
-    # One may have expired since the index was read.
+    # An item may have expired since the index was read.
     return [items[key["pk"]["S"]] for key in keys if key["pk"]["S"] in items]
 
 
-def _cursor(last: Item | None) -> Cursor | None:
-    if last is None:
+def _cursor(last_key: Item | None) -> Cursor | None:
+    if last_key is None:
         return None
-    moment = datetime.fromisoformat(last["accepted_at"]["S"])
-    return Cursor(moment, last["pk"]["S"].partition("#")[2])
+    accepted_at = datetime.fromisoformat(last_key["accepted_at"]["S"])
+    return Cursor(accepted_at, last_key["pk"]["S"].partition("#")[2])

@@ -1,4 +1,4 @@
-"""The owner's presets: one JSON object in the assets bucket, its older versions behind it."""
+"""The owner's presets: one versioned JSON object in the assets bucket."""
 
 from typing import TYPE_CHECKING
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 KEY = "config/presets.json"
-_LOOK_BACK = 20  # versions
+_MAX_VERSIONS = 20  # versions searched for a valid document
 
 
 class PresetDocument:
-    """The port PresetStore over S3: the newest version that is whole serves, else the shipped."""
+    """Port `PresetStore` on S3: the newest valid version, else the shipped presets."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def read(self) -> tuple[Presets, str | None]:
-        """Return what serves, and what is wrong with a newer one that cannot."""
+        """Return the active presets, and the error of a newer document that is not valid."""
         try:
             newest = self._client.get_object(Bucket=self._bucket, Key=KEY)
         except ClientError as error:
-            # There is none, or its owner took it away: that is a decision, and not broken.
+            # The owner never stored a document, or deleted it on purpose.
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return presets.shipped(), None
             raise
@@ -35,19 +35,19 @@ class PresetDocument:
         try:
             return presets.parse(text), None
         except BrokenPresetsError as error:
-            return self._last_good(), f"the newest document cannot serve: {error}"
+            return self._last_valid(), f"The newest presets document is not used. {error}"
 
-    def _last_good(self) -> Presets:
+    def _last_valid(self) -> Presets:
         listed = self._client.list_object_versions(
-            Bucket=self._bucket, Prefix=KEY, MaxKeys=_LOOK_BACK
+            Bucket=self._bucket, Prefix=KEY, MaxKeys=_MAX_VERSIONS
         )
         for version in listed.get("Versions", []):
             if version["Key"] != KEY or version["Size"] > presets.MAX_DOCUMENT_BYTES:
                 continue
-            answer = self._client.get_object(
+            response = self._client.get_object(
                 Bucket=self._bucket, Key=KEY, VersionId=version["VersionId"]
             )
-            with answer["Body"] as body:
+            with response["Body"] as body:
                 text = body.read()
             try:
                 return presets.parse(text)

@@ -1,4 +1,8 @@
-"""The lines in DynamoDB: an item each, swapped as a whole, but for the count in flight."""
+"""Queue shards in DynamoDB: one item each.
+
+The state is replaced as a whole if its version is unchanged; the in-flight count is an atomic
+counter.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,35 +15,35 @@ from darkroom.ports import QueueChange
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_COUNTS = {"version", "in_flight"}
+_COUNTERS = {"version", "in_flight"}
 
 
 class QueueTable:
-    """The port Lines over the table of the jobs."""
+    """Port `SubmitQueue` on the job table."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     def read(self, index: int = 0) -> QueueShard:
-        """Return one of them, read consistently."""
-        answer = self._client.get_item(
+        """Return a queue shard; a consistent read."""
+        response = self._client.get_item(
             TableName=self._table, Key=queue_key(index), ConsistentRead=True
         )
-        return _shard(answer.get("Item", {}), index)
+        return _shard(response.get("Item", {}), index)
 
     def read_all(self) -> list[QueueShard]:
-        """Return those that ever had a job, read consistently; at least the first."""
+        """Return all shards that ever had a job, at least the first; a consistent read."""
         items = self._client.query(
             TableName=self._table,
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": queue_key()["pk"]},
             ConsistentRead=True,
-        )["Items"]  # a page: they are few, and a few kB each
+        )["Items"]  # one page: the shards are few, with a few kB each
         return [_shard(item, shard_number(item)) for item in items] or [QueueShard()]
 
     def swap(self, before: QueueShard, after: QueueShard) -> bool:
-        """Change it; False, and nothing changed, if it is no more what was read."""
+        """Replace `before` by `after`; return False if the shard has changed since it was read."""
         return (
             update(self._client, queue_update(self._table, QueueChange(before, after))) is not None
         )
@@ -47,35 +51,35 @@ class QueueTable:
 
 def _shard(item: Mapping[str, Any], index: int) -> QueueShard:
     shard = QueueShard.model_validate_json(item["state"]["S"]) if "state" in item else QueueShard()
-    counts = {name: int(item[name]["N"]) for name in _COUNTS & item.keys()}
+    counts = {name: int(item[name]["N"]) for name in _COUNTERS & item.keys()}
     return shard.model_copy(update=counts | {"index": index})
 
 
 def queue_update(table: str, change: QueueChange) -> dict[str, Any]:
-    """Return the update that makes a change; its condition is that nobody else made one."""
+    """Return the update of a change, conditional on the version that was read."""
     conditions, sets = [], []
-    values: dict[str, Any] = {":flight": {"N": str(change.in_flight_delta)}}
+    values: dict[str, Any] = {":delta": {"N": str(change.in_flight_delta)}}
     if change.before is not None and change.after is not None:
-        never = "attribute_not_exists(version)"
-        conditions.append(never if change.before.version == 0 else "version = :version")
+        is_new = "attribute_not_exists(version)"
+        conditions.append(is_new if change.before.version == 0 else "version = :version")
         sets += ["version = :next", "#state = :state"]
         values |= {
             ":next": {"N": str(change.before.version + 1)},
-            ":state": {"S": change.after.model_dump_json(exclude={*_COUNTS, "index"})},
+            ":state": {"S": change.after.model_dump_json(exclude={*_COUNTERS, "index"})},
         }
         if change.before.version:
             values[":version"] = {"N": str(change.before.version)}
     if change.max_in_flight is not None:
         conditions.append("(attribute_not_exists(in_flight) OR in_flight < :max_in_flight)")
         values[":max_in_flight"] = {"N": str(change.max_in_flight)}
-    made: dict[str, Any] = {
+    request: dict[str, Any] = {
         "TableName": table,
         "Key": queue_key(change.target),
-        "UpdateExpression": "ADD in_flight :flight" + (f" SET {', '.join(sets)}" if sets else ""),
+        "UpdateExpression": "ADD in_flight :delta" + (f" SET {', '.join(sets)}" if sets else ""),
         "ExpressionAttributeValues": values,
     }
     if sets:
-        made["ExpressionAttributeNames"] = {"#state": "state"}
+        request["ExpressionAttributeNames"] = {"#state": "state"}
     if conditions:
-        made["ConditionExpression"] = " AND ".join(conditions)
-    return made
+        request["ConditionExpression"] = " AND ".join(conditions)
+    return request

@@ -1,4 +1,4 @@
-"""Reads of many items at once: what a throttled table leaves out is asked for again."""
+"""Batch reads of items; unprocessed keys are read again."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_PAUSE = 0.1  # seconds more before each further try
+_BACKOFF = 0.1  # seconds, times the number of earlier tries
 
 
 def read_many(
@@ -17,15 +17,18 @@ def read_many(
     *,
     consistent: bool = False,
 ) -> dict[str, Mapping[str, Any]]:
-    """Return the items that there are by their partitions: of each one at most, 100 in all."""
+    """Return the existing items by partition key.
+
+    `keys`: at most 100, with at most one per partition.
+    """
     items: dict[str, Mapping[str, Any]] = {}
-    left, tries = list(keys), 0
-    while left:
-        time.sleep(min(1, tries * _PAUSE))
+    remaining, tries = list(keys), 0
+    while remaining:
+        time.sleep(min(1, tries * _BACKOFF))
         tries += 1
-        wanted: Any = {table: {"Keys": left, "ConsistentRead": consistent}}
-        answer = client.batch_get_item(RequestItems=wanted)
-        items |= {item["pk"]["S"]: item for item in answer["Responses"].get(table, [])}
-        unread = answer.get("UnprocessedKeys", {})
-        left = list(unread[table]["Keys"]) if table in unread else []
+        request: Any = {table: {"Keys": remaining, "ConsistentRead": consistent}}
+        response = client.batch_get_item(RequestItems=request)
+        items |= {item["pk"]["S"]: item for item in response["Responses"].get(table, [])}
+        unprocessed = response.get("UnprocessedKeys", {})
+        remaining = list(unprocessed[table]["Keys"]) if table in unprocessed else []
     return items

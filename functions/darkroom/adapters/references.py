@@ -1,4 +1,4 @@
-"""Reference images in S3: looked at, kept, and presigned for the provider."""
+"""Reference images in S3: inspected, stored, and presigned for the provider."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
 UPLOADS = "uploads/"
-_HEAD = 64  # bytes: enough for any magic number
+_HEAD_BYTES = 64  # enough for the magic number of every format
 _UPLOAD_ID = re.compile(r"upload:([a-z0-9.]{1,64})")
 _UNREADABLE = frozenset(
     {"403", "404", "400", "AccessDenied", "NoSuchKey", "NoSuchBucket", "NoSuchVersion",
@@ -28,17 +28,17 @@ _UNREADABLE = frozenset(
 
 
 class ReferenceStore:
-    """The port References over S3; bytes go to `bucket` under references/."""
+    """Port `References` on S3; uploaded bytes are stored in `bucket` under references/."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def resolve(self, text: str) -> S3Object | None:
-        """Return the object that one of our own presigned URLs or upload ids stands for.
+        """Return the object of a presigned URL of the assets bucket, or of an upload id.
 
-        A presigned URL would die with its signer, and on one machine leads nowhere from outside:
-        the object is what is meant.
+        Return None for any other text. The object is stored instead of the URL, because a
+        presigned URL expires, and a URL of the local stack is not reachable from outside.
         """
         if upload := _UPLOAD_ID.fullmatch(text):
             return S3Object(bucket=self._bucket, key=f"{UPLOADS}{upload[1]}")
@@ -49,54 +49,54 @@ class ReferenceStore:
 
     @cached_property
     def _root(self) -> str:
-        """What every URL of the bucket begins with; the SDK knows which of S3's forms it has."""
-        some = S3Object(bucket=self._bucket, key="x")
-        return self.presign(some, 1).partition("?")[0].removesuffix("x")
+        """The common prefix of all presigned URLs of the bucket, in the URL style of the SDK."""
+        example = S3Object(bucket=self._bucket, key="x")
+        return self.presign(example, 1).partition("?")[0].removesuffix("x")
 
     def inspect(self, reference: S3Object) -> StoredObject | None:
-        """Return the object pinned to its version, its length, its first bytes, and whose it is."""
-        wanted: GetObjectRequestTypeDef = {"Bucket": reference.bucket, "Key": reference.key}
+        """Return the object's pinned version, size, first bytes and owner; None if unreadable."""
+        request: GetObjectRequestTypeDef = {"Bucket": reference.bucket, "Key": reference.key}
         if reference.version_id:
-            wanted["VersionId"] = reference.version_id
+            request["VersionId"] = reference.version_id
         try:
-            answer = self._client.get_object(**wanted)
+            response = self._client.get_object(**request)
         except ClientError as error:
             if error.response["Error"]["Code"] in _UNREADABLE:
                 return None
             raise
         except (ParamValidationError, EndpointProviderError):
             return None
-        with answer["Body"] as body:
-            head = body.read(_HEAD)
-        version = answer.get("VersionId")
+        with response["Body"] as body:
+            head = body.read(_HEAD_BYTES)
+        version = response.get("VersionId")
         pinned = reference.model_copy(
-            # A bucket without versioning calls its only version "null".
+            # An unversioned bucket reports the version "null".
             update={"version_id": None if version == "null" else version}
         )
-        owner = answer["Metadata"].get(CALLER_METADATA)
+        owner = response["Metadata"].get(CALLER_METADATA)
         return StoredObject(
             pinned,
-            answer["ContentLength"],
+            response["ContentLength"],
             head,
             owner=decode(owner) if owner else None,
             is_owned=reference.bucket == self._bucket,
         )
 
     def store(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
-        """Store bytes that came with a request, under their digest: a repeat writes the same."""
+        """Store bytes of a request under their digest. Idempotent."""
         digest = hashlib.sha256(data).hexdigest()
         key = f"references/{job_id}/{digest}.{known.extension}"
-        answer = self._client.put_object(
+        response = self._client.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=data,
             ContentType=known.content_type,
             Metadata={CALLER_METADATA: encode(caller)},
         )
-        return S3Object(bucket=self._bucket, key=key, version_id=answer.get("VersionId"))
+        return S3Object(bucket=self._bucket, key=key, version_id=response.get("VersionId"))
 
     def presign(self, reference: S3Object, seconds: int) -> str:
-        """Return a URL at which the provider can read the object for so long."""
+        """Return a URL that reads the object, valid for `seconds`."""
         parameters: GetObjectRequestTypeDef = {"Bucket": reference.bucket, "Key": reference.key}
         if reference.version_id:
             parameters["VersionId"] = reference.version_id

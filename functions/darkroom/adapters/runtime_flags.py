@@ -1,4 +1,4 @@
-"""The owner's switches: two parameters in Systems Manager, read again every few seconds."""
+"""Runtime flags: two Systems Manager parameters, cached for a few seconds."""
 
 from typing import TYPE_CHECKING
 
@@ -14,14 +14,14 @@ OFF = "off"
 
 
 class ParameterFlags:
-    """The port Switchboard: `<prefix>/submits` is on or off, `<prefix>/webhooks` a URL or off."""
+    """Port `FlagStore`: `<prefix>/submits` is on or off, `<prefix>/webhooks` is a URL or off."""
 
     def __init__(self, client: "SSMClient", prefix: str) -> None:
         self._parameters = SSMProvider(boto3_client=client)
         self._prefix = prefix
 
     def read(self) -> RuntimeFlags:
-        """Return how they stand, some seconds old at most."""
+        """Return the current flags, at most 5 seconds old."""
         values = {
             name: str(self._parameters.get(f"{self._prefix}/{name}", max_age=_MAX_AGE)).strip()
             for name in ("submits", "webhooks")

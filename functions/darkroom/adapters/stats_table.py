@@ -1,4 +1,4 @@
-"""The counters in DynamoDB: an item a day and caller, and one a day and kind of picture."""
+"""Statistics in DynamoDB: one item per day and caller, and one per day and kind of image."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -13,29 +13,29 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 DAYS, DURATIONS = "STATS", "DURATIONS"
-# Flat, since ADD reaches no field of an object that is not there yet.
+# Attribute prefixes. Attributes are flat because ADD cannot create a field of a missing map.
 _JOBS, _MONEY, _FAILED, _BUCKET = "jobs:", "usd:", "failed:", "bucket:"
 
 
 def day_key(day: date, caller: str) -> dict[str, Any]:
-    """Return the key of a caller's day."""
+    """Return the key of a caller's statistics of a day."""
     return {"pk": {"S": DAYS}, "sk": {"S": f"{day.isoformat()}#{caller}"}}
 
 
 def kind_key(day: date, kind: ImageKind) -> dict[str, Any]:
-    """Return the key of a kind's histogram of a day."""
+    """Return the key of the duration histogram of a day and kind."""
     return {"pk": {"S": DURATIONS}, "sk": {"S": "#".join((day.isoformat(), *kind))}}
 
 
 class StatsTable:
-    """The port Stats over the jobs' table."""
+    """Port `Stats` on the job table."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     def add(self, job_id: str, job_stats: JobStats, expires_at: int) -> bool:
-        """Count a job and mark its record, at once; False if it was counted before."""
+        """Count a job and mark its record in one transaction; return False if already counted."""
         counts = {
             "completed" if job_stats.code is None else "failed": 1,
             "spent_micro_usd": job_stats.micro_usd,
@@ -55,36 +55,43 @@ class StatsTable:
         }
         items = [
             {"Update": mark},
-            {"Update": self._adding(day_key(job_stats.day, job_stats.caller), counts, expires_at)},
+            {
+                "Update": self._increment(
+                    day_key(job_stats.day, job_stats.caller), counts, expires_at
+                )
+            },
         ]
         if job_stats.bucket is not None:
             key = kind_key(job_stats.day, job_stats.kind)
             bucket = {f"{_BUCKET}{job_stats.bucket}": 1}
-            items.append({"Update": self._adding(key, bucket, expires_at)})
+            items.append({"Update": self._increment(key, bucket, expires_at)})
         return not write(self._client, items)
 
     def days(self, since: date, until: date, caller: str | None) -> list[Day]:
-        """Return the days from `since` to `until`, of one caller or of everybody, oldest first."""
-        found = [_day(item) for item in self._between(DAYS, since, until)]
-        return [day for day in found if caller in (None, day.caller)]
+        """Return the days from `since` to `until`, both included, oldest first.
+
+        `caller` None returns the days of all callers.
+        """
+        days = (_day(item) for item in self._items(DAYS, since, until))
+        return [day for day in days if caller in (None, day.caller)]
 
     def histograms(self, since: date, until: date) -> dict[date, dict[ImageKind, dict[int, int]]]:
-        """Return by day, oldest first, how many jobs of each kind fell into each bucket."""
-        found: dict[date, dict[ImageKind, dict[int, int]]] = {}
-        for item in self._between(DURATIONS, since, until):
+        """Return the number of jobs by day, kind and histogram bucket, oldest day first."""
+        histograms: dict[date, dict[ImageKind, dict[int, int]]] = {}
+        for item in self._items(DURATIONS, since, until):
             day, *kind = item["sk"]["S"].split("#", 3)
             counts = {int(name): count for name, count in _counts(item, _BUCKET).items()}
-            found.setdefault(date.fromisoformat(day), {})[ImageKind(*kind)] = counts
-        return found
+            histograms.setdefault(date.fromisoformat(day), {})[ImageKind(*kind)] = counts
+        return histograms
 
-    def _adding(
+    def _increment(
         self, key: dict[str, Any], counts: Mapping[str, int], expires_at: int
     ) -> dict[str, Any]:
-        parts = [f"#{n} :{n}" for n in range(len(counts))]
+        additions = [f"#{n} :{n}" for n in range(len(counts))]
         return {
             "TableName": self._table,
             "Key": key,
-            "UpdateExpression": f"ADD {', '.join(parts)} SET expires_at = :expiry",
+            "UpdateExpression": f"ADD {', '.join(additions)} SET expires_at = :expiry",
             "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(counts)},
             "ExpressionAttributeValues": {
                 ":expiry": {"N": str(expires_at)},
@@ -92,14 +99,14 @@ class StatsTable:
             },
         }
 
-    def _between(self, partition: str, since: date, until: date) -> Iterator[Mapping[str, Any]]:
+    def _items(self, partition: str, since: date, until: date) -> Iterator[Mapping[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :since AND :until",
             ExpressionAttributeValues={
                 ":pk": {"S": partition},
                 ":since": {"S": since.isoformat()},
-                ":until": {"S": f"{until.isoformat()}$"},  # comes right after "#"
+                ":until": {"S": f"{until.isoformat()}$"},  # "$" sorts right after "#"
             },
         )
         for page in pages:

@@ -1,4 +1,4 @@
-"""The certificates that servers are known by, read once: it takes longer than a client does."""
+"""The shared TLS context: loading the CA certificates is slow, so they are loaded once."""
 
 import ssl
 from functools import cache
@@ -8,5 +8,5 @@ import httpx
 
 @cache
 def context() -> ssl.SSLContext:
-    """Return the one context of all connections to the provider and its CDN."""
+    """Return the TLS context of all connections to the provider and its CDN."""
     return httpx.create_ssl_context()

@@ -1,4 +1,4 @@
-"""Changes of several items at once: all of them or none."""
+"""DynamoDB requests of transactions: job updates, side writes and job creation."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,13 +15,13 @@ from darkroom.adapters.queue_table import queue_update
 from darkroom.domain.job import Job, Reservation, Status
 from darkroom.ports import Claim, Conflict, QueueChange, Release, SideWrite
 
-_KEPT = timedelta(days=91)  # how long claims and budgets are: as long as records, at the least
+_RETENTION = timedelta(days=91)  # of claims and budgets; the minimum retention of job records
 
 
 def job_update(
     table: str, job_id: str, when: Sequence[Status], absent: str | None, changes: dict[str, object]
 ) -> dict[str, Any]:
-    """Return the change of a record whose status is one of `when`, and that has no `absent`."""
+    """Return the update of a record if its status is in `when` and `absent` is not set."""
     expression, names, values = change(changes)
     allowed = {f":when{n}": {"S": str(status)} for n, status in enumerate(when)}
     condition = f"#status IN ({', '.join(allowed)})"
@@ -41,7 +41,7 @@ def job_update(
 def side_write_item(
     table: str, job_id: str, side_write: SideWrite
 ) -> tuple[dict[str, Any], Conflict]:
-    """Return what else changes, and what it means if that is refused."""
+    """Return the transaction item of a side write, and the Conflict of its failed condition."""
     match side_write:
         case QueueChange():
             return {"Update": queue_update(table, side_write)}, Conflict.QUEUE
@@ -50,8 +50,8 @@ def side_write_item(
                 "TableName": table,
                 "Item": claim_key(side_write.prediction_id)
                 | {"job_id": {"S": job_id}, "expires_at": _expiry()},
-                "ConditionExpression": "attribute_not_exists(pk) OR job_id = :me",
-                "ExpressionAttributeValues": {":me": {"S": job_id}},
+                "ConditionExpression": "attribute_not_exists(pk) OR job_id = :job_id",
+                "ExpressionAttributeValues": {":job_id": {"S": job_id}},
             }
             return {"Put": put}, Conflict.CLAIM
         case Release():
@@ -61,7 +61,7 @@ def side_write_item(
 
 
 def creation(table: str, job: Job, caps: Sequence[int]) -> list[dict[str, Any]]:
-    """Return what creates a record and holds its share of budgets."""
+    """Return the transaction items that create a record and reserve its budgets."""
     put = {
         "TableName": table,
         "Item": write_job(job),
@@ -69,14 +69,12 @@ def creation(table: str, job: Job, caps: Sequence[int]) -> list[dict[str, Any]]:
     }
     items: list[dict[str, Any]] = [{"Put": put}]
     for reservation, cap in zip(job.reservations, caps, strict=True):
-        update, room = (
-            _reserve(table, reservation, reservation.micro_usd),
-            cap - reservation.micro_usd,
-        )
-        # Where nothing is reserved yet there is room, unless the price alone is above the cap.
-        first = "attribute_not_exists(reserved) OR " if room >= 0 else ""
-        update["ConditionExpression"] = f"{first}reserved <= :room"
-        update["ExpressionAttributeValues"][":room"] = {"N": str(room)}
+        update = _reserve(table, reservation, reservation.micro_usd)
+        max_reserved = cap - reservation.micro_usd
+        # The first reservation of a day fits unless the price alone exceeds the cap.
+        first = "attribute_not_exists(reserved) OR " if max_reserved >= 0 else ""
+        update["ConditionExpression"] = f"{first}reserved <= :max_reserved"
+        update["ExpressionAttributeValues"][":max_reserved"] = {"N": str(max_reserved)}
         items.append({"Update": update})
     return items
 
@@ -91,4 +89,4 @@ def _reserve(table: str, reservation: Reservation, amount: int) -> dict[str, Any
 
 
 def _expiry() -> dict[str, Any]:
-    return {"N": str(int((datetime.now(UTC) + _KEPT).timestamp()))}
+    return {"N": str(int((datetime.now(UTC) + _RETENTION).timestamp()))}

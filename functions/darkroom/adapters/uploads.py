@@ -1,4 +1,4 @@
-"""Leave to put a file: a presigned PUT that S3 takes for one type, one length, one owner, once."""
+"""Presigned uploads: a PUT URL that is valid for one content type, length and owner, once."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -14,21 +14,21 @@ from darkroom.ports import PresignedUpload
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_LIFE = timedelta(minutes=15)
-_EXTENSIONS = {known.content_type: known.extension for known in media.PICTURES} | {
+_VALIDITY = timedelta(minutes=15)
+_EXTENSIONS = {image.content_type: image.extension for image in media.REFERENCE_FORMATS} | {
     content_type: extension for extension, content_type in BATCH_FILE_TYPES.items()
 }
 
 
 class UploadBucket:
-    """The port Uploads over S3; `bucket` is where the assets are."""
+    """Port `Uploads` on S3; `bucket` is the assets bucket."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def presign(self, caller: str, content_type: str, size: int, now: datetime) -> PresignedUpload:
-        """Return leave to put a file of `size` bytes."""
+        """Return a presigned upload of a file of `size` bytes."""
         upload_id = f"{secrets.token_hex(16)}.{_EXTENSIONS[content_type]}"
         key = f"{UPLOADS}{upload_id}"
         owner = encode(caller)
@@ -42,13 +42,13 @@ class UploadBucket:
                 "IfNoneMatch": "*",
                 "Metadata": {CALLER_METADATA: owner},
             },
-            ExpiresIn=int(_LIFE.total_seconds()),
+            ExpiresIn=int(_VALIDITY.total_seconds()),
         )
-        # Exactly what is signed; the client sends Content-Length by itself.
+        # The signed headers, except Content-Length, which HTTP clients set themselves.
         headers = {
             "Content-Type": content_type,
             "If-None-Match": "*",
             f"x-amz-meta-{CALLER_METADATA}": owner,
         }
         location = S3Object(bucket=self._bucket, key=key)
-        return PresignedUpload(upload_id, location, url, headers, now + _LIFE)
+        return PresignedUpload(upload_id, location, url, headers, now + _VALIDITY)

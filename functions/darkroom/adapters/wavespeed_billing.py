@@ -1,4 +1,4 @@
-"""WaveSpeedAI's bills, over HTTP: every movement of a time, each once, or nothing."""
+"""WaveSpeedAI's billing over HTTP: all ledger entries of a period, each once, or an error."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -22,20 +22,20 @@ from darkroom.ports import Sleep
 
 _TIMEOUT = httpx.Timeout(20, connect=5)
 _PAGE = 100
-# Pages are counted from the newest, and a page far from there is slow: a day is read in parts.
-_PART = timedelta(hours=1)
-_MAX_PAGES = 1_000  # of a part
-# Whether a part's ends belong to it is not documented: it is asked for with a little more.
+# Pages are numbered from the newest entry, and high page numbers are slow: read a day hour by hour.
+_CHUNK = timedelta(hours=1)
+_MAX_PAGES = 1_000  # of a chunk
+# The documentation does not say whether the bounds are inclusive, so each query overlaps.
 _MARGIN = timedelta(seconds=1)
-# Of a thousand pages one may well fail: seconds before each further try of it.
-_WAITS = (2.0, 10.0, 60.0)
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+# Seconds before each retry of a page: among a thousand pages, single failures are likely.
+_RETRY_WAITS = (2.0, 10.0, 60.0)
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
 type _Query = dict[str, Any]
 
 
 class WaveSpeedBilling:
-    """The port Billing."""
+    """Port `Billing` over HTTP."""
 
     def __init__(
         self,
@@ -50,9 +50,9 @@ class WaveSpeedBilling:
         self._client = httpx.Client(timeout=_TIMEOUT, transport=transport, verify=tls.context())
 
     def charges(self, start: datetime, end: datetime) -> list[LedgerEntry] | None:
-        """Return every movement from `start` to before `end`, each once, in no order."""
-        found: dict[str, LedgerEntry] = {}
-        for after, before in _parts(start, end):
+        """Return all entries from `start` to before `end`, in no order; None if unreadable."""
+        entries: dict[str, LedgerEntry] = {}
+        for after, before in _chunks(start, end):
             for kind in EntryType:
                 query = {
                     "page_size": _PAGE,
@@ -60,15 +60,15 @@ class WaveSpeedBilling:
                     "start_time": write_moment(after - _MARGIN),
                     "end_time": write_moment(before + _MARGIN),
                 }
-                if not self._read(query, kind, found):
+                if not self._read(query, kind, entries):
                     return None
-        return [each for each in found.values() if start <= each.at < end]
+        return [entry for entry in entries.values() if start <= entry.at < end]
 
     def _read(self, query: _Query, kind: EntryType, into: dict[str, LedgerEntry]) -> bool:
-        """Add what a query finds, page by page; False if it could not be read to its end."""
+        """Add all pages of a query to `into`; return False if they could not be read completely."""
         seen: set[str] = set()
         for page in range(1, _MAX_PAGES + 1):
-            data = self._ask(query | {"page": page})
+            data = self._read_page(query | {"page": page})
             if data is None:
                 return False
             try:
@@ -79,55 +79,55 @@ class WaveSpeedBilling:
             if data.get("has_more") is not True:
                 return True
             if entries.keys() <= seen:
-                return False  # the same again: it would go on for ever
+                return False  # the page repeats known entries: the query would never end
             seen |= entries.keys()
         return False
 
-    def _ask(self, query: _Query) -> Mapping[str, Any] | None:
-        data, may_pass = self._try(query)
-        for wait in _WAITS:
-            if data is not None or not may_pass:
+    def _read_page(self, query: _Query) -> Mapping[str, Any] | None:
+        data, can_retry = self._send(query)
+        for wait in _RETRY_WAITS:
+            if data is not None or not can_retry:
                 break
             self._sleep(wait)
-            data, may_pass = self._try(query)
+            data, can_retry = self._send(query)
         return data
 
-    def _try(self, query: _Query) -> tuple[Mapping[str, Any] | None, bool]:
-        """Return what is answered, if it can be read, and whether another try may be better."""
+    def _send(self, query: _Query) -> tuple[Mapping[str, Any] | None, bool]:
+        """Return the data of the response, or None if unreadable, and whether a retry may help."""
         try:
             response = authorized(self._client, self._key, "POST", self._url, query)
         except (httpx.TransportError, httpx.DecodingError):
             return None, True
-        is_passing = response.is_success or response.status_code in _PASSING
-        return read_data(response), is_passing
+        can_retry = response.is_success or response.status_code in _TRANSIENT
+        return read_data(response), can_retry
 
 
-def _parts(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+def _chunks(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
     while start < end:
-        yield start, min(start + _PART, end)
-        start += _PART
+        yield start, min(start + _CHUNK, end)
+        start += _CHUNK
 
 
 def _entries(data: Mapping[str, Any], kind: EntryType) -> dict[str, LedgerEntry]:
-    """Return a page's movements by their ids; raises ValueError or KeyError if one is unreadable.
+    """Return the entries of a page by id. Raises ValueError or KeyError if one is unreadable.
 
-    One that is left out would make its job look uncharged.
+    Skipping an unreadable entry would make its job look uncharged.
     """
     items = data["items"]
-    if items is None:  # an empty list, to some JSON writers
+    if items is None:  # some JSON encoders write an empty list as null
         return {}
     if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
-        raise ValueError("no list of movements")
+        raise ValueError("no list of ledger entries")
     return {_text(item["uuid"]): _entry(item, kind) for item in items}
 
 
 def _entry(item: Mapping[str, Any], kind: EntryType) -> LedgerEntry:
     if item.get("billing_type", kind) != kind:
-        raise ValueError("another kind of movement than was asked for")
+        raise ValueError("a ledger entry of another type than requested")
     amount = micro_usd(item["price"])
     if amount is None:
         raise ValueError("no amount")
-    # Another line of the account than a prediction's names none.
+    # Ledger entries that do not belong to a prediction name none.
     prediction = item.get("prediction")
     prediction = prediction if isinstance(prediction, Mapping) else {}
     return LedgerEntry(

@@ -1,4 +1,4 @@
-"""How WaveSpeedAI's API is called: with the key, whole replies, exact sums, UTC moments."""
+"""HTTP calls of WaveSpeedAI's API: authorization, complete replies, exact amounts, UTC times."""
 
 import json
 import re
@@ -11,22 +11,22 @@ from typing import Any, Protocol
 import httpx
 from pydantic import SecretStr
 
-_MAX_REPLY = 16_000_000  # bytes: a page of 100 edits, each of 16 signed URLs, has 4 MB and more
-_MOST_DOLLARS = Decimal(1_000_000)
+_MAX_REPLY = 16_000_000  # bytes; a page of 100 edits with 16 signed URLs each exceeds 4 MB
+_MAX_DOLLARS = Decimal(1_000_000)
 _MICRO = 1_000_000
 
 
 class Key(Protocol):
-    """Where the API key comes from."""
+    """A source of the API key."""
 
     def read(self, *, fresh: bool = False) -> SecretStr:
-        """Return the key; `fresh` reads it past any cache."""
+        """Return the key; `fresh` bypasses the cache."""
 
 
 def authorized(
     client: httpx.Client, key: Key, method: str, url: str, body: Mapping[str, Any] | None = None
 ) -> httpx.Response:
-    """Send with the key; once more with a fresh one if it was refused."""
+    """Send a request with the key; repeat it once with a fresh key after a 401."""
     response = _send(client, method, url, key.read(), body)
     if response.status_code == httpx.codes.UNAUTHORIZED:
         response = _send(client, method, url, key.read(fresh=True), body)
@@ -34,7 +34,7 @@ def authorized(
 
 
 def read_data(response: httpx.Response) -> Mapping[str, Any] | None:
-    """Return the data of a reply that says success, its numbers exact; None of any other."""
+    """Return the data of a successful reply, with exact numbers; None for any other reply."""
     if not response.is_success:
         return None
     try:
@@ -48,25 +48,25 @@ def read_data(response: httpx.Response) -> Mapping[str, Any] | None:
 
 
 def micro_usd(dollars: object) -> Decimal | None:
-    """Return an amount in micro-USD, not yet rounded; None if it is no amount, or absurd."""
+    """Return an amount in micro-USD, unrounded; None if invalid or above a million dollars."""
     if isinstance(dollars, bool) or not isinstance(dollars, int | Decimal | str):
         return None
     try:
         amount = Decimal(dollars)
     except ArithmeticError:
         return None
-    # Compared before anything is computed with it: an exponent can be without end.
-    believable = amount.is_finite() and -_MOST_DOLLARS <= amount <= _MOST_DOLLARS
-    return amount * _MICRO if believable else None
+    # Check the bounds before any arithmetic: the exponent can be huge.
+    is_valid = amount.is_finite() and -_MAX_DOLLARS <= amount <= _MAX_DOLLARS
+    return amount * _MICRO if is_valid else None
 
 
 def write_moment(moment: datetime) -> str:
-    """Return a moment as the API takes it."""
+    """Return a time in the format of the API."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def read_moment(text: object) -> datetime:
-    """Return the moment that the API wrote, with up to nine digits; raises ValueError."""
+    """Parse a time of the API, with up to nine fractional digits. Raises ValueError."""
     moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", str(text)))
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -75,15 +75,17 @@ def _send(
     client: httpx.Client, method: str, url: str, key: SecretStr, body: Mapping[str, Any] | None
 ) -> httpx.Response:
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"}
-    content, give_up_at = bytearray(), time.monotonic() + (client.timeout.read or 0) + 2
+    content, deadline = bytearray(), time.monotonic() + (client.timeout.read or 0) + 2
     with client.stream(method, url, headers=headers, json=body) as response:
         for chunk in response.iter_bytes():
             content += chunk
-            # The time-out is for one read: a reply that drips would never meet it.
-            if time.monotonic() > give_up_at or len(content) > _MAX_REPLY:
+            # httpx applies its timeout to each read, so a slow stream would never reach it.
+            if time.monotonic() > deadline or len(content) > _MAX_REPLY:
                 raise httpx.ReadTimeout("the reply does not end")
-    kept = [(name, value) for name, value in response.headers.raw if name.lower() == b"retry-after"]
-    return httpx.Response(response.status_code, headers=kept, content=bytes(content))
+    retry_after = [
+        (name, value) for name, value in response.headers.raw if name.lower() == b"retry-after"
+    ]
+    return httpx.Response(response.status_code, headers=retry_after, content=bytes(content))
 
 
 def _refuse(constant: str) -> None:

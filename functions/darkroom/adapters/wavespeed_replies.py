@@ -1,4 +1,4 @@
-"""What WaveSpeedAI's replies mean: statuses, codes and words, read tolerantly."""
+"""Interpretation of WaveSpeedAI's replies: statuses, error codes and error texts."""
 
 import re
 from collections.abc import Mapping
@@ -47,13 +47,13 @@ _PREDICTION_CODES = {
 }
 _MODERATION = ("moderation", "sensitive", "flagged", "policy", "safety", "nsfw", "prohibited")
 _CREDITS = ("insufficient credit", "insufficient balance", "top up")
-_SECONDS = re.compile(r"[0-9]{1,9}")  # of Retry-After; its other form, a date, is not seen
+_SECONDS = re.compile(r"[0-9]{1,9}")  # Retry-After in seconds; the date form is ignored
 _LINK = re.compile(r"(https?://|data:|s3://)\S+", re.I)
-_DETAIL = 300  # characters kept of the provider's words
+_DETAIL = 300  # characters kept of the provider's error text
 
 
 def read_prediction(body: Mapping[str, Any], data: Mapping[str, Any]) -> Prediction:
-    """Return how a prediction stands, out of a reply's body and its data."""
+    """Return the state of a prediction, from a reply's body and its data."""
     status = str(data.get("status") or "").lower()
     if status in _SUCCEEDED:
         outputs = _outputs(data.get("outputs"))
@@ -61,17 +61,17 @@ def read_prediction(body: Mapping[str, Any], data: Mapping[str, Any]) -> Predict
             return Failed(Code.PROVIDER_FAILED, "completed without outputs", Charged.YES)
         return Succeeded(outputs)
     if status in _FAILED:
-        # The envelope's code may name another cause than the prediction's own: it is not asked.
-        code, detail = data.get("code"), _detail(body)
-        known = _PREDICTION_CODES.get(code) if isinstance(code, int) else None
-        # What fails is refunded; of what was stopped or removed nobody says so.
+        # Use the prediction's code; the code of the envelope may describe another error.
+        provider_code, detail = data.get("code"), _detail(body)
+        code = _PREDICTION_CODES.get(provider_code) if isinstance(provider_code, int) else None
+        # Failed predictions are refunded. For canceled or deleted ones no refund is documented.
         charged = Charged.MAYBE if status in _STOPPED else None
-        return Failed(_classify(known, detail, Code.PROVIDER_FAILED), detail, charged)
+        return Failed(_classify(code, detail, Code.PROVIDER_FAILED), detail, charged)
     return Running(status, known=status in _RUNNING)
 
 
 def _outputs(outputs: object) -> tuple[str, ...]:
-    """Return the URLs; some models wrap each in an object."""
+    """Return the output URLs; some models wrap each URL in an object."""
     if not isinstance(outputs, list):
         return ()
     urls = (item.get("url") if isinstance(item, Mapping) else item for item in outputs)
@@ -81,21 +81,21 @@ def _outputs(outputs: object) -> tuple[str, ...]:
 def read_refusal(
     status: int, body: Mapping[str, Any] | None, response: httpx.Response
 ) -> Submission:
-    """Return what a refusal of a submit means; `status` is its HTTP status, or the body's code."""
+    """Return the result of a refused submit; `status` is the HTTP status, or the body's code."""
     if status == httpx.codes.TOO_MANY_REQUESTS:
         after = response.headers.get("retry-after", "")
         return Throttled(int(after) if _SECONDS.fullmatch(after) else None)
     if status in (httpx.codes.REQUEST_TIMEOUT, 499):
-        return Unknown()  # a gateway gave up on a request that may have gone through
+        return Unknown()  # a gateway timed out; the request may have succeeded
     detail = _detail(body or {})
     code = _classify(None, detail, _HTTP_CODES.get(status, Code.REJECTED))
-    # 403 is about this model or request; 401 and an empty account are about every one.
-    stops = status == httpx.codes.UNAUTHORIZED or code is Code.INSUFFICIENT_CREDITS
-    return Refused(code, detail, stops)
+    # 403 concerns this model or request; 401 and an empty account concern every job.
+    blocks_account = status == httpx.codes.UNAUTHORIZED or code is Code.INSUFFICIENT_CREDITS
+    return Refused(code, detail, blocks_account)
 
 
 def read_list(data: Mapping[str, Any]) -> list[ListedPrediction]:
-    """Return the predictions on a page of the list; raises ValueError or KeyError if it is none."""
+    """Return the predictions of a list page. Raises ValueError or KeyError if it is unreadable."""
     return [_listed(item) for item in data["items"] if isinstance(item, Mapping)]
 
 
@@ -108,35 +108,36 @@ def _listed(item: Mapping[str, Any]) -> ListedPrediction:
     )
 
 
-def _classify(known: Code | None, detail: str, otherwise: Code) -> Code:
-    """Go by the provider's code first, then by its words: no credit comes as 400 as well as 402."""
-    if known:
-        return known
-    words = detail.lower()
-    if any(word in words for word in _CREDITS):
+def _classify(code: Code | None, detail: str, default: Code) -> Code:
+    """Classify by the provider's code, then by its text: missing credits may be a 400 or a 402."""
+    if code:
+        return code
+    text = detail.lower()
+    if any(phrase in text for phrase in _CREDITS):
         return Code.INSUFFICIENT_CREDITS
-    # A key's role can be against a policy, too.
-    if otherwise is not Code.UNAUTHORIZED and any(word in words for word in _MODERATION):
+    # The text of an authorization error may also contain "policy".
+    if default is not Code.UNAUTHORIZED and any(phrase in text for phrase in _MODERATION):
         return Code.MODERATED
-    return otherwise
+    return default
 
 
 def _detail(body: Mapping[str, Any]) -> str:
     data = body.get("data")
     data = data if isinstance(data, Mapping) else {}
     candidates = (data.get("error"), body.get("message"), body.get("error"), body.get("msg"))
-    for words in (*candidates, data.get("message")):
-        if isinstance(words, str) and words and words != "success":
-            # They may quote a reference, which is a signed URL.
-            safe = _LINK.sub("…", words)
-            return safe[:_DETAIL].encode(errors="replace").decode()  # maybe half a letter
+    for text in (*candidates, data.get("message")):
+        if isinstance(text, str) and text and text != "success":
+            # The text may quote a reference, which is a signed URL.
+            redacted = _LINK.sub("…", text)
+            # Lone surrogates cannot be encoded.
+            return redacted[:_DETAIL].encode(errors="replace").decode()
     return ""
 
 
 def read_body(response: httpx.Response) -> Mapping[str, Any] | None:
-    """Return a reply's JSON object, None if it is anything else."""
+    """Return the JSON object of a reply, or None if the reply is anything else."""
     try:
         body = response.json()
-    except (ValueError, RecursionError):  # no JSON, no text, a number or a nesting without end
+    except (ValueError, RecursionError):  # not JSON, not text, or too large a number or nesting
         return None
     return body if isinstance(body, Mapping) else None

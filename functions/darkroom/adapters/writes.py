@@ -1,4 +1,4 @@
-"""Writes of one item, or of several at once: who meets another transaction tries again."""
+"""Conditional writes of one or several items, with retries after transaction conflicts."""
 
 import random
 import time
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _TRIES = 25
-_MAX_PAUSE = 0.2  # seconds
-_BUSY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_MAX_BACKOFF = 0.2  # seconds
+_RETRYABLE = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 def write(client: "DynamoDBClient", items: list[dict[str, Any]]) -> list[int]:
-    """Make all changes; return the indexes of those whose conditions failed, if nothing was made.
+    """Write all items in one transaction; return the indexes of the failed conditions.
 
-    What meets another transaction is tried again for a while.
+    If a condition failed, nothing was written. A transaction conflict is retried up to 25 times.
     """
-    for left in reversed(range(_TRIES)):
+    for remaining_tries in reversed(range(_TRIES)):
         try:
             client.transact_write_items(TransactItems=items)  # type: ignore[arg-type]
         except client.exceptions.TransactionCanceledException as error:
@@ -28,30 +28,33 @@ def write(client: "DynamoDBClient", items: list[dict[str, Any]]) -> list[int]:
             failed = [n for n, code in enumerate(codes) if code == "ConditionalCheckFailed"]
             if failed:
                 return failed
-            if not left or not _BUSY & set(codes):
+            if not remaining_tries or not _RETRYABLE & set(codes):
                 raise
         except ClientError as error:
-            if not left or error.response["Error"]["Code"] != "TransactionInProgressException":
+            if (
+                not remaining_tries
+                or error.response["Error"]["Code"] != "TransactionInProgressException"
+            ):
                 raise
         else:
             return []
-        time.sleep(random.uniform(0, _MAX_PAUSE))  # noqa: S311 - a jitter
+        time.sleep(random.uniform(0, _MAX_BACKOFF))  # noqa: S311 - a jitter
     raise AssertionError("unreachable")
 
 
 def update(client: "DynamoDBClient", change: dict[str, Any]) -> Mapping[str, Any] | None:
-    """Change one item; return the answer, or None if its condition failed.
+    """Update one item; return the response, or None if its condition failed.
 
-    A write of one item is refused, too, while a transaction has that item.
+    An update is refused while a transaction writes the same item; it is retried up to 25 times.
     """
-    for left in reversed(range(_TRIES)):
+    for remaining_tries in reversed(range(_TRIES)):
         try:
             return client.update_item(**change)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "ConditionalCheckFailedException":
                 return None
-            if not left or code != "TransactionConflictException":
+            if not remaining_tries or code != "TransactionConflictException":
                 raise
-        time.sleep(random.uniform(0, _MAX_PAUSE))  # noqa: S311 - a jitter
+        time.sleep(random.uniform(0, _MAX_BACKOFF))  # noqa: S311 - a jitter
     raise AssertionError("unreachable")

@@ -1,1 +1,1 @@
-"""Put together: the only place that makes clients and chooses adapters."""
+"""Wiring: creates the clients and selects the adapters of each use case."""

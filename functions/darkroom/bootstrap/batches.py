@@ -1,6 +1,6 @@
-"""The use cases of the steps of a batch. Once a container, on use.
+"""Build the use cases of batches. Each is built once per container, on first use.
 
-Imports stand inside the functions: each Lambda loads only what its own use case needs.
+Imports are inside the functions, so that each Lambda function loads only its own dependencies.
 """
 
 import time
@@ -38,7 +38,7 @@ def create_rows() -> "CreateRows":
 
 @cache
 def collect_batch() -> "CollectBatch":
-    """Build the use case of Gather."""
+    """Build the use case of CollectBatch."""
     from darkroom.usecases.cancel_job import CancelJob
     from darkroom.usecases.collect_batch import CollectBatch
     from darkroom.usecases.find_jobs import FindJobs
@@ -61,7 +61,7 @@ def collect_batch() -> "CollectBatch":
 
 
 def start_batch(env: settings.ApiSettings, create: "CreateJob") -> "StartBatch":
-    """Return the use case in which every batch begins."""
+    """Return the use case that starts batches."""
     from darkroom.adapters.workflow import BatchMachine
     from darkroom.usecases.plan_batch import PlanBatch
     from darkroom.usecases.start_batch import StartBatch
@@ -84,7 +84,7 @@ def start_batch(env: settings.ApiSettings, create: "CreateJob") -> "StartBatch":
 
 
 def end_batch(table: str, bus: str, bucket: str) -> "EndBatch":
-    """Return the use case in which every batch ends."""
+    """Return the use case that ends batches."""
     from darkroom.usecases.end_batch import EndBatch
 
     return EndBatch(

@@ -1,4 +1,4 @@
-"""The clients of AWS and of the provider, and the adapters that more than one function needs."""
+"""AWS and provider clients, and the adapters that several functions share."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.find_prediction import FindPrediction
     from darkroom.usecases.store_outputs import StoreOutputs
 
-# At the worst 3 x 6 seconds a call and its back-off: below the functions' timeouts, POST included.
+# At most 3 x 6 seconds per call, plus backoff: below the functions' timeouts, POST included.
 _AWS = Config(
     connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3}
 )
@@ -36,34 +36,34 @@ METRICS = PowertoolsMetrics()
 
 @cache
 def dynamodb() -> "DynamoDBClient":
-    """Return the client of the table."""
+    """Return the DynamoDB client."""
     return boto3.client("dynamodb", config=_AWS)
 
 
 @cache
 def states() -> "SFNClient":
-    """Return the client of Step Functions."""
+    """Return the Step Functions client."""
     return boto3.client("stepfunctions", config=_AWS)
 
 
 @cache
 def events() -> "EventBridgeClient":
-    """Return the client of the bus."""
+    """Return the EventBridge client."""
     return boto3.client("events", config=_AWS)
 
 
 def jobs(table: str) -> JobTable:
-    """Return the records."""
+    """Return the job records."""
     return JobTable(dynamodb(), table)
 
 
 def bus(name: str) -> Bus:
-    """Return the bus."""
+    """Return the event bus."""
     return Bus(events(), name)
 
 
 def batches(table: str) -> "BatchTable":
-    """Return the records of batches."""
+    """Return the batch records."""
     from darkroom.adapters.batch_table import BatchTable
 
     return BatchTable(dynamodb(), table)
@@ -71,9 +71,9 @@ def batches(table: str) -> "BatchTable":
 
 @cache
 def s3() -> "S3Client":
-    """Return the client of every bucket."""
-    # What is presigned has to name version 4, and the regional host: else botocore signs for the
-    # global one, which answers other regions with a redirect that breaks the signature.
+    """Return the S3 client for all buckets."""
+    # Presigned URLs need signature version 4 and the regional host. By default botocore signs for
+    # the global host, which redirects to other regions, and the redirect breaks the signature.
     return boto3.client(
         "s3",
         config=_AWS.merge(
@@ -83,50 +83,53 @@ def s3() -> "S3Client":
 
 
 class _LazyClient:
-    """A client that is made when something is first asked of it."""
+    """A client that is created on first use."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(s3(), name)
 
 
 def lazy_s3() -> "S3Client":
-    """Return that client for what few jobs need: it takes longer to make than all others."""
+    """Return an S3 client that is created on first use.
+
+    Few jobs need it, and it takes longer to create than all others.
+    """
     return cast("S3Client", _LazyClient())
 
 
 def provider_key(secret_id: str) -> "ProviderKey":
-    """Return the provider's key."""
+    """Return the provider's API key."""
     from darkroom.adapters.secrets import ProviderKey
 
     return ProviderKey(boto3.client("secretsmanager", config=_AWS), secret_id)
 
 
 def provider(url: str, secret_id: str) -> "WaveSpeed":
-    """Return the provider."""
+    """Return the provider's API."""
     from darkroom.adapters.wavespeed import WaveSpeed
 
     return WaveSpeed(url, provider_key(secret_id))
 
 
 def flags(prefix: str) -> "ParameterFlags":
-    """Return the owner's switches."""
+    """Return the runtime flags."""
     from darkroom.adapters.runtime_flags import ParameterFlags
 
     return ParameterFlags(boto3.client("ssm", config=_AWS), prefix)
 
 
 def now() -> datetime:
-    """Return the time, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def queue(table: str) -> QueueTable:
-    """Return the line that jobs wait in."""
+    """Return the submit queue."""
     return QueueTable(dynamodb(), table)
 
 
 def end_job(table: str, bus_name: str, bucket: str) -> "EndJob":
-    """Return the use case in which every job ends."""
+    """Return the use case that ends jobs."""
     from darkroom.usecases.end_job import EndJob
 
     return EndJob(
@@ -140,7 +143,7 @@ def end_job(table: str, bus_name: str, bucket: str) -> "EndJob":
 
 
 def circuit_breaker(table: str, breaker_seconds: float) -> "CircuitBreaker":
-    """Return what tells the breaker."""
+    """Return the use case of the circuit breaker. `breaker_seconds` is its first open period."""
     from darkroom.usecases.circuit_breaker import CircuitBreaker
 
     return CircuitBreaker(
@@ -148,17 +151,20 @@ def circuit_breaker(table: str, breaker_seconds: float) -> "CircuitBreaker":
     )
 
 
-def find_prediction(table: str, of: "WaveSpeed") -> "FindPrediction":
-    """Return what looks for the prediction of an unanswered POST."""
+def find_prediction(table: str, wavespeed: "WaveSpeed") -> "FindPrediction":
+    """Return the use case that finds the prediction of an unanswered POST."""
     from darkroom.adapters.claims import ClaimTable
     from darkroom.usecases.find_prediction import FindPrediction
 
     claims = ClaimTable(dynamodb(), table)
-    return FindPrediction(jobs=jobs(table), claims=claims, provider=of, now=now)
+    return FindPrediction(jobs=jobs(table), claims=claims, provider=wavespeed, now=now)
 
 
 def store_outputs(table: str, bucket: str, hosts: str) -> "StoreOutputs":
-    """Return what copies outputs into the assets bucket."""
+    """Return the use case that copies outputs into the assets bucket.
+
+    `hosts` has the allowed host names of outputs, separated by commas.
+    """
     from darkroom.adapters.assets import AssetBucket
     from darkroom.adapters.cdn import Cdn
     from darkroom.usecases.store_outputs import StoreOutputs

@@ -1,6 +1,6 @@
-"""The use cases of the doors. Once a container, on use.
+"""Build the use cases of the entry points. Each is built once per container, on first use.
 
-Imports stand inside the functions: each Lambda loads only what its own use case needs.
+Imports are inside the functions, so that each Lambda function loads only its own dependencies.
 """
 
 import time
@@ -87,7 +87,7 @@ def authorize() -> "Authorize":
 
 @cache
 def api() -> "Api":
-    """Build the HTTP door."""
+    """Build the HTTP API."""
     from darkroom.adapters.batch_files import BatchBucket
     from darkroom.adapters.preset_document import PresetDocument
     from darkroom.adapters.references import ReferenceStore
@@ -124,7 +124,7 @@ def api() -> "Api":
         ),
         presets=PresetDocument(s3, env.assets_bucket),
         references=ReferenceStore(s3, env.assets_bucket),
-        prices=create.prices,  # one memory of quotes
+        prices=create.prices,  # shares the cache of quotes
         budget=create.budget,
         now=clients.now,
         max_deadline=env.max_deadline_seconds,
@@ -136,7 +136,7 @@ def api() -> "Api":
 
 
 def create_job(env: settings.CreateJobSettings) -> "CreateJob":
-    """Return the use case that every door ends in."""
+    """Return the use case behind every entry point."""
     from darkroom.adapters.references import ReferenceStore
     from darkroom.adapters.workflow import StateMachine
     from darkroom.usecases.create_job import CreateJob
@@ -166,7 +166,7 @@ def _budget(env: settings.CreateJobSettings) -> "Budget":
     from darkroom.adapters.claims import BudgetTable
     from darkroom.usecases.budget import Budget
 
-    # 0 stands for no budget: a deployment that may spend nothing is switched off otherwise.
+    # 0 means no budget. To spend nothing, turn submission off with the runtime flag.
     cap = round(env.daily_budget_usd * 1_000_000) or None
     return Budget(
         jobs=clients.jobs(env.table_name),

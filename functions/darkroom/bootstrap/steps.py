@@ -1,6 +1,6 @@
-"""The use cases of the steps of a job. Once a container, on use.
+"""Build the use cases of job steps. Each is built once per container, on first use.
 
-Imports stand inside the functions: each Lambda loads only what its own use case needs.
+Imports are inside the functions, so that each Lambda function loads only its own dependencies.
 """
 
 import time

@@ -1,6 +1,6 @@
-"""The use cases that a schedule or the bus calls. Once a container, on use.
+"""Build the use cases of schedules and bus rules, each once per container, on first use.
 
-Imports stand inside the functions: each Lambda loads only what its own use case needs.
+Imports are inside the functions, so that each Lambda function loads only its own dependencies.
 """
 
 from functools import cache
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @cache
 def sweep_jobs() -> "SweepJobs":
-    """Build the use case of Sweep."""
+    """Build the use case of Sweep for jobs."""
     from darkroom.adapters.workflow import StateMachine
     from darkroom.usecases.recover_job import RecoverJob
     from darkroom.usecases.sweep_jobs import SweepJobs
@@ -50,7 +50,7 @@ def sweep_jobs() -> "SweepJobs":
 
 @cache
 def sweep_batches() -> "SweepBatches":
-    """Build the other use case of Sweep."""
+    """Build the use case of Sweep for batches."""
     from darkroom.adapters.workflow import BatchMachine
     from darkroom.bootstrap.batches import end_batch
     from darkroom.usecases.sweep_batches import SweepBatches
@@ -67,7 +67,7 @@ def sweep_batches() -> "SweepBatches":
 
 @cache
 def record_stats() -> "RecordStats":
-    """Build the use case of Tally."""
+    """Build the use case of RecordStats."""
     from darkroom.adapters.stats_table import StatsTable
     from darkroom.usecases.record_stats import RecordStats
 

@@ -1,1 +1,1 @@
-"""What a job is and what it may do: pure rules, no I/O."""
+"""The rules of jobs, batches and the submit queue: pure functions, no I/O."""

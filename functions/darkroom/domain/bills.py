@@ -1,4 +1,4 @@
-"""Bills: what the provider says it took and gave back, and what a report of a day says of them.
+"""Bills: the provider's ledger entries, and the daily report that compares them with the jobs.
 
 All amounts are integer micro-USD.
 """
@@ -16,7 +16,7 @@ from darkroom.domain.job import Job
 
 
 class EntryType(StrEnum):
-    """Which way money went."""
+    """The type of a ledger entry."""
 
     DEDUCT = "deduct"
     REFUND = "refund"
@@ -24,10 +24,10 @@ class EntryType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One line of the provider's bills; its amount is positive either way."""
+    """An entry of the provider's billing. The amount is positive for both types."""
 
     kind: EntryType
-    prediction_id: str  # empty where the bill names none
+    prediction_id: str  # empty if the entry has none
     micro_usd: int
     at: datetime
     model: str
@@ -35,7 +35,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class SentJob:
-    """A job of which a submit was sent, as far as money goes: small, since a day has many."""
+    """The billing fields of a sent job. Small, because a day has many jobs."""
 
     job_id: str
     prediction_id: str | None
@@ -46,7 +46,7 @@ class SentJob:
 
     @classmethod
     def of(cls, job: Job) -> Self | None:
-        """Return it; None if nothing was sent."""
+        """Return the billing fields of a job; None if it was not sent."""
         if job.submitting_at is None:
             return None
         return cls(
@@ -61,9 +61,9 @@ class SentJob:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A job, or a prediction that is no job's, and what was paid for it."""
+    """A job, or a prediction without a job, and its charges."""
 
-    micro_usd: int  # what the finding is about
+    micro_usd: int  # the amount in question
     job_id: str | None
     prediction_ids: tuple[str, ...]
     model: str
@@ -72,52 +72,54 @@ class Finding:
     refunded_micro_usd: int
 
 
-class _Part(BaseModel):
+class _ReportPart(BaseModel):
     model_config = ConfigDict(frozen=True, defer_build=True)
 
 
-class Total(_Part):
-    """How many, and how much."""
+class Total(_ReportPart):
+    """A count and a sum in micro-USD."""
 
     count: int
     micro_usd: int
 
 
 class Findings(Total):
-    """How many, how much, and those of them that are about the most."""
+    """The total of all findings, and the findings with the largest amounts."""
 
     worst: tuple[Finding, ...]
 
 
-class Report(_Part):
-    """One day of the provider's account beside the deployment's records.
+class Report(_ReportPart):
+    """One day of the provider's ledger, compared with the deployment's records.
 
-    charges = matched + orphans, and matched = compared + drift + unpriced, in micro-USD.
+    In micro-USD: charges = matched + orphans, and matched = compared + drift + unpriced.
     """
 
     version: Literal["1"] = "1"
-    day: date = Field(description="In UTC.")
-    until: datetime = Field(description="How far refunds were looked for.")
-    sent_jobs: Total = Field(description="Jobs sent in the day, and the sum of their estimates.")
-    charges: Total = Field(description="Made in the day.")
-    refunds: Total = Field(description="Of these charges, whenever they came.")
-    net_micro_usd: int = Field(description="What the day cost: charges less refunds.")
-    earlier_refunds: Total = Field(description="Made in the day, of charges before it.")
-    elsewhere: Total = Field(description="Movements seen beside the day that are other days'.")
-    matched: Total = Field(description="Charges for a job's prediction.")
-    compared: Total = Field(description="Charged jobs with an estimate, and the sum of those.")
-    unpriced: Total = Field(description="Charged jobs without one, and the sum of the charges.")
-    drift: Findings = Field(description="Jobs charged otherwise than estimated, and by how much.")
-    orphans: Findings = Field(description="Charged predictions that belong to no job.")
-    double: Findings = Field(description="What was paid more than once, and not given back.")
-    uncharged: Findings = Field(description="Jobs of the day said to be charged, in no bill.")
+    day: date = Field(description="The day in UTC.")
+    until: datetime = Field(description="End of the search for refunds.")
+    sent_jobs: Total = Field(description="Jobs sent on the day, and the sum of their estimates.")
+    charges: Total = Field(description="Charges of the day.")
+    refunds: Total = Field(description="Refunds of these charges, on any day.")
+    net_micro_usd: int = Field(description="Cost of the day: charges less refunds.")
+    earlier_refunds: Total = Field(description="Refunds on the day of earlier charges.")
+    elsewhere: Total = Field(description="Ledger entries that belong to other days.")
+    matched: Total = Field(description="Charges for the prediction of a job.")
+    compared: Total = Field(
+        description="Charged jobs with an estimate, and the sum of the estimates."
+    )
+    unpriced: Total = Field(description="Charged jobs without an estimate, and their charges.")
+    drift: Findings = Field(description="Charged less estimated, where they differ.")
+    orphans: Findings = Field(description="Charged predictions without a job.")
+    double: Findings = Field(description="Repeated charges that were not refunded.")
+    uncharged: Findings = Field(description="Jobs recorded as charged, without a ledger entry.")
     unrefunded: Findings = Field(
-        description="Jobs said to have cost nothing, charged hours ago and not given back."
+        description="Jobs recorded as free, charged hours ago and not refunded."
     )
 
 
 class Bucket(Enum):
-    """What a movement is to a day; each is in one."""
+    """The category of a ledger entry in a day's report. Each entry has exactly one."""
 
     MATCHED = auto()
     ORPHAN = auto()
@@ -127,33 +129,33 @@ class Bucket(Enum):
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:
-    """Return when a day begins, and when the next one does."""
+    """Return the start of a day and of the next day, in UTC."""
     start = datetime.combine(day, time(), UTC)
     return start, start + timedelta(days=1)
 
 
 def charged(day: date, entries: Iterable[LedgerEntry]) -> dict[str, None]:
-    """Return the predictions that were charged in the day, in their order."""
+    """Return the ids of the predictions charged on the day, in order, without duplicates."""
     start, end = bounds(day)
     return {
-        each.prediction_id: None
-        for each in entries
-        if each.kind is EntryType.DEDUCT and start <= each.at < end
+        entry.prediction_id: None
+        for entry in entries
+        if entry.kind is EntryType.DEDUCT and start <= entry.at < end
     }
 
 
 def buckets(
     day: date, entries: Sequence[LedgerEntry], owners: Mapping[str, str]
 ) -> Iterator[tuple[Bucket, LedgerEntry]]:
-    """Give each movement with its bucket; `owners` says whose job a prediction is."""
+    """Yield each ledger entry with its bucket. `owners` maps prediction ids to job ids."""
     start, end = bounds(day)
-    of_day = charged(day, entries)
+    charged_ids = charged(day, entries)
     for entry in entries:
         in_day = start <= entry.at < end
         bucket = Bucket.ELSEWHERE
         if entry.kind is EntryType.DEDUCT and in_day:
             bucket = Bucket.MATCHED if entry.prediction_id in owners else Bucket.ORPHAN
-        elif entry.kind is EntryType.REFUND and entry.prediction_id in of_day:
+        elif entry.kind is EntryType.REFUND and entry.prediction_id in charged_ids:
             bucket = Bucket.REFUND
         elif entry.kind is EntryType.REFUND and in_day:
             bucket = Bucket.EARLIER

@@ -1,4 +1,4 @@
-"""Who asks: the owner of a key, a folder of the inbox, or whoever may put events on a bus."""
+"""Callers: the owner of an API key, a preset folder of the inbox, or the sender of an event."""
 
 from enum import StrEnum
 
@@ -6,24 +6,28 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Role(StrEnum):
-    """What a key is for."""
+    """What an API key permits.
 
-    SUBMIT = "submit"  # asks for jobs, sees its own
-    READ = "read"  # sees its own
-    ADMIN = "admin"  # all of that, for everybody's jobs
+    `submit`: create jobs, and read the caller's own jobs. `read`: read the caller's own jobs.
+    `admin`: create jobs, and read and cancel the jobs of every caller.
+    """
+
+    SUBMIT = "submit"
+    READ = "read"
+    ADMIN = "admin"
 
 
 class Caller(BaseModel):
-    """A name that jobs, budgets and idempotency keys belong to."""
+    """The owner of jobs, budgets and idempotency keys."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
-    # A door that only the account's owner can open, or an admin's key.
+    # True for admin keys and for entry points that only the account owner can use.
     can_read_all: bool = False
 
     def owns(self, owner: str | None) -> bool:
-        """Tell whether this caller may see what belongs to `owner`."""
+        """Return whether this caller may read the objects of `owner`."""
         return self.can_read_all or self.name == owner
 
 
@@ -31,15 +35,15 @@ INBOX = Caller(name="inbox", can_read_all=True)
 
 
 def of_preset(preset: str) -> Caller:
-    """Return the caller that an inbox folder stands for."""
+    """Return the caller of an inbox folder."""
     return Caller(name=f"inbox:{preset}", can_read_all=True)
 
 
 def of_rule(name: str, *, can_read_all: bool) -> Caller:
-    """Return the caller that an event rule names; the rule says, too, how far it is trusted."""
+    """Return the caller that an event rule names. The rule also sets `can_read_all`."""
     return Caller(name=name, can_read_all=can_read_all)
 
 
 def of_key(name: str, role: Role) -> Caller:
-    """Return the caller that a key's name stands for; keys of one name are one caller."""
+    """Return the caller of an API key. Keys with the same name are the same caller."""
     return Caller(name=f"key:{name}", can_read_all=role is Role.ADMIN)

@@ -1,23 +1,27 @@
-"""The closed set of failure codes, and the errors that callers can cause.
+"""The closed set of failure codes, the errors that callers can cause, and their texts for people.
 
 DarkroomError
-├── InvalidRequestError   the request breaks a rule; carries one entry a bad field
+├── InvalidRequestError   the request is not valid; has one FieldProblem per invalid field
 ├── ConflictError         the idempotency key was used for another request
-├── NotFoundError         there is no such job, or it is another caller's
-├── ForbiddenError        the caller's role does not allow this
-├── BudgetExceededError   the day's budget does not hold what the job would cost
-├── ConfirmationRequiredError   a batch costs more than is started unasked
-└── EndedError            the job has ended: there is nothing to cancel
+├── NotFoundError         the resource does not exist or belongs to another caller
+├── ForbiddenError        the caller's role does not permit the operation
+├── BudgetExceededError   the job costs more than is left of a daily budget
+├── ConfirmationRequiredError   the batch costs more than the limit for an unconfirmed start
+└── EndedError            the job or batch has ended and cannot be canceled
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# Budget scope of the whole deployment. No caller name has this form.
+STACK = "STACK"
+
 
 class Charged(StrEnum):
-    """Whether the provider took money for the job."""
+    """Whether the provider charged the job."""
 
     NO = "no"
     MAYBE = "maybe"
@@ -25,7 +29,7 @@ class Charged(StrEnum):
 
 
 class Code(StrEnum):
-    """Why a job failed or a request was refused."""
+    """Why a job failed or a request was rejected."""
 
     INVALID_REQUEST = "invalid_request"
     BUDGET_EXCEEDED = "budget_exceeded"
@@ -44,7 +48,7 @@ class Code(StrEnum):
 
 
 class Failure(NamedTuple):
-    """What a code means to a caller: may it try again, was it charged, in one sentence why."""
+    """The meaning of a code: whether a retry can help, whether money was charged, and the text."""
 
     retryable: bool
     charged: Charged
@@ -53,100 +57,167 @@ class Failure(NamedTuple):
 
 _FAILURES = {
     Code.INVALID_REQUEST: Failure(
-        False, Charged.NO, "The provider found the input invalid, or could not read a reference."
+        False,
+        Charged.NO,
+        "WaveSpeed found the input invalid or could not read a reference image."
+        " Correct the request.",
     ),
-    Code.BUDGET_EXCEEDED: Failure(True, Charged.NO, "The caller's budget for today is used up."),
+    Code.BUDGET_EXCEEDED: Failure(
+        True, Charged.NO, "Not enough budget is left today. Resets at midnight UTC."
+    ),
     Code.MODERATED: Failure(
-        False, Charged.MAYBE, "The provider's moderation refused the prompt or an image."
+        False,
+        Charged.MAYBE,
+        "WaveSpeed's moderation refused the prompt or an image. Change the prompt or the image.",
     ),
-    Code.REJECTED: Failure(False, Charged.NO, "The provider refused the request."),
+    Code.REJECTED: Failure(
+        False, Charged.NO, "WaveSpeed refused the request. Check the model and its input."
+    ),
     Code.UNAUTHORIZED: Failure(
-        False, Charged.NO, "The provider did not accept the deployment's key for this model."
+        False,
+        Charged.NO,
+        "WaveSpeed does not accept this deployment's API key for the model."
+        " Ask the operator to check the key.",
     ),
     Code.INSUFFICIENT_CREDITS: Failure(
-        True, Charged.NO, "The provider account has not enough credit."
+        True,
+        Charged.NO,
+        "The WaveSpeed account has too little credit. Top up the account, then try again.",
     ),
-    Code.PROVIDER_FAILED: Failure(True, Charged.NO, "The provider could not make the picture."),
+    Code.PROVIDER_FAILED: Failure(
+        True, Charged.NO, "WaveSpeed failed to generate the output. Try again."
+    ),
     Code.PROVIDER_UNAVAILABLE: Failure(
-        True, Charged.MAYBE, "The provider could not be reached, or kept asking to wait."
+        True, Charged.MAYBE, "WaveSpeed was unreachable or too busy for too long. Try again later."
     ),
     Code.SUBMISSION_UNKNOWN: Failure(
         False,
         Charged.MAYBE,
-        "The request may have reached the provider: sent again, it may pay twice.",
+        "WaveSpeed never confirmed this request. Retrying may charge you twice.",
     ),
     Code.DEADLINE_EXCEEDED: Failure(
-        True, Charged.MAYBE, "The provider did not finish before the job's deadline."
+        True,
+        Charged.MAYBE,
+        "WaveSpeed did not finish before the job's deadline."
+        " Try again with a longer `deadline_seconds`.",
     ),
     Code.ASSET_UNAVAILABLE: Failure(
-        True, Charged.YES, "The finished output could not be downloaded from the provider."
+        True,
+        Charged.YES,
+        "The finished output could not be downloaded from WaveSpeed. A new try is charged again.",
     ),
     Code.ASSET_INVALID: Failure(
-        True, Charged.YES, "What the provider delivered is not a file that may be stored."
+        True,
+        Charged.YES,
+        "WaveSpeed delivered a damaged file or an unknown file type. A new try is charged again.",
     ),
-    Code.CANCELED: Failure(True, Charged.MAYBE, "The job was stopped."),
-    Code.INTERNAL_ERROR: Failure(True, Charged.MAYBE, "Darkroom itself failed; see its logs."),
+    Code.CANCELED: Failure(True, Charged.MAYBE, "The job was canceled."),
+    Code.INTERNAL_ERROR: Failure(
+        True,
+        Charged.MAYBE,
+        "Darkroom failed internally. Try again, or ask the operator to check the logs.",
+    ),
 }
 
 
 def failure(code: Code, *, sent: bool) -> Failure:
-    """Return what `code` means for a job of which a submit was (or was not) sent."""
+    """Return the meaning of `code`. A job whose submit was never sent is not charged."""
     known = _FAILURES[code]
     return known if sent else known._replace(charged=Charged.NO)
 
 
 class FieldProblem(BaseModel):
-    """One bad field: where, what is wrong, and what is allowed."""
+    """One invalid field of a request."""
 
     model_config = ConfigDict(frozen=True)
 
-    field: str = Field(description="Dotted path of the field, e.g. images.0; empty for the whole.")
-    message: str
-    allowed: str = ""
+    field: str = Field(
+        description="Dotted path of the field, such as images.0; empty for the whole request."
+    )
+    message: str = Field(
+        description="Complete sentences for people: what is wrong, where, and what to do."
+    )
+    allowed: str = Field(default="", description="The allowed values; empty if none are defined.")
+
+
+def sentence(problems: Iterable[FieldProblem]) -> str:
+    """Return the problems as one text for people. Each message is complete without its field."""
+    return " ".join(problem.message for problem in problems)
+
+
+def megabytes(size: int) -> str:
+    """Return a size in bytes as megabytes, rounded up to one decimal."""
+    tenths = -(-size // 100_000)
+    return f"{tenths // 10}.{tenths % 10}".removesuffix(".0") + " MB"
+
+
+def _usd(micro_usd: int, *, round_up: bool = False) -> str:
+    """Return an amount with two to four decimals, rounded down unless `round_up`."""
+    # A price is rounded up and a remainder down, so that the text never shows a price that fits.
+    units = -(-micro_usd // 100) if round_up else micro_usd // 100
+    dollars, decimals = divmod(units, 10_000)
+    digits = f"{decimals:04}"
+    return f"${dollars:,}.{digits[:2]}{digits[2:].rstrip('0')}"
 
 
 class DarkroomError(Exception):
-    """What a caller did that Darkroom refuses."""
+    """An error that the caller can cause; its text is for people."""
 
 
 class InvalidRequestError(DarkroomError):
-    """The request breaks a rule."""
+    """The request is not valid."""
 
     def __init__(self, problems: list[FieldProblem]) -> None:
-        super().__init__("; ".join(f"{p.field or 'request'}: {p.message}" for p in problems))
+        super().__init__(sentence(problems))
         self.problems = problems
 
     @classmethod
     def of(cls, field: str, message: str, allowed: str = "") -> "InvalidRequestError":
-        """Build the error for a single field."""
+        """Return the error for a single field."""
         return cls([FieldProblem(field=field, message=message, allowed=allowed)])
 
 
 class ConflictError(DarkroomError):
-    """The same idempotency key came with another request."""
+    """The idempotency key was used for another request."""
 
 
 class NotFoundError(DarkroomError):
-    """There is no such thing, or it is another caller's: nobody is told which."""
+    """The resource does not exist or belongs to another caller; the text is the same for both."""
 
 
 class ForbiddenError(DarkroomError):
-    """The caller's role does not allow this."""
+    """The caller's role does not permit the operation."""
 
 
 class EndedError(DarkroomError):
-    """The job has ended, otherwise than by being canceled."""
+    """The job or batch has ended, and was not canceled."""
 
 
 class BudgetExceededError(DarkroomError):
-    """The day's budget does not hold what the job would cost; all amounts are in micro-USD."""
+    """The job costs more than is left of a daily budget. All amounts are in micro-USD.
+
+    `scope` is the caller's name, or STACK for the whole deployment. `left` and `cost` are None if
+    they are unknown.
+    """
 
     def __init__(self, scope: str, cap: int, left: int | None, cost: int | None) -> None:
-        told = "not known" if cost is None else _usd(cost)
-        rest = "" if left is None else f", of which {_usd(left)} is left until midnight UTC"
-        super().__init__(
-            f"the job's price is {told}; the daily budget of {scope} is {_usd(cap)}{rest}"
-        )
+        owner = " for the whole deployment" if scope == STACK else ""
+        if cost is None:
+            message = (
+                "The price of this request is not known, so it cannot be checked against the"
+                f" daily budget of {_usd(cap)}{owner}. Use a model with a known price."
+            )
+        else:
+            remaining = (
+                f"more than is left of today's {_usd(cap)}"
+                if left is None
+                else f"{_usd(left)} is left today"
+            )
+            message = (
+                f"Not enough budget: this costs {_usd(cost, round_up=True)}, {remaining}{owner}."
+                " Resets at midnight UTC."
+            )
+        super().__init__(message)
         self.scope = scope
         self.cap = cap
         self.left = left
@@ -154,22 +225,19 @@ class BudgetExceededError(DarkroomError):
 
     @property
     def problem(self) -> FieldProblem:
-        """The error as one entry, for doors that answer with a list."""
-        allowed = "" if self.left is None else f"what costs no more than {_usd(self.left)}"
+        """The error as a FieldProblem, for entry points that return a list of problems."""
+        allowed = "" if self.left is None else f"at most {_usd(self.left)}"
         return FieldProblem(field="budget", message=str(self), allowed=allowed)
 
 
 class ConfirmationRequiredError(DarkroomError):
-    """A batch costs more than is started unasked; the amount is in micro-USD."""
+    """A batch costs more than the limit for an unconfirmed start. `cost` is in micro-USD."""
 
     def __init__(self, cost: int, rows: int, unpriced: int) -> None:
-        more = f", and the price of {unpriced} is not known" if unpriced else ""
+        noun = "row costs" if rows == 1 else "rows cost"
+        unknown = f" The price of {unpriced} of them is not known." if unpriced else ""
         super().__init__(
-            f"the {rows} rows cost {_usd(cost)}{more}: to start them, say so by confirm_micro_usd:"
-            f" {cost} or more"
+            f"{rows} {noun} {_usd(cost, round_up=True)}.{unknown}"
+            f" To start the batch, set `confirm_micro_usd` to {cost} or more."
         )
         self.cost = cost
-
-
-def _usd(micro: int) -> str:
-    return f"${micro / 1_000_000:.4f}"

@@ -1,4 +1,4 @@
-"""The events on the bus: their details are a contract, versioned, with S3 locations and no URLs."""
+"""The events on the bus: a versioned public contract, with S3 locations instead of URLs."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -12,15 +12,17 @@ from darkroom.domain.requests import AnyModel, Edit, Operation, TextToImage
 
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
+_ID = "Stable across deliveries. Delivery is at least once: deduplicate by `id`."
+
 
 class S3Location(BaseModel):
-    """Where an object lies."""
+    """The location of an S3 object."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     bucket: str
     key: str
-    version_id: str | None = None
+    version_id: str | None = Field(default=None, description="null: not pinned to a version.")
 
 
 class _Event(BaseModel):
@@ -29,100 +31,117 @@ class _Event(BaseModel):
     )
 
     version: Literal["1"] = "1"
-    id: str = Field(description="The same at every delivery: deduplicate by it.")
-    caller: str
-    request_id: str = Field(description="What asked for the job: the JobRequested event's id.")
+    id: str = Field(description=_ID)
+    caller: str = Field(description="The owner of the job or batch.")
+    request_id: str = Field(
+        description="Id of the event, HTTP request or S3 notification behind this event."
+    )
 
 
 class JobEvent(_Event):
-    """What every event of a job says."""
+    """The fields of every job event."""
 
     job_id: str
-    idempotency_key: str = Field(description="The sender's own key, or else the request's id.")
+    idempotency_key: str = Field(description="The caller's idempotency key, or a generated one.")
     operation: Operation
-    model: str
+    model: str = Field(description="WaveSpeed's model id.")
     source: S3Location | None = Field(
-        default=None, description="The upload that asked for it; null at the other doors."
+        default=None, description="The inbox upload that created the job; null for other jobs."
     )
-    estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
+    estimated_cost_micro_usd: int | None = Field(
+        description="Estimated cost in micro-USD. null: the price is not known."
+    )
 
 
 class Timings(BaseModel):
-    """When each part of a job ended."""
+    """The timestamps of a job. null: not reached."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    accepted_at: datetime
-    submitted_at: datetime | None
-    provider_completed_at: datetime | None
-    stored_at: datetime | None
-    ended_at: datetime | None
+    accepted_at: datetime = Field(description="Darkroom accepted the job.")
+    submitted_at: datetime | None = Field(description="WaveSpeed accepted the job.")
+    provider_completed_at: datetime | None = Field(
+        description="A check found the job completed at WaveSpeed."
+    )
+    stored_at: datetime | None = Field(description="All outputs were in the assets bucket.")
+    ended_at: datetime | None = Field(description="The job completed or failed.")
 
 
 class JobSubmitted(JobEvent):
-    """The provider has accepted the job."""
+    """WaveSpeed has accepted the job."""
 
-    prediction_id: str
+    prediction_id: str = Field(description="WaveSpeed's id of the job.")
 
 
 class JobCompleted(JobEvent):
-    """The job is done and its outputs are in the assets bucket."""
+    """The job has completed and its outputs are in the assets bucket."""
 
-    prediction_id: str
-    assets: tuple[Asset, ...]
+    prediction_id: str = Field(description="WaveSpeed's id of the job.")
+    assets: tuple[Asset, ...] = Field(description="The stored outputs.")
     uris: tuple[str, ...] = Field(
-        description="The assets as s3:// URIs: a rule can hand them on as the next job's images."
+        description="The assets as s3:// URIs. A rule can pass them on as the next job's `images`."
     )
-    manifest: S3Location
-    checks: int
+    manifest: S3Location = Field(
+        description="A JSON file with the request, the outputs and the cost."
+    )
+    checks: int = Field(description="Number of polls of WaveSpeed for this job.")
     timings: Timings
 
 
 class JobFailed(JobEvent):
-    """The job ended without an output."""
+    """The job has failed or was canceled."""
 
-    prediction_id: str | None
-    code: Code
-    message: str
-    retryable: bool = Field(description="Whether asking again can help.")
-    charged: Charged = Field(description="Whether the provider took money for it.")
-    assets: tuple[Asset, ...] = Field(
-        default=(), description="What was stored all the same, of a job canceled after its submit."
+    prediction_id: str | None = Field(
+        description="WaveSpeed's id of the job. null: not submitted, or not known."
     )
-    checks: int
+    code: Code = Field(description="Why the job failed.")
+    message: str = Field(description="The reason in words, and what to do.")
+    retryable: bool = Field(description="Whether a new request with the same content may succeed.")
+    charged: Charged = Field(description="Whether WaveSpeed charged the job.")
+    assets: tuple[Asset, ...] = Field(
+        default=(), description="The stored outputs. Only a job canceled after submission has any."
+    )
+    checks: int = Field(description="Number of polls of WaveSpeed for this job.")
     timings: Timings
 
 
 class JobRecovered(JobEvent):
-    """The outputs of a job that had been given up are in the assets bucket after all."""
+    """WaveSpeed delivered the outputs of a failed job late. They are in the assets bucket.
 
-    prediction_id: str
-    code: Code = Field(description="Why it had been given up, as JobFailed told.")
-    assets: tuple[Asset, ...]
-    uris: tuple[str, ...]
-    manifest: S3Location
+    The status of the job stays `failed`.
+    """
+
+    prediction_id: str = Field(description="WaveSpeed's id of the job.")
+    code: Code = Field(description="The code of the earlier JobFailed event.")
+    assets: tuple[Asset, ...] = Field(description="The stored outputs.")
+    uris: tuple[str, ...] = Field(description="The assets as s3:// URIs.")
+    manifest: S3Location = Field(
+        description="A JSON file with the request, the outputs and the cost."
+    )
     timings: Timings
 
 
 class BudgetThresholdReached(BaseModel):
-    """Most of a day's budget is spent, or held by jobs that are open."""
+    """80 % of a daily budget is spent or reserved. Published once per day and budget."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     version: Literal["1"] = "1"
-    id: str = Field(description="The same at every delivery: deduplicate by it.")
+    id: str = Field(description=_ID)
     job_id: None = None
-    request_id: str = Field(description="What asked for the job that reached it.")
-    day: date = Field(description="In UTC: a budget is full again at midnight.")
-    caller: str = Field(description="Whose budget it is; STACK is the whole deployment's.")
-    budget_micro_usd: int
-    reserved_micro_usd: int
+    request_id: str = Field(description="Id of the request whose job reached the threshold.")
+    day: date = Field(description="Day of the budget, in UTC. Budgets reset at midnight UTC.")
+    caller: str = Field(description="The owner of the budget. `STACK`: the deployment's budget.")
+    budget_micro_usd: int = Field(description="The daily budget in micro-USD.")
+    reserved_micro_usd: int = Field(
+        description="Amount spent, or reserved by open jobs, in micro-USD."
+    )
 
     @classmethod
     def of(
         cls, day: date, scope: str, cap: int, reserved: int, request_id: str
     ) -> "BudgetThresholdReached":
-        """Build it."""
+        """Return the event for the budget of `scope`. Amounts are in micro-USD."""
         return cls(
             id=f"budget.{day.isoformat()}.{scope}",
             request_id=request_id,
@@ -134,51 +153,63 @@ class BudgetThresholdReached(BaseModel):
 
 
 class BatchCompleted(_Event):
-    """Every row of a batch has ended, well or not; or it was canceled, or given up."""
+    """A batch has ended."""
 
     job_id: None = None
     batch_id: str
-    idempotency_key: str
+    idempotency_key: str = Field(description="The caller's idempotency key, or a generated one.")
     name: str
-    status: Literal["completed", "canceled", "failed"]
-    source: S3Location
-    rows: int
+    status: Literal["completed", "canceled", "failed"] = Field(
+        description="`completed`: every row has ended, with or without success. `failed`: Darkroom "
+        "could not finish the batch, and it has no results."
+    )
+    source: S3Location = Field(description="The batch file.")
+    rows: int = Field(description="Number of rows in the batch file.")
     progress: Counts
-    spent_micro_usd: int
-    uncertain_micro_usd: int = Field(description="What may have been charged, or not.")
-    results_csv: S3Location | None = Field(description="null if it was given up.")
-    results_jsonl: S3Location | None
+    spent_micro_usd: int = Field(description="Cost of the charged jobs in micro-USD.")
+    uncertain_micro_usd: int = Field(
+        description="Cost in micro-USD of jobs that may have been charged (`charged` is `maybe`)."
+    )
+    results_csv: S3Location | None = Field(
+        description="The results as CSV; null if the batch failed."
+    )
+    results_jsonl: S3Location | None = Field(
+        description="The results as JSON Lines; null if the batch failed."
+    )
     accepted_at: datetime
     ended_at: datetime
 
 
 class JobRejected(_Event):
-    """A request that never became a job: nothing was started, nothing is charged."""
+    """A request was rejected. No job was created and nothing is charged."""
 
     job_id: None = None
-    code: Code = Code.INVALID_REQUEST
-    message: str
-    errors: tuple[FieldProblem, ...] = Field(description="One entry a bad field.")
-    idempotency_key: str | None = None
-    source: S3Location | None = Field(default=None, description="The upload that was refused.")
+    code: Code = Field(default=Code.INVALID_REQUEST, description="Why the request was rejected.")
+    message: str = Field(description="All errors in words.")
+    errors: tuple[FieldProblem, ...] = Field(description="One entry for each invalid field.")
+    idempotency_key: str | None = Field(default=None, description="The caller's idempotency key.")
+    source: S3Location | None = Field(
+        default=None, description="The rejected inbox upload; null for other requests."
+    )
 
 
 class _Requested(BaseModel):
     idempotency_key: IdempotencyKey | None = Field(
-        default=None, description="The same key asks for the same job; default: the event's id."
+        default=None,
+        description="Requests with the same key are the same job. Default: the event's id.",
     )
 
 
 class TextToImageRequested(TextToImage, _Requested):
-    """JobRequested for a picture from a prompt."""
+    """A JobRequested event that generates an image from a prompt."""
 
 
 class EditRequested(Edit, _Requested):
-    """JobRequested for an edit of reference images."""
+    """A JobRequested event that generates an image from a prompt and reference images."""
 
 
 class ModelRequested(AnyModel, _Requested):
-    """JobRequested for any other model of the provider."""
+    """A JobRequested event that runs any other model of WaveSpeed."""
 
 
 type Event = JobEvent | JobRejected | BatchCompleted | BudgetThresholdReached

@@ -1,31 +1,34 @@
-"""A histogram of durations in logarithmic buckets: small, added to atomically, true to 5 %."""
+"""A histogram of durations in logarithmic buckets: small, atomically updated, accurate to 5 %."""
 
 import math
 from collections.abc import Mapping
 
-# Each bucket is a tenth wider than the one before: its middle is off by half of that at most.
+# Each bucket is 10 % wider than the one before, so its midpoint is off by at most 5 %.
 RATIO = 1.1
-_SHORTEST = 0.1  # seconds; what is shorter counts as this
+_MIN_SECONDS = 0.1  # shorter durations count as this
 
 
 def bucket_of(seconds: float) -> int:
-    """Return the number of the bucket that a duration falls into: from RATIO**n up."""
-    return math.floor(math.log(max(seconds, _SHORTEST), RATIO))
+    """Return the bucket number of a duration. Bucket n begins at RATIO**n seconds."""
+    return math.floor(math.log(max(seconds, _MIN_SECONDS), RATIO))
 
 
 def middle_of(bucket: int) -> float:
-    """Return the seconds that stand for a bucket: the geometric middle of its bounds."""
+    """Return the geometric mean of a bucket's bounds, in seconds."""
     return float(RATIO ** (bucket + 0.5))
 
 
 def quantile(counts: Mapping[int, float], share: float) -> float | None:
-    """Return the seconds within which that share of the durations lies; None if there are none."""
+    """Return a quantile of the durations in seconds; None without any. 0.95 is the 95th percentile.
+
+    `counts` maps bucket numbers to counts.
+    """
     total = sum(counts.values())
     if not total:
         return None
-    wanted, seen = share * total, 0.0
+    target, cumulative = share * total, 0.0
     for bucket in sorted(counts):
-        seen += counts[bucket]
-        if seen >= wanted:
+        cumulative += counts[bucket]
+        if cumulative >= target:
             return middle_of(bucket)
-    return middle_of(max(counts))  # where parts of a whole do not add up to it
+    return middle_of(max(counts))  # rounding left the cumulative sum below the target

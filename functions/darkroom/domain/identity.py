@@ -1,4 +1,4 @@
-"""Which job a request stands for, and whether two requests ask for the same."""
+"""Job ids, derived from idempotency keys, and fingerprints of requests."""
 
 import base64
 import hashlib
@@ -13,22 +13,25 @@ _JOB_ID = re.compile(rf"[a-z2-7]{{{_JOB_ID_LENGTH}}}")
 
 
 def job_id(caller: str, idempotency_key: str) -> str:
-    """Return the id of the job that this caller's key stands for: 26 URL-safe characters."""
+    """Return the job id for a caller and its idempotency key: 26 URL-safe characters."""
     digest = hashlib.sha256(json.dumps([caller, idempotency_key]).encode()).digest()
     return base64.b32encode(digest).decode().lower()[:_JOB_ID_LENGTH]
 
 
 def is_job_id(text: str) -> bool:
-    """Tell whether `text` has the form of a job id: nothing else can be the id of a record."""
+    """Return whether `text` has the format of a job id."""
     return _JOB_ID.fullmatch(text) is not None
 
 
 def fingerprint(request: JobRequest, references: Iterable[str]) -> str:
-    """Return a digest of what is asked; `references` names each image, or its bytes' digest."""
-    asked = {
+    """Return the SHA-256 of a request, in hex. Identical requests have equal fingerprints.
+
+    `references` has the location of each image, or the digest of its bytes.
+    """
+    content = {
         "model": request.model,
         "input": request.input,
         "references": list(references),
         "deadline_seconds": request.deadline_seconds,
     }
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The job: what was asked, where it stands, what came of it, and what it cost."""
+"""The job record: request, status, outputs and cost."""
 
 import hashlib
 from datetime import date, datetime
@@ -7,23 +7,27 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from darkroom.domain.durations import Expected, published
+from darkroom.domain.durations import ExpectedDuration, published
 from darkroom.domain.errors import Charged, Code, failure
 from darkroom.domain.references import Reference, S3Object
 from darkroom.domain.requests import Operation
 from darkroom.domain.submit_queue import Priority
 
-# Fields that no caller is shown.
+# Fields that the API does not return.
 INTERNAL_FIELDS = {
     "submit_token", "submit_attempts", "submitting_at", "published_at", "expires_at", "queue_shard",
-    "queue_position", "slot_seconds", "sweep_after", "recovery_polls", "unanswered", "has_webhook",
-    "sent_images", "woken_at", "wake_token", "reservations", "stats_recorded_at",
-    "expected", "took_seconds",
+    "queue_position", "slot_seconds", "sweep_after", "recovery_polls",
+    "unanswered_submits", "has_webhook", "sent_images", "woken_at", "wake_token", "reservations",
+    "stats_recorded_at", "expected", "took_seconds",
 }  # fmt: skip
 
 
 class Status(StrEnum):
-    """Where a job stands; `completed` and `failed` are for good."""
+    """A job's status.
+
+    `queued`: not yet submitted. `submitting`: the submit is in progress. `submitted`: WaveSpeed has
+    accepted the job. `completed` and `failed` are final.
+    """
 
     QUEUED = "queued"
     SUBMITTING = "submitting"
@@ -32,8 +36,8 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-# Failures that say nothing of the prediction: it may be paid for, and its result still come.
-GIVEN_UP = (
+# Failures that do not end the prediction: it may be charged, and its result may still arrive.
+RECOVERABLE_CODES = (
     Code.PROVIDER_UNAVAILABLE,
     Code.UNAUTHORIZED,
     Code.SUBMISSION_UNKNOWN,
@@ -46,158 +50,168 @@ OPEN = (Status.QUEUED, Status.SUBMITTING, Status.SUBMITTED)
 
 
 class Asset(BaseModel):
-    """A stored output."""
+    """A stored output of a job."""
 
     model_config = ConfigDict(frozen=True)
     bucket: str
     key: str
     content_type: str
-    size: int = Field(description="bytes")
-    sha256: str
-    width: int | None = Field(default=None, description="pixels; None where it is no picture")
-    height: int | None = None
+    size: int = Field(description="Size in bytes.")
+    sha256: str = Field(description="SHA-256 of the file, in hex.")
+    width: int | None = Field(default=None, description="Width in pixels; null if not an image.")
+    height: int | None = Field(default=None, description="Height in pixels; null if not an image.")
 
 
 class Reservation(BaseModel):
-    """What a job holds of a day's budget."""
+    """The amount of a day's budget that is reserved for a job."""
 
     model_config = ConfigDict(frozen=True)
-    day: date = Field(description="in UTC")
-    scope: str = Field(description="A caller's name, or STACK for the whole deployment.")
+    day: date = Field(description="Day of the budget, in UTC.")
+    scope: str = Field(description="A caller's name, or `STACK` for the deployment's budget.")
     micro_usd: int
 
 
 class Job(BaseModel):
-    """One job's record; every later change is a conditional write (see ports.Jobs)."""
+    """A job's record. Every change after its creation is a conditional write (see ports.Jobs)."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     job_id: str
     caller: str
-    request_id: str = Field(description="What asked for it: an event id, a request id, …")
+    request_id: str = Field(description="Id of the request: an event id, an API request id, …")
     idempotency_key: str
     fingerprint: str
     operation: Operation
     model: str
-    input: dict[str, Any] = Field(description="For the provider, without references.")
+    input: dict[str, Any] = Field(description="The provider's input, without references.")
     references: tuple[Reference, ...] = ()
-    source: S3Object | None = Field(default=None, description="The upload that asked for it.")
-    batch_id: str | None = Field(default=None, description="The batch that it is a row of.")
+    source: S3Object | None = Field(
+        default=None, description="The inbox upload that created the job."
+    )
+    batch_id: str | None = Field(default=None, description="The batch that the job belongs to.")
     preset: str | None = Field(default=None, description="Name and version, as in `scan@3`.")
-    prefix: str = Field(description="Where its assets go in the assets bucket, without a slash.")
+    prefix: str = Field(description="Key prefix in the assets bucket, without a final slash.")
     deadline_seconds: int
-    estimated_cost_micro_usd: int | None = None  # a record leaves out what is None
-    priced_as_of: str | None = Field(default=None, description="The day that the price is from.")
+    estimated_cost_micro_usd: int | None = None  # None if no price is known
+    priced_as_of: str | None = Field(default=None, description="Date of the price.")
     reservations: tuple[Reservation, ...] = ()
     priority: Priority = Priority.NORMAL
     queue_position: int | None = Field(
-        default=None, description="Its number in the line: it waits there while it is queued."
+        default=None, description="Round number in the submit queue, once the job has entered it."
     )
     queue_shard: int = 0
-    slot_seconds: float | None = None  # seconds of the schedule that its place there counts for
+    slot_seconds: float | None = None  # seconds that the job takes up in its shard's schedule
     sweep_after: datetime | None = Field(
-        default=None, description="When the sweep looks at it, if nothing has happened before."
+        default=None, description="When the sweep inspects the job, unless it has moved on before."
     )
     recovery_polls: int = Field(
-        default=0, description="How often the sweep looked for a late result."
+        default=0, description="How often the sweep has polled for a late result."
     )
     status: Status = Status.QUEUED
     code: Code | None = None
-    detail: str | None = Field(default=None, description="The provider's own words on a failure.")
-    charged: Charged | None = Field(default=None, description="Where the code does not tell.")
+    detail: str | None = Field(default=None, description="The provider's message on a failure.")
+    charged: Charged | None = Field(
+        default=None, description="Overrides the failure code's default for `charge`."
+    )
     prediction_id: str | None = None
     submit_attempts: int = 0
-    unanswered: int = Field(default=0, description="POSTs before the last that nobody answered.")
-    submit_token: str | None = Field(default=None, description="Whose POST it is that was begun.")
-    sent_images: tuple[str, ...] = Field(
-        default=(), description="SHA-256 of each URL that was sent: to know our own request again."
+    unanswered_submits: int = Field(default=0, description="Earlier POSTs that got no answer.")
+    submit_token: str | None = Field(
+        default=None, description="Random id of the last POST; also in its webhook URL."
     )
-    has_webhook: bool = Field(default=False, description="Whether the provider was asked to call.")
-    wake_token: str | None = Field(default=None, description="Ends the wait that it stands for.")
+    sent_images: tuple[str, ...] = Field(
+        default=(), description="SHA-256 of each submitted URL, to find an unanswered POST again."
+    )
+    has_webhook: bool = Field(default=False, description="Whether the POST had a webhook URL.")
+    wake_token: str | None = Field(
+        default=None, description="Task token of the current WaitForWebhook."
+    )
     woken_at: datetime | None = Field(
-        default=None, description="When a webhook came; taken back by the next check."
+        default=None, description="When a webhook arrived; removed by the next check."
     )
     checks: int = 0
     accepted_at: datetime
     submitting_at: datetime | None = Field(
-        default=None, description="When the POST was begun; taken back if it never left."
+        default=None, description="When the POST was started; removed if it was not sent."
     )
     submitted_at: datetime | None = None
     provider_completed_at: datetime | None = Field(
-        default=None, description="When a check first saw the prediction completed."
+        default=None, description="When a check first found the prediction completed."
     )
-    expected: Expected | None = Field(
-        default=None, description="How long it was expected to take when it was sent, in seconds."
+    expected: ExpectedDuration | None = Field(
+        default=None, description="Expected duration in seconds, as of the submission."
     )
     took_seconds: float | None = Field(
-        default=None, description="How long the provider took, as far as looks at it can tell."
+        default=None, description="Duration at the provider in seconds, as estimated from polls."
     )
     canceled_at: datetime | None = Field(
-        default=None, description="When somebody did not want it any more."
+        default=None, description="When a caller canceled the job."
     )
     stored_at: datetime | None = None
     ended_at: datetime | None = None
     published_at: datetime | None = Field(
-        default=None, description="When the terminal event was on the bus."
+        default=None, description="When the terminal event was published."
     )
-    stats_recorded_at: datetime | None = Field(default=None, description="When it was counted.")
+    stats_recorded_at: datetime | None = Field(
+        default=None, description="When RecordStats counted the job."
+    )
     assets: tuple[Asset, ...] = ()
     expires_at: int = Field(description="Unix seconds; DynamoDB deletes the record after that.")
 
     @property
     def is_open(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether the job has not ended."""
         return self.status in OPEN
 
-    def expectation(self, scale: float) -> Expected:
-        """Return how long it should take: as when it was sent, else as published, times `scale`."""
+    def expectation(self, scale: float) -> ExpectedDuration:
+        """Return the expected duration as of the submission, or the published one times `scale`."""
         return self.expected or published(self.input, scale)
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether the line counts it among those that wait."""
+    def is_in_queue(self) -> bool:
+        """Whether the submit queue counts the job as waiting."""
         return self.status is Status.QUEUED and self.queue_position is not None
 
     @property
     def is_in_flight(self) -> bool:
-        """Whether the line counts it among those that the provider may be at work on."""
-        at_work = self.provider_completed_at is None
-        return self.status in (Status.SUBMITTING, Status.SUBMITTED) and at_work
+        """Whether the submit queue counts the job as in flight at the provider."""
+        is_unfinished = self.provider_completed_at is None
+        return self.status in (Status.SUBMITTING, Status.SUBMITTED) and is_unfinished
 
     def is_submit_of(self, token: str) -> bool:
-        """Whether it was moved to `submitting` by whom this token stands for."""
+        """Return whether the submit with this token moved the job to `submitting`."""
         return self.status is Status.SUBMITTING and self.submit_token == token
 
     @property
-    def may_come_late(self) -> bool:
-        """Whether it was given up while the provider may still deliver, or has delivered."""
+    def is_recoverable(self) -> bool:
+        """Whether the job has failed but its prediction may still have a result."""
         if self.stored_at is not None or not self.was_sent or self.code is None:
             return False
-        refused = self.code is Code.UNAUTHORIZED and self.prediction_id is None
-        return self.unanswered > 0 or (self.code in GIVEN_UP and not refused)
+        is_refused = self.code is Code.UNAUTHORIZED and self.prediction_id is None
+        return self.unanswered_submits > 0 or (self.code in RECOVERABLE_CODES and not is_refused)
 
     @property
     def was_sent(self) -> bool:
         """Whether a submit may have reached the provider."""
-        return self.submitting_at is not None or self.unanswered > 0
+        return self.submitting_at is not None or self.unanswered_submits > 0
 
     @property
     def revision(self) -> str:
-        """A digest of everything about the job that its caller can see."""
-        seen = self.model_dump_json(exclude=INTERNAL_FIELDS)
-        return hashlib.sha256(seen.encode()).hexdigest()[:32]
+        """A digest of the fields that the API returns; the ETag of the job."""
+        visible = self.model_dump_json(exclude=INTERNAL_FIELDS)
+        return hashlib.sha256(visible.encode()).hexdigest()[:32]
 
     @property
     def charge(self) -> Charged:
-        """What is known of the money, facts before the code."""
+        """Whether the provider charged the job. Observed facts override the failure code."""
         if not self.was_sent:
             return Charged.NO
         if self.provider_completed_at is not None:
             return Charged.YES
         if self.code is None:
-            # The provider debits when it takes a job, and gives back what it then cannot make.
+            # The provider charges on acceptance, and refunds predictions that fail.
             return Charged.YES if self.prediction_id else Charged.MAYBE
         if self.code is Code.UNAUTHORIZED and self.prediction_id:
-            return Charged.MAYBE  # the key was lost, and not the prediction
-        told = self.charged or failure(self.code, sent=True).charged
-        return Charged.MAYBE if told is Charged.NO and self.unanswered else told
+            return Charged.MAYBE  # the key was refused after the prediction was accepted
+        charged = self.charged or failure(self.code, sent=True).charged
+        return Charged.MAYBE if charged is Charged.NO and self.unanswered_submits else charged

@@ -1,4 +1,4 @@
-"""From a job's record to the events that tell of it."""
+"""Build events from job records."""
 
 from typing import Any
 
@@ -17,17 +17,17 @@ from darkroom.domain.references import S3Object
 
 
 def submitted(job: Job, prediction_id: str) -> JobSubmitted:
-    """Tell that the provider has accepted `job`."""
+    """Return the JobSubmitted event of a job."""
     return JobSubmitted(
-        **_about(job, "submitted"),
+        **_common_fields(job, "submitted"),
         prediction_id=prediction_id,
     )
 
 
 def completed(job: Job, bucket: str) -> JobCompleted:
-    """Tell that `job` is done; its manifest lies in `bucket`."""
+    """Return the JobCompleted event of a job. `bucket` is the assets bucket."""
     return JobCompleted(
-        **_about(job, "completed"),
+        **_common_fields(job, "completed"),
         prediction_id=job.prediction_id or "",
         assets=job.assets,
         uris=tuple(f"s3://{asset.bucket}/{asset.key}" for asset in job.assets),
@@ -38,9 +38,9 @@ def completed(job: Job, bucket: str) -> JobCompleted:
 
 
 def recovered(job: Job, bucket: str) -> JobRecovered:
-    """Tell that `job`, which had failed, has its outputs."""
+    """Return the JobRecovered event of a job. `bucket` is the assets bucket."""
     return JobRecovered(
-        **_about(job, "recovered"),
+        **_common_fields(job, "recovered"),
         prediction_id=job.prediction_id or "",
         code=job.code or Code.INTERNAL_ERROR,
         assets=job.assets,
@@ -51,11 +51,14 @@ def recovered(job: Job, bucket: str) -> JobRecovered:
 
 
 def failed(job: Job) -> JobFailed:
-    """Tell that `job` has failed; not in the provider's own words, which may quote the prompt."""
+    """Return the JobFailed event of a job.
+
+    It omits the provider's message, which may quote the prompt.
+    """
     code = job.code or Code.INTERNAL_ERROR
     meaning = failure(code, sent=job.was_sent)
     return JobFailed(
-        **_about(job, "failed"),
+        **_common_fields(job, "failed"),
         prediction_id=job.prediction_id,
         code=code,
         message=meaning.message,
@@ -67,30 +70,30 @@ def failed(job: Job) -> JobFailed:
     )
 
 
-def last(job: Job, bucket: str) -> JobEvent | None:
-    """Return the event that told of `job` last, as its record has it; None if none has."""
+def last_event(job: Job, bucket: str) -> JobEvent | None:
+    """Return the last event published for a job, rebuilt from its record; None without one."""
     if job.status is Status.COMPLETED:
         return completed(job, bucket)
     if job.status is Status.FAILED:
-        is_late = job.stored_at is not None and job.code is not Code.CANCELED
-        return recovered(job, bucket) if is_late else failed(job)
+        is_recovered = job.stored_at is not None and job.code is not Code.CANCELED
+        return recovered(job, bucket) if is_recovered else failed(job)
     return submitted(job, job.prediction_id) if job.prediction_id else None
 
 
-def _about(job: Job, what: str) -> dict[str, Any]:
-    """Return what every event of a job says."""
+def _common_fields(job: Job, event: str) -> dict[str, Any]:
+    """Return the fields that every event of a job has."""
     shared = JobEvent.model_fields.keys() & Job.model_fields.keys() - {"source"}
     return {name: getattr(job, name) for name in shared} | {
-        "id": f"{job.job_id}.{what}",
-        "source": job.source and located(job.source),
+        "id": f"{job.job_id}.{event}",
+        "source": job.source and s3_location(job.source),
     }
 
 
-def located(item: S3Object) -> S3Location:
-    """Return where an object lies, as events tell it."""
+def s3_location(item: S3Object) -> S3Location:
+    """Return the location of an object in the format of events."""
     return S3Location(bucket=item.bucket, key=item.key, version_id=item.version_id)
 
 
 def timings(job: Job) -> Timings:
-    """Return when each part of `job` ended."""
+    """Return the timestamps of a job."""
     return Timings.model_validate({name: getattr(job, name) for name in Timings.model_fields})

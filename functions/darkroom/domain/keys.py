@@ -1,4 +1,4 @@
-"""API keys: shown once, kept as a digest, each with an owner's name and a role."""
+"""API keys: shown once, stored as a digest, each with the owner's name and a role."""
 
 import base64
 import hashlib
@@ -17,32 +17,32 @@ KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{
 
 
 class Key(BaseModel):
-    """What is kept of a key."""
+    """The stored record of an API key."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
-    digest: str = Field(description="SHA-256 of the key, hex.")
+    digest: str = Field(description="SHA-256 of the key, in hex.")
     name: KeyName
     role: Role = Role.SUBMIT
     created_at: datetime
-    last_used: date | None = Field(default=None, description="The day, in UTC.")
+    last_used: date | None = Field(default=None, description="Day of the last use, in UTC.")
     expires_at: int | None = Field(
-        default=None, description="Unix seconds; the table forgets it then."
+        default=None, description="Unix seconds. DynamoDB deletes the record after that."
     )
     daily_budget_micro_usd: Annotated[int, Field(ge=0)] | None = None
 
     @property
     def key_id(self) -> str:
-        """A short name for people: the beginning of the digest."""
+        """A short id for display: the first 12 characters of the digest."""
         return self.digest[:12]
 
     def is_valid(self, now: datetime) -> bool:
-        """Tell whether it opens the door at `now`; the table deletes late."""
+        """Return whether the key is not expired at `now`. DynamoDB deletes expired records late."""
         return self.expires_at is None or now.timestamp() < self.expires_at
 
 
 def digest(token: str) -> str:
-    """Return what a key is stored and found by. Its 200 random bits need no slow hash."""
+    """Return the SHA-256 of a key, in hex. A key has 200 random bits, so a fast hash is safe."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -54,9 +54,9 @@ def mint(
     days: int | None = None,
     daily_budget_micro_usd: int | None = None,
 ) -> tuple[str, Key]:
-    """Return a new key, and what is kept of it; raises ValidationError for a bad name."""
-    random = base64.b32encode(secrets.token_bytes(_RANDOM_BYTES)).decode().lower()
-    token = PREFIX + random
+    """Return a new API key and its record. Raises ValidationError if `name` is not valid."""
+    characters = base64.b32encode(secrets.token_bytes(_RANDOM_BYTES)).decode().lower()
+    token = PREFIX + characters
     key = Key(
         digest=digest(token),
         name=name,

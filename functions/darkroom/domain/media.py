@@ -1,16 +1,16 @@
-"""What a file is, by its own bytes: format, extension, dimensions, and whether it is whole."""
+"""Detect the format, the dimensions and the completeness of a file from its bytes."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 MAGIC_BYTES = 32
-# Enough to reach the dimensions of a JPEG behind large metadata (provenance, colour profile).
+# Covers the dimensions of a JPEG that follow large metadata (provenance, colour profile).
 HEADER_BYTES = 1024 * 1024
 TAIL_BYTES = 1024
 
 
 class MediaKind(StrEnum):
-    """What a file shows or plays."""
+    """The kind of content in a file."""
 
     IMAGE = "image"
     VIDEO = "video"
@@ -19,7 +19,7 @@ class MediaKind(StrEnum):
 
 
 class Format(NamedTuple):
-    """One file format that may be stored."""
+    """A file format that may be stored."""
 
     kind: MediaKind
     content_type: str
@@ -29,7 +29,7 @@ class Format(NamedTuple):
 PNG = Format(MediaKind.IMAGE, "image/png", "png")
 JPEG = Format(MediaKind.IMAGE, "image/jpeg", "jpg")
 WEBP = Format(MediaKind.IMAGE, "image/webp", "webp")
-PICTURES = (PNG, JPEG, WEBP)
+REFERENCE_FORMATS = (PNG, JPEG, WEBP)
 
 # (offset, magic bytes, format); the first match wins.
 _MAGIC = (
@@ -63,94 +63,96 @@ _MAGIC = (
     (0, b"Kaydara FBX Binary", Format(MediaKind.MODEL, "application/octet-stream", "fbx")),
     (0, b"PK\x03\x04", Format(MediaKind.MODEL, "application/zip", "zip")),
 )
-# What stands before magic bytes, by their offset: a container's name, the first box's small length.
-# Without it, a page that says WEBP at the right place would be a picture.
-_BEFORE = {0: b"", 4: b"\x00\x00", 8: b"RIFF"}
-_PNG_END = b"IEND\xaeB`\x82"  # the last chunk is always the same, checksum and all
-# WebP's own limit, and more than a JPEG can say: a PNG beyond it is a lie, or a bomb.
+# Bytes that must come before the magic bytes, by their offset: the container's name, or the first
+# box's small length. Otherwise text with WEBP at offset 8 would pass as an image.
+_PREFIXES = {0: b"", 4: b"\x00\x00", 8: b"RIFF"}
+_PNG_END = b"IEND\xaeB`\x82"  # type and checksum of the last chunk, which has no data
+# WebP's limit, and above a JPEG's maximum. A PNG that declares more is invalid or an image bomb.
 _MAX_PIXELS = 2**32 - 1
 _MAX_BYTES = {MediaKind.IMAGE: 50_000_000}
-_MAX_BYTES_OTHER = 400_000_000  # fits the function's /tmp of 512 MB
+_MAX_BYTES_OTHER = 400_000_000  # fits into the function's /tmp of 512 MB
 
 
 def sniff(head: bytes) -> Format | None:
-    """Return the format whose magic bytes `head` (MAGIC_BYTES or more) begins with."""
-    for offset, magic, known in _MAGIC:
-        if head.startswith(magic, offset) and head.startswith(_BEFORE[offset]):
-            return known
+    """Return the format of a file from its first bytes (MAGIC_BYTES or more); None if unknown."""
+    for offset, magic, file_format in _MAGIC:
+        if head.startswith(magic, offset) and head.startswith(_PREFIXES[offset]):
+            return file_format
     return None
 
 
-def max_bytes(known: Format) -> int:
-    """Return how large a file of this format may be."""
-    return _MAX_BYTES.get(known.kind, _MAX_BYTES_OTHER)
+def max_bytes(file_format: Format) -> int:
+    """Return the maximum file size of a format, in bytes."""
+    return _MAX_BYTES.get(file_format.kind, _MAX_BYTES_OTHER)
 
 
-def dimensions(known: Format, header: bytes) -> tuple[int, int] | None:
-    """Return (width, height) in pixels out of a picture's header, None if it tells none.
+def dimensions(file_format: Format, header: bytes) -> tuple[int, int] | None:
+    """Return (width, height) in pixels from an image's header; None if the header has neither.
 
-    The picture is never decoded, so one that is large on little space costs nothing here.
+    The image is not decoded, so a decompression bomb has no effect here.
     """
     size: tuple[int, int] | None = None
-    if known == PNG and header[8:16] == b"\x00\x00\x00\rIHDR" and len(header) >= 24:
-        size = _big(header[16:20]), _big(header[20:24])
-    elif known == JPEG:
+    if file_format == PNG and header[8:16] == b"\x00\x00\x00\rIHDR" and len(header) >= 24:
+        size = _big_endian(header[16:20]), _big_endian(header[20:24])
+    elif file_format == JPEG:
         size = _jpeg_dimensions(header)
-    elif known == WEBP:
+    elif file_format == WEBP:
         size = _webp_dimensions(header)
     return size if size and min(size) > 0 and size[0] * size[1] <= _MAX_PIXELS else None
 
 
 def _jpeg_dimensions(header: bytes) -> tuple[int, int] | None:
     # Segments: FF, marker, two bytes of length. SOFn (C0-CF but C4, C8, CC) has the frame's size.
-    at = 2
-    while at + 9 <= len(header) and header[at] == 0xFF:
-        marker = header[at + 1]
+    offset = 2
+    while offset + 9 <= len(header) and header[offset] == 0xFF:
+        marker = header[offset + 1]
         if marker == 0xFF:  # fill byte
-            at += 1
-        elif marker in (0xD9, 0xDA):  # the end, or the picture's data: too late for a frame
+            offset += 1
+        elif marker in (0xD9, 0xDA):  # end of image, or start of scan: no frame header follows
             return None
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return _big(header[at + 7 : at + 9]), _big(header[at + 5 : at + 7])
+            return _big_endian(header[offset + 7 : offset + 9]), _big_endian(
+                header[offset + 5 : offset + 7]
+            )
         else:
-            at += 2 + max(2, _big(header[at + 2 : at + 4]))
+            offset += 2 + max(2, _big_endian(header[offset + 2 : offset + 4]))
     return None
 
 
 def _webp_dimensions(header: bytes) -> tuple[int, int] | None:
-    # developers.google.com/speed/webp/docs/riff_container: three kinds of first chunk.
+    # developers.google.com/speed/webp/docs/riff_container: three types of first chunk.
     chunk, body = header[12:16], header[20:30]
     if len(body) < 10:
         return None
     if chunk == b"VP8X":
-        return _little(body[4:7]) + 1, _little(body[7:10]) + 1
+        return _little_endian(body[4:7]) + 1, _little_endian(body[7:10]) + 1
     if chunk == b"VP8L" and body[0] == 0x2F:
-        bits = _little(body[1:5])
+        bits = _little_endian(body[1:5])
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     if chunk == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":
-        return _little(body[6:8]) & 0x3FFF, _little(body[8:10]) & 0x3FFF
+        return _little_endian(body[6:8]) & 0x3FFF, _little_endian(body[8:10]) & 0x3FFF
     return None
 
 
-def _big(data: bytes) -> int:
+def _big_endian(data: bytes) -> int:
     return int.from_bytes(data, "big")
 
 
-def _little(data: bytes) -> int:
+def _little_endian(data: bytes) -> int:
     return int.from_bytes(data, "little")
 
 
-def is_whole(known: Format, header: bytes, tail: bytes, size: int) -> bool:
-    """Tell whether a picture ends the way its format says; other formats are not judged.
+def is_whole(file_format: Format, header: bytes, tail: bytes, size: int) -> bool:
+    """Return whether an image is complete. Other formats are not checked and return True.
 
-    `tail` is the file's last TAIL_BYTES bytes, `size` its length.
+    `tail` has the last TAIL_BYTES bytes of the file; `size` is its length in bytes.
     """
-    if known == PNG:
+    if file_format == PNG:
         return _PNG_END in tail
-    if known == JPEG:
+    if file_format == JPEG:
         # Some encoders append a few bytes after the end marker.
         return b"\xff\xd9" in tail
-    if known == WEBP:
-        # The file holds what it says it holds, and that holds its first chunk.
-        return 20 + _little(header[16:20]) <= 8 + _little(header[4:8]) <= size
+    if file_format == WEBP:
+        # The file contains the declared RIFF size, and the RIFF size contains the first chunk.
+        return 20 + _little_endian(header[16:20]) <= 8 + _little_endian(header[4:8]) <= size
     return True

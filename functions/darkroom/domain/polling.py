@@ -1,96 +1,107 @@
-"""When to look at a job again: pure functions of time and of what is expected."""
+"""The times of polls: pure functions of the elapsed time and the expected duration."""
 
 import math
 
-from darkroom.domain.durations import Expected
+from darkroom.domain.durations import ExpectedDuration
 
-# What a wait costs, in us-east-1 in 2026-11: to leave Check and come back is three transitions,
-# $0.000075; a second in Check is $0.0000021 (160 MB, arm64), so that to leave pays after 36
-# seconds. Hence one long wait outside, until the first few jobs are done, and all others inside
-# (benchmarks/waiting.py plots what other choices come to).
-_EARLY = -1.95  # deviations: 3 % of jobs are done by then
-_LATE, _LATE_SHARE = 4.0, 0.1  # seconds, share of the median: how long those may have to wait
-_PAUSE, _LEAST_PAUSE, _PAUSE_SHARE = 1.25, 0.25, 0.09
-_NEARLY_ALL = 2.33  # deviations: 1 % of jobs take longer, some of them very long
-_RARER, _RAREST = 0.05, 15.0  # share of the time that has passed, seconds
-_GROWTH, _MAX_WAIT = 0.15, 30  # the same between checks, where each look is one of its own
-_MIN_WEBHOOK_WAIT, _PATIENCE_GROWTH = 30, 0.3
-_UNREADABLE_FIRST, _UNREADABLE_MAX = 2, 30
+# Cost of waiting in us-east-1, 2026-11. Leaving Check and returning takes three state transitions,
+# $0.000075. One second in Check (160 MB, arm64) costs $0.0000021. So leaving pays only for waits
+# above 36 seconds. Hence one long wait in the state machine, until the first few percent of jobs
+# are done, and all later waits inside Check. benchmarks/waiting.py plots other settings.
+# All z values are standard deviations of the logarithm of the duration.
+_FIRST_POLL_Z = -1.95  # 3 % of jobs are done by then
+# The first poll is later than that by 10 % of the median, at most 4 seconds.
+_MAX_FIRST_POLL_DELAY, _FIRST_POLL_DELAY_SHARE = 4.0, 0.1
+# Up to the 99th percentile, the interval is 9 % of the median, within these limits in seconds.
+_MAX_INTERVAL, _MIN_INTERVAL, _INTERVAL_SHARE = 1.25, 0.25, 0.09
+_P99_Z = 2.33  # 1 % of jobs take longer, a few of them very much longer
+# After the 99th percentile, the interval is 5 % of the elapsed time, at most 15 seconds.
+_LATE_INTERVAL_SHARE, _MAX_LATE_INTERVAL = 0.05, 15.0
+# Between two runs of Check, the wait is 15 % of the elapsed time, at most 30 seconds.
+_CHECK_WAIT_SHARE, _MAX_CHECK_WAIT = 0.15, 30
+# A wait for a webhook is at least 30 seconds and at least 30 % of the elapsed time.
+_MIN_WEBHOOK_WAIT, _WEBHOOK_WAIT_SHARE = 30, 0.3
+_FIRST_UNREADABLE_WAIT, _MAX_UNREADABLE_WAIT = 2, 30  # seconds; doubles with each answer
 
-# After so many unreadable answers in a row (about four minutes) the provider is unavailable.
+# After this many unreadable answers in a row (about four minutes) the provider is unavailable.
 MAX_UNREADABLE = 12
-# The provider's limits are by the minute, and its 429 does not always say how long.
-_THROTTLED = 60
-# The provider's list may be late by a minute: so long an unanswered POST is looked for there.
-_SEARCH_SECONDS, _SEARCH_INTERVAL, _PATIENCE = 120, 15, 5
-_PATIENT = 30
-# How often a finished output that does not arrive is tried again, and after how long.
+# The provider's rate limits are per minute, and its 429 does not always have a Retry-After.
+_DEFAULT_RETRY_AFTER = 60
+# The provider's list may lag by a minute. An unanswered POST is searched there every 15 seconds for
+# 120 seconds, or five times as long while the list cannot be read.
+_SEARCH_SECONDS, _SEARCH_INTERVAL, _UNREAD_FACTOR = 120, 15, 5
+_DEFERRALS_PER_SECOND = 30
+# Seconds before each retry of storing a finished output.
 COPY_WAITS = (2, 5, 15, 30)
 
 
-def first_wait(elapsed: float, kind: Expected, left: float) -> int:
-    """Return the whole seconds until the first check, 1 or more.
+def first_wait(elapsed: float, expected: ExpectedDuration, remaining: float) -> int:
+    """Return the whole seconds until the first check, at least 1.
 
-    `elapsed` seconds have passed since submit, `left` seconds are left to the deadline, at which
-    the last check falls.
+    `elapsed` is the seconds since submission. `remaining` is the seconds until the deadline, when
+    the last check takes place.
     """
-    late = min(_LATE, kind.median * _LATE_SHARE)
-    return max(1, math.floor(min(kind.at(_EARLY) + late - elapsed, left)))
+    delay = min(_MAX_FIRST_POLL_DELAY, expected.median * _FIRST_POLL_DELAY_SHARE)
+    return max(1, math.floor(min(expected.at(_FIRST_POLL_Z) + delay - elapsed, remaining)))
 
 
-def pause(elapsed: float, kind: Expected) -> float:
-    """Return the seconds between two looks of one check: short until nearly all are done."""
-    short = min(_PAUSE, max(_LEAST_PAUSE, kind.median * _PAUSE_SHARE))
-    return short if elapsed < kind.at(_NEARLY_ALL) else min(max(short, elapsed * _RARER), _RAREST)
+def poll_interval(elapsed: float, expected: ExpectedDuration) -> float:
+    """Return the seconds between two polls in one check. They grow after the 99th percentile."""
+    interval = min(_MAX_INTERVAL, max(_MIN_INTERVAL, expected.median * _INTERVAL_SHARE))
+    if elapsed < expected.at(_P99_Z):
+        return interval
+    return min(max(interval, elapsed * _LATE_INTERVAL_SHARE), _MAX_LATE_INTERVAL)
 
 
-def next_wait(elapsed: float, left: float) -> int:
-    """Return the whole seconds between two checks, 1 or more."""
-    return clip(min(elapsed * _GROWTH, _MAX_WAIT), left)
+def next_wait(elapsed: float, remaining: float) -> int:
+    """Return the whole seconds between two checks, at least 1."""
+    return clip_wait(min(elapsed * _CHECK_WAIT_SHARE, _MAX_CHECK_WAIT), remaining)
 
 
-def webhook_wait(elapsed: float, kind: Expected, left: float) -> int:
-    """Return the whole seconds to listen for a webhook, 1 or more: past when nearly all are done.
+def webhook_wait(elapsed: float, expected: ExpectedDuration, remaining: float) -> int:
+    """Return the whole seconds to wait for a webhook, at least 1.
 
-    Only a lost webhook, or a job that takes longer than nearly all, lets it end without one.
+    The wait ends after the 99th percentile of the expected duration. So it ends without a webhook
+    only if the webhook is lost, or if the job is among the slowest 1 %.
     """
-    late = max(kind.at(_NEARLY_ALL) - elapsed, elapsed * _PATIENCE_GROWTH, _MIN_WEBHOOK_WAIT)
-    return clip(late, left)
+    until_p99 = expected.at(_P99_Z) - elapsed
+    return clip_wait(max(until_p99, elapsed * _WEBHOOK_WAIT_SHARE, _MIN_WEBHOOK_WAIT), remaining)
 
 
-def clip(wait: float, left: float) -> int:
-    """Return `wait` as whole seconds, 1 or more, with the last one ending at the deadline."""
-    return max(1, math.ceil(min(wait, left)))
+def clip_wait(wait: float, remaining: float) -> int:
+    """Return `wait` in whole seconds, at least 1. No wait ends later than the deadline."""
+    return max(1, math.ceil(min(wait, remaining)))
 
 
 def unreadable_wait(in_a_row: int) -> int:
-    """Return the seconds to wait after so many unreadable answers in a row, 1 or more."""
-    return min(_UNREADABLE_MAX, _UNREADABLE_FIRST << min(in_a_row - 1, 10))
+    """Return the seconds to wait after `in_a_row` unreadable answers, at least 1."""
+    return min(_MAX_UNREADABLE_WAIT, _FIRST_UNREADABLE_WAIT << min(in_a_row - 1, 10))
 
 
 def unsent_wait(attempts: int) -> int:
-    """Return the seconds until the next try of a submit that never left, after so many tries."""
+    """Return the seconds until the next attempt of a submit that was not sent, from 5 to 120."""
     return min(120, 5 << min(attempts - 1, 10))
 
 
 def throttled_wait(retry_after: int | None) -> int:
-    """Return the seconds for which nobody is to send, after the provider put a submit off."""
-    return max(1, retry_after) if retry_after is not None else _THROTTLED
+    """Return the seconds for which a 429 pauses submission for every job, at least 1."""
+    return max(1, retry_after) if retry_after is not None else _DEFAULT_RETRY_AFTER
 
 
 def search_wait(searched: float, scale: float, *, was_read: bool) -> int | None:
-    """Return the seconds until an unanswered POST is looked for again; None if long enough.
+    """Return the seconds until the next search for an unanswered POST; None to stop searching.
 
-    `looked` seconds have passed since it. A list that could not be read proves nothing, so it is
-    asked for several times as long.
+    `searched` is the seconds since the POST. `was_read` is False if the provider's list could not
+    be read. That does not prove the prediction absent, so the search goes on five times as long.
     """
-    enough = _SEARCH_SECONDS * scale * (1 if was_read else _PATIENCE)
-    return max(1, round(_SEARCH_INTERVAL * scale)) if searched < enough else None
+    limit = _SEARCH_SECONDS * scale * (1 if was_read else _UNREAD_FACTOR)
+    return max(1, round(_SEARCH_INTERVAL * scale)) if searched < limit else None
 
 
-def patient_wait(wait: int, deferrals: int) -> int:
-    """Return the seconds to wait, longer after many deferrals: a history has 25,000 events.
+def deferral_wait(wait: int, deferrals: int) -> int:
+    """Return the seconds to wait, longer after many deferrals.
 
-    A deferral is nine of them: even a wait of a second, for a day, ends within 21,000.
+    An execution's history may have 25,000 events, and a deferral adds nine. With this minimum, even
+    one-second waits for a whole day stay below 21,000.
     """
-    return max(wait, deferrals // _PATIENT)
+    return max(wait, deferrals // _DEFERRALS_PER_SECOND)

@@ -1,4 +1,4 @@
-"""Presets: named edits that the folders of the inbox stand for, in one document of the owner's."""
+"""Presets: named edits in one document. Each preset is the name of a folder of the inbox."""
 
 import json
 from functools import cache
@@ -16,11 +16,12 @@ from pydantic import (
 
 from darkroom.domain.requests import AspectRatio, OutputFormat, Prompt, Quality, Resolution
 
-# What lies there is material for other uploads, and starts nothing.
+# Objects in this folder are references for other uploads and start no job.
 REFERENCES_FOLDER = "references"
 MAX_DOCUMENT_BYTES = 1024 * 1024
+_MAX_PATH = 100  # characters of a field path in a message
 
-# What of a preset is no part of the edit.
+# Fields of a preset that are not fields of the edit request.
 NOT_SETTINGS = {"description", "daily_budget_usd"}
 
 PresetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
@@ -38,55 +39,56 @@ class Preset(BaseModel):
     quality: Quality = Quality.MEDIUM
     output_format: OutputFormat = OutputFormat.PNG
     daily_budget_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(
-        default=None, description="What the folder's uploads may cost in a day, in UTC."
+        default=None, description="Daily budget of the folder's uploads, in USD per UTC day."
     )
 
     @property
     def daily_budget_micro_usd(self) -> int | None:
-        """The budget as money is counted."""
+        """The daily budget in micro-USD; None without a budget."""
         return None if self.daily_budget_usd is None else round(self.daily_budget_usd * 1_000_000)
 
 
 class Presets(BaseModel):
-    """The document."""
+    """The presets document."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    # Beyond that it would not fit the metadata of an output.
+    # A larger number would not fit into the metadata of an output.
     version: Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)] = Field(
-        description="The owner's own count: jobs record it with the preset's name."
+        description="The operator's version number. Jobs record it with the preset's name."
     )
     presets: Annotated[dict[PresetName, Preset], Field(min_length=1)]
 
     @field_validator("presets")
     @classmethod
-    def _none_is_reserved(cls, presets: dict[str, Preset]) -> dict[str, Preset]:
+    def _reject_reserved_names(cls, presets: dict[str, Preset]) -> dict[str, Preset]:
         if REFERENCES_FOLDER in presets:
-            raise ValueError(f"{REFERENCES_FOLDER} is the name of the folder that starts nothing")
+            raise ValueError(f"{REFERENCES_FOLDER} is a reserved folder name; rename the preset")
         return presets
 
 
 class BrokenPresetsError(ValueError):
-    """A document that cannot serve; the message says where and why, and quotes nothing."""
+    """A presets document that is not valid. The text names the field and quotes no value."""
 
 
 def parse(text: bytes) -> Presets:
-    """Return the document; raises BrokenPresetsError."""
+    """Return the document. Raises BrokenPresetsError."""
     if len(text) > MAX_DOCUMENT_BYTES:
-        raise BrokenPresetsError(f"it is larger than {MAX_DOCUMENT_BYTES} bytes")
+        raise BrokenPresetsError(f"The document is larger than {MAX_DOCUMENT_BYTES:,} bytes.")
     try:
         document = json.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError):
-        raise BrokenPresetsError("it is not valid JSON") from None
+        raise BrokenPresetsError("The document is not valid JSON.") from None
     try:
         return Presets.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "document"
-        raise BrokenPresetsError(f"{where}: {first['msg']}") from None
+        path = ".".join(str(part) for part in first["loc"])[:_MAX_PATH]
+        subject = f"`{path}`" if path else "The document"
+        raise BrokenPresetsError(f"{subject} is not valid: {first['msg']}.") from None
 
 
 @cache
 def shipped() -> Presets:
-    """Return the presets that serve until the owner has a document of their own."""
+    """Return the default presets, which apply until the operator stores a document."""
     return parse((resources.files("darkroom.domain") / "presets.json").read_bytes())

@@ -1,11 +1,11 @@
-"""What a job costs at the provider, in integer micro-USD, from the published tables."""
+"""Price estimates in integer micro-USD, from the provider's published tables."""
 
 from typing import Any
 
 from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL, Quality, Resolution
 
-# Two tables are public: A, the catalogue of 2026-06-23, and B, that of 2026-07-29. Neither has been
-# taken back, so an estimate is the higher of the two, cell by cell.
+# Two tables are public: A, the catalogue of 2026-06-23, and B, the catalogue of 2026-07-29. Neither
+# has been withdrawn, so an estimate takes the higher price of the two for each cell.
 AS_OF = "2026-07-29"
 
 _CENT = 10_000
@@ -18,7 +18,7 @@ _CENTS_A = {
     (EDIT_MODEL, Quality.MEDIUM): (6, 12, 18),
     (EDIT_MODEL, Quality.HIGH): (22, 44, 66),
 }
-# B was published for edit only; its text-to-image half is inferred from a sister model's.
+# B was published for edit only. Its text-to-image half is inferred from a sister model's prices.
 _CENTS_B = {
     (TEXT_TO_IMAGE_MODEL, Quality.LOW): (1, 2, 3),
     (TEXT_TO_IMAGE_MODEL, Quality.MEDIUM): (6, 10, 18),
@@ -27,17 +27,17 @@ _CENTS_B = {
     (EDIT_MODEL, Quality.MEDIUM): (7, 11, 19),
     (EDIT_MODEL, Quality.HIGH): (23, 41, 73),
 }
-_FURTHER_IMAGE = 12_000  # table B, for each reference after the first
+_ADDITIONAL_IMAGE = 12_000  # table B: for each reference after the first
 
 
-def estimate(model: str, model_input: dict[str, Any], images: int) -> int | None:
-    """Return the highest published price in micro-USD; None where no price is published."""
+def estimate_cost(model: str, model_input: dict[str, Any], images: int) -> int | None:
+    """Return the highest published price in micro-USD; None if no price is published."""
     quality, resolution = model_input.get("quality"), model_input.get("resolution")
-    # Another model's fields of these names may hold anything, also what cannot be looked up.
+    # Another model may use these field names for any type, including unhashable values.
     if quality not in list(Quality) or resolution not in _COLUMNS:
         return None
     row, column = (model, Quality(quality)), _COLUMNS.index(Resolution(resolution))
     if row not in _CENTS_A:
         return None
     cents = max(_CENTS_A[row][column], _CENTS_B[row][column])
-    return cents * _CENT + max(0, images - 1) * _FURTHER_IMAGE
+    return cents * _CENT + max(0, images - 1) * _ADDITIONAL_IMAGE

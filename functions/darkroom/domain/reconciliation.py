@@ -1,6 +1,6 @@
-"""Reconciliation: whose each charge of a day is, and where bills and records do not agree.
+"""Reconciliation: assign a day's charges to jobs, and find where ledger and records differ.
 
-A day's charges are those made in it, with their refunds, whenever those came.
+A charge belongs to the day on which it was made. A refund belongs to the day of its charge.
 """
 
 import heapq
@@ -22,24 +22,24 @@ from darkroom.domain.bills import (
 )
 from darkroom.domain.errors import Charged
 
-# The provider gives back within about three hours: what is twice as old does not come by itself.
+# The provider refunds within about three hours. A charge twice as old will not be refunded.
 REFUNDED_AFTER = timedelta(hours=6)
-# A report is for people: it shows those about the most money, and counts them all.
+# The report lists the findings with the largest amounts, and counts all of them.
 SHOWN = 100
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class _Account:
-    """What was paid for a job, or for a prediction that is no job's."""
+    """The charges and refunds of a job, or of a prediction without a job."""
 
     sent_job: SentJob | None = None
     job_id: str | None = None
     prediction_ids: dict[str, None] = field(default_factory=dict)
     model: str = ""
-    of_day: int = 0
+    charged_on_day: int = 0
     charges: list[int] = field(default_factory=list)
-    charged_at: datetime = _LONG_AGO
+    charged_at: datetime = _NEVER
     refunded: int = 0
 
     @property
@@ -60,7 +60,7 @@ class _Account:
         self.charges.append(entry.micro_usd)
         self.charged_at = max(self.charged_at, entry.at)
         if bucket in (Bucket.MATCHED, Bucket.ORPHAN):
-            self.of_day += entry.micro_usd
+            self.charged_on_day += entry.micro_usd
 
     def finding(self, micro_usd: int) -> Finding:
         return Finding(
@@ -75,7 +75,7 @@ class _Account:
 
 
 class _Day:
-    """The accounts of a day's charges, and what is found in them."""
+    """The accounts of a day's charges, and their findings."""
 
     def __init__(
         self,
@@ -86,38 +86,39 @@ class _Day:
     ) -> None:
         jobs = {sent_job.job_id: sent_job for sent_job in sent_jobs}
         accounts: dict[tuple[str | None, str], _Account] = {}
-        of_day = set()
+        charged_keys = set()
         self.sums: dict[Bucket, list[int]] = {bucket: [] for bucket in Bucket}
         for bucket, entry in buckets(day, entries, owners):
             self.sums[bucket].append(entry.micro_usd)
             job_id = owners.get(entry.prediction_id)
-            name = (job_id, "" if job_id else entry.prediction_id)
-            if name not in accounts:
-                accounts[name] = _Account(jobs.get(job_id or ""), job_id)
-            accounts[name].add(bucket, entry)
+            key = (job_id, "" if job_id else entry.prediction_id)
+            if key not in accounts:
+                accounts[key] = _Account(jobs.get(job_id or ""), job_id)
+            accounts[key].add(bucket, entry)
             if bucket in (Bucket.MATCHED, Bucket.ORPHAN):
-                of_day.add(name)
+                charged_keys.add(key)
         start, end = bounds(day)
         self.sent = [sent_job for sent_job in jobs.values() if start <= sent_job.sent_at < end]
-        self.owned = [account for name, account in accounts.items() if name in of_day and name[0]]
-        self.orphans = [a for name, a in accounts.items() if name in of_day and not name[0]]
-        paid_for = {job_id for (job_id, _), account in accounts.items() if account.charges}
-        self._unpaid = [sent_job for sent_job in self.sent if sent_job.job_id not in paid_for]
+        charged = [account for key, account in accounts.items() if key in charged_keys]
+        self.owned = [account for account in charged if account.job_id]
+        self.orphans = [account for account in charged if not account.job_id]
+        charged_jobs = {account.job_id for account in accounts.values() if account.charges}
+        self._uncharged = [job for job in self.sent if job.job_id not in charged_jobs]
 
     def drift(self) -> Iterator[Finding]:
         for account in self.owned:
-            if account.estimate is not None and account.of_day != account.estimate:
-                yield account.finding(account.of_day - account.estimate)
+            if account.estimate is not None and account.charged_on_day != account.estimate:
+                yield account.finding(account.charged_on_day - account.estimate)
 
     def double(self) -> Iterator[Finding]:
         for account in [*self.owned, *self.orphans]:
-            # Lines that name no prediction are not known to be for the same thing.
-            more = account.paid - max(account.charges)
-            if more > 0 and account.prediction_ids:
-                yield account.finding(more)
+            # Entries without a prediction id may be for different predictions.
+            excess = account.paid - max(account.charges)
+            if excess > 0 and account.prediction_ids:
+                yield account.finding(excess)
 
     def uncharged(self) -> Iterator[Finding]:
-        for sent_job in self._unpaid:
+        for sent_job in self._uncharged:
             if sent_job.charge is Charged.YES:
                 ids = {sent_job.prediction_id: None} if sent_job.prediction_id else {}
                 account = _Account(sent_job, sent_job.job_id, ids, sent_job.model)
@@ -125,9 +126,9 @@ class _Day:
 
     def unrefunded(self, until: datetime) -> Iterator[Finding]:
         for account in self.owned:
-            told_free = account.sent_job is not None and account.sent_job.charge is Charged.NO
-            is_due = account.charged_at + REFUNDED_AFTER <= until
-            if told_free and is_due and account.paid > 0:
+            is_free = account.sent_job is not None and account.sent_job.charge is Charged.NO
+            is_overdue = account.charged_at + REFUNDED_AFTER <= until
+            if is_free and is_overdue and account.paid > 0:
                 yield account.finding(account.paid)
 
 
@@ -138,18 +139,19 @@ def reconcile(
     entries: Sequence[LedgerEntry],
     owners: Mapping[str, str],
 ) -> Report:
-    """Return the report of a day; `owners` says whose job a prediction is, of all that are known.
+    """Return the report of a day. `until` is the end of the search for refunds.
 
-    `intents` and `movements` may reach beyond the day, as a job sent at midnight does.
+    `owners` maps the known prediction ids to job ids. `sent_jobs` and `entries` may include those
+    of adjacent days, for jobs sent around midnight.
     """
-    found = _Day(day, sent_jobs, entries, owners)
-    totals = {bucket: _total(amounts) for bucket, amounts in found.sums.items()}
-    charges = _total(found.sums[Bucket.MATCHED] + found.sums[Bucket.ORPHAN])
-    estimates = [account.estimate for account in found.owned]
+    accounts = _Day(day, sent_jobs, entries, owners)
+    totals = {bucket: _total(amounts) for bucket, amounts in accounts.sums.items()}
+    charges = _total(accounts.sums[Bucket.MATCHED] + accounts.sums[Bucket.ORPHAN])
+    estimates = [account.estimate for account in accounts.owned]
     return Report(
         day=day,
         until=until,
-        sent_jobs=_total(sent_job.estimated_micro_usd or 0 for sent_job in found.sent),
+        sent_jobs=_total(sent_job.estimated_micro_usd or 0 for sent_job in accounts.sent),
         charges=charges,
         refunds=totals[Bucket.REFUND],
         net_micro_usd=charges.micro_usd - totals[Bucket.REFUND].micro_usd,
@@ -157,24 +159,24 @@ def reconcile(
         elsewhere=totals[Bucket.ELSEWHERE],
         matched=totals[Bucket.MATCHED],
         compared=_total(estimate for estimate in estimates if estimate is not None),
-        unpriced=_total(a.of_day for a in found.owned if a.estimate is None),
-        drift=_findings(found.drift()),
-        orphans=_findings(account.finding(account.of_day) for account in found.orphans),
-        double=_findings(found.double()),
-        uncharged=_findings(found.uncharged()),
-        unrefunded=_findings(found.unrefunded(until)),
+        unpriced=_total(a.charged_on_day for a in accounts.owned if a.estimate is None),
+        drift=_findings(accounts.drift()),
+        orphans=_findings(account.finding(account.charged_on_day) for account in accounts.orphans),
+        double=_findings(accounts.double()),
+        uncharged=_findings(accounts.uncharged()),
+        unrefunded=_findings(accounts.unrefunded(until)),
     )
 
 
 def _total(amounts: Iterable[int]) -> Total:
-    each = list(amounts)
-    return Total(count=len(each), micro_usd=sum(each))
+    values = list(amounts)
+    return Total(count=len(values), micro_usd=sum(values))
 
 
-def _findings(found: Iterable[Finding]) -> Findings:
-    every = list(found)
+def _findings(iterable: Iterable[Finding]) -> Findings:
+    findings = list(iterable)
     worst = heapq.nlargest(
-        SHOWN, every, key=lambda each: (abs(each.micro_usd), each.job_id or "", each.prediction_ids)
+        SHOWN, findings, key=lambda f: (abs(f.micro_usd), f.job_id or "", f.prediction_ids)
     )
-    total = _total(each.micro_usd for each in every)
+    total = _total(finding.micro_usd for finding in findings)
     return Findings(count=total.count, micro_usd=total.micro_usd, worst=tuple(worst))

@@ -1,4 +1,4 @@
-"""What callers may ask for: the two operations of GPT Image 2, or any other model as it is."""
+"""Job requests: the two operations of GPT Image 2, and pass-through to any other model."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -13,10 +13,10 @@ EDIT_MODEL = "openai/gpt-image-2/edit"
 # The provider publishes no limit; upstream's is 32,000 characters.
 MAX_PROMPT_CHARACTERS = 32_000
 MAX_IMAGES = 16
-# DynamoDB holds 400 KB an item; the rest is the job's own.
+# A DynamoDB item has at most 400 KB; the job's other fields need the remainder.
 MAX_INPUT_BYTES = 256 * 1024
 
-# Not models: the provider's other endpoints, which stand beside them under the same path.
+# The provider's other endpoints, which share the models' path prefix.
 NOT_MODELS = frozenset(
     {"account", "balance", "billing", "billings", "media", "model", "models", "prediction",
      "predictions", "upload", "uploads", "user", "webhook", "webhooks"}
@@ -29,7 +29,7 @@ AspectRatio = Literal[
 
 
 class Operation(StrEnum):
-    """What kind of work a job is."""
+    """The kind of work of a job. `model` is any model other than GPT Image 2."""
 
     TEXT_TO_IMAGE = "text-to-image"
     EDIT = "edit"
@@ -37,7 +37,7 @@ class Operation(StrEnum):
 
 
 class Resolution(StrEnum):
-    """Size class of the output; exact pixels are the provider's choice."""
+    """Size class of the output. WaveSpeed chooses the exact dimensions in pixels."""
 
     R1K = "1k"
     R2K = "2k"
@@ -45,7 +45,7 @@ class Resolution(StrEnum):
 
 
 class Quality(StrEnum):
-    """How much the provider spends on the picture."""
+    """Rendering quality. Higher quality costs more and takes longer."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -74,29 +74,33 @@ Prompt = Annotated[
 
 
 class _Request(BaseModel):
-    # Pydantic's messages would quote the input, and they end in logs and in the execution history.
+    # Pydantic's messages would quote the input, and appear in logs and the execution history.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     deadline_seconds: int | None = Field(
         default=None,
         ge=30,
         strict=True,
-        description="Seconds after submit until it is given up.",
+        description="Seconds from submission until the job fails with `deadline_exceeded`. "
+        "Default: the deployment's `DefaultDeadlineSeconds`.",
     )
     priority: Priority | None = Field(
         default=None,
-        description="interactive: somebody waits for it. batch: it goes after those.",
+        description="A `low` job waits until no `normal` job waits. Default: `normal`, or `low` "
+        "for inbox uploads and the rows of a batch.",
     )
 
     @property
     def references(self) -> tuple[str, ...]:
-        """The reference images, as the caller gave them."""
+        """The reference images, as the caller sent them."""
         return ()
 
 
-class _Picture(_Request):
-    prompt: Prompt
-    aspect_ratio: AspectRatio | None = None
+class _ImageRequest(_Request):
+    prompt: Prompt = Field(description="Text that describes the image.")
+    aspect_ratio: AspectRatio | None = Field(
+        default=None, description="Width to height. Default: WaveSpeed's default."
+    )
     resolution: Resolution = Resolution.R1K
     quality: Quality = Quality.MEDIUM
     output_format: OutputFormat = OutputFormat.PNG
@@ -111,8 +115,8 @@ class _Picture(_Request):
         )
 
 
-class TextToImage(_Picture):
-    """A picture from a prompt."""
+class TextToImage(_ImageRequest):
+    """Generate an image from a prompt."""
 
     operation: Literal[Operation.TEXT_TO_IMAGE]
 
@@ -122,8 +126,8 @@ class TextToImage(_Picture):
         return TEXT_TO_IMAGE_MODEL
 
 
-class Edit(_Picture):
-    """A picture from a prompt and 1 to 16 reference images."""
+class Edit(_ImageRequest):
+    """Generate an image from a prompt and 1 to 16 reference images."""
 
     operation: Literal[Operation.EDIT]
     images: Annotated[
@@ -131,7 +135,8 @@ class Edit(_Picture):
         Field(
             min_length=1,
             max_length=MAX_IMAGES,
-            description="Each an https URL, an s3:// URI, upload:<id>, a data URI or base64.",
+            description="Reference images. Each is an https:// URL, an s3:// URI, `upload:<id>`, a "
+            "data URI or base64.",
         ),
     ]
 
@@ -142,24 +147,25 @@ class Edit(_Picture):
 
     @property
     def references(self) -> tuple[str, ...]:
-        """The reference images, as the caller gave them."""
+        """The reference images, as the caller sent them."""
         return self.images
 
 
 class AnyModel(_Request):
-    """Any other model of the provider; `input` goes through as it is."""
+    """Run any other model of WaveSpeed. `input` is passed through unchanged."""
 
     model: Annotated[
         str,
         StringConstraints(
             pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)+$", max_length=200
         ),
+        Field(description="The model's id, for example `wavespeed-ai/any-model`."),
     ]
-    input: dict[str, Any]
+    input: dict[str, Any] = Field(description="The model's input, in WaveSpeed's format.")
 
     @property
     def operation(self) -> Operation:
-        """What kind of work this is."""
+        """The operation: always `model`."""
         return Operation.MODEL
 
 

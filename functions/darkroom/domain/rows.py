@@ -1,4 +1,4 @@
-"""Rows: each of a file made a request, or told what is wrong with it."""
+"""Rows: the records of a batch file as requests, or as problems."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,16 +9,17 @@ from pydantic import BaseModel, ConfigDict
 
 from darkroom.domain.batch_file import FIELDS, BatchFileFormat, is_extra, objects, records
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
-from darkroom.domain.parsing import parse_request
-from darkroom.domain.references import ALLOWED_FORMS, BadReferenceError, parse_reference
+from darkroom.domain.parsing import MAX_FIELD_NAME, REQUIRED, parse_request
+from darkroom.domain.references import BadReferenceError, parse_reference, reference_problem
 from darkroom.domain.requests import Operation
 
 MAX_ROWS = 10_000
 _MAX_ID = 256
+_BRACES = "columns in braces, as in {product} on white; {{ for a brace"
 
 
 class Row(BaseModel):
-    """One row, by its place among the rows, from 1: a request, or what is wrong with it."""
+    """One row of a batch file: a request or problems. `number` counts rows from 1."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
@@ -29,31 +30,36 @@ class Row(BaseModel):
 
 
 class Template:
-    """A prompt with columns in braces; raises InvalidRequestError if it cannot be read."""
+    """A prompt with columns in braces. Raises InvalidRequestError if the text is not valid."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         try:
             parts = list(Formatter().parse(text))
         except ValueError as error:
-            raise InvalidRequestError.of("prompt", f"is no template: {error}", _BRACES) from None
+            raise InvalidRequestError.of(
+                "prompt", f"`prompt` is not a valid template: {error}. Use {_BRACES}.", _BRACES
+            ) from None
         self.names = {name for _, name, _, _ in parts if name is not None}
         for _, name, form, conversion in parts:
             if name is not None and (not name or form or conversion or set(name) & set("[].")):
-                raise InvalidRequestError.of("prompt", "has braces without a column", _BRACES)
+                message = f"`prompt` has braces without a column name. Use {_BRACES}."
+                raise InvalidRequestError.of("prompt", message, _BRACES)
 
     def fill(self, columns: Mapping[str, Any]) -> str:
-        """Return the prompt of a row; raises InvalidRequestError where a column has no value."""
+        """Return the prompt of a row. Raises InvalidRequestError if a column has no value."""
         missing = sorted(name for name in self.names if columns.get(name) in (None, ""))
         if missing:
-            raise InvalidRequestError(
-                [FieldProblem(field=name, message="is missing", allowed="the prompt's template"
-                              " names it: a value") for name in missing]
-            )  # fmt: skip
+            raise InvalidRequestError([_no_value(name[:MAX_FIELD_NAME]) for name in missing])
         return self._text.format_map({name: str(columns[name]) for name in self.names})
 
 
-_BRACES = "columns in braces, as in {product} on white; {{ for a brace"
+def _no_value(name: str) -> FieldProblem:
+    return FieldProblem(
+        field=name,
+        message=f'Column "{name}" is empty, but the prompt uses {{{name}}}.',
+        allowed="a value, since the prompt's template names the column",
+    )
 
 
 def rows_of(
@@ -64,41 +70,63 @@ def rows_of(
     defaults: Mapping[str, Any],
     max_deadline_seconds: int,
 ) -> Iterator[Row]:
-    """Yield every row; raises InvalidRequestError if the file as a whole cannot be used."""
+    """Yield every row. Raises InvalidRequestError if the whole file cannot be used."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InvalidRequestError.of("source", "is not in UTF-8", "UTF-8") from None
+        message = "The file is not in UTF-8. Save it as UTF-8."
+        raise InvalidRequestError.of("source", message, "UTF-8") from None
+    is_csv = form is BatchFileFormat.CSV
     names = None if template is None else template.names
-    found = objects(text) if form is BatchFileFormat.JSONL else records(text, names)
     ids: dict[str, int] = {}
-    for number, columns in enumerate(found, 1):
+    for number, columns in enumerate(records(text, names) if is_csv else objects(text), 1):
         if number > MAX_ROWS:
-            raise InvalidRequestError.of("source", "has too many rows", f"at most {MAX_ROWS:,}")
-        own: object = None
+            message = f"The file has more than {MAX_ROWS:,} rows. Split it into smaller files."
+            raise InvalidRequestError.of("source", message, f"at most {MAX_ROWS:,}")
+        row_id: object = None
         try:
             if isinstance(columns, InvalidRequestError):
                 raise columns
-            own = columns.get("id")
-            _check_id(own, number, ids)
+            row_id = columns.get("id")
+            _check_id(row_id, number, ids)
             request = _request(columns, template, defaults)
             _check(request, max_deadline_seconds)
-            yield Row(number=number, id=_id(own), request=request)
+            yield Row(number=number, id=_id(row_id), request=request)
         except InvalidRequestError as error:
-            yield Row(number=number, id=_id(own), errors=tuple(error.problems))
+            problems = error.problems
+            if is_csv and isinstance(columns, dict):
+                problems = [_name_column(problem, columns) for problem in problems]
+            yield Row(number=number, id=_id(row_id), errors=tuple(problems))
+
+
+def at_row(number: int, text: str) -> str:
+    """Return `text`, one or more sentences, as a text about row `number`."""
+    # An abbreviation such as HEIC keeps its case.
+    is_word = text[:2].istitle()
+    return f"Row {number}: {text[:1].lower() if is_word else text[:1]}{text[1:]}"
+
+
+def _name_column(problem: FieldProblem, columns: Mapping[str, Any]) -> FieldProblem:
+    """Return the problem of a CSV row with its field named as a column."""
+    field, name = problem.field, f'Column "{problem.field}"'
+    if problem.allowed == REQUIRED:
+        return problem.model_copy(update={"message": f"{name} is missing or empty."})
+    if field not in columns:  # a value of the template or of the defaults
+        return problem
+    return problem.model_copy(update={"message": problem.message.replace(f"`{field}`", name, 1)})
 
 
 def _request(
     columns: Mapping[str, Any], template: Template | None, defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the request of a row: what it says, before what is said for all."""
+    """Return the request of a row. Values of the row override `defaults`."""
     names = set() if template is None else template.names
-    # A template is for sheets that have other columns, too.
+    # With a template, the file may also have columns for other uses.
     extra = set() if template is None else {name for name in columns if is_extra(name)}
     body = {name: value for name, value in columns.items() if name not in names | extra | {"id"}}
     body = {**defaults, **body, **{name: columns[name] for name in names & FIELDS & set(columns)}}
     body.pop("id", None)
-    # A prompt of the row's own counts, unless it is a part of the template.
+    # A row's own prompt overrides the template, unless the template uses {prompt}.
     if template is not None and ("prompt" in names or not columns.get("prompt")):
         body["prompt"] = template.fill({**defaults, **columns})
     if "operation" not in body and "model" not in body:
@@ -107,7 +135,10 @@ def _request(
 
 
 def _check(body: Mapping[str, Any], max_deadline_seconds: int) -> None:
-    """Raise InvalidRequestError if it is no request, as far as can be told without looking."""
+    """Raise InvalidRequestError if the request or the form of a reference is not valid.
+
+    References are not read.
+    """
     request = parse_request(body, max_deadline_seconds=max_deadline_seconds)
     problems: list[FieldProblem] = []
     for index, text in enumerate(request.references):
@@ -115,41 +146,44 @@ def _check(body: Mapping[str, Any], max_deadline_seconds: int) -> None:
             if not text.startswith("upload:"):
                 parse_reference(text)
         except BadReferenceError as error:
-            told = FieldProblem(field=f"images.{index}", message=str(error), allowed=ALLOWED_FORMS)
-            problems.append(told)
+            problems.append(reference_problem(index, error))
     if problems:
         raise InvalidRequestError(problems)
 
 
-def _check_id(own: object, number: int, ids: dict[str, int]) -> None:
-    if own is None:
+def _check_id(row_id: object, number: int, ids: dict[str, int]) -> None:
+    if row_id is None:
         return
-    if _id(own) is None:
+    if _id(row_id) is None:
         allowed = f"1 to {_MAX_ID} characters, or a whole number"
-        raise InvalidRequestError.of("id", "is not valid", allowed)
-    first = ids.setdefault(str(own), number)
+        raise InvalidRequestError.of("id", f"`id` must be {allowed}.", allowed)
+    first = ids.setdefault(str(row_id), number)
     if first != number:
-        raise InvalidRequestError.of("id", f"is that of row {first}", "an id of its own, or none")
+        message = f"`id` is the same as in row {first}. Give each row its own id, or none."
+        raise InvalidRequestError.of("id", message, "an id of its own, or none")
 
 
-def _id(own: object) -> str | None:
-    is_id = isinstance(own, str | int) and not isinstance(own, bool)
-    return str(own) if is_id and 1 <= len(str(own)) <= _MAX_ID else None
+def _id(row_id: object) -> str | None:
+    is_id = isinstance(row_id, str | int) and not isinstance(row_id, bool)
+    return str(row_id) if is_id and 1 <= len(str(row_id)) <= _MAX_ID else None
 
 
 def chunks(lines: list[bytes], rows: int, size: int) -> list[dict[str, int]]:
-    """Return where each part of a file of `lines` lies, in bytes: few rows, or few bytes."""
-    found: list[dict[str, int]] = []
+    """Return the byte spans of chunks of a file of `lines`.
+
+    A chunk has at most `rows` lines and, if it has more than one line, at most `size` bytes.
+    """
+    spans: list[dict[str, int]] = []
     start = end = count = 0
     for line in lines:
         if count and (count == rows or end - start + len(line) > size):
-            found.append({"start": start, "end": end})
+            spans.append({"start": start, "end": end})
             start, count = end, 0
         end, count = end + len(line), count + 1
-    return [*found, {"start": start, "end": end}] if count else found
+    return [*spans, {"start": start, "end": end}] if count else spans
 
 
 def line_of(row: Row) -> bytes:
-    """Return a row as a line of a file."""
-    told = row.model_dump(mode="json", exclude_defaults=True)
-    return json.dumps(told, ensure_ascii=False).encode(errors="replace") + b"\n"
+    """Return a row as one JSON line."""
+    record = row.model_dump(mode="json", exclude_defaults=True)
+    return json.dumps(record, ensure_ascii=False).encode(errors="replace") + b"\n"

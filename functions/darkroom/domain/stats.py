@@ -1,4 +1,4 @@
-"""What was made, spent and refused, by day and caller, and how long each kind took."""
+"""Statistics: jobs and costs by day and caller, and durations by kind of image."""
 
 from datetime import date
 from typing import NamedTuple
@@ -9,20 +9,20 @@ from darkroom.domain.errors import Charged, Code
 from darkroom.domain.histogram import bucket_of, quantile
 from darkroom.domain.job import Job, Status
 
-_OTHER = "other"  # models that know no quality
+_OTHER = "other"  # models without a quality or a resolution
 
 
 class Amount(BaseModel):
-    """Some jobs, and what was charged for them."""
+    """A number of jobs and their cost."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     jobs: int = 0
-    micro_usd: int = 0
+    micro_usd: int = Field(default=0, description="Amount charged, in micro-USD.")
 
 
 class Day(BaseModel):
-    """One caller's day, in UTC, by the jobs that ended on it."""
+    """The statistics of one caller for one day (UTC). A job counts on the day it ends."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -30,13 +30,15 @@ class Day(BaseModel):
     caller: str
     completed: int = 0
     failed: int = 0
-    spent_micro_usd: int = Field(default=0, description="As charged for jobs that ended then.")
-    by_quality: dict[str, Amount] = {}
-    failures: dict[Code, int] = {}
+    spent_micro_usd: int = Field(default=0, description="Cost of the charged jobs, in micro-USD.")
+    by_quality: dict[str, Amount] = Field(
+        default={}, description="Jobs and cost by quality; `other` for models without a quality."
+    )
+    failures: dict[Code, int] = Field(default={}, description="Failed jobs by code.")
 
 
 class Durations(BaseModel):
-    """How long the provider took for one kind of picture."""
+    """Durations at WaveSpeed for one kind of image."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -49,7 +51,7 @@ class Durations(BaseModel):
 
 
 class ImageKind(NamedTuple):
-    """What durations depend on."""
+    """The properties that determine a job's duration."""
 
     operation: str
     quality: str
@@ -57,12 +59,12 @@ class ImageKind(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Whether its pictures are alike: what has no quality may be of any model."""
+        """Whether the durations are comparable. `other` mixes the jobs of different models."""
         return _OTHER not in self
 
 
 class JobStats(NamedTuple):
-    """What one ended job adds."""
+    """The contribution of one ended job."""
 
     day: date
     caller: str
@@ -70,28 +72,28 @@ class JobStats(NamedTuple):
     micro_usd: int
     code: Code | None
     kind: ImageKind
-    bucket: int | None  # of its duration; None if it has none
+    bucket: int | None  # of its duration; None if the duration is not known
 
 
 def kind_of(job: Job) -> ImageKind:
-    """Return what kind of picture a job asks for."""
+    """Return the kind of image that a job requests."""
     quality = str(job.input.get("quality", _OTHER))[:20]
     resolution = str(job.input.get("resolution", _OTHER))[:20]
     return ImageKind(str(job.operation), quality, resolution)
 
 
 def stats_of(job: Job) -> JobStats:
-    """Return what an ended job adds; raises LookupError if it has not ended."""
+    """Return the contribution of an ended job. Raises LookupError if the job is open."""
     if job.is_open or job.ended_at is None:
         raise LookupError(f"the job is {job.status}: it has not ended")
     kind = kind_of(job)
-    paid = job.estimated_cost_micro_usd if job.charge is Charged.YES else None
+    cost = job.estimated_cost_micro_usd if job.charge is Charged.YES else None
     seconds = job.took_seconds if job.status is Status.COMPLETED else None
     return JobStats(
         day=job.ended_at.date(),
         caller=job.caller,
         quality=kind.quality,
-        micro_usd=paid or 0,
+        micro_usd=cost or 0,
         code=job.code,
         kind=kind,
         bucket=None if seconds is None else bucket_of(seconds),
@@ -99,7 +101,7 @@ def stats_of(job: Job) -> JobStats:
 
 
 def durations_of(kind: ImageKind, counts: dict[int, int]) -> Durations:
-    """Return what a histogram says of one kind of picture."""
+    """Return the count and percentiles of a histogram."""
     return Durations(
         **kind._asdict(),
         jobs=sum(counts.values()),

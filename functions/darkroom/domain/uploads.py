@@ -1,8 +1,9 @@
-"""The inbox: what an upload's key and metadata ask for, and where what comes of it goes."""
+"""The inbox: the request in an upload's key and metadata, and the keys of its outputs."""
 
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -13,19 +14,20 @@ from pydantic import BaseModel, ConfigDict
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.presets import NOT_SETTINGS, Preset
 from darkroom.domain.references import MAX_REFERENCE_BYTES, S3Object
-from darkroom.domain.requests import Operation
+from darkroom.domain.requests import MAX_IMAGES, Operation
 
 JOB_SUFFIX = ".job.json"
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-# Outputs carry it: what Darkroom made never starts a job by being copied into the inbox.
+# Metadata of every output, so that an output copied into the inbox never starts a job.
 JOB_ID_METADATA = "darkroom-job-id"
-# On everything that lies in the assets bucket: the caller whose it is.
+# Metadata of every object in the assets bucket: the name of the caller that owns the object.
 CALLER_METADATA = "darkroom-caller"
 
-# S3 allows 1,024 bytes a key; behind ours come a job id and the longest name of a file.
-MAX_KEY_BYTES = 1024
+MAX_KEY_BYTES = 1024  # the limit of S3
+# A job id and the longest file name follow an output folder.
 _LONGEST_TAIL = len("/") + 26 + len("/manifest.json")
-# Object metadata that overrides a preset, and the field that each one stands for.
+_MAX_NAME = 100  # characters of a file name in a message
+# Object metadata that overrides a preset, and the request field of each.
 _OVERRIDES = {
     "prompt": "prompt",
     "quality": "quality",
@@ -35,8 +37,12 @@ _OVERRIDES = {
 }
 
 
+# The subject of a message about a reference.
+_IMAGE_NOUN = re.compile(r"^Reference image \d+")
+
+
 class Upload(BaseModel):
-    """A notification: one version of one object in the inbox."""
+    """One version of one object in the inbox, as a notification names it."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -53,100 +59,126 @@ class Upload(BaseModel):
 
     @property
     def idempotency_key(self) -> str:
-        """The same for each notification of one upload, another for each new upload."""
+        """A key that is equal for all notifications of one upload and different for others."""
         parts = [self.bucket, self.key, self.version_id or self.etag, self.sequencer]
         return f"s3:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
 
     @property
     def folder(self) -> str:
-        """The folder that it lies in, without a slash at the end; empty for the top."""
+        """The folder of the object, without a final slash; empty at the top level."""
         return self.key.rpartition("/")[0]
 
     @property
     def preset(self) -> str:
-        """The name of the preset: the first part of the key; empty if it lies at the top."""
+        """The name of the preset: the first part of the key; empty at the top level."""
         return self.key.partition("/")[0] if "/" in self.key else ""
 
+    @property
+    def name(self) -> str:
+        """The file name for messages, cut to 100 characters."""
+        return self.key.rpartition("/")[2][:_MAX_NAME]
 
-def parse_notice(detail: Mapping[str, Any]) -> Upload:
-    """Return the upload that an `Object Created` event tells of; raises KeyError.
 
-    The key is taken as it stands: EventBridge does not form-encode it as S3's own notifications do.
+def parse_notification(detail: Mapping[str, Any]) -> Upload:
+    """Return the upload in an `Object Created` event. Raises KeyError.
+
+    The key is not decoded: unlike S3's direct notifications, EventBridge does not form-encode keys.
     """
-    told = detail["object"]
+    s3_object = detail["object"]
     return Upload(
         bucket=detail["bucket"]["name"],
-        key=told["key"],
-        etag=told["etag"],
-        sequencer=told.get("sequencer", ""),
-        version_id=told.get("version-id"),
+        key=s3_object["key"],
+        etag=s3_object["etag"],
+        sequencer=s3_object.get("sequencer", ""),
+        version_id=s3_object.get("version-id"),
     )
 
 
 def edit_of(
     preset: Preset, metadata: Mapping[str, str], image: str, references: list[str]
 ) -> dict[str, Any]:
-    """Return the edit that a picture in a preset's folder asks for, its metadata on top."""
+    """Return the edit request of an image in a preset's folder. Metadata overrides the preset."""
     settings = preset.model_dump(mode="json", exclude=NOT_SETTINGS, exclude_none=True)
     overrides = {
-        field: _words(metadata[name]) for name, field in _OVERRIDES.items() if name in metadata
+        field: _header_text(metadata[name])
+        for name, field in _OVERRIDES.items()
+        if name in metadata
     }
     images = [image, *references]
     return {**settings, **overrides, "operation": Operation.EDIT, "images": images}
 
 
 def references_of(metadata: Mapping[str, str]) -> list[str]:
-    """Return the keys and URIs in `references`: a list with commas, or a JSON list of strings."""
-    text = _words(metadata.get("references", "")).strip()
+    """Return the keys and URIs in `references`, which is comma-separated or a JSON list.
+
+    Raises InvalidRequestError if the JSON list is not valid.
+    """
+    text = _header_text(metadata.get("references", "")).strip()
     if not text.startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]
     try:
-        listed = json.loads(text)
+        names = json.loads(text)
     except (ValueError, RecursionError):
-        listed = None
-    if not isinstance(listed, list) or not all(isinstance(part, str) for part in listed):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InvalidRequestError.of(
-            "metadata.references", "is not valid JSON", "keys with commas, or a JSON list of keys"
+            "metadata.references",
+            "Metadata `references` is not valid JSON. Use keys separated by commas, or a JSON list"
+            " of keys.",
+            "keys with commas, or a JSON list of keys",
         )
-    return listed
+    return names
 
 
-def map_error(problem: FieldProblem, metadata: Mapping[str, str]) -> FieldProblem:
-    """Return a problem of the edit that an upload asked for, as whoever put it there sees it."""
-    field = problem.field
-    if field == "images.0":
-        allowed = f"a PNG, JPEG or WebP image up to {MAX_REFERENCE_BYTES // 1_000_000} MB"
-        return problem.model_copy(update={"field": "object", "allowed": allowed})
-    if field.partition(".")[0] == "images":
-        return problem.model_copy(update={"field": "metadata.references"})
+def map_error(problem: FieldProblem, upload: Upload, metadata: Mapping[str, str]) -> FieldProblem:
+    """Return a problem of an upload's edit in terms of the upload: its file or its metadata."""
+    field, _, index = problem.field.partition(".")
+    if problem.field == "images.0":
+        return FieldProblem(
+            field="object",
+            message=_rename_image(problem.message, upload.name),
+            allowed=f"a PNG, JPEG or WebP image up to {MAX_REFERENCE_BYTES // 1_000_000} MB",
+        )
+    if field == "images":
+        message = f"Metadata `references` is too long. Use at most {MAX_IMAGES - 1} references."
+        if index:
+            noun = f"Reference image {index} of metadata `references`"
+            message = _rename_image(problem.message, noun)
+        return problem.model_copy(update={"field": "metadata.references", "message": message})
     for name, overridden in _OVERRIDES.items():
         if field == overridden and name in metadata:
-            return problem.model_copy(update={"field": f"metadata.{name}"})
+            message = problem.message.replace(f"`{field}`", f"Metadata `{name}`", 1)
+            return problem.model_copy(update={"field": f"metadata.{name}", "message": message})
     return problem
+
+
+def _rename_image(message: str, noun: str) -> str:
+    # A function as replacement: backslashes in a file name are no escapes.
+    return _IMAGE_NOUN.sub(lambda _: noun, message, count=1)
 
 
 def candidates(text: str, folder: str) -> list[str]:
     """Return the keys that a name in a job description or in `references` may mean, best first.
 
-    Empty if it is no key but a URI.
+    The first is relative to the upload's folder. The list is empty for a URI.
     """
     if "://" in text[:16] or text[:5].lower() == "data:":
         return []
-    beside = f"{folder}/{text}" if folder else text
-    return list(dict.fromkeys([beside, text.removeprefix("/")]))
+    relative = f"{folder}/{text}" if folder else text
+    return list(dict.fromkeys([relative, text.removeprefix("/")]))
 
 
 def output_folder(upload: Upload) -> str:
-    """Return where the outputs of an upload go, in a folder of their job: its own path."""
+    """Return the folder of an upload's outputs: its path. Each job adds a folder of its own."""
     return _cut(f"edits/{upload.key}", MAX_KEY_BYTES - _LONGEST_TAIL)
 
 
 def error_key(upload: Upload) -> str:
-    """Return where a person is told why an upload was refused."""
+    """Return the key of the note that explains why an upload was rejected."""
     key = f"errors/{upload.key}.json"
     if len(key.encode()) <= MAX_KEY_BYTES:
         return key
-    # Two long keys may begin alike.
+    # Two long keys may have the same beginning.
     tail = f"~{hashlib.sha256(upload.key.encode()).hexdigest()[:12]}.json"
     return _cut(f"errors/{upload.key}", MAX_KEY_BYTES - len(tail)) + tail
 
@@ -156,7 +188,7 @@ def _cut(key: str, limit: int) -> str:
 
 
 def encode(text: str) -> str:
-    """Return `text` as a header may hold it: as it is, or as an encoded word (RFC 2047)."""
+    """Return `text` for an HTTP header: unchanged, or as an encoded word (RFC 2047)."""
     plain = text.isascii() and text.isprintable() and text == text.strip()
     if plain and not text.startswith("=?"):
         return text
@@ -164,15 +196,15 @@ def encode(text: str) -> str:
 
 
 def decode(text: str) -> str:
-    """Undo `encode`; S3 itself hands out metadata that is not ASCII as encoded words."""
+    """Reverse `encode`. S3 also returns non-ASCII metadata as encoded words."""
     try:
         return str(make_header(decode_header(text))) if "=?" in text else text
     except (LookupError, ValueError, HeaderParseError):
         return text
 
 
-def _words(value: str) -> str:
-    """Return metadata as it was meant: raw UTF-8 in a header comes back as if it were Latin-1."""
+def _header_text(value: str) -> str:
+    """Return metadata as text. S3 reads raw UTF-8 in a header as Latin-1, which is reversed."""
     text = decode(value)
     if text == value:
         return text

@@ -1,1 +1,1 @@
-"""One module a Lambda function."""
+"""The Lambda handlers, one module per function."""

@@ -1,4 +1,4 @@
-"""Api: the HTTP door. Called by API Gateway for every route."""
+"""Api: the HTTP API. API Gateway invokes it for every route."""
 
 from typing import Any
 
@@ -10,6 +10,6 @@ from darkroom.observability import correlate, observed
 
 @observed(entry_points.api)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request."""
+    """Return the response to one HTTP request."""
     correlate(event["requestContext"].get("requestId", "api"))
     return entry_points.api().resolve(event, context)

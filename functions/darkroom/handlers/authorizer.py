@@ -1,4 +1,4 @@
-"""Authorizer: whose API key is this. Called by API Gateway, which keeps the answer for a while."""
+"""Authorizer: verifies API keys. API Gateway invokes it and caches its policies."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from darkroom.observability import correlate, logger, observed
 
 @observed(entry_points.authorize)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Return a policy for the whole stage: what a role may do is decided where it is asked for."""
+    """Return an IAM policy for the whole stage. The API checks the role for each route."""
     correlate(event["requestContext"].get("requestId", "authorizer"))
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     key = entry_points.authorize()(headers.get("authorization", ""))
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         "Resource": f"{stage}/*",
     }
     return {
-        "principalId": key.key_id if key else "nobody",
+        "principalId": key.key_id if key else "anonymous",
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
         "context": {
             "name": key.name if key else "",

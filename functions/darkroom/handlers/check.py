@@ -1,4 +1,4 @@
-"""Check: ask the provider how one job stands. Called by the Check state."""
+"""Check: polls the provider for one job. The state Check invokes it."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from darkroom.observability import logger, observed
 
 @observed(steps.check_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take a step and return the next one."""
+    """Poll the prediction and return the next step."""
     step = steps.check_job()(Step.model_validate(event))
     result = step.model_dump(mode="json")
     logger.info("check", **result)

@@ -1,4 +1,4 @@
-"""CreateRows: make jobs of a part of a batch. Called for each item of the batch machine's map."""
+"""CreateRows: creates the jobs of a chunk of rows. The map CreateAllRows invokes it per chunk."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from darkroom.observability import correlate, logger, observed
 
 @observed(batches.create_rows)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take a step: `wait_seconds` is 0 once it is done, `looks` are those that were in vain."""
+    """Return `wait_seconds`, 0 once the chunk is done, and `attempts`, the attempts so far."""
     correlate(event["batch_id"])
-    attempts = event.get("attempts", 0)  # not yet known to an execution that an older version began
+    attempts = event.get("attempts", 0)  # missing in executions of an older version
     wait = batches.create_rows()(event["batch_id"], event["chunk"], attempts)
     logger.info("create rows", wait_seconds=wait, attempts=attempts, **event["chunk"])
     return {"wait_seconds": wait, "attempts": attempts + 1}

@@ -1,4 +1,4 @@
-"""Fail: end one job that cannot go on. Called by the Fail state."""
+"""Fail: ends one failed job. The state Fail invokes it."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from darkroom.observability import logger, observed
 
 @observed(steps.end_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Record why, tell the bus, and return the code that the execution ends with."""
+    """Record the failure, publish JobFailed, and return the step with the failure code."""
     step = Step.model_validate(event)
     code = step.code or Code.INTERNAL_ERROR
     job = steps.end_job().fail(step.job_id, code)
-    # A job that was stored before a later crash keeps its outputs; the crash still shows red.
+    # A job that completed before a crash keeps its outputs. The execution still fails.
     result = step.failed((job and job.code) or code).model_dump(mode="json")
     logger.info("fail", status=job and job.status, **result)
     return result

@@ -1,4 +1,4 @@
-"""Finalize: store one finished job's outputs. Called by the Finalize state."""
+"""Finalize: stores the outputs of one job. The state Finalize invokes it."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from darkroom.observability import logger, observed
 
 @observed(steps.finalize_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take a step and return the next one."""
+    """Store the outputs and return the next step."""
     step = steps.finalize_job()(Step.model_validate(event))
     result = step.model_dump(mode="json")
     logger.info("finalize", **result)

@@ -1,4 +1,4 @@
-"""OnExecutionEnded: close what the machine could not. Called by the rule on ended executions."""
+"""OnExecutionEnded: ends open jobs of failed executions. An EventBridge rule invokes it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ _CODES = {"ABORTED": Code.CANCELED, "TIMED_OUT": Code.DEADLINE_EXCEEDED}
 
 @observed(steps.end_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """End the job of one failed, stopped or timed-out execution, if it is still open."""
+    """End the job of a failed, aborted or timed-out execution, if the job is open."""
     execution = event["detail"]
     job_id = execution["name"]
     correlate(job_id)
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def _code(execution: Mapping[str, Any]) -> Code:
-    """Return why it ended: its own error where that is one of ours."""
+    """Return the failure code: the execution's error if it is a code, or else by its status."""
     error = execution.get("error")
     if error in list(Code):
         return Code(error)

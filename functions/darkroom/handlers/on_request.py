@@ -1,7 +1,8 @@
-"""OnRequest: the event door. Called by rules, each of which says who asks.
+"""OnRequest: creates jobs from JobRequested events. EventBridge rules invoke it.
 
-A rule passes {"caller": a name, "id": the event's id, "detail": the event's detail}, and perhaps
-"can_read_all": whoever may put events on a bus chooses neither whose job it is nor what it may see.
+The input transformer of a rule passes {"caller": a name, "id": the event's id, "detail": the
+event's detail} and optionally "can_read_all". So the rule, not the event, sets the caller and its
+permissions.
 """
 
 from typing import Any
@@ -15,8 +16,8 @@ from darkroom.observability import correlate, logger, observed
 
 @observed(entry_points.request_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Make a job of one JobRequested event."""
-    correlate(event["id"])  # until there is a job
+    """Create a job from one JobRequested event. Returns a null `job_id` for a rejected request."""
+    correlate(event["id"])  # until the job exists
     caller = callers.of_rule(event["caller"], can_read_all=event.get("can_read_all") is True)
     job = entry_points.request_job()(event.get("detail"), caller=caller, event_id=event["id"])
     if job is None:

@@ -1,6 +1,6 @@
-"""OnWebhook: the provider says that a prediction has ended. Called by API Gateway, without a key.
+"""OnWebhook: receives the provider's webhook when a prediction ends. API Gateway requires no key.
 
-Whoever can read the signature's secret can wake a wait, and nothing more.
+The signature's secret only permits ending a wait early.
 """
 
 import base64
@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from darkroom.bootstrap import entry_points
 from darkroom.observability import correlate, logger, observed
 
-_REFUSED = {
+_UNAUTHORIZED = {
     "statusCode": 401,
     "headers": {"Content-Type": "application/problem+json"},
     "body": json.dumps(
@@ -20,7 +20,7 @@ _REFUSED = {
             "type": "urn:darkroom:problem:unauthorized",
             "title": "Unauthorized",
             "status": 401,
-            "detail": "the signature is not valid, or not of now",
+            "detail": "The webhook signature is wrong or too old. Check the webhook secret.",
             "errors": [],
         }
     ),
@@ -29,7 +29,7 @@ _REFUSED = {
 
 @observed(entry_points.receive_webhook)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Verify the bytes as they came, wake what waits for them, and answer at once."""
+    """Verify the signature of the raw body, and end the wait of the job."""
     body: str = event.get("body") or ""
     raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
     job_id: str = (event.get("pathParameters") or {}).get("job_id", "")
@@ -38,5 +38,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     token = (event.get("queryStringParameters") or {}).get("token", "")
     if not entry_points.receive_webhook()(job_id, token, headers, raw):
         logger.warning("webhook refused")
-        return _REFUSED
+        return _UNAUTHORIZED
     return {"statusCode": 204, "body": ""}

@@ -1,6 +1,6 @@
-"""Reconcile: compare a day's jobs with the provider's bills. Called every morning by a schedule.
+"""Reconcile: compares a day's jobs with the provider's ledger. A schedule invokes it every morning.
 
-By hand with {"day": "2026-11-25"}, for any day that is over.
+To run it by hand for a past day, invoke it with {"day": "2026-11-25"}.
 """
 
 from datetime import date, datetime, timedelta
@@ -16,9 +16,9 @@ _LISTS = ("drift", "orphans", "double", "uncharged", "unrefunded")
 
 @observed(sweeps.reconcile_billing)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Write the report of the day that is named, or of the day before the event's, and return it.
+    """Write and return the report of the event's `day`, or of the day before its `time`.
 
-    An event of no time is no question: the answer is empty.
+    Returns {} if the event has neither.
     """
     correlate(event.get("id") or "reconcile")
     day = _day(event)
@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def _day(event: dict[str, Any]) -> date | None:
-    """Return the day that is meant; by the event, since a retry may come after midnight."""
+    """Return the day to report. It comes from the event, because a retry may run after midnight."""
     if "day" in event:
         return date.fromisoformat(event["day"])
     if "time" in event:

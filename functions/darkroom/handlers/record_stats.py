@@ -1,4 +1,4 @@
-"""Tally: count what has ended. Called by the rule on the ends of jobs."""
+"""RecordStats: counts ended jobs. The rule on terminal events invokes it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from darkroom.observability import correlate, logger, observed
 
 @observed(sweeps.record_stats)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Count one job."""
+    """Count one job. `counted` is False if the job was counted before."""
     job_id: str = event["detail"]["job_id"]
     correlate(job_id)
     counted = sweeps.record_stats()(job_id)

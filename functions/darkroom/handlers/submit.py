@@ -1,4 +1,4 @@
-"""Submit: hand one job to the provider. Called by the Submit state."""
+"""Submit: submits one job to the provider. The state Submit invokes it."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from darkroom.observability import logger, observed
 
 @observed(steps.submit_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take a step and return the next one."""
+    """Submit the job and return the next step."""
     step = steps.submit_job()(Step.model_validate(event))
     result = step.model_dump(mode="json")
     logger.info("submit", **result)

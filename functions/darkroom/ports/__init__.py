@@ -1,4 +1,4 @@
-"""What the use cases need of the world. Adapters make it real; tests make it small."""
+"""The interfaces of external systems. Adapters and test fakes implement them."""
 
 from darkroom.ports.batches import Batches, BatchFiles, BatchWorkflow
 from darkroom.ports.billing import Billing

@@ -1,4 +1,4 @@
-"""The batches: their records, their files, and the machine that runs them."""
+"""Batches: their records, their files, and their state machine."""
 
 from __future__ import annotations
 
@@ -18,58 +18,62 @@ class Batches(Protocol):
     """The batch records."""
 
     def create(self, batch: Batch) -> bool:
-        """Store a new record; False if there is one with this id already."""
+        """Store a new record. Returns False if a record with this id exists."""
 
     def get(self, batch_id: str) -> Batch | None:
-        """Return the record, read consistently."""
+        """Return the record with a consistent read; None without one."""
 
     def update(
         self, batch_id: str, *, when: Sequence[BatchStatus], **changes: object
     ) -> Batch | None:
-        """Change fields if the status is one of `when`; None, and nothing changed, if it is not.
+        """Change fields if the status is one of `when`, and return the new record.
 
-        A change to None removes the field.
+        Returns None, without a change, if the status is another. A change to None removes the
+        field.
         """
 
     def page(
         self, caller: str | None, *, limit: int, after: Cursor | None
     ) -> tuple[list[Batch], Cursor | None]:
-        """Return a caller's batches, or everybody's, newest first, and where to go on."""
+        """Return the next batches, newest first, and the next cursor, which is None at the end.
+
+        `caller` None returns the batches of every caller.
+        """
 
     def due(self, before: datetime) -> list[Batch]:
-        """Return batches whose `sweep_after` has come, the longest overdue first; 100 at most."""
+        """Return at most 100 batches whose `sweep_after` is before `before`, oldest first."""
 
     def refuse(self, batch: Batch, refusal: Refusal) -> None:
-        """Note why a row became no job."""
+        """Record why a row did not become a job."""
 
     def refusals(self, batch_id: str) -> dict[int, Refusal]:
-        """Return those notes by their rows."""
+        """Return the refusals of a batch, by row number."""
 
 
 class BatchFiles(Protocol):
-    """What lies in S3 of a batch."""
+    """The files of a batch in S3."""
 
     def read(self, source: S3Object) -> bytes:
-        """Return the file that somebody wrote."""
+        """Return the content of the batch file."""
 
     def write_rows(self, batch_id: str, lines: Sequence[bytes], chunks: object) -> None:
-        """Store the rows as they were understood, and where each part of them lies."""
+        """Store the parsed rows, and the byte range of each chunk of rows."""
 
     def rows(self, batch_id: str, span: Mapping[str, int] | None = None) -> Iterator[Row]:
-        """Yield the rows, or those in a span of bytes from `start` to before `end`."""
+        """Yield the rows: all of them, or those in the byte range [`start`, `end`) of `span`."""
 
     def write_results(self, batch_id: str, name: str, file: IO[bytes], content_type: str) -> None:
         """Store a result file."""
 
     def results(self, batch_id: str, name: str) -> S3Object:
-        """Return where a result file lies."""
+        """Return the location of a result file."""
 
 
 class BatchWorkflow(Protocol):
-    """The batches' state machine."""
+    """The state machine of batches."""
 
     def start(self, batch: Batch) -> bool:
-        """Start the execution of the batch's attempt; a second start does nothing: False."""
+        """Start the execution of the current attempt. Returns False if it was started before."""
 
     def status(self, batch: Batch) -> Execution | None:
-        """Return how that execution stands; None if there is none."""
+        """Return the status of that execution; None without one."""

@@ -1,4 +1,4 @@
-"""The provider's bills."""
+"""The provider's billing."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Billing(Protocol):
-    """What the provider says it took, and gave back."""
+    """The provider's ledger of charges and refunds."""
 
     def charges(self, start: datetime, end: datetime) -> list[LedgerEntry] | None:
-        """Return every movement from `start` to before `end`, each once, in no order.
+        """Return every ledger entry from `start` to before `end`, without duplicates, in any order.
 
-        None if they could not be read, or not all of them: half a bill proves nothing.
+        Returns None if not all entries could be read: a partial ledger proves nothing.
         """

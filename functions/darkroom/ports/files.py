@@ -1,4 +1,4 @@
-"""What lies in S3: references, uploads, the inbox, presets and assets."""
+"""Files in S3: references, uploads, the inbox, presets and assets."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object that is there: pinned to its version, its length, and its first bytes."""
+    """An existing object, pinned to its version."""
 
     reference: S3Object
-    size: int
-    head: bytes
-    owner: str | None = None  # the caller whose it is, of what lies in the assets bucket
-    is_owned: bool = False  # whether it lies there
+    size: int  # bytes
+    head: bytes  # the first bytes
+    owner: str | None = None  # the caller that owns an object in the assets bucket
+    is_owned: bool = False  # whether the object is in the assets bucket
 
     def is_readable_by(self, caller: Caller) -> bool:
-        """Tell whether a caller may use it: what is another's is refused like what is not there."""
+        """Return whether a caller may use the object.
+
+        An object of another caller gets the same error as a missing object.
+        """
         return not self.is_owned or caller.owns(self.owner)
 
 
@@ -35,24 +38,24 @@ class References(Protocol):
     """Reference images in S3."""
 
     def resolve(self, text: str) -> S3Object | None:
-        """Return the object that one of our own presigned URLs or upload ids stands for."""
+        """Return the object of an upload id or of our own presigned URL; None for other text."""
 
     def inspect(self, reference: S3Object) -> StoredObject | None:
-        """Return the object pinned to its version.
+        """Return the object, pinned to its version.
 
-        None if it does not exist or may not be read.
+        Returns None if the object does not exist or may not be read.
         """
 
     def store(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
-        """Store bytes that came with a request."""
+        """Store an image from a request body, and return its location."""
 
     def presign(self, reference: S3Object, seconds: int) -> str:
-        """Return a URL at which the object can be read for so long."""
+        """Return a presigned URL of the object, valid for `seconds`."""
 
 
 @dataclass(frozen=True)
 class PresignedUpload:
-    """Leave to put one file of a stated type and length, once."""
+    """A presigned PUT for one file of a fixed content type and length. It can be used once."""
 
     upload_id: str
     location: S3Object
@@ -62,50 +65,51 @@ class PresignedUpload:
 
 
 class Uploads(Protocol):
-    """Where callers put files that a job may then refer to."""
+    """The uploads of callers, which jobs and batches can refer to."""
 
     def presign(self, caller: str, content_type: str, size: int, now: datetime) -> PresignedUpload:
-        """Return leave to put a file of `size` bytes."""
+        """Return a presigned upload for a file of `size` bytes."""
 
 
 @dataclass(frozen=True)
 class InboxFile:
-    """An upload: its metadata, and its first bytes."""
+    """An inbox upload: its metadata and its first bytes."""
 
     metadata: dict[str, str]
     body: bytes
 
 
 class Inbox(Protocol):
-    """The bucket that people drop files into."""
+    """The inbox bucket, where an upload becomes a job."""
 
     def open(self, upload: Upload, limit: int) -> InboxFile | None:
-        """Return the upload with up to `limit` bytes; None if it is gone or was replaced.
+        """Return the upload with its first `limit` bytes.
 
-        Raises InvalidRequestError if it may not be read.
+        Returns None if the upload was deleted or replaced. Raises InvalidRequestError if it may not
+        be read.
         """
 
     def has(self, key: str) -> bool:
-        """Tell whether an object lies at `key`."""
+        """Return whether an object exists at `key`."""
 
 
 class PresetStore(Protocol):
     """The owner's document of presets."""
 
     def read(self) -> tuple[Presets, str | None]:
-        """Return what serves, and what is wrong with a newer one that cannot."""
+        """Return the presets in use, and the error in a newer document that is not valid."""
 
 
 class Assets(Protocol):
-    """The outputs' bucket."""
+    """The assets bucket."""
 
     def store(
         self, key: str, file: IO[bytes], download: Download, metadata: dict[str, str]
     ) -> Asset:
-        """Store a file unless the key is taken; either way return what lies there."""
+        """Store a file unless the key exists. Returns the asset at the key in both cases."""
 
     def write_json(self, key: str, document: dict[str, Any]) -> None:
-        """Store a document for people, over an older one at the same key."""
+        """Store a JSON document. It replaces an earlier one at the same key."""
 
     def remove(self, key: str) -> None:
-        """Take a document away, if there is one."""
+        """Delete the document at `key`, if it exists."""

@@ -1,4 +1,4 @@
-"""The provider and its CDN, and everything that they can answer."""
+"""The provider's API and CDN, and their possible responses."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,35 +10,35 @@ from darkroom.domain.media import Format
 
 @dataclass(frozen=True)
 class Accepted:
-    """The provider has made a prediction, and will charge for it."""
+    """The provider created a prediction, and charges for it."""
 
     prediction_id: str
 
 
 @dataclass(frozen=True)
 class NotSent:
-    """The request never left: it may be sent again."""
+    """The request was not sent, so it may be sent again."""
 
 
 @dataclass(frozen=True)
 class Throttled:
-    """The provider answered that it took nothing, and to come back later."""
+    """The provider did not accept the request (429)."""
 
-    retry_after: int | None
+    retry_after: int | None  # seconds, from the Retry-After header
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The provider answered that it will not do this."""
+    """The provider refused the request."""
 
     code: Code
     detail: str
-    stops: bool = False  # what the next job would be told as well
+    blocks_account: bool = False  # whether the provider would refuse every job
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """The request left and no answer tells what became of it: it may be paid for."""
+    """The request was sent and got no conclusive answer: a prediction may exist and be charged."""
 
 
 type Submission = Accepted | NotSent | Throttled | Refused | Unknown
@@ -46,7 +46,7 @@ type Submission = Accepted | NotSent | Throttled | Refused | Unknown
 
 @dataclass(frozen=True)
 class Running:
-    """The prediction goes on; `known` is False for a status word that no table has."""
+    """The prediction is not finished. `known` is False for an undocumented status."""
 
     status: str
     known: bool
@@ -54,14 +54,14 @@ class Running:
 
 @dataclass(frozen=True)
 class Succeeded:
-    """The prediction has outputs: URLs on the provider's CDN."""
+    """The prediction has completed. `outputs` are URLs on the provider's CDN."""
 
     outputs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The prediction has failed; `charged` where that is not what the code says."""
+    """The prediction has failed. `charged` overrides the code's default."""
 
     code: Code
     detail: str
@@ -70,7 +70,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """No answer could be had; `code` says what to call it if that stays so."""
+    """No readable answer. `code` is the failure code if every retry ends so."""
 
     code: Code
     reason: str
@@ -81,7 +81,7 @@ type Prediction = Running | Succeeded | Failed | Unreadable
 
 @dataclass(frozen=True)
 class ListedPrediction:
-    """A prediction as the provider's list shows it; `inputs` None where it does not say them."""
+    """An entry of the provider's list of predictions. `inputs` is None if the list omits them."""
 
     prediction_id: str
     created_at: datetime
@@ -92,60 +92,60 @@ class Provider(Protocol):
     """The provider's API."""
 
     def prepare(self) -> None:
-        """Make sure that a submit can be sent: what can crash before it, crashes here."""
+        """Prepare a submit, so that errors such as a missing API key occur before it is sent."""
 
     def submit(
         self, model: str, model_input: dict[str, Any], webhook: str | None = None
     ) -> Submission:
-        """Send the POST, once; the provider calls `webhook` when it has finished."""
+        """Send one POST. The provider calls the URL `webhook` when the prediction ends."""
 
     def list_predictions(
         self, model: str, after: datetime, before: datetime
     ) -> list[ListedPrediction] | None:
-        """Return the predictions of a model made in a window; None if no answer could be had."""
+        """Return a model's predictions created in a time window; None if the list is unreadable."""
 
     def check(self, prediction_id: str) -> Prediction:
-        """Read a prediction; safe to repeat."""
+        """Poll a prediction. Idempotent."""
 
 
 class Secrets(Protocol):
-    """What the provider's webhooks are signed with."""
+    """The secrets that sign the provider's webhooks."""
 
-    def read(self, within: float) -> list[str]:
-        """Return the secrets that were true lately, asked for again if not `within` seconds."""
+    def read(self, max_age: float) -> list[str]:
+        """Return the recent secrets, newest first. `within` is their maximum age in seconds."""
 
 
 @dataclass(frozen=True)
 class Quote:
-    """A price, and the day of the quote or of the table that it is from."""
+    """A price in micro-USD, and the date of the quote or of the price table."""
 
     micro_usd: int
     as_of: str
 
 
 class Prices(Protocol):
-    """What a job will cost."""
+    """The prices of jobs."""
 
     def quote(self, model: str, model_input: dict[str, Any], images: int) -> Quote | None:
-        """Return the provider's own quote, or else the published tables' price.
+        """Return the provider's quote, or the price from the published tables.
 
-        None where neither knows: unknown, and not zero.
+        Returns None if neither has a price. An unknown price is not zero.
         """
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file that has arrived whole."""
+    """A complete, verified download."""
 
     format: Format
-    size: int
-    sha256: str
-    dimensions: tuple[int, int] | None
+    size: int  # bytes
+    sha256: str  # hex
+    dimensions: tuple[int, int] | None  # width, height in pixels
 
 
 @dataclass(frozen=True)
 class NotDownloaded:
-    """A file that has not; `final` says that another try cannot help."""
+    """A failed download. `final` is True if a retry cannot succeed."""
 
     code: Code
     reason: str
@@ -156,4 +156,4 @@ class Downloads(Protocol):
     """The provider's CDN."""
 
     def fetch(self, url: str, into: IO[bytes]) -> Download | NotDownloaded:
-        """Stream a file into `into` and judge it by its own bytes."""
+        """Stream a file into `into`, and verify it from its bytes."""

@@ -1,4 +1,4 @@
-"""The records: jobs, the line that they stand in, claims, budgets and keys."""
+"""Records in DynamoDB: jobs, the submit queue, claims, budgets and API keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class QueueChange:
-    """A change of the line: from what was read to what follows, and of the count in flight."""
+    """A change of a queue shard: its state from `before` to `after`, and its in-flight count.
+
+    The write conflicts if the shard is no longer `before`, or if `max_in_flight` is reached.
+    """
 
     before: QueueShard | None = None
     after: QueueShard | None = None
@@ -26,20 +29,20 @@ class QueueChange:
 
     @property
     def target(self) -> int:
-        """Which line it changes."""
+        """The index of the changed shard."""
         return self.shard if self.before is None else self.before.index
 
 
 @dataclass(frozen=True)
 class Claim:
-    """That a prediction is this job's, and no other's."""
+    """Claims a prediction for the job. A prediction belongs to at most one job."""
 
     prediction_id: str
 
 
 @dataclass(frozen=True)
 class Release:
-    """That what was held of a budget is free again: nothing was charged."""
+    """Releases a budget reservation, because nothing was charged."""
 
     reservation: Reservation
 
@@ -48,20 +51,20 @@ type SideWrite = QueueChange | Claim | Release
 
 
 class Conflict(StrEnum):
-    """Why a change was not made, and with it nothing."""
+    """Why a transaction was rolled back."""
 
-    JOB = "job"  # its status is another
-    QUEUE = "queue"  # somebody else changed it, or it is full
-    CLAIM = "claim"  # the prediction is another job's
+    JOB = "job"  # the job has another status
+    QUEUE = "queue"  # the shard was changed by another writer, or all in-flight slots are taken
+    CLAIM = "claim"  # the prediction belongs to another job
 
 
 class Jobs(Protocol):
     """The job records."""
 
     def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
-        """Store a new record and hold its `holds`; False if there is one with this id already.
+        """Store a new record with its reservations. Returns False if the id exists.
 
-        `caps`: for each hold, what all of its budget's may come to; raises BudgetExceededError.
+        `caps` has the budget in micro-USD for each reservation. Raises BudgetExceededError.
         """
 
     def transact(
@@ -73,23 +76,24 @@ class Jobs(Protocol):
         absent: str | None = None,
         **changes: object,
     ) -> Job | Conflict:
-        """Like `update`, in one transaction with what else changes: all of it or nothing."""
+        """Update the record as `update` does, in one transaction with the side writes."""
 
     def get(self, job_id: str) -> Job | None:
-        """Return the record, read consistently."""
+        """Return the record with a consistent read; None without one."""
 
     def update(
         self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
     ) -> Job | None:
-        """Change fields if the status is one of `when`; None, and nothing changed, if it is not.
+        """Change fields if the status is one of `when`, and return the new record.
 
-        `absent` names a field that must not be set, too. A change to None removes the field.
+        Returns None, without a change, if the status is another or if the field `absent` is set. A
+        change to None removes the field.
         """
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in a list of jobs: the one that was seen last."""
+    """A position in a list of jobs or batches: the last item of a page."""
 
     accepted_at: datetime
     job_id: str
@@ -101,58 +105,59 @@ class JobLists(Protocol):
     def page(
         self, caller: str | None, *, limit: int, after: Cursor | None
     ) -> tuple[list[Job], Cursor | None]:
-        """Return the next jobs of a caller, or of everybody, and where to go on; None at the end.
+        """Return the next jobs and the next cursor, which is None at the end.
 
-        There may be fewer than `limit` before the end: a record can be gone while it is listed.
+        `caller` None returns the jobs of every caller. A page before the end may have fewer than
+        `limit` jobs, because a record may be deleted during the listing.
         """
 
     def due(self, before: datetime, *, limit: int) -> list[Job]:
-        """Return the jobs whose `sweep_after` has come, the longest overdue first."""
+        """Return the jobs whose `sweep_after` is before `before`, oldest first."""
 
 
 class ManyJobs(Protocol):
-    """The job records, many at once."""
+    """Batch reads of job records."""
 
     def many(self, job_ids: Sequence[str]) -> list[Job]:
-        """Return those that there are, read consistently."""
+        """Return the existing records with consistent reads."""
 
 
 class SubmitQueue(Protocol):
-    """The lines of the deployment: one, or several of a fast account."""
+    """The shards of the submit queue: one, or several for a fast account."""
 
-    def read(self, number: int = 0) -> QueueShard:
-        """Return one of them, read consistently."""
+    def read(self, index: int = 0) -> QueueShard:
+        """Return a shard with a consistent read."""
 
     def read_all(self) -> list[QueueShard]:
-        """Return those that ever had a job, read consistently; at least the first."""
+        """Return every shard that has had a job, but at least the first, with consistent reads."""
 
     def swap(self, before: QueueShard, after: QueueShard) -> bool:
-        """Change it; False, and nothing changed, if it is no more what was read."""
+        """Replace `before` by `after`. Returns False, without a change, on a write conflict."""
 
 
 class Claims(Protocol):
-    """Which job a prediction belongs to."""
+    """The claims of jobs on predictions."""
 
     def owner(self, prediction_id: str) -> str | None:
-        """Return the job's id."""
+        """Return the id of the job that has claimed the prediction; None without a claim."""
 
 
 @dataclass(frozen=True)
 class Reserved:
-    """What is held of a day's money: spent, or reserved by jobs that are open."""
+    """The used part of a daily budget: spent, or reserved by open jobs."""
 
     micro_usd: int = 0
-    warned: bool = False  # whether the owner was told that most of it is gone
+    warned: bool = False  # whether BudgetThresholdReached was published
 
 
 class Budgets(Protocol):
-    """What is held of each budget, day by day."""
+    """The reserved amounts of each budget, by day."""
 
     def reserved(self, day: date, scope: str) -> Reserved:
-        """Return it, read consistently."""
+        """Return the used part of a budget with a consistent read."""
 
     def warn(self, day: date, scope: str) -> None:
-        """Note that the owner was told."""
+        """Record that BudgetThresholdReached was published."""
 
 
 class Keys(Protocol):
@@ -162,13 +167,13 @@ class Keys(Protocol):
         """Store a new key."""
 
     def find(self, digest: str) -> Key | None:
-        """Return the key with this digest."""
+        """Return the key with this digest; None without one."""
 
     def touch(self, digest: str, day: date) -> None:
-        """Note the day on which a key was used last; nothing if there is no such key."""
+        """Record the day of a key's last use, if the key exists."""
 
     def all(self) -> list[Key]:
-        """Return every key there is."""
+        """Return all keys."""
 
     def remove(self, digest: str) -> None:
-        """Forget a key."""
+        """Delete a key."""

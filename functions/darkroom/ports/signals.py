@@ -1,4 +1,4 @@
-"""What goes out: events, executions, metrics; the time; and what the owner has switched."""
+"""Events, executions, metrics, the clock and runtime flags."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ type Sleep = Callable[[float], None]
 
 
 class Events(Protocol):
-    """The bus."""
+    """The event bus."""
 
     def publish(self, event: Event) -> None:
-        """Put the event on the bus; raises if the bus did not take it."""
+        """Publish an event. Raises if the bus does not accept it."""
 
 
 class Execution(StrEnum):
-    """How an execution stands."""
+    """The status of an execution."""
 
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
@@ -34,41 +34,44 @@ class Execution(StrEnum):
 
 
 class Workflow(Protocol):
-    """The state machine."""
+    """The state machine of jobs."""
 
     def start(self, job_id: str) -> bool:
-        """Start the job's execution; a second start does nothing, and says so by False."""
+        """Start the job's execution. Returns False if it was started before."""
 
     def status(self, job_id: str) -> Execution | None:
-        """Return how the job's execution stands; None if there is none."""
+        """Return the status of the job's execution; None without one."""
 
     def wake(self, token: str) -> None:
-        """End the wait that `token` stands for; nothing if it has ended already."""
+        """End the wait of a task token. Does nothing if the wait has ended."""
 
 
 @dataclass(frozen=True)
 class RuntimeFlags:
-    """What the owner can change within seconds, without a deployment."""
+    """Settings that the owner can change within seconds, without a deployment."""
 
-    submits: bool = True
-    webhook_url: str | None = None  # the API's root, if the provider is to call it
+    submits: bool = True  # whether jobs may be submitted
+    webhook_url: str | None = None  # root URL of the API; None disables webhooks
 
     def webhook(self, job_id: str, token: str | None) -> str | None:
-        """Return where the provider is to call: the path names the job, the token its very POST."""
+        """Return the webhook URL of a POST; None if webhooks are disabled.
+
+        The path has the job id. `token` identifies the POST.
+        """
         if self.webhook_url is None:
             return None
         return f"{self.webhook_url}/webhooks/wavespeed/{job_id}?token={token}"
 
 
 class FlagStore(Protocol):
-    """Where the switches are."""
+    """The store of the runtime flags."""
 
     def read(self) -> RuntimeFlags:
-        """Return how they stand, some seconds old at most."""
+        """Return the flags, at most a few seconds old."""
 
 
 class Metrics(Protocol):
-    """What is counted."""
+    """CloudWatch metrics."""
 
     def count(self, name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
-        """Add to a metric."""
+        """Add a value to a metric."""

@@ -1,4 +1,4 @@
-"""What is counted of ended jobs."""
+"""Statistics of ended jobs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ if TYPE_CHECKING:
 
 
 class Stats(Protocol):
-    """The counters, by day and caller, and the histograms of durations."""
+    """Counters by day and caller, and histograms of durations."""
 
     def add(self, job_id: str, job_stats: JobStats, expires_at: int) -> bool:
-        """Count a job and mark its record, at once; False if it was counted before."""
+        """Count a job and mark its record in one transaction. Returns False on a repetition."""
 
     def days(self, since: date, until: date, caller: str | None) -> list[Day]:
-        """Return the days from `since` to `until`, of one caller or of everybody, oldest first."""
+        """Return the days from `since` to `until`, oldest first.
+
+        `caller` None returns the days of every caller.
+        """
 
     def histograms(self, since: date, until: date) -> dict[date, dict[ImageKind, dict[int, int]]]:
-        """Return by day, oldest first, how many jobs of each kind fell into each bucket."""
+        """Return the job counts by day (oldest first), kind of image and duration bucket."""

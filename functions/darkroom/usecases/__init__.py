@@ -1,1 +1,1 @@
-"""One file a verb: what each step of a job does, in terms of the ports."""
+"""Use cases: one file per operation, written in terms of the ports."""

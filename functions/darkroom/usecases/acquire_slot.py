@@ -1,4 +1,4 @@
-"""Admit: let a job out of the line when its turn has come, or say exactly how long to wait."""
+"""Acquire a slot: let a queued job submit, or return how long the job must wait."""
 
 import hashlib
 import random
@@ -15,24 +15,25 @@ from darkroom.ports import Clock, Conflict, Jobs, Metrics, QueueChange, Sleep, S
 from darkroom.usecases.circuit_breaker import CircuitBreaker
 from darkroom.usecases.expect_duration import ExpectDuration
 
-# The line is one item: who meets another there tries again.
-TRIES = 40
-_PAUSE, _LONGER = 0.1, 5  # seconds at first, how often they double
-# Who is next, with all places in flight taken, stays for one: cheaper than a wait, and sooner.
+# A queue shard is one item: concurrent writers conflict, and each conflict is retried.
+MAX_TRIES = 40
+_FIRST_BACKOFF, _MAX_DOUBLINGS = 0.1, 5  # seconds, times
+# Head-of-queue polling: the next job polls in-process for a free in-flight slot. This costs less
+# than a Wait state and finds the slot sooner.
 HEAD_POLLS, HEAD_POLL_SECONDS = 6, 0.5  # times, seconds
-# When a submit is certainly over, one way or the other; the sweep looks after that.
-_SUBMIT_OVER = timedelta(minutes=10)
-_GRACE = timedelta(minutes=10)
+# Every submit has ended by then; if the job is still `submitting`, the sweep inspects it.
+_SUBMIT_TIMEOUT = timedelta(minutes=10)
+_SWEEP_GRACE = timedelta(minutes=10)
 
 
-def longest_pause(tries: int) -> float:
-    """Return the most seconds to pause after so many `tries` in vain."""
-    return _PAUSE * 2.0 ** min(tries, _LONGER)
+def max_backoff(tries: int) -> float:
+    """Return the maximum backoff in seconds after `tries` conflicts."""
+    return _FIRST_BACKOFF * 2.0 ** min(tries, _MAX_DOUBLINGS)
 
 
 @dataclass(frozen=True)
 class Deferred:
-    """Not yet: ask again after so many seconds."""
+    """The job must wait `seconds` before it tries to submit again."""
 
     seconds: int
     blocked_by: Code | None = None
@@ -40,7 +41,7 @@ class Deferred:
 
 @dataclass(frozen=True)
 class AcquireSlot:
-    """The line's rules over its record: a place, a turn, a way back."""
+    """Enter a job in the submit queue, acquire its slot, or put the job back."""
 
     jobs: Jobs
     queue: SubmitQueue
@@ -54,30 +55,32 @@ class AcquireSlot:
     def __call__(
         self, job: Job, sent_images: tuple[str, ...], *, has_webhook: bool = False
     ) -> Job | Deferred | None:
-        """Return the job, `submitting` by this very call, or how long to wait.
+        """Return the job, moved to `submitting` by this call, or how long the job must wait.
 
-        None if somebody else has moved it. What follows is the POST.
+        Return None if another process has moved the job. If a job is returned, the caller of this
+        method must send the POST next.
         """
-        sends = _Post(uuid.uuid4().hex, sent_images, has_webhook)
-        for tries in range(TRIES):
-            shard, slot = self._ask(job)
+        submit = _SubmitFields(uuid.uuid4().hex, sent_images, has_webhook)
+        for tries in range(MAX_TRIES):
+            shard, slot = self._next_slot(job)
             if not slot.is_open:
-                answer: Job | Deferred | Conflict = self._defer(shard, job, slot)
-                if isinstance(answer, Deferred):
-                    return answer
+                result: Job | Deferred | Conflict = self._defer(shard, job, slot)
+                if isinstance(result, Deferred):
+                    return result
             else:
-                answer = self._take(shard, slot, job, sends)
-            # Where it was refused, too: the SDK may have repeated what had been done.
-            known = answer if isinstance(answer, Job) else self.jobs.get(job.job_id)
-            if known is not None and known.is_submit_of(sends.token):
+                result = self._acquire(shard, slot, job, submit)
+            # Read the record after a conflict as well: the SDK may have retried a write that had
+            # succeeded.
+            current = result if isinstance(result, Job) else self.jobs.get(job.job_id)
+            if current is not None and current.is_submit_of(submit.token):
                 self.sleep(max(0.0, slot.starts_at - self.now().timestamp()))
-                waited = (self.now() - known.accepted_at).total_seconds()
+                waited = (self.now() - current.accepted_at).total_seconds()
                 self.metrics.count("QueueWait", waited, "Seconds")
-                return known
-            if known is None or known.status is not Status.QUEUED:
+                return current
+            if current is None or current.status is not Status.QUEUED:
                 return None
-            job = known
-            self.sleep(random.uniform(0, longest_pause(tries)))  # noqa: S311 - a jitter
+            job = current
+            self.sleep(random.uniform(0, max_backoff(tries)))  # noqa: S311 - a jitter
         return Deferred(1)
 
     def put_back(
@@ -86,71 +89,74 @@ class AcquireSlot:
         *,
         pause_all_seconds: int = 0,
         blocked_by: Code | None = None,
-        unanswered: bool = False,
+        is_unanswered: bool = False,
     ) -> Job | None:
-        """Return an admitted job to its place: its POST took nothing, or was not answered.
+        """Return a `submitting` job to its queue position: its POST was refused or got no response.
 
-        `pause_all_seconds`: how long submission pauses for every job; `blocked_by`: the failure
-        that would refuse every job.
+        `pause_all_seconds`: how long submission pauses for every job. `blocked_by`: the failure
+        that would refuse every job. `is_unanswered`: whether the POST got no response.
+        Return None if the job is no longer `submitting`.
         """
         now = self.now().timestamp()
 
-        def said(shard: QueueShard) -> QueueShard:
-            if pause_all_seconds:  # an answer, if not the one that was hoped for
+        def apply_response(shard: QueueShard) -> QueueShard:
+            if pause_all_seconds:  # a 429 is a response, so the provider is reachable
                 shard = self.breaker.updated(shard.paused_until(now + pause_all_seconds), Health.OK)
             return self.breaker.updated(shard, Health.BLOCKED, blocked_by) if blocked_by else shard
 
-        for _ in range(TRIES):
-            shard, slot_seconds = self.queue.read(job.queue_shard), self._interval(job)
-            queue = shard.waiting(job.priority).put_back(
+        for _ in range(MAX_TRIES):
+            shard, slot_seconds = self.queue.read(job.queue_shard), self._slot_seconds(job)
+            waiting = shard.waiting(job.priority).put_back(
                 job.caller, job.queue_position or 1, slot_seconds
             )
-            after = said(shard.with_waiting(job.priority, queue))
-            back = self.jobs.transact(
+            after = apply_response(shard.with_waiting(job.priority, waiting))
+            queued = self.jobs.transact(
                 job.job_id,
                 [QueueChange(shard, after, in_flight_delta=-1)],
                 when=[Status.SUBMITTING],
                 status=Status.QUEUED,
                 submitting_at=None,
-                unanswered=job.unanswered + unanswered,
-                sweep_after=self.now() + _GRACE,
+                unanswered_submits=job.unanswered_submits + is_unanswered,
+                sweep_after=self.now() + _SWEEP_GRACE,
             )
-            if isinstance(back, Job):
-                self.breaker.log_change(shard, after)
+            if isinstance(queued, Job):
+                self.breaker.count_trip(shard, after)
                 if pause_all_seconds or blocked_by:
-                    self.breaker.update_others(shard.index, said)
-                return back
-            if back is Conflict.JOB:
+                    self.breaker.update_others(shard.index, apply_response)
+                return queued
+            if queued is Conflict.JOB:
                 return None
-        raise RuntimeError("the line moves too fast")
+        raise RuntimeError("too many conflicts on a queue shard")
 
-    def _shard(self, job: Job) -> QueueShard:
-        """Return the line that the job stands in; for a newcomer, the shorter of two."""
+    def _read_shard(self, job: Job) -> QueueShard:
+        """Return the job's queue shard; for a job not yet queued, the shorter of two shards."""
         if job.queue_position is not None or self.rate_limit.shards == 1:
             return self.queue.read(job.queue_shard)
-        # Two of many, by chance: nearly as even as the shortest of all, and only two are read.
-        chance = int.from_bytes(hashlib.sha256(job.job_id.encode()).digest()[:8])
-        one = chance % self.rate_limit.shards
-        other = (
-            one + 1 + chance // self.rate_limit.shards % (self.rate_limit.shards - 1)
+        # Power of two choices: only two shards are read, and the load is nearly as even as with
+        # the shortest of all.
+        random_number = int.from_bytes(hashlib.sha256(job.job_id.encode()).digest()[:8])
+        first = random_number % self.rate_limit.shards
+        second = (
+            first + 1 + random_number // self.rate_limit.shards % (self.rate_limit.shards - 1)
         ) % self.rate_limit.shards
         now = self.now().timestamp()
         return min(
-            (self.queue.read(one), self.queue.read(other)),
+            (self.queue.read(first), self.queue.read(second)),
             key=lambda shard: max(shard.next_at, now) + shard.seconds,
         )
 
-    def _interval(self, job: Job) -> float:
-        if job.slot_seconds is not None:  # as the line counts it, whatever has changed since
+    def _slot_seconds(self, job: Job) -> float:
+        if job.slot_seconds is not None:  # the value that the queue shard's sum contains
             return job.slot_seconds
         return round(self.rate_limit.per_shard.slot_seconds(self.expect(job).median), 3)
 
-    def _ask(self, job: Job) -> tuple[QueueShard, Slot]:
-        entry = QueueEntry(job.priority, job.caller, job.queue_position, self._interval(job))
+    def _next_slot(self, job: Job) -> tuple[QueueShard, Slot]:
+        """Return the job's next slot and the shard it was computed from; poll at the head."""
+        entry = QueueEntry(job.priority, job.caller, job.queue_position, self._slot_seconds(job))
         for head_polls in range(HEAD_POLLS + 1):
             if head_polls:
                 self.sleep(HEAD_POLL_SECONDS)
-            shard, now = self._shard(job), self.now().timestamp()
+            shard, now = self._read_shard(job), self.now().timestamp()
             slot = next_slot(shard, self.rate_limit.per_shard, entry, self.expect(job).median, now)
             if not slot.is_head:
                 break
@@ -163,7 +169,7 @@ class AcquireSlot:
             self.metrics.count("BreakerOpen")
         if job.queue_position is not None:
             return deferred
-        entered = self.jobs.transact(
+        queued = self.jobs.transact(
             job.job_id,
             [QueueChange(shard, slot.entered)],
             when=[Status.QUEUED],
@@ -171,14 +177,16 @@ class AcquireSlot:
             queue_shard=shard.index,
             queue_position=slot.round_number,
             slot_seconds=slot.entry.slot_seconds,
-            sweep_after=self.now() + timedelta(seconds=deferred.seconds) + _GRACE,
+            sweep_after=self.now() + timedelta(seconds=deferred.seconds) + _SWEEP_GRACE,
         )
-        if isinstance(entered, Job):
+        if isinstance(queued, Job):
             self.metrics.count("JobsQueued")
             return deferred
-        return entered
+        return queued
 
-    def _take(self, shard: QueueShard, slot: Slot, job: Job, sends: "_Post") -> Job | Conflict:
+    def _acquire(
+        self, shard: QueueShard, slot: Slot, job: Job, submit: "_SubmitFields"
+    ) -> Job | Conflict:
         now = self.now()
         after = slot.acquired(now.timestamp())
         return self.jobs.transact(
@@ -196,20 +204,20 @@ class AcquireSlot:
             status=Status.SUBMITTING,
             submitting_at=max(now, datetime.fromtimestamp(slot.starts_at, now.tzinfo)),
             submit_attempts=job.submit_attempts + 1,
-            submit_token=sends.token,
-            sent_images=sends.images or None,
-            has_webhook=sends.has_webhook,
+            submit_token=submit.token,
+            sent_images=submit.images or None,
+            has_webhook=submit.has_webhook,
             queue_shard=shard.index,
             queue_position=slot.round_number,
             slot_seconds=slot.entry.slot_seconds,
             expected=self.expect(job),
-            sweep_after=now + _SUBMIT_OVER,
+            sweep_after=now + _SUBMIT_TIMEOUT,
         )
 
 
 @dataclass(frozen=True)
-class _Post:
-    """What the record says of the POST that follows."""
+class _SubmitFields:
+    """Fields of the job record that describe the POST that follows."""
 
     token: str
     images: tuple[str, ...]

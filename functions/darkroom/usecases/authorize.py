@@ -1,4 +1,4 @@
-"""Authorize: whose key is this, and what may it do."""
+"""Authorize: look up the API key of a request and check that it is valid."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ _SCHEME = "bearer"
 
 @dataclass(frozen=True)
 class Authorize:
-    """Find a key by its digest, and note the day on which it was used."""
+    """Look up a key by its digest, and record the day of its last use."""
 
     keys: Keys
     now: Clock
 
     def __call__(self, authorization: str) -> Key | None:
-        """Return the key that an Authorization header carries; None if it opens nothing."""
+        """Return the key of an Authorization header, or None if the key is unknown or not valid."""
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != _SCHEME or not token.startswith(PREFIX):

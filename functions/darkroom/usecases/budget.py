@@ -1,20 +1,18 @@
-"""Budget: what may be spent in a day, by a caller and by the whole deployment."""
+"""Budget: daily spending limits of a caller and of the whole deployment."""
 
 from dataclasses import dataclass
 
 from darkroom.domain import events
-from darkroom.domain.errors import BudgetExceededError
+from darkroom.domain.errors import STACK, BudgetExceededError
 from darkroom.domain.job import Job, Reservation
 from darkroom.ports import Budgets, Clock, Events, Jobs, Metrics
 
-# The whole deployment's scope: no caller's name has this form.
-STACK = "STACK"
 _THRESHOLD = 0.8
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Hold a job's price of each budget that it falls under, as its record is created."""
+    """Reserve a job's price in each of its budgets when its record is created."""
 
     jobs: Jobs
     budgets: Budgets
@@ -24,9 +22,10 @@ class Budget:
     stack_micro_usd: int | None
 
     def create(self, job: Job, caller_cap: int | None) -> bool:
-        """Store the job with what it holds; False if it is there; raises BudgetExceededError.
+        """Store the job with its reservations. Return False if the job exists already.
 
-        A price that is not known cannot be reserved, and so fits into no budget.
+        Raises BudgetExceededError if a budget is exceeded. A job of unknown price cannot
+        be reserved, so it exceeds every budget.
         """
         caps = {job.caller: caller_cap, STACK: self.stack_micro_usd}
         limits = [(scope, cap) for scope, cap in caps.items() if cap is not None]
@@ -42,24 +41,25 @@ class Budget:
         except BudgetExceededError as error:
             self.metrics.count("BudgetExceeded")
             self._warn(job, limits)
-            left = max(0, error.cap - self.budgets.reserved(day, error.scope).micro_usd)
-            raise BudgetExceededError(error.scope, error.cap, left, cost) from None
+            remaining = max(0, error.cap - self.budgets.reserved(day, error.scope).micro_usd)
+            raise BudgetExceededError(error.scope, error.cap, remaining, cost) from None
         if created:
             self._warn(job, limits)
         return created
 
-    def left(self, caller: str, daily_micro_usd: int) -> int:
-        """Return micro-USD, 0 or more, of what a caller may spend today."""
+    def remaining(self, caller: str, daily_micro_usd: int) -> int:
+        """Return how much the caller may still spend today, in micro-USD, at least 0."""
         return max(0, daily_micro_usd - self.budgets.reserved(self.now().date(), caller).micro_usd)
 
     def _warn(self, job: Job, limits: list[tuple[str, int]]) -> None:
-        """Tell the owner once a day when most of a budget is gone."""
+        """Publish one event a day and budget when 80 % of the budget is reserved."""
         day = job.accepted_at.date()
         for scope, cap in limits:
             reserved = self.budgets.reserved(day, scope)
             if reserved.micro_usd < cap * _THRESHOLD or reserved.warned:
                 continue
-            # Told first: a crash in between tells it twice, by one id.
+            # Publish before recording. After a crash between the two, the event is published again
+            # with the same id.
             self.events.publish(
                 events.BudgetThresholdReached.of(
                     day, scope, cap, reserved.micro_usd, job.request_id

@@ -1,4 +1,4 @@
-"""Cancel: free and certain before the submit; after it, the result is filed as canceled."""
+"""Cancel a job: free before the submit. After the submit, the outputs are stored as canceled."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from darkroom.ports import Clock, Jobs
 from darkroom.usecases.end_job import EndJob
 from darkroom.usecases.find_jobs import FindJobs
 
-# A job moves between `queued` and `submitting` as the provider puts it off.
+# A job moves between `queued` and `submitting` while the provider rate-limits submits.
 _TRIES = 5
 _SENT = (Status.SUBMITTING, Status.SUBMITTED)
 
 
 @dataclass(frozen=True)
 class CancelJob:
-    """Take back what was asked for, as far as that is possible."""
+    """Cancel a job, or mark a submitted job as canceled."""
 
     find: FindJobs
     jobs: Jobs
@@ -24,23 +24,23 @@ class CancelJob:
     now: Clock
 
     def __call__(self, caller: Caller, job_id: str) -> Job:
-        """Return the job: ended, or still open with `canceled_at`; raises EndedError. Repeatable.
+        """Return the job, either ended or still open with `canceled_at`. Idempotent.
 
-        Raises NotFoundError, too, if there is no such job.
+        Raises NotFoundError, or EndedError if the job has ended and was not canceled.
         """
         for _ in range(_TRIES):
             job = self.find.one(caller, job_id)
             if job.code is Code.CANCELED:
-                return self.end.publish_end(job)  # a crash may have come before its event
+                return self.end.publish_end(job)  # the event is missing after a crash
             if job.status in _SENT and job.canceled_at is not None:
                 return job
             if not job.is_open:
-                raise EndedError(f"the job has {job.status}: there is nothing to cancel")
-            moved = (
+                raise EndedError(f"The job has already {job.status}, so it cannot be canceled.")
+            updated = (
                 self.end.cancel(job_id)
                 if job.status is Status.QUEUED
                 else self.jobs.update(job_id, when=_SENT, canceled_at=self.now())
             )
-            if moved is not None:
-                return moved
-        raise RuntimeError("the job moves too fast to be canceled")
+            if updated is not None:
+                return updated
+        raise RuntimeError(f"the job changed its status {_TRIES} times during the cancellation")

@@ -1,4 +1,4 @@
-"""Check: ask the provider how a prediction stands, and decide when to look again."""
+"""Check: read a prediction from the provider, and decide when to poll again."""
 
 import math
 import re
@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 from darkroom.domain import polling
 from darkroom.domain.breaker import Health
-from darkroom.domain.durations import estimate
+from darkroom.domain.durations import estimate_duration
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.steps import Step
@@ -26,13 +26,13 @@ from darkroom.ports import (
 )
 from darkroom.usecases.circuit_breaker import CircuitBreaker
 
-# What is shown of a status that nobody knows: it is the provider's text.
-_WORD = re.compile(r"[a-z_]{1,24}")
+# Unknown statuses that may become a metric dimension; the text comes from the provider.
+_STATUS_WORD = re.compile(r"[a-z_]{1,24}")
 
 
 @dataclass(frozen=True)
 class CheckJob:
-    """Move a job by the provider's own answer, and by its deadline.
+    """Advance a job by the provider's response and by the job's deadline.
 
     Without a webhook, one run polls the prediction repeatedly for up to `check_poll_seconds`,
     because polling in the function costs less than returning to the state machine.
@@ -48,7 +48,7 @@ class CheckJob:
     check_poll_seconds: float
 
     def __call__(self, step: Step) -> Step:
-        """Return the outcome; safe to repeat."""
+        """Return the step with its outcome. Idempotent."""
         job = self.jobs.get(step.job_id)
         if job is None:
             return step.failed(Code.INTERNAL_ERROR)
@@ -60,108 +60,117 @@ class CheckJob:
             case Status.QUEUED | Status.SUBMITTING:
                 raise LookupError(f"the job is {job.status}: there is nothing to check")
             case Status.SUBMITTED:
-                return self._check(step, job)
+                return self._poll(step, job)
             case _:
                 assert_never(job.status)
 
-    def _check(self, step: Step, job: Job) -> Step:
-        until = self.now() + timedelta(seconds=self.check_poll_seconds)
+    def _poll(self, step: Step, job: Job) -> Step:
+        poll_until = self.now() + timedelta(seconds=self.check_poll_seconds)
         while True:
-            answer = self.provider.check(job.prediction_id or "")
-            if isinstance(answer, Running) and job.provider_completed_at is not None:
-                # What has finished cannot run again: this answer tells nothing.
-                answer = Unreadable(Code.PROVIDER_UNAVAILABLE, "the prediction went backwards")
+            prediction = self.provider.check(job.prediction_id or "")
+            if isinstance(prediction, Running) and job.provider_completed_at is not None:
+                # A finished prediction cannot run again, so this response is ignored.
+                prediction = Unreadable(Code.PROVIDER_UNAVAILABLE, "the prediction went backwards")
             elapsed = self._elapsed(job)
-            match answer:
+            match prediction:
                 case Succeeded():
                     return self._succeeded(step, job, elapsed)
                 case Failed():
-                    return self._failed(step, job, answer)
+                    return self._failed(step, job, prediction)
                 case Unreadable() | Running():
-                    step = step.polled(elapsed, was_read=isinstance(answer, Running))
-                    pause = self._again(step, job, answer, elapsed)
+                    step = step.polled(elapsed, was_read=isinstance(prediction, Running))
+                    next_poll = self._next_poll(step, job, prediction, elapsed)
                 case _:
-                    assert_never(answer)
-            if isinstance(pause, Step):
-                return self._leave(pause, job)
-            if self.now() + timedelta(seconds=pause) > until:
+                    assert_never(prediction)
+            if isinstance(next_poll, Step):
+                return self._record(next_poll, job)
+            if self.now() + timedelta(seconds=next_poll) > poll_until:
                 wait = polling.unreadable_wait(step.unreadable) if step.unreadable else None
-                left = self._left(job, elapsed)
-                outside = polling.clip(wait, left) if wait else polling.next_wait(elapsed, left)
-                return self._leave(step.processing(outside), job)
-            self.sleep(pause)
+                remaining = self._remaining(job, elapsed)
+                if wait:
+                    wait_seconds = polling.clip_wait(wait, remaining)
+                else:
+                    wait_seconds = polling.next_wait(elapsed, remaining)
+                return self._record(step.processing(wait_seconds), job)
+            self.sleep(next_poll)
 
     def _succeeded(self, step: Step, job: Job, elapsed: float) -> Step:
         step = step.model_copy(update={"checks": step.checks + 1, "unreadable": 0})
         if job.provider_completed_at is not None:
-            return self._leave(step.ready(), job)
-        took = estimate(step.running, elapsed)
+            return self._record(step.ready(), job)
+        duration = estimate_duration(step.running, elapsed)
         if job.woken_at is not None:
-            took = (job.woken_at - (job.submitted_at or job.accepted_at)).total_seconds()
-        self.metrics.count("ProviderDuration", took, "Seconds")
-        self.metrics.count("DetectionLag", max(0.0, elapsed - took), "Seconds")
+            duration = (job.woken_at - (job.submitted_at or job.accepted_at)).total_seconds()
+        self.metrics.count("ProviderDuration", duration, "Seconds")
+        self.metrics.count("DetectionLag", max(0.0, elapsed - duration), "Seconds")
         step = step.ready()
-        # The provider has room for another from now on, whatever the copy takes.
+        # The provider can run another job from now on: release the in-flight slot before the copy.
         self.jobs.transact(
             job.job_id,
             [QueueChange(in_flight_delta=-1, shard=job.queue_shard)],
             when=OPEN,
             absent="provider_completed_at",
             provider_completed_at=self.now(),
-            took_seconds=round(took, 3),
-            **self._left_behind(step, job),
+            took_seconds=round(duration, 3),
+            **self._poll_fields(step, job),
         )
         return step
 
-    def _failed(self, step: Step, job: Job, answer: Failed) -> Step:
+    def _failed(self, step: Step, job: Job, prediction: Failed) -> Step:
         step = step.model_copy(update={"checks": step.checks + 1, "unreadable": 0})
-        after = self._leave(
-            step.failed(answer.code), job, detail=answer.detail or None, charged=answer.charged
+        failed = self._record(
+            step.failed(prediction.code),
+            job,
+            detail=prediction.detail or None,
+            charged=prediction.charged,
         )
-        if answer.code is Code.INSUFFICIENT_CREDITS:  # the next job would be told as well
-            self.breaker(job.queue_shard, Health.BLOCKED, answer.code)
-        return after
+        if prediction.code is Code.INSUFFICIENT_CREDITS:  # this would fail every job
+            self.breaker(job.queue_shard, Health.BLOCKED, prediction.code)
+        return failed
 
-    def _leave(self, step: Step, job: Job, **seen: Any) -> Step:
-        self.jobs.update(job.job_id, when=OPEN, **seen, **self._left_behind(step, job))
+    def _record(self, step: Step, job: Job, **fields: Any) -> Step:
+        """Store `fields` and the poll count in the job record; return `step`."""
+        self.jobs.update(job.job_id, when=OPEN, **fields, **self._poll_fields(step, job))
         return step
 
-    def _left_behind(self, step: Step, job: Job) -> dict[str, Any]:
-        seen = {"checks": step.checks, "wake_token": None}
+    def _poll_fields(self, step: Step, job: Job) -> dict[str, Any]:
+        fields = {"checks": step.checks, "wake_token": None}
         if job.woken_at is not None:
-            # It has had its effect: this very check. One that comes meanwhile is for the next.
-            seen["woken_at"] = None
-        return seen
+            # This check handles that webhook. A webhook that arrives after the record was read
+            # stays recorded for the next check.
+            fields["woken_at"] = None
+        return fields
 
-    def _again(
-        self, step: Step, job: Job, answer: Unreadable | Running, elapsed: float
+    def _next_poll(
+        self, step: Step, job: Job, prediction: Unreadable | Running, elapsed: float
     ) -> Step | float:
-        """Return how to go on, or the seconds after which to look again right here."""
-        left = self._left(job, elapsed)
-        if left <= 0:
+        """Return the step that ends this check, or the seconds until the next in-function poll."""
+        remaining = self._remaining(job, elapsed)
+        if remaining <= 0:
             return step.failed(Code.DEADLINE_EXCEEDED)
-        if isinstance(answer, Unreadable):
+        if isinstance(prediction, Unreadable):
             self.metrics.count("UnreadableChecks")
             self.metrics.count("ProviderUnreachable")
             if step.unreadable >= polling.MAX_UNREADABLE:
-                return step.failed(answer.code)
-            return min(polling.unreadable_wait(step.unreadable), left)
-        if not answer.known:
-            # Someone has to look at it; the deadline bounds it meanwhile.
-            word = answer.status if _WORD.fullmatch(answer.status) else "other"
-            self.metrics.count("UnknownStatuses", status=word)
-        kind = job.expectation(self.duration_scale)
+                return step.failed(prediction.code)
+            return min(polling.unreadable_wait(step.unreadable), remaining)
+        if not prediction.known:
+            # An operator has to add the status; until then the deadline bounds the job.
+            status = prediction.status if _STATUS_WORD.fullmatch(prediction.status) else "other"
+            self.metrics.count("UnknownStatuses", status=status)
+        expected = job.expectation(self.duration_scale)
         if step.webhook:
-            return step.processing(0).wait_for_webhook(polling.webhook_wait(elapsed, kind, left))
-        return min(polling.pause(elapsed, kind), left)
+            wait_seconds = polling.webhook_wait(elapsed, expected, remaining)
+            return step.processing(0).wait_for_webhook(wait_seconds)
+        return min(polling.poll_interval(elapsed, expected), remaining)
 
     def _elapsed(self, job: Job) -> float:
         return (self.now() - (job.submitted_at or job.accepted_at)).total_seconds()
 
-    def _left(self, job: Job, elapsed: float) -> float:
-        """Return the seconds to the deadline.
+    def _remaining(self, job: Job, elapsed: float) -> float:
+        """Return the seconds until the deadline, infinite if the prediction has finished.
 
-        What is known to be finished is paid for: only unreadable answers end the waiting then.
+        A finished prediction is paid for, so only repeated unreadable responses give it up.
         """
-        finished = job.provider_completed_at is not None
-        return math.inf if finished else job.deadline_seconds - elapsed
+        is_finished = job.provider_completed_at is not None
+        return math.inf if is_finished else job.deadline_seconds - elapsed

@@ -1,4 +1,4 @@
-"""Watch: what each submit says about the provider, for the circuit breaker in the line."""
+"""Circuit breaker: update the queue shards by what each response says about the provider."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _TRIES = 40
 
 @dataclass(frozen=True)
 class CircuitBreaker:
-    """Open the breaker, or close it again."""
+    """Open or close the circuit breaker of the queue shards."""
 
     queue: SubmitQueue
     metrics: Metrics
@@ -23,7 +23,10 @@ class CircuitBreaker:
     def __call__(
         self, number: int, health: Health, reason: Code = Code.PROVIDER_UNAVAILABLE
     ) -> None:
-        """Tell a line what a submit came to; nothing is written where that changes nothing."""
+        """Record the provider's health in shard `number`; write nothing if nothing changes.
+
+        `Health.BLOCKED` is recorded in every shard.
+        """
         if health is Health.UNREACHABLE:
             self.metrics.count("ProviderUnreachable")
         for _ in range(_TRIES):
@@ -32,31 +35,31 @@ class CircuitBreaker:
             if after.breaker == shard.breaker:
                 return
             if self.queue.swap(shard, after):
-                self.log_change(shard, after)
+                self.count_trip(shard, after)
                 if health is Health.BLOCKED:
                     self.update_others(number, lambda other: self.updated(other, health, reason))
                 return
-        raise RuntimeError("the line moves too fast")
+        raise RuntimeError("too many conflicts on a queue shard")
 
     def update_others(self, number: int, change: Callable[[QueueShard], QueueShard]) -> None:
-        """Change all lines but one, which has been: what the provider says is meant for all."""
-        for each in self.queue.read_all():
-            shard, tries = each, 0
+        """Apply `change` to every shard but `number`: one response can concern all jobs."""
+        for listed in self.queue.read_all():
+            shard, tries = listed, 0
             while shard.index != number and not self.queue.swap(shard, change(shard)):
                 shard, tries = self.queue.read(shard.index), tries + 1
                 if tries == _TRIES:
-                    raise RuntimeError("the line moves too fast")
+                    raise RuntimeError("too many conflicts on a queue shard")
 
     def updated(
         self, shard: QueueShard, health: Health, reason: Code = Code.PROVIDER_UNAVAILABLE
     ) -> QueueShard:
-        """Return the line after a verdict."""
+        """Return the shard with its breaker updated by the provider's health."""
         now = self.now().timestamp()
         breaker = shard.breaker.after(health, reason, now, self.breaker_seconds)
         return shard.model_copy(update={"breaker": breaker})
 
-    def log_change(self, before: QueueShard, after: QueueShard) -> None:
-        """Count it if the breaker has opened."""
+    def count_trip(self, before: QueueShard, after: QueueShard) -> None:
+        """Count the metrics `BreakerOpen` and `BreakerOpened` if the breaker has opened."""
         if after.breaker.trips > before.breaker.trips:
             self.metrics.count("BreakerOpen")
             self.metrics.count("BreakerOpened", code=str(after.breaker.reason))

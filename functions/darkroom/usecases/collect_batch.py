@@ -1,4 +1,4 @@
-"""Gather a batch: look how far its rows are, cancel what is not wanted, and write the results."""
+"""Collect a batch: count its rows by status, cancel jobs if requested, and write the results."""
 
 import csv
 import io
@@ -19,8 +19,8 @@ from darkroom.ports import Batches, BatchFiles, Clock, ManyJobs
 from darkroom.usecases.cancel_job import CancelJob
 from darkroom.usecases.end_batch import CSV, JSONL, EndBatch
 
-_AT_ONCE = 100  # records that DynamoDB reads in one call
-_IN_MEMORY = 8_000_000  # bytes of results before they go to the disk
+_PAGE = 100  # records; DynamoDB reads at most 100 items in one call
+_IN_MEMORY = 8_000_000  # bytes; larger results are spooled to disk
 _COLUMNS = (
     "row", "id", "status", "job_id", "code", "message", "charged", "cost_usd", "assets",
 )  # fmt: skip
@@ -28,7 +28,7 @@ _COLUMNS = (
 
 @dataclass
 class _Snapshot:
-    """What one look at all rows has seen."""
+    """Counts, costs and result files of one pass over all rows."""
 
     jsonl: IO[bytes]
     csv: IO[bytes]
@@ -51,7 +51,7 @@ class _Snapshot:
 
 @dataclass(frozen=True)
 class CollectBatch:
-    """One look; the machine looks again until all rows have ended."""
+    """Pass over all rows once; the state machine repeats it until every row has ended."""
 
     batches: Batches
     files: BatchFiles
@@ -60,10 +60,11 @@ class CollectBatch:
     end: EndBatch
     now: Clock
 
-    def __call__(self, batch_id: str, goes_on: Callable[[], bool] = lambda: True) -> int:
-        """Return the seconds until the next look, 0 if the batch has ended; safe to repeat.
+    def __call__(self, batch_id: str, can_continue: Callable[[], bool] = lambda: True) -> int:
+        """Return the seconds until the next pass, or 0 if the batch has ended. Idempotent.
 
-        What is canceled is canceled for as long as `goes_on` says so; the next look does the rest.
+        Jobs of a canceled batch are canceled while `can_continue` returns True; the next pass
+        cancels the remaining jobs.
         """
         batch = self.batches.get(batch_id)
         if batch is None:
@@ -73,36 +74,38 @@ class CollectBatch:
             return 0
         with (
             tempfile.SpooledTemporaryFile(_IN_MEMORY) as jsonl,
-            tempfile.SpooledTemporaryFile(_IN_MEMORY) as batch_file,
+            tempfile.SpooledTemporaryFile(_IN_MEMORY) as csv_file,
         ):
-            snapshot = _Snapshot(jsonl, batch_file)
+            snapshot = _Snapshot(jsonl, csv_file)
             snapshot.csv.write(_csv_line(_COLUMNS))
-            for result in self._results(batch, goes_on):
+            for result in self._results(batch, can_continue):
                 snapshot.add(result)
-            told = {
+            changes = {
                 "counts": snapshot.counts,
                 "spent_micro_usd": snapshot.spent,
                 "uncertain_micro_usd": snapshot.uncertain,
             }
             if not snapshot.counts.open:
                 self._write(batch, jsonl, JSONL, "application/x-ndjson")
-                self._write(batch, batch_file, CSV, "text/csv; charset=utf-8")
+                self._write(batch, csv_file, CSV, "text/csv; charset=utf-8")
                 status = BatchStatus.CANCELED if batch.canceled_at else BatchStatus.COMPLETED
-                self.end(batch, status, **told)
+                self.end(batch, status, **changes)
                 return 0
         elapsed = (self.now() - batch.accepted_at).total_seconds()
-        left = domain.eta(snapshot.counts, elapsed)
-        self.batches.update(batch_id, when=[BatchStatus.RUNNING], eta_seconds=left, **told)
-        return domain.poll_interval(left, elapsed)
+        eta_seconds = domain.eta(snapshot.counts, elapsed)
+        self.batches.update(
+            batch_id, when=[BatchStatus.RUNNING], eta_seconds=eta_seconds, **changes
+        )
+        return domain.collect_interval(eta_seconds, elapsed)
 
-    def _results(self, batch: Batch, goes_on: Callable[[], bool]) -> Iterator[Result]:
+    def _results(self, batch: Batch, can_continue: Callable[[], bool]) -> Iterator[Result]:
         refusals = self.batches.refusals(batch.batch_id)
-        for rows in batched(self.files.rows(batch.batch_id), _AT_ONCE, strict=False):
-            wanted = [batch.job_of(row.number) for row in rows if row.request is not None]
-            jobs = {job.job_id: job for job in self.jobs.many(wanted)}
+        for rows in batched(self.files.rows(batch.batch_id), _PAGE, strict=False):
+            job_ids = [batch.job_of(row.number) for row in rows if row.request is not None]
+            jobs = {job.job_id: job for job in self.jobs.many(job_ids)}
             for row in rows:
                 job = jobs.get(batch.job_of(row.number))
-                if job is not None and batch.canceled_at is not None and goes_on():
+                if job is not None and batch.canceled_at is not None and can_continue():
                     job = self._canceled(batch, job)
                 yield domain.result_of(batch, row, job, refusals.get(row.number))
 

@@ -1,51 +1,52 @@
-"""Create a job: what all doors do with a request."""
+"""Create a job: the use case that every entry point shares."""
 
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
-from darkroom.domain import media
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
 from darkroom.domain.identity import fingerprint, job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.references import (
-    ALLOWED_FORMS,
-    MAX_REFERENCE_BYTES,
     BadReferenceError,
     S3Object,
     Url,
     parse_reference,
+    reference_problem,
+    require_image,
+    require_size,
 )
 from darkroom.domain.requests import JobRequest
 from darkroom.domain.submit_queue import Priority
 from darkroom.ports import Clock, Jobs, Metrics, Prices, References, Workflow
 from darkroom.usecases.budget import Budget
 
-# A door starts what it records at once: the sweep looks whether it did.
+# An entry point starts the job right after the record is written. After this time, the sweep checks
+# that the job was started.
 START_GRACE = timedelta(minutes=2)
 
-type Given = Url | S3Object | bytes
+type ParsedReference = Url | S3Object | bytes
 
 
 @dataclass(frozen=True)
 class RequestSource:
-    """Where a request comes from, besides what it asks."""
+    """The origin of a request, and the settings that the entry point provides."""
 
     caller: Caller
-    key: str  # the same key of the same caller asks for the same job
+    key: str  # the idempotency key: one job per caller and key
     request_id: str
-    source: S3Object | None = None  # the upload that asks, pinned
+    source: S3Object | None = None  # the inbox upload, pinned to its version
     preset: str | None = None
-    folder: str | None = None  # where its assets go, in a folder of the job
-    daily_budget_micro_usd: int | None = None  # the caller's
-    priority: Priority = Priority.NORMAL  # if the request does not say
+    folder: str | None = None  # prefix of the job's folder in the assets bucket
+    daily_budget_micro_usd: int | None = None  # of the caller
+    priority: Priority = Priority.NORMAL  # default, if the request has none
     batch_id: str | None = None
 
 
 @dataclass(frozen=True)
 class CreateJob:
-    """Turn a request into a job that runs, once for each caller and idempotency key."""
+    """Create and start one job per caller and idempotency key."""
 
     jobs: Jobs
     references: References
@@ -58,29 +59,32 @@ class CreateJob:
     retention: timedelta
 
     def __call__(self, request: JobRequest, request_source: RequestSource) -> Job:
-        """Return the job; raises InvalidRequestError, ConflictError or BudgetExceededError.
+        """Return the job. Raises InvalidRequestError, ConflictError or BudgetExceededError.
 
-        Safe to repeat: a crash between the record and the start is mended by the next try.
+        Idempotent: after a crash between the record and the start, the next call starts the job.
         """
         identity = job_id(request_source.caller.name, request_source.key)
-        given = self._parse(request, request_source)
-        asked = fingerprint(request, (_name(reference) for reference in given))
+        references = self._parse(request, request_source)
+        request_fingerprint = fingerprint(request, (_name(reference) for reference in references))
         job = self.jobs.get(identity)
         if job is None:
-            stored = self._store_references(given, identity, request_source.caller)
-            job = self._new(request, request_source, identity, asked, stored)
+            stored = self._store_references(references, identity, request_source.caller)
+            job = self._new(request, request_source, identity, request_fingerprint, stored)
             if self.budget.create(job, request_source.daily_budget_micro_usd):
                 self.metrics.count("JobsAccepted")
-            else:  # another delivery of the same request was quicker
+            else:  # a concurrent delivery of the same request has created the job
                 job = self.jobs.get(identity) or job
-        if job.fingerprint != asked:
-            raise ConflictError(f"the idempotency key stands for another request: job {identity}")
+        if job.fingerprint != request_fingerprint:
+            raise ConflictError(
+                f"This idempotency key was already used for another request (job {identity})."
+                " Use a new key."
+            )
         if job.status is Status.QUEUED:
             self.workflow.start(identity)
         return job
 
     def resume(self, request_source: RequestSource) -> Job | None:
-        """Return the job that was made of this before, started if it has not been."""
+        """Return the existing job of the source, started if it was not; None without a job."""
         job = self.jobs.get(job_id(request_source.caller.name, request_source.key))
         if job is not None and job.status is Status.QUEUED:
             self.workflow.start(job.job_id)
@@ -91,7 +95,7 @@ class CreateJob:
         request: JobRequest,
         request_source: RequestSource,
         identity: str,
-        asked: str,
+        request_fingerprint: str,
         stored: list[Url | S3Object],
     ) -> Job:
         now = self.now()
@@ -101,7 +105,7 @@ class CreateJob:
             caller=request_source.caller.name,
             request_id=request_source.request_id,
             idempotency_key=request_source.key,
-            fingerprint=asked,
+            fingerprint=request_fingerprint,
             operation=request.operation,
             model=request.model,
             input=request.input,
@@ -119,8 +123,8 @@ class CreateJob:
             expires_at=int((now + self.retention).timestamp()),
         )
 
-    def _parse(self, request: JobRequest, request_source: RequestSource) -> list[Given]:
-        parsed: list[Given] = []
+    def _parse(self, request: JobRequest, request_source: RequestSource) -> list[ParsedReference]:
+        parsed: list[ParsedReference] = []
         problems: list[FieldProblem] = []
         for index, text in enumerate(request.references):
             if request_source.source is not None and text == str(request_source.source):
@@ -129,68 +133,53 @@ class CreateJob:
             try:
                 parsed.append(self.references.resolve(text) or parse_reference(text))
             except BadReferenceError as error:
-                problems.append(_problem(index, error))
+                problems.append(reference_problem(index, error))
         if problems:
             raise InvalidRequestError(problems)
         return parsed
 
     def _store_references(
-        self, given: list[Given], identity: str, caller: Caller
+        self, references: list[ParsedReference], identity: str, caller: Caller
     ) -> list[Url | S3Object]:
-        """Check every reference, then store the bytes among them: all or none."""
+        """Check every reference, then store the inline ones. Nothing is stored if one is bad."""
         problems: list[FieldProblem] = []
-        inspected: list[Given] = []
-        for index, reference in enumerate(given):
+        inspected: list[ParsedReference] = []
+        for index, reference in enumerate(references):
             try:
                 inspected.append(self._inspect(reference, caller))
             except BadReferenceError as error:
-                problems.append(_problem(index, error))
+                problems.append(reference_problem(index, error))
         if problems:
             raise InvalidRequestError(problems)
         return [
-            self.references.store(identity, caller.name, reference, _picture(reference))
+            self.references.store(identity, caller.name, reference, require_image(reference))
             if isinstance(reference, bytes)
             else reference
             for reference in inspected
         ]
 
-    def _inspect(self, reference: Given, caller: Caller) -> Given:
+    def _inspect(self, reference: ParsedReference, caller: Caller) -> ParsedReference:
         match reference:
             case Url():
                 return reference
             case bytes():
-                _check(len(reference), reference)
+                require_size(len(reference))
+                require_image(reference)
                 return reference
             case S3Object():
                 if reference.has_dots:
-                    raise BadReferenceError("has a . or .. in its path, which no URL can carry")
-                found = self.references.inspect(reference)
-                if found is None or not found.is_readable_by(caller):
-                    raise BadReferenceError("does not exist, or may not be read")
-                _check(found.size, found.head)
-                return found.reference
+                    raise BadReferenceError(
+                        "has a . or .. in its path, which a URL cannot contain. Rename the object."
+                    )
+                stored = self.references.inspect(reference)
+                if stored is None or not stored.is_readable_by(caller):
+                    raise BadReferenceError("does not exist, or this caller may not read it.")
+                require_size(stored.size)
+                require_image(stored.head)
+                return stored.reference
 
 
-def _problem(index: int, error: BadReferenceError) -> FieldProblem:
-    return FieldProblem(field=f"images.{index}", message=str(error), allowed=ALLOWED_FORMS)
-
-
-def _check(size: int, head: bytes) -> None:
-    if size == 0:
-        raise BadReferenceError("is empty")
-    if size > MAX_REFERENCE_BYTES:
-        raise BadReferenceError(f"is larger than {MAX_REFERENCE_BYTES // 1_000_000} MB")
-    _picture(head)
-
-
-def _picture(head: bytes) -> media.Format:
-    known = media.sniff(head)
-    if known not in media.PICTURES:
-        raise BadReferenceError("is not a PNG, JPEG or WebP image")
-    return known
-
-
-def _name(reference: Given) -> str:
+def _name(reference: ParsedReference) -> str:
     match reference:
         case Url():
             return reference.url

@@ -1,50 +1,52 @@
-"""Create rows: make jobs of a part of a batch, as soon as the line has room for them."""
+"""Create rows: create the jobs of a chunk of a batch once the submit queue has room."""
 
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from darkroom.domain.batch import Batch, Refusal, sentence
+from darkroom.domain.batch import Batch, Refusal
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import (
     BudgetExceededError,
     Code,
     ConflictError,
     InvalidRequestError,
+    sentence,
 )
 from darkroom.domain.parsing import parse_request
-from darkroom.domain.rows import Row
+from darkroom.domain.rows import Row, at_row
 from darkroom.domain.submit_queue import Priority
 from darkroom.ports import Batches, BatchFiles, SubmitQueue
 from darkroom.usecases.create_job import CreateJob, RequestSource
 
-# So much work is kept in the line: enough to be sent while nobody looks. More would only crowd it,
-# and a job that waits longer than `max_queue` fails.
-_ROOM, _SHARE = 20.0, 0.25  # seconds, part of `max_queue`
-_SOONEST, _LATEST = 5, 600  # seconds until it is looked at again
-_SPREAD, _WIDEST = 20.0, 3600.0  # and up to so many more for each look in vain, at most
+# Target length of a queue shard in seconds of work: _ROOM, but at most _SHARE of `max_queue`. This
+# covers the time between two attempts. A longer queue delays jobs, and a job that waits longer than
+# `max_queue` fails.
+_ROOM, _SHARE = 20.0, 0.25
+_MIN_WAIT, _MAX_WAIT = 5, 600  # seconds until the next attempt, without jitter
+_JITTER, _MAX_JITTER = 20.0, 3600.0  # seconds of jitter per attempt, and at most
 _CHANCE = random.Random()  # noqa: S311 - no secret
 
 
-def until_room(
+def seconds_until_room(
     waiting: float, attempts: int, room: float = _ROOM, chance: random.Random = _CHANCE
 ) -> int:
-    """Return 0 if rows may join so many seconds of work, or else the seconds until the next look.
+    """Return 0 if rows may join a queue of `waiting` seconds, else the seconds until a new attempt.
 
-    Between `room` and its double it is by chance, the fuller the rarer (random early detection): at
-    one threshold the parts of many batches would all come at one moment, and crowd the line. How
-    many they are nobody knows: after more `looks` in vain, each looks less often.
+    Between `room` and twice `room`, the chance to join falls linearly to 0 (random early
+    detection): with one threshold, the chunks of many batches would all join at the same moment.
+    The jitter grows with `attempts`, because the number of waiting chunks is unknown.
     """
     full = (waiting - room) / room
     if full <= chance.random():
         return 0
-    seconds = min(_LATEST, max(_SOONEST, waiting - 2 * room))
-    return round(seconds + chance.uniform(0, min(_WIDEST, _SPREAD * (attempts + 1))))
+    seconds = min(_MAX_WAIT, max(_MIN_WAIT, waiting - 2 * room))
+    return round(seconds + chance.uniform(0, min(_MAX_JITTER, _JITTER * (attempts + 1))))
 
 
 @dataclass(frozen=True)
 class CreateRows:
-    """The door of a batch."""
+    """Create the jobs of batch rows."""
 
     batches: Batches
     files: BatchFiles
@@ -54,16 +56,16 @@ class CreateRows:
     max_queue: int
 
     def __call__(self, batch_id: str, span: Mapping[str, int], attempts: int = 0) -> int:
-        """Make a job of each row in a span of the file; safe to repeat.
+        """Create a job for each row in the byte range `span` of the rows file. Idempotent.
 
-        Returns 0, or else the seconds after which to try again: nothing was done, as at so many
-        `looks` before.
+        Returns 0, or, if the queue is full, the seconds until the next attempt without creating
+        a job. `attempts` counts the earlier attempts.
         """
         batch = self.batches.get(batch_id)
         if batch is None or not batch.is_open or batch.canceled_at is not None:
             return 0
         waiting = max(shard.seconds for shard in self.queue.read_all())
-        if wait := until_room(waiting, attempts, min(_ROOM, self.max_queue * _SHARE)):
+        if wait := seconds_until_room(waiting, attempts, min(_ROOM, self.max_queue * _SHARE)):
             return wait
         for row in self.files.rows(batch_id, span):
             if row.request is not None:
@@ -84,7 +86,8 @@ class CreateRows:
             request = parse_request(row.request, max_deadline_seconds=self.max_deadline)
             self.create_job(request, request_source)
         except InvalidRequestError as error:
-            self._refuse(batch, row, Code.INVALID_REQUEST, sentence(error.problems))
+            message = at_row(row.number, sentence(error.problems))
+            self._refuse(batch, row, Code.INVALID_REQUEST, message)
         except BudgetExceededError as error:
             self._refuse(batch, row, Code.BUDGET_EXCEEDED, str(error))
         except ConflictError as error:

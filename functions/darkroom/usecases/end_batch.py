@@ -1,4 +1,4 @@
-"""End a batch: one terminal status by a conditional write, then its event."""
+"""End a batch: write one terminal status conditionally, then publish the terminal event."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ CSV, JSONL = "results.csv", "results.jsonl"
 
 @dataclass(frozen=True)
 class EndBatch:
-    """Write the terminal status, whoever is first, and announce it."""
+    """Write the terminal status, unless one exists, and publish the terminal event."""
 
     batches: Batches
     files: BatchFiles
@@ -21,7 +21,7 @@ class EndBatch:
     now: Clock
 
     def __call__(self, batch: Batch, status: BatchStatus, **changes: object) -> None:
-        """End the batch, unless it has ended."""
+        """End the batch with `status`; do nothing if the batch has ended already."""
         ended = self.batches.update(
             batch.batch_id,
             when=[BatchStatus.RUNNING],
@@ -35,7 +35,11 @@ class EndBatch:
             self.publish_end(ended)
 
     def publish_end(self, batch: Batch) -> None:
-        """Publish BatchCompleted unless it is known to be out: a crash may come between."""
+        """Publish BatchCompleted unless `published_at` is set.
+
+        A crash between the status write and the event leaves the event unpublished; the next run
+        publishes it.
+        """
         if batch.published_at is not None:
             return
         csv, jsonl = (

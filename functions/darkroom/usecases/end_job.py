@@ -1,4 +1,4 @@
-"""End a job: one terminal status by a conditional write, then its event."""
+"""End a job: write one terminal status conditionally, then publish the terminal event."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,17 +19,18 @@ from darkroom.ports import (
     SubmitQueue,
 )
 
-# Each time a job has moved on, or the line: it is read again.
+# A conflict on the job or on its queue shard is retried after a fresh read.
 _TRIES = 40
-# The sweep looks so long after its end whether it was announced, and for what may come late.
-LATE = timedelta(minutes=2)
-# Failures that a caller caused: they say nothing about how the deployment does.
-_CALLERS = (Code.INVALID_REQUEST, Code.MODERATED, Code.REJECTED, Code.CANCELED)
+# The sweep inspects an ended job after this time: its event may be unpublished, or its result
+# may arrive late.
+SWEEP_DELAY = timedelta(minutes=2)
+# Failures caused by the caller: they are left out of the failure rate.
+_CALLER_FAILURES = (Code.INVALID_REQUEST, Code.MODERATED, Code.REJECTED, Code.CANCELED)
 
 
 @dataclass(frozen=True)
 class EndJob:
-    """Write the terminal status, whoever is first, and announce it."""
+    """Write the terminal status, unless one exists, and publish the terminal event."""
 
     jobs: Jobs
     queue: SubmitQueue
@@ -39,26 +40,27 @@ class EndJob:
     assets_bucket: str
 
     def complete(self, job_id: str, assets: tuple[Asset, ...]) -> Job | None:
-        """End the job with its outputs, unless it has ended; return what it ended as.
+        """End the job as completed with its assets; return the job, or None if no record exists.
 
-        None if there is no record of it. Nobody may wait for it any more, but it is paid for: then
-        it ends as canceled, and filed all the same.
+        A job that has ended already is returned unchanged. A job whose cancellation was requested
+        ends as canceled; its assets are recorded nevertheless, since they are paid for.
         """
-        return self._end(job_id, (Status.SUBMITTED,), None, assets=assets, stored_at=self.now())
+        return self._end_job(job_id, (Status.SUBMITTED,), None, assets=assets, stored_at=self.now())
 
     def fail(self, job_id: str, code: Code) -> Job | None:
-        """End the job with `code`, unless it has ended; return what it ended as.
+        """End the job as failed with `code`; return the job, or None if no record exists.
 
-        None if there is no record of it: an execution can be started by hand under any name.
+        A job that has ended already is returned unchanged. A record can be missing because an
+        execution can be started by hand under any name.
         """
-        return self._end(job_id, OPEN, code)
+        return self._end_job(job_id, OPEN, code)
 
     def cancel(self, job_id: str) -> Job | None:
-        """End the job as canceled if it still waits to be sent; None if it does not."""
-        job = self._end(job_id, (Status.QUEUED,), Code.CANCELED)
+        """End the job as canceled if it is still queued; return None if it is not."""
+        job = self._end_job(job_id, (Status.QUEUED,), Code.CANCELED)
         return job if job and job.code is Code.CANCELED else None
 
-    def _end(
+    def _end_job(
         self, job_id: str, when: tuple[Status, ...], code: Code | None, **changes: Any
     ) -> Job | None:
         for _ in range(_TRIES):
@@ -69,14 +71,14 @@ class EndJob:
                 return self.publish_end(job)
             if job.status not in when:
                 return job
-            ended = self._write(job, code, changes)
+            ended = self._write_end(job, code, changes)
             if isinstance(ended, Job):
-                self._measure(ended)
+                self._count_metrics(ended)
                 return self.publish_end(ended)
-        raise RuntimeError("the job moves too fast to be ended")
+        raise RuntimeError("too many conflicts on a job")
 
-    def _write(self, job: Job, code: Code | None, changes: dict[str, Any]) -> Job | Conflict:
-        """Write the end of the job as it was read, and what follows from it, all at once."""
+    def _write_end(self, job: Job, code: Code | None, changes: dict[str, Any]) -> Job | Conflict:
+        """Write the terminal status and its side writes in one transaction."""
         if code is None and job.canceled_at is not None:
             code = Code.CANCELED
         now = self.now()
@@ -84,20 +86,21 @@ class EndJob:
             "status": Status.FAILED if code else Status.COMPLETED,
             "code": code,
             "ended_at": now,
-            "sweep_after": now + LATE,
+            "sweep_after": now + SWEEP_DELAY,
             "wake_token": None,
         }
         ended = job.model_copy(update=changes)
         side_writes: list[SideWrite] = []
-        # What comes between is not to be overlooked: a wish to cancel, or a place in the line.
+        # `absent` makes the write conflict if the job has meanwhile been canceled, entered the
+        # queue or released its in-flight slot.
         absent = "canceled_at" if job.canceled_at is None and code is None else None
         if job.is_in_flight:
             side_writes.append(QueueChange(in_flight_delta=-1, shard=job.queue_shard))
-            absent = "provider_completed_at"  # a check that sees it done lets it out of the line
-        elif job.is_waiting:
+            absent = "provider_completed_at"  # set by the check that releases the in-flight slot
+        elif job.is_in_queue:
             shard = self.queue.read(job.queue_shard)
-            queue = shard.waiting(job.priority).leave(job.caller, job.slot_seconds)
-            side_writes.append(QueueChange(shard, shard.with_waiting(job.priority, queue)))
+            waiting = shard.waiting(job.priority).leave(job.caller, job.slot_seconds)
+            side_writes.append(QueueChange(shard, shard.with_waiting(job.priority, waiting)))
         elif job.status is Status.QUEUED:
             absent = "queue_position"
         if ended.charge is Charged.NO:
@@ -107,7 +110,11 @@ class EndJob:
         )
 
     def publish_end(self, job: Job) -> Job:
-        """Publish the terminal event unless it is known to be out: a crash may come between."""
+        """Publish the terminal event unless `published_at` is set; return the job.
+
+        A crash between the status write and the event leaves the event unpublished; the next run
+        publishes it.
+        """
         if job.is_open:
             raise LookupError(f"the job is {job.status}: it has not ended")
         if job.published_at is None:
@@ -115,17 +122,17 @@ class EndJob:
                 self.events.publish(job_events.completed(job, self.assets_bucket))
             else:
                 self.events.publish(job_events.failed(job))
-            # What was given up stays due: its result may come late.
-            rests = {} if job.may_come_late else {"sweep_after": None}
-            self.jobs.update(job.job_id, when=[job.status], published_at=self.now(), **rests)
+            # The sweep keeps polling an abandoned prediction, whose result may arrive late.
+            sweep = {} if job.is_recoverable else {"sweep_after": None}
+            self.jobs.update(job.job_id, when=[job.status], published_at=self.now(), **sweep)
         return job
 
-    def _measure(self, job: Job) -> None:
+    def _count_metrics(self, job: Job) -> None:
         if job.status is Status.COMPLETED:
             self.metrics.count("JobsCompleted")
         else:
             self.metrics.count("JobsFailed", code=str(job.code))
-        if job.code not in _CALLERS:
+        if job.code not in _CALLER_FAILURES:
             self.metrics.count("JobOutcome", 0 if job.code is None else 1)
         self.metrics.count("Checks", job.checks)
         if job.charge is Charged.YES and job.estimated_cost_micro_usd:

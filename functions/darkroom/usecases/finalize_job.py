@@ -1,4 +1,4 @@
-"""Finalize: store what the provider made, then end the job."""
+"""Finalize: store the outputs of a prediction, then end the job."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from darkroom.usecases.store_outputs import StoreOutputs
 
 @dataclass(frozen=True)
 class FinalizeJob:
-    """File every output of a prediction, and end the job with them."""
+    """Store every output of a prediction, and end the job with the stored assets."""
 
     jobs: Jobs
     provider: Provider
@@ -22,35 +22,38 @@ class FinalizeJob:
     end: EndJob
 
     def __call__(self, step: Step) -> Step:
-        """Return the outcome; safe to repeat: keys are the same each time and never overwritten."""
+        """Return the step with its outcome.
+
+        Idempotent: object keys are the same on each run, and objects are never overwritten.
+        """
         job = self.jobs.get(step.job_id)
         if job is None:
             return step.failed(Code.INTERNAL_ERROR)
         if not job.is_open:
-            return self._ended(step, self.end.publish_end(job))
-        # The URLs are asked for again rather than carried: no state and no record holds one.
-        answer = self.provider.check(job.prediction_id or "")
-        match answer:
+            return self._step_after_end(step, self.end.publish_end(job))
+        # Read the prediction again: output URLs are kept neither in the state nor in the record.
+        prediction = self.provider.check(job.prediction_id or "")
+        match prediction:
             case Succeeded():
-                assets = self.store_outputs(job, answer.outputs)
+                assets = self.store_outputs(job, prediction.outputs)
                 if isinstance(assets, NotDownloaded):
-                    return self._again(step, job, assets)
-                return self._ended(step, self.end.complete(job.job_id, assets))
+                    return self._retry(step, job, assets)
+                return self._step_after_end(step, self.end.complete(job.job_id, assets))
             case Failed():
-                return step.failed(answer.code)
+                return step.failed(prediction.code)
             case _:
-                unread = NotDownloaded(Code.ASSET_UNAVAILABLE, "the prediction could not be read")
-                return self._again(step, job, unread)
+                failure = NotDownloaded(Code.ASSET_UNAVAILABLE, "the prediction could not be read")
+                return self._retry(step, job, failure)
 
-    def _again(self, step: Step, job: Job, problem: NotDownloaded) -> Step:
+    def _retry(self, step: Step, job: Job, failure: NotDownloaded) -> Step:
         self.metrics.count("CopyFailures")
         step = step.model_copy(update={"copies": step.copies + 1})
-        if problem.final or step.copies > len(polling.COPY_WAITS):
-            self.jobs.update(job.job_id, when=[Status.SUBMITTED], detail=problem.reason)
-            return step.failed(problem.code)
+        if failure.final or step.copies > len(polling.COPY_WAITS):
+            self.jobs.update(job.job_id, when=[Status.SUBMITTED], detail=failure.reason)
+            return step.failed(failure.code)
         return step.processing(polling.COPY_WAITS[step.copies - 1])
 
-    def _ended(self, step: Step, job: Job | None) -> Step:
+    def _step_after_end(self, step: Step, job: Job | None) -> Step:
         if job and job.status is Status.COMPLETED:
             return step.stored()
         return step.failed((job and job.code) or Code.INTERNAL_ERROR)

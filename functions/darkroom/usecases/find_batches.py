@@ -1,4 +1,4 @@
-"""Find a caller's batches, one or page by page; and cancel one."""
+"""Find and cancel batches of a caller."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _POLL_INTERVAL = 1.0  # seconds
 
 @dataclass(frozen=True)
 class FindBatches:
-    """What a caller may see, and take back."""
+    """Read and cancel the batches that a caller may read."""
 
     batches: Batches
     now: Clock
@@ -23,31 +23,35 @@ class FindBatches:
     monotonic: Callable[[], float] = time.monotonic
 
     def one(self, caller: Caller, batch_id: str) -> Batch:
-        """Return the batch; raises NotFoundError, also if it is another caller's."""
+        """Return the batch. Raises NotFoundError if it is missing or belongs to another caller."""
         batch = self.batches.get(batch_id) if is_job_id(batch_id) else None
         if batch is None or not caller.owns(batch.caller):
-            raise NotFoundError("there is no such batch")
+            raise NotFoundError("This batch does not exist, or it belongs to another caller.")
         return batch
 
     def changed(self, caller: Caller, batch_id: str, seconds: float) -> Batch:
-        """Return the batch once anything about it changes, or after so many seconds."""
-        give_up_at = self.monotonic() + seconds
+        """Return the batch once it has changed or ended, or after `seconds`."""
+        deadline = self.monotonic() + seconds
         first = batch = self.one(caller, batch_id)
-        while batch.is_open and batch == first and (left := give_up_at - self.monotonic()) > 0:
-            self.sleep(min(_POLL_INTERVAL, left))
+        while batch.is_open and batch == first and (remaining := deadline - self.monotonic()) > 0:
+            self.sleep(min(_POLL_INTERVAL, remaining))
             batch = self.one(caller, batch_id)
         return batch
 
     def page(
         self, caller: str | None, *, limit: int, after: Cursor | None
     ) -> tuple[list[Batch], Cursor | None]:
-        """Return batches, newest first, and where to go on; `caller` None: everybody's."""
+        """Return up to `limit` batches, newest first, and the next cursor, None at the end.
+
+        `caller` None returns batches of all callers.
+        """
         return self.batches.page(caller, limit=limit, after=after)
 
     def cancel(self, caller: Caller, batch_id: str) -> Batch:
-        """Ask that no further row is started, and what was is canceled; repeatable.
+        """Request the cancellation of the batch and return it. Idempotent.
 
-        Raises NotFoundError, or EndedError if it has ended otherwise.
+        CreateRows then starts no further row, and CollectBatch cancels the started jobs. Raises
+        NotFoundError, or EndedError if the batch has ended and was not canceled.
         """
         batch = self.one(caller, batch_id)
         if batch.canceled_at is None and batch.is_open:
@@ -55,5 +59,5 @@ class FindBatches:
                 batch_id, when=[BatchStatus.RUNNING], canceled_at=self.now()
             ) or self.one(caller, batch_id)
         if batch.canceled_at is None:
-            raise EndedError(f"the batch has {batch.status}: there is nothing to cancel")
+            raise EndedError(f"The batch has already {batch.status}, so it cannot be canceled.")
         return batch

@@ -1,4 +1,4 @@
-"""Find: a caller's jobs, one by its id, once it has changed, or page by page."""
+"""Find jobs of a caller: one by id, one after a change, or a page."""
 
 import time
 from collections.abc import Callable, Collection
@@ -12,15 +12,15 @@ from darkroom.domain.requests import Operation
 from darkroom.ports import Cursor, JobLists, Jobs, Sleep
 
 _POLL_INTERVAL = 1.0  # seconds
-# A rare status makes a list look at many records: after so many it hands out what it has.
+# A filtered list reads at most this many records, in pages, and then returns what matched.
 _PAGE, _MAX_PAGES = 100, 10
-# Bytes of records on one page, or one job: a function may answer with 6 MB, and inputs are long.
+# Bytes of records after which a page ends. A Lambda response has at most 6 MB, and inputs are long.
 _MAX_BYTES = 2_000_000
 
 
 @dataclass(frozen=True)
 class FindJobs:
-    """What a caller may see of the records."""
+    """Read the job records that a caller may read."""
 
     jobs: Jobs
     lists: JobLists
@@ -28,27 +28,27 @@ class FindJobs:
     monotonic: Callable[[], float] = time.monotonic
 
     def one(self, caller: Caller, job_id: str) -> Job:
-        """Return the job; raises NotFoundError, also if it is another caller's."""
+        """Return the job. Raises NotFoundError if it is missing or belongs to another caller."""
         job = self.jobs.get(job_id) if is_job_id(job_id) else None
         if job is None or not caller.owns(job.caller):
-            raise NotFoundError("there is no such job")
+            raise NotFoundError("This job does not exist, or it belongs to another caller.")
         return job
 
     def changed(
         self, caller: Caller, job_id: str, *, seconds: float, known: Collection[str] = ()
     ) -> Job:
-        """Return the job once it has ended or is at no revision in `known`, or after a while.
+        """Return the job once it has ended, its revision is not in `known`, or `seconds` passed.
 
-        Without `known`, a change from now on is waited for.
+        Without `known`, the call waits for the next change.
         """
-        give_up_at = self.monotonic() + seconds
+        deadline = self.monotonic() + seconds
         job = self.one(caller, job_id)
-        seen = known or {job.revision}
-        while job.is_open and job.revision in seen:
-            left = give_up_at - self.monotonic()
-            if left <= 0:
+        known = known or {job.revision}
+        while job.is_open and job.revision in known:
+            remaining = deadline - self.monotonic()
+            if remaining <= 0:
                 break
-            self.sleep(min(_POLL_INTERVAL, left))
+            self.sleep(min(_POLL_INTERVAL, remaining))
             job = self.one(caller, job_id)
         return job
 
@@ -63,18 +63,18 @@ class FindJobs:
         text: str | None = None,
         batch_id: str | None = None,
     ) -> tuple[list[Job], Cursor | None]:
-        """Return up to `limit` jobs, newest first, and where to go on; None at the end.
+        """Return up to `limit` jobs, newest first, and the next cursor, which is None at the end.
 
-        `caller` None: everybody's; `text` is looked for in prompts, in capitals or not. There may
-        be fewer, or none, before the end is reached.
+        `caller` None returns jobs of all callers. `text` is searched in prompts, ignoring case.
+        A filtered page may have fewer jobs, or none, before the end.
         """
-        found: list[Job] = []
+        matches: list[Job] = []
         words = None if text is None else text.casefold()
-        is_narrow = (status, operation, words, batch_id) != (None,) * 4
+        is_filtered = (status, operation, words, batch_id) != (None,) * 4
         size_so_far = 0
         for _ in range(_MAX_PAGES):
-            size = _PAGE if is_narrow else limit
-            jobs, further = self.lists.page(caller, limit=size, after=after)
+            size = _PAGE if is_filtered else limit
+            jobs, next_cursor = self.lists.page(caller, limit=size, after=after)
             for job in jobs:
                 if status not in (None, job.status) or operation not in (None, job.operation):
                     continue
@@ -82,12 +82,12 @@ class FindJobs:
                     continue
                 if words is not None and words not in str(job.input.get("prompt", "")).casefold():
                     continue
-                found.append(job)
+                matches.append(job)
                 size_so_far += len(job.model_dump_json().encode())
-                if len(found) == limit or size_so_far > _MAX_BYTES:
-                    is_last = further is None and job is jobs[-1]
-                    return found, None if is_last else Cursor(job.accepted_at, job.job_id)
-            if further is None:
-                return found, None
-            after = further
-        return found, after
+                if len(matches) == limit or size_so_far > _MAX_BYTES:
+                    is_last = next_cursor is None and job is jobs[-1]
+                    return matches, None if is_last else Cursor(job.accepted_at, job.job_id)
+            if next_cursor is None:
+                return matches, None
+            after = next_cursor
+        return matches, after

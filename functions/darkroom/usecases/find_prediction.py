@@ -1,31 +1,32 @@
-"""Find: the prediction of a job whose POST was not answered, in the provider's own list."""
+"""Find the prediction of a job whose POST got no response, in the provider's list."""
 
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from darkroom.domain.job import Job, Status
-from darkroom.ports import Claim, Claims, Clock, Conflict, Jobs, ListedPrediction, Provider
+from darkroom.ports import Claim, Claims, Clock, Conflict, Jobs, Provider
 
-# Clocks differ, and a prediction can be made long after its POST was sent.
+# Search window around the POST: clocks differ, and a prediction can be created long after its POST.
 _BEFORE, _AFTER = timedelta(minutes=3), timedelta(minutes=4)
 
 
 class Missing(StrEnum):
-    """Why there is no prediction."""
+    """Why no prediction was found."""
 
-    ABSENT = "absent"  # the list was read, and it is not there
-    UNREAD = "unread"  # the list could not be read, or not all of it
+    ABSENT = "absent"  # the list was read and does not contain the prediction
+    UNREAD = "unread"  # the list could not be read completely
 
 
 @dataclass(frozen=True)
 class FindPrediction:
-    """Look for what is nobody's yet and was asked for in exactly the job's words.
+    """Claim an unclaimed prediction whose input matches the job's exactly.
 
-    Jobs that asked for the very same are interchangeable, so each takes one: as many predictions
-    as there are find as many owners, and none has two.
+    Jobs with identical input are interchangeable: each claims one matching prediction, and no
+    prediction is claimed twice.
     """
 
     jobs: Jobs
@@ -34,37 +35,40 @@ class FindPrediction:
     now: Clock
 
     def __call__(self, job: Job) -> Job | Missing:
-        """Return the job with its prediction, claimed; safe to repeat."""
-        last = job.submitting_at or job.accepted_at
-        # Where an earlier POST was not answered, that may be the one that was taken.
-        first = job.accepted_at if job.unanswered else last
-        listed = self.provider.list_predictions(job.model, first - _BEFORE, last + _AFTER)
+        """Return the job with its claimed prediction, or why none was found. Idempotent."""
+        last_post_at = job.submitting_at or job.accepted_at
+        # An earlier POST without a response may be the one that created the prediction.
+        first_post_at = job.accepted_at if job.unanswered_submits else last_post_at
+        listed = self.provider.list_predictions(
+            job.model, first_post_at - _BEFORE, last_post_at + _AFTER
+        )
         if listed is None:
             return Missing.UNREAD
-        unread = False
-        for found in sorted(listed, key=lambda each: each.created_at):
-            if found.inputs is None:
-                unread = unread or self.claims.owner(found.prediction_id) is None
-            elif _is_ours(job, found.inputs) and (claimed := self._claim(job, found)) is not None:
-                return claimed
-        return Missing.UNREAD if unread else Missing.ABSENT
-
-    def _claim(self, job: Job, found: ListedPrediction) -> Job | None:
-        """Return the job with this prediction; None if it is another job's."""
-        return claim_prediction(self.jobs, job, found.prediction_id, self.now())
+        has_unreadable = False
+        for prediction in sorted(listed, key=attrgetter("created_at")):
+            if prediction.inputs is None:
+                has_unreadable = (
+                    has_unreadable or self.claims.owner(prediction.prediction_id) is None
+                )
+            elif _is_match(job, prediction.inputs):
+                claimed = claim_prediction(self.jobs, job, prediction.prediction_id, self.now())
+                if claimed is not None:
+                    return claimed
+        return Missing.UNREAD if has_unreadable else Missing.ABSENT
 
 
 def claim_prediction(jobs: Jobs, job: Job, prediction_id: str, now: datetime) -> Job | None:
-    """Claim a prediction for a job that has none; None if that is not to be had.
+    """Claim a prediction for a job that has none; return the job, or None if the claim failed.
 
-    An open one goes on as submitted. One that was given up keeps its end, and gets its result.
+    An open job becomes `submitted`. An ended job keeps its status, and the sweep polls the
+    prediction.
     """
     changes: dict[str, Any] = {"prediction_id": prediction_id, "queue_position": None}
     if job.is_open:
         changes |= {
             "status": Status.SUBMITTED,
             "submitted_at": now,
-            "sweep_after": overdue(job, now),
+            "sweep_after": _sweep_after(job, now),
         }
     else:
         changes |= {"sweep_after": now}
@@ -72,18 +76,18 @@ def claim_prediction(jobs: Jobs, job: Job, prediction_id: str, now: datetime) ->
     return None if isinstance(claimed, Conflict) else claimed
 
 
-def overdue(job: Job, submitted_at: datetime) -> datetime:
-    """Return when a submitted job should long have ended: the time to look why it has not."""
+def _sweep_after(job: Job, submitted_at: datetime) -> datetime:
+    """Return when the sweep inspects a submitted job: 15 minutes after its deadline."""
     return submitted_at + timedelta(seconds=job.deadline_seconds, minutes=15)
 
 
 def digest(url: str) -> str:
-    """Return what is kept of a URL that was sent: it may be signed."""
+    """Return the SHA-256 of a URL; URLs may be signed, so only their digests are stored."""
     return hashlib.sha256(url.encode()).hexdigest()
 
 
-def _is_ours(job: Job, inputs: dict[str, Any]) -> bool:
-    """Tell whether the provider's echo says what we asked; it may say more."""
+def _is_match(job: Job, inputs: dict[str, Any]) -> bool:
+    """Return whether the listed inputs contain the job's input; further fields are ignored."""
     if any(inputs.get(name) != value for name, value in job.input.items()):
         return False
     images = inputs.get("images")

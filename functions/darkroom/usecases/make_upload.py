@@ -1,49 +1,64 @@
-"""Make an upload: leave for a caller to put a file that its next job refers to."""
+"""Make an upload: presign a PUT for a file that a job or batch can then refer to."""
 
 from dataclasses import dataclass
 
 from darkroom.domain import media
 from darkroom.domain.batch_file import BATCH_FILE_TYPES, MAX_BATCH_FILE_BYTES
 from darkroom.domain.callers import Caller
-from darkroom.domain.errors import FieldProblem, InvalidRequestError
-from darkroom.domain.references import MAX_REFERENCE_BYTES
+from darkroom.domain.errors import FieldProblem, InvalidRequestError, megabytes
+from darkroom.domain.references import MAX_REFERENCE_BYTES, unsupported_file
 from darkroom.ports import Clock, PresignedUpload, Uploads
 
-# How many bytes a file of each type may have: pictures, and files of rows.
-_SIZES = {known.content_type: MAX_REFERENCE_BYTES for known in media.PICTURES} | dict.fromkeys(
-    BATCH_FILE_TYPES.values(), MAX_BATCH_FILE_BYTES
-)
+# Maximum size in bytes by content type: images and batch files.
+_SIZES = {
+    known.content_type: MAX_REFERENCE_BYTES for known in media.REFERENCE_FORMATS
+} | dict.fromkeys(BATCH_FILE_TYPES.values(), MAX_BATCH_FILE_BYTES)
+
+_IMPLAUSIBLE = 10**12  # bytes; a message does not repeat a longer number
 
 
 @dataclass(frozen=True)
 class MakeUpload:
-    """Check what is announced, and give leave for exactly that."""
+    """Check the content type and size of a file, and presign an upload for exactly these."""
 
     uploads: Uploads
     now: Clock
 
-    def __call__(self, caller: Caller, content_type: object, size: object) -> PresignedUpload:
-        """Return the ticket; raises InvalidRequestError."""
-        problems: list[FieldProblem] = []
+    def __call__(
+        self, caller: Caller, content_type: object, size: object, name: str | None = None
+    ) -> PresignedUpload:
+        """Return the presigned upload. Raises InvalidRequestError.
+
+        `name` is the file name, if it is known.
+        """
         limit = _SIZES.get(str(content_type))
-        if limit is None:
-            problems.append(
-                FieldProblem(
-                    field="content_type",
-                    message="is missing" if content_type is None else "is not one of the values",
-                    allowed=", ".join(_SIZES),
-                )
-            )
-        is_size = isinstance(size, int) and not isinstance(size, bool)
-        most = limit or MAX_REFERENCE_BYTES
-        if not (is_size and 1 <= int(str(size)) <= most):
-            problems.append(
-                FieldProblem(
-                    field="size",
-                    message="is missing" if size is None else "is not valid",
-                    allowed=f"a whole number of bytes, 1 to {most}",
-                )
-            )
+        problems = [] if limit else [_content_type_problem(content_type, name)]
+        if problem := _size_problem(size, limit or MAX_REFERENCE_BYTES, name):
+            problems.append(problem)
         if problems:
             raise InvalidRequestError(problems)
         return self.uploads.presign(caller.name, str(content_type), int(str(size)), self.now())
+
+
+def _content_type_problem(content_type: object, name: str | None) -> FieldProblem:
+    allowed = ", ".join(_SIZES)
+    if content_type is None:
+        message = f"`content_type` is missing. Use one of {allowed}."
+    else:
+        # The subtype of image/svg+xml is svg.
+        subtype = str(content_type).partition("/")[2].partition("+")[0]
+        message = unsupported_file(name, subtype) or f"`content_type` must be one of {allowed}."
+    return FieldProblem(field="content_type", message=message, allowed=allowed)
+
+
+def _size_problem(size: object, limit: int, name: str | None) -> FieldProblem | None:
+    allowed = f"a whole number of bytes, 1 to {limit}"
+    if size is None:
+        message = f"`size` is missing. Use {allowed}."
+    elif not isinstance(size, int) or isinstance(size, bool) or not 1 <= size < _IMPLAUSIBLE:
+        message = f"`size` must be {allowed}."
+    elif size > limit:
+        message = f"{name or 'The file'} is {megabytes(size)}; the limit is {megabytes(limit)}."
+    else:
+        return None
+    return FieldProblem(field="size", message=message, allowed=allowed)

@@ -1,12 +1,12 @@
-"""Plan a batch: read its file, say what is wrong with which row, and what all of it will cost."""
+"""Plan a batch: read its file, check every row, and estimate the cost."""
 
 from dataclasses import dataclass
 
 from darkroom.domain.batch import RowProblem
-from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, BatchFileFormat, guess
+from darkroom.domain.batch_file import FIELDS, MAX_BATCH_FILE_BYTES, BatchFileFormat, guess
 from darkroom.domain.callers import Caller
-from darkroom.domain.errors import InvalidRequestError
-from darkroom.domain.parsing import parse_request
+from darkroom.domain.errors import InvalidRequestError, megabytes
+from darkroom.domain.parsing import RETIRED_FIELDS, parse_request, unknown_field
 from darkroom.domain.references import (
     BadReferenceError,
     S3Object,
@@ -14,7 +14,7 @@ from darkroom.domain.references import (
     parse_reference,
 )
 from darkroom.domain.requests import JobRequest
-from darkroom.domain.rows import Row, Template, rows_of
+from darkroom.domain.rows import Row, Template, at_row, rows_of
 from darkroom.ports import BatchFiles, Prices, References
 
 ALLOWED_SOURCES = "upload:<id> of POST /v1/uploads, or s3://bucket/key"
@@ -22,7 +22,7 @@ ALLOWED_SOURCES = "upload:<id> of POST /v1/uploads, or s3://bucket/key"
 
 @dataclass(frozen=True)
 class BatchFile:
-    """A file of rows, and what is said for all of them."""
+    """A batch file and the settings that apply to all of its rows."""
 
     source: str
     format: BatchFileFormat | None = None
@@ -32,7 +32,7 @@ class BatchFile:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be done."""
+    """The rows of a batch and their estimated cost."""
 
     source: S3Object
     rows: list[Row]
@@ -40,21 +40,28 @@ class Plan:
     unpriced_rows: int
 
     @property
-    def good(self) -> int:
-        """How many rows would become jobs."""
+    def valid_rows(self) -> int:
+        """The number of valid rows."""
         return sum(row.request is not None for row in self.rows)
 
     def problems(self, most: int) -> tuple[RowProblem, ...]:
-        """Return what is wrong with which rows."""
-        found = [
-            RowProblem(row=row.number, **dict(each)) for row in self.rows for each in row.errors
+        """Return the first `most` problems of the rows. Each message names its row."""
+        problems = [
+            RowProblem(
+                row=row.number,
+                field=problem.field,
+                message=at_row(row.number, problem.message),
+                allowed=problem.allowed,
+            )
+            for row in self.rows
+            for problem in row.errors
         ]
-        return tuple(found[:most])
+        return tuple(problems[:most])
 
 
 @dataclass(frozen=True)
 class PlanBatch:
-    """Read a file; nothing is started, stored or spent."""
+    """Read a batch file without starting, storing or spending anything."""
 
     references: References
     files: BatchFiles
@@ -62,8 +69,10 @@ class PlanBatch:
     max_deadline: int
 
     def __call__(self, batch_file: BatchFile, caller: Caller) -> Plan:
-        """Return the plan; raises InvalidRequestError if the file as a whole cannot be used."""
+        """Return the plan. Raises InvalidRequestError if the whole file cannot be used."""
         template = None if batch_file.prompt is None else Template(batch_file.prompt)
+        defaults = dict(batch_file.defaults)
+        _reject_retired(defaults)
         source = self._find(batch_file.source, caller)
         data = self.files.read(source)
         rows = list(
@@ -71,34 +80,51 @@ class PlanBatch:
                 data,
                 batch_file.format or guess(source.key, data),
                 template=template,
-                defaults=dict(batch_file.defaults),
+                defaults=defaults,
                 max_deadline_seconds=self.max_deadline,
             )
         )
         if not rows:
-            raise InvalidRequestError.of("source", "has no rows", "one row or more")
+            message = "The batch file has no rows. Add at least one row."
+            raise InvalidRequestError.of("source", message, "one row or more")
         prices = [self._price(row) for row in rows if row.request is not None]
         known = [price for price in prices if price is not None]
         return Plan(source, rows, sum(known), len(prices) - len(known))
 
     def _find(self, text: str, caller: Caller) -> S3Object:
-        """Return the file, pinned to its version."""
+        """Return the batch file, pinned to its version. Raises InvalidRequestError."""
         try:
             parsed = self.references.resolve(text) or parse_reference(text)
-        except BadReferenceError as error:
-            raise InvalidRequestError.of("source", str(error), ALLOWED_SOURCES) from None
+        except BadReferenceError:
+            parsed = b""
         if isinstance(parsed, Url | bytes):
-            raise InvalidRequestError.of("source", "is no object in S3", ALLOWED_SOURCES)
-        found = self.references.inspect(parsed)
-        if found is None or not found.is_readable_by(caller):
-            told = "does not exist, or may not be read"
-            raise InvalidRequestError.of("source", told, ALLOWED_SOURCES)
-        if not 0 < found.size <= MAX_BATCH_FILE_BYTES:
-            told = "is empty" if not found.size else "is too large"
-            raise InvalidRequestError.of("source", told, f"1 to {MAX_BATCH_FILE_BYTES:,} bytes")
-        return found.reference
+            raise _bad_source(f"`source` must be {ALLOWED_SOURCES}.")
+        stored = self.references.inspect(parsed)
+        if stored is None or not stored.is_readable_by(caller):
+            raise _bad_source("The batch file does not exist, or this caller may not read it.")
+        if not 0 < stored.size <= MAX_BATCH_FILE_BYTES:
+            message = (
+                f"The batch file is {megabytes(stored.size)}; the limit is"
+                f" {megabytes(MAX_BATCH_FILE_BYTES)}."
+                if stored.size
+                else "The batch file is empty."
+            )
+            allowed = f"1 to {MAX_BATCH_FILE_BYTES:,} bytes"
+            raise InvalidRequestError.of("source", message, allowed)
+        return stored.reference
 
     def _price(self, row: Row) -> int | None:
         request: JobRequest = parse_request(row.request, max_deadline_seconds=self.max_deadline)
         quote = self.prices.quote(request.model, request.input, len(request.references))
         return None if quote is None else quote.micro_usd
+
+
+def _bad_source(message: str) -> InvalidRequestError:
+    return InvalidRequestError.of("source", message, ALLOWED_SOURCES)
+
+
+def _reject_retired(defaults: dict[str, object]) -> None:
+    """Raise one InvalidRequestError for a retired field, instead of one problem per row."""
+    for name in defaults.keys() & RETIRED_FIELDS.keys():
+        problem = unknown_field(name, sorted(FIELDS))
+        raise InvalidRequestError([problem.model_copy(update={"field": f"defaults.{name}"})])

@@ -1,4 +1,4 @@
-"""Read the numbers: days, durations, and how the line stands."""
+"""Read statistics: daily totals, durations, and the state of the submit queue."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,32 +11,32 @@ from darkroom.ports import Clock, Stats, SubmitQueue
 
 @dataclass(frozen=True)
 class StatsReport:
-    """What is known up to now."""
+    """Statistics of a range of days, and the current queue shards."""
 
     since: date
     until: date
     days: list[Day]
     durations: list[Durations]
     shards: list[QueueShard]
-    paused_seconds: float  # until one of them goes on
+    paused_seconds: float  # until the first shard may submit, 0 if none is paused
 
 
 @dataclass(frozen=True)
 class ReadStats:
-    """The numbers of the last days."""
+    """Statistics of the last days."""
 
     stats: Stats
     queue: SubmitQueue
     now: Clock
 
     def __call__(self, days: int, caller: str | None) -> StatsReport:
-        """Return those of one caller, or of everybody, today included."""
+        """Return the last `days` days, today included, of one caller, or of all callers if None."""
         now, shards = self.now(), self.queue.read_all()
         until = now.date()
         since = until - timedelta(days=days - 1)
         kinds: dict[ImageKind, Counter[int]] = {}
-        for found in self.stats.histograms(since, until).values():
-            for kind, counts in found.items():
+        for histograms in self.stats.histograms(since, until).values():
+            for kind, counts in histograms.items():
                 kinds.setdefault(kind, Counter()).update(counts)
         return StatsReport(
             since=since,

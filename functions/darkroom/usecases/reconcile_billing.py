@@ -1,4 +1,4 @@
-"""Reconcile: a day's jobs against what the provider took for them, in a report for people."""
+"""Reconcile billing: compare a day's jobs with the provider's billing, and store a report."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,17 +10,18 @@ from darkroom.ports import Assets, Billing, Claims, Clock, Cursor, JobLists, Met
 
 _PAGE = 100
 _MICRO = 1_000_000
-# A job can wait in the line for hours, and is charged when it is sent.
-_SENT_AFTER = timedelta(days=1)
-# The provider's clock is not ours: its charge may lie in the day, and the job beside it.
+# A job can wait in the queue for hours, and is charged when it is submitted.
+_MAX_QUEUED = timedelta(days=1)
+# The provider's clock may differ: a charge may fall in the day, and its job outside it.
 _SKEW = timedelta(minutes=10)
-# Of charges without a job of these days. Many more of them are somebody else's, who has the key.
+# Lookups of charges that match none of the listed jobs. A larger number means that another
+# program uses the same API key.
 _MAX_LOOKUPS = 10_000
 
 
 @dataclass(frozen=True)
 class ReconcileBilling:
-    """Join jobs and charges by the predictions, and tell what belongs to nothing."""
+    """Match jobs and charges by prediction id, and report charges without a job."""
 
     lists: JobLists
     claims: Claims
@@ -30,20 +31,20 @@ class ReconcileBilling:
     now: Clock
 
     def __call__(self, day: date) -> Report:
-        """Return the report of a day in UTC, as it was stored.
+        """Return the stored report of a day (UTC).
 
-        Raises if the bills cannot be read: the next try may find them. Safe to repeat: a report
-        that is made later takes the place of the one before.
+        Raises ValueError if the day is not over, and RuntimeError if the billing cannot be read; a
+        later run may succeed. Idempotent: a later report replaces the earlier one.
         """
         now = self.now()
         start, end = bounds(day)
         if now < end:
-            raise ValueError("the day is not over: its bills would be half a truth")
+            raise ValueError("the day is not over: its billing is incomplete")
         until = min(end + REFUNDED_AFTER, now)
         entries = self.billing.charges(start - _SKEW, until)
         if entries is None:
             raise RuntimeError("the provider's bills could not be read")
-        sent_jobs = list(self._sent_jobs(start - _SENT_AFTER, end + _SKEW))
+        sent_jobs = list(self._sent_jobs(start - _MAX_QUEUED, end + _SKEW))
         owners = self._owners(day, sent_jobs, entries)
         report = reconcile(day, until, sent_jobs, entries, owners)
         self.assets.write_json(f"reports/{day.isoformat()}.json", report.model_dump(mode="json"))
@@ -53,7 +54,7 @@ class ReconcileBilling:
         return report
 
     def _sent_jobs(self, start: datetime, end: datetime) -> Iterator[SentJob]:
-        """Give what matters of the jobs accepted from `start` to before `end`, page by page."""
+        """Yield the sent jobs that were accepted from `start` to before `end`."""
         after: Cursor | None = Cursor(end, "")
         while after is not None:
             jobs, after = self.lists.page(None, limit=_PAGE, after=after)
@@ -67,13 +68,18 @@ class ReconcileBilling:
     def _owners(
         self, day: date, sent_jobs: list[SentJob], entries: list[LedgerEntry]
     ) -> dict[str, str]:
-        """Return whose job each prediction is, of these jobs' and of what was charged in the day.
+        """Return job ids by prediction id, for the sent jobs and for the charges of the day.
 
-        A job may be older than these, or have lost its prediction to a crash after the claim.
+        A charged prediction can belong to an older job, or to a job whose record lacks the
+        prediction after a crash.
         """
-        owners = {each.prediction_id: each.job_id for each in sent_jobs if each.prediction_id}
-        strangers = [each for each in charged(day, entries) if each and each not in owners]
-        for prediction_id in strangers[:_MAX_LOOKUPS]:
+        owners = {job.prediction_id: job.job_id for job in sent_jobs if job.prediction_id}
+        unmatched = [
+            prediction_id
+            for prediction_id in charged(day, entries)
+            if prediction_id and prediction_id not in owners
+        ]
+        for prediction_id in unmatched[:_MAX_LOOKUPS]:
             job_id = self.claims.owner(prediction_id)
             if job_id is not None:
                 owners[prediction_id] = job_id

@@ -1,4 +1,4 @@
-"""Tally: count an ended job, once, however often its end is told."""
+"""Record statistics: count an ended job exactly once, however often its event is delivered."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,16 @@ from darkroom.ports import Jobs, Stats
 
 @dataclass(frozen=True)
 class RecordStats:
-    """Add an ended job to the day's numbers: the event is a nudge, the record is what counts."""
+    """Add an ended job to its day's statistics. All values come from the job record."""
 
     jobs: Jobs
     stats: Stats
 
     def __call__(self, job_id: str) -> bool:
-        """Return whether it was counted now; False if it was before, or is gone."""
+        """Return True if the job was counted by this call.
+
+        Return False if the job was counted before, is still open, or has no record.
+        """
         job = self.jobs.get(job_id)
         if job is None or job.is_open or job.stats_recorded_at is not None:
             return False

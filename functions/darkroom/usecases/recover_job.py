@@ -1,4 +1,4 @@
-"""Recover: a job was given up, and what it paid for has come after all."""
+"""Recover: store the late result of a job that was abandoned."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,13 +20,13 @@ from darkroom.ports import (
 from darkroom.usecases.find_prediction import FindPrediction
 from darkroom.usecases.store_outputs import StoreOutputs
 
-# When it is looked at again, in minutes after each look; the provider keeps results for 7 days.
-_AFTER = (5, 15, 60, 240, 720, 1440, 2880)
+# Minutes between the polls of a late result. The provider keeps results for 7 days.
+_POLL_MINUTES = (5, 15, 60, 240, 720, 1440, 2880)
 
 
 @dataclass(frozen=True)
 class RecoverJob:
-    """Ask for the prediction of a job that was given up, and file what it made."""
+    """Poll the prediction of an abandoned job, and store its outputs."""
 
     jobs: Jobs
     find: FindPrediction
@@ -38,60 +38,60 @@ class RecoverJob:
     assets_bucket: str
 
     def __call__(self, job: Job) -> bool:
-        """Return whether the outputs were filed; else it says on the record when to look again."""
+        """Return whether the outputs are stored; if not, schedule the next poll on the record."""
         if job.assets and job.stored_at:
-            return self._told(job)
+            return self._publish_recovered(job)
         if job.prediction_id is None:
-            found = self.find(job)
-            if not isinstance(found, Job):
-                return self._later(job)
-            job = found
-        answer = self.provider.check(job.prediction_id or "")
-        match answer:
+            result = self.find(job)
+            if not isinstance(result, Job):
+                return self._schedule_poll(job)
+            job = result
+        prediction = self.provider.check(job.prediction_id or "")
+        match prediction:
             case Succeeded():
-                assets = self.store_outputs(job, answer.outputs)
+                assets = self.store_outputs(job, prediction.outputs)
                 if isinstance(assets, NotDownloaded):
-                    return self._later(job)
+                    return self._schedule_poll(job)
                 now = self.now()
-                filed = self.jobs.update(
+                stored = self.jobs.update(
                     job.job_id,
                     when=[Status.FAILED],
                     assets=assets,
                     stored_at=now,
                     provider_completed_at=job.provider_completed_at or now,
                 )
-                return filed is not None and self._told(filed)
+                return stored is not None and self._publish_recovered(stored)
             case Failed():
-                self._failed(job, answer)
+                self._record_failure(job, prediction)
                 return False
             case _:
-                return self._later(job)
+                return self._schedule_poll(job)
 
-    def _failed(self, job: Job, answer: Failed) -> None:
-        """Note that nothing will come, and free what was held if nothing was charged."""
-        charged = job.charged or answer.charged or failure(answer.code, sent=True).charged
-        # What the record will say of the money, an earlier POST included, is what is acted on.
-        told = job.model_copy(update={"charged": charged}).charge
-        is_free = told is Charged.NO and job.charge is not Charged.NO
+    def _record_failure(self, job: Job, prediction: Failed) -> None:
+        """End the recovery, and release the reservations if nothing was charged."""
+        charged = job.charged or prediction.charged or failure(prediction.code, sent=True).charged
+        # `Job.charge` also considers earlier POSTs, so compute it with the new value.
+        charge = job.model_copy(update={"charged": charged}).charge
+        is_released = charge is Charged.NO and job.charge is not Charged.NO
         self.jobs.transact(
             job.job_id,
-            [Release(reservation) for reservation in job.reservations] if is_free else [],
+            [Release(reservation) for reservation in job.reservations] if is_released else [],
             when=[Status.FAILED],
-            # Another sweep may have been here: what was held is freed once.
-            absent="charged" if is_free else None,
+            # Two sweeps may run at once; the reservations are released only once.
+            absent="charged" if is_released else None,
             sweep_after=None,
-            detail=answer.detail or None,
+            detail=prediction.detail or None,
             charged=charged,
         )
 
-    def _told(self, job: Job) -> bool:
-        """Tell the bus, and then let the record rest: a crash in between tells it again."""
+    def _publish_recovered(self, job: Job) -> bool:
+        """Publish the event, then end the recovery; a crash between repeats the event."""
         self.events.publish(job_events.recovered(job, self.assets_bucket))
         self.metrics.count("JobsRecovered")
         self.jobs.update(job.job_id, when=[Status.FAILED], sweep_after=None)
         return True
 
-    def _later(self, job: Job) -> bool:
+    def _schedule_poll(self, job: Job) -> bool:
         self.jobs.update(
             job.job_id,
             when=[Status.FAILED],
@@ -102,5 +102,7 @@ class RecoverJob:
 
 
 def next_recovery_poll(recovery_polls: int, now: datetime) -> datetime | None:
-    """Return when to look again after so many looks; None for not any more."""
-    return now + timedelta(minutes=_AFTER[recovery_polls]) if recovery_polls < len(_AFTER) else None
+    """Return the time of the next poll after `recovery_polls` polls; None after the last one."""
+    if recovery_polls >= len(_POLL_MINUTES):
+        return None
+    return now + timedelta(minutes=_POLL_MINUTES[recovery_polls])

@@ -1,4 +1,4 @@
-"""Request: an event that asks for a job becomes one, or a JobRejected that says why not."""
+"""Request a job: a JobRequested event becomes a job or a JobRejected event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from darkroom.domain.errors import (
     ConflictError,
     FieldProblem,
     InvalidRequestError,
+    sentence,
 )
 from darkroom.domain.job import Job
 from darkroom.domain.parsing import parse_request
@@ -24,7 +25,7 @@ _KEY = TypeAdapter[str](events.IdempotencyKey)
 
 @dataclass(frozen=True)
 class RequestJob:
-    """The event door."""
+    """The EventBridge entry point."""
 
     create_job: CreateJob
     events: Events
@@ -32,7 +33,7 @@ class RequestJob:
     max_deadline: int
 
     def __call__(self, detail: object, *, caller: Caller, event_id: str) -> Job | None:
-        """Return the job, None if the request was refused; safe to repeat."""
+        """Return the job, or None if the request was rejected. Idempotent."""
         key: str | None = None
         code = Code.INVALID_REQUEST
         try:
@@ -45,9 +46,7 @@ class RequestJob:
             code, problems = Code.BUDGET_EXCEEDED, [error.problem]
         except ConflictError as error:
             problems = [
-                FieldProblem(
-                    field="idempotency_key", message=str(error), allowed="a key of its own"
-                )
+                FieldProblem(field="idempotency_key", message=str(error), allowed="a new key")
             ]
         self.metrics.count("RequestsRejected")
         self.events.publish(
@@ -56,7 +55,7 @@ class RequestJob:
                 caller=caller.name,
                 request_id=event_id,
                 code=code,
-                message="; ".join(f"{p.field or 'detail'} {p.message}" for p in problems),
+                message=sentence(problems),
                 errors=tuple(problems),
                 idempotency_key=key,
             )
@@ -65,14 +64,15 @@ class RequestJob:
 
 
 def _split(detail: object) -> tuple[str | None, object]:
-    """Part the idempotency key from the request."""
+    """Return the idempotency key, if there is one, and the request without it."""
     if not isinstance(detail, Mapping) or "idempotency_key" not in detail:
         return None, detail
     body = {name: value for name, value in detail.items() if name != "idempotency_key"}
-    given = detail["idempotency_key"]
+    key = detail["idempotency_key"]
     try:
-        return (None if given is None else _KEY.validate_python(given)), body
+        return (None if key is None else _KEY.validate_python(key)), body
     except ValidationError:
+        allowed = "a string of 1 to 256 characters"
         raise InvalidRequestError.of(
-            "idempotency_key", "is not valid", "a string of 1 to 256 characters"
+            "idempotency_key", f"`idempotency_key` must be {allowed}.", allowed
         ) from None

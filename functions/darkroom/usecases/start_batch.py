@@ -1,4 +1,4 @@
-"""Start a batch: its rows are stored, its record is written, and its execution runs."""
+"""Start a batch: store its rows, write its record and start its execution."""
 
 import hashlib
 import json
@@ -18,17 +18,18 @@ from darkroom.ports import Batches, BatchFiles, BatchWorkflow, Clock, Metrics
 from darkroom.usecases.create_job import RequestSource
 from darkroom.usecases.plan_batch import BatchFile, Plan, PlanBatch
 
-# It is started as it is recorded: the sweep looks whether it was.
+# The execution starts right after the record is written. After this time, the sweep checks that it
+# was started.
 START_GRACE = timedelta(minutes=2)
-# What one step makes jobs of, in rows and in bytes: seconds of work, and little memory.
+# Limits of one chunk, so that a step takes seconds and little memory.
 _CHUNK_ROWS, _CHUNK_BYTES = 12, 4_000_000
-_KEPT_PROBLEMS = 20  # on the record; the result file has all
-_TOLD_PROBLEMS = 32
+_MAX_STORED_PROBLEMS = 20  # on the record; the result files have all
+_MAX_PROBLEMS = 32  # in an error
 
 
 @dataclass(frozen=True)
 class StartBatch:
-    """Make a batch of a file, once for each caller and idempotency key."""
+    """Create and start one batch per caller and idempotency key."""
 
     plan: PlanBatch
     batches: Batches
@@ -46,52 +47,60 @@ class StartBatch:
         name: str | None = None,
         confirmed: int | None = None,
     ) -> Batch:
-        """Return the batch; safe to repeat.
+        """Return the batch. Idempotent.
 
-        Raises InvalidRequestError, ConflictError, or ConfirmationRequiredError if it costs more
-        than is started unasked, and than `confirmed` (micro-USD).
+        Raises InvalidRequestError, ConflictError, or ConfirmationRequiredError if the batch needs a
+        confirmation and costs more than `confirmed`, in micro-USD.
         """
         identity = job_id(request_source.caller.name, f"batch/{request_source.key}")
-        asked = _fingerprint(batch_file)
+        file_fingerprint = _fingerprint(batch_file)
         batch = self.batches.get(identity)
         if batch is None:
             plan = self.plan(batch_file, request_source.caller)
             _check(plan, confirmed)
             lines = [line_of(row) for row in plan.rows]
-            # Read again by the machine, and by whoever asks what came of it: no state carries rows.
+            # The state machine and CollectBatch read the rows from S3, so no state contains rows.
             self.files.write_rows(identity, lines, chunks(lines, _CHUNK_ROWS, _CHUNK_BYTES))
-            batch = self._new(plan, request_source, identity, asked, name)
+            batch = self._new(plan, request_source, identity, file_fingerprint, name)
             if self.batches.create(batch):
                 self.metrics.count("BatchesAccepted")
-            else:  # another delivery of the same request was quicker
+            else:  # a concurrent delivery of the same request has created the batch
                 batch = self.batches.get(identity) or batch
-        if batch.fingerprint != asked:
-            raise ConflictError(f"the idempotency key stands for another batch: {identity}")
+        if batch.fingerprint != file_fingerprint:
+            raise ConflictError(
+                f"This idempotency key was already used for another batch ({identity})."
+                " Use a new key."
+            )
         if batch.is_open:
             self.workflow.start(batch)
         return batch
 
     def _new(
-        self, plan: Plan, request_source: RequestSource, identity: str, asked: str, name: str | None
+        self,
+        plan: Plan,
+        request_source: RequestSource,
+        identity: str,
+        file_fingerprint: str,
+        name: str | None,
     ) -> Batch:
         now = self.now()
-        bad = len(plan.rows) - plan.good
+        bad = len(plan.rows) - plan.valid_rows
         return Batch(
             batch_id=identity,
             caller=request_source.caller.name,
             can_read_all=request_source.caller.can_read_all,
             request_id=request_source.request_id,
             idempotency_key=request_source.key,
-            fingerprint=asked,
+            fingerprint=file_fingerprint,
             name=name or plan.source.key.rpartition("/")[2],
             source=plan.source,
             rows=len(plan.rows),
             bad_rows=bad,
-            problems=plan.problems(_KEPT_PROBLEMS),
+            problems=plan.problems(_MAX_STORED_PROBLEMS),
             estimated_cost_micro_usd=plan.estimated_cost_micro_usd,
             unpriced_rows=plan.unpriced_rows,
             daily_budget_micro_usd=request_source.daily_budget_micro_usd,
-            counts=Counts(waiting=plan.good, bad=bad),
+            counts=Counts(waiting=plan.valid_rows, bad=bad),
             accepted_at=now,
             sweep_after=now + START_GRACE,
             expires_at=int((now + self.retention).timestamp()),
@@ -99,22 +108,22 @@ class StartBatch:
 
 
 def _check(plan: Plan, confirmed: int | None) -> None:
-    if not plan.good:
-        told = [
+    if not plan.valid_rows:
+        problems = [
             FieldProblem(
-                field=f"rows.{each.row}.{each.field}".rstrip("."),
-                message=each.message,
-                allowed=each.allowed,
+                field=f"rows.{problem.row}.{problem.field}".rstrip("."),
+                message=problem.message,
+                allowed=problem.allowed,
             )
-            for each in plan.problems(_TOLD_PROBLEMS)
+            for problem in plan.problems(_MAX_PROBLEMS)
         ]
-        raise InvalidRequestError(told)
+        raise InvalidRequestError(problems)
     cost = plan.estimated_cost_micro_usd
     is_small = cost <= CONFIRM_ABOVE and not plan.unpriced_rows
     if not is_small and (confirmed is None or confirmed < cost):
-        raise ConfirmationRequiredError(cost, plan.good, plan.unpriced_rows)
+        raise ConfirmationRequiredError(cost, plan.valid_rows, plan.unpriced_rows)
 
 
 def _fingerprint(batch_file: BatchFile) -> str:
-    asked = json.dumps(asdict(batch_file), sort_keys=True, default=str)
-    return hashlib.sha256(asked.encode()).hexdigest()
+    text = json.dumps(asdict(batch_file), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

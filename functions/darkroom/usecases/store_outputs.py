@@ -1,4 +1,4 @@
-"""File: copy every output of a prediction into the assets bucket, with a manifest."""
+"""Store outputs: copy every output of a prediction into the assets bucket, with a manifest."""
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -10,28 +10,31 @@ from darkroom.domain.job import Asset, Job
 from darkroom.domain.uploads import CALLER_METADATA, JOB_ID_METADATA, encode
 from darkroom.ports import Assets, Downloads, Jobs, NotDownloaded
 
-# Below this a picture stays in memory, above it goes to /tmp: memory is bounded either way.
+# Larger files are spooled to /tmp, so memory use is bounded.
 _SPOOL_BYTES = 4 * 1024 * 1024
-# So many are copied at once: of the largest, /tmp holds twice as many.
-_AT_ONCE = 4
+# Concurrent copies. /tmp has room for twice as many files of the largest size.
+_CONCURRENCY = 4
 
 
 @dataclass(frozen=True)
 class StoreOutputs:
-    """Store what the provider made: nothing that is not whole, nothing twice."""
+    """Store each complete output exactly once."""
 
     jobs: Jobs
     downloads: Downloads
     assets: Assets
 
     def __call__(self, job: Job, outputs: tuple[str, ...]) -> tuple[Asset, ...] | NotDownloaded:
-        """Return what was stored; safe to repeat: keys are the same, and never overwritten."""
-        stored = list(job.assets)  # by an earlier run that did not come to its end
-        left = range(len(stored), len(outputs))
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            each = pool.map if len(left) > 1 else map  # most jobs have one
-            # In their order, whichever is done first: what is recorded has no gaps.
-            for asset in each(partial(self._copy, job), left, outputs[len(stored) :]):
+        """Return the stored assets, or why an output could not be downloaded.
+
+        Idempotent: object keys are the same on each run, and objects are never overwritten.
+        """
+        stored = list(job.assets)  # by an earlier run that was interrupted
+        remaining = range(len(stored), len(outputs))
+        with ThreadPoolExecutor(_CONCURRENCY) as pool:
+            mapped = pool.map if len(remaining) > 1 else map  # most jobs have one output
+            # Results come in the order of the outputs, so the recorded assets have no gaps.
+            for asset in mapped(partial(self._copy, job), remaining, outputs[len(stored) :]):
                 if isinstance(asset, NotDownloaded):
                     return asset
                 stored.append(asset)
@@ -59,7 +62,7 @@ class StoreOutputs:
 
 
 def _manifest(job: Job, assets: list[Asset]) -> dict[str, Any]:
-    """Say what was asked, what came, when, and what it cost."""
+    """Return the manifest: request, outputs, timestamps and estimated cost of a job."""
     return {
         "version": "1",
         "job_id": job.job_id,
@@ -87,13 +90,13 @@ def _manifest(job: Job, assets: list[Asset]) -> dict[str, Any]:
 
 
 def _source(job: Job) -> dict[str, str]:
-    """Return the metadata that names the upload behind an output."""
+    """Return the object metadata that names the uploaded source file; empty without one."""
     if job.source is None:
         return {}
-    named = {
+    fields = {
         "source-bucket": job.source.bucket,
         "source-key": encode(job.source.key),
         "source-version-id": job.source.version_id,
         "preset": job.preset,
     }
-    return {name: value for name, value in named.items() if value}
+    return {name: value for name, value in fields.items() if value}

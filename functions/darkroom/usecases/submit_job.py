@@ -1,4 +1,4 @@
-"""Submit: hand a job to the provider, at most once."""
+"""Submit: send a job to the provider, at most once."""
 
 import math
 from dataclasses import dataclass
@@ -29,16 +29,17 @@ from darkroom.ports import (
 from darkroom.usecases.acquire_slot import AcquireSlot, Deferred
 from darkroom.usecases.find_prediction import FindPrediction, Missing, claim_prediction, digest
 
-# Beyond the deadline, for the provider's queue and its own retries of the download.
+# Seconds that presigned URLs stay valid beyond the deadline, for the provider's queue and its own
+# retries of the download.
 _PRESIGN_MARGIN = 3600
-# How often a job looks whether the owner lets it go.
-_STOPPED_WAIT = 45
-_MAX_SUBMITS = 3  # that nobody answered
+# Seconds between two reads of the `submits` flag while submission is disabled.
+_DISABLED_WAIT = 45
+_MAX_SUBMITS = 3  # POSTs without a response, with AmbiguousSubmit: resubmit
 
 
 @dataclass(frozen=True)
 class SubmitJob:
-    """Send the POST if it is proven that none was sent before, and say how it went."""
+    """Send a job's POST if none can have been sent before, and return the outcome."""
 
     jobs: Jobs
     references: References
@@ -54,18 +55,18 @@ class SubmitJob:
     resubmits: bool
 
     def __call__(self, step: Step) -> Step:
-        """Return the outcome; safe to repeat: a re-run never sends a second POST."""
+        """Return the step with its outcome. Idempotent: a second run never sends a second POST."""
         job = self.jobs.get(step.job_id)
         if job is None:
             return step.failed(Code.INTERNAL_ERROR)
         match job.status:
             case Status.QUEUED:
-                return self._queued(step, job)
+                return self._submit(step, job)
             case Status.SUBMITTING:
-                # A POST was begun, and nobody knows how it ended.
-                return self._search(step, job)
+                # An earlier run may have sent the POST; its result is unknown.
+                return self._find_unanswered(step, job)
             case Status.SUBMITTED:
-                return self._submitted(step, job)
+                return self._report_submitted(step, job)
             case Status.COMPLETED:
                 return step.stored()
             case Status.FAILED:
@@ -73,15 +74,15 @@ class SubmitJob:
             case _:
                 assert_never(job.status)
 
-    def _queued(self, step: Step, job: Job) -> Step:
-        if job.canceled_at is not None:  # while a POST was under way that then took nothing
+    def _submit(self, step: Step, job: Job) -> Step:
+        if job.canceled_at is not None:  # during a POST that created no prediction
             return step.failed(Code.CANCELED)
         if self.now() - job.accepted_at > self.max_queue:
             return step.failed(step.deferred_by or Code.PROVIDER_UNAVAILABLE)
         flags = self.flag_store.read()
         if not flags.submits:
             self.metrics.count("SubmitsDisabled")
-            return self._defer(step, job, _STOPPED_WAIT)
+            return self._defer(step, job, _DISABLED_WAIT)
         images = self._images(job)
         self.provider.prepare()
         digests = tuple(digest(image) for image in images)
@@ -96,34 +97,35 @@ class SubmitJob:
 
     def _send(self, step: Step, job: Job, images: list[str], flags: RuntimeFlags) -> Step:
         model_input = {**job.input, "images": images} if images else job.input
-        answer = self.provider.submit(
+        submission = self.provider.submit(
             job.model, model_input, flags.webhook(job.job_id, job.submit_token)
         )
-        match answer:
+        match submission:
             case Accepted():
-                # What is paid for is recorded first: a crash may come between.
-                after = self._accepted(step, job, answer.prediction_id)
+                # Record the prediction before anything else: the process may crash here, and the
+                # prediction is paid for.
+                next_step = self._record_accepted(step, job, submission.prediction_id)
                 self.acquire.breaker(job.queue_shard, Health.OK)
-                return after
+                return next_step
             case NotSent():
-                after = self._back(step, job, polling.unsent_wait(job.submit_attempts))
+                next_step = self._put_back(step, job, polling.unsent_wait(job.submit_attempts))
                 self.acquire.breaker(job.queue_shard, Health.UNREACHABLE)
-                return after
+                return next_step
             case Throttled():
                 self.metrics.count("Throttled")
-                wait = polling.throttled_wait(answer.retry_after)
-                return self._back(step, job, wait, pause_all_seconds=wait)
-            case Refused(stops=True):
-                return self._back(step, job, 1, blocked_by=answer.code)
+                wait = polling.throttled_wait(submission.retry_after)
+                return self._put_back(step, job, wait, pause_all_seconds=wait)
+            case Refused(blocks_account=True):
+                return self._put_back(step, job, 1, blocked_by=submission.code)
             case Refused():
-                self.jobs.update(job.job_id, when=OPEN, detail=answer.detail or None)
+                self.jobs.update(job.job_id, when=OPEN, detail=submission.detail or None)
                 self.acquire.breaker(job.queue_shard, Health.OK)
-                return step.failed(answer.code)
+                return step.failed(submission.code)
             case Unknown():
                 self.acquire.breaker(job.queue_shard, Health.UNREACHABLE)
-                return self._search(step, job)
+                return self._find_unanswered(step, job)
             case _:
-                assert_never(answer)
+                assert_never(submission)
 
     def _images(self, job: Job) -> list[str]:
         seconds = job.deadline_seconds + _PRESIGN_MARGIN
@@ -134,49 +136,50 @@ class SubmitJob:
             for reference in job.references
         ]
 
-    def _accepted(self, step: Step, job: Job, prediction_id: str) -> Step:
+    def _record_accepted(self, step: Step, job: Job, prediction_id: str) -> Step:
         claimed = claim_prediction(self.jobs, job, prediction_id, self.now())
         if claimed is not None:
-            return self._submitted(step, claimed)
-        known = self.jobs.get(job.job_id)
-        if known is not None and known.status is Status.SUBMITTING:
-            # A job that asked for the very same took it, having no answer: this one takes whatever
-            # that one would have found.
-            return self._search(step, job)
-        if known is not None and not known.is_open:
-            # Ended while the POST was under way. What is paid for is looked after by the sweep.
-            claim_prediction(self.jobs, known, prediction_id, self.now())
+            return self._report_submitted(step, claimed)
+        current = self.jobs.get(job.job_id)
+        if current is not None and current.status is Status.SUBMITTING:
+            # An unanswered job with identical input has claimed this prediction. The two jobs are
+            # interchangeable, so claim the prediction of the other POST.
+            return self._find_unanswered(step, job)
+        if current is not None and not current.is_open:
+            # The job ended during the POST. The sweep recovers the paid prediction.
+            claim_prediction(self.jobs, current, prediction_id, self.now())
         return self(step)
 
-    def _submitted(self, step: Step, job: Job) -> Step:
-        # Also on a re-run: the event may not have gone out the first time.
+    def _report_submitted(self, step: Step, job: Job) -> Step:
+        # Publish on every run: an earlier run may have crashed before the event was published.
         self.events.publish(job_events.submitted(job, job.prediction_id or ""))
         elapsed = (self.now() - (job.submitted_at or job.accepted_at)).total_seconds()
-        kind, left = job.expectation(self.duration_scale), job.deadline_seconds - elapsed
+        expected, remaining = job.expectation(self.duration_scale), job.deadline_seconds - elapsed
         if job.has_webhook:
-            return step.submitted(0).wait_for_webhook(polling.webhook_wait(elapsed, kind, left))
-        return step.submitted(polling.first_wait(elapsed, kind, left))
+            wait_seconds = polling.webhook_wait(elapsed, expected, remaining)
+            return step.submitted(0).wait_for_webhook(wait_seconds)
+        return step.submitted(polling.first_wait(elapsed, expected, remaining))
 
-    def _search(self, step: Step, job: Job) -> Step:
-        """Look for the prediction of a POST that was not answered, for as long as one may lag."""
-        found = self.find(job)
-        if isinstance(found, Job):
+    def _find_unanswered(self, step: Step, job: Job) -> Step:
+        """Find the prediction of an unanswered POST; retry while the provider's list may lag."""
+        result = self.find(job)
+        if isinstance(result, Job):
             self.metrics.count("SubmissionsFound")
-            return self._submitted(step, found) if found.is_open else self(step)
-        now = self.jobs.get(job.job_id)
-        if now is None or now.status is not Status.SUBMITTING:
-            return self(step)  # its webhook came meanwhile, say
+            return self._report_submitted(step, result) if result.is_open else self(step)
+        current = self.jobs.get(job.job_id)
+        if current is None or current.status is not Status.SUBMITTING:
+            return self(step)  # the job has moved on, for example by its webhook
         searched = (self.now() - (job.submitting_at or job.accepted_at)).total_seconds()
-        was_read = found is Missing.ABSENT
+        was_read = result is Missing.ABSENT
         wait = polling.search_wait(searched, self.duration_scale, was_read=was_read)
         if wait is not None:
-            return step.deferred(polling.patient_wait(wait, step.deferrals))
+            return step.deferred(polling.deferral_wait(wait, step.deferrals))
         if self.resubmits and was_read and job.submit_attempts < _MAX_SUBMITS:
             self.metrics.count("Resubmits")
-            return self._back(step, job, 1, unanswered=True)
+            return self._put_back(step, job, 1, is_unanswered=True)
         return step.failed(Code.SUBMISSION_UNKNOWN)
 
-    def _back(
+    def _put_back(
         self,
         step: Step,
         job: Job,
@@ -184,19 +187,22 @@ class SubmitJob:
         *,
         pause_all_seconds: int = 0,
         blocked_by: Code | None = None,
-        unanswered: bool = False,
+        is_unanswered: bool = False,
     ) -> Step:
-        back = self.acquire.put_back(
-            job, pause_all_seconds=pause_all_seconds, blocked_by=blocked_by, unanswered=unanswered
+        queued = self.acquire.put_back(
+            job,
+            pause_all_seconds=pause_all_seconds,
+            blocked_by=blocked_by,
+            is_unanswered=is_unanswered,
         )
-        if back is None:
+        if queued is None:
             return self(step)
-        if back.canceled_at is not None:
+        if queued.canceled_at is not None:
             return step.failed(Code.CANCELED)
-        return self._defer(step, back, wait, blocked_by)
+        return self._defer(step, queued, wait, blocked_by)
 
     def _defer(self, step: Step, job: Job, wait: int, blocked_by: Code | None = None) -> Step:
-        left = (job.accepted_at + self.max_queue - self.now()).total_seconds()
-        # A second past the limit, so that the next look finds it over.
-        clipped = max(1, min(polling.patient_wait(wait, step.deferrals), math.ceil(left) + 1))
+        remaining = (job.accepted_at + self.max_queue - self.now()).total_seconds()
+        # End the last wait one second past the queue limit, so that the next run fails the job.
+        clipped = max(1, min(polling.deferral_wait(wait, step.deferrals), math.ceil(remaining) + 1))
         return step.deferred(clipped, deferred_by=blocked_by)

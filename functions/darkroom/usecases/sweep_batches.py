@@ -1,4 +1,4 @@
-"""Sweep the batches: start again what stands still, and close what cannot be brought to its end."""
+"""Sweep batches: restart batches without a running execution, and close those that cannot end."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,14 +7,17 @@ from darkroom.domain.batch import Batch, BatchStatus
 from darkroom.ports import Batches, BatchWorkflow, Clock, Execution, Metrics
 from darkroom.usecases.end_batch import EndBatch
 
-# A batch whose execution runs is looked at again so much later.
-_AGAIN = timedelta(minutes=10)
+# Time until the next inspection of a batch whose execution runs.
+_INTERVAL = timedelta(minutes=10)
 _MAX_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
 class SweepBatches:
-    """No batch stays open whose execution is gone: what rows there are is in the records."""
+    """Restart or close every open batch whose execution has ended.
+
+    A restart creates no duplicates: the state of every row is in the records.
+    """
 
     batches: Batches
     workflow: BatchWorkflow
@@ -23,13 +26,13 @@ class SweepBatches:
     now: Clock
 
     def __call__(self) -> list[str]:
-        """Return the ids of the batches that were started again or closed; safe to repeat."""
+        """Return the ids of the batches that were restarted or closed. Idempotent."""
         return [
-            each.batch_id for each in self.batches.due(self.now()) if self._repair(each.batch_id)
+            batch.batch_id for batch in self.batches.due(self.now()) if self._repair(batch.batch_id)
         ]
 
     def _repair(self, batch_id: str) -> bool:
-        batch = self.batches.get(batch_id)  # what an index says of it may be old
+        batch = self.batches.get(batch_id)  # the index is eventually consistent
         if batch is None or batch.sweep_after is None or batch.sweep_after > self.now():
             return False
         if not batch.is_open:
@@ -37,11 +40,11 @@ class SweepBatches:
             return True
         execution = self.workflow.status(batch)
         if execution is Execution.RUNNING:
-            self._note(batch)
+            self._update(batch)
             return False
         if execution is None:
             self.workflow.start(batch)
-            self._note(batch)
+            self._update(batch)
         elif batch.attempt < _MAX_ATTEMPTS:
             self._restart(batch, execution)
         else:
@@ -50,19 +53,19 @@ class SweepBatches:
         return True
 
     def _restart(self, batch: Batch, execution: Execution) -> None:
-        # Who stops an execution by hand wants no more of it.
-        stopped = {"canceled_at": batch.canceled_at or self.now()}
-        again = self._note(
+        # An execution stopped by hand means that the batch is to be canceled.
+        cancellation = {"canceled_at": batch.canceled_at or self.now()}
+        restarted = self._update(
             batch,
             attempt=batch.attempt + 1,
             creation_finished=None,
-            **(stopped if execution is Execution.ABORTED else {}),
+            **(cancellation if execution is Execution.ABORTED else {}),
         )
-        if again is not None:
-            self.workflow.start(again)
+        if restarted is not None:
+            self.workflow.start(restarted)
 
-    def _note(self, batch: Batch, **changes: object) -> Batch | None:
-        later = self.now() + _AGAIN
+    def _update(self, batch: Batch, **changes: object) -> Batch | None:
+        sweep_after = self.now() + _INTERVAL
         return self.batches.update(
-            batch.batch_id, when=[BatchStatus.RUNNING], sweep_after=later, **changes
+            batch.batch_id, when=[BatchStatus.RUNNING], sweep_after=sweep_after, **changes
         )

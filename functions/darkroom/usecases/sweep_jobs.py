@@ -1,4 +1,4 @@
-"""Sweep: look at every job that is overdue, and restart, close or recover it."""
+"""Sweep: inspect every overdue job, and restart, close or recover it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from darkroom.usecases.end_job import EndJob
 from darkroom.usecases.recover_job import RecoverJob
 
 _PAGE = 50
-# A job that runs is looked at again so much later.
-_AGAIN = timedelta(minutes=10)
-# A job that is so long overdue, though its execution runs, is stuck.
-_STUCK = timedelta(hours=1)
+# Time until the next inspection of a job whose execution runs.
+_INTERVAL = timedelta(minutes=10)
+# A job that is open this long after its deadline is stuck, even if its execution runs.
+_STUCK_AFTER = timedelta(hours=1)
 _CODES = {Execution.ABORTED: Code.CANCELED, Execution.TIMED_OUT: Code.DEADLINE_EXCEEDED}
 
 
 class SweepResult(StrEnum):
-    """What was done about a job."""
+    """What the sweep did with a job."""
 
     RESTARTED = "restarted"
     CLOSED = "closed"
     RECOVERED = "recovered"
-    LEFT = "left"  # it goes on by itself, or its result has not come
+    LEFT = "left"  # the job still runs, or its late result is not available yet
 
 
 @dataclass(frozen=True)
 class SweepJobs:
-    """Nothing stays open: what no execution brings to its end, this does."""
+    """Repair every job that its execution does not end."""
 
     jobs: Jobs
     lists: JobLists
@@ -41,42 +41,42 @@ class SweepJobs:
     metrics: Metrics
     now: Clock
 
-    def __call__(self, goes_on: Callable[[], bool] = lambda: True) -> dict[str, list[str]]:
-        """Return the ids of the jobs by what was done; stops early when `goes_on` says so.
+    def __call__(self, can_continue: Callable[[], bool] = lambda: True) -> dict[str, list[str]]:
+        """Return the ids of the inspected jobs by result; stop when `can_continue` returns False.
 
-        Safe to repeat, and beside another sweep.
+        Idempotent, also while another sweep runs.
         """
-        told: dict[str, list[str]] = {}
+        job_ids: dict[str, list[str]] = {}
         start, stuck = self.now(), 0
         failure: Exception | None = None
         for job in self._due(start):
-            if not goes_on():
+            if not can_continue():
                 break
             stuck += job.is_open and self._is_stuck(job)
             try:
-                told.setdefault(str(self._repair(job)), []).append(job.job_id)
+                job_ids.setdefault(str(self._repair(job)), []).append(job.job_id)
             except Exception as error:
                 failure = error
-                later = self.now() + _AGAIN
-                self.jobs.update(job.job_id, when=[job.status], sweep_after=later)
+                sweep_after = self.now() + _INTERVAL
+                self.jobs.update(job.job_id, when=[job.status], sweep_after=sweep_after)
         self.metrics.count("StuckJobs", stuck)
-        stopped = any(not shard.breaker.is_closed for shard in self.queue.read_all())
-        self.metrics.count("BreakerOpen", int(stopped))
+        is_breaker_open = any(not shard.breaker.is_closed for shard in self.queue.read_all())
+        self.metrics.count("BreakerOpen", int(is_breaker_open))
         if failure is not None:
             raise failure
-        return told
+        return job_ids
 
     def _due(self, start: datetime) -> Iterator[Job]:
-        """Read each record again: what the index says of it may be old."""
+        """Yield the overdue jobs. Each record is read again: the index is eventually consistent."""
         seen: set[str] = set()
         while True:
             listed = self.lists.due(start, limit=_PAGE)
-            fresh = [each.job_id for each in listed if each.job_id not in seen]
-            seen.update(fresh)
-            for job in filter(None, map(self.jobs.get, fresh)):
+            new_ids = [job.job_id for job in listed if job.job_id not in seen]
+            seen.update(new_ids)
+            for job in filter(None, map(self.jobs.get, new_ids)):
                 if job.sweep_after is not None and job.sweep_after <= start:
                     yield job
-            if not fresh or len(listed) < _PAGE:
+            if not new_ids or len(listed) < _PAGE:
                 return
 
     def _repair(self, job: Job) -> SweepResult:
@@ -89,30 +89,32 @@ class SweepJobs:
         if execution is None and job.status is Status.QUEUED:
             self.workflow.start(job.job_id)
             self.metrics.count("JobsRestarted")
-            self._look_again(job)
+            self._schedule_next(job)
             return SweepResult.RESTARTED
-        if execution is Execution.RUNNING and not self._is_over(job):
-            self._look_again(job)
+        if execution is Execution.RUNNING and not self._is_stuck_at_provider(job):
+            self._schedule_next(job)
             return SweepResult.LEFT
         code = self._code(job, execution)
         self.end.fail(job.job_id, code)
         self.metrics.count("JobsClosed", code=str(code))
         return SweepResult.CLOSED
 
-    def _look_again(self, job: Job) -> None:
-        self.jobs.update(job.job_id, when=OPEN, sweep_after=self.now() + _AGAIN)
+    def _schedule_next(self, job: Job) -> None:
+        self.jobs.update(job.job_id, when=OPEN, sweep_after=self.now() + _INTERVAL)
 
-    def _is_over(self, job: Job) -> bool:
-        """Tell whether a job that is with the provider should have ended an hour ago."""
+    def _is_stuck_at_provider(self, job: Job) -> bool:
+        """Return whether the prediction still runs an hour after the job's deadline."""
         if job.submitted_at is None or job.provider_completed_at is not None:
             return False
-        return self.now() > job.submitted_at + timedelta(seconds=job.deadline_seconds) + _STUCK
+        return (
+            self.now() > job.submitted_at + timedelta(seconds=job.deadline_seconds) + _STUCK_AFTER
+        )
 
     def _is_stuck(self, job: Job) -> bool:
         since = job.submitted_at or job.submitting_at
         if since is None:
             return False
-        return self.now() > since + timedelta(seconds=job.deadline_seconds) + _STUCK
+        return self.now() > since + timedelta(seconds=job.deadline_seconds) + _STUCK_AFTER
 
     def _code(self, job: Job, execution: Execution | None) -> Code:
         if job.canceled_at is not None:

@@ -1,1 +1,1 @@
-"""HTTP: routes, what goes over the wire, and how errors look there."""
+"""The HTTP API: routes, request and response models, and errors."""

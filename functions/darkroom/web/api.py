@@ -1,4 +1,4 @@
-"""The HTTP API: its routes over the use cases, and what an error looks like on each."""
+"""The HTTP API: registers the routes and converts errors to responses."""
 
 import time
 from typing import Any
@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConf
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.domain.errors import DarkroomError, NotFoundError
-from darkroom.observability import logger, tell_crash
+from darkroom.observability import log_crash, logger
 from darkroom.web import problems
 from darkroom.web.batches import BatchRoutes
 from darkroom.web.contract import WAVESPEED_PREFIX
@@ -23,7 +23,7 @@ _ACCEPTED = ["Idempotency-Key", "If-None-Match"]
 
 
 class Api:
-    """The door itself."""
+    """The HTTP API as one application."""
 
     def __init__(self, dependencies: Dependencies) -> None:
         origin = dependencies.allowed_origin
@@ -40,42 +40,44 @@ class Api:
         Studio(self._app, dependencies)
 
     def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        """Answer a request of API Gateway."""
+        """Return the response to an API Gateway event, and log the request."""
         start = time.monotonic()
-        answer = self._app.resolve({**event, "path": _own_path(event)}, context)
+        response = self._app.resolve({**event, "path": _route_path(event)}, context)
         authorizer = event["requestContext"].get("authorizer") or {}
         logger.info(
             "api",
             method=event.get("httpMethod"),
             route=event.get("resource"),
-            status=answer["statusCode"],
+            status=response["statusCode"],
             caller=authorizer.get("name"),
             key=authorizer.get("principalId"),
             seconds=round(time.monotonic() - start, 3),
         )
-        return answer
+        return response
 
     def _refuse_route(self, _: Exception) -> Response[str]:
-        return self._refuse(NotFoundError("there is no such route"))
+        return self._refuse(
+            NotFoundError("This route does not exist. Check the method and the path.")
+        )
 
     def _crash(self, error: Exception) -> Response[str]:
-        tell_crash(error)
+        log_crash(error)
         return self._refuse(error)
 
     def _refuse(self, error: Exception) -> Response[str]:
         problem = problems.problem_of(error, self._app.current_event.http_method)
         if self._app.current_event.path.startswith(WAVESPEED_PREFIX):
-            # The provider's own envelope.
+            # The provider's envelope.
             return reply(problem.status, {"code": problem.status, "message": problem.detail})
-        told = problem.model_dump(mode="json", exclude_none=True)
-        return reply(problem.status, told, content_type=problems.CONTENT_TYPE)
+        body = problem.model_dump(mode="json", exclude_none=True)
+        return reply(problem.status, body, content_type=problems.CONTENT_TYPE)
 
 
-def _own_path(event: dict[str, Any]) -> str:
-    """Return the path as our routes have it: a custom domain may map the API below its root."""
+def _route_path(event: dict[str, Any]) -> str:
+    """Return the path without the base path of a custom domain."""
     path: str = event["path"]
     resource: str = event.get("resource") or ""
     if resource == "/":
         return resource
-    fixed = resource.partition("{")[0]
-    return path[max(0, path.find(fixed)) :] if fixed else path
+    prefix = resource.partition("{")[0]
+    return path[max(0, path.find(prefix)) :] if prefix else path

@@ -4,19 +4,20 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from pydantic import ValidationError
 
 from darkroom.domain.batch import Batch
-from darkroom.domain.errors import FieldProblem, InvalidRequestError
+from darkroom.domain.errors import InvalidRequestError
+from darkroom.domain.parsing import field_problems
 from darkroom.usecases.create_job import RequestSource
 from darkroom.usecases.plan_batch import BatchFile
 from darkroom.web import batch_contract as contract
 from darkroom.web import views
 from darkroom.web.contract import MAX_PAGE, MAX_WAIT_SECONDS
 from darkroom.web.dependencies import Dependencies
-from darkroom.web.http_request import HttpRequest
+from darkroom.web.http_request import HttpRequest, not_an_object
 from darkroom.web.replies import reply
 
 
 class BatchRoutes:
-    """The routes, on an app."""
+    """Registers the routes on an app."""
 
     def __init__(self, app: APIGatewayRestResolver, dependencies: Dependencies) -> None:
         self._app = app
@@ -27,20 +28,20 @@ class BatchRoutes:
         app.delete("/v1/batches/<batch_id>")(self.cancel)
 
     def create(self) -> Response[str]:
-        """Plan a batch, or start it."""
+        """Start a batch, or only plan it."""
         request = HttpRequest.of(self._app.current_event)
         request.only()
         request.must_submit()
-        asked = _asked(request.json())
+        batch_request = _parse(request.json())
         batch_file = BatchFile(
-            source=asked.source,
-            format=asked.format,
-            prompt=asked.prompt,
-            defaults=tuple(sorted((asked.defaults or {}).items())),
+            source=batch_request.source,
+            format=batch_request.format,
+            prompt=batch_request.prompt,
+            defaults=tuple(sorted((batch_request.defaults or {}).items())),
         )
-        if asked.dry_run:
+        if batch_request.dry_run:
             plan = self._dependencies.start_batch.plan(batch_file, request.caller)
-            return reply(200, contract.planned(asked.name, plan))
+            return reply(200, contract.planned(batch_request.name, plan))
         request_source = RequestSource(
             request.caller,
             request.idempotency_key(),
@@ -48,13 +49,16 @@ class BatchRoutes:
             daily_budget_micro_usd=request.daily_budget_micro_usd,
         )
         batch = self._dependencies.start_batch(
-            batch_file, request_source, name=asked.name, confirmed=asked.confirm_micro_usd
+            batch_file,
+            request_source,
+            name=batch_request.name,
+            confirmed=batch_request.confirm_micro_usd,
         )
-        place = f"{request.full_path.rstrip('/')}/{batch.batch_id}"
-        return self._show(202, batch, Location=place)
+        location = f"{request.full_path.rstrip('/')}/{batch.batch_id}"
+        return self._show(202, batch, Location=location)
 
     def get(self, batch_id: str) -> Response[str]:
-        """Show a batch, at once or when it has changed."""
+        """Return a batch, at once or after its next change."""
         request = HttpRequest.of(self._app.current_event)
         request.only("wait")
         wait = request.number("wait", 1, MAX_WAIT_SECONDS)
@@ -64,20 +68,21 @@ class BatchRoutes:
         return self._show(200, find.changed(request.caller, batch_id, wait))
 
     def list(self) -> Response[str]:
-        """Show batches, newest first."""
+        """Return a page of batches, newest first."""
         request = HttpRequest.of(self._app.current_event)
         request.only("limit", "cursor", "caller")
         owner, cursor = request.owner_filter(), request.query("cursor")
-        batches, after = self._dependencies.batches.page(
+        batches, next_cursor = self._dependencies.batches.page(
             owner,
             limit=request.number("limit", 1, MAX_PAGE) or 20,
             after=views.decode_cursor(cursor) if cursor is not None else None,
         )
-        shown = tuple(map(self._view, batches))
-        return reply(200, contract.BatchPage(batches=shown, cursor=views.encode_cursor(after)))
+        batch_views = tuple(map(self._view, batches))
+        cursor = views.encode_cursor(next_cursor)
+        return reply(200, contract.BatchPage(batches=batch_views, cursor=cursor))
 
     def cancel(self, batch_id: str) -> Response[str]:
-        """Cancel a batch: no further row starts, and what was started is canceled."""
+        """Cancel a batch: no further row is started, and started jobs are canceled."""
         request = HttpRequest.of(self._app.current_event)
         request.only()
         request.must_submit()
@@ -89,27 +94,18 @@ class BatchRoutes:
 
     def _view(self, batch: Batch) -> contract.BatchView:
         def url(name: str) -> str:
-            place = self._dependencies.batch_files.results(batch.batch_id, name)
-            return self._dependencies.references.presign(place, views.URL_SECONDS)
+            location = self._dependencies.batch_files.results(batch.batch_id, name)
+            return self._dependencies.references.presign(location, views.URL_SECONDS)
 
         return contract.view(batch, url)
 
 
-def _asked(body: object) -> contract.BatchRequest:
-    """Return the body as what it is; raises InvalidRequestError."""
-    fields = ", ".join(contract.BatchRequest.model_fields)
+def _parse(body: object) -> contract.BatchRequest:
+    """Return the typed body. Raises InvalidRequestError."""
+    fields = contract.BatchRequest.model_fields
     if not isinstance(body, dict):
-        raise InvalidRequestError.of("", "is no JSON object", fields)
+        raise not_an_object(fields)
     try:
         return contract.BatchRequest.model_validate(body)
     except ValidationError as error:
-        raise InvalidRequestError(
-            [
-                FieldProblem(
-                    field=".".join(map(str, each["loc"]))[:100],
-                    message="is missing" if each["type"] == "missing" else "is not valid",
-                    allowed=fields if each["type"] == "extra_forbidden" else each["msg"],
-                )
-                for each in error.errors(include_input=False, include_url=False)
-            ]
-        ) from None
+        raise InvalidRequestError(field_problems(error, fields)) from None

@@ -1,4 +1,4 @@
-"""What the HTTP API takes and gives. infra/api/openapi.yaml is generated from these models."""
+"""The request and response models of the HTTP API. They generate infra/api/openapi.yaml."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -16,132 +16,167 @@ from darkroom.domain.requests import Operation
 from darkroom.domain.stats import Day, Durations
 from darkroom.domain.submit_queue import Priority
 
-WAVESPEED_PREFIX = "/api/v3/"  # below it the provider's own wire format is spoken
-# API Gateway hands a function 6 MB at most, what it adds to a body included.
+WAVESPEED_PREFIX = "/api/v3/"  # routes under this prefix use the provider's wire format
+# API Gateway passes at most 6 MB to a function, including what it adds to the body.
 MAX_BODY_BYTES = 5_000_000
-MAX_WAIT_SECONDS = 25  # API Gateway gives up after 29
+MAX_WAIT_SECONDS = 25  # API Gateway times out after 29
 MAX_PAGE = 100
 MAX_DAYS = 90
-MAX_TEXT = 200  # characters to look for
+MAX_TEXT = 200  # characters of a search text
 
 
 class _Model(BaseModel):
-    # Open: a later version may say more, and a problem may have members of its own.
+    # Additional fields are allowed: later versions may add some, and so may a problem.
     model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class AssetView(Asset):
-    """A stored output, with a URL for now."""
+    """A stored output, with presigned URLs."""
 
-    url: str = Field(description="Presigned at this moment, for an hour at most. Store the key.")
+    url: str = Field(
+        description="Presigned URL, valid for at most one hour. Store `key` instead of the URL."
+    )
     thumbnail_url: str | None = Field(
-        description="Likewise, of a webp of 320 pixels at most: there some seconds after the end."
+        description="Presigned URL of a WebP thumbnail of at most 320 pixels per side, available a "
+        "few seconds after the job ends. null if not an image."
     )
 
 
 class FailureView(_Model):
-    """Why a job ended without what was asked for."""
+    """Why a job failed."""
 
     code: Code
-    message: str
-    detail: str | None = Field(description="The provider's own words, where it gave any.")
-    retryable: bool = Field(description="Whether asking again can help.")
+    message: str = Field(description="The reason in words, and what to do.")
+    detail: str | None = Field(description="WaveSpeed's error message, if any.")
+    retryable: bool = Field(description="Whether a new request with the same content may succeed.")
 
 
 class EventView(_Model):
-    """An event as it was put on the bus."""
+    """An event as published on the event bus."""
 
-    detail_type: str
-    detail: dict[str, object]
+    detail_type: str = Field(description="The name of the event, for example `JobCompleted`.")
+    detail: dict[str, object] = Field(description="See infra/events for its JSON Schema.")
 
 
 class JobView(_Model):
-    """A job as its caller sees it."""
+    """A job."""
 
     job_id: str
     status: Status
     operation: Operation
-    model: str
-    input: dict[str, object] = Field(description="What was asked for, references aside.")
-    references: tuple[str, ...] = Field(description="URLs without their queries, s3:// URIs.")
+    model: str = Field(description="WaveSpeed's model id.")
+    input: dict[str, object] = Field(description="The model's input, without reference images.")
+    references: tuple[str, ...] = Field(
+        description="The reference images: URLs without their query strings, or s3:// URIs."
+    )
     reference_urls: tuple[str | None, ...] = Field(
-        description="Presigned now, where one lies in the deployment's own bucket; empty in lists."
+        description="Presigned URLs of the references, valid for at most one hour. null for "
+        "references outside the assets bucket. Empty in lists."
     )
-    caller: str
-    idempotency_key: str
-    batch_id: str | None = Field(description="The batch that it is a row of.")
-    preset: str | None
-    source: S3Location | None = Field(description="The upload that asked for it.")
-    deadline_seconds: int
-    expected_seconds: float = Field(description="The median of its kind at the provider.")
-    estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
-    charged: Charged = Field(description="Whether the provider took money for it, as far as known.")
-    priority: Priority = Field(description="batch goes after interactive.")
+    caller: str = Field(description="The owner of the job.")
+    idempotency_key: str = Field(description="The caller's idempotency key, or a generated one.")
+    batch_id: str | None = Field(description="The batch of the job; null for other jobs.")
+    preset: str | None = Field(description="Name and version of the preset, as in `scan@3`.")
+    source: S3Location | None = Field(
+        description="The inbox upload that created the job; null for other jobs."
+    )
+    deadline_seconds: int = Field(
+        description="Seconds from submission until the job fails with `deadline_exceeded`."
+    )
+    expected_seconds: float = Field(
+        description="Expected duration at WaveSpeed in seconds: the median of similar jobs."
+    )
+    estimated_cost_micro_usd: int | None = Field(
+        description="Estimated cost in micro-USD. null: the price is not known."
+    )
+    charged: Charged = Field(description="Whether WaveSpeed charged the job.")
+    priority: Priority = Field(description="A `low` job waits until no `normal` job waits.")
     canceled_at: datetime | None = Field(
-        description="When it was canceled; still open, it ends as soon as its result is filed."
+        description="When the job was canceled. A job canceled after submission stays open until "
+        "its outputs are stored."
     )
-    failure: FailureView | None
-    assets: tuple[AssetView, ...]
-    prediction_id: str | None
-    checks: int
+    failure: FailureView | None = Field(description="null unless the job has failed.")
+    assets: tuple[AssetView, ...] = Field(description="The stored outputs.")
+    prediction_id: str | None = Field(
+        description="WaveSpeed's id of the job. null: not submitted, or not known."
+    )
+    checks: int = Field(description="Number of polls of WaveSpeed for this job.")
     timings: Timings
     event: EventView | None = Field(
-        description="The event that told of it last; null before the first, and in lists."
+        description="The last event published for the job. null before the first, and in lists."
     )
 
 
 class JobPage(_Model):
-    """Jobs, newest first."""
+    """A page of jobs, newest first."""
 
     jobs: tuple[JobView, ...]
-    cursor: str | None = Field(description="Give it back to go on; null at the end.")
+    cursor: str | None = Field(
+        description="Pass it as `cursor` to get the next page. null on the last page."
+    )
 
 
 class Estimate(_Model):
     """The price of a request."""
 
     operation: Operation
-    model: str
-    estimated_cost_micro_usd: int | None = Field(description="null: no price is known, not zero.")
-    priced_as_of: str | None = Field(description="The day of the quote, or of the table.")
+    model: str = Field(description="WaveSpeed's model id.")
+    estimated_cost_micro_usd: int | None = Field(
+        description="Estimated cost in micro-USD. null: the price is not known."
+    )
+    priced_as_of: str | None = Field(description="Date of WaveSpeed's quote or of the price table.")
 
 
 class Me(_Model):
-    """Whose key it is, and what may be spent today (until midnight UTC)."""
+    """The caller of the API key, its permissions and today's budgets. Days end at midnight UTC."""
 
-    caller: str
+    caller: str = Field(description="The owner of the jobs that this key creates.")
     role: Role
-    can_read_all: bool
-    can_submit: bool
-    day: date
-    daily_budget_micro_usd: int | None = Field(description="null: no budget limits this caller.")
-    left_micro_usd: int | None
-    stack_budget_micro_usd: int | None = Field(description="null: none limits the deployment.")
-    stack_left_micro_usd: int | None
+    can_read_all: bool = Field(description="Whether the key can read the jobs of every caller.")
+    can_submit: bool = Field(description="Whether the key can create jobs.")
+    day: date = Field(description="Today, in UTC.")
+    daily_budget_micro_usd: int | None = Field(
+        description="The caller's daily budget in micro-USD. null: no limit."
+    )
+    left_micro_usd: int | None = Field(
+        description="What remains of the caller's budget today, in micro-USD. null: no limit."
+    )
+    stack_budget_micro_usd: int | None = Field(
+        description="The deployment's daily budget in micro-USD. null: no limit."
+    )
+    stack_left_micro_usd: int | None = Field(
+        description="What remains of the deployment's budget today, in micro-USD. null: no limit."
+    )
 
 
 class QueueView(_Model):
-    """How the line to the provider stands."""
+    """The state of the submit queue."""
 
-    waiting_normal: int
-    waiting_low: int
-    in_flight: int = Field(description="Sent, and not ended.")
-    paused_seconds: float = Field(description="Until the next may be sent.")
-    breaker: Literal["closed", "open"] = Field(description="open: the provider takes nothing.")
+    waiting_normal: int = Field(description="Waiting jobs of priority `normal`.")
+    waiting_low: int = Field(description="Waiting jobs of priority `low`.")
+    in_flight: int = Field(description="Submitted jobs that WaveSpeed has not finished.")
+    paused_seconds: float = Field(description="Seconds until the next job may be submitted.")
+    breaker: Literal["closed", "open"] = Field(
+        description="The circuit breaker. `open`: submission is paused, because WaveSpeed is "
+        "unreachable or refuses every job."
+    )
+    message: str | None = Field(description="Why submission is paused; null while it is not.")
 
 
 class StatsView(_Model):
-    """What was made and spent, by day (UTC) and caller, oldest first."""
+    """Statistics of ended jobs, by UTC day and caller."""
 
-    since: date
-    until: date
-    days: tuple[Day, ...]
-    durations: tuple[Durations, ...] = Field(description="At the provider, of all jobs so far.")
+    since: date = Field(description="The first day, in UTC.")
+    until: date = Field(description="The last day, in UTC: today.")
+    days: tuple[Day, ...] = Field(description="One entry for each day and caller, oldest first.")
+    durations: tuple[Durations, ...] = Field(
+        description="Durations at WaveSpeed of all callers' jobs of these days, by kind of image."
+    )
     queue: QueueView
 
 
 class UploadRequest(BaseModel):
-    """A file that is about to be put."""
+    """A file to upload."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -153,43 +188,53 @@ class UploadRequest(BaseModel):
         Field(
             ge=1,
             le=MAX_BATCH_FILE_BYTES,
-            description=f"bytes; of a picture {MAX_REFERENCE_BYTES} at most",
+            description=f"Exact size in bytes. An image has at most {MAX_REFERENCE_BYTES}.",
         ),
     ]
 
 
 class PresignedUploadView(_Model):
-    """Leave to put that file, once: PUT it to `url` with exactly these headers."""
+    """A presigned upload, usable once. Send the file with PUT to `url` with exactly `headers`."""
 
     upload_id: str
-    reference: str = Field(description="For a job's `images`, or a batch's `source`.")
-    uri: str = Field(description="The same as an s3:// URI.")
+    reference: str = Field(description="Use it in `images` of a job, or as `source` of a batch.")
+    uri: str = Field(description="The location of the upload as an s3:// URI.")
     method: Literal["PUT"] = "PUT"
-    url: str
-    headers: dict[str, str]
-    expires_at: datetime
+    url: str = Field(description="Presigned URL for the PUT.")
+    headers: dict[str, str] = Field(description="The headers of the PUT, all of them signed.")
+    expires_at: datetime = Field(description="When the URL expires.")
 
 
 class PresetsView(Presets):
-    """The presets that serve now."""
+    """The presets in use."""
 
-    problem: str | None = Field(description="What is wrong with a newer document.")
+    problem: str | None = Field(
+        description="The error in a newer presets document that is not valid; null without one."
+    )
 
 
 class Problem(_Model):
-    """An error, as RFC 9457 has it."""
+    """An error in the format of RFC 9457."""
 
-    type: str = Field(description="Stable: what a program goes by.")
+    type: str = Field(
+        description="A stable identifier, `urn:darkroom:problem:…`. Programs should use this field."
+    )
     title: str
-    status: int
-    detail: str
-    errors: tuple[FieldProblem, ...] = Field(default=(), description="One entry a bad field.")
+    status: int = Field(description="The HTTP status code.")
+    detail: str = Field(description="A message for people. The text may change.")
+    errors: tuple[FieldProblem, ...] = Field(
+        default=(), description="One entry for each invalid field."
+    )
     budget_micro_usd: int | None = Field(
-        default=None, description="With budget-exceeded: what may be spent in a day."
+        default=None, description="With `budget-exceeded`: the daily budget in micro-USD."
     )
     left_micro_usd: int | None = Field(
-        default=None, description="With budget-exceeded: what is left of it, until midnight UTC."
+        default=None,
+        description="With `budget-exceeded`: what remains of the budget until midnight UTC, in "
+        "micro-USD.",
     )
     cost_micro_usd: int | None = Field(
-        default=None, description="The price of what was asked for; left out if not known."
+        default=None,
+        description="With `budget-exceeded` or `confirmation-required`: the estimated cost in "
+        "micro-USD. Omitted if not known.",
     )

@@ -1,4 +1,4 @@
-"""What the routes are made of."""
+"""The dependencies of the routes."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from darkroom.usecases.start_batch import StartBatch
 
 @dataclass(frozen=True)
 class Dependencies:
-    """The use cases and ports behind the routes, and the settings of the door."""
+    """The use cases, ports and settings that the routes use."""
 
     create_job: CreateJob
     find: FindJobs

@@ -1,4 +1,4 @@
-"""Errors as callers see them: RFC 9457 problems, or the provider's envelope on its own paths."""
+"""Errors as RFC 9457 problems. On the provider's own paths, `detail` fills its error envelope."""
 
 from http import HTTPStatus
 
@@ -7,7 +7,6 @@ from darkroom.domain.errors import (
     ConfirmationRequiredError,
     ConflictError,
     EndedError,
-    FieldProblem,
     ForbiddenError,
     InvalidRequestError,
     NotFoundError,
@@ -19,14 +18,14 @@ _TYPE = "urn:darkroom:problem:"
 
 
 class TooLargeError(Exception):
-    """The body is larger than is taken."""
+    """The body is larger than MAX_BODY_BYTES."""
 
 
 class MediaTypeError(Exception):
-    """The body is not JSON by its content type."""
+    """The Content-Type of the body is not JSON."""
 
 
-# Each error's name in `type`, and its status.
+# The name in `type` and the HTTP status of each error.
 KINDS: dict[type[Exception], tuple[str, HTTPStatus]] = {
     InvalidRequestError: ("invalid-request", HTTPStatus.BAD_REQUEST),
     BudgetExceededError: ("budget-exceeded", HTTPStatus.PAYMENT_REQUIRED),
@@ -39,16 +38,16 @@ KINDS: dict[type[Exception], tuple[str, HTTPStatus]] = {
     MediaTypeError: ("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
 }
 
-_CRASH = "Darkroom itself failed; try again."
-# A job may have been made before the crash, under a key that the caller does not know.
+_CRASH = "Darkroom failed internally. Try again."
+# A POST without an Idempotency-Key may have created a job before the crash.
 _CRASHES = {
-    "POST": "Darkroom itself failed, perhaps after it took the request: look at GET /v1/jobs before"
-    " asking again, or ask with an Idempotency-Key, with which a repeat is safe."
+    "POST": "Darkroom failed internally, but may have accepted the request before. Check GET"
+    " /v1/jobs before you repeat the request. With an Idempotency-Key, a repeat is safe."
 }
 
 
 def problem_of(error: Exception, method: str) -> Problem:
-    """Return what a caller is told; of a crash only that there was one."""
+    """Return the problem document of an error. An unexpected error is reported without details."""
     name, status = KINDS.get(type(error), ("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR))
     is_crash = status is HTTPStatus.INTERNAL_SERVER_ERROR
     errors = tuple(error.problems) if isinstance(error, InvalidRequestError) else ()
@@ -56,7 +55,7 @@ def problem_of(error: Exception, method: str) -> Problem:
         type=f"{_TYPE}{name}",
         title=name.replace("-", " ").capitalize(),
         status=status,
-        detail=_CRASHES.get(method, _CRASH) if is_crash else sentence(error, errors),
+        detail=_CRASHES.get(method, _CRASH) if is_crash else str(error),
         errors=errors,
         **_money(error),
     )
@@ -72,14 +71,3 @@ def _money(error: Exception) -> dict[str, int | None]:
         "left_micro_usd": error.left,
         "cost_micro_usd": error.cost,
     }
-
-
-def sentence(error: Exception, errors: tuple[FieldProblem, ...]) -> str:
-    """Return the error in words."""
-    if not errors:
-        return str(error)
-    return "; ".join(
-        f"{each.field or 'the body'} {each.message}"
-        + (f" (allowed: {each.allowed})" if each.allowed else "")
-        for each in errors
-    )

@@ -1,4 +1,4 @@
-"""Replies in JSON."""
+"""JSON responses."""
 
 import json
 
@@ -12,13 +12,13 @@ def reply(
     content_type: str = "application/json",
     **headers: str,
 ) -> Response[str]:
-    """Return a reply; a header's name is given with underscores for dashes."""
+    """Return a response. Header names have underscores instead of dashes."""
     text = body.model_dump_json() if isinstance(body, BaseModel) else json.dumps(body)
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    # What is there for one caller now is not there for another, nor later.
+    extra_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    # Responses depend on the caller and the time, so caches must not store them.
     return Response(
         status_code=status,
         content_type=content_type,
         body=text,
-        headers={"Cache-Control": "no-store", **named},
+        headers={"Cache-Control": "no-store", **extra_headers},
     )

@@ -1,4 +1,4 @@
-"""The studio: the deployment's own page for people, served as files to whoever asks."""
+"""The studio: the deployment's web page, served as static files without a key."""
 
 import hashlib
 import html
@@ -21,11 +21,11 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_ROOT = "{root}"  # in the page: where the API begins, with its slash
+_ROOT = "{root}"  # placeholder in the page for the API's root path, with a final slash
 
 
 class Studio:
-    """The page and its files, on an app; none of them needs a key."""
+    """The routes of the page and its files. They need no key."""
 
     def __init__(self, app: APIGatewayRestResolver, dependencies: Dependencies) -> None:
         self._app = app
@@ -34,21 +34,21 @@ class Studio:
         app.get("/studio/<file>")(self.file)
 
     def page(self) -> Response[str]:
-        """Show the page. Its addresses begin at the API's root, with or without a last slash."""
+        """Return the page. Its links start at the API's root path."""
         path: str = self._app.current_event.raw_event["requestContext"]["path"]
         root = f"/{path.strip('/')}/".replace("//", "/")
         return self._show(PAGE, self._files[PAGE].replace(_ROOT, html.escape(root)))
 
     def file(self, file: str) -> Response[str]:
-        """Show one file: what is not in the list that was made at the start is not looked for."""
+        """Return one file. Only files found at startup are served, so no path is ever opened."""
         if file == PAGE or file not in self._files:
-            raise NotFoundError("the studio has no such file")
+            raise NotFoundError("The studio has no such file.")
         return self._show(file, self._files[file])
 
     def _show(self, name: str, text: str) -> Response[str]:
         revision = hashlib.sha256(text.encode()).hexdigest()[:32]
         headers = {
-            # Always asked for again, and hardly ever sent again: no mixture of two deployments.
+            # Browsers revalidate every file, so that files of two deployments never mix.
             "Cache-Control": "no-cache",
             "ETag": f'"{revision}"',
             "Content-Security-Policy": self._policy,
@@ -56,22 +56,22 @@ class Studio:
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Opener-Policy": "same-origin",
         }
-        known = views.revisions(self._app.current_event.headers.get("if-none-match") or "")
-        if revision in known:
+        cached = views.revisions(self._app.current_event.headers.get("if-none-match") or "")
+        if revision in cached:
             return Response(status_code=304, body="", headers=headers)
-        kind = MEDIA_TYPES[Path(name).suffix]
-        return Response(status_code=200, content_type=kind, body=text, headers=headers)
+        media_type = MEDIA_TYPES[Path(name).suffix]
+        return Response(status_code=200, content_type=media_type, body=text, headers=headers)
 
     @cached_property
     def _files(self) -> dict[str, str]:
-        found = (path for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES)
-        return {path.name: path.read_text("utf-8") for path in found}
+        paths = (path for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES)
+        return {path.name: path.read_text("utf-8") for path in paths}
 
     @cached_property
     def _policy(self) -> str:
-        """What the page may do: reach this API and the bucket that its presigned URLs lead to."""
-        some = S3Object(bucket=self._dependencies.assets_bucket, key="x")
-        url = urlsplit(self._dependencies.references.presign(some, 1))
+        """The Content-Security-Policy: the page may access this API and the assets bucket."""
+        placeholder = S3Object(bucket=self._dependencies.assets_bucket, key="x")
+        url = urlsplit(self._dependencies.references.presign(placeholder, 1))
         bucket = f"{url.scheme}://{url.netloc}"
         return "; ".join(
             (

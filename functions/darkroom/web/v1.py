@@ -1,24 +1,23 @@
-"""Darkroom's own routes, under /v1."""
+"""The routes of Darkroom's own API, under /v1."""
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from darkroom.domain.callers import Role
-from darkroom.domain.errors import InvalidRequestError
+from darkroom.domain.errors import STACK, InvalidRequestError
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
-from darkroom.domain.parsing import parse_request
+from darkroom.domain.parsing import parse_request, unknown_field
 from darkroom.domain.requests import Operation
 from darkroom.observability import correlate
-from darkroom.usecases.budget import STACK
 from darkroom.usecases.create_job import RequestSource
 from darkroom.web import contract, views
 from darkroom.web.dependencies import Dependencies
-from darkroom.web.http_request import HttpRequest
+from darkroom.web.http_request import HttpRequest, not_an_object
 from darkroom.web.replies import reply
 
 
 class V1:
-    """The routes, on an app."""
+    """Registers the routes on an app."""
 
     def __init__(self, app: APIGatewayRestResolver, dependencies: Dependencies) -> None:
         self._app = app
@@ -34,11 +33,13 @@ class V1:
         app.get("/v1/stats")(self.stats)
 
     def create_job(self) -> Response[str]:
-        """Accept a job."""
+        """Create a job."""
         request = self._request()
         request.must_submit()
         key = request.idempotency_key()
-        asked = parse_request(request.json(), max_deadline_seconds=self._dependencies.max_deadline)
+        job_request = parse_request(
+            request.json(), max_deadline_seconds=self._dependencies.max_deadline
+        )
         request_id = request.event.request_context.request_id
         request_source = RequestSource(
             request.caller,
@@ -46,12 +47,12 @@ class V1:
             request_id,
             daily_budget_micro_usd=request.daily_budget_micro_usd,
         )
-        job = self._dependencies.create_job(asked, request_source)
-        place = f"{request.full_path.rstrip('/')}/{job.job_id}"
-        return self._show(202, job, Location=place)
+        job = self._dependencies.create_job(job_request, request_source)
+        location = f"{request.full_path.rstrip('/')}/{job.job_id}"
+        return self._show(202, job, Location=location)
 
     def get_job(self, job_id: str) -> Response[str]:
-        """Show a job, at once or when it has changed."""
+        """Return a job, at once or after its next change."""
         request = self._request("wait")
         known = views.revisions(request.header("if-none-match") or "")
         wait = request.number("wait", 1, contract.MAX_WAIT_SECONDS)
@@ -71,17 +72,18 @@ class V1:
         return self._show(202 if job.is_open else 200, job)
 
     def list_jobs(self) -> Response[str]:
-        """Show jobs, newest first."""
+        """Return a page of jobs, newest first."""
         request = self._request("status", "limit", "cursor", "caller", "operation", "text", "batch")
         owner = request.owner_filter()
         cursor, text = request.query("cursor"), request.query("text")
         if text is not None and not 1 <= len(text) <= contract.MAX_TEXT:
             allowed = f"1 to {contract.MAX_TEXT} characters"
-            raise InvalidRequestError.of("text", "is not valid", allowed)
+            raise InvalidRequestError.of("text", f"`text` must be {allowed}.", allowed)
         batch = request.query("batch")
         if batch is not None and not is_job_id(batch):
-            raise InvalidRequestError.of("batch", "is not valid", "the id of a batch")
-        jobs, after = self._dependencies.find.page(
+            allowed = "the id of a batch"
+            raise InvalidRequestError.of("batch", f"`batch` must be {allowed}.", allowed)
+        jobs, next_cursor = self._dependencies.find.page(
             owner,
             status=request.choice("status", Status),
             operation=request.choice("operation", Operation),
@@ -91,35 +93,37 @@ class V1:
             after=views.decode_cursor(cursor) if cursor is not None else None,
         )
         presign, scale = self._dependencies.references.presign, self._dependencies.duration_scale
-        shown = tuple(views.job_view(job, presign, scale) for job in jobs)
-        return reply(200, contract.JobPage(jobs=shown, cursor=views.encode_cursor(after)))
+        job_views = tuple(views.job_view(job, presign, scale) for job in jobs)
+        return reply(200, contract.JobPage(jobs=job_views, cursor=views.encode_cursor(next_cursor)))
 
     def estimate(self) -> Response[str]:
-        """Say what a request would cost."""
-        asked = parse_request(
+        """Return the estimated cost of a request."""
+        job_request = parse_request(
             self._request().json(), max_deadline_seconds=self._dependencies.max_deadline
         )
-        quote = self._dependencies.prices.quote(asked.model, asked.input, len(asked.references))
+        quote = self._dependencies.prices.quote(
+            job_request.model, job_request.input, len(job_request.references)
+        )
         return reply(
             200,
             contract.Estimate(
-                operation=asked.operation,
-                model=asked.model,
+                operation=job_request.operation,
+                model=job_request.model,
                 estimated_cost_micro_usd=quote and quote.micro_usd,
                 priced_as_of=quote and quote.as_of,
             ),
         )
 
     def make_upload(self) -> Response[str]:
-        """Give leave to put a file."""
+        """Return a presigned upload for a file."""
         request = self._request()
         request.must_submit()
         body = request.json()
-        known = contract.UploadRequest.model_fields
+        fields = contract.UploadRequest.model_fields
         if not isinstance(body, dict):
-            raise InvalidRequestError.of("", "is no JSON object", ", ".join(known))
-        for name in body.keys() - known.keys():
-            raise InvalidRequestError.of(name[:100], "is not a field of this", ", ".join(known))
+            raise not_an_object(fields)
+        for name in body.keys() - fields.keys():
+            raise InvalidRequestError([unknown_field(name, fields)])
         presigned = self._dependencies.make_upload(
             request.caller, body.get("content_type"), body.get("size")
         )
@@ -136,13 +140,13 @@ class V1:
         )
 
     def presets(self) -> Response[str]:
-        """Show what the folders of the inbox do."""
+        """Return the presets in use."""
         self._request()
-        serving, problem = self._dependencies.presets.read()
-        return reply(200, contract.PresetsView(**dict(serving), problem=problem))
+        presets, problem = self._dependencies.presets.read()
+        return reply(200, contract.PresetsView(**dict(presets), problem=problem))
 
     def me(self) -> Response[str]:
-        """Show whose key it is, and what is left of today's money."""
+        """Return the caller of the key and the remaining budgets of today."""
         request, budget = self._request(), self._dependencies.budget
         own, stack = request.daily_budget_micro_usd, budget.stack_micro_usd
         return reply(
@@ -154,14 +158,14 @@ class V1:
                 can_submit=request.role is not Role.READ,
                 day=self._dependencies.now().date(),
                 daily_budget_micro_usd=own,
-                left_micro_usd=None if own is None else budget.left(request.caller.name, own),
+                left_micro_usd=None if own is None else budget.remaining(request.caller.name, own),
                 stack_budget_micro_usd=stack,
-                stack_left_micro_usd=None if stack is None else budget.left(STACK, stack),
+                stack_left_micro_usd=None if stack is None else budget.remaining(STACK, stack),
             ),
         )
 
     def stats(self) -> Response[str]:
-        """Show what was made and spent, and how the line stands."""
+        """Return daily statistics and the state of the submit queue."""
         request = self._request("days")
         days = request.number("days", 1, contract.MAX_DAYS) or 30
         return reply(
@@ -184,7 +188,7 @@ class V1:
         return reply(status, view, ETag=views.etag(job), **headers)
 
     def _request(self, *query: str) -> HttpRequest:
-        """Return the request; its query may have these parameters and no others."""
+        """Return the request. Raises InvalidRequestError for a parameter not in `query`."""
         request = HttpRequest.of(self._app.current_event)
         request.only(*query)
         return request

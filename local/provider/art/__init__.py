@@ -1,1 +1,1 @@
-"""Pictures that the simulator hands out: painted from a prompt, or from a reference it fetched."""
+"""Images that the simulator serves: painted from a prompt or derived from a fetched reference."""

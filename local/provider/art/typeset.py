@@ -1,4 +1,4 @@
-"""Words on a picture: the prompt, set like a poster's title, and a small caption under it."""
+"""Text on an image: the prompt as a title, with a caption below."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +15,7 @@ MAX_LINES = 4
 
 @cache
 def font(size: int) -> Font:
-    """Pillow's own typeface, so that a picture looks the same on every machine."""
+    """Return Pillow's built-in typeface, so that images are equal on every machine."""
     return ImageFont.load_default(size=size)
 
 
@@ -27,13 +27,13 @@ def _is_drawable(character: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """The text on one line, without the characters that the typeface lacks."""
+    """Return the text on one line, without characters that the typeface lacks."""
     kept = "".join(c if c.isspace() or _is_drawable(c) else "" for c in text[:900])
     return " ".join(kept.split())
 
 
 def wrap(text: str, size: int, width: float) -> list[str]:
-    """The text in lines that fit, a word that is too long by itself broken."""
+    """Return the text in lines that fit the width; too long words are broken."""
     lines, line = [], ""
     for word in text.split():
         if font(size).getlength(f"{line} {word}".strip()) <= width:
@@ -50,7 +50,7 @@ def wrap(text: str, size: int, width: float) -> list[str]:
 
 
 def balance(text: str, size: int, width: float) -> list[str]:
-    """As few lines as fit, each about as long as the others."""
+    """Return as few lines as possible, of about equal length."""
     lines = wrap(text, size, width)
     narrower = width * 0.94
     while narrower > width / 3 and len(tighter := wrap(text, size, narrower)) == len(lines):
@@ -59,7 +59,7 @@ def balance(text: str, size: int, width: float) -> list[str]:
 
 
 def fit(text: str, largest: int, smallest: int, width: float) -> tuple[int, list[str]]:
-    """The largest size at which the text takes few lines; at the smallest it is cut short."""
+    """Return the largest size at which the text needs few lines; the smallest truncates it."""
     for size in range(largest, smallest - 1, -max(1, (largest - smallest) // 6)):
         lines = wrap(text, size, width)
         if len(lines) <= (2 if size > (largest + smallest) // 2 else MAX_LINES):
@@ -71,7 +71,7 @@ def fit(text: str, largest: int, smallest: int, width: float) -> tuple[int, list
 
 
 def scrim(canvas: Canvas, colour: Colour, share: float) -> None:
-    """A shade rising from the lower edge, so that light letters can be read on it."""
+    """Darken the lower edge, so that light letters are readable."""
     width, height = canvas.size
     tall = int(height * share)
     fade = Image.linear_gradient("L").point([round(238 * (v / 255) ** 1.2) for v in range(256)])
@@ -80,7 +80,7 @@ def scrim(canvas: Canvas, colour: Colour, share: float) -> None:
 
 @dataclass(frozen=True)
 class Title:
-    """A title measured for a picture of one size, ready to be drawn on it."""
+    """A title laid out for one image size; lengths are in pixels."""
 
     lines: list[str]
     caption: str
@@ -90,11 +90,11 @@ class Title:
 
     @property
     def height(self) -> int:
-        """From the top of the first line to the foot of the caption."""
+        """The pixels from the top of the first line to the bottom of the caption."""
         return round(self.size * 1.22) * len(self.lines) + self.small * 4
 
     def draw(self, canvas: Canvas, accent: Colour) -> None:
-        """The prompt over a rule and a caption, in the lower left corner."""
+        """Draw the prompt, a rule and the caption in the lower left corner."""
         pen = ImageDraw.Draw(canvas)
         y = canvas.height - self.margin - self.height + self.small
         for line in self.lines:
@@ -108,7 +108,7 @@ class Title:
 
 
 def title(text: str, caption: str, size: tuple[int, int]) -> Title:
-    """The prompt as the title of a picture of this size."""
+    """Return the prompt as the title of an image of this size."""
     width, height = size
     side = min(width, height * 1.4)
     margin, small = round(side * 0.06), max(9, round(side * 0.0165))

@@ -1,0 +1,87 @@
+"""Request jobs over HTTP and by events, each with a unique prompt, and list them."""
+
+import random
+import secrets
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
+from darkroom.domain.callers import Role
+from darkroom.domain.identity import job_id
+from local import keys
+from local.events import put
+from local.stack import Stack
+from reliability.audit import RequestedJob
+from reliability.fault_cases import FaultCase
+
+_THREADS = 8
+_ATTEMPTS = 10
+
+
+class JobRequester:
+    """Requests jobs as several callers. `requested` lists every job so far."""
+
+    def __init__(self, stack: Stack, callers: int = 1) -> None:
+        self.requested: list[RequestedJob] = []
+        self._stack = stack
+        table = stack.client("dynamodb")
+        self._keys = [
+            keys.create(table, stack.table, f"caller-{n}", Role.SUBMIT)[0] for n in range(callers)
+        ]
+
+    def request_all(self, requests: Sequence[tuple[str, FaultCase]]) -> list[RequestedJob]:
+        """Request jobs over HTTP in parallel; each request is a row name and its fault case."""
+        with ThreadPoolExecutor(_THREADS) as pool:
+            jobs = list(pool.map(self._request, range(len(requests)), requests))
+        self.requested += jobs
+        return jobs
+
+    def request_by_event(self, row: str, case: FaultCase, count: int) -> list[RequestedJob]:
+        """Request jobs by JobRequested events, each with its own idempotency key."""
+        jobs = []
+        for _ in range(count):
+            label, key = f"{row} {secrets.token_hex(6)}", secrets.token_hex(8)
+            put(self._stack, _body(label, case) | {"idempotency_key": key})
+            jobs.append(RequestedJob(row, label, job_id("events", key), case.allowed_codes))
+        self.requested += jobs
+        return jobs
+
+    def _request(self, number: int, request: tuple[str, FaultCase]) -> RequestedJob:
+        row, case = request
+        label = f"{row} {secrets.token_hex(6)}"
+        body = _body(label, case)
+        headers = {
+            "Authorization": f"Bearer {self._keys[number % len(self._keys)]}",
+            "Idempotency-Key": secrets.token_hex(8),
+        }
+        url = f"{self._stack.api_url}/v1/jobs"
+        # The API may be faulty as well. The idempotency key makes a retry safe.
+        for _ in range(_ATTEMPTS):
+            response = httpx.post(url, json=body, headers=headers, timeout=60, trust_env=False)
+            if response.status_code < 500 and response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                break
+        response.raise_for_status()
+        return RequestedJob(row, label, response.json()["job_id"], case.allowed_codes)
+
+
+def _body(label: str, case: FaultCase) -> dict[str, object]:
+    marker = f" [[fault {case.marker}]]" if case.marker else ""
+    return {
+        "operation": "text-to-image",
+        "prompt": f"Case <{label}>{marker}",
+        "quality": "low",
+        **case.request,
+    }
+
+
+def mixed(
+    cases: dict[str, FaultCase], row: str, jobs: int, seed: int
+) -> list[tuple[str, FaultCase]]:
+    """Return `jobs` requests in seeded random order: half with a random fault, half without."""
+    rng = random.Random(seed)  # noqa: S311 - repeatable
+    names = [rng.choice(list(cases)) for _ in range(jobs // 2)]
+    requests = [(row, cases[name]) for name in names]
+    requests += [(row, FaultCase(""))] * (jobs - len(names))
+    rng.shuffle(requests)
+    return requests

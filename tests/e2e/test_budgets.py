@@ -1,0 +1,115 @@
+"""Money on the deployed stack: budgets at each entry point, the submits flag and Reconcile."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from darkroom.adapters.preset_document import KEY
+from darkroom.domain import presets
+from reliability.functions import Functions
+from tests.e2e.api_client import ApiClient
+from tests.e2e.deployment import Deployment, png_image
+
+
+@pytest.fixture(scope="module")
+def functions(deployment: Deployment) -> Functions:
+    return Functions(deployment.stack)
+
+
+@pytest.fixture
+def capped_folder(deployment: Deployment) -> Iterator[str]:
+    """Yield an inbox folder whose daily budget is the price of one low-quality edit."""
+    document = presets.shipped().model_dump(mode="json")
+    document["presets"]["capped"] = {
+        "prompt": "Make it blue",
+        "quality": "low",
+        "daily_budget_usd": 0.03,
+    }
+    body = json.dumps(document).encode()
+    deployment.s3.put_object(Bucket=deployment.stack.assets_bucket, Key=KEY, Body=body)
+    yield "capped"
+    deployment.s3.delete_object(Bucket=deployment.stack.assets_bucket, Key=KEY)
+
+
+def test_key_cannot_exceed_its_budget(deployment: Deployment) -> None:
+    with deployment.http_client(deployment.create_key("frugal", budget=0.02)) as client:
+        capped_client = ApiClient(client)
+        jobs = [capped_client.run_job(prompt=f"Within the budget, {n}") for n in range(2)]
+        response = capped_client.post_job(prompt="Beyond the budget")
+
+    assert [job["status"] for job in jobs] == ["completed"] * 2
+    assert response.status_code == 402
+    assert response.json()["type"] == "urn:darkroom:problem:budget-exceeded"
+    assert "$0.0000 is left" in response.json()["detail"]
+    assert deployment.submits_with("Beyond the budget") == []
+
+
+def test_uncharged_amount_can_be_spent_again(deployment: Deployment) -> None:
+    with deployment.http_client(deployment.create_key("unlucky", budget=0.01)) as client:
+        capped_client = ApiClient(client)
+        refused = capped_client.run_job(prompt="Refused [[fault submit.http status=400]]")
+        jobs = capped_client.run_job(prompt="With the money that came back")
+
+    assert refused["failure"]["code"] == "invalid_request"
+    assert jobs["status"] == "completed"
+
+
+def test_inbox_folder_cannot_exceed_its_budget(deployment: Deployment, capped_folder: str) -> None:
+    keys = [f"{capped_folder}/{n}.png" for n in range(3)]
+
+    events = [
+        deployment.wait_for_upload(key, deployment.put_to_inbox(key, png_image(64 + n)))
+        for n, key in enumerate(keys)
+    ]
+
+    assert [event["detail-type"] for event in events] == ["JobCompleted"] + ["JobRejected"] * 2
+    assert events[1]["detail"]["errors"][0]["field"] == "budget"
+
+
+def test_stack_budget_applies_to_events(deployment: Deployment, functions: Functions) -> None:
+    with functions.environment({"OnRequest": {"DAILY_BUDGET_USD": "0.000001"}}):
+        event = deployment.run_job(prompt="More than the stack may spend")
+
+    assert event["detail-type"] == "JobRejected"
+    assert event["detail"]["errors"][0]["field"] == "budget"
+    assert deployment.submits_with("More than the stack may spend") == []
+
+
+def test_submits_flag_stops_submits_but_not_submitted_jobs(
+    deployment: Deployment, functions: Functions, api_client: ApiClient
+) -> None:
+    parameters = deployment.stack.client("ssm")
+    name = f"/{deployment.stack.stack_name}/switches/submits"
+    submitted = api_client.create_job(prompt="Sent before [[fault run.duration seconds=4]]")
+    api_client.wait_for_status(submitted["job_id"], "submitted")
+    parameters.put_parameter(Name=name, Value="off", Overwrite=True)
+    try:
+        functions.restart(["Submit"])  # discards the flags that Submit caches for five seconds
+        queued = api_client.create_job(prompt="Not to be sent yet")
+
+        assert api_client.wait_for_status(submitted["job_id"])["status"] == "completed"
+        assert api_client.get_job(queued["job_id"])["status"] == "queued"
+        assert deployment.submits_with("Not to be sent yet") == []
+    finally:
+        parameters.put_parameter(Name=name, Value="on", Overwrite=True)
+
+    assert api_client.wait_for_status(queued["job_id"])["status"] == "completed"
+    assert len(deployment.submits_with("Not to be sent yet")) == 1
+
+
+def test_reconcile_writes_a_report_with_its_deployed_permissions(
+    deployment: Deployment, functions: Functions
+) -> None:
+    day = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
+
+    report = json.loads(
+        functions.invoke("Reconcile", {"id": "by-hand", "day": day})["Payload"].read()
+    )
+
+    stored = deployment.s3.get_object(
+        Bucket=deployment.stack.assets_bucket, Key=f"reports/{day}.json"
+    )
+    assert json.loads(stored["Body"].read()) == report
+    assert report["orphans"]["count"] == report["double"]["count"] == 0

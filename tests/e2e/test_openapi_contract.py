@@ -1,0 +1,66 @@
+"""Schemathesis: generated requests to the API, checked against its OpenAPI document."""
+
+import copy
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from darkroom.domain.callers import Role
+from infra.generate_api import document
+from tests.e2e.deployment import Deployment
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+# A few hundred requests, the same in every run.
+BOUNDED = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def document_for_requests() -> dict[str, Any]:
+    """Return the document with the greedy path parameter of API Gateway as a plain parameter.
+
+    Each request has a valid key; without a key, only the authorizer would be tested.
+    """
+    openapi = copy.deepcopy(document())
+    del openapi["components"]["securitySchemes"]
+    for item in openapi["paths"].values():
+        for operation in item.values():
+            del operation["security"]
+    openapi["paths"] = {path.replace("+}", "}"): item for path, item in openapi["paths"].items()}
+    return openapi
+
+
+schema = schemathesis.openapi.from_dict(document_for_requests())
+
+
+@pytest.fixture(scope="module")
+def headers(deployment: Deployment) -> dict[str, str]:
+    """The headers of one key for all requests."""
+    return {"Authorization": f"Bearer {deployment.create_key('schemathesis', Role.SUBMIT)}"}
+
+
+@schema.parametrize()
+@BOUNDED
+def test_responses_match_the_document(
+    case: schemathesis.Case[Any], deployment: Deployment, headers: dict[str, str]
+) -> None:
+    case.call_and_validate(base_url=deployment.stack.api_url, headers=headers, checks=CHECKS)

@@ -1,0 +1,98 @@
+"""CI workflows and hooks: make targets, pinned actions, minimal permissions, no stored secrets."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.infra.template import ROOT
+from tests.infra.tools import run
+
+FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+ZIZMOR = Path(sys.executable).with_name("zizmor")
+# Community files of a repository.
+COMMUNITY_FILES = (
+    "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", ".pre-commit-config.yaml",
+    ".github/pull_request_template.md", ".github/ISSUE_TEMPLATE/bug.yml",
+)  # fmt: skip
+
+
+def load(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(path.read_text())
+    return document
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    return [step for job in load(path)["jobs"].values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_action_is_pinned_to_a_commit_with_a_version_comment(path: Path) -> None:
+    uses = re.findall(r"uses: (.+)", path.read_text())
+
+    assert uses
+    for action in uses:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_commands_are_make_targets(path: Path) -> None:
+    commands = [step["run"] for step in steps(path) if "run" in step]
+
+    assert commands
+    for command in commands:
+        assert command.split()[0] == "make"
+        assert command.split()[1] in TARGETS
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_workflow_has_minimal_permissions_and_no_secrets(path: Path) -> None:
+    assert load(path)["permissions"] == {}
+    job_permissions = [job["permissions"] for job in load(path)["jobs"].values()]
+    allowed = {"contents": "read"} | ({"id-token": "write"} if path.stem == "deploy" else {})
+    assert job_permissions == [allowed]
+    assert "secrets." not in path.read_text()
+
+
+@pytest.mark.linters
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_zizmor_accepts_the_workflow(path: Path) -> None:
+    status, output = run(ZIZMOR, "--offline", "--no-progress", path)
+
+    assert status == 0, output
+    assert "No findings to report" in output
+
+
+@pytest.mark.linters
+def test_zizmor_reports_an_unpinned_action(tmp_path: Path) -> None:
+    unpinned = tmp_path / "ci.yml"
+    unpinned.write_text(re.sub("@[0-9a-f]{40}", "@v5", FILES[0].read_text()))
+
+    status, output = run(ZIZMOR, "--offline", "--no-progress", unpinned)
+
+    assert status != 0
+    assert "unpinned" in output
+
+
+def test_github_ci_runs_the_target_of_the_project_ci() -> None:
+    (project_ci,) = re.findall(r"exec (make \w+)", (ROOT / ".ci/run").read_text())
+
+    assert any(step.get("run", "").startswith(project_ci) for step in steps(FILES[0]))
+
+
+def test_hooks_are_make_targets() -> None:
+    (repo,) = load(ROOT / ".pre-commit-config.yaml")["repos"]
+
+    assert repo["repo"] == "local"
+    for hook in repo["hooks"]:
+        make, target = hook["entry"].split()
+        assert (make, target in TARGETS) == ("make", True)
+
+
+@pytest.mark.parametrize("name", COMMUNITY_FILES)
+def test_community_file_exists(name: str) -> None:
+    assert (ROOT / name).stat().st_size > 100

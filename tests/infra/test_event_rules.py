@@ -1,0 +1,153 @@
+"""The rules that invoke functions: patterns, inputs, retries and dead letters."""
+
+import re
+from typing import Any
+
+import pytest
+
+from darkroom.domain import reconciliation
+from darkroom.handlers import sweep
+from tests.infra.template import functions, properties
+from tests.workflow.entry_points import rule_input
+
+ASYNCHRONOUS = [f for f in functions() if "Events" in properties(f)]
+RULES = [
+    pytest.param(event["Properties"], id=f"{function}.{name}")
+    for function in ASYNCHRONOUS
+    for name, event in properties(function)["Events"].items()
+]
+EACH_MINUTE = "rate(1 minute)"
+RETRIES = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
+# Event details of senders: names of internal fields, template syntax, other sources.
+DETAILS: list[dict[str, Any]] = [
+    {"operation": "text-to-image", "prompt": "A lighthouse"},
+    {"caller": "another caller", "id": "another"},
+    {"prompt": '", "caller": "another caller"}'},
+    {"prompt": "<id> <detail> <caller> <aws.events.rule-name> $.source"},
+    {},
+]
+
+
+def rule_properties(function: str, name: str) -> dict[str, Any]:
+    rule: dict[str, Any] = properties(function)["Events"][name]["Properties"]
+    return rule
+
+
+def test_functions_with_events() -> None:
+    assert ASYNCHRONOUS == [
+        "OnUploadFunction",
+        "OnRequestFunction",
+        "SweepFunction",
+        "ReconcileFunction",
+        "OnExecutionEndedFunction",
+        "RecordStatsFunction",
+        "ThumbnailFunction",
+    ]
+
+
+@pytest.mark.parametrize("function", ASYNCHRONOUS)
+def test_asynchronous_function_has_retries_and_a_dead_letter_queue(function: str) -> None:
+    config = properties(function)["EventInvokeConfig"]
+
+    # A failed sweep is not retried, because the next sweep starts within a minute.
+    assert config["MaximumRetryAttempts"] == (0 if function == "SweepFunction" else 2)
+    failure = config["DestinationConfig"]["OnFailure"]
+    assert failure == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_has_retries_and_a_dead_letter_queue(
+    rule: dict[str, Any],
+) -> None:
+    retry_values = (0, 60) if rule.get("Schedule") == EACH_MINUTE else (185, 86400)
+
+    assert rule["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+    assert rule["RetryPolicy"] == dict(zip(RETRIES, retry_values, strict=True))
+
+
+def test_event_entry_point_matches_job_requests_of_any_source() -> None:
+    rule = rule_properties("OnRequestFunction", "JobRequested")
+
+    assert rule["EventBusName"] == {"Ref": "EventBus"}
+    assert rule["Pattern"] == {"detail-type": ["JobRequested"]}
+
+
+def test_event_entry_point_gets_a_fixed_caller_and_the_detail() -> None:
+    """The template has no other placeholder, and EventBridge sets the id."""
+    transformer = rule_properties("OnRequestFunction", "JobRequested")["InputTransformer"]
+
+    assert transformer["InputPathsMap"] == {"id": "$.id", "detail": "$.detail"}
+    # A placeholder in quotes would be text, which a detail with quotes would break.
+    assert transformer["InputTemplate"] == (
+        '{"caller": "events", "can_read_all": true, "id": <id>, "detail": <detail>}'
+    )
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+def test_sender_cannot_set_the_caller(detail: dict[str, Any]) -> None:
+    event = {
+        "id": "event-1",
+        "source": "my.shop",
+        "account": "111122223333",
+        "detail-type": "JobRequested",
+        "caller": "another caller",
+        "detail": detail,
+    }
+
+    function_input = rule_input("OnRequestFunction", "JobRequested", event)
+
+    assert function_input == {
+        "caller": "events",
+        "can_read_all": True,
+        "id": "event-1",
+        "detail": detail,
+    }
+
+
+def test_upload_entry_point_matches_objects_created_in_the_inbox() -> None:
+    rule = rule_properties("OnUploadFunction", "ObjectCreated")
+
+    assert "EventBusName" not in rule  # S3 publishes to the default bus
+    assert "InputTransformer" not in rule
+    assert rule["Pattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [{"Ref": "InboxBucket"}]}},
+    }
+
+
+def test_on_execution_ended_matches_failed_executions() -> None:
+    rule = rule_properties("OnExecutionEndedFunction", "ExecutionEnded")
+
+    assert "EventBusName" not in rule  # Step Functions publishes to the default bus
+    assert rule["Pattern"] == {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {
+            "stateMachineArn": [{"Ref": "ImageJobStateMachine"}],
+            "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+        },
+    }
+
+
+def test_sweep_runs_every_minute() -> None:
+    assert rule_properties("SweepFunction", "EveryMinute")["Schedule"] == EACH_MINUTE
+
+
+def test_sweep_stops_before_its_timeout() -> None:
+    limit = properties("SweepFunction")["Timeout"]
+
+    # The sweep copies outputs of a job and continues only with enough remaining time.
+    assert limit * 1000 > sweep._RESERVED_MILLISECONDS
+    assert sweep._RESERVED_MILLISECONDS >= 120_000
+
+
+def test_reconcile_runs_daily_after_the_refund_period() -> None:
+    minute, hour, *other_fields = re.fullmatch(  # type: ignore[union-attr]
+        r"cron\((\d+) (\d+) (.) (.) (.) (.)\)",
+        rule_properties("ReconcileFunction", "EveryMorning")["Schedule"],
+    ).groups()
+
+    assert other_fields == ["*", "*", "?", "*"]
+    # The previous day ends at midnight UTC; charges not refunded after six hours are reported.
+    assert int(hour) + int(minute) / 60 >= reconciliation.REFUNDED_AFTER.total_seconds() / 3600

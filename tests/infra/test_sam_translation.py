@@ -1,0 +1,231 @@
+"""The template after SAM translation: roles and permissions that the emulator does not check."""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.infra.template import api, functions, properties, template
+from tests.infra.tools import SAM_PYTHON, run
+
+pytestmark = pytest.mark.linters
+
+# An empty policy map, because SAM would otherwise query IAM for managed policy ARNs.
+_TRANSLATE = """
+import json, sys
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+print(json.dumps(Translator({}, Parser()).translate(json.load(sys.stdin), {})))
+"""
+ENTRY_POINTS = ("ApiFunction", "OnUploadFunction", "OnRequestFunction", "CreateRowsFunction")
+
+
+@cache
+def translated() -> dict[str, dict[str, Any]]:
+    """Return the resources that CloudFormation receives."""
+    sam_input = json.loads(json.dumps(template()))
+    for parameter in sam_input["Parameters"].values():
+        parameter.setdefault("Default", "secret")
+    # CloudFormation includes the document before SAM translates the template.
+    sam_input["Resources"]["RestApi"]["Properties"]["DefinitionBody"] = api()
+    for resource in sam_input["Resources"].values():
+        # SAM reads these from S3; other tests cover them.
+        if "DefinitionUri" in resource.get("Properties", {}):
+            resource["Properties"]["DefinitionUri"] = "s3://bucket/machine.json"
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/functions.zip"
+    code, output = run(SAM_PYTHON, "-c", _TRANSLATE, stdin=json.dumps(sam_input))
+    assert code == 0, output
+    # SAM can print notices after the first line.
+    document: dict[str, dict[str, Any]] = json.loads(output.splitlines()[0])["Resources"]
+    return document
+
+
+def resources_of(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: r["Properties"] for name, r in translated().items() if r["Type"] == kind}
+
+
+def references(part: Any) -> Iterator[str]:
+    """Yield the logical ids that a part of a template references."""
+    match part:
+        case {"Ref": str(name)}:
+            yield name
+        case {"Fn::GetAtt": [name, *_]} | {"Fn::GetAtt": str(name)}:
+            yield name.split(".")[0]
+        case {"Fn::Sub": str(text)}:
+            yield from re.findall(r"\${(\w+)[}.]", text)
+        case dict():
+            for value in part.values():
+                yield from references(value)
+        case list():
+            for value in part:
+                yield from references(value)
+
+
+def circular_dependencies(resources: dict[str, Any]) -> set[str]:
+    """Return the resources with circular dependencies."""
+    dependencies: dict[str, set[str]] = {}
+    for name, document in resources.items():
+        depends_on = document.get("DependsOn", [])
+        dependencies[name] = {
+            *references(document),
+            *([depends_on] if isinstance(depends_on, str) else depends_on),
+        }
+        dependencies[name] &= set(resources) - {name}
+    while ready := [
+        name for name, others in dependencies.items() if not others & set(dependencies)
+    ]:
+        for name in ready:
+            del dependencies[name]
+    return set(dependencies)
+
+
+def test_resources_have_no_circular_dependency() -> None:
+    """cfn-lint does not read the included document, so it does not see dependencies of the API."""
+    assert circular_dependencies(translated()) == set()
+
+
+def test_circular_dependency_is_detected() -> None:
+    """A reference from Submit to a flag would be circular."""
+    circular = copy.deepcopy(translated())
+    variables = circular["SubmitFunction"]["Properties"]["Environment"]["Variables"]
+    variables["RUNTIME_FLAGS"] = {"Ref": "WebhooksFlag"}
+
+    cycle = circular_dependencies(circular)
+
+    assert {"WebhooksFlag", "RestApi", "OnWebhookFunction", "SubmitFunction"} <= cycle
+
+
+def test_each_rule_can_invoke_only_its_function() -> None:
+    rules = resources_of("AWS::Events::Rule")
+    permissions = {
+        (p["SourceArn"]["Fn::GetAtt"][0], p["FunctionName"]["Ref"]): p
+        for p in resources_of("AWS::Lambda::Permission").values()
+        if "Fn::GetAtt" in p["SourceArn"]
+    }
+
+    assert len(rules) == 7
+    for rule, document in rules.items():
+        (target,) = document["Targets"]
+        function, _ = target["Arn"]["Fn::GetAtt"]
+        permission = permissions.pop((rule, function))
+        assert permission["Action"] == "lambda:InvokeFunction"
+        assert permission["Principal"] == "events.amazonaws.com"
+    assert permissions == {}
+
+
+def test_only_rules_and_the_api_can_invoke_functions() -> None:
+    permissions = resources_of("AWS::Lambda::Permission").values()
+
+    others = {
+        name["Ref"] if "Ref" in name else name["Fn::If"][2]["Ref"]: permission
+        for permission in permissions
+        for name in (permission["FunctionName"],)
+        if "Fn::Sub" in permission["SourceArn"]
+    }
+    assert len(permissions) == len(resources_of("AWS::Events::Rule")) + len(others)
+    assert set(others) == {"ApiFunction", "AuthorizerFunction", "OnWebhookFunction"}
+    for permission in others.values():
+        assert permission["Principal"] == "apigateway.amazonaws.com"
+        assert "${RestApi}" in permission["SourceArn"]["Fn::Sub"]
+
+
+def test_input_transformers_are_translated() -> None:
+    transformers = {
+        target["Arn"]["Fn::GetAtt"][0]: target.get("InputTransformer")
+        for rule in resources_of("AWS::Events::Rule").values()
+        for target in rule["Targets"]
+    }
+
+    event_properties = properties("OnRequestFunction")["Events"]["JobRequested"]["Properties"]
+    assert transformers == {
+        "OnRequestFunction": event_properties["InputTransformer"],
+        "OnUploadFunction": None,
+        "SweepFunction": None,
+        "ReconcileFunction": None,
+        "OnExecutionEndedFunction": None,
+        "RecordStatsFunction": None,
+        "ThumbnailFunction": None,
+    }
+
+
+def test_api_has_only_the_stage_live() -> None:
+    """By default, SAM would add a second stage named Stage without throttling."""
+    ((_, stage),) = resources_of("AWS::ApiGateway::Stage").items()
+    ((deployment_id, deployment),) = resources_of("AWS::ApiGateway::Deployment").items()
+
+    assert stage["StageName"] == "live"
+    assert stage["DeploymentId"] == {"Ref": deployment_id}
+    assert stage["MethodSettings"] == properties("RestApi")["MethodSettings"]
+    assert "StageName" not in deployment
+
+
+def test_translated_api_keeps_its_document() -> None:
+    body = resources_of("AWS::ApiGateway::RestApi")["RestApi"]["Body"]
+
+    assert body["paths"].keys() == api()["paths"].keys()
+    assert body["components"].keys() == api()["components"].keys()
+    responses = "x-amazon-apigateway-gateway-responses"
+    assert body[responses].keys() == api()[responses].keys()
+
+
+@pytest.mark.parametrize("function", functions())
+def test_function_has_its_own_role_for_lambda_only(function: str) -> None:
+    role = translated()[function]["Properties"]["Role"]["Fn::GetAtt"][0]
+    (statement,) = resources_of("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
+
+    assert role == f"{function}Role"
+    assert statement["Principal"] == {"Service": ["lambda.amazonaws.com"]}
+
+
+@pytest.mark.parametrize("function", functions())
+def test_managed_policies_are_logging_and_the_create_job_policy(
+    function: str,
+) -> None:
+    logs, *others = resources_of("AWS::IAM::Role")[f"{function}Role"]["ManagedPolicyArns"]
+
+    assert "AWSLambdaBasicExecutionRole" in json.dumps(logs)
+    assert others == ([{"Ref": "CreateJobPolicy"}] if function in ENTRY_POINTS else [])
+
+
+@pytest.mark.parametrize("function", [f for f in functions() if "Events" in properties(f)])
+def test_asynchronous_function_can_send_to_the_dead_letter_queue(function: str) -> None:
+    policies = resources_of("AWS::IAM::Role")[f"{function}Role"]["Policies"]
+    send_statements = [
+        statement
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement.get("Action") == "sqs:SendMessage"
+    ]
+
+    assert [statement["Resource"] for statement in send_statements] == [
+        {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    ]
+
+
+def test_state_machine_role_is_for_step_functions_only() -> None:
+    (statement,) = resources_of("AWS::IAM::Role")["ImageJobStateMachineRole"][
+        "AssumeRolePolicyDocument"
+    ]["Statement"]
+
+    assert statement["Principal"] == {"Service": ["states.amazonaws.com"]}
+
+
+def test_versions_are_published_for_snapstart_functions_only() -> None:
+    """A new version is published only when the parameter Release changes."""
+    versioned = {
+        name for name in functions() if "SnapStart" in resources_of("AWS::Lambda::Function")[name]
+    }
+
+    assert versioned == {"ApiFunction", "AuthorizerFunction"}
+    for name in versioned:
+        function = resources_of("AWS::Lambda::Function")[name]
+        assert function["SnapStart"] == {
+            "ApplyOn": {"Fn::If": ["SnapStartEnabled", "PublishedVersions", "None"]}
+        }
+        assert properties(name)["AutoPublishCodeSha256"] == {"Ref": "Release"}
+    assert len(resources_of("AWS::Lambda::Version")) == len(versioned)

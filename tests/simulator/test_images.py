@@ -1,0 +1,186 @@
+import io
+import time
+from contextlib import closing
+from itertools import combinations
+from typing import Any
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from local.provider.art.images import ImageSpec, paint, write
+from local.provider.catalog import RATIOS
+from local.provider.options import Setup
+from local.provider.sizes import LEAST_PIXELS, LONGEST_EDGE, MOST_PIXELS, ratio_size, shape_size
+from local.provider.testing import running
+from tests.simulator.client import EDIT, REFERENCE, TEXT, Api
+
+VISIBLE = 5  # of 255: two images that differ by less look alike
+
+
+@pytest.mark.parametrize("resolution", ["1k", "2k", "4k"])
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_every_ratio_gives_a_legal_size(ratio: str, resolution: str) -> None:
+    width, height = ratio_size(ratio, resolution)
+
+    assert width % 16 == height % 16 == 0
+    assert max(width, height) <= LONGEST_EDGE
+    assert max(width, height) <= 3 * min(width, height)
+    assert LEAST_PIXELS <= width * height <= MOST_PIXELS
+
+
+@pytest.mark.parametrize("resolution", ["1k", "2k", "4k"])
+def test_every_reference_shape_gives_a_legal_size(resolution: str) -> None:
+    for step in range(1, 1000):
+        width, height = shape_size(0.005 * step, resolution)
+        assert max(width, height) <= min(LONGEST_EDGE, 3 * min(width, height))
+        assert LEAST_PIXELS <= width * height <= MOST_PIXELS
+
+
+@pytest.mark.parametrize(
+    ("inputs", "size", "megabytes"),
+    [
+        ({}, (1024, 1024), (0.7, 3)),
+        ({"aspect_ratio": "4:3"}, (1536, 1024), (0.7, 4)),
+        ({"resolution": "2k", "aspect_ratio": "4:5"}, (1824, 2288), (2, 8)),
+        ({"resolution": "4k", "quality": "high"}, (2880, 2880), (4, 12)),
+        ({"resolution": "4k", "quality": "high", "output_format": "jpeg"}, (2880, 2880), (1, 10)),
+        ({"resolution": "4k", "quality": "high", "output_format": "webp"}, (2880, 2880), (1, 10)),
+        ({"quality": "low", "aspect_ratio": "3:1"}, (1776, 592), (0.5, 3)),
+    ],
+)
+def test_outputs_have_the_requested_size_and_format(
+    api: Api, inputs: dict[str, Any], size: tuple[int, int], megabytes: tuple[float, float]
+) -> None:
+    done = api.run("A lighthouse at dusk", **inputs)
+    response = api.download(done)
+
+    form = inputs.get("output_format", "png")
+    with Image.open(io.BytesIO(response.content)) as image:
+        image.load()
+        assert (image.format, image.size) == (form.upper(), size)
+        assert done["id"] in str(image.getexif().get(0x010E))
+    assert response.headers["content-type"] == f"image/{form}"
+    assert megabytes[0] < len(response.content) / 1e6 < megabytes[1]
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """Return the mean absolute difference of two images, reduced to 64 by 64 pixels, 0 to 255."""
+    small = [image.convert("RGB").resize((64, 64)) for image in (one, other)]
+    return sum(ImageStat.Stat(ImageChops.difference(*small)).mean) / 3
+
+
+def test_equal_specs_give_equal_pixels() -> None:
+    first, same, other = (
+        paint(ImageSpec(prompt, (512, 512))) for prompt in ("A fox", "A fox", "A heron")
+    )
+
+    assert first.tobytes() == same.tobytes()
+    assert first.tobytes() != other.tobytes()
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["A photograph", "A lighthouse above the sea at dawn", "Midnight in the mountains", "Tokyo"],
+)
+def test_twenty_images_of_one_prompt_are_all_different(prompt: str) -> None:
+    images = [paint(ImageSpec(prompt, (192, 192), number=number)) for number in range(20)]
+
+    assert min(difference(*pair) for pair in combinations(images, 2)) > VISIBLE
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs"), [(TEXT, {}), (EDIT, {"images": [REFERENCE]}), (EDIT, {"quality": "low"})]
+)
+def test_predictions_of_one_prompt_get_different_images(
+    api: Api, model: str, inputs: dict[str, Any]
+) -> None:
+    predictions = [api.run("a lake", model, **inputs) for _ in range(4)]
+
+    images = [api.image(prediction) for prediction in predictions]
+
+    assert min(difference(*pair) for pair in combinations(images, 2)) > VISIBLE
+
+
+def test_downloads_of_one_prediction_are_identical(api: Api) -> None:
+    done = api.run()
+
+    assert api.download(done).content == api.download(done).content
+
+
+def test_a_second_simulator_with_the_same_seed_paints_the_same_images() -> None:
+    series = []
+    for seed in (7, 7, 8):
+        with running(Setup(seed=seed)) as provider, closing(Api(provider)) as api:
+            series.append([api.image(api.run("a lake")).tobytes() for _ in range(2)])
+
+    assert series[0] == series[1]
+    assert series[0][0] != series[0][1]
+    assert not set(series[0]) & set(series[2])
+
+
+def test_painting_4k_takes_less_than_2500_ms_of_cpu() -> None:
+    start = time.process_time()
+    write(paint(ImageSpec("A fox", (2880, 2880), quality="high")), io.BytesIO(), "png", "high", "x")
+
+    assert time.process_time() - start < 2.5
+
+
+@pytest.mark.parametrize(
+    "prompt", ["日本の山", "🦊", "x" * 3000, "word " * 6000, "\x00\u200b", "a\nb"]
+)
+def test_every_prompt_can_be_typeset(prompt: str) -> None:
+    assert paint(ImageSpec(prompt, (592, 1776))).size == (592, 1776)
+
+
+def test_edit_depends_on_the_reference_and_the_prompt(api: Api) -> None:
+    references = [api.run(prompt, aspect_ratio="3:2") for prompt in ("A lighthouse", "A city")]
+    prompts = ["make it pink", "make it pink", "a forest"]
+    [lighthouse], [city] = (reference["outputs"] for reference in references)
+    pink, city_pink, green = (
+        api.image(api.run(prompt, EDIT, images=[url]))
+        for prompt, url in zip(prompts, (lighthouse, city, lighthouse), strict=True)
+    )
+
+    before = api.image(references[0])
+    for first, second in ((before, pink), (pink, city_pink), (pink, green)):
+        assert first.size == second.size
+        assert ImageStat.Stat(ImageChops.difference(first, second)).mean[0] > 8
+    downloads = [request["path"] for request in api.provider.requests(origin="cdn", method="GET")]
+    # Two edits and one download of this test.
+    assert downloads.count(lighthouse.removeprefix(api.provider.cdn_url)) == 3
+
+
+def test_edit_has_the_shape_of_the_reference_by_default(api: Api) -> None:
+    default = api.image(api.run("x", EDIT, images=[REFERENCE]))
+    requested = api.image(api.run("x", EDIT, images=[REFERENCE], aspect_ratio="9:16"))
+
+    assert default.size == (1184, 880)
+    assert requested.size == (768, 1360)
+
+
+def test_edit_shows_all_references(api: Api) -> None:
+    urls = [f"https://photos.example/{n}.jpg" for n in range(16)]
+    few = api.image(api.run("x", EDIT, images=urls[:1]))
+    many = api.image(api.run("x", EDIT, images=urls))
+
+    assert ImageChops.difference(few, many).getbbox() is not None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://photos.example/missing.png",
+        "https://photos.example/page.html",
+        "http://127.0.0.1:9/refused.png",
+        "{cdn}/output/unknown.png",
+        "{api}/api/v3/balance",
+    ],
+)
+def test_unreadable_reference_fails_the_prediction_with_1402(api: Api, url: str) -> None:
+    reference = url.format(cdn=api.provider.cdn_url, api=api.provider.provider_url)
+
+    done = api.run("x", EDIT, images=[REFERENCE, reference])
+
+    assert (done["status"], done["code"]) == ("failed", 1402)
+    assert "image 2" in done["error"]
+    assert done["outputs"] == []
