@@ -1,7 +1,7 @@
-"""A backend: ask for a picture for each order, hear of their ends from a queue, pay once for each.
+"""A backend that requests one image per order and reads the results from a queue.
 
-python orders_backend.py ORDER…, with DARKROOM_URL, DARKROOM_KEY, and QUEUE_URL (docs/examples/
-subscribe.yaml) in the environment.
+Usage: python orders_backend.py ORDER…
+Environment: DARKROOM_URL, DARKROOM_KEY, and QUEUE_URL (the output of docs/examples/subscribe.yaml).
 """
 
 import json
@@ -12,9 +12,12 @@ import boto3
 import httpx
 
 
-def ask(orders: list[str]) -> dict[str, str]:
-    """Ask once for each order, however often this runs: the order is the idempotency key."""
-    asked = {}
+def request_images(orders: list[str]) -> dict[str, str]:
+    """Request an image for each order and return the orders by job id.
+
+    The order is the idempotency key, so a second run requests and pays nothing again.
+    """
+    orders_by_job = {}
     with httpx.Client(
         base_url=os.environ["DARKROOM_URL"],
         headers={"Authorization": f"Bearer {os.environ['DARKROOM_KEY']}"},
@@ -23,32 +26,32 @@ def ask(orders: list[str]) -> dict[str, str]:
         for order in orders:
             prompt = f"A greeting card for order {order}"
             request = {"operation": "text-to-image", "prompt": prompt, "quality": "low"}
-            answer = api.post("/v1/jobs", json=request, headers={"Idempotency-Key": order})
-            job = answer.raise_for_status().json()
-            if job["status"] in ("completed", "failed"):  # asked before: its event may be gone
+            response = api.post("/v1/jobs", json=request, headers={"Idempotency-Key": order})
+            job = response.raise_for_status().json()
+            if job["status"] in ("completed", "failed"):  # its event may already be deleted
                 print(f"{order}: {job['status']} already")
             else:
-                asked[job["job_id"]] = order
-    return asked
+                orders_by_job[job["job_id"]] = order
+    return orders_by_job
 
 
-def hear(asked: dict[str, str]) -> None:
-    """Read the queue until each job has ended; an event may come twice, under one id."""
+def wait_for_events(orders_by_job: dict[str, str]) -> None:
+    """Read the queue until every job has ended. Events are delivered at least once."""
     sqs, queue = boto3.client("sqs"), os.environ["QUEUE_URL"]
-    left, seen = dict(asked), set[str]()
-    while left:
-        answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=10)
-        for message in answer.get("Messages", []):
+    open_jobs, processed = dict(orders_by_job), set[str]()
+    while open_jobs:
+        response = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=10)
+        for message in response.get("Messages", []):
             event = json.loads(message["Body"])
             detail = event["detail"]
-            if detail["id"] not in seen and detail["job_id"] in left:
-                order = left.pop(detail["job_id"])
-                told = detail.get("uris") or detail["code"]
-                print(f"{order}: {event['detail-type']}: {told}")
-            seen.add(detail["id"])
-            # Only now: what this program does not live to handle comes again.
+            if detail["id"] not in processed and detail["job_id"] in open_jobs:
+                order = open_jobs.pop(detail["job_id"])
+                result = detail.get("uris") or detail["code"]
+                print(f"{order}: {event['detail-type']}: {result}")
+            processed.add(detail["id"])
+            # SQS delivers the message again if this program crashes before the deletion.
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
 
 if __name__ == "__main__":
-    hear(ask(sys.argv[1:]))
+    wait_for_events(request_images(sys.argv[1:]))

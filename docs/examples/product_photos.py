@@ -1,6 +1,7 @@
-"""Product photos: drop a folder of pictures into the inbox, fetch what becomes of them.
+"""Upload a folder of photos to the inbox and download their edits.
 
-python product_photos.py FOLDER PRESET, with INBOX_BUCKET and ASSETS_BUCKET in the environment.
+Usage: python product_photos.py FOLDER PRESET
+Environment: INBOX_BUCKET and ASSETS_BUCKET.
 """
 
 import json
@@ -11,42 +12,43 @@ from pathlib import Path
 
 import boto3
 
-PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
-PATIENCE = 600  # seconds
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+TIMEOUT = 600  # seconds
 
 
 def main(folder: Path, preset: str) -> None:
-    """Put each picture under the preset's name, and wait for its edit or its refusal."""
+    """Upload each photo under the preset's name, then wait for its edit or its rejection."""
     s3 = boto3.client("s3")
     inbox, assets = os.environ["INBOX_BUCKET"], os.environ["ASSETS_BUCKET"]
-    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
-    since = time.time()
+    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    started_at = time.time()
     for photo in photos:
         s3.upload_file(str(photo), inbox, f"{preset}/{photo.name}")
     edited = folder / "edited"
     edited.mkdir(exist_ok=True)
-    left = {photo.name for photo in photos}
-    while left and time.time() < since + PATIENCE:
-        for name in sorted(left):
-            prefix = f"edits/{preset}/{name}/"  # a folder for each job, with a manifest.json
-            found = s3.list_objects_v2(Bucket=assets, Prefix=prefix).get("Contents", [])
-            new = [each for each in found if each["LastModified"].timestamp() > since - 5]
-            manifests = [each["Key"] for each in new if each["Key"].endswith("manifest.json")]
-            for key in (each["Key"] for each in new if not each["Key"].endswith(".json")):
-                if manifests:  # it is written after the pictures
+    open_photos = {photo.name for photo in photos}
+
+    def new_keys(prefix: str) -> list[str]:
+        objects = s3.list_objects_v2(Bucket=assets, Prefix=prefix).get("Contents", [])
+        return [o["Key"] for o in objects if o["LastModified"].timestamp() > started_at - 5]
+
+    while open_photos and time.time() < started_at + TIMEOUT:
+        for name in sorted(open_photos):
+            keys = new_keys(f"edits/{preset}/{name}/")
+            # The manifest is written after the images.
+            if any(key.endswith("manifest.json") for key in keys):
+                for key in (key for key in keys if not key.endswith(".json")):
                     target = edited / f"{Path(name).stem}{Path(key).suffix}"
                     s3.download_file(assets, key, str(target))
                     print(f"{name} -> {target}")
-                    left.discard(name)
-            note = f"errors/{preset}/{name}.json"
-            notes = s3.list_objects_v2(Bucket=assets, Prefix=note).get("Contents", [])
-            if any(each["LastModified"].timestamp() > since - 5 for each in notes):
-                told = json.loads(s3.get_object(Bucket=assets, Key=note)["Body"].read())
-                print(f"{name}: refused: {told['message']}")
-                left.discard(name)
+                    open_photos.discard(name)
+            for key in new_keys(f"errors/{preset}/{name}.json"):
+                error = json.loads(s3.get_object(Bucket=assets, Key=key)["Body"].read())
+                print(f"{name}: rejected: {error['message']}")
+                open_photos.discard(name)
         time.sleep(1)
-    for name in sorted(left):
-        print(f"{name}: nothing yet")
+    for name in sorted(open_photos):
+        print(f"{name}: no result after {TIMEOUT} s")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The queries of docs/operations.md: of known commands, over fields that are written.
+"""The queries of docs/operations.md use known commands and fields that are logged.
 
-No parser of CloudWatch Logs Insights is to be had; this is its grammar as far as they use it.
+There is no public parser of CloudWatch Logs Insights; this file covers the grammar that they use.
 """
 
 import re
@@ -16,11 +16,13 @@ QUERIES = re.findall(r"```logs-insights\n(.+?)```", PAGE, re.S)
 SOURCE = "\n".join(path.read_text() for path in (ROOT / "functions/darkroom").rglob("*.py"))
 COMMANDS = {"fields", "filter", "stats", "sort", "limit"}
 FUNCTIONS = {"avg", "bin", "count", "ispresent", "latest", "max", "pct", "sum"}
-WORDS = {"and", "or", "not", "like", "as", "by", "asc", "desc"}
-# What Lambda and Logs Insights know of a line, and what Powertools writes on each.
-OURS = {"message", "correlation_id", "error", *Step.model_fields, *COUNTED}
-LAMBDAS = {"timestamp", "message", "log", "type", "billedDuration", "memorySize", "initDuration",
-           "maxMemoryUsed"}  # fmt: skip
+KEYWORDS = {"and", "or", "not", "like", "as", "by", "asc", "desc"}
+# Fields that Powertools writes, and fields of Lambda and Logs Insights.
+LOGGED_FIELDS = {"message", "correlation_id", "error", *Step.model_fields, *COUNTED}
+LAMBDA_FIELDS = {
+    "timestamp", "message", "log", "type", "billedDuration", "memorySize", "initDuration",
+    "maxMemoryUsed",
+}  # fmt: skip
 
 
 def stages(query: str) -> list[str]:
@@ -29,7 +31,7 @@ def stages(query: str) -> list[str]:
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_each_stage_begins_with_a_command_and_closes_what_it_opens(query: str) -> None:
+def test_each_stage_has_a_command_and_balanced_brackets(query: str) -> None:
     for stage in stages(query):
         assert stage.split()[0] in COMMANDS
         assert stage.count("(") == stage.count(")")
@@ -38,27 +40,31 @@ def test_each_stage_begins_with_a_command_and_closes_what_it_opens(query: str) -
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_it_asks_for_fields_that_are_written_or_that_it_names_itself(query: str) -> None:
-    named = set(re.findall(r"\bas (\w+)", query))
+def test_query_uses_logged_fields_or_its_own_aliases(query: str) -> None:
+    aliases = set(re.findall(r"\bas (\w+)", query))
     for stage in stages(query):
-        _, _, rest = stage.partition(" ")
-        assert set(re.findall(r"(\w+)\(", rest)) <= FUNCTIONS
-        assert set(re.findall(r"@(\w+)", rest)) <= LAMBDAS
-        words = re.findall(r"(?<![@\w.])[A-Za-z_]\w*\b(?!\()", re.sub(r"bin\(\w+\)", "", rest))
-        assert set(words) <= OURS | named | WORDS
+        _, _, arguments = stage.partition(" ")
+        assert set(re.findall(r"(\w+)\(", arguments)) <= FUNCTIONS
+        assert set(re.findall(r"@(\w+)", arguments)) <= LAMBDA_FIELDS
+        names_used = re.findall(
+            r"(?<![@\w.])[A-Za-z_]\w*\b(?!\()", re.sub(r"bin\(\w+\)", "", arguments)
+        )
+        assert set(names_used) <= LOGGED_FIELDS | aliases | KEYWORDS
 
 
-def test_messages_that_are_asked_for_are_logged() -> None:
-    asked = {word for query in QUERIES for word in re.findall(r'message = "(\w+)"', query)}
+def test_queried_messages_are_logged() -> None:
+    queried_messages = {
+        message for query in QUERIES for message in re.findall(r'message = "(\w+)"', query)
+    }
 
-    assert asked >= {"crashed", "check", "submit", "sweep"}
-    for word in asked:
-        assert re.search(rf'logger\.\w+\(\s*"{word}"', SOURCE), word
+    assert queried_messages >= {"crashed", "check", "submit", "sweep"}
+    for message in queried_messages:
+        assert re.search(rf'logger\.\w+\(\s*"{message}"', SOURCE), message
 
 
-def test_there_is_one_for_each_question_of_the_dashboard() -> None:
-    section = PAGE.partition("## Questions to the logs")[2].partition("\n## ")[0]
+def test_every_query_has_a_title() -> None:
+    section = PAGE.partition("## Log queries")[2].partition("\n## ")[0]
 
-    for asked in ("Is it working", "How long does it take", "What does it cost", "What waits"):
-        assert asked in section
-    assert len(QUERIES) >= 8
+    assert (
+        len(re.findall(r"^[A-Z][^\n]*:\n\n```logs-insights$", section, re.M)) == len(QUERIES) >= 8
+    )
