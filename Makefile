@@ -87,7 +87,7 @@ lint: $(project)
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive functions thumbnails cli local infra reliability
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive functions thumbnails cli local simulator infra reliability
 
 # Without a vulnerability service, pip-audit crashes or reports no vulnerabilities: a registry without
 # such data looks like one without the packages. The recipe counts those packages as unaudited.

@@ -5,7 +5,7 @@ import random
 from itertools import count
 
 from benchmarks.traffic import READ_SECONDS, WRITE_SECONDS
-from darkroom.usecases.acquire_slot import max_backoff
+from darkroom.usecases.jobs.acquire_slot import max_backoff
 
 SECONDS, SEED = 60.0, 7
 

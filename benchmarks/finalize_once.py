@@ -14,17 +14,17 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from darkroom.adapters.assets import AssetBucket
 from darkroom.adapters.cdn import Cdn
+from darkroom.adapters.s3.assets import AssetBucket
 from darkroom.domain.events import Event
 from darkroom.domain.job import Job, Status
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL, Operation
 from darkroom.domain.steps import Outcome, Step
 from darkroom.domain.submit_queue import QueueShard
 from darkroom.ports import Conflict, Prediction, SideWrite, Succeeded
-from darkroom.usecases.end_job import EndJob
-from darkroom.usecases.finalize_job import FinalizeJob
-from darkroom.usecases.store_outputs import StoreOutputs
+from darkroom.usecases.jobs.end_job import EndJob
+from darkroom.usecases.jobs.finalize_job import FinalizeJob
+from darkroom.usecases.jobs.store_outputs import StoreOutputs
 
 _NOW = datetime(2026, 11, 22, tzinfo=UTC)
 _JOB = Job(

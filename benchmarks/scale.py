@@ -28,7 +28,7 @@ from darkroom.domain.durations import published
 from darkroom.domain.pricing import estimate_cost
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL
 from darkroom.domain.submit_queue import RateLimit
-from darkroom.usecases.acquire_slot import HEAD_POLL_SECONDS
+from darkroom.usecases.jobs.acquire_slot import HEAD_POLL_SECONDS
 
 TIERS = {
     "Bronze": RateLimit(2, 2), "Silver": RateLimit(500, 300), "Gold": RateLimit(3000, 3000),

@@ -16,8 +16,13 @@ from itertools import count
 from darkroom.domain.durations import ExpectedDuration
 from darkroom.domain.slots import QueueEntry, Slot, next_slot
 from darkroom.domain.submit_queue import Priority, QueueShard, RateLimit
-from darkroom.usecases.acquire_slot import HEAD_POLL_SECONDS, HEAD_POLLS, MAX_TRIES, max_backoff
-from darkroom.usecases.create_rows import seconds_until_room
+from darkroom.usecases.batches.create_rows import seconds_until_room
+from darkroom.usecases.jobs.acquire_slot import (
+    HEAD_POLL_SECONDS,
+    HEAD_POLLS,
+    MAX_TRIES,
+    max_backoff,
+)
 
 # Assumed seconds: a DynamoDB read, a transaction, creating a job from a row, entering a state.
 READ_SECONDS, WRITE_SECONDS, ROW_SECONDS, STATE_SECONDS = 0.004, 0.010, 0.06, 0.05

@@ -16,8 +16,8 @@ from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL, Operation
 from darkroom.domain.steps import Outcome, Step
 from darkroom.domain.submit_queue import QueueShard
 from darkroom.ports import Prediction, Running, Succeeded
-from darkroom.usecases.check_job import CheckJob
-from darkroom.usecases.circuit_breaker import CircuitBreaker
+from darkroom.usecases.jobs.check_job import CheckJob
+from darkroom.usecases.jobs.circuit_breaker import CircuitBreaker
 
 POLL_SECONDS = 0.2  # round trip to the provider
 STATE_SECONDS = 0.05  # until the warm function of a state runs

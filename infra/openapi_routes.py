@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from darkroom.api.schemas import MAX_DAYS, MAX_PAGE, MAX_TEXT, MAX_WAIT_SECONDS, WAVESPEED_PREFIX
+from darkroom.api.studio import MEDIA_TYPES
 from darkroom.domain.job import Status
 from darkroom.domain.requests import Operation
-from darkroom.web.contract import MAX_DAYS, MAX_PAGE, MAX_TEXT, MAX_WAIT_SECONDS, WAVESPEED_PREFIX
-from darkroom.web.studio import MEDIA_TYPES
 
 _V3 = WAVESPEED_PREFIX.rstrip("/")
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from darkroom.api import batch_schemas as batch_contract
+from darkroom.api import schemas as contract
 from darkroom.domain.requests import AnyModel, Edit, TextToImage
-from darkroom.web import batch_contract, contract
 
 _REF = "#/components/schemas/"
 _REQUESTS = (TextToImage, Edit, AnyModel, contract.UploadRequest, batch_contract.BatchRequest)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import httpx
 
-from darkroom.adapters.table import JobTable
+from darkroom.adapters.dynamodb.jobs import JobTable
 from darkroom.domain.events import JobCompleted, JobFailed, JobRejected
 from darkroom.domain.identity import job_id
 from darkroom.domain.job import Job

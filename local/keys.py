@@ -16,7 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict, Field
 
-from darkroom.adapters.key_table import KeyTable
+from darkroom.adapters.dynamodb.keys import KeyTable
 from darkroom.domain import keys
 from darkroom.domain.callers import Role
 from darkroom.domain.keys import Key, KeyName

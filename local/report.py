@@ -9,7 +9,7 @@ from local import paths
 from local.events import Event
 
 SIMULATED = """
-The provider simulator (local/provider) painted these images, not GPT Image 2. Nothing was charged;
+The provider simulator (simulator) painted these images, not GPT Image 2. Nothing was charged;
 the prices are estimates of the provider's charges.
 For real images: WAVESPEED_API_KEY=… make run PROVIDER=wavespeed
 """

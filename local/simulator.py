@@ -63,7 +63,7 @@ def start(supervisor: Supervisor, temporary: Path, *, time_scale: float) -> Prov
     """Start the simulator on free ports and wait until it listens."""
     key = f"sim-{secrets.token_hex(12)}"
     ready_file = temporary / "provider.json"
-    argv = [sys.executable, "-m", "local.provider", "--api-port", "0", "--cdn-port", "0"]
+    argv = [sys.executable, "-m", "simulator", "--api-port", "0", "--cdn-port", "0"]
     argv += ["--key", key, "--time-scale", str(time_scale), "--ready-file", str(ready_file)]
     argv += ["--seed", str(SEED)]
     environment = {

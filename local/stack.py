@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from darkroom.adapters.key_table import KeyTable
+from darkroom.adapters.dynamodb.keys import KeyTable
 from darkroom.domain.callers import Role
 from darkroom.domain.keys import mint
 from local import build, deploy, emulator, paths, simulator

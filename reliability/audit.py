@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from darkroom.adapters.table import JobTable
+from darkroom.adapters.dynamodb.jobs import JobTable
 from darkroom.domain.job import Job, Status
 from local.stack import Stack
 from reliability.stack_operator import Operator

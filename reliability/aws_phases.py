@@ -8,7 +8,6 @@ from itertools import batched
 
 import httpx
 
-from local.provider.webhooks import signed_headers
 from reliability import faults
 from reliability.audit import AuditRow, RequestedJob
 from reliability.aws_faults import aws_faults
@@ -17,6 +16,7 @@ from reliability.harness import ChaosHarness
 from reliability.replay import RequestRecorder, deliver, duplicate_and_shuffle
 from reliability.skew import skewed
 from reliability.worker_killer import KillPoint, Moment, WorkerKiller, worker_killer
+from simulator.webhooks import signed_headers
 
 _NO_FAULT = FaultCase("")
 _FAILED_RUN = FaultCase("run.failed code=1403", ("provider_failed",))

@@ -1,6 +1,6 @@
 """Every provider fault that one job can meet, with the ways in which that job may end.
 
-The fault names are the simulator's (local/provider/README.md). The sections follow the known faults
+The fault names are the simulator's (simulator/README.md). The sections follow the known faults
 of WaveSpeedAI's API: submit, run, poll, webhook, CDN, money, list.
 """
 

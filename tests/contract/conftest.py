@@ -12,9 +12,9 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_s3 import S3Client
 from pytest_socket import enable_socket, socket_allow_hosts
 
-from darkroom.adapters.wavespeed import WaveSpeed
-from local.provider import testing
-from local.provider.options import Options
+from darkroom.adapters.wavespeed.client import WaveSpeed
+from simulator import testing
+from simulator.options import Options
 from tests.contract.scripted_http import Keys
 from tests.contract.simulator_calls import Connect
 from tests.contract.stores import (

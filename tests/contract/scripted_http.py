@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from darkroom.adapters.wavespeed import WaveSpeed
+from darkroom.adapters.wavespeed.client import WaveSpeed
 
 ID = "e6832d4abffb4d79bfbca19783fca133"
 BASE = "https://api.wavespeed.test"

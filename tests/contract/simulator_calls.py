@@ -5,9 +5,9 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from darkroom.adapters.cdn import Cdn
-from darkroom.adapters.wavespeed import WaveSpeed
+from darkroom.adapters.wavespeed.client import WaveSpeed
 from darkroom.ports import Accepted, Download, NotDownloaded, Prediction, Provider
-from local.provider import testing
+from simulator import testing
 from tests.contract.scripted_http import Keys
 
 MODEL = "openai/gpt-image-2/text-to-image"

@@ -8,9 +8,9 @@ from typing import Any
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from darkroom.adapters.claims import BudgetTable, ClaimTable
-from darkroom.adapters.queue_table import QueueTable
-from darkroom.adapters.table import JobTable
+from darkroom.adapters.dynamodb.claims import BudgetTable, ClaimTable
+from darkroom.adapters.dynamodb.jobs import JobTable
+from darkroom.adapters.dynamodb.queue import QueueTable
 from darkroom.domain.job import Job, Reservation
 from darkroom.ports import Budgets, Claims, SubmitQueue
 from tests.fakes.signals import START

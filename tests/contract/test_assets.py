@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 from mypy_boto3_s3 import S3Client
 
-from darkroom.adapters.assets import AssetBucket
+from darkroom.adapters.s3.assets import AssetBucket
 from darkroom.domain import media
 from darkroom.domain.job import Asset
 from darkroom.ports import Assets, Download

@@ -11,9 +11,9 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_s3 import S3Client
 
-from darkroom.adapters.batch_files import CHUNKS, BatchBucket, key_of
-from darkroom.adapters.batch_table import BatchTable
-from darkroom.adapters.table import JobTable
+from darkroom.adapters.dynamodb.batches import BatchTable
+from darkroom.adapters.dynamodb.jobs import JobTable
+from darkroom.adapters.s3.batch_files import CHUNKS, BatchBucket, key_of
 from darkroom.adapters.workflow import BatchMachine
 from darkroom.domain.batch import Batch, BatchStatus, Counts, Refusal, RowProblem
 from darkroom.domain.errors import Code

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
-from darkroom.adapters.inbox import InboxBucket
+from darkroom.adapters.s3.inbox import InboxBucket
 from darkroom.domain.errors import InvalidRequestError
 from darkroom.domain.uploads import Upload, decode, encode
 from darkroom.ports import Inbox, InboxFile

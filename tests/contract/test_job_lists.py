@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from darkroom.adapters.table import JobTable
+from darkroom.adapters.dynamodb.jobs import JobTable
 from darkroom.domain.job import OPEN, Job
 from darkroom.ports import Cursor
 from tests.contract.conftest import TABLE

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from darkroom.adapters.table import JobTable
+from darkroom.adapters.dynamodb.jobs import JobTable
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Asset, Reservation, Status
 from darkroom.domain.references import S3Object, Url

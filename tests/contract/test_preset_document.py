@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
-from darkroom.adapters.preset_document import KEY, PresetDocument
+from darkroom.adapters.s3.presets import KEY, PresetDocument
 from darkroom.domain import presets
 
 BROKEN = b'{"version": 2, "presets": {"scan": {"prompt": "sesame-4711"}'

@@ -7,8 +7,8 @@ import pytest
 import requests
 from mypy_boto3_s3 import S3Client
 
-from darkroom.adapters.references import ReferenceStore
-from darkroom.adapters.uploads import UploadBucket
+from darkroom.adapters.s3.references import ReferenceStore
+from darkroom.adapters.s3.uploads import UploadBucket
 from darkroom.bootstrap import clients
 from darkroom.ports import PresignedUpload
 from tests.contract.conftest import REGION
@@ -73,7 +73,9 @@ def test_signature_depends_on_length_type_and_owner(
     is_same: bool,
 ) -> None:
     monkeypatch.setattr("secrets.token_hex", lambda size: "0" * 2 * size)
-    monkeypatch.setattr("darkroom.adapters.uploads._EXTENSIONS", {other[1]: "x", "image/png": "x"})
+    monkeypatch.setattr(
+        "darkroom.adapters.s3.uploads._EXTENSIONS", {other[1]: "x", "image/png": "x"}
+    )
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: START, raising=False)
 
     one = uploads.presign("key:ada", "image/png", 68, START)

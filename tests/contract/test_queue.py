@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from darkroom.adapters.queue_table import QueueTable
+from darkroom.adapters.dynamodb.queue import QueueTable
 from darkroom.domain.breaker import BreakerState
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Job

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from mypy_boto3_s3 import S3Client
 
-from darkroom.adapters.references import ReferenceStore
+from darkroom.adapters.s3.references import ReferenceStore
 from darkroom.domain.media import PNG
 from darkroom.domain.references import S3Object
 from darkroom.ports import References

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
-from darkroom.adapters.references import ReferenceStore
+from darkroom.adapters.s3.references import ReferenceStore
 from darkroom.bootstrap import clients
 from darkroom.domain.media import JPEG, PNG
 from darkroom.domain.references import S3Object

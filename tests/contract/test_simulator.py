@@ -10,8 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from darkroom.adapters import wavespeed
-from darkroom.adapters.wavespeed import WaveSpeed
+from darkroom.adapters.wavespeed import client as wavespeed
+from darkroom.adapters.wavespeed.client import WaveSpeed
 from darkroom.domain.errors import Code
 from darkroom.ports import (
     Accepted,
@@ -27,7 +27,7 @@ from darkroom.ports import (
     Unknown,
     Unreadable,
 )
-from local.provider import testing
+from simulator import testing
 from tests.contract.scripted_http import Keys
 from tests.contract.simulator_calls import INPUT, MODEL, Connect, download, finish
 from tests.fakes.provider import ScriptedProvider

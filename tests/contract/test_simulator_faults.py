@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from darkroom.adapters.wavespeed import WaveSpeed
+from darkroom.adapters.wavespeed.client import WaveSpeed
 from darkroom.domain.errors import Code
 from darkroom.ports import Accepted, Download, NotDownloaded, Running, Succeeded, Unreadable
-from local.provider import testing
+from simulator import testing
 from tests.contract.scripted_http import Keys
 from tests.contract.simulator_calls import INPUT, MODEL, download, finish
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from darkroom.adapters.stats_table import StatsTable
-from darkroom.adapters.table import JobTable
+from darkroom.adapters.dynamodb.jobs import JobTable
+from darkroom.adapters.dynamodb.stats import StatsTable
 from darkroom.domain.errors import Code
 from darkroom.domain.stats import Amount, Day, ImageKind, JobStats
 from darkroom.ports import Jobs, Stats

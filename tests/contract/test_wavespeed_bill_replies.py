@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkroom.adapters import wavespeed_billing
-from darkroom.adapters.wavespeed_billing import WaveSpeedBilling
+from darkroom.adapters.wavespeed import billing as wavespeed_billing
+from darkroom.adapters.wavespeed.billing import WaveSpeedBilling
 from darkroom.domain.bills import LedgerEntry
 from tests.contract.scripted_http import (
     BASE,

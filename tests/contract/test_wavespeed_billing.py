@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from darkroom.adapters.wavespeed import WaveSpeed
-from darkroom.adapters.wavespeed_billing import WaveSpeedBilling
-from darkroom.adapters.wavespeed_http import read_moment
+from darkroom.adapters.wavespeed.billing import WaveSpeedBilling
+from darkroom.adapters.wavespeed.client import WaveSpeed
+from darkroom.adapters.wavespeed.http import read_moment
 from darkroom.domain.bills import EntryType
 from darkroom.ports import Accepted
-from local.provider import testing
+from simulator import testing
 from tests.contract.scripted_http import Keys
 from tests.contract.simulator_calls import INPUT, MODEL
 

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from darkroom.adapters import wavespeed
-from darkroom.adapters.wavespeed import WaveSpeed
+from darkroom.adapters.wavespeed import client as wavespeed
+from darkroom.adapters.wavespeed.client import WaveSpeed
 from darkroom.ports import Accepted, ListedPrediction
-from local.provider import testing
+from simulator import testing
 from tests.contract.scripted_http import Keys
 from tests.contract.simulator_calls import INPUT, MODEL, Connect
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from darkroom.adapters.wavespeed_prices import WaveSpeedPrices
+from darkroom.adapters.wavespeed.prices import WaveSpeedPrices
 from darkroom.domain.pricing import AS_OF
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL
 from darkroom.ports import Quote

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from darkroom.adapters.wavespeed_prices import WaveSpeedPrices
+from darkroom.adapters.wavespeed.prices import WaveSpeedPrices
 from darkroom.domain.pricing import AS_OF, estimate_cost
 from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL
 from darkroom.ports import Prices, Quote
-from local.provider import testing
+from simulator import testing
 from tests.contract.scripted_http import Keys
 from tests.fakes.prices import InMemoryPrices
 from tests.fakes.signals import StoppedClock

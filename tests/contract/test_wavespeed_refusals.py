@@ -2,10 +2,10 @@
 
 import pytest
 
-from darkroom.adapters.wavespeed import WaveSpeed
+from darkroom.adapters.wavespeed.client import WaveSpeed
 from darkroom.domain.errors import Code
 from darkroom.ports import Refused, Submission
-from local.provider import testing
+from simulator import testing
 from tests.contract.scripted_http import Keys, ScriptedResponse, envelope, error, html
 from tests.contract.simulator_calls import INPUT, MODEL, Connect
 from tests.contract.test_wavespeed_submit import FLAGGED, NO_CREDIT, submit

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from darkroom.adapters import wavespeed
-from darkroom.adapters.wavespeed import WaveSpeed
-from darkroom.adapters.webhook_secrets import WebhookSecrets
+from darkroom.adapters.wavespeed import client as wavespeed
+from darkroom.adapters.wavespeed.client import WaveSpeed
+from darkroom.adapters.wavespeed.webhook_secrets import WebhookSecrets
 from darkroom.domain import webhooks
 from darkroom.ports import Accepted
-from local.provider import testing
+from simulator import testing
 from tests.contract.scripted_http import (
     BASE,
     ID,

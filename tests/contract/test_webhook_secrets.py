@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from darkroom.adapters.wavespeed import WaveSpeed
-from darkroom.adapters.webhook_secrets import WebhookSecrets
-from local.provider import testing
+from darkroom.adapters.wavespeed.client import WaveSpeed
+from darkroom.adapters.wavespeed.webhook_secrets import WebhookSecrets
+from simulator import testing
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from darkroom.adapters.table import JobTable
+from darkroom.adapters.dynamodb.jobs import JobTable
 from darkroom.domain.callers import Role
 from darkroom.domain.job import Job
 from local import keys

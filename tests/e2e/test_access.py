@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from darkroom.adapters.key_table import KeyTable
+from darkroom.adapters.dynamodb.keys import KeyTable
 from darkroom.domain import keys
 from darkroom.domain.callers import Role
 from local.waiting import until

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from darkroom.adapters.preset_document import KEY
+from darkroom.adapters.s3.presets import KEY
 from darkroom.domain import presets
 from reliability.functions import Functions
 from tests.e2e.api_client import ApiClient

@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 
-from darkroom.adapters.table import JobTable
+from darkroom.adapters.dynamodb.jobs import JobTable
 from darkroom.domain.identity import job_id
 from darkroom.domain.job import Status
 from local.events import Event

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from darkroom.adapters.preset_document import KEY
+from darkroom.adapters.s3.presets import KEY
 from darkroom.domain import presets, uploads
 from local.events import Event
 from local.waiting import until

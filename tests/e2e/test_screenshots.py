@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import expect
 
-from darkroom.adapters.stats_table import StatsTable
-from darkroom.adapters.table import JobTable
+from darkroom.adapters.dynamodb.jobs import JobTable
+from darkroom.adapters.dynamodb.stats import StatsTable
 from darkroom.domain.callers import Role
 from darkroom.domain.errors import Code
 from darkroom.domain.histogram import bucket_of

@@ -10,7 +10,7 @@ from darkroom.domain.durations import published
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job
 from darkroom.domain.submit_queue import Priority, RateLimit
-from darkroom.usecases.acquire_slot import Deferred
+from darkroom.usecases.jobs.acquire_slot import Deferred
 from tests.fakes.invariants import assert_queue_counts
 from tests.fakes.signals import START, StoppedClock
 from tests.fakes.world import World

@@ -4,41 +4,41 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, cast
 
+from darkroom.api.dependencies import Dependencies
+from darkroom.api.resolver import Api
 from darkroom.domain.callers import Caller
 from darkroom.domain.job import Job
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.submit_queue import RateLimit
-from darkroom.usecases.acquire_slot import AcquireSlot
 from darkroom.usecases.authorize import Authorize
-from darkroom.usecases.budget import Budget
-from darkroom.usecases.cancel_job import CancelJob
-from darkroom.usecases.check_job import CheckJob
-from darkroom.usecases.circuit_breaker import CircuitBreaker
-from darkroom.usecases.collect_batch import CollectBatch
-from darkroom.usecases.create_job import CreateJob, RequestSource
-from darkroom.usecases.create_rows import CreateRows
-from darkroom.usecases.end_batch import EndBatch
-from darkroom.usecases.end_job import EndJob
-from darkroom.usecases.expect_duration import ExpectDuration
-from darkroom.usecases.finalize_job import FinalizeJob
-from darkroom.usecases.find_batches import FindBatches
-from darkroom.usecases.find_jobs import FindJobs
-from darkroom.usecases.find_prediction import FindPrediction
-from darkroom.usecases.make_upload import MakeUpload
-from darkroom.usecases.plan_batch import PlanBatch
-from darkroom.usecases.read_stats import ReadStats
-from darkroom.usecases.receive_webhook import ReceiveWebhook
-from darkroom.usecases.record_stats import RecordStats
-from darkroom.usecases.recover_job import RecoverJob
-from darkroom.usecases.request_job import RequestJob
-from darkroom.usecases.start_batch import StartBatch
-from darkroom.usecases.store_outputs import StoreOutputs
-from darkroom.usecases.submit_job import SubmitJob
-from darkroom.usecases.sweep_batches import SweepBatches
-from darkroom.usecases.sweep_jobs import SweepJobs
-from darkroom.usecases.upload_job import UploadJob
-from darkroom.web.api import Api
-from darkroom.web.dependencies import Dependencies
+from darkroom.usecases.batches.collect_batch import CollectBatch
+from darkroom.usecases.batches.create_rows import CreateRows
+from darkroom.usecases.batches.end_batch import EndBatch
+from darkroom.usecases.batches.find_batches import FindBatches
+from darkroom.usecases.batches.plan_batch import PlanBatch
+from darkroom.usecases.batches.start_batch import StartBatch
+from darkroom.usecases.jobs.acquire_slot import AcquireSlot
+from darkroom.usecases.jobs.budget import Budget
+from darkroom.usecases.jobs.cancel_job import CancelJob
+from darkroom.usecases.jobs.check_job import CheckJob
+from darkroom.usecases.jobs.circuit_breaker import CircuitBreaker
+from darkroom.usecases.jobs.create_job import CreateJob, RequestSource
+from darkroom.usecases.jobs.end_job import EndJob
+from darkroom.usecases.jobs.expect_duration import ExpectDuration
+from darkroom.usecases.jobs.finalize_job import FinalizeJob
+from darkroom.usecases.jobs.find_jobs import FindJobs
+from darkroom.usecases.jobs.find_prediction import FindPrediction
+from darkroom.usecases.jobs.make_upload import MakeUpload
+from darkroom.usecases.jobs.receive_webhook import ReceiveWebhook
+from darkroom.usecases.jobs.recover_job import RecoverJob
+from darkroom.usecases.jobs.request_job import RequestJob
+from darkroom.usecases.jobs.store_outputs import StoreOutputs
+from darkroom.usecases.jobs.submit_job import SubmitJob
+from darkroom.usecases.jobs.upload_job import UploadJob
+from darkroom.usecases.maintenance.read_stats import ReadStats
+from darkroom.usecases.maintenance.record_stats import RecordStats
+from darkroom.usecases.maintenance.sweep_batches import SweepBatches
+from darkroom.usecases.maintenance.sweep_jobs import SweepJobs
 from tests.fakes.batches import InMemoryBatches, InMemoryBatchFiles, InMemoryBatchWorkflow
 from tests.fakes.crashes import CrashAt, CrashWrapper
 from tests.fakes.entry_points import InMemoryInbox, InMemoryKeys, InMemoryPresets, InMemoryUploads

@@ -2,7 +2,9 @@
 
 from datetime import date
 
-from darkroom.adapters import items, key_table, stats_table
+from darkroom.adapters.dynamodb import items
+from darkroom.adapters.dynamodb import keys as key_table
+from darkroom.adapters.dynamodb import stats as stats_table
 from darkroom.domain.stats import ImageKind
 from tests.infra.policies import Grants
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from darkroom.api.schemas import JobView
 from darkroom.domain import presets
-from darkroom.web.contract import JobView
 from infra.generate_events import TARGET
 from tests.infra.template import ROOT
 

@@ -8,7 +8,7 @@ from darkroom.domain import breaker, polling
 from darkroom.domain.durations import ExpectedDuration, published
 from darkroom.domain.requests import Quality, Resolution
 from darkroom.domain.submit_queue import AHEAD
-from darkroom.usecases import submit_job
+from darkroom.usecases.jobs import submit_job
 from tests.infra.template import definition, parameters
 
 MAX_EVENTS = 25_000

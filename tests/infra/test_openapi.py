@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from darkroom.api import schemas as contract
+from darkroom.api.problems import KINDS
 from darkroom.domain.errors import FieldProblem
 from darkroom.domain.events import S3Location, Timings
 from darkroom.domain.presets import Preset
 from darkroom.domain.requests import AnyModel, Edit, TextToImage
-from darkroom.web import contract
-from darkroom.web.problems import KINDS
 from infra import generate_api
 from infra.generate_api import TARGET
 from tests.fakes.world import World

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from darkroom.adapters import items
+from darkroom.adapters.dynamodb import items
 from darkroom.domain.job import Job
 from tests.infra.policies import name
 from tests.infra.template import ROOT, properties, resources, template

@@ -1,6 +1,6 @@
 """The state WaitForWebhook: its token write matches the fields that the functions read."""
 
-from darkroom.adapters import items
+from darkroom.adapters.dynamodb import items
 from darkroom.domain.job import Job, Status
 from tests.infra.template import definition, properties
 

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from darkroom.adapters.key_table import KeyTable
+from darkroom.adapters.dynamodb.keys import KeyTable
 from darkroom.domain.callers import Role
 from darkroom.usecases.authorize import Authorize
 from local import keys, paths

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from local.provider.testing import Provider
+from simulator.testing import Provider
 
 TEXT = "openai/gpt-image-2/text-to-image"
 EDIT = "openai/gpt-image-2/edit"

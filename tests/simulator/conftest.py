@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.provider.clock import Clock
-from local.provider.options import Setup
-from local.provider.testing import Provider, running
+from simulator.clock import Clock
+from simulator.options import Setup
+from simulator.testing import Provider, running
 from tests.simulator.client import Api
 from tests.simulator.receiver import Receiver, receiving
 

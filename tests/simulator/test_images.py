@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from local.provider.art.images import ImageSpec, paint, write
-from local.provider.catalog import RATIOS
-from local.provider.options import Setup
-from local.provider.sizes import LEAST_PIXELS, LONGEST_EDGE, MOST_PIXELS, ratio_size, shape_size
-from local.provider.testing import running
+from simulator.art.images import ImageSpec, paint, write
+from simulator.catalog import RATIOS
+from simulator.options import Setup
+from simulator.sizes import LEAST_PIXELS, LONGEST_EDGE, MOST_PIXELS, ratio_size, shape_size
+from simulator.testing import running
 from tests.simulator.client import EDIT, REFERENCE, TEXT, Api
 
 VISIBLE = 5  # of 255: two images that differ by less look alike

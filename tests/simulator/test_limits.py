@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from local.provider.options import Options
+from simulator.options import Options
 from tests.simulator.client import TEXT, Api
 
 

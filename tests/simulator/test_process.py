@@ -10,10 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.provider.testing import running
+from simulator.testing import running
 from tests.simulator.client import TEXT
 
-PROGRAM = (sys.executable, "-W", "error", "-m", "local.provider")
+PROGRAM = (sys.executable, "-W", "error", "-m", "simulator")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from local.provider.fault_names import FAULTS
-from local.provider.faults import Call, Faults, Match, Rule, markers, without_markers
+from simulator.fault_names import FAULTS
+from simulator.faults import Call, Faults, Match, Rule, markers, without_markers
 from tests.simulator.client import EDIT, TEXT, Api
 
 

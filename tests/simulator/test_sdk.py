@@ -10,7 +10,7 @@ import wavespeed  # type: ignore[import-untyped]
 from PIL import Image
 from wavespeed.api import Client  # type: ignore[import-untyped]
 
-from local.provider.testing import Provider, running
+from simulator.testing import Provider, running
 from tests.simulator.client import EDIT, TEXT
 
 FAST_POLLING = {"poll_interval": 0.05, "timeout": 20.0}

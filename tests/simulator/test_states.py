@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from local.provider.catalog import CATALOG
-from local.provider.chance import seeded
-from local.provider.clock import SECOND, parse_time, rfc3339
-from local.provider.durations import run_time
+from simulator.catalog import CATALOG
+from simulator.chance import seeded
+from simulator.clock import SECOND, parse_time, rfc3339
+from simulator.durations import run_time
 from tests.simulator.client import TEXT, Api
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from local.provider.webhooks import signature
+from simulator.webhooks import signature
 from tests.simulator.client import TEXT, Api
 from tests.simulator.receiver import Receiver, receiving, wait_for_deliveries
 

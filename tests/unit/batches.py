@@ -6,8 +6,8 @@ from typing import Any
 from darkroom.domain.batch import Batch
 from darkroom.domain.callers import Caller
 from darkroom.domain.steps import Step
-from darkroom.usecases.create_job import RequestSource
-from darkroom.usecases.plan_batch import BatchFile
+from darkroom.usecases.batches.plan_batch import BatchFile
+from darkroom.usecases.jobs.create_job import RequestSource
 from tests.fakes.images import PNG
 from tests.fakes.provider import OUTPUT
 from tests.fakes.world import World

@@ -10,7 +10,7 @@ from darkroom.domain.errors import InvalidRequestError
 from darkroom.domain.job import Job
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.references import S3Object, Url
-from darkroom.usecases.create_job import RequestSource
+from darkroom.usecases.jobs.create_job import RequestSource
 from tests.fakes.images import JPEG, PNG
 from tests.fakes.world import TEST_CALLER, World
 

@@ -11,7 +11,7 @@ from darkroom.domain.events import BudgetThresholdReached
 from darkroom.domain.job import Job, Reservation
 from darkroom.domain.parsing import parse_request
 from darkroom.ports import Quote
-from darkroom.usecases.create_job import RequestSource
+from darkroom.usecases.jobs.create_job import RequestSource
 from tests.fakes.crashes import SimulatedCrashError
 from tests.fakes.world import TEXT_TO_IMAGE, World
 

@@ -11,7 +11,7 @@ from darkroom.domain.errors import STACK, BudgetExceededError, Charged, Code
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.requests import Quality
 from darkroom.domain.steps import Step
-from darkroom.usecases.create_job import RequestSource
+from darkroom.usecases.jobs.create_job import RequestSource
 from tests.fakes.crashes import CrashTiming, Interruption, SimulatedCrashError
 from tests.fakes.invariants import assert_budgets, assert_queue_counts
 from tests.fakes.machine import StateMachine, deployment

@@ -12,7 +12,7 @@ from darkroom.domain.job import Job, Status
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.references import MAX_REFERENCE_BYTES, S3Object, Url
 from darkroom.domain.submit_queue import Priority
-from darkroom.usecases.create_job import RequestSource
+from darkroom.usecases.jobs.create_job import RequestSource
 from tests.fakes.crashes import SimulatedCrashError
 from tests.fakes.images import JPEG, PNG, WEBP
 from tests.fakes.world import DEADLINE, TEST_CALLER, TEXT_TO_IMAGE, World

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from darkroom.bootstrap import batches
 from darkroom.domain.submit_queue import WaitingJobs
 from darkroom.handlers.create_rows import handler
-from darkroom.usecases.create_rows import seconds_until_room
+from darkroom.usecases.batches.create_rows import seconds_until_room
 from tests.fakes.world import World
 from tests.unit.batches import running_batch
 

@@ -20,7 +20,7 @@ from darkroom.domain.durations import (
 from darkroom.domain.histogram import bucket_of
 from darkroom.domain.job import Job, Status
 from darkroom.domain.stats import kind_of, stats_of
-from darkroom.usecases.expect_duration import ExpectDuration
+from darkroom.usecases.jobs.expect_duration import ExpectDuration
 from tests.fakes.world import World
 
 MEDIUM = published({"quality": "medium", "resolution": "1k"})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from darkroom.domain.job import Job, Status
 from darkroom.ports import ListedPrediction
-from darkroom.usecases.find_prediction import Missing, digest
+from darkroom.usecases.jobs.find_prediction import Missing, digest
 from tests.fakes.images import JPEG, PNG
 from tests.fakes.invariants import assert_claims, assert_queue_counts
 from tests.fakes.signals import START

@@ -5,7 +5,7 @@ import pytest
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.submit_queue import RateLimit
-from darkroom.usecases.acquire_slot import HEAD_POLL_SECONDS, HEAD_POLLS, Deferred
+from darkroom.usecases.jobs.acquire_slot import HEAD_POLL_SECONDS, HEAD_POLLS, Deferred
 from tests.fakes.invariants import assert_queue_counts
 from tests.fakes.signals import StoppedClock
 from tests.fakes.world import World

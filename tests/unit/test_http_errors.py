@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from darkroom.api.schemas import MAX_BODY_BYTES
 from darkroom.domain.references import S3Object
-from darkroom.web.contract import MAX_BODY_BYTES
 from tests.fakes.storage import InMemoryJobs
 from tests.fakes.world import TEXT_TO_IMAGE, World
 from tests.unit.http import V1_JOBS, Client, Response, capture_logs, complete_job

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.web.contract import UploadRequest
+from darkroom.api.schemas import UploadRequest
 from infra.openapi_routes import ROUTES
 from tests.fakes.world import TEXT_TO_IMAGE, World
 from tests.unit.http import Client

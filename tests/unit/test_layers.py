@@ -18,7 +18,7 @@ ALLOWED_LAYERS = {
     "adapters": {"adapters", "domain", "ports"},
     "settings": set(),
     "observability": {"settings"},
-    "web": {"domain", "observability", "ports", "usecases", "web"},
+    "api": {"domain", "observability", "ports", "usecases", "api"},
     "bootstrap": {
         "adapters",
         "bootstrap",
@@ -26,7 +26,7 @@ ALLOWED_LAYERS = {
         "observability",
         "settings",
         "usecases",
-        "web",
+        "api",
     },
     "handlers": {"bootstrap", "domain", "observability"},
     "__init__": set(),
@@ -35,7 +35,7 @@ ALLOWED_LIBRARIES = {
     "domain": {"pydantic", "pydantic_core"},
     "usecases": {"pydantic"},
     "ports": set(),
-    "web": {"aws_lambda_powertools", "pydantic", "pydantic_core"},
+    "api": {"aws_lambda_powertools", "pydantic", "pydantic_core"},
     "adapters": {"aws_lambda_powertools", "boto3", "botocore", "httpx", "pydantic"},
     "settings": {"pydantic"},
     "observability": {"aws_lambda_powertools", "botocore"},
@@ -118,7 +118,7 @@ import darkroom.settings
 darkroom.settings.Settings.read = refuse
 import darkroom.handlers.{handler} as module
 assert callable(module.handler)
-for name in ("httpx", "darkroom.web", "darkroom.adapters.wavespeed"):
+for name in ("httpx", "darkroom.api", "darkroom.adapters.wavespeed.client"):
     assert name not in sys.modules, name + " must be loaded on first use"
 """
 

@@ -18,7 +18,7 @@ from darkroom.domain.parsing import parse_request
 from darkroom.domain.steps import Step
 from darkroom.domain.submit_queue import Priority, RateLimit
 from darkroom.ports import Failed, NotDownloaded, Prediction, Running, Succeeded
-from darkroom.usecases.create_job import RequestSource
+from darkroom.usecases.jobs.create_job import RequestSource
 from tests.fakes.crashes import CrashTiming, SimulatedCrashError
 from tests.fakes.images import PNG
 from tests.fakes.invariants import (

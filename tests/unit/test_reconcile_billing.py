@@ -11,8 +11,8 @@ from darkroom.domain.bills import EntryType, LedgerEntry, Report
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.ports import Cursor, Download
-from darkroom.usecases import reconcile_billing
-from darkroom.usecases.reconcile_billing import ReconcileBilling
+from darkroom.usecases.maintenance import reconcile_billing
+from darkroom.usecases.maintenance.reconcile_billing import ReconcileBilling
 from tests.fakes.signals import InMemoryMetrics, StoppedClock
 
 DAY = date(2026, 11, 25)

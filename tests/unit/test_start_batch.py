@@ -8,8 +8,8 @@ from darkroom.domain.errors import (
     ConflictError,
     InvalidRequestError,
 )
-from darkroom.usecases.create_job import RequestSource
-from darkroom.usecases.plan_batch import BatchFile
+from darkroom.usecases.batches.plan_batch import BatchFile
+from darkroom.usecases.jobs.create_job import RequestSource
 from tests.fakes.crashes import CrashAt, SimulatedCrashError
 from tests.fakes.world import World
 from tests.unit.batches import SHOP, SMALL_IMAGE, running_batch, upload_rows

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from darkroom.web import studio
+from darkroom.api import studio
 from tests.unit.http import STAGE, Client
 
 VENDOR = studio.FOLDER / "vendor"

@@ -13,11 +13,11 @@ import pytest
 from aws_lambda_powertools.utilities.parameters import base as parameters
 from moto.core.serialize import ResponseSerializer
 
-from darkroom.adapters.claims import BudgetTable
-from darkroom.adapters.items import SORT_KEY, read_job
-from darkroom.adapters.queue_table import QueueTable
-from darkroom.adapters.table import JobTable
-from darkroom.adapters.webhook_secrets import WebhookSecrets
+from darkroom.adapters.dynamodb.claims import BudgetTable
+from darkroom.adapters.dynamodb.items import SORT_KEY, read_job
+from darkroom.adapters.dynamodb.jobs import JobTable
+from darkroom.adapters.dynamodb.queue import QueueTable
+from darkroom.adapters.wavespeed.webhook_secrets import WebhookSecrets
 from darkroom.bootstrap import clients, entry_points, steps, sweeps
 from darkroom.domain.job import Job
 from darkroom.domain.submit_queue import QueueShard

@@ -5,7 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from darkroom.usecases import submit_job
+from darkroom.usecases.jobs import submit_job
 from tests.workflow.actions import finish, run_once_at, stop_at, sweep_for
 from tests.workflow.cloud import CHECK, DEFER, FAIL, FINALIZE, SUBMIT, SUCCESS_PATH, Cloud
 from tests.workflow.provider import Accepted

@@ -16,7 +16,7 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
     WaitFunction,
 )
 
-from darkroom.adapters.batch_files import CHUNKS, key_of
+from darkroom.adapters.s3.batch_files import CHUNKS, key_of
 from darkroom.domain.batch import Batch, BatchStatus, Counts
 from darkroom.domain.errors import Code
 from darkroom.domain.submit_queue import QueueShard, WaitingJobs

@@ -9,8 +9,8 @@ from typing import IO
 
 import httpx
 
-from darkroom.adapters import tls
 from darkroom.adapters.addresses import LOOPBACK, NotPublicError, PinnedTransport
+from darkroom.adapters.wavespeed import tls
 from darkroom.domain import media
 from darkroom.domain.errors import Code
 from darkroom.ports import Download, NotDownloaded

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from darkroom.adapters.batch_files import CHUNKS, key_of
+from darkroom.adapters.s3.batch_files import CHUNKS, key_of
 from darkroom.domain.batch import Batch
 from darkroom.ports import Execution
 

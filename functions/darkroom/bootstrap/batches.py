@@ -9,21 +9,21 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from darkroom import settings
-from darkroom.adapters.batch_files import BatchBucket
+from darkroom.adapters.s3.batch_files import BatchBucket
 from darkroom.bootstrap import clients, entry_points
 
 if TYPE_CHECKING:
-    from darkroom.usecases.collect_batch import CollectBatch
-    from darkroom.usecases.create_job import CreateJob
-    from darkroom.usecases.create_rows import CreateRows
-    from darkroom.usecases.end_batch import EndBatch
-    from darkroom.usecases.start_batch import StartBatch
+    from darkroom.usecases.batches.collect_batch import CollectBatch
+    from darkroom.usecases.batches.create_rows import CreateRows
+    from darkroom.usecases.batches.end_batch import EndBatch
+    from darkroom.usecases.batches.start_batch import StartBatch
+    from darkroom.usecases.jobs.create_job import CreateJob
 
 
 @cache
 def create_rows() -> "CreateRows":
     """Build the use case of CreateRows."""
-    from darkroom.usecases.create_rows import CreateRows
+    from darkroom.usecases.batches.create_rows import CreateRows
 
     env = settings.CreateRowsSettings.read()
     return CreateRows(
@@ -39,9 +39,9 @@ def create_rows() -> "CreateRows":
 @cache
 def collect_batch() -> "CollectBatch":
     """Build the use case of CollectBatch."""
-    from darkroom.usecases.cancel_job import CancelJob
-    from darkroom.usecases.collect_batch import CollectBatch
-    from darkroom.usecases.find_jobs import FindJobs
+    from darkroom.usecases.batches.collect_batch import CollectBatch
+    from darkroom.usecases.jobs.cancel_job import CancelJob
+    from darkroom.usecases.jobs.find_jobs import FindJobs
 
     env = settings.EndSettings.read()
     jobs = clients.jobs(env.table_name)
@@ -63,8 +63,8 @@ def collect_batch() -> "CollectBatch":
 def start_batch(env: settings.ApiSettings, create: "CreateJob") -> "StartBatch":
     """Return the use case that starts batches."""
     from darkroom.adapters.workflow import BatchMachine
-    from darkroom.usecases.plan_batch import PlanBatch
-    from darkroom.usecases.start_batch import StartBatch
+    from darkroom.usecases.batches.plan_batch import PlanBatch
+    from darkroom.usecases.batches.start_batch import StartBatch
 
     files = BatchBucket(clients.s3(), env.assets_bucket)
     return StartBatch(
@@ -85,7 +85,7 @@ def start_batch(env: settings.ApiSettings, create: "CreateJob") -> "StartBatch":
 
 def end_batch(table: str, bus: str, bucket: str) -> "EndBatch":
     """Return the use case that ends batches."""
-    from darkroom.usecases.end_batch import EndBatch
+    from darkroom.usecases.batches.end_batch import EndBatch
 
     return EndBatch(
         batches=clients.batches(table),

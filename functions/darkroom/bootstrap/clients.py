@@ -8,8 +8,8 @@ import boto3
 from botocore.config import Config
 
 from darkroom.adapters.bus import Bus
-from darkroom.adapters.queue_table import QueueTable
-from darkroom.adapters.table import JobTable
+from darkroom.adapters.dynamodb.jobs import JobTable
+from darkroom.adapters.dynamodb.queue import QueueTable
 from darkroom.observability import PowertoolsMetrics
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
 
-    from darkroom.adapters.batch_table import BatchTable
+    from darkroom.adapters.dynamodb.batches import BatchTable
     from darkroom.adapters.runtime_flags import ParameterFlags
     from darkroom.adapters.secrets import ProviderKey
-    from darkroom.adapters.wavespeed import WaveSpeed
-    from darkroom.usecases.circuit_breaker import CircuitBreaker
-    from darkroom.usecases.end_job import EndJob
-    from darkroom.usecases.find_prediction import FindPrediction
-    from darkroom.usecases.store_outputs import StoreOutputs
+    from darkroom.adapters.wavespeed.client import WaveSpeed
+    from darkroom.usecases.jobs.circuit_breaker import CircuitBreaker
+    from darkroom.usecases.jobs.end_job import EndJob
+    from darkroom.usecases.jobs.find_prediction import FindPrediction
+    from darkroom.usecases.jobs.store_outputs import StoreOutputs
 
 # At most 3 x 6 seconds per call, plus backoff: below the functions' timeouts, POST included.
 _AWS = Config(
@@ -64,7 +64,7 @@ def bus(name: str) -> Bus:
 
 def batches(table: str) -> "BatchTable":
     """Return the batch records."""
-    from darkroom.adapters.batch_table import BatchTable
+    from darkroom.adapters.dynamodb.batches import BatchTable
 
     return BatchTable(dynamodb(), table)
 
@@ -106,7 +106,7 @@ def provider_key(secret_id: str) -> "ProviderKey":
 
 def provider(url: str, secret_id: str) -> "WaveSpeed":
     """Return the provider's API."""
-    from darkroom.adapters.wavespeed import WaveSpeed
+    from darkroom.adapters.wavespeed.client import WaveSpeed
 
     return WaveSpeed(url, provider_key(secret_id))
 
@@ -130,7 +130,7 @@ def queue(table: str) -> QueueTable:
 
 def end_job(table: str, bus_name: str, bucket: str) -> "EndJob":
     """Return the use case that ends jobs."""
-    from darkroom.usecases.end_job import EndJob
+    from darkroom.usecases.jobs.end_job import EndJob
 
     return EndJob(
         jobs=jobs(table),
@@ -144,7 +144,7 @@ def end_job(table: str, bus_name: str, bucket: str) -> "EndJob":
 
 def circuit_breaker(table: str, breaker_seconds: float) -> "CircuitBreaker":
     """Return the use case of the circuit breaker. `breaker_seconds` is its first open period."""
-    from darkroom.usecases.circuit_breaker import CircuitBreaker
+    from darkroom.usecases.jobs.circuit_breaker import CircuitBreaker
 
     return CircuitBreaker(
         queue=queue(table), metrics=METRICS, now=now, breaker_seconds=breaker_seconds
@@ -153,8 +153,8 @@ def circuit_breaker(table: str, breaker_seconds: float) -> "CircuitBreaker":
 
 def find_prediction(table: str, wavespeed: "WaveSpeed") -> "FindPrediction":
     """Return the use case that finds the prediction of an unanswered POST."""
-    from darkroom.adapters.claims import ClaimTable
-    from darkroom.usecases.find_prediction import FindPrediction
+    from darkroom.adapters.dynamodb.claims import ClaimTable
+    from darkroom.usecases.jobs.find_prediction import FindPrediction
 
     claims = ClaimTable(dynamodb(), table)
     return FindPrediction(jobs=jobs(table), claims=claims, provider=wavespeed, now=now)
@@ -165,9 +165,9 @@ def store_outputs(table: str, bucket: str, hosts: str) -> "StoreOutputs":
 
     `hosts` has the allowed host names of outputs, separated by commas.
     """
-    from darkroom.adapters.assets import AssetBucket
     from darkroom.adapters.cdn import Cdn
-    from darkroom.usecases.store_outputs import StoreOutputs
+    from darkroom.adapters.s3.assets import AssetBucket
+    from darkroom.usecases.jobs.store_outputs import StoreOutputs
 
     return StoreOutputs(
         jobs=jobs(table),

@@ -12,20 +12,20 @@ from darkroom import settings
 from darkroom.bootstrap import clients
 
 if TYPE_CHECKING:
-    from darkroom.adapters.wavespeed_prices import WaveSpeedPrices
+    from darkroom.adapters.wavespeed.prices import WaveSpeedPrices
+    from darkroom.api.resolver import Api
     from darkroom.usecases.authorize import Authorize
-    from darkroom.usecases.budget import Budget
-    from darkroom.usecases.create_job import CreateJob
-    from darkroom.usecases.receive_webhook import ReceiveWebhook
-    from darkroom.usecases.request_job import RequestJob
-    from darkroom.usecases.upload_job import UploadJob
-    from darkroom.web.api import Api
+    from darkroom.usecases.jobs.budget import Budget
+    from darkroom.usecases.jobs.create_job import CreateJob
+    from darkroom.usecases.jobs.receive_webhook import ReceiveWebhook
+    from darkroom.usecases.jobs.request_job import RequestJob
+    from darkroom.usecases.jobs.upload_job import UploadJob
 
 
 @cache
 def request_job() -> "RequestJob":
     """Build the use case of OnRequest."""
-    from darkroom.usecases.request_job import RequestJob
+    from darkroom.usecases.jobs.request_job import RequestJob
 
     env = settings.CreateJobSettings.read()
     return RequestJob(
@@ -39,10 +39,10 @@ def request_job() -> "RequestJob":
 @cache
 def upload_job() -> "UploadJob":
     """Build the use case of OnUpload."""
-    from darkroom.adapters.assets import AssetBucket
-    from darkroom.adapters.inbox import InboxBucket
-    from darkroom.adapters.preset_document import PresetDocument
-    from darkroom.usecases.upload_job import UploadJob
+    from darkroom.adapters.s3.assets import AssetBucket
+    from darkroom.adapters.s3.inbox import InboxBucket
+    from darkroom.adapters.s3.presets import PresetDocument
+    from darkroom.usecases.jobs.upload_job import UploadJob
 
     env = settings.OnUploadSettings.read()
     return UploadJob(
@@ -60,9 +60,9 @@ def upload_job() -> "UploadJob":
 @cache
 def receive_webhook() -> "ReceiveWebhook":
     """Build the use case of OnWebhook."""
-    from darkroom.adapters.webhook_secrets import WebhookSecrets
+    from darkroom.adapters.wavespeed.webhook_secrets import WebhookSecrets
     from darkroom.adapters.workflow import StateMachine
-    from darkroom.usecases.receive_webhook import ReceiveWebhook
+    from darkroom.usecases.jobs.receive_webhook import ReceiveWebhook
 
     env = settings.OnWebhookSettings.read()
     return ReceiveWebhook(
@@ -77,7 +77,7 @@ def receive_webhook() -> "ReceiveWebhook":
 @cache
 def authorize() -> "Authorize":
     """Build the use case of Authorizer."""
-    from darkroom.adapters.key_table import KeyTable
+    from darkroom.adapters.dynamodb.keys import KeyTable
     from darkroom.usecases.authorize import Authorize
 
     env = settings.AuthorizerSettings.read()
@@ -88,19 +88,19 @@ def authorize() -> "Authorize":
 @cache
 def api() -> "Api":
     """Build the HTTP API."""
-    from darkroom.adapters.batch_files import BatchBucket
-    from darkroom.adapters.preset_document import PresetDocument
-    from darkroom.adapters.references import ReferenceStore
-    from darkroom.adapters.stats_table import StatsTable
-    from darkroom.adapters.uploads import UploadBucket
+    from darkroom.adapters.dynamodb.stats import StatsTable
+    from darkroom.adapters.s3.batch_files import BatchBucket
+    from darkroom.adapters.s3.presets import PresetDocument
+    from darkroom.adapters.s3.references import ReferenceStore
+    from darkroom.adapters.s3.uploads import UploadBucket
+    from darkroom.api.dependencies import Dependencies
+    from darkroom.api.resolver import Api
     from darkroom.bootstrap.batches import start_batch
-    from darkroom.usecases.cancel_job import CancelJob
-    from darkroom.usecases.find_batches import FindBatches
-    from darkroom.usecases.find_jobs import FindJobs
-    from darkroom.usecases.make_upload import MakeUpload
-    from darkroom.usecases.read_stats import ReadStats
-    from darkroom.web.api import Api
-    from darkroom.web.dependencies import Dependencies
+    from darkroom.usecases.batches.find_batches import FindBatches
+    from darkroom.usecases.jobs.cancel_job import CancelJob
+    from darkroom.usecases.jobs.find_jobs import FindJobs
+    from darkroom.usecases.jobs.make_upload import MakeUpload
+    from darkroom.usecases.maintenance.read_stats import ReadStats
 
     env = settings.ApiSettings.read()
     jobs, s3 = clients.jobs(env.table_name), clients.s3()
@@ -137,9 +137,9 @@ def api() -> "Api":
 
 def create_job(env: settings.CreateJobSettings) -> "CreateJob":
     """Return the use case behind every entry point."""
-    from darkroom.adapters.references import ReferenceStore
+    from darkroom.adapters.s3.references import ReferenceStore
     from darkroom.adapters.workflow import StateMachine
-    from darkroom.usecases.create_job import CreateJob
+    from darkroom.usecases.jobs.create_job import CreateJob
 
     return CreateJob(
         jobs=clients.jobs(env.table_name),
@@ -155,7 +155,7 @@ def create_job(env: settings.CreateJobSettings) -> "CreateJob":
 
 
 def _prices(env: settings.CreateJobSettings) -> "WaveSpeedPrices":
-    from darkroom.adapters.wavespeed_prices import WaveSpeedPrices
+    from darkroom.adapters.wavespeed.prices import WaveSpeedPrices
 
     return WaveSpeedPrices(
         env.provider_url, clients.provider_key(env.provider_secret_id), clients.now
@@ -163,8 +163,8 @@ def _prices(env: settings.CreateJobSettings) -> "WaveSpeedPrices":
 
 
 def _budget(env: settings.CreateJobSettings) -> "Budget":
-    from darkroom.adapters.claims import BudgetTable
-    from darkroom.usecases.budget import Budget
+    from darkroom.adapters.dynamodb.claims import BudgetTable
+    from darkroom.usecases.jobs.budget import Budget
 
     # 0 means no budget. To spend nothing, turn submission off with the runtime flag.
     cap = round(env.daily_budget_usd * 1_000_000) or None

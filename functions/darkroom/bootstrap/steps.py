@@ -12,21 +12,21 @@ from darkroom import settings
 from darkroom.bootstrap import clients
 
 if TYPE_CHECKING:
-    from darkroom.usecases.check_job import CheckJob
-    from darkroom.usecases.end_job import EndJob
-    from darkroom.usecases.finalize_job import FinalizeJob
-    from darkroom.usecases.submit_job import SubmitJob
+    from darkroom.usecases.jobs.check_job import CheckJob
+    from darkroom.usecases.jobs.end_job import EndJob
+    from darkroom.usecases.jobs.finalize_job import FinalizeJob
+    from darkroom.usecases.jobs.submit_job import SubmitJob
 
 
 @cache
 def submit_job() -> "SubmitJob":
     """Build the use case of Submit."""
-    from darkroom.adapters.references import ReferenceStore
-    from darkroom.adapters.stats_table import StatsTable
+    from darkroom.adapters.dynamodb.stats import StatsTable
+    from darkroom.adapters.s3.references import ReferenceStore
     from darkroom.domain.submit_queue import RateLimit
-    from darkroom.usecases.acquire_slot import AcquireSlot
-    from darkroom.usecases.expect_duration import ExpectDuration
-    from darkroom.usecases.submit_job import SubmitJob
+    from darkroom.usecases.jobs.acquire_slot import AcquireSlot
+    from darkroom.usecases.jobs.expect_duration import ExpectDuration
+    from darkroom.usecases.jobs.submit_job import SubmitJob
 
     env = settings.SubmitSettings.read()
     provider = clients.provider(env.provider_url, env.provider_secret_id)
@@ -61,7 +61,7 @@ def submit_job() -> "SubmitJob":
 @cache
 def check_job() -> "CheckJob":
     """Build the use case of Check."""
-    from darkroom.usecases.check_job import CheckJob
+    from darkroom.usecases.jobs.check_job import CheckJob
 
     env = settings.CheckSettings.read()
     return CheckJob(
@@ -79,7 +79,7 @@ def check_job() -> "CheckJob":
 @cache
 def finalize_job() -> "FinalizeJob":
     """Build the use case of Finalize."""
-    from darkroom.usecases.finalize_job import FinalizeJob
+    from darkroom.usecases.jobs.finalize_job import FinalizeJob
 
     env = settings.FinalizeSettings.read()
     return FinalizeJob(

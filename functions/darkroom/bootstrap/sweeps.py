@@ -10,18 +10,18 @@ from darkroom import settings
 from darkroom.bootstrap import clients
 
 if TYPE_CHECKING:
-    from darkroom.usecases.reconcile_billing import ReconcileBilling
-    from darkroom.usecases.record_stats import RecordStats
-    from darkroom.usecases.sweep_batches import SweepBatches
-    from darkroom.usecases.sweep_jobs import SweepJobs
+    from darkroom.usecases.maintenance.reconcile_billing import ReconcileBilling
+    from darkroom.usecases.maintenance.record_stats import RecordStats
+    from darkroom.usecases.maintenance.sweep_batches import SweepBatches
+    from darkroom.usecases.maintenance.sweep_jobs import SweepJobs
 
 
 @cache
 def sweep_jobs() -> "SweepJobs":
     """Build the use case of Sweep for jobs."""
     from darkroom.adapters.workflow import StateMachine
-    from darkroom.usecases.recover_job import RecoverJob
-    from darkroom.usecases.sweep_jobs import SweepJobs
+    from darkroom.usecases.jobs.recover_job import RecoverJob
+    from darkroom.usecases.maintenance.sweep_jobs import SweepJobs
 
     env = settings.SweepSettings.read()
     jobs = clients.jobs(env.table_name)
@@ -53,7 +53,7 @@ def sweep_batches() -> "SweepBatches":
     """Build the use case of Sweep for batches."""
     from darkroom.adapters.workflow import BatchMachine
     from darkroom.bootstrap.batches import end_batch
-    from darkroom.usecases.sweep_batches import SweepBatches
+    from darkroom.usecases.maintenance.sweep_batches import SweepBatches
 
     env = settings.SweepSettings.read()
     return SweepBatches(
@@ -68,8 +68,8 @@ def sweep_batches() -> "SweepBatches":
 @cache
 def record_stats() -> "RecordStats":
     """Build the use case of RecordStats."""
-    from darkroom.adapters.stats_table import StatsTable
-    from darkroom.usecases.record_stats import RecordStats
+    from darkroom.adapters.dynamodb.stats import StatsTable
+    from darkroom.usecases.maintenance.record_stats import RecordStats
 
     env = settings.RecordStatsSettings.read()
     return RecordStats(
@@ -81,10 +81,10 @@ def record_stats() -> "RecordStats":
 @cache
 def reconcile_billing() -> "ReconcileBilling":
     """Build the use case of Reconcile."""
-    from darkroom.adapters.assets import AssetBucket
-    from darkroom.adapters.claims import ClaimTable
-    from darkroom.adapters.wavespeed_billing import WaveSpeedBilling
-    from darkroom.usecases.reconcile_billing import ReconcileBilling
+    from darkroom.adapters.dynamodb.claims import ClaimTable
+    from darkroom.adapters.s3.assets import AssetBucket
+    from darkroom.adapters.wavespeed.billing import WaveSpeedBilling
+    from darkroom.usecases.maintenance.reconcile_billing import ReconcileBilling
 
     env = settings.ReconcileSettings.read()
     key = clients.provider_key(env.provider_secret_id)

@@ -1,0 +1,1 @@
+"""The provider ports over WaveSpeed's API."""

@@ -1,0 +1,73 @@
+"""Errors as RFC 9457 problems. On the provider's own paths, `detail` fills its error envelope."""
+
+from http import HTTPStatus
+
+from darkroom.api.schemas import Problem
+from darkroom.domain.errors import (
+    BudgetExceededError,
+    ConfirmationRequiredError,
+    ConflictError,
+    EndedError,
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+)
+
+CONTENT_TYPE = "application/problem+json"
+_TYPE = "urn:darkroom:problem:"
+
+
+class TooLargeError(Exception):
+    """The body is larger than MAX_BODY_BYTES."""
+
+
+class MediaTypeError(Exception):
+    """The Content-Type of the body is not JSON."""
+
+
+# The name in `type` and the HTTP status of each error.
+KINDS: dict[type[Exception], tuple[str, HTTPStatus]] = {
+    InvalidRequestError: ("invalid-request", HTTPStatus.BAD_REQUEST),
+    BudgetExceededError: ("budget-exceeded", HTTPStatus.PAYMENT_REQUIRED),
+    ForbiddenError: ("forbidden", HTTPStatus.FORBIDDEN),
+    NotFoundError: ("not-found", HTTPStatus.NOT_FOUND),
+    ConflictError: ("conflict", HTTPStatus.CONFLICT),
+    ConfirmationRequiredError: ("confirmation-required", HTTPStatus.CONFLICT),
+    EndedError: ("already-ended", HTTPStatus.CONFLICT),
+    TooLargeError: ("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    MediaTypeError: ("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+}
+
+_CRASH = "Darkroom failed internally. Try again."
+# A POST without an Idempotency-Key may have created a job before the crash.
+_CRASHES = {
+    "POST": "Darkroom failed internally, but may have accepted the request before. Check GET"
+    " /v1/jobs before you repeat the request. With an Idempotency-Key, a repeat is safe."
+}
+
+
+def problem_of(error: Exception, method: str) -> Problem:
+    """Return the problem document of an error. An unexpected error is reported without details."""
+    name, status = KINDS.get(type(error), ("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR))
+    is_crash = status is HTTPStatus.INTERNAL_SERVER_ERROR
+    errors = tuple(error.problems) if isinstance(error, InvalidRequestError) else ()
+    return Problem(
+        type=f"{_TYPE}{name}",
+        title=name.replace("-", " ").capitalize(),
+        status=status,
+        detail=_CRASHES.get(method, _CRASH) if is_crash else str(error),
+        errors=errors,
+        **_money(error),
+    )
+
+
+def _money(error: Exception) -> dict[str, int | None]:
+    if isinstance(error, ConfirmationRequiredError):
+        return {"cost_micro_usd": error.cost}
+    if not isinstance(error, BudgetExceededError):
+        return {}
+    return {
+        "budget_micro_usd": error.cap,
+        "left_micro_usd": error.left,
+        "cost_micro_usd": error.cost,
+    }

@@ -1,0 +1,164 @@
+"""Build API responses from records."""
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from darkroom.api.schemas import AssetView, EventView, FailureView, JobView, QueueView, StatsView
+from darkroom.domain import job_events, polling
+from darkroom.domain.errors import Code, InvalidRequestError, failure
+from darkroom.domain.identity import is_job_id
+from darkroom.domain.job import Asset, Job
+from darkroom.domain.references import S3Object
+from darkroom.ports import Cursor
+from darkroom.usecases.maintenance.read_stats import StatsReport
+
+URL_SECONDS = 3600
+# Why the circuit breaker is open, by the failure code of the last submit.
+_BREAKER_MESSAGES = {
+    Code.INSUFFICIENT_CREDITS: (
+        "WaveSpeed is refusing requests (out of credit). Jobs resume after a top-up."
+    ),
+    Code.UNAUTHORIZED: (
+        "WaveSpeed is refusing requests (invalid API key). Jobs resume after the operator replaces"
+        " the key in Secrets Manager."
+    ),
+}
+_UNREACHABLE = "WaveSpeed does not answer. Jobs wait and resume automatically."
+
+type Presign = Callable[[S3Object, int], str]
+
+
+def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = None) -> JobView:
+    """Return the API representation of a job, with presigned URLs.
+
+    `scale` multiplies the published durations. `own_bucket` is the assets bucket. Without it, as in
+    lists, the result has neither `reference_urls` nor `event`.
+    """
+    failure_view: FailureView | None = None
+    if job.code is not None:
+        meaning = failure(job.code, sent=job.was_sent)
+        failure_view = FailureView(
+            code=job.code,
+            message=meaning.message,
+            detail=job.detail,
+            retryable=meaning.retryable,
+        )
+    shared = (JobView.model_fields.keys() & Job.model_fields.keys()) - {
+        "references", "source", "assets",
+    }  # fmt: skip
+    return JobView.model_validate(
+        {
+            **{name: getattr(job, name) for name in shared},
+            "references": [str(reference) for reference in job.references],
+            "reference_urls": [
+                presign(reference, URL_SECONDS)
+                if isinstance(reference, S3Object) and reference.bucket == own_bucket
+                else None
+                for reference in job.references
+                if own_bucket
+            ],
+            "source": job.source and job_events.s3_location(job.source),
+            "expected_seconds": round(job.expectation(scale).median, 1),
+            "charged": job.charge,
+            "failure": failure_view,
+            "assets": [
+                AssetView(
+                    **dict(asset),
+                    url=asset_url(asset, presign),
+                    thumbnail_url=_thumbnail_url(job, index, presign),
+                )
+                for index, asset in enumerate(job.assets)
+            ],
+            "timings": job_events.timings(job),
+            "event": own_bucket and _event(job, own_bucket),
+        }
+    )
+
+
+def _event(job: Job, bucket: str) -> EventView | None:
+    event = job_events.last_event(job, bucket)
+    if event is None:
+        return None
+    return EventView(detail_type=type(event).__name__, detail=event.model_dump(mode="json"))
+
+
+def asset_url(asset: Asset, presign: Presign) -> str:
+    """Return a presigned URL of a stored output."""
+    return presign(S3Object(bucket=asset.bucket, key=asset.key), URL_SECONDS)
+
+
+def _thumbnail_url(job: Job, index: int, presign: Presign) -> str | None:
+    """Return a presigned URL of an output's thumbnail; None if the output is not an image."""
+    asset = job.assets[index]
+    if not asset.content_type.startswith("image/"):
+        return None
+    key = f"thumbnails/{job.job_id}/{index}.webp"
+    return presign(S3Object(bucket=asset.bucket, key=key), URL_SECONDS)
+
+
+def etag(job: Job) -> str:
+    """Return a strong ETag. It changes with every field of the response except the URLs."""
+    return f'"{job.revision}"'
+
+
+def revisions(tags: str) -> set[str]:
+    """Return the ETags in an If-None-Match header. Weak ETags count as strong ones."""
+    values = (tag.strip().removeprefix("W/").strip('"') for tag in tags.split(","))
+    return {value for value in values if value}
+
+
+def retry_after(job: Job, now: datetime, scale: float) -> int:
+    """Return the seconds for the Retry-After header, by the expected duration of the job."""
+    elapsed = (now - job.submitted_at).total_seconds() if job.submitted_at else 0.0
+    expected, deadline = job.expectation(scale), job.deadline_seconds
+    first_wait = polling.first_wait(elapsed, expected, deadline)
+    return max(first_wait, polling.next_wait(elapsed, deadline))
+
+
+def encode_cursor(cursor: Cursor | None) -> str | None:
+    """Return a cursor as an opaque string."""
+    if cursor is None:
+        return None
+    text = json.dumps([cursor.accepted_at.isoformat(), cursor.job_id])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def stats_view(report: StatsReport) -> StatsView:
+    """Return the API representation of the statistics."""
+    shards = report.shards
+    reasons = [shard.breaker.reason for shard in shards if not shard.breaker.is_closed]
+    return StatsView(
+        since=report.since,
+        until=report.until,
+        days=tuple(report.days),
+        durations=tuple(report.durations),
+        queue=QueueView(
+            waiting_normal=sum(len(shard.normal) for shard in shards),
+            waiting_low=sum(len(shard.low) for shard in shards),
+            in_flight=sum(shard.in_flight for shard in shards),
+            paused_seconds=round(report.paused_seconds, 1),
+            breaker="open" if reasons else "closed",
+            message=_BREAKER_MESSAGES.get(reasons[0] or Code.PROVIDER_UNAVAILABLE, _UNREACHABLE)
+            if reasons
+            else None,
+        ),
+    )
+
+
+def decode_cursor(encoded: str) -> Cursor:
+    """Return the cursor from `encode_cursor`. Raises InvalidRequestError if it is not valid."""
+    try:
+        text = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        time_text, id_value = json.loads(text)
+        accepted_at, job_id = datetime.fromisoformat(time_text).astimezone(UTC), str(id_value)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        accepted_at, job_id = datetime.now(UTC), ""
+    if not is_job_id(job_id):
+        raise InvalidRequestError.of(
+            "cursor",
+            "`cursor` is not valid. Use the `cursor` of the previous page.",
+            "the cursor of the page before",
+        )
+    return Cursor(accepted_at, job_id)

@@ -1,0 +1,596 @@
+"""Ports: what the use cases need from outside the process, one Protocol per need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from darkroom.domain.batch import Batch, BatchStatus, Refusal
+    from darkroom.domain.bills import LedgerEntry
+    from darkroom.domain.callers import Caller
+    from darkroom.domain.errors import Charged, Code
+    from darkroom.domain.events import Event
+    from darkroom.domain.job import Asset, Job, Reservation, Status
+    from darkroom.domain.keys import Key
+    from darkroom.domain.media import Format
+    from darkroom.domain.presets import Presets
+    from darkroom.domain.references import S3Object
+    from darkroom.domain.rows import Row
+    from darkroom.domain.stats import Day, ImageKind, JobStats
+    from darkroom.domain.submit_queue import QueueShard
+    from darkroom.domain.uploads import Upload
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The provider created a prediction, and charges for it."""
+
+    prediction_id: str
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """The request was not sent, so it may be sent again."""
+
+
+@dataclass(frozen=True)
+class Throttled:
+    """The provider did not accept the request (429)."""
+
+    retry_after: int | None  # seconds, from the Retry-After header
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The provider refused the request."""
+
+    code: Code
+    detail: str
+    blocks_account: bool = False  # whether the provider would refuse every job
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The request was sent and got no conclusive answer: a prediction may exist and be charged."""
+
+
+type Submission = Accepted | NotSent | Throttled | Refused | Unknown
+
+
+@dataclass(frozen=True)
+class Running:
+    """The prediction is not finished. `known` is False for an undocumented status."""
+
+    status: str
+    known: bool
+
+
+@dataclass(frozen=True)
+class Succeeded:
+    """The prediction has completed. `outputs` are URLs on the provider's CDN."""
+
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The prediction has failed. `charged` overrides the code's default."""
+
+    code: Code
+    detail: str
+    charged: Charged | None = None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """No readable answer. `code` is the failure code if every retry ends so."""
+
+    code: Code
+    reason: str
+
+
+type Prediction = Running | Succeeded | Failed | Unreadable
+
+
+@dataclass(frozen=True)
+class ListedPrediction:
+    """An entry of the provider's list of predictions. `inputs` is None if the list omits them."""
+
+    prediction_id: str
+    created_at: datetime
+    inputs: dict[str, Any] | None
+
+
+class Provider(Protocol):
+    """The provider's API."""
+
+    def prepare(self) -> None:
+        """Prepare a submit, so that errors such as a missing API key occur before it is sent."""
+
+    def submit(
+        self, model: str, model_input: dict[str, Any], webhook: str | None = None
+    ) -> Submission:
+        """Send one POST. The provider calls the URL `webhook` when the prediction ends."""
+
+    def list_predictions(
+        self, model: str, after: datetime, before: datetime
+    ) -> list[ListedPrediction] | None:
+        """Return a model's predictions created in a time window; None if the list is unreadable."""
+
+    def check(self, prediction_id: str) -> Prediction:
+        """Poll a prediction. Idempotent."""
+
+
+class Secrets(Protocol):
+    """The secrets that sign the provider's webhooks."""
+
+    def read(self, max_age: float) -> list[str]:
+        """Return the recent secrets, newest first. `within` is their maximum age in seconds."""
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A price in micro-USD, and the date of the quote or of the price table."""
+
+    micro_usd: int
+    as_of: str
+
+
+class Prices(Protocol):
+    """The prices of jobs."""
+
+    def quote(self, model: str, model_input: dict[str, Any], images: int) -> Quote | None:
+        """Return the provider's quote, or the price from the published tables.
+
+        Returns None if neither has a price. An unknown price is not zero.
+        """
+
+
+@dataclass(frozen=True)
+class Download:
+    """A complete, verified download."""
+
+    format: Format
+    size: int  # bytes
+    sha256: str  # hex
+    dimensions: tuple[int, int] | None  # width, height in pixels
+
+
+@dataclass(frozen=True)
+class NotDownloaded:
+    """A failed download. `final` is True if a retry cannot succeed."""
+
+    code: Code
+    reason: str
+    final: bool = False
+
+
+class Downloads(Protocol):
+    """The provider's CDN."""
+
+    def fetch(self, url: str, into: IO[bytes]) -> Download | NotDownloaded:
+        """Stream a file into `into`, and verify it from its bytes."""
+
+
+@dataclass(frozen=True)
+class QueueChange:
+    """A change of a queue shard: its state from `before` to `after`, and its in-flight count.
+
+    The write conflicts if the shard is no longer `before`, or if `max_in_flight` is reached.
+    """
+
+    before: QueueShard | None = None
+    after: QueueShard | None = None
+    in_flight_delta: int = 0
+    shard: int = 0
+    max_in_flight: int | None = None
+
+    @property
+    def target(self) -> int:
+        """The index of the changed shard."""
+        return self.shard if self.before is None else self.before.index
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Claims a prediction for the job. A prediction belongs to at most one job."""
+
+    prediction_id: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """Releases a budget reservation, because nothing was charged."""
+
+    reservation: Reservation
+
+
+type SideWrite = QueueChange | Claim | Release
+
+
+class Conflict(StrEnum):
+    """Why a transaction was rolled back."""
+
+    JOB = "job"  # the job has another status
+    QUEUE = "queue"  # the shard was changed by another writer, or all in-flight slots are taken
+    CLAIM = "claim"  # the prediction belongs to another job
+
+
+class Jobs(Protocol):
+    """The job records."""
+
+    def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
+        """Store a new record with its reservations. Returns False if the id exists.
+
+        `caps` has the budget in micro-USD for each reservation. Raises BudgetExceededError.
+        """
+
+    def transact(
+        self,
+        job_id: str,
+        side_writes: Sequence[SideWrite],
+        *,
+        when: Sequence[Status],
+        absent: str | None = None,
+        **changes: object,
+    ) -> Job | Conflict:
+        """Update the record as `update` does, in one transaction with the side writes."""
+
+    def get(self, job_id: str) -> Job | None:
+        """Return the record with a consistent read; None without one."""
+
+    def update(
+        self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
+    ) -> Job | None:
+        """Change fields if the status is one of `when`, and return the new record.
+
+        Returns None, without a change, if the status is another or if the field `absent` is set. A
+        change to None removes the field.
+        """
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A position in a list of jobs or batches: the last item of a page."""
+
+    accepted_at: datetime
+    job_id: str
+
+
+class JobLists(Protocol):
+    """The job records, newest first."""
+
+    def page(
+        self, caller: str | None, *, limit: int, after: Cursor | None
+    ) -> tuple[list[Job], Cursor | None]:
+        """Return the next jobs and the next cursor, which is None at the end.
+
+        `caller` None returns the jobs of every caller. A page before the end may have fewer than
+        `limit` jobs, because a record may be deleted during the listing.
+        """
+
+    def due(self, before: datetime, *, limit: int) -> list[Job]:
+        """Return the jobs whose `sweep_after` is before `before`, oldest first."""
+
+
+class ManyJobs(Protocol):
+    """Batch reads of job records."""
+
+    def many(self, job_ids: Sequence[str]) -> list[Job]:
+        """Return the existing records with consistent reads."""
+
+
+class SubmitQueue(Protocol):
+    """The shards of the submit queue: one, or several for a fast account."""
+
+    def read(self, index: int = 0) -> QueueShard:
+        """Return a shard with a consistent read."""
+
+    def read_all(self) -> list[QueueShard]:
+        """Return every shard that has had a job, but at least the first, with consistent reads."""
+
+    def swap(self, before: QueueShard, after: QueueShard) -> bool:
+        """Replace `before` by `after`. Returns False, without a change, on a write conflict."""
+
+
+class Claims(Protocol):
+    """The claims of jobs on predictions."""
+
+    def owner(self, prediction_id: str) -> str | None:
+        """Return the id of the job that has claimed the prediction; None without a claim."""
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """The used part of a daily budget: spent, or reserved by open jobs."""
+
+    micro_usd: int = 0
+    warned: bool = False  # whether BudgetThresholdReached was published
+
+
+class Budgets(Protocol):
+    """The reserved amounts of each budget, by day."""
+
+    def reserved(self, day: date, scope: str) -> Reserved:
+        """Return the used part of a budget with a consistent read."""
+
+    def warn(self, day: date, scope: str) -> None:
+        """Record that BudgetThresholdReached was published."""
+
+
+class Keys(Protocol):
+    """The API keys."""
+
+    def add(self, key: Key) -> None:
+        """Store a new key."""
+
+    def find(self, digest: str) -> Key | None:
+        """Return the key with this digest; None without one."""
+
+    def touch(self, digest: str, day: date) -> None:
+        """Record the day of a key's last use, if the key exists."""
+
+    def all(self) -> list[Key]:
+        """Return all keys."""
+
+    def remove(self, digest: str) -> None:
+        """Delete a key."""
+
+
+class Batches(Protocol):
+    """The batch records."""
+
+    def create(self, batch: Batch) -> bool:
+        """Store a new record. Returns False if a record with this id exists."""
+
+    def get(self, batch_id: str) -> Batch | None:
+        """Return the record with a consistent read; None without one."""
+
+    def update(
+        self, batch_id: str, *, when: Sequence[BatchStatus], **changes: object
+    ) -> Batch | None:
+        """Change fields if the status is one of `when`, and return the new record.
+
+        Returns None, without a change, if the status is another. A change to None removes the
+        field.
+        """
+
+    def page(
+        self, caller: str | None, *, limit: int, after: Cursor | None
+    ) -> tuple[list[Batch], Cursor | None]:
+        """Return the next batches, newest first, and the next cursor, which is None at the end.
+
+        `caller` None returns the batches of every caller.
+        """
+
+    def due(self, before: datetime) -> list[Batch]:
+        """Return at most 100 batches whose `sweep_after` is before `before`, oldest first."""
+
+    def refuse(self, batch: Batch, refusal: Refusal) -> None:
+        """Record why a row did not become a job."""
+
+    def refusals(self, batch_id: str) -> dict[int, Refusal]:
+        """Return the refusals of a batch, by row number."""
+
+
+class BatchFiles(Protocol):
+    """The files of a batch in S3."""
+
+    def read(self, source: S3Object) -> bytes:
+        """Return the content of the batch file."""
+
+    def write_rows(self, batch_id: str, lines: Sequence[bytes], chunks: object) -> None:
+        """Store the parsed rows, and the byte range of each chunk of rows."""
+
+    def rows(self, batch_id: str, span: Mapping[str, int] | None = None) -> Iterator[Row]:
+        """Yield the rows: all of them, or those in the byte range [`start`, `end`) of `span`."""
+
+    def write_results(self, batch_id: str, name: str, file: IO[bytes], content_type: str) -> None:
+        """Store a result file."""
+
+    def results(self, batch_id: str, name: str) -> S3Object:
+        """Return the location of a result file."""
+
+
+class BatchWorkflow(Protocol):
+    """The state machine of batches."""
+
+    def start(self, batch: Batch) -> bool:
+        """Start the execution of the current attempt. Returns False if it was started before."""
+
+    def status(self, batch: Batch) -> Execution | None:
+        """Return the status of that execution; None without one."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An existing object, pinned to its version."""
+
+    reference: S3Object
+    size: int  # bytes
+    head: bytes  # the first bytes
+    owner: str | None = None  # the caller that owns an object in the assets bucket
+    is_owned: bool = False  # whether the object is in the assets bucket
+
+    def is_readable_by(self, caller: Caller) -> bool:
+        """Return whether a caller may use the object.
+
+        An object of another caller gets the same error as a missing object.
+        """
+        return not self.is_owned or caller.owns(self.owner)
+
+
+class References(Protocol):
+    """Reference images in S3."""
+
+    def resolve(self, text: str) -> S3Object | None:
+        """Return the object of an upload id or of our own presigned URL; None for other text."""
+
+    def inspect(self, reference: S3Object) -> StoredObject | None:
+        """Return the object, pinned to its version.
+
+        Returns None if the object does not exist or may not be read.
+        """
+
+    def store(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
+        """Store an image from a request body, and return its location."""
+
+    def presign(self, reference: S3Object, seconds: int) -> str:
+        """Return a presigned URL of the object, valid for `seconds`."""
+
+
+@dataclass(frozen=True)
+class PresignedUpload:
+    """A presigned PUT for one file of a fixed content type and length. It can be used once."""
+
+    upload_id: str
+    location: S3Object
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+class Uploads(Protocol):
+    """The uploads of callers, which jobs and batches can refer to."""
+
+    def presign(self, caller: str, content_type: str, size: int, now: datetime) -> PresignedUpload:
+        """Return a presigned upload for a file of `size` bytes."""
+
+
+@dataclass(frozen=True)
+class InboxFile:
+    """An inbox upload: its metadata and its first bytes."""
+
+    metadata: dict[str, str]
+    body: bytes
+
+
+class Inbox(Protocol):
+    """The inbox bucket, where an upload becomes a job."""
+
+    def open(self, upload: Upload, limit: int) -> InboxFile | None:
+        """Return the upload with its first `limit` bytes.
+
+        Returns None if the upload was deleted or replaced. Raises InvalidRequestError if it may not
+        be read.
+        """
+
+    def has(self, key: str) -> bool:
+        """Return whether an object exists at `key`."""
+
+
+class PresetStore(Protocol):
+    """The owner's document of presets."""
+
+    def read(self) -> tuple[Presets, str | None]:
+        """Return the presets in use, and the error in a newer document that is not valid."""
+
+
+class Assets(Protocol):
+    """The assets bucket."""
+
+    def store(
+        self, key: str, file: IO[bytes], download: Download, metadata: dict[str, str]
+    ) -> Asset:
+        """Store a file unless the key exists. Returns the asset at the key in both cases."""
+
+    def write_json(self, key: str, document: dict[str, Any]) -> None:
+        """Store a JSON document. It replaces an earlier one at the same key."""
+
+    def remove(self, key: str) -> None:
+        """Delete the document at `key`, if it exists."""
+
+
+class Billing(Protocol):
+    """The provider's ledger of charges and refunds."""
+
+    def charges(self, start: datetime, end: datetime) -> list[LedgerEntry] | None:
+        """Return every ledger entry from `start` to before `end`, without duplicates, in any order.
+
+        Returns None if not all entries could be read: a partial ledger proves nothing.
+        """
+
+
+class Stats(Protocol):
+    """Counters by day and caller, and histograms of durations."""
+
+    def add(self, job_id: str, job_stats: JobStats, expires_at: int) -> bool:
+        """Count a job and mark its record in one transaction. Returns False on a repetition."""
+
+    def days(self, since: date, until: date, caller: str | None) -> list[Day]:
+        """Return the days from `since` to `until`, oldest first.
+
+        `caller` None returns the days of every caller.
+        """
+
+    def histograms(self, since: date, until: date) -> dict[date, dict[ImageKind, dict[int, int]]]:
+        """Return the job counts by day (oldest first), kind of image and duration bucket."""
+
+
+type Clock = Callable[[], datetime]
+type Sleep = Callable[[float], None]
+
+
+class Events(Protocol):
+    """The event bus."""
+
+    def publish(self, event: Event) -> None:
+        """Publish an event. Raises if the bus does not accept it."""
+
+
+class Execution(StrEnum):
+    """The status of an execution."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    ABORTED = "ABORTED"
+
+
+class Workflow(Protocol):
+    """The state machine of jobs."""
+
+    def start(self, job_id: str) -> bool:
+        """Start the job's execution. Returns False if it was started before."""
+
+    def status(self, job_id: str) -> Execution | None:
+        """Return the status of the job's execution; None without one."""
+
+    def wake(self, token: str) -> None:
+        """End the wait of a task token. Does nothing if the wait has ended."""
+
+
+@dataclass(frozen=True)
+class RuntimeFlags:
+    """Settings that the owner can change within seconds, without a deployment."""
+
+    submits: bool = True  # whether jobs may be submitted
+    webhook_url: str | None = None  # root URL of the API; None disables webhooks
+
+    def webhook(self, job_id: str, token: str | None) -> str | None:
+        """Return the webhook URL of a POST; None if webhooks are disabled.
+
+        The path has the job id. `token` identifies the POST.
+        """
+        if self.webhook_url is None:
+            return None
+        return f"{self.webhook_url}/webhooks/wavespeed/{job_id}?token={token}"
+
+
+class FlagStore(Protocol):
+    """The store of the runtime flags."""
+
+    def read(self) -> RuntimeFlags:
+        """Return the flags, at most a few seconds old."""
+
+
+class Metrics(Protocol):
+    """CloudWatch metrics."""
+
+    def count(self, name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
+        """Add a value to a metric."""

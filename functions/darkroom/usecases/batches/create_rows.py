@@ -1,0 +1,97 @@
+"""Create rows: create the jobs of a chunk of a batch once the submit queue has room."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from darkroom.domain.batch import Batch, Refusal
+from darkroom.domain.callers import Caller
+from darkroom.domain.errors import (
+    BudgetExceededError,
+    Code,
+    ConflictError,
+    InvalidRequestError,
+    sentence,
+)
+from darkroom.domain.parsing import parse_request
+from darkroom.domain.rows import Row, at_row
+from darkroom.domain.submit_queue import Priority
+from darkroom.ports import Batches, BatchFiles, SubmitQueue
+from darkroom.usecases.jobs.create_job import CreateJob, RequestSource
+
+# Target length of a queue shard in seconds of work: _ROOM, but at most _SHARE of `max_queue`. This
+# covers the time between two attempts. A longer queue delays jobs, and a job that waits longer than
+# `max_queue` fails.
+_ROOM, _SHARE = 20.0, 0.25
+_MIN_WAIT, _MAX_WAIT = 5, 600  # seconds until the next attempt, without jitter
+_JITTER, _MAX_JITTER = 20.0, 3600.0  # seconds of jitter per attempt, and at most
+_CHANCE = random.Random()  # noqa: S311 - no secret
+
+
+def seconds_until_room(
+    waiting: float, attempts: int, room: float = _ROOM, chance: random.Random = _CHANCE
+) -> int:
+    """Return 0 if rows may join a queue of `waiting` seconds, else the seconds until a new attempt.
+
+    Between `room` and twice `room`, the chance to join falls linearly to 0 (random early
+    detection): with one threshold, the chunks of many batches would all join at the same moment.
+    The jitter grows with `attempts`, because the number of waiting chunks is unknown.
+    """
+    full = (waiting - room) / room
+    if full <= chance.random():
+        return 0
+    seconds = min(_MAX_WAIT, max(_MIN_WAIT, waiting - 2 * room))
+    return round(seconds + chance.uniform(0, min(_MAX_JITTER, _JITTER * (attempts + 1))))
+
+
+@dataclass(frozen=True)
+class CreateRows:
+    """Create the jobs of batch rows."""
+
+    batches: Batches
+    files: BatchFiles
+    queue: SubmitQueue
+    create_job: CreateJob
+    max_deadline: int
+    max_queue: int
+
+    def __call__(self, batch_id: str, span: Mapping[str, int], attempts: int = 0) -> int:
+        """Create a job for each row in the byte range `span` of the rows file. Idempotent.
+
+        Returns 0, or, if the queue is full, the seconds until the next attempt without creating
+        a job. `attempts` counts the earlier attempts.
+        """
+        batch = self.batches.get(batch_id)
+        if batch is None or not batch.is_open or batch.canceled_at is not None:
+            return 0
+        waiting = max(shard.seconds for shard in self.queue.read_all())
+        if wait := seconds_until_room(waiting, attempts, min(_ROOM, self.max_queue * _SHARE)):
+            return wait
+        for row in self.files.rows(batch_id, span):
+            if row.request is not None:
+                self._create(batch, row)
+        return 0
+
+    def _create(self, batch: Batch, row: Row) -> None:
+        key = batch.key_of(row.number)
+        request_source = RequestSource(
+            Caller(name=batch.caller, can_read_all=batch.can_read_all),
+            key,
+            key,
+            daily_budget_micro_usd=batch.daily_budget_micro_usd,
+            priority=Priority.LOW,
+            batch_id=batch.batch_id,
+        )
+        try:
+            request = parse_request(row.request, max_deadline_seconds=self.max_deadline)
+            self.create_job(request, request_source)
+        except InvalidRequestError as error:
+            message = at_row(row.number, sentence(error.problems))
+            self._refuse(batch, row, Code.INVALID_REQUEST, message)
+        except BudgetExceededError as error:
+            self._refuse(batch, row, Code.BUDGET_EXCEEDED, str(error))
+        except ConflictError as error:
+            self._refuse(batch, row, Code.INVALID_REQUEST, str(error))
+
+    def _refuse(self, batch: Batch, row: Row, code: Code, message: str) -> None:
+        self.batches.refuse(batch, Refusal(row=row.number, code=code, message=message[:500]))

@@ -1,0 +1,129 @@
+"""Start a batch: store its rows, write its record and start its execution."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from darkroom.domain.batch import CONFIRM_ABOVE, Batch, Counts
+from darkroom.domain.errors import (
+    ConfirmationRequiredError,
+    ConflictError,
+    FieldProblem,
+    InvalidRequestError,
+)
+from darkroom.domain.identity import job_id
+from darkroom.domain.rows import chunks, line_of
+from darkroom.ports import Batches, BatchFiles, BatchWorkflow, Clock, Metrics
+from darkroom.usecases.batches.plan_batch import BatchFile, Plan, PlanBatch
+from darkroom.usecases.jobs.create_job import RequestSource
+
+# The execution starts right after the record is written. After this time, the sweep checks that it
+# was started.
+START_GRACE = timedelta(minutes=2)
+# Limits of one chunk, so that a step takes seconds and little memory.
+_CHUNK_ROWS, _CHUNK_BYTES = 12, 4_000_000
+_MAX_STORED_PROBLEMS = 20  # on the record; the result files have all
+_MAX_PROBLEMS = 32  # in an error
+
+
+@dataclass(frozen=True)
+class StartBatch:
+    """Create and start one batch per caller and idempotency key."""
+
+    plan: PlanBatch
+    batches: Batches
+    files: BatchFiles
+    workflow: BatchWorkflow
+    metrics: Metrics
+    now: Clock
+    retention: timedelta
+
+    def __call__(
+        self,
+        batch_file: BatchFile,
+        request_source: RequestSource,
+        *,
+        name: str | None = None,
+        confirmed: int | None = None,
+    ) -> Batch:
+        """Return the batch. Idempotent.
+
+        Raises InvalidRequestError, ConflictError, or ConfirmationRequiredError if the batch needs a
+        confirmation and costs more than `confirmed`, in micro-USD.
+        """
+        identity = job_id(request_source.caller.name, f"batch/{request_source.key}")
+        file_fingerprint = _fingerprint(batch_file)
+        batch = self.batches.get(identity)
+        if batch is None:
+            plan = self.plan(batch_file, request_source.caller)
+            _check(plan, confirmed)
+            lines = [line_of(row) for row in plan.rows]
+            # The state machine and CollectBatch read the rows from S3, so no state contains rows.
+            self.files.write_rows(identity, lines, chunks(lines, _CHUNK_ROWS, _CHUNK_BYTES))
+            batch = self._new(plan, request_source, identity, file_fingerprint, name)
+            if self.batches.create(batch):
+                self.metrics.count("BatchesAccepted")
+            else:  # a concurrent delivery of the same request has created the batch
+                batch = self.batches.get(identity) or batch
+        if batch.fingerprint != file_fingerprint:
+            raise ConflictError(
+                f"This idempotency key was already used for another batch ({identity})."
+                " Use a new key."
+            )
+        if batch.is_open:
+            self.workflow.start(batch)
+        return batch
+
+    def _new(
+        self,
+        plan: Plan,
+        request_source: RequestSource,
+        identity: str,
+        file_fingerprint: str,
+        name: str | None,
+    ) -> Batch:
+        now = self.now()
+        bad = len(plan.rows) - plan.valid_rows
+        return Batch(
+            batch_id=identity,
+            caller=request_source.caller.name,
+            can_read_all=request_source.caller.can_read_all,
+            request_id=request_source.request_id,
+            idempotency_key=request_source.key,
+            fingerprint=file_fingerprint,
+            name=name or plan.source.key.rpartition("/")[2],
+            source=plan.source,
+            rows=len(plan.rows),
+            bad_rows=bad,
+            problems=plan.problems(_MAX_STORED_PROBLEMS),
+            estimated_cost_micro_usd=plan.estimated_cost_micro_usd,
+            unpriced_rows=plan.unpriced_rows,
+            daily_budget_micro_usd=request_source.daily_budget_micro_usd,
+            counts=Counts(waiting=plan.valid_rows, bad=bad),
+            accepted_at=now,
+            sweep_after=now + START_GRACE,
+            expires_at=int((now + self.retention).timestamp()),
+        )
+
+
+def _check(plan: Plan, confirmed: int | None) -> None:
+    if not plan.valid_rows:
+        problems = [
+            FieldProblem(
+                field=f"rows.{problem.row}.{problem.field}".rstrip("."),
+                message=problem.message,
+                allowed=problem.allowed,
+            )
+            for problem in plan.problems(_MAX_PROBLEMS)
+        ]
+        raise InvalidRequestError(problems)
+    cost = plan.estimated_cost_micro_usd
+    is_small = cost <= CONFIRM_ABOVE and not plan.unpriced_rows
+    if not is_small and (confirmed is None or confirmed < cost):
+        raise ConfirmationRequiredError(cost, plan.valid_rows, plan.unpriced_rows)
+
+
+def _fingerprint(batch_file: BatchFile) -> str:
+    text = json.dumps(asdict(batch_file), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Use cases of a job, from its request to its end."""

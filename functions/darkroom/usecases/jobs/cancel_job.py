@@ -1,0 +1,46 @@
+"""Cancel a job: free before the submit. After the submit, the outputs are stored as canceled."""
+
+from dataclasses import dataclass
+
+from darkroom.domain.callers import Caller
+from darkroom.domain.errors import Code, EndedError
+from darkroom.domain.job import Job, Status
+from darkroom.ports import Clock, Jobs
+from darkroom.usecases.jobs.end_job import EndJob
+from darkroom.usecases.jobs.find_jobs import FindJobs
+
+# A job moves between `queued` and `submitting` while the provider rate-limits submits.
+_TRIES = 5
+_SENT = (Status.SUBMITTING, Status.SUBMITTED)
+
+
+@dataclass(frozen=True)
+class CancelJob:
+    """Cancel a job, or mark a submitted job as canceled."""
+
+    find: FindJobs
+    jobs: Jobs
+    end: EndJob
+    now: Clock
+
+    def __call__(self, caller: Caller, job_id: str) -> Job:
+        """Return the job, either ended or still open with `canceled_at`. Idempotent.
+
+        Raises NotFoundError, or EndedError if the job has ended and was not canceled.
+        """
+        for _ in range(_TRIES):
+            job = self.find.one(caller, job_id)
+            if job.code is Code.CANCELED:
+                return self.end.publish_end(job)  # the event is missing after a crash
+            if job.status in _SENT and job.canceled_at is not None:
+                return job
+            if not job.is_open:
+                raise EndedError(f"The job has already {job.status}, so it cannot be canceled.")
+            updated = (
+                self.end.cancel(job_id)
+                if job.status is Status.QUEUED
+                else self.jobs.update(job_id, when=_SENT, canceled_at=self.now())
+            )
+            if updated is not None:
+                return updated
+        raise RuntimeError(f"the job changed its status {_TRIES} times during the cancellation")

@@ -1,0 +1,108 @@
+"""Recover: store the late result of a job that was abandoned."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from darkroom.domain import job_events
+from darkroom.domain.errors import Charged, failure
+from darkroom.domain.job import Job, Status
+from darkroom.ports import (
+    Clock,
+    Events,
+    Failed,
+    Jobs,
+    Metrics,
+    NotDownloaded,
+    Provider,
+    Release,
+    Succeeded,
+)
+from darkroom.usecases.jobs.find_prediction import FindPrediction
+from darkroom.usecases.jobs.store_outputs import StoreOutputs
+
+# Minutes between the polls of a late result. The provider keeps results for 7 days.
+_POLL_MINUTES = (5, 15, 60, 240, 720, 1440, 2880)
+
+
+@dataclass(frozen=True)
+class RecoverJob:
+    """Poll the prediction of an abandoned job, and store its outputs."""
+
+    jobs: Jobs
+    find: FindPrediction
+    provider: Provider
+    store_outputs: StoreOutputs
+    events: Events
+    metrics: Metrics
+    now: Clock
+    assets_bucket: str
+
+    def __call__(self, job: Job) -> bool:
+        """Return whether the outputs are stored; if not, schedule the next poll on the record."""
+        if job.assets and job.stored_at:
+            return self._publish_recovered(job)
+        if job.prediction_id is None:
+            result = self.find(job)
+            if not isinstance(result, Job):
+                return self._schedule_poll(job)
+            job = result
+        prediction = self.provider.check(job.prediction_id or "")
+        match prediction:
+            case Succeeded():
+                assets = self.store_outputs(job, prediction.outputs)
+                if isinstance(assets, NotDownloaded):
+                    return self._schedule_poll(job)
+                now = self.now()
+                stored = self.jobs.update(
+                    job.job_id,
+                    when=[Status.FAILED],
+                    assets=assets,
+                    stored_at=now,
+                    provider_completed_at=job.provider_completed_at or now,
+                )
+                return stored is not None and self._publish_recovered(stored)
+            case Failed():
+                self._record_failure(job, prediction)
+                return False
+            case _:
+                return self._schedule_poll(job)
+
+    def _record_failure(self, job: Job, prediction: Failed) -> None:
+        """End the recovery, and release the reservations if nothing was charged."""
+        charged = job.charged or prediction.charged or failure(prediction.code, sent=True).charged
+        # `Job.charge` also considers earlier POSTs, so compute it with the new value.
+        charge = job.model_copy(update={"charged": charged}).charge
+        is_released = charge is Charged.NO and job.charge is not Charged.NO
+        self.jobs.transact(
+            job.job_id,
+            [Release(reservation) for reservation in job.reservations] if is_released else [],
+            when=[Status.FAILED],
+            # Two sweeps may run at once; the reservations are released only once.
+            absent="charged" if is_released else None,
+            sweep_after=None,
+            detail=prediction.detail or None,
+            charged=charged,
+        )
+
+    def _publish_recovered(self, job: Job) -> bool:
+        """Publish the event, then end the recovery; a crash between repeats the event."""
+        self.events.publish(job_events.recovered(job, self.assets_bucket))
+        self.metrics.count("JobsRecovered")
+        self.jobs.update(job.job_id, when=[Status.FAILED], sweep_after=None)
+        return True
+
+    def _schedule_poll(self, job: Job) -> bool:
+        self.jobs.update(
+            job.job_id,
+            when=[Status.FAILED],
+            recovery_polls=job.recovery_polls + 1,
+            sweep_after=next_recovery_poll(job.recovery_polls, self.now()),
+        )
+        return False
+
+
+def next_recovery_poll(recovery_polls: int, now: datetime) -> datetime | None:
+    """Return the time of the next poll after `recovery_polls` polls; None after the last one."""
+    if recovery_polls >= len(_POLL_MINUTES):
+        return None
+    return now + timedelta(minutes=_POLL_MINUTES[recovery_polls])

@@ -1,0 +1,1 @@
+"""Use cases that run on a schedule, and statistics."""

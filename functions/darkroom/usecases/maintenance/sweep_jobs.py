@@ -1,0 +1,126 @@
+"""Sweep: inspect every overdue job, and restart, close or recover it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from darkroom.domain.errors import Code
+from darkroom.domain.job import OPEN, Job, Status
+from darkroom.ports import Clock, Execution, JobLists, Jobs, Metrics, SubmitQueue, Workflow
+from darkroom.usecases.jobs.end_job import EndJob
+from darkroom.usecases.jobs.recover_job import RecoverJob
+
+_PAGE = 50
+# Time until the next inspection of a job whose execution runs.
+_INTERVAL = timedelta(minutes=10)
+# A job that is open this long after its deadline is stuck, even if its execution runs.
+_STUCK_AFTER = timedelta(hours=1)
+_CODES = {Execution.ABORTED: Code.CANCELED, Execution.TIMED_OUT: Code.DEADLINE_EXCEEDED}
+
+
+class SweepResult(StrEnum):
+    """What the sweep did with a job."""
+
+    RESTARTED = "restarted"
+    CLOSED = "closed"
+    RECOVERED = "recovered"
+    LEFT = "left"  # the job still runs, or its late result is not available yet
+
+
+@dataclass(frozen=True)
+class SweepJobs:
+    """Repair every job that its execution does not end."""
+
+    jobs: Jobs
+    lists: JobLists
+    queue: SubmitQueue
+    workflow: Workflow
+    end: EndJob
+    recover: RecoverJob
+    metrics: Metrics
+    now: Clock
+
+    def __call__(self, can_continue: Callable[[], bool] = lambda: True) -> dict[str, list[str]]:
+        """Return the ids of the inspected jobs by result; stop when `can_continue` returns False.
+
+        Idempotent, also while another sweep runs.
+        """
+        job_ids: dict[str, list[str]] = {}
+        start, stuck = self.now(), 0
+        failure: Exception | None = None
+        for job in self._due(start):
+            if not can_continue():
+                break
+            stuck += job.is_open and self._is_stuck(job)
+            try:
+                job_ids.setdefault(str(self._repair(job)), []).append(job.job_id)
+            except Exception as error:
+                failure = error
+                sweep_after = self.now() + _INTERVAL
+                self.jobs.update(job.job_id, when=[job.status], sweep_after=sweep_after)
+        self.metrics.count("StuckJobs", stuck)
+        is_breaker_open = any(not shard.breaker.is_closed for shard in self.queue.read_all())
+        self.metrics.count("BreakerOpen", int(is_breaker_open))
+        if failure is not None:
+            raise failure
+        return job_ids
+
+    def _due(self, start: datetime) -> Iterator[Job]:
+        """Yield the overdue jobs. Each record is read again: the index is eventually consistent."""
+        seen: set[str] = set()
+        while True:
+            listed = self.lists.due(start, limit=_PAGE)
+            new_ids = [job.job_id for job in listed if job.job_id not in seen]
+            seen.update(new_ids)
+            for job in filter(None, map(self.jobs.get, new_ids)):
+                if job.sweep_after is not None and job.sweep_after <= start:
+                    yield job
+            if not new_ids or len(listed) < _PAGE:
+                return
+
+    def _repair(self, job: Job) -> SweepResult:
+        if job.published_at is None and not job.is_open:
+            self.end.publish_end(job)
+            return SweepResult.CLOSED
+        if not job.is_open:
+            return SweepResult.RECOVERED if self.recover(job) else SweepResult.LEFT
+        execution = self.workflow.status(job.job_id)
+        if execution is None and job.status is Status.QUEUED:
+            self.workflow.start(job.job_id)
+            self.metrics.count("JobsRestarted")
+            self._schedule_next(job)
+            return SweepResult.RESTARTED
+        if execution is Execution.RUNNING and not self._is_stuck_at_provider(job):
+            self._schedule_next(job)
+            return SweepResult.LEFT
+        code = self._code(job, execution)
+        self.end.fail(job.job_id, code)
+        self.metrics.count("JobsClosed", code=str(code))
+        return SweepResult.CLOSED
+
+    def _schedule_next(self, job: Job) -> None:
+        self.jobs.update(job.job_id, when=OPEN, sweep_after=self.now() + _INTERVAL)
+
+    def _is_stuck_at_provider(self, job: Job) -> bool:
+        """Return whether the prediction still runs an hour after the job's deadline."""
+        if job.submitted_at is None or job.provider_completed_at is not None:
+            return False
+        return (
+            self.now() > job.submitted_at + timedelta(seconds=job.deadline_seconds) + _STUCK_AFTER
+        )
+
+    def _is_stuck(self, job: Job) -> bool:
+        since = job.submitted_at or job.submitting_at
+        if since is None:
+            return False
+        return self.now() > since + timedelta(seconds=job.deadline_seconds) + _STUCK_AFTER
+
+    def _code(self, job: Job, execution: Execution | None) -> Code:
+        if job.canceled_at is not None:
+            return Code.CANCELED
+        if job.status is Status.SUBMITTING:
+            return Code.SUBMISSION_UNKNOWN
+        if execution is Execution.RUNNING:
+            return Code.DEADLINE_EXCEEDED
+        return _CODES.get(execution, Code.INTERNAL_ERROR) if execution else Code.INTERNAL_ERROR

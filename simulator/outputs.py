@@ -1,0 +1,89 @@
+"""Output files of a prediction: their names on the CDN and their content."""
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from PIL import Image
+
+from simulator import media
+from simulator.art.images import ImageSpec, paint, write
+from simulator.catalog import Model
+from simulator.chance import seeded
+from simulator.faults import without_markers
+from simulator.predictions import Output, Prediction
+from simulator.sizes import Size, ratio_size, shape_size
+
+MIME = {
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "mp4": "video/mp4",
+    "wav": "audio/wav",
+    "glb": "model/gltf-binary",
+}
+_LONGEST = 2048
+
+
+def new_output(model: Model, inputs: dict[str, Any], cdn_origin: str) -> Output:
+    """Return an output with a new CDN path, named like the provider's."""
+    forms = {"video": "mp4", "audio": "wav", "shape": "glb"}
+    default = model.properties.get("output_format", {}).get("default")
+    form = forms.get(model.kind) or str(inputs.get("output_format") or default)
+    path = f"/output/{uuid4()}-u1_{uuid4()}.{form}"
+    return Output(path, cdn_origin + path, form)
+
+
+def make(prediction: Prediction, output: Output, seed: int, target: Path) -> Path:
+    """Write an output's file and return its path. Runs in a thread of the painting pool.
+
+    The content depends on the seed, the inputs and the prediction's number: two predictions of one
+    prompt differ, and a second simulator with the same seed repeats the series.
+    """
+    text = without_markers(prediction.prompt)
+    nth = prediction.outputs.index(output)
+    rng = seeded(seed, text, prediction.number, nth)
+    match prediction.model.kind:
+        case "image":
+            spec = _image_spec(prediction, seed + nth)
+            with target.open("wb") as file:
+                write(paint(spec), file, output.form, spec.quality, prediction.id)
+        case "video":
+            target.write_bytes(media.mp4(rng, int(prediction.inputs.get("duration", 5))))
+        case "audio":
+            target.write_bytes(media.wav(rng, text, float(prediction.inputs.get("speed", 1))))
+        case "shape":
+            target.write_bytes(media.glb(rng))
+    return target
+
+
+def _image_spec(prediction: Prediction, seed: int) -> ImageSpec:
+    inputs, model = prediction.inputs, prediction.model
+    references = tuple(Path(path) for path in prediction.references)
+    width, height = size = prediction.plan.size or _size(inputs, references)
+    quality = str(inputs.get("quality", "medium"))
+    details = (
+        [quality, str(inputs.get("resolution", "1k"))] if "quality" in model.properties else []
+    )
+    name = model.id.removeprefix("openai/").removeprefix("wavespeed-ai/").replace("/", " ")
+    return ImageSpec(
+        prompt=without_markers(prediction.prompt),
+        size=size,
+        seed=seed,
+        number=prediction.number,
+        quality=quality,
+        caption="  ·  ".join(["simulated", name, *details, f"{width} x {height}"]),
+        references=references,
+        restyle="prompt" in model.properties,
+    )
+
+
+def _size(inputs: dict[str, Any], references: tuple[Path, ...]) -> Size:
+    if "size" in inputs:
+        width, height = (min(_LONGEST, max(256, int(edge))) for edge in inputs["size"].split("*"))
+        return width, height
+    resolution = str(inputs.get("resolution") or inputs.get("target_resolution") or "1k")
+    if inputs.get("aspect_ratio") or not references:
+        return ratio_size(str(inputs.get("aspect_ratio") or "1:1"), resolution)
+    with Image.open(references[0]) as image:
+        return shape_size(image.width / image.height, resolution)
