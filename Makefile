@@ -31,11 +31,11 @@ pinned := $(wildcard functions/requirements.txt thumbnails/requirements.txt requ
 
 .PHONY: run
 run: $(stack) ## Create one image through each entry point: PROMPT="…" QUALITY=low RESOLUTION=1k
-	@PYTHONPATH=functions $(BIN)/python -m local run
+	@$(BIN)/python -m local run
 
 .PHONY: up
 up: $(stack) ## Run the stack until Ctrl-C, with its addresses in .local/stack.json
-	@PYTHONPATH=functions $(BIN)/python -m local up
+	@$(BIN)/python -m local up
 
 ##@ AWS
 
@@ -52,23 +52,26 @@ deploy: build ## Run sam deploy: ARGS="--guided"
 
 ##@ API keys of the local stack, or of STACK=name on AWS
 
+stack_option = $${STACK:+--stack "$$STACK"}
+
 .PHONY: key
 key: $(project) ## Create a key and print it once: NAME=shop ROLE=submit|read|admin DAYS=90 BUDGET=5.00
-	@PYTHONPATH=functions $(BIN)/python -m local.keys create
+	@$(BIN)/darkroom keys create --name "$${NAME:?make key needs NAME=}" $${ROLE:+--role "$$ROLE"} \
+	  $${DAYS:+--days "$$DAYS"} $${BUDGET:+--budget "$$BUDGET"} $(stack_option)
 
 .PHONY: keys
 keys: $(project) ## List all keys
-	@PYTHONPATH=functions $(BIN)/python -m local.keys list
+	@$(BIN)/darkroom keys list $(stack_option)
 
 .PHONY: revoke
 revoke: $(project) ## Revoke a key: ID=…
-	@PYTHONPATH=functions $(BIN)/python -m local.keys revoke
+	@$(BIN)/darkroom keys revoke "$${ID:?make revoke needs ID=}" $(stack_option)
 
 ##@ Dead letters of the local stack, or of STACK=name on AWS
 
 .PHONY: redrive
 redrive: $(project) ## Redeliver dead letters: DRY_RUN=1 only lists them
-	@PYTHONPATH=functions $(BIN)/python -m local.dead_letters
+	@$(BIN)/darkroom redrive $${DRY_RUN:+--dry-run} $(stack_option)
 
 ##@ Checks
 
@@ -114,18 +117,18 @@ fmt: $(project) ## Format, and apply the fixes of the linter
 
 .PHONY: faults
 faults: $(stack) ## Run the fault injection tests: SEED=7 ONLY=kills SHORT=1
-	@PYTHONPATH=functions $(BIN)/python -m reliability
+	@$(BIN)/python -m reliability
 
 .PHONY: bench
 bench: $(stack) $(plots) ## Measure the tables and plots of docs/benchmarks.md: ONLY=waiting
-	@PYTHONPATH=functions:. $(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks
 
 ##@ Generated files
 
 .PHONY: schemas
 schemas: $(project) ## Generate the event schemas and the OpenAPI document from the models
-	@PYTHONPATH=functions $(BIN)/python -m infra.generate_events
-	@PYTHONPATH=functions $(BIN)/python -m infra.generate_api
+	@$(BIN)/python -m infra.generate_events
+	@$(BIN)/python -m infra.generate_api
 
 .PHONY: lock
 lock: $(project) ## Generate the pinned, hashed requirements from the .in files

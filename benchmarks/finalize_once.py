@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -16,15 +17,14 @@ from botocore.config import Config
 
 from darkroom.adapters.cdn import Cdn
 from darkroom.adapters.s3.assets import AssetBucket
+from darkroom.app import App
 from darkroom.domain.events import Event
 from darkroom.domain.job import Job, Status
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL, Operation
 from darkroom.domain.steps import Outcome, Step
 from darkroom.domain.submit_queue import QueueShard
 from darkroom.ports import Conflict, Prediction, SideWrite, Succeeded
-from darkroom.usecases.jobs.end_job import EndJob
 from darkroom.usecases.jobs.finalize_job import FinalizeJob
-from darkroom.usecases.jobs.store_outputs import StoreOutputs
 
 _NOW = datetime(2026, 11, 22, tzinfo=UTC)
 _JOB = Job(
@@ -106,7 +106,7 @@ def main(size: int, outputs: int, runs: int, cdn: str, s3: str) -> None:
         ports = _FakePorts(f"{cdn}/{size}.png", outputs)
         finalize = _use_case(ports, downloads, assets)
         started_at = time.perf_counter()
-        step = finalize(Step(job_id="bench"))
+        step = finalize.run(Step(job_id="bench"))
         seconds.append(time.perf_counter() - started_at)
         stored = [asset.size for asset in ports.job.assets]
         if step.outcome is not Outcome.STORED or stored != [size] * outputs:
@@ -115,20 +115,12 @@ def main(size: int, outputs: int, runs: int, cdn: str, s3: str) -> None:
 
 
 def _use_case(ports: Any, downloads: Cdn, assets: AssetBucket) -> FinalizeJob:
-    return FinalizeJob(
-        jobs=ports,
-        provider=ports,
-        store_outputs=StoreOutputs(jobs=ports, downloads=downloads, assets=assets),
-        metrics=ports,
-        end=EndJob(
-            jobs=ports,
-            queue=ports,
-            events=ports,
-            metrics=ports,
-            now=lambda: _NOW,
-            assets_bucket="assets",
-        ),
-    )
+    all_ports: Any = SimpleNamespace(
+        jobs=ports, provider=ports, queue=ports, events=ports, metrics=ports, downloads=downloads,
+        assets=assets, now=lambda: _NOW,
+    )  # fmt: skip
+    settings: Any = SimpleNamespace(assets_bucket="assets", duration_scale=1.0)
+    return App(settings, all_ports).finalize_job
 
 
 def _peak() -> float:

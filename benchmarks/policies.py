@@ -12,9 +12,7 @@ from darkroom.domain.durations import ExpectedDuration
 
 # The share of jobs that take five times as long, and the share of lost webhooks.
 JOBS, SEED, OUTLIERS, LOST_WEBHOOKS = 1500, 7, 0.01, 0.01
-POLLING_MB, WEBHOOK_MB = (
-    bill.memory("CheckFunction", webhook=webhook) for webhook in (False, True)
-)
+POLLING_MB, WEBHOOK_MB = bill.memory("CheckFunction"), bill.memory("FinalizeFunction")
 LOOP_MB = 256.0
 
 type Policy = Callable[[float, ExpectedDuration, random.Random], WaitResult]
@@ -64,7 +62,7 @@ class PolicyResult(NamedTuple):
     polls: float  # mean
     transitions: float  # median
     mean_transitions: float
-    usd: float  # mean cost of transitions and Check
+    usd: float  # mean cost of transitions and of the function that polls
     median_usd: float
 
 
@@ -98,7 +96,7 @@ def summarize(waits: list[WaitResult], megabytes: float) -> PolicyResult:
 def _cost(wait: WaitResult, megabytes: float) -> float:
     invocations = max(1, (wait.transitions - 5) // 3)
     return wait.transitions * prices.TRANSITION + prices.function(
-        megabytes, wait.check_seconds, invocations
+        megabytes, wait.seconds, invocations
     )
 
 

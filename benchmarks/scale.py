@@ -137,14 +137,14 @@ def _waits() -> list[tuple[float, WaitResult]]:
 
 
 def _mean_check_seconds() -> float:
-    return sum(wait.check_seconds for _, wait in _waits()) / _SAMPLES
+    return sum(wait.seconds for _, wait in _waits()) / _SAMPLES
 
 
 def _run_trial(arguments: tuple[str, int, int]) -> _Trial:
     tier, jobs, seed = arguments
     waits = _waits()
     flight_seconds = [duration + wait.lag for duration, wait in waits]
-    check_seconds = [wait.check_seconds for _, wait in waits]
+    check_seconds = [wait.seconds for _, wait in waits]
     traffic = Traffic(TIERS[tier], published(KIND), jobs, flight_seconds, check_seconds, seed)
     result = traffic.run()
     earliest = earliest_end(TIERS[tier], [waits[sample][0] for sample in result.samples])

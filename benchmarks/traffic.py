@@ -13,9 +13,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
+from darkroom.domain.breaker import ProviderState
 from darkroom.domain.durations import ExpectedDuration
-from darkroom.domain.slots import QueueEntry, Slot, next_slot
-from darkroom.domain.submit_queue import Priority, QueueShard, RateLimit
+from darkroom.domain.submit_queue import (
+    Priority,
+    QueueEntry,
+    QueueShard,
+    RateLimit,
+    Slot,
+    next_slot,
+)
 from darkroom.usecases.batches.create_rows import seconds_until_room
 from darkroom.usecases.jobs.acquire_slot import (
     HEAD_POLL_SECONDS,
@@ -167,7 +174,9 @@ class Traffic:
     ) -> None:
         """Poll again at the head of the queue, defer, or write the shard."""
         entry = QueueEntry(Priority.LOW, "bench", round_number, self._slot_seconds)
-        slot = next_slot(self._shards[shard], self._per_shard, entry, self.kind.median, now)
+        slot = next_slot(
+            ProviderState(), self._shards[shard], self._per_shard, entry, self.kind.median, now
+        )
         if slot.is_head and head_polls < HEAD_POLLS:
             self.result.head_polls += 1
             self._add_concurrency(now, HEAD_POLL_SECONDS)
@@ -224,7 +233,7 @@ class Traffic:
         self._versions[shard] += 1
         in_flight = self._shards[shard].in_flight
         if slot.is_open:
-            after = slot.acquired(now)
+            after = slot.acquired()
             self._shards[shard] = after.model_copy(update={"in_flight": after.in_flight + 1})
             self._schedule(max(now, slot.starts_at), partial(self._post, shard=shard))
         else:

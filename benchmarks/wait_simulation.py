@@ -1,7 +1,8 @@
 """Simulate the waiting of one job: shipped use cases in simulated time.
 
-Check and the waits before it are the shipped code. The state machine's transitions are counted, not
-run. Polls, state entries and webhooks take the assumed times below.
+Check, Finalize and the waits before them are the shipped code, without the copy. The state
+machine's transitions are counted, not run. Polls, state entries and webhooks take the assumed times
+below.
 """
 
 from collections.abc import Callable
@@ -11,20 +12,21 @@ from typing import Any, NamedTuple
 
 from darkroom.domain import polling
 from darkroom.domain.durations import ExpectedDuration
-from darkroom.domain.job import Job, Status
+from darkroom.domain.job import OPEN, Asset, Job, Status
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL, Operation
 from darkroom.domain.steps import Outcome, Step
-from darkroom.domain.submit_queue import QueueShard
 from darkroom.ports import Prediction, Running, Succeeded
 from darkroom.usecases.jobs.check_job import CheckJob
-from darkroom.usecases.jobs.circuit_breaker import CircuitBreaker
+from darkroom.usecases.jobs.finalize_job import FinalizeJob
+from darkroom.usecases.jobs.poll_prediction import PollPrediction
 
 POLL_SECONDS = 0.2  # round trip to the provider
 STATE_SECONDS = 0.05  # until the warm function of a state runs
 WEBHOOK_SECONDS = 0.25  # from completion to the end of the wait: webhook, API Gateway, OnWebhook
 DEADLINE = 3600  # seconds
-# Submit, SubmitResult, Finalize, FinalizeResult and Done; then a wait, Check and CheckResult each.
-_FIXED_TRANSITIONS, _CHECK_TRANSITIONS = 5, 3
+# Submit, SubmitResult and Done; a wait, a step that polls, and its result; Finalize after Check.
+_FIXED_TRANSITIONS, _POLL_TRANSITIONS, _FINALIZE_TRANSITIONS = 3, 3, 2
+LOOP_TRANSITIONS = 4  # of a hand-written loop, without its polls
 _START = datetime(2026, 11, 22, tzinfo=UTC)
 
 
@@ -34,13 +36,13 @@ class WaitResult(NamedTuple):
     lag: float  # seconds from completion until Darkroom detects it
     polls: int
     transitions: int
-    check_seconds: float  # seconds in Check
+    seconds: float  # in the function that polls
     recorded_seconds: float  # the duration that the deployment records for the prediction
 
 
 @dataclass
 class _FakePorts:
-    """The ports of Check, with a provider that takes `duration` seconds."""
+    """The ports of Check and Finalize, with a provider that takes `duration` seconds."""
 
     duration: float
     seconds: float = 0.0  # since _START
@@ -75,8 +77,13 @@ class _FakePorts:
     def transact(self, job_id: str, _: object, *, when: object, **changes: Any) -> Job | None:
         return self.update(job_id, when=when, **changes)
 
-    def read(self, number: int = 0) -> QueueShard:
-        return QueueShard(index=number)
+    def run(self, _: Job, __: tuple[str, ...]) -> tuple[Asset, ...]:
+        """Stand in for StoreOutputs."""
+        return ()
+
+    def complete(self, job_id: str, _: tuple[Asset, ...]) -> Job | None:
+        """Stand in for EndJob."""
+        return self.update(job_id, when=OPEN, status=Status.COMPLETED)
 
 
 def simulate_darkroom(
@@ -90,40 +97,50 @@ def simulate_darkroom(
     """Run a job whose prediction takes `duration` seconds from its submit to its last poll."""
     ports: Any = _FakePorts(duration)
     ports.job = _job(kind, webhook=webhook)
+    poll = PollPrediction(
+        jobs=ports, provider=ports, breaker=ports, metrics=ports, now=ports.now, duration_scale=1
+    )
     check = CheckJob(
-        jobs=ports, provider=ports, metrics=ports, now=ports.now, sleep=ports.sleep,
-        breaker=CircuitBreaker(queue=ports, metrics=ports, now=ports.now, breaker_seconds=30),
-        duration_scale=1, check_poll_seconds=check_poll_seconds,
+        jobs=ports, poll=poll, now=ports.now, sleep=ports.sleep,
+        check_poll_seconds=check_poll_seconds,
     )  # fmt: skip
-    step, transitions, check_seconds = _first_wait(kind, webhook=webhook), _FIXED_TRANSITIONS, 0.0
+    finalize = FinalizeJob(jobs=ports, poll=poll, store_outputs=ports, metrics=ports, end=ports)
+    step, transitions, seconds = _first_wait(kind, webhook=webhook), _FIXED_TRANSITIONS, 0.0
     while True:
         wait_end = ports.seconds + step.wait_seconds
         webhook_at = duration + WEBHOOK_SECONDS
-        if step.await_webhook and not is_webhook_lost and webhook_at < wait_end:
+        awaits_webhook = step.outcome is Outcome.AWAITING_WEBHOOK
+        if awaits_webhook and not is_webhook_lost and webhook_at < wait_end:
             wait_end = max(ports.seconds, webhook_at)
             woken_at = _START + timedelta(seconds=wait_end)
             ports.job = ports.job.model_copy(update={"woken_at": woken_at})
         ports.seconds = wait_end + STATE_SECONDS
-        started_at, transitions = ports.seconds, transitions + _CHECK_TRANSITIONS
-        step = check(step)
-        check_seconds += ports.seconds - started_at
-        if step.outcome is Outcome.READY:
-            return WaitResult(
-                lag=ports.seconds - duration,
-                polls=step.checks,
-                transitions=transitions,
-                check_seconds=check_seconds,
-                recorded_seconds=ports.job.took_seconds,
-            )
-        if step.outcome is not Outcome.PROCESSING:
-            raise AssertionError(f"unexpected outcome: {step}")
+        started_at, transitions = ports.seconds, transitions + _POLL_TRANSITIONS
+        step = finalize.run(step) if awaits_webhook else check.run(step)
+        seconds += ports.seconds - started_at
+        match step.outcome:
+            case Outcome.PROCESSING | Outcome.AWAITING_WEBHOOK:
+                continue
+            case Outcome.READY:
+                transitions += _FINALIZE_TRANSITIONS
+            case Outcome.STORED:
+                pass
+            case _:
+                raise AssertionError(f"unexpected outcome: {step}")
+        return WaitResult(
+            lag=ports.seconds - duration,
+            polls=step.checks,
+            transitions=transitions,
+            seconds=seconds,
+            recorded_seconds=ports.job.took_seconds,
+        )
 
 
 def _first_wait(kind: ExpectedDuration, *, webhook: bool) -> Step:
     step = Step(job_id="bench")
     if webhook:
-        return step.submitted(0).wait_for_webhook(polling.webhook_wait(0, kind, DEADLINE))
-    return step.submitted(polling.first_wait(0, kind, DEADLINE))
+        return step.awaiting_webhook(polling.webhook_wait(0, kind, DEADLINE))
+    return step.processing(polling.first_wait(0, kind, DEADLINE))
 
 
 def _job(kind: ExpectedDuration, *, webhook: bool) -> Job:
@@ -153,7 +170,7 @@ def simulate_loop(duration: float, pause: Callable[[int], float], *, states: int
             return WaitResult(
                 lag=now - duration,
                 polls=polls,
-                transitions=_FIXED_TRANSITIONS - 1 + states * polls if states else 0,
-                check_seconds=POLL_SECONDS * polls if states else now,
+                transitions=LOOP_TRANSITIONS + states * polls if states else 0,
+                seconds=POLL_SECONDS * polls if states else now,
                 recorded_seconds=now,
             )

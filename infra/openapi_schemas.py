@@ -5,12 +5,11 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from darkroom.api import batch_schemas as batch_contract
 from darkroom.api import schemas as contract
 from darkroom.domain.requests import AnyModel, Edit, TextToImage
 
 _REF = "#/components/schemas/"
-_REQUESTS = (TextToImage, Edit, AnyModel, contract.UploadRequest, batch_contract.BatchRequest)
+_REQUESTS = (TextToImage, Edit, AnyModel, contract.UploadRequest, contract.BatchRequest)
 _RESPONSES = (
     contract.JobView,
     contract.JobPage,
@@ -19,8 +18,8 @@ _RESPONSES = (
     contract.StatsView,
     contract.PresignedUploadView,
     contract.PresetsView,
-    batch_contract.BatchView,
-    batch_contract.BatchPage,
+    contract.BatchView,
+    contract.BatchPage,
     contract.Problem,
 )
 _STRING: dict[str, Any] = {"type": "string"}

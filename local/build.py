@@ -1,6 +1,5 @@
 """Run `sam build`, with a cache keyed by the content of its inputs."""
 
-import compileall
 import fcntl
 import hashlib
 import os
@@ -10,16 +9,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from py_compile import PycInvalidationMode
 
-from local import machines, paths
+from local import paths
+from local.built_template import finish
 from local.environment import plain_environment
 from local.errors import LocalError
 from local.processes import Supervisor
 
 BUILD_SECONDS = 300
 KEPT_BUILDS = 3
-RECIPE = "2"  # part of the digest; increase it when this module changes the build output
+RECIPE = "3"  # part of the digest; increase it when this module changes the build output
 SOURCES = ("functions", "thumbnails", "infra")
 IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 
@@ -41,8 +40,7 @@ def build(supervisor: Supervisor, template: Path = paths.TEMPLATE) -> tuple[Path
         unfinished = target.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         _sam_build(supervisor, template, unfinished)
-        compile_bytecode(unfinished)
-        machines.to_json(unfinished / "template.yaml")
+        finish(unfinished / "template.yaml")
         unfinished.rename(target)
         _remove_old_builds()
     return target / "template.yaml", True
@@ -58,37 +56,6 @@ def digest(template: Path) -> str:
     return total.hexdigest()
 
 
-def compile_bytecode(built: Path) -> None:
-    """Compile the built functions: Lambda's read-only disk cannot cache compiled bytecode.
-
-    The bytecode is unchecked, so that a cold start does not compare it with its source.
-    """
-    compiled: dict[str, Path] = {}  # most functions have the same content
-    for folder in sorted(path for path in built.iterdir() if path.is_dir()):
-        original = compiled.setdefault(_content(folder), folder)
-        if original is folder:
-            _compile(folder)
-            continue
-        for cache in original.rglob("__pycache__"):
-            shutil.copytree(cache, folder / cache.relative_to(original), dirs_exist_ok=True)
-
-
-def _compile(folder: Path) -> None:
-    mode = PycInvalidationMode.UNCHECKED_HASH
-    if not compileall.compile_dir(
-        folder, stripdir=str(folder), quiet=1, workers=0, invalidation_mode=mode
-    ):
-        raise LocalError(f"the built functions do not compile: {folder}")
-
-
-def _content(folder: Path) -> str:
-    total = hashlib.sha256()
-    for path in _files(folder):
-        total.update(f"{path.relative_to(folder).as_posix()}\n".encode())
-        total.update(path.read_bytes())
-    return total.hexdigest()
-
-
 def _files(folder: Path) -> list[Path]:
     files = (path for path in folder.rglob("*") if not IGNORED & set(path.parts))
     return sorted(path for path in files if path.is_file())
@@ -99,7 +66,7 @@ def _sam_build(supervisor: Supervisor, template: Path, target: Path) -> None:
     search = f"{paths.PROJECT_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     environment = {**plain_environment(), "PATH": search, **sam_settings()}
     argv: list[str | Path] = [paths.SAM, "build", "--template-file", template]
-    argv += ["--build-dir", target, "--parameter-overrides", f"Architecture={architecture()}"]
+    argv += ["--build-dir", target, "--parameter-overrides", f"Emulator={architecture()}"]
     supervisor.run("sam-build", argv, environment, seconds=BUILD_SECONDS)
 
 
@@ -128,4 +95,4 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 if __name__ == "__main__":  # called by `make build` after `sam build`
-    compile_bytecode(paths.ROOT / ".aws-sam" / "build")
+    finish(paths.ROOT / ".aws-sam" / "build" / "template.yaml")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from darkroom.adapters.bus import SOURCE
+from darkroom.adapters.event_bus import SOURCE
 from local.errors import LocalError
 from local.stack import Stack
 

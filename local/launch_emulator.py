@@ -1,37 +1,47 @@
-"""Start MiniStack with six patches. The emulator's own Python runs this script.
+"""Start MiniStack with eight patches. The emulator's own Python runs this script.
 
-1. An event rule invokes a function without retries, so a throttle or a crash loses the event. On
-   AWS the invocation is asynchronous: throttles wait, crashes are retried, then go to the failure
-   destination. MiniStack does this for `InvocationType=Event`; rules now use it too.
-2. S3 events lack the object's version id. AWS includes it for every versioned object.
-3. A function behind API Gateway gets a path without the prefix of the client's URL, and no domain
+1. MiniStack refuses a call while 16 function calls run. AWS allows 1,000, so the call waits.
+2. Every worker unpacks its function's code: 1,500 files. Workers of the same code share one copy.
+3. MiniStack answers no request while it waits for the end of stopped workers and removes their
+   files. A thread does both.
+4. An event rule invokes a function without retries, so a crash loses the event. On AWS the
+   invocation is asynchronous: crashes are retried, then go to the failure destination. MiniStack
+   does this for `InvocationType=Event`; rules now use it too.
+5. S3 events lack the object's version id. AWS includes it for every versioned object.
+6. A function behind API Gateway gets a path without the prefix of the client's URL, and no domain
    name. AWS sends both.
-4. The import of an OpenAPI document drops its gateway responses.
-5. An API call is refused while 16 function calls run. AWS allows 1,000, so the call waits instead.
-6. A task's TimeoutSeconds must be a literal. An expression is now evaluated, as in other fields.
+7. The import of an OpenAPI document drops its gateway responses.
+8. A task's TimeoutSeconds must be a literal. An expression is now evaluated, as in other fields.
 
 Written for the version pinned in requirements/emulator.in.
 """
 
+import hashlib
 import json
-import time
+import tempfile
+import zipfile
 from contextvars import ContextVar
 from importlib import import_module
+from pathlib import Path
+from threading import BoundedSemaphore, Lock, Thread
+from types import SimpleNamespace
 from typing import Any
-
-THROTTLE_PAUSE_SECONDS = 0.05
 
 app: Any = import_module("ministack.app")
 lambdas: Any = import_module("ministack.services.lambda_svc")
+workers: Any = import_module("ministack.core.lambda_runtime")
 rules: Any = import_module("ministack.services.eventbridge")
 s3: Any = import_module("ministack.services.s3")
 gateway: Any = import_module("ministack.services.apigateway_v1")
 machines: Any = import_module("ministack.services.stepfunctions")
 
-waits_for_capacity: ContextVar[bool] = ContextVar("patient", default=False)
 version: ContextVar[str | None] = ContextVar("version", default=None)
+slots = BoundedSemaphore(lambdas._ACCOUNT_CONCURRENCY_CAP)  # noqa: SLF001
+unpacking = Lock()
 # The private names below are MiniStack's.
-execute_once = lambdas._execute_function  # noqa: SLF001
+acquire_slot = lambdas._acquire_execution_slot  # noqa: SLF001
+release_slot = lambdas._release_execution_slot  # noqa: SLF001
+kill_workers = workers.kill_workers
 fire_event = s3._fire_s3_event  # noqa: SLF001
 dispatch_event = rules._dispatch_event  # noqa: SLF001
 build_event = gateway._build_lambda_event_v1  # noqa: SLF001
@@ -40,13 +50,45 @@ execute_task = machines._execute_task  # noqa: SLF001
 evaluate = machines._apply_jsonata_template  # noqa: SLF001
 
 
-def execute(function: dict[str, Any], event: dict[str, Any]) -> Any:
-    """Execute a function; with `waits_for_capacity`, wait instead of returning a throttle."""
-    result = execute_once(function, event)
-    while waits_for_capacity.get() and result.get("throttle"):
-        time.sleep(THROTTLE_PAUSE_SECONDS)
-        result = execute_once(function, event)
-    return result
+def wait_for_slot(function: dict[str, Any], config: dict[str, Any]) -> tuple[Any, Any]:
+    """Wait until fewer than 16 calls run. Every call has its own thread, so none is blocked.
+
+    A function that invokes a function of the same stack and waits for it could wait for itself.
+    Darkroom has none.
+    """
+    slots.acquire()
+    slot, limit = acquire_slot(function, config)
+    if slot is None:  # the function's own reserved concurrency
+        slots.release()
+    return slot, limit
+
+
+def return_slot(slot: Any) -> None:
+    """End a call, so that a waiting call starts."""
+    release_slot(slot)
+    slots.release()
+
+
+class SharedZip(zipfile.ZipFile):
+    """A ZIP file that is unpacked once per content; each target is a link to this copy."""
+
+    def extractall(self, path: Any = None, *_: Any) -> None:
+        """Replace the empty directory `path` by a link to the unpacked content."""
+        content = repr([(entry.filename, entry.CRC) for entry in self.infolist()])
+        name = hashlib.sha256(content.encode()).hexdigest()[:16]
+        shared = Path(tempfile.gettempdir()) / f"code-{name}"
+        with unpacking:
+            if not shared.exists():
+                unfinished = shared.with_suffix(".unfinished")
+                super().extractall(unfinished)
+                unfinished.rename(shared)
+        Path(path).rmdir()
+        Path(path).symlink_to(shared)
+
+
+def kill_in_background(stopped: Any) -> None:
+    """Stop workers, which are already out of their pool, in a thread."""
+    Thread(target=kill_workers, args=(list(stopped),), daemon=True).start()
 
 
 def dispatch(arn: str, payload: str) -> None:
@@ -55,11 +97,7 @@ def dispatch(arn: str, payload: str) -> None:
     if not function or not config:
         return
     record = lambdas._execution_record_for_config(function, config)  # noqa: SLF001
-    token = waits_for_capacity.set(True)
-    try:
-        lambdas.invoke_async_with_retry(record, json.loads(payload))
-    finally:
-        waits_for_capacity.reset(token)
+    lambdas.invoke_async_with_retry(record, json.loads(payload))
 
 
 def fire(*args: Any, version_id: str | None = None, **kwargs: Any) -> None:
@@ -89,23 +127,6 @@ def build(api_id: str, stage: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
     return event
 
 
-def waiting_for_capacity(invoke: Any) -> Any:
-    """Wrap an API's call of a function, so that it waits while all functions are busy."""
-
-    async def call_and_wait(*args: Any, **kwargs: Any) -> Any:
-        token = waits_for_capacity.set(True)
-        try:
-            return await invoke(*args, **kwargs)
-        finally:
-            waits_for_capacity.reset(token)
-
-    return call_and_wait
-
-
-call = waiting_for_capacity(gateway._call_lambda_raw)  # noqa: SLF001
-authorize = waiting_for_capacity(gateway._invoke_authorizer_lambda)  # noqa: SLF001
-
-
 def import_all(spec: dict[str, Any], base: dict[str, Any] | None = None) -> Any:
     """Import an OpenAPI document with its gateway responses."""
     api_id = import_document(spec, base)
@@ -124,13 +145,14 @@ def run_task(state: dict[str, Any], task_input: Any, execution: Any, context: An
 
 
 if __name__ == "__main__":
+    lambdas._acquire_execution_slot = wait_for_slot  # noqa: SLF001
+    lambdas._release_execution_slot = return_slot  # noqa: SLF001
+    workers.zipfile = SimpleNamespace(**vars(zipfile) | {"ZipFile": SharedZip})
+    workers.kill_workers = kill_in_background
     s3._fire_s3_event = fire  # noqa: SLF001
     rules._dispatch_event = dispatch_with_version  # noqa: SLF001
     gateway._build_lambda_event_v1 = build  # noqa: SLF001
-    gateway._call_lambda_raw = call  # noqa: SLF001
-    gateway._invoke_authorizer_lambda = authorize  # noqa: SLF001
     gateway._import_rest_api = import_all  # noqa: SLF001
-    lambdas._execute_function = execute  # noqa: SLF001
     rules._dispatch_to_lambda = dispatch  # noqa: SLF001
     machines._execute_task = run_task  # noqa: SLF001
     app.main()

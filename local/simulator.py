@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from local import paths
+from local.built_template import load_template
 from local.environment import plain_environment
 from local.errors import LocalError
-from local.machines import load_template
 from local.options import Options
 from local.processes import Child, Supervisor
 from local.waiting import until

@@ -3,15 +3,13 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from darkroom.adapters.dynamodb.keys import KeyTable
 from darkroom.domain.callers import Role
-from darkroom.domain.keys import mint
+from darkroom_cli.operator import keys
 from local import build, deploy, emulator, paths, simulator
 from local.emulator import Emulator
 from local.options import Options
@@ -19,8 +17,8 @@ from local.processes import Supervisor
 from local.warmup import warm_up
 from local.workspace import Workspace, workspace
 
-# The simulator has no rate limit by default. It is fast, so an open breaker retries soon.
-SIMULATOR_LIMITS = {"ImagesPerMinute": "6000", "JobsInFlight": "1000", "BreakerSeconds": "2"}
+# The simulator has no rate limit by default.
+SIMULATOR_LIMITS = {"Tier": "custom", "ImagesPerMinute": "6000", "JobsInFlight": "1000"}
 
 type Say = Callable[[str], None]
 
@@ -103,8 +101,7 @@ def _start(
     )
     lap("deploy", f"stack {deploy.STACK_NAME}")
     lap("warm-up", f"{warm_up(aws, deploy.STACK_NAME)} functions")
-    token, key = mint("local", Role.ADMIN, now=datetime.now(UTC))
-    KeyTable(aws.client("dynamodb"), outputs["TableName"]).add(key)
+    token, _ = keys.create(aws.client("dynamodb"), outputs["TableName"], "local", Role.ADMIN)
     return Stack(
         emulator_url=aws.url,
         region=emulator.REGION,
@@ -127,8 +124,7 @@ def _start(
 def stack_parameters(options: Options, provider: simulator.Provider) -> dict[str, str]:
     """Return the template parameters of the local stack; all others keep their defaults."""
     parameters = {
-        "Architecture": build.architecture(),
-        "TlsOnly": "false",  # the emulator has no TLS
+        "Emulator": build.architecture(),
         "ProviderApiKey": provider.key,
         "DurationScale": f"{options.scale:g}",
     }

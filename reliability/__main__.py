@@ -59,8 +59,11 @@ def main() -> int:
         )
     seed = int(os.environ.get("SEED") or 7)
     all_rows: list[AuditRow] = []
-    with running(Options(time_scale=TIME_SCALE), say=print) as stack, Listener(stack.stack) as bus:
-        harness = ChaosHarness(stack, bus, seed=seed)
+    with (
+        running(Options(time_scale=TIME_SCALE), say=print) as local,
+        Listener(local.stack) as bus,
+    ):
+        harness = ChaosHarness(local.stack, bus, seed=seed)
         for name, phase in phases.items():
             if only and name not in only:
                 continue

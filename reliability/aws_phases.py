@@ -28,7 +28,7 @@ _KILLS_PER_ROUND = 6
 def services(harness: ChaosHarness, jobs: int, probability: float = 0.2) -> list[AuditRow]:
     """Inject every kind of fault into each AWS service, at random, while jobs run."""
     rows: list[AuditRow] = []
-    with aws_faults(harness.running, seed=harness.seed) as aws:
+    with aws_faults(harness.stack, seed=harness.seed) as aws:
         for service in faults.SERVICES:
             kinds = {
                 "throttled": faults.throttle(service, probability=probability),
@@ -58,14 +58,18 @@ def _wait_under_faults(harness: ChaosHarness, job_ids: Sequence[str], seconds: f
         harness.bus.receive()
 
 
-def kills(harness: ChaosHarness, max_rounds: int | None = None) -> list[AuditRow]:
-    """Kill each function's worker before and after each of its requests.
+def kills(
+    harness: ChaosHarness,
+    max_rounds: int | None = None,
+    functions: Sequence[str] | None = None,
+) -> list[AuditRow]:
+    """Kill the worker of each of these functions (None: all) before and after each of its requests.
 
     `max_rounds` limits the rounds of concurrent kills, for each kind of job.
     """
     rows: list[AuditRow] = []
     cases = {"": _NO_FAULT, ", run fails": _FAILED_RUN, ", submit unanswered": _LOST_RESPONSE}
-    with worker_killer(harness.stack) as killer:
+    with worker_killer(harness.stack, functions) as killer:
         for suffix, case in cases.items():
             killer.reset()
             harness.run([(f"no kill{suffix}", case)])

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from darkroom.domain.callers import Role
-from local import keys
+from darkroom_cli.operator import keys
 from local.errors import LocalError
 from reliability.audit import AuditRow, RequestedJob
 from reliability.fault_cases import JOB_FAULTS, FaultCase

@@ -16,6 +16,7 @@ class FaultCase(NamedTuple):
     marker: str
     allowed_codes: tuple[str | None, ...] = _COMPLETED  # None: completed
     request: dict[str, object] = {}  # noqa: RUF012 - never changed
+    unlisted_seconds: int = 0  # how long the prediction is not in the list
 
 
 def _join(*markers: str) -> str:
@@ -26,9 +27,6 @@ def _join(*markers: str) -> str:
 def _codes(*codes: str | None) -> tuple[str | None, ...]:
     return codes
 
-
-# The longest time for which a case keeps a prediction out of the list, in seconds.
-LISTED_AFTER = 30
 
 JOB_FAULTS = {
     # Submit: the prediction is created and the response is lost. The job finds the prediction in
@@ -42,8 +40,9 @@ JOB_FAULTS = {
     "submit: accepted, response not JSON": FaultCase("submit.not_json"),
     "submit: accepted, response truncated": FaultCase("submit.truncated"),
     "submit: accepted, listed late, no webhook": FaultCase(
-        _join("submit.accept_then_close", f"run.unlisted seconds={LISTED_AFTER}", "webhook.lost"),
+        _join("submit.accept_then_close", "run.unlisted seconds=30", "webhook.lost"),
         (*_UNKNOWN, None),  # depends on when the search reads the list
+        unlisted_seconds=30,
     ),
     "submit: accepted, listed without inputs": FaultCase(
         _join("submit.accept_then_close", "run.unlisted_inputs")
@@ -160,7 +159,9 @@ JOB_FAULTS = {
     "money: never refunded": FaultCase(
         _join("run.failed code=1403", "money.refund_never"), _codes("provider_failed")
     ),
-    "list: late entry": FaultCase(_join("submit.accept_then_close", "run.unlisted seconds=3")),
+    "list: late entry": FaultCase(
+        _join("submit.accept_then_close", "run.unlisted seconds=3"), unlisted_seconds=3
+    ),
 }
 
 # Faults of calls that do not concern one job. Each is a simulator rule for all jobs of its row.

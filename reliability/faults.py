@@ -1,11 +1,9 @@
 """AWS faults as data: each fault names the calls that it matches."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from local.errors import LocalError
-from reliability.route import FUNCTION_HEADER
 
 type Kind = Literal["error", "slow", "reset", "lost", "partial"]
 
@@ -43,12 +41,21 @@ class Fault:
     function: str | None = None
     probability: float = 1.0
     times: int | None = None
-    code: str | None = None
-    status: int | None = None
+    code: str = ""
+    status: int = 0
     milliseconds: tuple[int, int] = (0, 0)
 
     def __str__(self) -> str:
         return f"{self.service} {self.operation or '*'}: {self.code or self.kind}"
+
+    def matches(self, operation: str, function: str) -> bool:
+        """Return whether the fault may fire for a function's call, such as `s3 PutObject`."""
+        service, _, name = operation.partition(" ")
+        return (
+            service == self.service
+            and self.operation in (None, name)
+            and self.function in (None, function)
+        )
 
 
 def throttle(service: str, operation: str | None = None, **options: Any) -> Fault:
@@ -83,34 +90,6 @@ def lost(service: str, operation: str | None = None, **options: Any) -> Fault:
 def partial_put_events(code: str = "InternalFailure", **options: Any) -> Fault:
     """Return 200 with FailedEntryCount: at least one entry is rejected."""
     return Fault("partial", "events", "PutEvents", code=code, **options)
-
-
-def rules(faults: Sequence[Fault]) -> list[dict[str, Any]]:
-    """Return the microburst rules for faults that microburst injects."""
-    return [_rule(fault) for fault in faults]
-
-
-def _rule(fault: Fault) -> dict[str, Any]:
-    rule: dict[str, Any] = {"service": fault.service, "probability": fault.probability}
-    if fault.operation:
-        rule["operation"] = fault.operation
-    if fault.times is not None:
-        rule["times"] = fault.times
-    if fault.function:
-        rule["headers"] = {FUNCTION_HEADER: header_value(fault.function)}
-    if fault.kind == "error":
-        rule["error"] = {"code": fault.code, "status": fault.status, "message": "on purpose"}
-    elif fault.kind == "slow":
-        shortest, longest = fault.milliseconds
-        rule["latency"] = {"min": shortest, "max": longest}
-    else:
-        rule["reset"] = True
-    return rule
-
-
-def header_value(function: str) -> str:
-    """Return a delimited function name: microburst matches substrings of a header."""
-    return f"/{function}/"
 
 
 def _lookup(table: dict[str, tuple[str, int]], service: str) -> tuple[str, int]:

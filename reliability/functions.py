@@ -8,10 +8,12 @@ from typing import Any
 
 from local.errors import LocalError
 from local.stack import Stack
-from local.warmup import EVENT
+from local.warmup import AT_ONCE, EVENT
 
 type Variables = Mapping[str, str]
 
+AWS_URL = "AWS_ENDPOINT_URL"
+PROVIDER_URL = "PROVIDER_URL"
 _SUFFIX = "Function"
 
 
@@ -83,7 +85,5 @@ class Functions:
 
 
 def _for_each(names: Iterable[str], action: Callable[[str], object]) -> None:
-    selected = list(names)
-    if selected:
-        with ThreadPoolExecutor(len(selected)) as pool:
-            list(pool.map(action, selected))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(action, names))

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 
 from local.events import Listener
-from local.stack import Running
+from local.stack import Stack
 from reliability.audit import Audit, AuditRow, RequestedJob
-from reliability.fault_cases import LISTED_AFTER, FaultCase
+from reliability.fault_cases import FaultCase
 from reliability.functions import Functions
 from reliability.job_requests import JobRequester
 from reliability.stack_operator import Operator
@@ -21,9 +21,8 @@ SETTLE_SECONDS = 600
 class ChaosHarness:
     """Requests jobs, waits until they have ended, and audits them."""
 
-    def __init__(self, running: Running, bus: Listener, *, seed: int, callers: int = 10) -> None:
-        self.running = running
-        self.stack = running.stack
+    def __init__(self, stack: Stack, bus: Listener, *, seed: int, callers: int = 10) -> None:
+        self.stack = stack
         self.bus = bus
         self.seed = seed
         self.operator = Operator(self.stack, bus)
@@ -37,7 +36,8 @@ class ChaosHarness:
         requested = self.requester.request_all(requests)
         job_ids = [job.job_id for job in requested]
         # Five seconds more: the provider creates the prediction after the submit is recorded.
-        self.operator.settle(job_ids, seconds=seconds, listed_after=LISTED_AFTER + 5)
+        listed_after = max(case.unlisted_seconds for _, case in requests) + 5
+        self.operator.settle(job_ids, seconds=seconds, listed_after=listed_after)
         return requested
 
     def audit(self, requested: Sequence[RequestedJob]) -> list[AuditRow]:

@@ -9,7 +9,7 @@ import httpx
 
 from darkroom.domain.callers import Role
 from darkroom.domain.identity import job_id
-from local import keys
+from darkroom_cli.operator import keys
 from local.events import put
 from local.stack import Stack
 from reliability.audit import RequestedJob

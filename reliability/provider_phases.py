@@ -1,6 +1,7 @@
 """Phases with faults of the provider: each fault alone, shared calls, a mix, and rate limits."""
 
 import random
+from collections.abc import Sequence
 
 from reliability.audit import AuditRow
 from reliability.fault_cases import JOB_FAULTS, SHARED_FAULTS, FaultCase
@@ -10,13 +11,14 @@ from reliability.job_requests import mixed
 _NO_FAULT = FaultCase("")
 
 
-def provider(harness: ChaosHarness, jobs: int) -> list[AuditRow]:
-    """Run `jobs` jobs with each fault, all concurrently."""
-    requests = [(name, case) for name, case in JOB_FAULTS.items() for _ in range(jobs)]
+def provider(
+    harness: ChaosHarness, jobs: int, names: Sequence[str] = tuple(JOB_FAULTS)
+) -> list[AuditRow]:
+    """Run `jobs` jobs with each of these faults, all concurrently."""
+    requests = [(name, JOB_FAULTS[name]) for name in names for _ in range(jobs)]
     # Shuffled: consecutive submits without a response would open the circuit breaker.
     shuffled = random.Random(harness.seed).sample(requests, len(requests))  # noqa: S311 - repeatable
     requested = harness.run(shuffled)
-    names = list(JOB_FAULTS)
     return harness.audit(sorted(requested, key=lambda job: names.index(job.row)))
 
 

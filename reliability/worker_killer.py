@@ -16,17 +16,9 @@ from typing import Literal, NamedTuple
 
 from local.stack import Stack
 from reliability import operations, process_lookup
-from reliability.functions import Functions
+from reliability.functions import AWS_URL, PROVIDER_URL, Functions
 from reliability.http_messages import DropError, Request, Response, forward
 from reliability.proxy import ProxiedRequest, Proxy
-from reliability.route import (
-    AWS_URL,
-    FUNCTION_HEADER,
-    PROVIDER_URL,
-    aws_url,
-    named_function,
-    routes,
-)
 
 type Moment = Literal["before", "after"]
 type ShortName = Callable[[str], str]
@@ -130,23 +122,14 @@ class WorkerKiller:
                 points.append(KillPoint(*key, counts[key]))
         return points
 
-    def serve_aws(self, upstream: str, proxied: ProxiedRequest) -> Response:
-        """Forward a request to AWS with its function's name, unless its worker is killed."""
-        worker = proxied.client.worker
-        headers = {FUNCTION_HEADER: self._short(worker.function)} if worker else {}
-        return self._serve(upstream, proxied, proxied.request.with_headers(headers))
-
-    def serve_provider(self, upstream: str, proxied: ProxiedRequest) -> Response:
-        """Forward a request to the provider, unless its worker is killed."""
-        return self._serve(upstream, proxied, proxied.request)
-
-    def _serve(self, upstream: str, proxied: ProxiedRequest, request: Request) -> Response:
+    def serve(self, upstream: str, proxied: ProxiedRequest) -> Response:
+        """Forward a request, unless its worker is killed."""
         worker = proxied.client.worker
         observed, kill = self._record(proxied, worker)
         if kill and kill.moment == "before":
             self._kill(kill, observed, worker)
         try:
-            response = forward(upstream, request)
+            response = forward(upstream, proxied.request)
             observed.status = response.status
         finally:  # an upstream that cuts the connection may have processed the request
             if kill and kill.moment == "after":
@@ -165,7 +148,7 @@ class WorkerKiller:
         self, proxied: ProxiedRequest, worker: process_lookup.Worker | None
     ) -> tuple[ObservedRequest, ScheduledKill | None]:
         request = proxied.request
-        function = self._short(worker.function) if worker else named_function(request)
+        function = self._short(worker.function) if worker else None
         pid = worker.pid if worker else None
         observed = ObservedRequest(function, pid, operations.name(request), request.target)
         due = None
@@ -184,8 +167,8 @@ class WorkerKiller:
 def killer_proxies(killer: WorkerKiller, aws: str, provider: str) -> Iterator[dict[str, str]]:
     """Start proxies before AWS and the provider. Yield the variables that route to them."""
     with (
-        Proxy(partial(killer.serve_aws, aws)) as aws_proxy,
-        Proxy(partial(killer.serve_provider, provider)) as provider_proxy,
+        Proxy(partial(killer.serve, aws)) as aws_proxy,
+        Proxy(partial(killer.serve, provider)) as provider_proxy,
     ):
         yield {AWS_URL: aws_proxy.url, PROVIDER_URL: provider_proxy.url}
 
@@ -201,10 +184,9 @@ def worker_killer(stack: Stack, functions: Iterable[str] | None = None) -> Itera
     stack_functions = Functions(stack)
     names = stack_functions.select(functions)
     killer = WorkerKiller(stack_functions.short)
-    aws = aws_url(stack_functions, names, stack)
     with (
-        killer_proxies(killer, aws, stack.provider_url) as urls,
-        stack_functions.environment(routes(stack_functions, names, urls)),
+        killer_proxies(killer, stack.emulator_url, stack.provider_url) as urls,
+        stack_functions.environment(dict.fromkeys(names, urls)),
     ):
         killer.reset()  # drop the warm-up requests
         yield killer

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from darkroom_cli.commands import batch, jobs, money, stack, stats, watch
+from darkroom_cli.commands import batch, jobs, money, operator, stats, watch
 from darkroom_cli.errors import CliError
 from darkroom_cli.show import Screen
 
@@ -15,11 +15,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for top_level in (jobs.top, watch.top, money.top, stats.top, stack.top):
+for top_level in (jobs.top, watch.top, money.top, stats.top, operator.top):
     app.add_typer(top_level)
 app.add_typer(jobs.jobs, name="jobs")
 app.add_typer(batch.batch, name="batch")
-app.add_typer(stack.keys, name="keys")
+app.add_typer(operator.keys, name="keys")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.models import OptionInfo
 
 from darkroom_cli import files
 from darkroom_cli.client import Client
@@ -14,10 +15,13 @@ _REFERENCE_SCHEMES = ("https://", "s3://", "upload:", "data:")
 _MAX_IMAGES = 16
 
 Prompt = Annotated[str, typer.Argument(help="The prompt; - reads it from stdin.")]
-Quality = Annotated[str | None, typer.Option(help="low, medium or high.")]
-Resolution = Annotated[str | None, typer.Option(help="1k, 2k or 4k.")]
-Aspect = Annotated[str | None, typer.Option("--aspect-ratio", help="1:1, 16:9, …")]
-Format = Annotated[str | None, typer.Option("--format", help="png, jpeg or webp.")]
+# The option of each image setting. The API validates the values, and applies its defaults.
+SETTINGS: dict[str, OptionInfo] = {
+    "quality": typer.Option("--quality", help="low, medium or high."),
+    "resolution": typer.Option("--resolution", help="1k, 2k or 4k."),
+    "aspect_ratio": typer.Option("--aspect-ratio", help="1:1, 16:9, …"),
+    "output_format": typer.Option("--format", help="png, jpeg or webp."),
+}
 Deadline = Annotated[int | None, typer.Option(help="Seconds until an unfinished job fails.")]
 Wait = Annotated[
     bool,
@@ -35,37 +39,18 @@ Once = Annotated[
 ]
 
 
-def body(
-    prompt: str,
-    quality: str | None,
-    resolution: str | None,
-    aspect_ratio: str | None,
-    output_format: str | None,
-    deadline: int | None = None,
-) -> dict[str, Any]:
-    """Return a text-to-image request without unset options; the API applies its defaults."""
+class Settings(dict[str, str]):
+    """The image settings of a command line. A command with this parameter has all their options."""
+
+
+def body(prompt: str, settings: Settings, deadline: int | None = None) -> dict[str, Any]:
+    """Return a text-to-image request."""
     request: dict[str, Any] = {
         "operation": "text-to-image",
         "prompt": sys.stdin.read().strip() if prompt == "-" else prompt,
-        **settings(quality, resolution, aspect_ratio, output_format),
+        **settings,
     }
     return request if deadline is None else {**request, "deadline_seconds": deadline}
-
-
-def settings(
-    quality: str | None,
-    resolution: str | None,
-    aspect_ratio: str | None,
-    output_format: str | None,
-) -> dict[str, Any]:
-    """Return the image settings that are set."""
-    options = {
-        "quality": quality,
-        "resolution": resolution,
-        "aspect_ratio": aspect_ratio,
-        "output_format": output_format,
-    }
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def references(client: Client, images: list[str]) -> list[str]:

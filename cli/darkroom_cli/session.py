@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Concatenate
 
@@ -10,6 +10,7 @@ import typer
 
 from darkroom_cli import target
 from darkroom_cli.client import Client
+from darkroom_cli.requests import SETTINGS, Settings
 from darkroom_cli.show import Screen
 
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -32,7 +33,10 @@ class Session:
 def command[**P](
     app: typer.Typer, name: str
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[Concatenate[Session, P], None]]:
-    """Register a function as a command with the additional options --url, --key and --json."""
+    """Register a function as a command with the additional options --url, --key and --json.
+
+    A parameter `settings` of the type Settings becomes the options of all image settings.
+    """
 
     def register(
         function: Callable[Concatenate[Session, P], None],
@@ -41,16 +45,19 @@ def command[**P](
             deployment = target.find(url, key, os.environ, target.current_folder())
             with Client(deployment) as client:
                 session = Session(client, Screen(as_json=as_json))
+                if "settings" in own:
+                    options["settings"] = _take_settings(options)
                 function(session, **options)  # type: ignore[call-arg]
 
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        _, *declared = inspect.signature(function, eval_str=True).parameters.values()
+        own = {parameter.name: parameter for parameter in declared}
         shared = [
             parameter
             for parameter in inspect.signature(run, eval_str=True).parameters.values()
             if parameter.kind is parameter.KEYWORD_ONLY
         ]
-        keyword_only = [parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in own]
-        parameters = [*keyword_only, *shared]
+        options = [option for parameter in own.values() for option in _options(parameter)]
+        parameters = [*options, *shared]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {each.name: each.annotation for each in parameters}
         run.__doc__ = function.__doc__
@@ -58,3 +65,19 @@ def command[**P](
         return function
 
     return register
+
+
+def _take_settings(options: dict[str, Any]) -> Settings:
+    """Remove the image settings from `options`, and return those that are set."""
+    values = {name: options.pop(name) for name in SETTINGS}
+    return Settings({name: value for name, value in values.items() if value is not None})
+
+
+def _options(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
+    """Yield the options of a command's parameter."""
+    if parameter.annotation is not Settings:
+        yield parameter.replace(kind=parameter.KEYWORD_ONLY)
+        return
+    for name, option in SETTINGS.items():
+        annotation = Annotated[str | None, option]
+        yield inspect.Parameter(name, parameter.KEYWORD_ONLY, default=None, annotation=annotation)

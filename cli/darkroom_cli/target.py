@@ -90,12 +90,18 @@ def _from_config(path: Path) -> dict[str, str | None]:
     return {name: str(config[name]) for name in ("url", "key") if config.get(name)}
 
 
-def _from_stack(folder: Path) -> dict[str, str | None]:
+def local_stack(folder: Path) -> dict[str, str]:
+    """Return the addresses and keys of the stack of `make up`; empty if none is up."""
     root = checkout(folder)
     if root is None:
         return {}
     try:
-        stack = json.loads((root / _STACK).read_text())
+        stack: dict[str, str] = json.loads((root / _STACK).read_text())
     except (OSError, ValueError):
         return {}
+    return stack
+
+
+def _from_stack(folder: Path) -> dict[str, str | None]:
+    stack = local_stack(folder)
     return {"url": stack.get("api_url"), "key": stack.get("api_key")}

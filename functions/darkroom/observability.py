@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from darkroom import settings
 
-logger = Logger()
+# All functions share one log group, so every line names its function.
+logger = Logger(function_name=settings.function_name())
 
 type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 

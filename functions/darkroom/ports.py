@@ -11,9 +11,11 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from darkroom.domain.batch import Batch, BatchStatus, Refusal
     from darkroom.domain.bills import LedgerEntry
+    from darkroom.domain.breaker import ProviderState
     from darkroom.domain.callers import Caller
     from darkroom.domain.errors import Charged, Code
     from darkroom.domain.events import Event
+    from darkroom.domain.executions import Execution
     from darkroom.domain.job import Asset, Job, Reservation, Status
     from darkroom.domain.keys import Key
     from darkroom.domain.media import Format
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
     from darkroom.domain.references import S3Object
     from darkroom.domain.rows import Row
     from darkroom.domain.stats import Day, ImageKind, JobStats
-    from darkroom.domain.submit_queue import QueueShard
+    from darkroom.domain.submit_queue import QueueShard, QueueSnapshot
     from darkroom.domain.uploads import Upload
+
+
+# ----------------------------------------------------------------------------------------- Provider
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ class Secrets(Protocol):
     """The secrets that sign the provider's webhooks."""
 
     def read(self, max_age: float) -> list[str]:
-        """Return the recent secrets, newest first. `within` is their maximum age in seconds."""
+        """Return the recent secrets, newest first. `max_age` is their maximum age in seconds."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,16 @@ class Prices(Protocol):
         """Return the provider's quote, or the price from the published tables.
 
         Returns None if neither has a price. An unknown price is not zero.
+        """
+
+
+class Billing(Protocol):
+    """The provider's ledger of charges and refunds."""
+
+    def charges(self, start: datetime, end: datetime) -> list[LedgerEntry] | None:
+        """Return every ledger entry from `start` to before `end`, without duplicates, in any order.
+
+        Returns None if not all entries could be read: a partial ledger proves nothing.
         """
 
 
@@ -176,6 +191,9 @@ class Downloads(Protocol):
         """Stream a file into `into`, and verify it from its bytes."""
 
 
+# --------------------------------------------------------------------------------------------- Jobs
+
+
 @dataclass(frozen=True)
 class QueueChange:
     """A change of a queue shard: its state from `before` to `after`, and its in-flight count.
@@ -196,6 +214,14 @@ class QueueChange:
 
 
 @dataclass(frozen=True)
+class ProviderChange:
+    """A change of the provider's state. The write conflicts if the state is no longer `before`."""
+
+    before: ProviderState
+    after: ProviderState
+
+
+@dataclass(frozen=True)
 class Claim:
     """Claims a prediction for the job. A prediction belongs to at most one job."""
 
@@ -209,15 +235,24 @@ class Release:
     reservation: Reservation
 
 
-type SideWrite = QueueChange | Claim | Release
+type SideWrite = QueueChange | ProviderChange | Claim | Release
 
 
 class Conflict(StrEnum):
     """Why a transaction was rolled back."""
 
     JOB = "job"  # the job has another status
-    QUEUE = "queue"  # the shard was changed by another writer, or all in-flight slots are taken
+    # Another writer changed the shard or the provider's state, or all in-flight slots are taken.
+    QUEUE = "queue"
     CLAIM = "claim"  # the prediction belongs to another job
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A position in a list of jobs or batches: the last item of a page."""
+
+    accepted_at: datetime
+    job_id: str
 
 
 class Jobs(Protocol):
@@ -229,40 +264,11 @@ class Jobs(Protocol):
         `caps` has the budget in micro-USD for each reservation. Raises BudgetExceededError.
         """
 
-    def transact(
-        self,
-        job_id: str,
-        side_writes: Sequence[SideWrite],
-        *,
-        when: Sequence[Status],
-        absent: str | None = None,
-        **changes: object,
-    ) -> Job | Conflict:
-        """Update the record as `update` does, in one transaction with the side writes."""
-
     def get(self, job_id: str) -> Job | None:
         """Return the record with a consistent read; None without one."""
 
-    def update(
-        self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
-    ) -> Job | None:
-        """Change fields if the status is one of `when`, and return the new record.
-
-        Returns None, without a change, if the status is another or if the field `absent` is set. A
-        change to None removes the field.
-        """
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """A position in a list of jobs or batches: the last item of a page."""
-
-    accepted_at: datetime
-    job_id: str
-
-
-class JobLists(Protocol):
-    """The job records, newest first."""
+    def many(self, job_ids: Sequence[str]) -> list[Job]:
+        """Return the existing records with consistent reads."""
 
     def page(
         self, caller: str | None, *, limit: int, after: Cursor | None
@@ -276,24 +282,40 @@ class JobLists(Protocol):
     def due(self, before: datetime, *, limit: int) -> list[Job]:
         """Return the jobs whose `sweep_after` is before `before`, oldest first."""
 
+    def update(
+        self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
+    ) -> Job | None:
+        """Change fields if the status is one of `when`, and return the new record.
 
-class ManyJobs(Protocol):
-    """Batch reads of job records."""
+        Returns None, without a change, if the status is another or if the field `absent` is set. A
+        change to None removes the field.
+        """
 
-    def many(self, job_ids: Sequence[str]) -> list[Job]:
-        """Return the existing records with consistent reads."""
+    def transact(
+        self,
+        job_id: str,
+        side_writes: Sequence[SideWrite],
+        *,
+        when: Sequence[Status],
+        absent: str | None = None,
+        **changes: object,
+    ) -> Job | Conflict:
+        """Update the record as `update` does, in one transaction with the side writes."""
 
 
 class SubmitQueue(Protocol):
-    """The shards of the submit queue: one, or several for a fast account."""
+    """The shards of the submit queue, and the provider's state, which concerns all of them."""
 
     def read(self, index: int = 0) -> QueueShard:
         """Return a shard with a consistent read."""
 
-    def read_all(self) -> list[QueueShard]:
-        """Return every shard that has had a job, but at least the first, with consistent reads."""
+    def read_all(self) -> QueueSnapshot:
+        """Return the provider's state and every shard that has had a job: one consistent read."""
 
-    def swap(self, before: QueueShard, after: QueueShard) -> bool:
+    def read_provider(self) -> ProviderState:
+        """Return the provider's state with a consistent read."""
+
+    def swap_provider(self, before: ProviderState, after: ProviderState) -> bool:
         """Replace `before` by `after`. Returns False, without a change, on a write conflict."""
 
 
@@ -322,23 +344,23 @@ class Budgets(Protocol):
         """Record that BudgetThresholdReached was published."""
 
 
-class Keys(Protocol):
-    """The API keys."""
+class Stats(Protocol):
+    """Counters by day and caller, and histograms of durations."""
 
-    def add(self, key: Key) -> None:
-        """Store a new key."""
+    def add(self, job_id: str, job_stats: JobStats, expires_at: int) -> bool:
+        """Count a job and mark its record in one transaction. Returns False on a repetition."""
 
-    def find(self, digest: str) -> Key | None:
-        """Return the key with this digest; None without one."""
+    def days(self, since: date, until: date, caller: str | None) -> list[Day]:
+        """Return the days from `since` to `until`, oldest first.
 
-    def touch(self, digest: str, day: date) -> None:
-        """Record the day of a key's last use, if the key exists."""
+        `caller` None returns the days of every caller.
+        """
 
-    def all(self) -> list[Key]:
-        """Return all keys."""
+    def histograms(self, since: date, until: date) -> dict[date, dict[ImageKind, dict[int, int]]]:
+        """Return the job counts by day (oldest first), kind of image and duration bucket."""
 
-    def remove(self, digest: str) -> None:
-        """Delete a key."""
+
+# ------------------------------------------------------------------------------------------ Batches
 
 
 class Batches(Protocol):
@@ -396,14 +418,7 @@ class BatchFiles(Protocol):
         """Return the location of a result file."""
 
 
-class BatchWorkflow(Protocol):
-    """The state machine of batches."""
-
-    def start(self, batch: Batch) -> bool:
-        """Start the execution of the current attempt. Returns False if it was started before."""
-
-    def status(self, batch: Batch) -> Execution | None:
-        """Return the status of that execution; None without one."""
+# -------------------------------------------------------------------------------------------- Files
 
 
 @dataclass(frozen=True)
@@ -424,8 +439,19 @@ class StoredObject:
         return not self.is_owned or caller.owns(self.owner)
 
 
+@dataclass(frozen=True)
+class PresignedUpload:
+    """A presigned PUT for one file of a fixed content type and length. It can be used once."""
+
+    upload_id: str
+    location: S3Object
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
 class References(Protocol):
-    """Reference images in S3."""
+    """The S3 objects that requests refer to: reference images and batch files."""
 
     def resolve(self, text: str) -> S3Object | None:
         """Return the object of an upload id or of our own presigned URL; None for other text."""
@@ -442,23 +468,10 @@ class References(Protocol):
     def presign(self, reference: S3Object, seconds: int) -> str:
         """Return a presigned URL of the object, valid for `seconds`."""
 
-
-@dataclass(frozen=True)
-class PresignedUpload:
-    """A presigned PUT for one file of a fixed content type and length. It can be used once."""
-
-    upload_id: str
-    location: S3Object
-    url: str
-    headers: dict[str, str]
-    expires_at: datetime
-
-
-class Uploads(Protocol):
-    """The uploads of callers, which jobs and batches can refer to."""
-
-    def presign(self, caller: str, content_type: str, size: int, now: datetime) -> PresignedUpload:
-        """Return a presigned upload for a file of `size` bytes."""
+    def presign_upload(
+        self, caller: str, content_type: str, extension: str, size: int, now: datetime
+    ) -> PresignedUpload:
+        """Return a presigned upload for a file of `size` bytes, which `caller` owns."""
 
 
 @dataclass(frozen=True)
@@ -505,34 +518,20 @@ class Assets(Protocol):
         """Delete the document at `key`, if it exists."""
 
 
-class Billing(Protocol):
-    """The provider's ledger of charges and refunds."""
-
-    def charges(self, start: datetime, end: datetime) -> list[LedgerEntry] | None:
-        """Return every ledger entry from `start` to before `end`, without duplicates, in any order.
-
-        Returns None if not all entries could be read: a partial ledger proves nothing.
-        """
+# ---------------------------------------------------------------------------- Executions and events
 
 
-class Stats(Protocol):
-    """Counters by day and caller, and histograms of durations."""
+class Workflow(Protocol):
+    """A state machine: of jobs, or of batches. A record has one execution for each attempt."""
 
-    def add(self, job_id: str, job_stats: JobStats, expires_at: int) -> bool:
-        """Count a job and mark its record in one transaction. Returns False on a repetition."""
+    def start(self, record_id: str, attempt: int = 0) -> bool:
+        """Start an execution. Returns False if it was started before."""
 
-    def days(self, since: date, until: date, caller: str | None) -> list[Day]:
-        """Return the days from `since` to `until`, oldest first.
+    def status(self, record_id: str, attempt: int = 0) -> Execution | None:
+        """Return the status of an execution; None without one."""
 
-        `caller` None returns the days of every caller.
-        """
-
-    def histograms(self, since: date, until: date) -> dict[date, dict[ImageKind, dict[int, int]]]:
-        """Return the job counts by day (oldest first), kind of image and duration bucket."""
-
-
-type Clock = Callable[[], datetime]
-type Sleep = Callable[[float], None]
+    def wake(self, token: str) -> None:
+        """End the wait of a task token. Does nothing if the wait has ended."""
 
 
 class Events(Protocol):
@@ -542,27 +541,26 @@ class Events(Protocol):
         """Publish an event. Raises if the bus does not accept it."""
 
 
-class Execution(StrEnum):
-    """The status of an execution."""
-
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    TIMED_OUT = "TIMED_OUT"
-    ABORTED = "ABORTED"
+# ---------------------------------------------------------------------------------------- Operation
 
 
-class Workflow(Protocol):
-    """The state machine of jobs."""
+class Keys(Protocol):
+    """The API keys."""
 
-    def start(self, job_id: str) -> bool:
-        """Start the job's execution. Returns False if it was started before."""
+    def add(self, key: Key) -> None:
+        """Store a new key."""
 
-    def status(self, job_id: str) -> Execution | None:
-        """Return the status of the job's execution; None without one."""
+    def find(self, digest: str) -> Key | None:
+        """Return the key with this digest; None without one."""
 
-    def wake(self, token: str) -> None:
-        """End the wait of a task token. Does nothing if the wait has ended."""
+    def touch(self, digest: str, day: date) -> None:
+        """Record the day of a key's last use, if the key exists."""
+
+    def all(self) -> list[Key]:
+        """Return all keys."""
+
+    def remove(self, digest: str) -> None:
+        """Delete a key."""
 
 
 @dataclass(frozen=True)
@@ -594,3 +592,7 @@ class Metrics(Protocol):
 
     def count(self, name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
         """Add a value to a metric."""
+
+
+type Clock = Callable[[], datetime]
+type Sleep = Callable[[float], None]

@@ -1,4 +1,4 @@
-"""The environment variables of each function, as template.yaml sets them: one model per handler."""
+"""The settings of all functions: the environment variables of template.yaml, read once."""
 
 import os
 from typing import Literal, Self
@@ -11,10 +11,37 @@ def is_on_lambda() -> bool:
     return "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ
 
 
-class Settings(BaseModel):
-    """Base class. The field `table_name` reads the variable TABLE_NAME."""
+def function_name() -> str | None:
+    """Return the name of this Lambda function, or None outside Lambda."""
+    return os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+class Settings(BaseModel):
+    """The field `table_name` has the value of the variable TABLE_NAME."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table_name: str
+    assets_bucket: str
+    inbox_bucket: str
+    event_bus_name: str
+    state_machine_arn: str
+    batch_state_machine_arn: str
+    runtime_flags: str  # prefix of the names of the SSM parameters
+
+    provider_url: str
+    provider_secret_id: str
+    asset_hosts: str  # patterns of host names, separated by commas
+    duration_scale: float
+    images_per_minute: int
+    jobs_in_flight: int
+
+    daily_budget_usd: float  # 0 for none
+    max_queue_seconds: int
+    check_poll_seconds: float
+    ambiguous_submit: Literal["fail", "resubmit"]
+    record_retention_days: int
+    allowed_origin: str  # empty for none
 
     @classmethod
     def read(cls) -> Self:
@@ -23,113 +50,3 @@ class Settings(BaseModel):
         return cls.model_validate(
             {name: os.environ[key] for name, key in variables.items() if key in os.environ}
         )
-
-
-class _Records(Settings):
-    table_name: str
-
-
-class _Provider(Settings):
-    provider_url: str
-    provider_secret_id: str
-
-
-class _Breaker(Settings):
-    breaker_seconds: float
-
-
-class CreateJobSettings(_Records, _Provider):
-    """Settings of OnRequest, and base of all functions that create jobs."""
-
-    assets_bucket: str
-    event_bus_name: str
-    state_machine_arn: str
-    default_deadline_seconds: int
-    max_deadline_seconds: int
-    record_retention_days: int
-    daily_budget_usd: float
-
-
-class OnUploadSettings(CreateJobSettings):
-    """Settings of OnUpload."""
-
-    inbox_bucket: str
-
-
-class ApiSettings(CreateJobSettings):
-    """Settings of Api."""
-
-    allowed_origin: str
-    batch_state_machine_arn: str
-    duration_scale: float
-
-
-class CreateRowsSettings(CreateJobSettings):
-    """Settings of CreateRows."""
-
-    max_queue_seconds: int
-
-
-class SweepSettings(_Records, _Provider):
-    """Settings of Sweep."""
-
-    assets_bucket: str
-    asset_hosts: str
-    batch_state_machine_arn: str
-    event_bus_name: str
-    state_machine_arn: str
-
-
-class ReconcileSettings(_Records, _Provider):
-    """Settings of Reconcile."""
-
-    assets_bucket: str
-
-
-class OnWebhookSettings(_Records, _Provider):
-    """Settings of OnWebhook."""
-
-    state_machine_arn: str
-
-
-class AuthorizerSettings(_Records):
-    """Settings of Authorizer."""
-
-
-class RecordStatsSettings(_Records):
-    """Settings of RecordStats."""
-
-
-class SubmitSettings(_Records, _Provider, _Breaker):
-    """Settings of Submit."""
-
-    assets_bucket: str
-    event_bus_name: str
-    max_queue_seconds: int
-    duration_scale: float
-    images_per_minute: int
-    jobs_in_flight: int
-    ambiguous_submit: Literal["fail", "resubmit"]
-    runtime_flags: str
-
-
-class CheckSettings(_Records, _Provider, _Breaker):
-    """Settings of Check."""
-
-    duration_scale: float
-    check_poll_seconds: float
-
-
-class FinalizeSettings(_Records, _Provider):
-    """Settings of Finalize."""
-
-    assets_bucket: str
-    asset_hosts: str
-    event_bus_name: str
-
-
-class EndSettings(_Records):
-    """Settings of Fail, OnExecutionEnded and CollectBatch."""
-
-    assets_bucket: str
-    event_bus_name: str

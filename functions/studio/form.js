@@ -3,9 +3,8 @@ import * as api from "./api.js";
 import { byId, element, showText, usd } from "./dom.js";
 import * as gallery from "./gallery.js";
 import * as references from "./references.js";
+import * as settings from "./settings.js";
 
-const RATIOS = ["1:1", "4:5", "3:4", "2:3", "9:16", "1:2", "9:21", "1:3", "5:4", "4:3", "3:2", "16:9", "2:1", "21:9", "3:1"];
-const DEFAULTS = { quality: "medium", resolution: "1k", output_format: "png", aspect_ratio: "" };
 const READ_ONLY = "This API key has the role read. Sign in with a key that has the role submit or admin.";
 const form = byId("form");
 let account = null;
@@ -16,37 +15,14 @@ let priceRequests = 0; // responses of all but the latest price request are drop
 let priceMicroUsd = null;
 let isStarted = false;
 
-const selectOption = (name, value) => {
-  const field = form.querySelector(`input[name="${name}"][value="${CSS.escape(value)}"]`);
-  if (field) field.checked = true;
-};
+const selectOperation = (operation) => settings.select(form, "operation", operation);
 
 /** The form as an API request. */
 function currentRequest() {
-  const values = new FormData(form);
-  const operation = values.get("operation");
-  const request = { operation, prompt: byId("prompt").value.trim() };
-  for (const name of ["quality", "resolution", "output_format"]) request[name] = values.get(name);
-  if (values.get("aspect_ratio")) request.aspect_ratio = values.get("aspect_ratio");
+  const operation = new FormData(form).get("operation");
+  const request = { operation, prompt: byId("prompt").value.trim(), ...settings.selected(form) };
   if (operation === "edit") request.images = references.ready();
   return request;
-}
-
-function drawRatios() {
-  const shape = (ratio) => {
-    const icon = element("i", { className: "shape", "aria-hidden": "true" });
-    const [width, height] = ratio.split(":").map(Number);
-    const scale = 22 / Math.max(width, height);
-    icon.style.width = `${Math.max(5, width * scale)}px`;
-    icon.style.height = `${Math.max(5, height * scale)}px`;
-    return icon;
-  };
-  const option = (value, label, icon) => element("label", { title: label },
-    element("input", { type: "radio", name: "aspect_ratio", value, checked: value === "" }),
-    element("span", {}, element("span", { className: "shape-box" }, icon), label));
-  byId("ratios").append(element("div", { className: "ratio-grid" },
-    option("", "Auto", element("i", { className: "shape auto", "aria-hidden": "true" })),
-    RATIOS.map((ratio) => option(ratio, ratio, shape(ratio)))));
 }
 
 function showOperation() {
@@ -136,8 +112,8 @@ export function setAccount(newAccount, remaining) {
 /** Fill the form with another job's settings, and with reference images. */
 export function fill(input, { operation, images = [] }) {
   byId("prompt").value = input.prompt ?? "";
-  for (const [name, fallback] of Object.entries(DEFAULTS)) selectOption(name, input[name] ?? fallback);
-  selectOption("operation", operation);
+  settings.selectAll(form, input);
+  selectOperation(operation);
   references.replace(images);
   location.hash = "#/";
   changed();
@@ -154,16 +130,16 @@ async function loadPresets() {
     const preset = presets[byId("preset").value];
     if (!preset) return;
     byId("prompt").value = preset.prompt;
-    for (const [name, fallback] of Object.entries(DEFAULTS)) selectOption(name, preset[name] ?? fallback);
-    selectOption("operation", "edit");
+    settings.selectAll(form, preset);
+    selectOperation("edit");
     changed();
   };
 }
 
 export async function start() {
   if (!isStarted) {
-    drawRatios();
-    references.start(changed, (message) => showText(byId("form-error"), message), () => { selectOption("operation", "edit"); changed(); });
+    settings.start();
+    references.start(changed, (message) => showText(byId("form-error"), message), () => { selectOperation("edit"); changed(); });
     form.addEventListener("input", changed);
     form.addEventListener("submit", submit);
     isStarted = true;

@@ -2,6 +2,7 @@
 import * as api from "./api.js";
 import { byId, duration, element, isOpen, promptOf, secondsBetween, showText, statusLabel, usd } from "./dom.js";
 import * as form from "./form.js";
+import { SETTINGS } from "./settings.js";
 import { compare } from "./slider.js";
 import * as snippets from "./snippets.js";
 
@@ -64,10 +65,9 @@ function charge(job) {
 }
 
 function details(job) {
-  const labels = { quality: "Quality", resolution: "Resolution", aspect_ratio: "Aspect ratio", output_format: "Format" };
   const asset = job.assets[0];
   return element("dl", { className: "facts" },
-    Object.entries(labels).flatMap(([field, label]) => (job.input[field] ? row(label, String(job.input[field])) : [])),
+    SETTINGS.flatMap(({ name, label }) => (job.input[name] ? row(label, String(job.input[name])) : [])),
     job.references.length ? row("References", element("ul", { className: "plain" },
       job.references.map((reference) => element("li", { className: "mono" }, reference)))) : [],
     job.preset ? row("Preset", job.preset) : [],

@@ -122,13 +122,6 @@ def test_batches_are_listed_and_canceled(
     assert capsys.readouterr().out.splitlines()[1] == f"{BATCH_ID}  canceling"
 
 
-def test_s3_source_is_not_uploaded(darkroom: Run, deployment: Deployment) -> None:
-    deployment.on("POST /v1/batches", batch("planned"), batch("running"))
-
-    assert darkroom("batch", "run", "s3://b/rows.csv", "--no-wait") == Exit.DONE
-    assert deployment.bodies("/v1/batches")[0]["source"] == "s3://b/rows.csv"
-
-
 @pytest.mark.parametrize(
     ("name", "size", "message"),
     [

@@ -113,48 +113,6 @@ def test_unusable_image_is_rejected_before_the_upload(
     assert deployment.requests == []
 
 
-def test_more_than_16_images_are_rejected(
-    darkroom: Run, deployment: Deployment, capsys: pytest.CaptureFixture[str]
-) -> None:
-    images = ["s3://b/c.png"] * 17
-
-    assert darkroom("edit", *images, "--prompt", "x") == Exit.BAD_REQUEST
-    assert "At most 16 reference images" in capsys.readouterr().err
-    assert deployment.requests == []
-
-
-@pytest.mark.parametrize(
-    ("charged", "price", "text"),
-    [
-        ("yes", 10_000, "$0.0100 charged"),
-        ("maybe", 10_000, "up to $0.0100, not confirmed"),
-        ("maybe", None, "charge not confirmed"),
-    ],
-)
-def test_summary_states_the_charge(
-    darkroom: Run,
-    deployment: Deployment,
-    capsys: pytest.CaptureFixture[str],
-    charged: str,
-    price: int | None,
-    text: str,
-) -> None:
-    record = job("completed", charged=charged, estimated_cost_micro_usd=price)
-    deployment.on("POST /v1/jobs", record)
-
-    assert darkroom("generate", "x") == Exit.DONE
-    assert text in capsys.readouterr().err
-
-
-def test_out_of_credit_failure_asks_for_a_top_up(
-    darkroom: Run, deployment: Deployment, capsys: pytest.CaptureFixture[str]
-) -> None:
-    deployment.on("POST /v1/jobs", failed("insufficient_credits", retryable=True))
-
-    assert darkroom("generate", "x") == Exit.FAILED
-    assert "Top up your WaveSpeed account" in capsys.readouterr().err
-
-
 def test_retries_reuse_the_idempotency_key_of_their_call(
     darkroom: Run, deployment: Deployment
 ) -> None:

@@ -35,28 +35,24 @@ def clone(tmp_path: Path) -> Path:
 ENVIRONMENT = {"DARKROOM_URL": "https://env.example.com", "DARKROOM_KEY": "dk_env"}
 
 
-def test_options_override_all_sources(home: dict[str, str], clone: Path) -> None:
-    result = target.find("https://flag.example.com/", "dk_flag", home | ENVIRONMENT, clone)
+def test_source_nearest_to_the_command_is_used(
+    tmp_path: Path, home: dict[str, str], clone: Path
+) -> None:
+    def found(url: str | None, environment: dict[str, str]) -> tuple[str, str]:
+        result = target.find(url, "dk_flag" if url else None, environment, clone)
+        return result.url, result.key
 
-    assert (result.url, result.key) == ("https://flag.example.com", "dk_flag")
-
-
-def test_environment_overrides_files(home: dict[str, str], clone: Path) -> None:
-    result = target.find(None, None, home | ENVIRONMENT, clone)
-
-    assert (result.url, result.key) == ("https://env.example.com", "dk_env")
-
-
-def test_config_file_overrides_the_local_stack(home: dict[str, str], clone: Path) -> None:
-    result = target.find(None, None, home, clone)
-
-    assert (result.url, result.key) == ("https://config.example.com", "dk_config")
-
-
-def test_local_stack_is_found_from_any_folder_of_its_checkout(tmp_path: Path, clone: Path) -> None:
-    result = target.find(None, None, {"HOME": str(tmp_path)}, clone)
-
-    assert (result.url, result.key) == ("http://127.0.0.1:4600/live", "dk_stack")
+    assert [
+        found("https://flag.example.com/", home | ENVIRONMENT),
+        found(None, home | ENVIRONMENT),
+        found(None, home),
+        found(None, {"HOME": str(tmp_path)}),
+    ] == [
+        ("https://flag.example.com", "dk_flag"),
+        ("https://env.example.com", "dk_env"),
+        ("https://config.example.com", "dk_config"),
+        ("http://127.0.0.1:4600/live", "dk_stack"),
+    ]
 
 
 def test_missing_url_is_reported_with_every_source(tmp_path: Path) -> None:
@@ -85,10 +81,6 @@ def test_unreadable_config_file_is_reported(home: dict[str, str], text: str) -> 
 def test_invalid_url_is_reported_with_its_source(tmp_path: Path) -> None:
     with pytest.raises(CliError, match="The URL from --url does not begin with https://"):
         target.find("darkroom", "dk_x", {"HOME": str(tmp_path)}, tmp_path)
-
-
-def test_key_is_not_in_the_repr_of_a_target() -> None:
-    assert "dk_sesame" not in repr(target.Target("https://a.test", "dk_sesame"))
 
 
 def test_docs_list_every_exit_code() -> None:

@@ -6,7 +6,6 @@ from typing import Final
 import boto3
 import pytest
 import requests
-from hypothesis import HealthCheck, settings
 from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_s3 import S3Client
@@ -27,14 +26,6 @@ from tests.infra.template import properties
 
 REGION: Final = "eu-central-1"
 TABLE: Final = "darkroom"
-
-settings.register_profile(
-    "contract",
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,7 @@ from typing import Any
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from darkroom.adapters.dynamodb.claims import BudgetTable, ClaimTable
-from darkroom.adapters.dynamodb.jobs import JobTable
+from darkroom.adapters.dynamodb.jobs import BudgetTable, ClaimTable, JobTable
 from darkroom.adapters.dynamodb.queue import QueueTable
 from darkroom.domain.job import Job, Reservation
 from darkroom.ports import Budgets, Claims, SubmitQueue

@@ -14,12 +14,13 @@ from mypy_boto3_s3 import S3Client
 from darkroom.adapters.dynamodb.batches import BatchTable
 from darkroom.adapters.dynamodb.jobs import JobTable
 from darkroom.adapters.s3.batch_files import CHUNKS, BatchBucket, key_of
-from darkroom.adapters.workflow import BatchMachine
+from darkroom.adapters.workflow import StateMachine
 from darkroom.domain.batch import Batch, BatchStatus, Counts, Refusal, RowProblem
 from darkroom.domain.errors import Code
+from darkroom.domain.executions import Execution
 from darkroom.domain.references import S3Object
 from darkroom.domain.rows import Row, chunks, line_of
-from darkroom.ports import Batches, Cursor, Execution
+from darkroom.ports import Batches, Cursor
 from tests.contract.conftest import TABLE
 from tests.contract.stores import job
 from tests.fakes.batches import InMemoryBatches
@@ -164,15 +165,13 @@ def test_each_attempt_has_its_own_execution(aws: None) -> None:
         definition=json.dumps({"StartAt": "Wait", "States": {"Wait": wait}}),
         roleArn="arn:aws:iam::123456789012:role/x",
     )["stateMachineArn"]
-    machine = BatchMachine(client, arn, "assets")
+    machine = StateMachine(client, arn, "batch_id")
 
-    assert machine.status(batch()) is None
-    assert machine.start(batch())
-    machine.start(batch())  # idempotent
-    assert machine.status(batch()) is Execution.RUNNING
-    assert machine.status(batch(attempt=2)) is None
+    assert machine.status("b", 1) is None
+    assert machine.start("b", 1)
+    machine.start("b", 1)  # idempotent
+    assert machine.status("b", 1) is Execution.RUNNING
+    assert machine.status("b", 2) is None
     [execution] = client.list_executions(stateMachineArn=arn)["executions"]
     execution_input = client.describe_execution(executionArn=execution["executionArn"])["input"]
-    assert json.loads(execution_input) == {
-        "batch_id": "b", "chunks": {"bucket": "assets", "key": "batches/b/chunks.json"},
-    }  # fmt: skip
+    assert json.loads(execution_input) == {"batch_id": "b"}

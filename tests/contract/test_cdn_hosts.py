@@ -92,12 +92,6 @@ def test_redirect_to_another_host_is_not_followed(to: str) -> None:
     assert len(http.requests) == 1
 
 
-def test_redirect_to_an_invalid_url_is_not_downloaded() -> None:
-    result, _, _ = fetch(functools.partial(redirect, to="https://[::1"))
-
-    assert isinstance(result, NotDownloaded)
-
-
 @pytest.mark.parametrize("to", [URL, ""])
 def test_redirect_loop_ends_after_at_most_five_requests(to: str) -> None:
     result, _, http = fetch(functools.partial(redirect, to=to))

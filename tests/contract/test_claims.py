@@ -25,10 +25,6 @@ def two_jobs(stores: Stores) -> Stores:
     return stores
 
 
-def test_unclaimed_prediction_has_no_owner(stores: Stores) -> None:
-    assert stores.claims.owner("p") is None
-
-
 def test_claim_sets_the_owner_and_the_prediction_of_the_job(two_jobs: Stores) -> None:
     assert claim(two_jobs, "a") == job(job_id="a", prediction_id="p")
 
@@ -61,22 +57,6 @@ def test_ended_or_missing_job_cannot_claim(two_jobs: Stores) -> None:
 
     assert two_jobs.claims.owner("p") is None
     assert isinstance(claim(two_jobs, "b"), Job)
-
-
-def test_job_can_claim_several_predictions(two_jobs: Stores) -> None:
-    for name in ("p", "q"):
-        assert isinstance(claim(two_jobs, "a", name), Job)
-
-    assert [two_jobs.claims.owner(name) for name in ("p", "q")] == ["a", "a"]
-
-
-def test_each_prediction_is_claimed_by_one_job(two_jobs: Stores) -> None:
-    claimed = [
-        (name, p) for p in ("p", "q") for name in "ab" if isinstance(claim(two_jobs, name, p), Job)
-    ]
-
-    assert claimed == [("a", "p"), ("a", "q")]
-    assert claim(two_jobs, "b", "r") == job(job_id="b", prediction_id="r")
 
 
 @pytest.mark.parametrize("prediction_id", ["#", "a/b?c=d", "Ö\U0001f3ee", "CLAIM#p", "x" * 900])

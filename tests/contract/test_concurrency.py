@@ -6,10 +6,11 @@ from typing import Any, cast
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from darkroom.domain.breaker import ProviderState
 from darkroom.domain.errors import BudgetExceededError
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.submit_queue import Priority
-from darkroom.ports import Claim, Conflict, QueueChange, Release, SideWrite
+from darkroom.ports import Claim, Conflict, ProviderChange, QueueChange, Release, SideWrite
 from tests.contract.conftest import TABLE
 from tests.contract.parallel import THREADS, SerializedClient, run_in_parallel
 from tests.contract.stores import Stores, dynamodb_stores, job, reservation
@@ -84,17 +85,20 @@ def test_concurrently_released_amount_is_reserved_once(stores: Stores) -> None:
     assert sum(created_count for created_count, _, _ in results) >= 5
 
 
-def test_concurrent_queue_swaps_lose_no_change(stores: Stores) -> None:
-    barrier = threading.Barrier(THREADS)  # every thread reads the same shard before the first swap
+def test_concurrent_changes_of_a_shard_lose_no_change(stores: Stores) -> None:
+    barrier = threading.Barrier(THREADS)  # every thread reads the same shard before the first write
+    for number in range(THREADS):
+        stores.jobs.create(job(job_id=f"j{number}"))
 
     def enter(number: int) -> list[int]:
-        """Enter the queue twice; repeat each swap until it succeeds."""
+        """Enter the queue twice; repeat each write until it succeeds."""
         positions: list[int] = []
         shard = stores.queue.read()
         barrier.wait(timeout=30)
         while len(positions) < 2:
             queue, position = shard.normal.enter(f"key:{number}", 1.0)
-            if stores.queue.swap(shard, shard.with_waiting(Priority.NORMAL, queue)):
+            entered = QueueChange(shard, shard.with_waiting(Priority.NORMAL, queue))
+            if isinstance(stores.jobs.transact(f"j{number}", [entered], when=OPEN, checks=1), Job):
                 positions.append(position)
             shard = stores.queue.read()
         return positions
@@ -107,7 +111,7 @@ def test_concurrent_queue_swaps_lose_no_change(stores: Stores) -> None:
     assert all(first < second for first, second in positions)
 
 
-def test_concurrent_swaps_and_in_flight_changes_are_all_kept(stores: Stores) -> None:
+def test_concurrent_pauses_and_in_flight_changes_are_all_kept(stores: Stores) -> None:
     for number in range(THREADS):
         stores.jobs.create(job(job_id=f"j{number}"))
 
@@ -118,18 +122,34 @@ def test_concurrent_swaps_and_in_flight_changes_are_all_kept(stores: Stores) -> 
             )
             assert isinstance(updated, Job)
             return
-        shard = stores.queue.read()
-        while not stores.queue.swap(shard, shard.paused_until(shard.next_at + 1)):
-            shard = stores.queue.read()
+        state = stores.queue.read_provider()
+        while not stores.queue.swap_provider(state, state.paused(state.paused_until + 1)):
+            state = stores.queue.read_provider()
 
     run_in_parallel(change)
 
-    shard = stores.queue.read()
-    assert (shard.version, shard.next_at, shard.in_flight) == (
-        THREADS // 2,
-        THREADS / 2,
-        THREADS // 2,
-    )
+    state = stores.queue.read_provider()
+    assert (state.version, state.paused_until) == (THREADS // 2, THREADS / 2)
+    assert stores.queue.read().in_flight == THREADS // 2
+
+
+def test_one_of_many_concurrent_jobs_acquires_the_probe(stores: Stores) -> None:
+    for number in range(THREADS):
+        stores.jobs.create(job(job_id=f"j{number}"))
+    stores.queue.swap_provider(ProviderState(), ProviderState(trips=1))
+    open_state = stores.queue.read_provider()
+
+    def probe(number: int) -> Job | Conflict:
+        changes: list[SideWrite] = [
+            QueueChange(in_flight_delta=1, shard=number % 5),
+            ProviderChange(open_state, open_state.probing(100)),
+        ]
+        return stores.jobs.transact(f"j{number}", changes, when=OPEN, checks=1)
+
+    results = run_in_parallel(probe)
+
+    assert results.count(Conflict.QUEUE) == THREADS - 1
+    assert sum(stores.queue.read(shard).in_flight for shard in range(5)) == 1
 
 
 def test_concurrent_jobs_never_exceed_max_in_flight(stores: Stores) -> None:

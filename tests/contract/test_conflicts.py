@@ -9,9 +9,8 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from darkroom.domain.errors import BudgetExceededError
+from darkroom.domain.breaker import ProviderState
 from darkroom.domain.job import OPEN
-from darkroom.domain.submit_queue import QueueShard
 from darkroom.ports import Claim, Conflict, QueueChange
 from tests.contract.conftest import TABLE
 from tests.contract.stores import DAY, Stores, dynamodb_stores, job, reservation
@@ -54,18 +53,17 @@ def succeed(stub: Stubber) -> None:
     stub.add_response("transact_write_items", {})
 
 
-@pytest.mark.parametrize("attempts", [1, 5, 24])
 @pytest.mark.parametrize("code", [CONFLICT, "ThrottlingError", "ProvisionedThroughputExceeded"])
 def test_conflicting_transaction_is_retried(
-    stores: Stores, stub: Stubber, delays: list[float], code: str, attempts: int
+    stores: Stores, stub: Stubber, delays: list[float], code: str
 ) -> None:
-    for _ in range(attempts):
+    for _ in range(24):
         cancel(stub, NO_ERROR, code)
     succeed(stub)
 
     assert stores.jobs.create(job(reservations=[reservation(5)]), [10])
 
-    assert len(delays) == attempts
+    assert len(delays) == 24
     assert all(0 <= delay <= 0.2 for delay in delays)
 
 
@@ -99,17 +97,6 @@ def test_existing_record_returns_false_without_retry(
     cancel(stub, *codes)
 
     assert not stores.jobs.create(job(reservations=[reservation(5)]), [10])
-
-
-def test_exceeded_budget_raises_with_scope_cap_and_cost(stores: Stores, stub: Stubber) -> None:
-    cancel(stub, NO_ERROR, NO_ERROR, FAILED)
-
-    with pytest.raises(BudgetExceededError) as error:
-        stores.jobs.create(
-            job(reservations=[reservation(5, "ada"), reservation(5, "STACK")]), [10, 20]
-        )
-
-    assert (error.value.scope, error.value.cap, error.value.cost) == ("STACK", 20, 5)
 
 
 @pytest.mark.parametrize(
@@ -164,13 +151,13 @@ def write_item(stores: Stores, item: str) -> None:
     match item:
         case "record":
             assert stores.jobs.update("j", when=OPEN, checks=1) == job(checks=1)
-        case "queue":
-            assert stores.queue.swap(QueueShard(), QueueShard())
+        case "provider":
+            assert stores.queue.swap_provider(ProviderState(), ProviderState())
         case _:
             stores.budgets.warn(DAY, "tests")
 
 
-@pytest.mark.parametrize("item", ["record", "queue", "budget"])
+@pytest.mark.parametrize("item", ["record", "provider", "budget"])
 def test_conflicting_single_write_is_retried(
     stores: Stores, dynamodb: DynamoDBClient, delays: list[float], item: str
 ) -> None:
@@ -187,7 +174,7 @@ def test_conflicting_single_write_is_retried(
     assert len(delays) == 3
 
 
-@pytest.mark.parametrize("item", ["record", "queue", "budget"])
+@pytest.mark.parametrize("item", ["record", "provider", "budget"])
 @pytest.mark.parametrize(("code", "attempts"), [
     ("TransactionConflictException", 25), ("AccessDeniedException", 1),
 ])  # fmt: skip

@@ -87,18 +87,6 @@ def test_missing_file_and_invalid_file_have_different_codes(
     assert not result.final
 
 
-@pytest.mark.parametrize(
-    "content_type", ["text/html", "application/octet-stream", "image/webp", None]
-)
-def test_format_is_read_from_the_bytes_not_the_header(content_type: str | None) -> None:
-    headers = {"Content-Type": content_type} if content_type else {}
-
-    result, _, _ = fetch(file(PNG, headers=headers))
-
-    assert isinstance(result, Download)
-    assert result.format == media.PNG
-
-
 def test_request_has_no_key_and_refuses_compression() -> None:
     _, _, http = fetch(file(PNG))
 
@@ -144,12 +132,6 @@ def test_body_shorter_than_content_length_is_reported() -> None:
     assert not_downloaded(response).reason == "the output came short of its announced length"
 
 
-def test_image_without_dimensions_is_invalid() -> None:
-    no_header = PNG[:12] + b"IHDX" + PNG[16:]
-
-    assert not_downloaded(file(no_header)).code is Code.ASSET_INVALID
-
-
 class LargeStream(httpx.SyncByteStream):
     """A stream of 60 MB that counts the bytes read after its first chunk."""
 
@@ -189,14 +171,3 @@ def test_slow_download_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert result.reason == "the download took too long"
     assert not result.final
-
-
-@pytest.mark.parametrize("size", [1, 7, 31, 33, 1000])
-def test_chunk_size_does_not_change_the_result(size: int) -> None:
-    chunks = [JPEG[start : start + size] for start in range(0, len(JPEG), size)]
-
-    result, written, _ = fetch(file(*chunks))
-
-    assert isinstance(result, Download)
-    assert result.dimensions == (3, 2)
-    assert written == JPEG

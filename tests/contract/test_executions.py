@@ -11,7 +11,8 @@ from botocore.stub import Stubber
 from mypy_boto3_stepfunctions import SFNClient
 
 from darkroom.adapters.workflow import StateMachine
-from darkroom.ports import Execution, Workflow
+from darkroom.domain.executions import Execution
+from darkroom.ports import Workflow
 from tests.fakes.signals import InMemoryWorkflow
 
 ARN = "arn:aws:states:eu-central-1:123456789012:stateMachine:image"

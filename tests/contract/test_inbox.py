@@ -85,10 +85,6 @@ def test_open_returns_metadata_and_at_most_limit_bytes(harness: InboxHarness) ->
         assert harness.inbox.open(upload, limit) == InboxFile(metadata, body)
 
 
-def test_empty_upload_without_metadata_is_opened(harness: InboxHarness) -> None:
-    assert harness.inbox.open(harness.put("scan/a.png", b"", {}), 9) == InboxFile({}, b"")
-
-
 def test_each_version_of_a_key_is_opened_unchanged(harness: InboxHarness) -> None:
     first = harness.put("a.png", b"one", {"prompt": "1"})
     second = harness.put("a.png", b"two", {"prompt": "2"})

@@ -4,7 +4,6 @@ from datetime import date
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from darkroom.adapters.dynamodb.jobs import JobTable
@@ -53,16 +52,6 @@ def test_key_is_found_by_its_complete_digest_only(store: Keys) -> None:
     assert store.find("0" * 64) is None
 
 
-def test_two_keys_can_have_the_same_name(store: Keys) -> None:
-    first, second = key(), key()
-    store.add(first)
-    store.add(second)
-
-    assert sorted(store.all(), key=lambda stored: stored.digest) == sorted(
-        [first, second], key=lambda stored: stored.digest
-    )
-
-
 def test_touch_changes_last_used_only(store: Keys) -> None:
     added = key(days=30)
     store.add(added)
@@ -96,10 +85,6 @@ def test_remove_is_idempotent(store: Keys) -> None:
     assert store.all() == [other]
 
 
-def test_empty_store_has_no_keys(store: Keys) -> None:
-    assert store.all() == []
-
-
 def test_table_stores_the_digest_but_not_the_key(dynamodb: DynamoDBClient) -> None:
     token, added = keys.mint("ada", Role.ADMIN, now=START, days=1, daily_budget_micro_usd=7)
 
@@ -129,12 +114,3 @@ def test_job_table_does_not_return_keys(dynamodb: DynamoDBClient) -> None:
     KeyTable(dynamodb, TABLE).add(added)
 
     assert JobTable(dynamodb, TABLE).get(added.digest) is None
-
-
-def test_other_table_errors_raise(dynamodb: DynamoDBClient) -> None:
-    table = KeyTable(dynamodb, "no-such-table")
-
-    with pytest.raises(ClientError, match="ResourceNotFound"):
-        table.find("0" * 64)
-    with pytest.raises(ClientError, match="ResourceNotFound"):
-        table.touch("0" * 64, DAY)

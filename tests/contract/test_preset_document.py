@@ -43,13 +43,6 @@ def test_new_document_is_used_immediately(s3: S3Client) -> None:
         assert store.read() == (presets.parse(document(version)), None)
 
 
-def test_deleted_document_uses_the_shipped_presets(s3: S3Client) -> None:
-    write(s3, document(5))
-    s3.delete_object(Bucket="assets", Key=KEY)
-
-    assert PresetDocument(s3, "assets").read() == (presets.shipped(), None)
-
-
 @pytest.mark.parametrize(
     "broken",
     [BROKEN, b"", b"\xff\xfe", b"[]", b'{"version": 2, "presets": {"a/b": {"prompt": "x"}}}',
@@ -81,12 +74,6 @@ def test_other_keys_are_not_used_as_older_versions(s3: S3Client) -> None:
     write(s3, BROKEN)
 
     assert fallback_version(s3) == 0
-
-
-def test_valid_document_after_invalid_ones_reports_no_problem(s3: S3Client) -> None:
-    write(s3, document(5), BROKEN, BROKEN, document(6))
-
-    assert PresetDocument(s3, "assets").read() == (presets.parse(document(6)), None)
 
 
 def test_unversioned_bucket_falls_back_to_the_shipped_presets(s3: S3Client) -> None:

@@ -1,4 +1,4 @@
-"""Contract of the port Uploads: signed headers of a presigned upload and its use in S3 (moto)."""
+"""Contract of `References.presign_upload`: signed headers, and the use of the URL in S3 (moto)."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -7,12 +7,10 @@ import pytest
 import requests
 from mypy_boto3_s3 import S3Client
 
+from darkroom import aws
 from darkroom.adapters.s3.references import ReferenceStore
-from darkroom.adapters.s3.uploads import UploadBucket
-from darkroom.bootstrap import clients
 from darkroom.ports import PresignedUpload
 from tests.contract.conftest import REGION
-from tests.fakes.entry_points import InMemoryUploads
 from tests.fakes.images import JPEG, PNG
 from tests.fakes.signals import START
 
@@ -21,9 +19,9 @@ CLIENT_HEADERS = {"host", "content-length"}
 
 
 @pytest.fixture
-def uploads(s3: S3Client) -> UploadBucket:
+def uploads(s3: S3Client) -> ReferenceStore:
     """Return the adapter over the S3 client of the deployment."""
-    return UploadBucket(clients.s3.__wrapped__(), "assets")
+    return ReferenceStore(aws.s3_client(), "assets")
 
 
 def query(presigned: PresignedUpload) -> dict[str, list[str]]:
@@ -35,9 +33,9 @@ def put(presigned: PresignedUpload, data: bytes) -> int:
 
 
 def test_type_length_owner_and_if_none_match_are_signed(
-    uploads: UploadBucket,
+    uploads: ReferenceStore,
 ) -> None:
-    presigned = uploads.presign("key:ada", "image/png", 68, START)
+    presigned = uploads.presign_upload("key:ada", "image/png", "png", 68, START)
 
     [signed] = query(presigned)["X-Amz-SignedHeaders"]
     header_names = {name.lower() for name in presigned.headers}
@@ -49,8 +47,8 @@ def test_type_length_owner_and_if_none_match_are_signed(
     }
 
 
-def test_url_requires_no_other_parameters(uploads: UploadBucket) -> None:
-    presigned = uploads.presign("key:ada", "image/png", 68, START)
+def test_url_requires_no_other_parameters(uploads: ReferenceStore) -> None:
+    presigned = uploads.presign_upload("key:ada", "image/png", "png", 68, START)
 
     # A checksum in the URL would be the checksum of an empty body.
     assert {name for name in query(presigned) if not name.startswith("X-Amz-")} == set()
@@ -60,34 +58,31 @@ def test_url_requires_no_other_parameters(uploads: UploadBucket) -> None:
 @pytest.mark.parametrize(
     ("other", "is_same"),
     [
-        (("key:ada", "image/png", 69), False),
-        (("key:ada", "image/jpeg", 68), False),
-        (("key:bob", "image/png", 68), False),
-        (("key:ada", "image/png", 68), True),
+        (("key:ada", "image/png", "png", 69), False),
+        (("key:ada", "image/jpeg", "png", 68), False),
+        (("key:bob", "image/png", "png", 68), False),
+        (("key:ada", "image/png", "png", 68), True),
     ],
 )
 def test_signature_depends_on_length_type_and_owner(
-    uploads: UploadBucket,
+    uploads: ReferenceStore,
     monkeypatch: pytest.MonkeyPatch,
-    other: tuple[str, str, int],
+    other: tuple[str, str, str, int],
     is_same: bool,
 ) -> None:
     monkeypatch.setattr("secrets.token_hex", lambda size: "0" * 2 * size)
-    monkeypatch.setattr(
-        "darkroom.adapters.s3.uploads._EXTENSIONS", {other[1]: "x", "image/png": "x"}
-    )
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: START, raising=False)
 
-    one = uploads.presign("key:ada", "image/png", 68, START)
-    two = uploads.presign(*other, START)
+    one = uploads.presign_upload("key:ada", "image/png", "png", 68, START)
+    two = uploads.presign_upload(*other, START)
 
     assert (query(one)["X-Amz-Signature"] == query(two)["X-Amz-Signature"]) is is_same
 
 
 def test_presigned_upload_is_valid_for_15_minutes_in_the_bucket_region(
-    uploads: UploadBucket,
+    uploads: ReferenceStore,
 ) -> None:
-    presigned = uploads.presign("key:ada", "image/png", 68, START)
+    presigned = uploads.presign_upload("key:ada", "image/png", "png", 68, START)
 
     assert query(presigned)["X-Amz-Expires"] == ["900"]
     assert presigned.expires_at == START + timedelta(minutes=15)
@@ -99,9 +94,9 @@ def test_presigned_upload_is_valid_for_15_minutes_in_the_bucket_region(
     [("image/png", PNG, "png"), ("image/jpeg", JPEG, "jpg"), ("image/webp", PNG, "webp")],
 )
 def test_upload_is_found_by_its_id_with_its_owner(
-    uploads: UploadBucket, s3: S3Client, content_type: str, data: bytes, extension: str
+    uploads: ReferenceStore, s3: S3Client, content_type: str, data: bytes, extension: str
 ) -> None:
-    presigned = uploads.presign("key:ada", content_type, len(data), START)
+    presigned = uploads.presign_upload("key:ada", content_type, extension, len(data), START)
 
     assert put(presigned, data) == 200
 
@@ -117,17 +112,17 @@ def test_upload_is_found_by_its_id_with_its_owner(
     )
 
 
-def test_presigned_upload_is_usable_once(uploads: UploadBucket, s3: S3Client) -> None:
-    presigned = uploads.presign("key:ada", "image/png", len(PNG), START)
+def test_presigned_upload_is_usable_once(uploads: ReferenceStore, s3: S3Client) -> None:
+    presigned = uploads.presign_upload("key:ada", "image/png", "png", len(PNG), START)
 
     assert (put(presigned, PNG), put(presigned, PNG)) == (200, 412)
 
 
 @pytest.mark.parametrize("caller", ["key:ada", "inbox:größe", " spaces ", "=?UTF-8?B?eA==?=", "名"])
 def test_any_owner_name_is_encoded_in_ascii_and_read_back(
-    uploads: UploadBucket, s3: S3Client, caller: str
+    uploads: ReferenceStore, s3: S3Client, caller: str
 ) -> None:
-    presigned = uploads.presign(caller, "image/png", len(PNG), START)
+    presigned = uploads.presign_upload(caller, "image/png", "png", len(PNG), START)
     assert presigned.headers["x-amz-meta-darkroom-caller"].isascii()
 
     put(presigned, PNG)
@@ -135,21 +130,3 @@ def test_any_owner_name_is_encoded_in_ascii_and_read_back(
     inspected = ReferenceStore(s3, "assets").inspect(presigned.location)
     assert inspected is not None
     assert inspected.owner == caller
-
-
-def test_upload_ids_are_random(uploads: UploadBucket) -> None:
-    ids = {uploads.presign("key:ada", "image/png", 1, START).upload_id for _ in range(20)}
-
-    assert len(ids) == 20
-    assert {len(upload_id) for upload_id in ids} == {len("0" * 32 + ".png")}
-
-
-def test_in_memory_presigned_upload_matches_the_adapter(uploads: UploadBucket) -> None:
-    real = uploads.presign("key:ada", "image/png", 68, START)
-    fake = InMemoryUploads().presign("key:ada", "image/png", 68, START)
-
-    assert fake.location.bucket == real.location.bucket == "assets"
-    for presigned in (real, fake):
-        assert presigned.location.key == f"uploads/{presigned.upload_id}"
-    assert fake.headers.items() <= real.headers.items()
-    assert fake.expires_at == real.expires_at

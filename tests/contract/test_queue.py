@@ -1,55 +1,73 @@
-"""Contract of the port SubmitQueue: swaps of a shard and queue changes written with a job."""
+"""Contract of the port SubmitQueue: the shards and the provider's state, written with a job."""
 
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from darkroom.adapters.dynamodb.queue import QueueTable
-from darkroom.domain.breaker import BreakerState
+from darkroom.domain.breaker import ProviderState
 from darkroom.domain.errors import Code
 from darkroom.domain.job import OPEN, Job
-from darkroom.domain.submit_queue import Priority, QueueShard, Rounds, WaitingJobs
-from darkroom.ports import Conflict, QueueChange
+from darkroom.domain.submit_queue import (
+    Priority,
+    QueueShard,
+    QueueSnapshot,
+    Rounds,
+    WaitingJobs,
+)
+from darkroom.ports import Conflict, ProviderChange, QueueChange, SideWrite
 from tests.contract.conftest import TABLE
-from tests.contract.stores import Stores, job
+from tests.contract.stores import Stores, dynamodb_stores, job
 
 
-def change(stores: Stores, *changes: QueueChange) -> Job | Conflict:
+def change(stores: Stores, *changes: SideWrite) -> Job | Conflict:
     """Write queue changes together with the job `j`, which is created first."""
     stores.jobs.create(job())
     return stores.jobs.transact("j", changes, when=OPEN, checks=1)
 
 
-def test_unwritten_shard_is_empty(stores: Stores) -> None:
+def replace(stores: Stores, before: QueueShard, after: QueueShard) -> bool:
+    """Replace a shard; return False if it has changed since it was read."""
+    return isinstance(change(stores, QueueChange(before, after)), Job)
+
+
+def test_unwritten_queue_is_empty(stores: Stores) -> None:
     assert stores.queue.read() == QueueShard()
+    assert stores.queue.read_provider() == ProviderState()
+    assert stores.queue.read_all() == QueueSnapshot(ProviderState(), {})
+    assert stores.queue.read_all().shard(2) == QueueShard(index=2)
 
 
-def test_swap_replaces_the_shard_that_was_read(stores: Stores) -> None:
+def test_change_replaces_the_shard_that_was_read(stores: Stores) -> None:
     shard = stores.queue.read()
 
-    assert stores.queue.swap(shard, shard.paused_until(12.5))
+    assert replace(stores, shard, shard.after_send(12.5, 0))
 
     assert stores.queue.read() == QueueShard(version=1, next_at=12.5)
 
 
-def test_swap_of_an_outdated_shard_changes_nothing(stores: Stores) -> None:
+def test_change_of_an_outdated_shard_changes_nothing(stores: Stores) -> None:
     shard = stores.queue.read()
-    assert stores.queue.swap(shard, shard.paused_until(1))
+    assert replace(stores, shard, shard.after_send(1, 0))
 
-    assert not stores.queue.swap(shard, shard.paused_until(2))
-    assert not stores.queue.swap(QueueShard(version=5), shard.paused_until(2))
+    for outdated in (shard, QueueShard(version=5)):
+        result = change(
+            stores,
+            QueueChange(outdated, shard.after_send(2, 0), in_flight_delta=1, max_in_flight=10),
+        )
+        assert result is Conflict.QUEUE
 
     assert stores.queue.read() == QueueShard(version=1, next_at=1)
 
 
-def test_each_swap_increments_the_version(stores: Stores) -> None:
+def test_each_change_increments_the_version(stores: Stores) -> None:
     for number in range(1, 4):
         shard = stores.queue.read()
-        assert stores.queue.swap(shard, shard.paused_until(number))
+        assert replace(stores, shard, shard.after_send(number, 0))
 
     assert stores.queue.read() == QueueShard(version=3, next_at=3)
 
@@ -58,7 +76,7 @@ def test_shards_are_independent(stores: Stores) -> None:
     shard = stores.queue.read(3)
     assert shard == QueueShard(index=3)
 
-    assert stores.queue.swap(shard, shard.paused_until(7))
+    assert replace(stores, shard, shard.after_send(7, 0))
     change(stores, QueueChange(in_flight_delta=2, shard=3))
     change(
         stores,
@@ -67,39 +85,29 @@ def test_shards_are_independent(stores: Stores) -> None:
 
     assert stores.queue.read() == QueueShard()
     assert stores.queue.read(3) == QueueShard(index=3, version=1, in_flight=2, next_at=7)
-    in_flight = {shard.index: shard.in_flight for shard in stores.queue.read_all()}
-    assert {0: 0} | in_flight == {0: 0, 3: 2, 12: 1}
+    snapshot = stores.queue.read_all()
+    assert snapshot.shards == {index: stores.queue.read(index) for index in (3, 12)}
+    assert snapshot.provider == ProviderState()
+    assert snapshot.next_at == 1
 
 
-def test_read_all_of_an_unwritten_queue_returns_one_empty_shard(stores: Stores) -> None:
-    assert stores.queue.read_all() == [QueueShard()]
-
-
-def test_swap_keeps_in_flight(stores: Stores) -> None:
+def test_change_keeps_in_flight(stores: Stores) -> None:
     shard = stores.queue.read()
     change(stores, QueueChange(in_flight_delta=3))
 
-    assert stores.queue.swap(shard, shard.model_copy(update={"in_flight": 99, "next_at": 4.0}))
+    assert replace(stores, shard, shard.model_copy(update={"in_flight": 99, "next_at": 4.0}))
 
     assert stores.queue.read() == QueueShard(version=1, in_flight=3, next_at=4)
-
-
-def test_in_flight_changes_are_independent_of_swaps(stores: Stores) -> None:
-    shard = stores.queue.read()
-    change(stores, QueueChange(in_flight_delta=2))
-    assert stores.queue.swap(shard, shard.paused_until(1))
-    change(stores, QueueChange(in_flight_delta=-1))
-
-    assert stores.queue.read() == QueueShard(version=1, in_flight=1, next_at=1)
 
 
 def test_in_flight_change_keeps_the_version(stores: Stores) -> None:
     shard = stores.queue.read()
 
-    assert isinstance(change(stores, QueueChange(in_flight_delta=1)), Job)
+    assert isinstance(change(stores, QueueChange(in_flight_delta=2)), Job)
     assert isinstance(
-        change(stores, QueueChange(shard, shard.paused_until(1), in_flight_delta=1)), Job
+        change(stores, QueueChange(shard, shard.after_send(1, 0), in_flight_delta=1)), Job
     )
+    change(stores, QueueChange(in_flight_delta=-1))
 
     assert stores.queue.read() == QueueShard(version=1, in_flight=2, next_at=1)
 
@@ -114,7 +122,7 @@ def test_full_queue_accepts_no_job(
     if in_flight:
         change(stores, QueueChange(in_flight_delta=in_flight))
     shard = stores.queue.read()
-    after = shard.paused_until(1) if has_swap else None
+    after = shard.after_send(1, 0) if has_swap else None
 
     result = change(
         stores,
@@ -129,16 +137,48 @@ def test_full_queue_accepts_no_job(
     assert current.version == (1 if is_accepted and has_swap else 0)
 
 
-def test_change_with_an_outdated_shard_is_a_queue_conflict(stores: Stores) -> None:
-    shard = stores.queue.read()
-    stores.queue.swap(shard, shard.paused_until(1))
+def test_provider_state_is_read_with_the_shards(stores: Stores) -> None:
+    state = ProviderState(trips=1, open_until=12, reason=Code.UNAUTHORIZED)
+    assert stores.queue.swap_provider(ProviderState(), state)
+    change(stores, QueueChange(in_flight_delta=1))
 
-    result = change(
-        stores, QueueChange(shard, shard.paused_until(2), in_flight_delta=1, max_in_flight=10)
-    )
+    state = state.model_copy(update={"version": 1})
+    assert stores.queue.read_provider() == state
+    assert stores.queue.read_all() == QueueSnapshot(state, {0: QueueShard(in_flight=1)})
 
-    assert result is Conflict.QUEUE
-    assert stores.queue.read() == QueueShard(version=1, next_at=1)
+
+def test_swap_of_an_outdated_provider_state_changes_nothing(stores: Stores) -> None:
+    before = stores.queue.read_provider()
+    assert stores.queue.swap_provider(before, before.paused(5))
+
+    assert not stores.queue.swap_provider(before, before.paused(7))
+    assert not stores.queue.swap_provider(ProviderState(version=5), before.paused(7))
+
+    state = stores.queue.read_provider()
+    assert state == ProviderState(version=1, paused_until=5)
+    assert stores.queue.swap_provider(state, ProviderState(version=1))
+    assert stores.queue.read_provider() == ProviderState(version=2)
+
+
+def test_one_of_two_jobs_acquires_the_probe(stores: Stores) -> None:
+    stores.queue.swap_provider(ProviderState(), ProviderState(trips=1))
+    open_state = stores.queue.read_provider()
+    for name in ("a", "b"):
+        stores.jobs.create(job(job_id=name))
+
+    def probe(name: str, shard: int) -> Job | Conflict:
+        changes: list[SideWrite] = [
+            QueueChange(in_flight_delta=1, shard=shard),
+            ProviderChange(open_state, open_state.probing(100)),
+        ]
+        return stores.jobs.transact(name, changes, when=OPEN, checks=1)
+
+    assert isinstance(probe("a", 0), Job)
+    assert probe("b", 1) is Conflict.QUEUE
+
+    assert stores.queue.read_provider().probing_until > 100
+    assert [stores.queue.read(shard).in_flight for shard in (0, 1)] == [1, 0]
+    assert stores.job("b").checks == 0
 
 
 ROUNDS = st.tuples(st.integers(-5, 10**6), st.integers(-5, 10**6)).map(lambda n: Rounds(*n))
@@ -146,24 +186,34 @@ QUEUES = st.builds(
     WaitingJobs, served=st.integers(0, 10**6), rounds=st.dictionaries(st.text(max_size=10), ROUNDS)
 )
 TIMES = st.floats(0, 4e9)
-BREAKERS = st.builds(
-    BreakerState,
+PROVIDERS = st.builds(
+    ProviderState,
     failures=st.integers(0, 9),
     trips=st.integers(0, 99),
     open_until=TIMES,
     probing_until=TIMES,
     reason=st.none() | st.sampled_from(Code),
+    paused_until=TIMES,
 )
 
 
-@settings(settings.get_profile("contract"))
-@given(next_at=TIMES, normal=QUEUES, low=QUEUES, breaker=BREAKERS)
+@given(next_at=TIMES, normal=QUEUES, low=QUEUES)
 def test_any_shard_is_read_back_unchanged(stores: Stores, **fields: Any) -> None:
     before = stores.queue.read()
 
-    assert stores.queue.swap(before, QueueShard(**fields))
+    assert replace(stores, before, QueueShard(**fields))
 
     assert stores.queue.read() == QueueShard(version=before.version + 1, **fields)
+
+
+@given(PROVIDERS)
+def test_any_provider_state_is_read_back_unchanged(stores: Stores, state: ProviderState) -> None:
+    before = stores.queue.read_provider()
+
+    assert stores.queue.swap_provider(before, state)
+
+    written = state.model_copy(update={"version": before.version + 1})
+    assert stores.queue.read_provider() == stores.queue.read_all().provider == written
 
 
 def shard_with_waiting_callers(callers: int, priority: Priority = Priority.NORMAL) -> QueueShard:
@@ -178,37 +228,51 @@ def shard_with_waiting_callers(callers: int, priority: Priority = Priority.NORMA
     return QueueShard(next_at=1_800_000_000.123456).with_waiting(priority, queue)
 
 
-def test_shard_of_500_callers_is_smaller_than_16_kb(dynamodb: DynamoDBClient) -> None:
-    shards, shard = QueueTable(dynamodb, TABLE), shard_with_waiting_callers(500)
+@pytest.fixture
+def dynamodb_queue(dynamodb: DynamoDBClient) -> Stores:
+    return dynamodb_stores(dynamodb, TABLE)
+
+
+def queue_items(client: DynamoDBClient) -> list[dict[str, Any]]:
+    """Return the stored items of the queue."""
+    return [item for item in client.scan(TableName=TABLE)["Items"] if item["pk"]["S"] == "QUEUE"]
+
+
+def test_shard_of_500_callers_is_smaller_than_16_kb(
+    dynamodb: DynamoDBClient, dynamodb_queue: Stores
+) -> None:
+    shard = shard_with_waiting_callers(500)
     assert len(shard.normal) == 500_000
 
-    assert shards.swap(QueueShard(), shard)
+    assert replace(dynamodb_queue, QueueShard(), shard)
 
-    [item] = dynamodb.scan(TableName=TABLE)["Items"]
+    [item] = queue_items(dynamodb)
     size = sum(len(name) + len(str(value)) for name, value in item.items())
     # A write costs one unit per kilobyte; the limit of an item is 400 KB.
     assert size < 16_000
-    assert shards.read() == shard.model_copy(update={"version": 1})
+    assert dynamodb_queue.queue.read() == shard.model_copy(update={"version": 1})
 
 
-def test_shard_has_no_time_to_live(dynamodb: DynamoDBClient) -> None:
-    QueueTable(dynamodb, TABLE).swap(QueueShard(), QueueShard())
+def test_queue_items_have_no_time_to_live(dynamodb: DynamoDBClient, dynamodb_queue: Stores) -> None:
+    replace(dynamodb_queue, QueueShard(), QueueShard())
+    dynamodb_queue.queue.swap_provider(ProviderState(), ProviderState())
 
-    [item] = dynamodb.scan(TableName=TABLE)["Items"]
-    assert item.keys() == {"pk", "sk", "version", "in_flight", "state"}
-    assert (item["pk"], item["sk"]) == ({"S": "QUEUE"}, {"S": "QUEUE"})
+    provider, shard = queue_items(dynamodb)
+    assert provider.keys() == {"pk", "sk", "version", "state"}
+    assert shard.keys() == {"pk", "sk", "version", "in_flight", "state"}
+    assert (provider["sk"], shard["sk"]) == ({"S": "PROVIDER"}, {"S": "QUEUE"})
 
 
-def test_shard_contains_no_caller_names(dynamodb: DynamoDBClient) -> None:
-    QueueTable(dynamodb, TABLE).swap(QueueShard(), shard_with_waiting_callers(3))
+def test_shard_contains_no_caller_names(dynamodb: DynamoDBClient, dynamodb_queue: Stores) -> None:
+    replace(dynamodb_queue, QueueShard(), shard_with_waiting_callers(3))
 
-    assert "customer" not in str(dynamodb.scan(TableName=TABLE)["Items"])
+    assert "customer" not in str(queue_items(dynamodb))
 
 
 def test_other_table_errors_raise(dynamodb: DynamoDBClient) -> None:
-    shards = QueueTable(dynamodb, "no-such-table")
+    queue = QueueTable(dynamodb, "no-such-table")
 
     with pytest.raises(ClientError, match="ResourceNotFound"):
-        shards.read()
+        queue.read()
     with pytest.raises(ClientError, match="ResourceNotFound"):
-        shards.swap(QueueShard(), QueueShard())
+        queue.swap_provider(ProviderState(), ProviderState())

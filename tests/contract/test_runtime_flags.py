@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 from aws_lambda_powertools.utilities.parameters import base
-from botocore.exceptions import ClientError
 
 from darkroom.adapters.runtime_flags import ParameterFlags
 from darkroom.ports import RuntimeFlags
@@ -94,12 +93,3 @@ def test_flags_are_cached_for_five_seconds(client: "SSMClient", clock: Clock) ->
 
     old, new = RuntimeFlags(), RuntimeFlags(submits=False, webhook_url=URL)
     assert flag_history == [old, old, old, new]
-
-
-def test_missing_parameter_raises(client: "SSMClient") -> None:
-    client.delete_parameter(Name=f"{PREFIX}/submits")
-
-    with pytest.raises(Exception, match="ParameterNotFound") as error:
-        read(client)
-
-    assert isinstance(error.value.__cause__ or error.value.__context__, ClientError)

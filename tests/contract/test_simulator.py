@@ -168,7 +168,8 @@ def test_account_without_credit_is_refused_with_insufficient_credits(
     result = provider.submit(MODEL, INPUT)
 
     assert isinstance(result, Refused)
-    assert result.code is Code.INSUFFICIENT_CREDITS
+    assert (result.code, result.blocks_account) == (Code.INSUFFICIENT_CREDITS, True)
+    assert simulator.ledger() == []
 
 
 @pytest.mark.parametrize(

@@ -133,14 +133,6 @@ def test_certificate_for_another_name_is_refused(server: CdnServer, connected: A
     assert server.requests == []
 
 
-def test_redirect_target_is_checked(server: CdnServer, connected: Addresses) -> None:
-    server.location = "https://inner.test/"
-
-    refusal_reason(fetch(ScriptedDns([PUBLIC], ["10.0.0.1"]), tls_context=server.tls_context))
-
-    assert connected == [(PUBLIC, 443)]
-
-
 def test_redirect_to_the_same_name_is_checked_again(
     server: CdnServer, connected: Addresses
 ) -> None:

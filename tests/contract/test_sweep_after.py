@@ -1,4 +1,4 @@
-"""`JobLists.due` returns the jobs that the sweep must check, longest overdue first."""
+"""`Jobs.due` returns the jobs that the sweep must check, longest overdue first."""
 
 from datetime import datetime, timedelta
 
@@ -27,10 +27,6 @@ def due(stores: Stores, seconds: float = 0, limit: int = 10) -> list[str]:
     return [record.job_id for record in stores.jobs.due(time_after(seconds), limit=limit)]
 
 
-def test_empty_store_has_no_due_jobs(stores: Stores) -> None:
-    assert due(stores) == []
-
-
 def test_due_jobs_are_ordered_longest_overdue_first(stores: Stores) -> None:
     for name, seconds in [("b", -5), ("d", 0), ("a", -90_000), ("c", -0.5), ("e", 0.000001)]:
         add(stores, name, seconds)
@@ -45,14 +41,6 @@ def test_limit_returns_the_longest_overdue_jobs(stores: Stores, limit: int) -> N
         add(stores, f"j{number}", -number)
 
     assert due(stores, limit=limit) == ["j2", "j1", "j0"][:limit]
-
-
-@pytest.mark.parametrize("status", Status)
-def test_job_in_any_status_can_be_due(stores: Stores, status: Status) -> None:
-    assert stores.jobs.due(START, limit=10) == []
-    created = add(stores, "a", -1, status)
-
-    assert stores.jobs.due(START, limit=10) == [created]
 
 
 def test_record_without_sweep_time_is_not_due(stores: Stores) -> None:
@@ -72,20 +60,6 @@ def test_removed_or_moved_sweep_time_is_not_due(stores: Stores) -> None:
 
     assert due(stores) == ["c"]
     assert due(stores, seconds=60) == ["c", "b"]
-
-
-def test_sweep_time_can_be_set_again(stores: Stores) -> None:
-    add(stores, "a", None)
-    stores.jobs.update("a", when=OPEN, sweep_after=START)
-
-    assert due(stores) == ["a"]
-
-
-def test_due_returns_the_current_record(stores: Stores) -> None:
-    add(stores, "a", -1)
-    changed = stores.jobs.update("a", when=OPEN, checks=3, detail="words", recovery_polls=2)
-
-    assert stores.jobs.due(START, limit=10) == [changed]
 
 
 def test_due_returns_at_most_100_jobs(dynamodb: DynamoDBClient) -> None:

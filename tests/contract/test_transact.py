@@ -1,13 +1,13 @@
 """`Jobs.transact` changes a job, the queue, claims and budgets in one transaction or not at all."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from darkroom.domain.breaker import ProviderState
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.submit_queue import Priority, QueueShard
-from darkroom.ports import Claim, Conflict, QueueChange, Release, SideWrite
+from darkroom.ports import Claim, Conflict, ProviderChange, QueueChange, Release, SideWrite
 from tests.contract.stores import Stores, job, reservation
 from tests.fakes.signals import START
 
@@ -17,7 +17,7 @@ PRICE = reservation(60)
 def state(stores: Stores) -> tuple[object, ...]:
     """Return everything that a transaction can change."""
     owners = [stores.claims.owner(name) for name in ("p", "q")]
-    return stores.jobs.get("j"), stores.queue.read(), owners, stores.reserved("tests")
+    return stores.jobs.get("j"), stores.queue.read_all(), owners, stores.reserved("tests")
 
 
 @pytest.fixture
@@ -44,7 +44,12 @@ def all_side_writes(stores: Stores, **changes: Any) -> list[SideWrite]:
         "in_flight_delta": 1,
         "max_in_flight": 3,
     }
-    return [QueueChange(**queue_change | changes), Claim("p"), Release(PRICE)]
+    return [
+        QueueChange(**queue_change | changes),
+        ProviderChange(ProviderState(), ProviderState(trips=1)),
+        Claim("p"),
+        Release(PRICE),
+    ]
 
 
 def test_transaction_applies_all_writes(prepared: Stores) -> None:
@@ -66,27 +71,9 @@ def test_transaction_applies_all_writes(prepared: Stores) -> None:
     shard = prepared.queue.read()
     assert (shard.version, shard.in_flight) == (before.version + 1, before.in_flight + 1)
     assert len(shard.normal) == 1
+    assert prepared.queue.read_provider() == ProviderState(version=1, trips=1)
     assert prepared.claims.owner("p") == "j"
     assert prepared.reserved("tests") == 0
-
-
-def test_transaction_without_side_writes_is_an_update(prepared: Stores) -> None:
-    shard = prepared.queue.read()
-
-    updated = prepared.jobs.transact("j", [], when=OPEN, detail="words", sweep_after=START)
-
-    assert updated == prepared.job() == job(reservations=[PRICE], detail="words", sweep_after=START)
-    assert prepared.queue.read() == shard
-
-
-def test_change_to_none_removes_the_field(prepared: Stores) -> None:
-    prepared.jobs.update("j", when=OPEN, queue_position=3, sweep_after=START)
-
-    prepared.jobs.transact(
-        "j", [QueueChange(in_flight_delta=1)], when=OPEN, queue_position=None, sweep_after=None
-    )
-
-    assert prepared.job() == job(reservations=[PRICE])
 
 
 @pytest.mark.parametrize(
@@ -96,6 +83,7 @@ def test_change_to_none_removes_the_field(prepared: Stores) -> None:
         ({"absent": "queue_position"}, Conflict.JOB),
         ({"queue": {"before": QueueShard(version=7)}}, Conflict.QUEUE),
         ({"queue": {"max_in_flight": 2}}, Conflict.QUEUE),
+        ({"provider": ProviderState(version=7)}, Conflict.QUEUE),
         ({"claim": "q"}, Conflict.CLAIM),
     ],
     ids=str,
@@ -104,8 +92,9 @@ def test_failed_condition_rolls_back_all_writes(
     prepared: Stores, case: dict[str, Any], conflict: Conflict
 ) -> None:
     prepared.jobs.update("j", when=OPEN, queue_position=3)
-    shard, _, release = all_side_writes(prepared, **case.get("queue", {}))
-    side_writes: list[SideWrite] = [shard, Claim(case.get("claim", "p")), release]
+    shard, _, _, release = all_side_writes(prepared, **case.get("queue", {}))
+    provider = ProviderChange(case.get("provider", ProviderState()), ProviderState(trips=1))
+    side_writes: list[SideWrite] = [shard, provider, Claim(case.get("claim", "p")), release]
     before = state(prepared)
 
     result = prepared.jobs.transact(
@@ -162,35 +151,6 @@ def test_transaction_requires_one_of_the_statuses(
     assert stores.queue.read().in_flight == (1 if status in when else 0)
 
 
-def test_transaction_can_require_an_absent_field(prepared: Stores) -> None:
-    side_writes = [QueueChange(in_flight_delta=1)]
-
-    first, second = (
-        prepared.jobs.transact(
-            "j", side_writes, when=OPEN, absent="canceled_at", canceled_at=START + timedelta(n)
-        )
-        for n in range(2)
-    )
-
-    assert isinstance(first, Job)
-    assert second is Conflict.JOB
-    assert (prepared.job().canceled_at, prepared.queue.read().in_flight) == (START, 3)
-
-
-def test_second_transaction_of_the_same_transition_conflicts(prepared: Stores) -> None:
-    shard = prepared.queue.read()
-    change = QueueChange(shard, with_waiting_job(shard), in_flight_delta=1)
-
-    results = [
-        prepared.jobs.transact("j", [change], when=[Status.QUEUED], status=Status.SUBMITTING)
-        for _ in range(2)
-    ]
-
-    assert isinstance(results[0], Job)
-    assert results[1] is Conflict.JOB
-    assert prepared.queue.read().in_flight == 3
-
-
 def test_second_change_of_the_same_shard_version_conflicts(prepared: Stores) -> None:
     shard = prepared.queue.read()
     change = QueueChange(shard, with_waiting_job(shard))
@@ -205,15 +165,10 @@ def test_second_change_of_the_same_shard_version_conflicts(prepared: Stores) -> 
     assert prepared.job("other").queue_position is None
 
 
-def test_several_reservations_are_released_together(stores: Stores) -> None:
-    reservations = [reservation(60, "ada"), reservation(60, "STACK")]
-    stores.jobs.create(job(reservations=reservations), [100, 100])
+def test_transaction_without_side_writes_is_an_update(prepared: Stores) -> None:
+    shard = prepared.queue.read()
 
-    stores.jobs.transact(
-        "j",
-        [Release(reserved_amount) for reserved_amount in reservations],
-        when=OPEN,
-        status=Status.FAILED,
-    )
+    updated = prepared.jobs.transact("j", [], when=OPEN, detail="words", sweep_after=START)
 
-    assert (stores.reserved("ada"), stores.reserved("STACK")) == (0, 0)
+    assert updated == prepared.job() == job(reservations=[PRICE], detail="words", sweep_after=START)
+    assert prepared.queue.read() == shard

@@ -6,8 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from darkroom.adapters.wavespeed import billing as wavespeed_billing
 from darkroom.adapters.wavespeed.billing import WaveSpeedBilling
@@ -19,7 +17,6 @@ from tests.contract.scripted_http import (
     ScriptedResponse,
     envelope,
     error,
-    html,
 )
 from tests.contract.simulator_calls import MODEL
 
@@ -144,32 +141,10 @@ def test_invalid_entry_returns_none(invalid_fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "response",
     [
-        page("x"), page(None), envelope([]), envelope(None), envelope({}), envelope({"items": {}}),
-        html(200), html(502), httpx.Response(204), httpx.ConnectError("x"),
+        page("x"), page(None), envelope({}), envelope({"items": {}}),
         httpx.Response(200, text='{"data": {"items": [{"price": NaN}]}}'),
     ],
     ids=repr,
 )  # fmt: skip
 def test_invalid_page_returns_none(response: ScriptedResponse) -> None:
     assert read(response, response, response, response) is None
-
-
-JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.sampled_from(["u", "deduct", "2026-11-25"]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from([*entry(), "items", "has_more"]), inner)
-    ),
-    max_leaves=8,
-)
-
-
-@settings(settings.get_profile("contract"), max_examples=200)
-@given(st.sampled_from([200, 200, 404, 500]), JSON)
-def test_arbitrary_response_returns_entries_or_none(status: int, body: Any) -> None:
-    response = httpx.Response(status, json={"code": 200, "data": body})
-    billing = WaveSpeedBilling(BASE, Keys(), ScriptedHttp(response).transport, lambda _: None)
-
-    entries = billing.charges(NOON, NOON + HOUR)
-
-    assert entries is None or all(ledger_entry.micro_usd >= 0 for ledger_entry in entries)

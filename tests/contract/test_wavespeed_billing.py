@@ -66,7 +66,7 @@ def test_each_entry_of_many_pages_is_returned_once(
     simulator: testing.Provider, provider: WaveSpeed, billing: WaveSpeedBilling
 ) -> None:
     start, prediction_ids = now(simulator), []
-    for number in range(230):
+    for number in range(130):
         if number % 50 == 0:
             simulator.advance(1_200)
         prediction_ids.append(submit(provider))
@@ -93,11 +93,7 @@ def test_window_includes_its_start_and_excludes_its_end(
     ("fault", "params"),
     [
         ("billing.http", {"status": 500}),
-        ("billing.http", {"status": 429}),
-        ("billing.http", {"status": 502, "body": "html"}),
         ("billing.close", {}),
-        ("billing.not_json", {}),
-        ("billing.truncated", {}),
         ("billing.body_code", {}),
     ],
 )

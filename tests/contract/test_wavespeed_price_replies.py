@@ -5,8 +5,6 @@ from typing import Any
 import httpx
 import pytest
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from darkroom.adapters.wavespeed.prices import WaveSpeedPrices
@@ -20,7 +18,6 @@ from tests.contract.scripted_http import (
     ScriptedResponse,
     envelope,
     error,
-    html,
 )
 from tests.fakes.signals import StoppedClock
 
@@ -71,16 +68,11 @@ def test_price_is_rounded_up_to_a_micro_usd(data: dict[str, Any], micro_usd: int
         priced(price=True), priced(price="cheap"), priced(price=[1]), priced(price="NaN"),
         priced(price="Infinity"),
         priced(discounted_price=0, price=1), priced(price=1, currency="EUR"),
-        envelope({"price": 1}), envelope([]), envelope(None), envelope({}, code=500), error(500),
-        error(404), error(403), html(502), html(200), httpx.Response(204),
-        httpx.Response(302, headers={"location": "https://evil.test/"}),
+        envelope({"price": 1}), error(403),
         httpx.Response(200, text='{"data": {"currency": "USD", "price": NaN}}'),
         httpx.Response(200, text='{"data": {"currency": "USD", "price": 1e999999}}'),
         httpx.Response(200, text='{"data": {"currency": "USD", "price": 1e99999999999999999999}}'),
         httpx.Response(200, text='{"data": {"currency": "USD", "price": ' + "9" * 5000 + "}}"),
-        httpx.Response(200, text="[" * 100_000), httpx.Response(200, content=b"\x80\x81"),
-        httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.DecodingError("x"),
-        httpx.RemoteProtocolError("x"),
     ],
     ids=repr,
 )  # fmt: skip
@@ -135,32 +127,3 @@ def test_cache_holds_at_most_1000_quotes() -> None:
         quote_with(prices, seed=seed)
 
     assert len(prices._cache) == 1_000
-
-
-JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["price", "unit_price", "discounted_price", "currency", "data"]), inner
-        )
-    ),
-    max_leaves=8,
-)
-
-
-@settings(settings.get_profile("contract"), max_examples=200)
-@given(st.sampled_from([200, 200, 404, 500]), JSON, st.booleans())
-def test_arbitrary_response_returns_a_positive_price(status: int, body: Any, wrapped: bool) -> None:
-    if wrapped and isinstance(body, dict):
-        body = {"code": 200, "data": {"currency": "USD"} | body}
-
-    result = quote(httpx.Response(status, json=body))
-
-    assert result is not None
-    assert 0 < result.micro_usd <= 100_000_000
-    assert result == TABLE or result.as_of == TODAY

@@ -21,6 +21,7 @@ from tests.contract.scripted_http import (
     html,
     provider,
 )
+from tests.profiles import examples
 
 MODEL = "openai/gpt-image-2/text-to-image"
 CREATED = {"id": ID, "model": MODEL, "status": "created", "outputs": [], "urls": {}}
@@ -132,33 +133,39 @@ def test_429_in_the_body_is_throttled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "code"),
+    ("response", "code", "blocks_account"),
     [
-        (error(400, "prompt is required"), Code.INVALID_REQUEST),
-        (error(400, "aspect_ratio must be one of 1:1"), Code.INVALID_REQUEST),
-        (error(400, NO_CREDIT), Code.INSUFFICIENT_CREDITS),
-        (error(400, FLAGGED), Code.MODERATED),
-        (httpx.Response(400, json={"error": "base64 with webhook"}), Code.INVALID_REQUEST),
-        (html(400), Code.INVALID_REQUEST),
-        (error(402, "Payment required"), Code.INSUFFICIENT_CREDITS),
-        (error(403, "Access denied by your role's policy", error_code="x"), Code.UNAUTHORIZED),
-        (error(403, "Please top up your account"), Code.INSUFFICIENT_CREDITS),
-        (error(404, "unknown model"), Code.INVALID_REQUEST),
-        (error(413, "too large"), Code.INVALID_REQUEST),
-        (error(422, "invalid"), Code.INVALID_REQUEST),
-        (error(409, "conflict"), Code.REJECTED),
-        (error(418), Code.REJECTED),
-        (httpx.Response(405), Code.REJECTED),
-        (envelope(None, code=400, message="bad enum"), Code.INVALID_REQUEST),
-        (envelope(None, code=402, message="insufficient credits"), Code.INSUFFICIENT_CREDITS),
-        (envelope({}, code=401, message="key"), Code.UNAUTHORIZED),
+        (error(401, "bad key"), Code.UNAUTHORIZED, True),
+        (html(401), Code.UNAUTHORIZED, True),
+        (envelope({}, code=401, message="key"), Code.UNAUTHORIZED, True),
+        (error(402, "Payment required"), Code.INSUFFICIENT_CREDITS, True),
+        (envelope(None, code=402, message="no credit"), Code.INSUFFICIENT_CREDITS, True),
+        (error(400, NO_CREDIT), Code.INSUFFICIENT_CREDITS, True),
+        (error(403, "Please top up your account"), Code.INSUFFICIENT_CREDITS, True),
+        (envelope(None, code=400, message=NO_CREDIT), Code.INSUFFICIENT_CREDITS, True),
+        (error(400, "prompt is required"), Code.INVALID_REQUEST, False),
+        (error(400, FLAGGED), Code.MODERATED, False),
+        (httpx.Response(400, json={"error": "base64 with webhook"}), Code.INVALID_REQUEST, False),
+        (html(400), Code.INVALID_REQUEST, False),
+        (error(403, "Access denied by your role's policy"), Code.UNAUTHORIZED, False),
+        (html(403), Code.UNAUTHORIZED, False),
+        (error(404, "unknown model"), Code.INVALID_REQUEST, False),
+        (error(413, "too large"), Code.INVALID_REQUEST, False),
+        (error(422, "invalid"), Code.INVALID_REQUEST, False),
+        (error(409, "conflict"), Code.REJECTED, False),
+        (httpx.Response(405), Code.REJECTED, False),
+        (envelope(None, code=403, message="no"), Code.UNAUTHORIZED, False),
+        (envelope(None, code=400, message="bad enum"), Code.INVALID_REQUEST, False),
     ],
+    ids=repr,
 )
-def test_refusal_has_its_code(response: httpx.Response, code: Code) -> None:
+def test_refusal_has_its_code_and_blocks_only_a_refused_account(
+    response: httpx.Response, code: Code, blocks_account: bool
+) -> None:
     submission = submit(response)
 
     assert isinstance(submission, Refused)
-    assert submission.code is code
+    assert (submission.code, submission.blocks_account) == (code, blocks_account)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +232,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(settings.get_profile("contract"), max_examples=200)
+@settings(max_examples=examples(50))
 @given(st.integers(200, 599), JSON)
 def test_arbitrary_response_is_never_not_sent(status: int, body: Any) -> None:
     submission = submit(httpx.Response(status, json=body))

@@ -1,13 +1,11 @@
 """Webhooks of the provider: the registered URL and the signing secret."""
 
 from collections.abc import Generator
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from darkroom.adapters.wavespeed import client as wavespeed
 from darkroom.adapters.wavespeed.client import WaveSpeed
 from darkroom.adapters.wavespeed.webhook_secrets import WebhookSecrets
 from darkroom.domain import webhooks
@@ -20,8 +18,6 @@ from tests.contract.scripted_http import (
     ScriptedHttp,
     ScriptedResponse,
     envelope,
-    error,
-    html,
 )
 from tests.contract.scripted_http import provider as scripted_provider
 from tests.contract.simulator_calls import INPUT, MODEL, Connect
@@ -99,14 +95,6 @@ def test_url_is_one_query_value_and_not_in_the_body() -> None:
     assert request.content == b'{"prompt":"x"}'
 
 
-def test_submit_with_a_url_is_sent_once(simulator: testing.Provider, provider: WaveSpeed) -> None:
-    simulator.fault("submit.accept_then_close")
-
-    provider.submit(MODEL, INPUT, "http://127.0.0.1:9/x")
-
-    assert len(simulator.submissions()) == len(simulator.predictions()) == 1
-
-
 def test_secret_is_read_from_an_object(simulator: testing.Provider, provider: WaveSpeed) -> None:
     assert provider.webhook_secret() == simulator.webhook_secret()
 
@@ -117,55 +105,12 @@ def test_secret_can_be_plain_text(simulator: testing.Provider, provider: WaveSpe
     assert provider.webhook_secret() == simulator.webhook_secret()
 
 
-def test_rotated_secret_is_returned(simulator: testing.Provider, provider: WaveSpeed) -> None:
-    old = provider.webhook_secret()
-
-    new = simulator.rotate_webhook_secret()
-
-    assert provider.webhook_secret() == new != old
-
-
-@pytest.mark.parametrize(
-    ("kind", "params"),
-    [
-        ("http", {"status": 500}),
-        ("http", {"status": 502, "body": "html"}),
-        ("http", {"status": 403}),
-        ("http", {"status": 429}),
-        ("http", {"status": 200, "body": "html"}),
-        ("body_code", {"code": 500}),
-        ("truncated", {}),
-        ("not_json", {}),
-        ("close", {}),
-    ],
-    ids=str,
-)
-def test_unreadable_secret_is_none(
-    simulator: testing.Provider, provider: WaveSpeed, kind: str, params: dict[str, Any]
-) -> None:
-    simulator.fault(f"secret.{kind}", **params)
-
-    assert provider.webhook_secret() is None
-
-    assert provider.webhook_secret() == simulator.webhook_secret()
-
-
-def test_secret_timeout_is_none(
-    simulator: testing.Provider, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wavespeed, "_CHECK_TIMEOUT", httpx.Timeout(10, read=0.3))
-    simulator.fault("secret.hang", seconds=20)
-
-    assert connect(Keys(simulator.key)).webhook_secret() is None
-
-
 @pytest.mark.parametrize(
     "response",
     [
-        envelope(None), envelope(""), envelope(5), envelope([]), envelope(["whsec_x"]),
+        envelope(""), envelope(["whsec_x"]),
         envelope({}), envelope({"secret": ""}), envelope({"secret": None}),
-        envelope({"secret": {"secret": "whsec_x"}}), error(404), html(200),
-        httpx.Response(200, text="whsec_x"), httpx.ConnectError("x"),
+        envelope({"secret": {"secret": "whsec_x"}}), httpx.Response(200, text="whsec_x"),
     ],
     ids=repr,
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ import httpx
 from darkroom.adapters.dynamodb.jobs import JobTable
 from darkroom.domain.callers import Role
 from darkroom.domain.job import Job
-from local import keys
+from darkroom_cli.operator import keys
 from local.events import Event, Listener, put
 from local.stack import Stack
 
@@ -65,6 +66,18 @@ class Deployment:
             seconds=JOB_SECONDS,
             what=f"the end of {key}",
         )
+
+    def log_lines(self, pattern: str = "", *, since: int = 0) -> Iterator[str]:
+        """Return the log lines of all functions, since a time in ms of the Unix epoch.
+
+        The emulator returns at most 10,000 lines of a log group, the oldest first.
+        """
+        logs: Any = self.stack.client("logs")
+        for group in logs.describe_log_groups()["logGroups"]:
+            for event in logs.filter_log_events(
+                logGroupName=group["logGroupName"], filterPattern=pattern, startTime=since
+            )["events"]:
+                yield event["message"].strip()
 
     def wait_for_job(self, job_id: str) -> Event:
         """Wait for the terminal event of a job; return the event."""

@@ -42,7 +42,7 @@ def test_key_cannot_exceed_its_budget(deployment: Deployment) -> None:
     assert [job["status"] for job in jobs] == ["completed"] * 2
     assert response.status_code == 402
     assert response.json()["type"] == "urn:darkroom:problem:budget-exceeded"
-    assert "$0.0000 is left" in response.json()["detail"]
+    assert "$0.00 is left" in response.json()["detail"]
     assert deployment.submits_with("Beyond the budget") == []
 
 

@@ -86,7 +86,7 @@ def test_up_runs_a_stack_until_it_is_interrupted(deployment: Deployment) -> None
         with Listener(stack) as bus:
             second = Deployment(stack, bus)
             event = second.run_job(prompt="A second stack beside the first")
-        created = _key(NAME="shop", ROLE="read", DAYS="7", BUDGET="2.50")
+        created = _create_key("--name", "shop", "--role", "read", "--days", "7", "--budget", "2.50")
         presets = httpx.get(f"{stack.api_url}/v1/presets", headers=_bearer(created.stdout.strip()))
         process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=SECONDS)
@@ -108,11 +108,10 @@ def test_up_runs_a_stack_until_it_is_interrupted(deployment: Deployment) -> None
     }  # fmt: skip
 
 
-def _key(**variables: str) -> subprocess.CompletedProcess[str]:
+def _create_key(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "local.keys", "create"],
+        [paths.PROJECT_BIN / "darkroom", "keys", "create", *options],
         cwd=paths.ROOT,
-        env={**os.environ, "PYTHONPATH": str(paths.FUNCTIONS), **variables},
         capture_output=True,
         text=True,
         check=True,

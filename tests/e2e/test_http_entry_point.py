@@ -262,7 +262,7 @@ def test_throttled_request_returns_429_with_retry_after(
         )
 
     assert (settings_before["throttlingRateLimit"], settings_before["throttlingBurstLimit"]) == (
-        50,
+        100,
         100,
     )
     limit(0.5, 1)

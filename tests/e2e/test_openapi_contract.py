@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -17,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from darkroom.domain.callers import Role
 from infra.generate_api import document
 from tests.e2e.deployment import Deployment
+from tests.profiles import examples
 
 CHECKS = [
     not_a_server_error,
@@ -25,14 +27,6 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-# A few hundred requests, the same in every run.
-BOUNDED = settings(
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 
 
 def document_for_requests() -> dict[str, Any]:
@@ -49,7 +43,15 @@ def document_for_requests() -> dict[str, Any]:
     return openapi
 
 
-schema = schemathesis.openapi.from_dict(document_for_requests())
+SCHEMA: Any = schemathesis.openapi.from_dict(document_for_requests())
+OPERATIONS = [result.ok() for result in SCHEMA.get_all_operations()]
+CASES = [
+    pytest.param(operation, mode, id=f"{operation.label}, {mode.value}")
+    for operation in OPERATIONS
+    for mode in GenerationMode
+    # Without a body or query, a request cannot be invalid.
+    if mode is GenerationMode.POSITIVE or operation.body or operation.query
+]
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +60,17 @@ def headers(deployment: Deployment) -> dict[str, str]:
     return {"Authorization": f"Bearer {deployment.create_key('schemathesis', Role.SUBMIT)}"}
 
 
-@schema.parametrize()
-@BOUNDED
+@pytest.mark.parametrize(("operation", "mode"), CASES)
 def test_responses_match_the_document(
-    case: schemathesis.Case[Any], deployment: Deployment, headers: dict[str, str]
+    operation: Any, mode: GenerationMode, deployment: Deployment, headers: dict[str, str]
 ) -> None:
-    case.call_and_validate(base_url=deployment.stack.api_url, headers=headers, checks=CHECKS)
+    @settings(
+        max_examples=examples(10),
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def request(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(base_url=deployment.stack.api_url, headers=headers, checks=CHECKS)
+
+    request()

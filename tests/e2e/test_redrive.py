@@ -1,9 +1,8 @@
-"""`make redrive`: dead letters are processed exactly once after their cause is repaired."""
+"""`darkroom redrive`: dead letters are processed exactly once after their cause is repaired."""
 
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any
 import pytest
 
 from local import paths
-from local.dead_letters import DeadLetters
 from local.waiting import until
 from tests.e2e.deployment import Deployment
 
+DARKROOM = paths.PROJECT_BIN / "darkroom"
 MALFORMED = "not a message of a function"
 
 
@@ -62,19 +61,12 @@ def message_count(deployment: Deployment, queue: str) -> int:
     return int(response["Attributes"]["ApproximateNumberOfMessages"])
 
 
-def redrive(
-    deployment: Deployment, folder: Path, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command of `make redrive` on the stack of the tests."""
-    deployment.stack.write(folder / "stack.json")
-    program = (
-        "import sys; from pathlib import Path; from local import dead_letters, paths;"
-        f"paths.STACK_FILE = Path({str(folder / 'stack.json')!r}); sys.exit(dead_letters.main())"
-    )
+def redrive(checkout: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run `darkroom redrive` in a checkout."""
     return subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=paths.ROOT,
-        env={**os.environ, "PYTHONPATH": f"{paths.FUNCTIONS}:{paths.ROOT}", **variables},
+        [DARKROOM, "redrive", *options],
+        cwd=checkout,
+        env={"PATH": os.environ["PATH"], "HOME": str(checkout), "NO_PROXY": "*"},
         capture_output=True,
         text=True,
         check=False,
@@ -82,19 +74,29 @@ def redrive(
     )
 
 
+@pytest.fixture
+def checkout(deployment: Deployment, tmp_path: Path) -> Path:
+    """A checkout whose local stack is the stack of the tests."""
+    for name in ("template.yaml", "Makefile"):
+        (tmp_path / name).touch()
+    (tmp_path / ".local").mkdir()
+    deployment.stack.write(tmp_path / ".local" / "stack.json")
+    return tmp_path
+
+
 def test_redrive_creates_one_job_after_the_repair(
-    deployment: Deployment, resource_ids: dict[str, str], tmp_path: Path
+    deployment: Deployment, resource_ids: dict[str, str], checkout: Path
 ) -> None:
     queue, prompt = resource_ids["DeadLetters"], "Redriven after the repair"
     sqs: Any = deployment.stack.client("sqs")
     with broken_entry_point(deployment, resource_ids["OnRequestFunction"]):
         event_id = deployment.request_job(prompt=prompt)
         until(lambda: message_count(deployment, queue) or None, seconds=60, what="the dead letter")
-        failed = redrive(deployment, tmp_path)
+        failed = redrive(checkout)
     sqs.send_message(QueueUrl=queue, MessageBody=MALFORMED)
 
-    dry_run = redrive(deployment, tmp_path, DRY_RUN="1")
-    redriven = redrive(deployment, tmp_path)
+    dry_run = redrive(checkout, "--dry-run")
+    redriven = redrive(checkout)
 
     assert failed.returncode == 1
     assert "failed again" in failed.stdout
@@ -111,7 +113,7 @@ def test_redrive_creates_one_job_after_the_repair(
 
 
 def test_redrive_of_a_completed_request_creates_no_job(
-    deployment: Deployment, resource_ids: dict[str, str]
+    deployment: Deployment, resource_ids: dict[str, str], checkout: Path
 ) -> None:
     """As after a function that crashed when its work was complete."""
     prompt = "Requested twice by one event"
@@ -139,9 +141,7 @@ def test_redrive_of_a_completed_request_creates_no_job(
         },
     )
 
-    counts = DeadLetters(deployment.stack.client, deployment.stack.stack_name).redrive(
-        dry_run=False
-    )
+    redriven = redrive(checkout)
 
-    assert counts == (1, 0)
+    assert "1 delivered, 0 kept" in redriven.stdout
     assert len(deployment.submits_with(prompt)) == 1

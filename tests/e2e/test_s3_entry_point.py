@@ -122,7 +122,7 @@ def test_invalid_upload_is_refused_with_an_error_note(
         )
     )
     assert upload.key in note["message"]
-    assert "Nothing was started or charged" in note["message"]
+    assert "No job was started, and nothing was charged." in note["message"]
     assert note["errors"] == event["detail"]["errors"]
 
 
@@ -249,10 +249,4 @@ def test_preset_document_changes_without_a_deployment_and_invalid_ones_are_ignor
 
 
 def _metric_is_logged(deployment: Deployment, metric: str) -> bool | None:
-    logs: Any = deployment.stack.client("logs")
-    for group in logs.describe_log_groups()["logGroups"]:
-        name = group["logGroupName"]
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
-            if any(f'"Name":"{metric}"' in event["message"] for event in page["events"]):
-                return True
-    return None
+    return any(f'"Name":"{metric}"' in line for line in deployment.log_lines(f'"{metric}"')) or None

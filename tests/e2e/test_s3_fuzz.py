@@ -38,6 +38,8 @@ def cases() -> list[Case]:
     @given(st.sampled_from(FOLDERS), NAMES, st.sampled_from(EXTENSIONS), BODIES)
     def collect(folder: str, name: str, extension: str, body: bytes) -> None:
         key = f"{folder}{name}{extension}"
+        if "\n" in key:
+            return  # in the policies of the emulator, `*` does not match a line break
         if not key.startswith(("/", "references/")) and len(key.encode()) <= 1024:
             collected[key] = Case(key, body)
 

@@ -1,4 +1,4 @@
-"""The ports of batches: records, files and executions in memory."""
+"""The ports of batches: records and files in memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import IO
 from darkroom.domain.batch import Batch, BatchStatus, Refusal
 from darkroom.domain.references import S3Object
 from darkroom.domain.rows import Row
-from darkroom.ports import Cursor, Execution
+from darkroom.ports import Cursor
 from tests.fakes.storage import InMemoryReferences
 
 
@@ -98,22 +98,3 @@ class InMemoryBatchFiles:
 
     def results(self, batch_id: str, name: str) -> S3Object:
         return S3Object(bucket=self.references.bucket, key=f"batches/{batch_id}/{name}")
-
-
-@dataclass
-class InMemoryBatchWorkflow:
-    """The port BatchWorkflow. `started`: batch id and attempt of each existing execution."""
-
-    started: list[tuple[str, int]] = field(default_factory=list)
-    ended: dict[tuple[str, int], Execution] = field(default_factory=dict)
-
-    def start(self, batch: Batch) -> bool:
-        name = (batch.batch_id, batch.attempt)
-        if name in self.started:
-            return False
-        self.started.append(name)
-        return True
-
-    def status(self, batch: Batch) -> Execution | None:
-        name = (batch.batch_id, batch.attempt)
-        return self.ended.get(name, Execution.RUNNING) if name in self.started else None

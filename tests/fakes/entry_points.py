@@ -1,14 +1,13 @@
-"""The ports of the entry points: inbox, presets, uploads and keys in memory."""
+"""The ports of the entry points: inbox, presets and keys in memory."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date
 
 from darkroom.domain import presets
 from darkroom.domain.keys import Key
 from darkroom.domain.presets import Presets
-from darkroom.domain.references import S3Object
 from darkroom.domain.uploads import Upload
-from darkroom.ports import InboxFile, PresignedUpload
+from darkroom.ports import InboxFile
 from tests.fakes.storage import InMemoryReferences
 
 
@@ -55,24 +54,6 @@ class InMemoryPresets:
 
     def read(self) -> tuple[Presets, str | None]:
         return self.current, self.problem
-
-
-@dataclass
-class InMemoryUploads:
-    """The port Uploads; upload ids are consecutive numbers."""
-
-    bucket: str = "assets"
-    presigned: list[PresignedUpload] = field(default_factory=list)
-
-    def presign(self, caller: str, content_type: str, size: int, now: datetime) -> PresignedUpload:
-        upload_id = f"{len(self.presigned) + 1}.png"
-        location = S3Object(bucket=self.bucket, key=f"uploads/{upload_id}")
-        headers = {"Content-Type": content_type, "x-amz-meta-darkroom-caller": caller}
-        url = f"https://{self.bucket}.s3.test/{location.key}?length={size}"
-        self.presigned.append(
-            PresignedUpload(upload_id, location, url, headers, now + timedelta(minutes=15))
-        )
-        return self.presigned[-1]
 
 
 @dataclass

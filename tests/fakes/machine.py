@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from darkroom.domain.errors import Code
+from darkroom.domain.executions import Execution
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import Execution
 from tests.fakes.crashes import SimulatedCrashError
 from tests.fakes.images import PNG
 from tests.fakes.provider import OUTPUT
@@ -83,12 +83,12 @@ class StateMachine:
         world = self.world
         match run.state:
             case "Submit":
-                return world.submit_job()(run.step)
+                return world.app.submit_job.run(run.step)
             case "Check":
-                return world.check_job()(run.step)
+                return world.app.check_job.run(run.step)
             case "Finalize":
-                return world.finalize_job()(run.step)
-        job = world.end_job().fail(run.step.job_id, run.step.code or Code.INTERNAL_ERROR)
+                return world.app.finalize_job.run(run.step)
+        job = world.app.end_job.fail(run.step.job_id, run.step.code or Code.INTERNAL_ERROR)
         return run.step.failed((job and job.code) or Code.INTERNAL_ERROR)
 
     def _retry(self, job_id: str, run: Run) -> None:
@@ -107,10 +107,11 @@ class StateMachine:
         match step.outcome:
             case Outcome.DEFERRED:
                 run.state = "Submit"
-            case Outcome.SUBMITTED | Outcome.PROCESSING:
-                if step.await_webhook:
-                    wait = self._wait_for_webhook(run)
+            case Outcome.PROCESSING:
                 run.state = "Check"
+            case Outcome.AWAITING_WEBHOOK:
+                wait = self._wait_for_webhook(run)
+                run.state = "Finalize"
             case Outcome.READY:
                 run.state = "Finalize"
             case Outcome.STORED:
@@ -134,7 +135,7 @@ class StateMachine:
     def _end(self, job_id: str, execution: Execution, code: Code) -> None:
         self.world.workflow.ended[job_id] = execution
         if self.runs_on_execution_ended:
-            end = self.world.end_job()
+            end = self.world.app.end_job
             retry_crashes(lambda: end.fail(job_id, code))
 
 

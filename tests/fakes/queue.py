@@ -3,21 +3,23 @@
 from dataclasses import dataclass, field
 from datetime import date
 
+from darkroom.domain.breaker import ProviderState
 from darkroom.domain.job import Reservation
-from darkroom.domain.submit_queue import QueueShard
-from darkroom.ports import QueueChange, Reserved, RuntimeFlags
+from darkroom.domain.submit_queue import QueueShard, QueueSnapshot
+from darkroom.ports import ProviderChange, QueueChange, Reserved, RuntimeFlags
 
 
 @dataclass
 class InMemoryQueue:
     """The port SubmitQueue."""
 
-    shards: dict[int, QueueShard] = field(default_factory=lambda: {0: QueueShard()})
+    shards: dict[int, QueueShard] = field(default_factory=dict)
+    provider: ProviderState = field(default_factory=ProviderState)
 
     @property
     def shard(self) -> QueueShard:
         """The first queue shard; most accounts have only one."""
-        return self.shards[0]
+        return self.read()
 
     @shard.setter
     def shard(self, shard: QueueShard) -> None:
@@ -26,23 +28,32 @@ class InMemoryQueue:
     def read(self, number: int = 0) -> QueueShard:
         return self.shards.get(number, QueueShard(index=number))
 
-    def read_all(self) -> list[QueueShard]:
-        return list(self.shards.values())
+    def read_all(self) -> QueueSnapshot:
+        return QueueSnapshot(self.provider, dict(self.shards))
 
-    def swap(self, before: QueueShard, after: QueueShard) -> bool:
-        return self.change(QueueChange(before, after))
+    def read_provider(self) -> ProviderState:
+        return self.provider
 
-    def allows(self, change: QueueChange) -> bool:
+    def swap_provider(self, before: ProviderState, after: ProviderState) -> bool:
+        return self.change(ProviderChange(before, after))
+
+    def allows(self, change: QueueChange | ProviderChange) -> bool:
+        if isinstance(change, ProviderChange):
+            return change.before.version == self.provider.version
         shard = self.read(change.target)
         is_unchanged = change.before is None or change.before.version == shard.version
         return is_unchanged and (
             change.max_in_flight is None or shard.in_flight < change.max_in_flight
         )
 
-    def change(self, change: QueueChange) -> bool:
+    def change(self, change: QueueChange | ProviderChange) -> bool:
         """Apply a change and return True; return False and change nothing if it is not allowed."""
         if not self.allows(change):
             return False
+        if isinstance(change, ProviderChange):
+            version = change.before.version + 1
+            self.provider = change.after.model_copy(update={"version": version})
+            return True
         shard = self.read(change.target)
         updated = {"in_flight": shard.in_flight + change.in_flight_delta}
         if change.after is not None:

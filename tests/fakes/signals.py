@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from darkroom.domain.events import Event
-from darkroom.ports import Execution
+from darkroom.domain.executions import Execution
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -41,24 +41,29 @@ class InMemoryEvents:
         return [event for event in self.published if type(event).__name__ == name]
 
 
+def execution_name(record_id: str, attempt: int) -> str:
+    """Return the name of an execution; jobs have no attempts."""
+    return f"{record_id}-{attempt}" if attempt else record_id
+
+
 @dataclass
 class InMemoryWorkflow:
-    """The port Workflow. `started`: the job ids of the existing executions."""
+    """The port Workflow. `started`: the names of the existing executions."""
 
     started: list[str] = field(default_factory=list)
     ended: dict[str, Execution] = field(default_factory=dict)
     woken: list[str] = field(default_factory=list)
 
-    def start(self, job_id: str) -> bool:
-        if job_id in self.started:
+    def start(self, record_id: str, attempt: int = 0) -> bool:
+        name = execution_name(record_id, attempt)
+        if name in self.started:
             return False
-        self.started.append(job_id)
+        self.started.append(name)
         return True
 
-    def status(self, job_id: str) -> Execution | None:
-        if job_id not in self.started:
-            return None
-        return self.ended.get(job_id, Execution.RUNNING)
+    def status(self, record_id: str, attempt: int = 0) -> Execution | None:
+        name = execution_name(record_id, attempt)
+        return self.ended.get(name, Execution.RUNNING) if name in self.started else None
 
     def wake(self, token: str) -> None:
         self.woken.append(token)

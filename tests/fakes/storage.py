@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import IO, Any
 from urllib.parse import unquote
 
@@ -16,6 +16,8 @@ from darkroom.ports import (
     Conflict,
     Cursor,
     Download,
+    PresignedUpload,
+    ProviderChange,
     QueueChange,
     Release,
     SideWrite,
@@ -28,7 +30,7 @@ _HEAD = 64
 
 @dataclass
 class InMemoryJobs:
-    """The ports Jobs and JobLists, with the items that a transaction can write."""
+    """The port Jobs, with the items that a transaction can write."""
 
     records: dict[str, Job] = field(default_factory=dict)
     queue: InMemoryQueue = field(default_factory=InMemoryQueue)
@@ -76,15 +78,17 @@ class InMemoryJobs:
         if absent and getattr(job, absent) is not None:
             return Conflict.JOB
         for side_write in side_writes:
-            if isinstance(side_write, QueueChange) and not self.queue.allows(side_write):
-                return Conflict.QUEUE
+            if isinstance(side_write, QueueChange | ProviderChange):
+                if not self.queue.allows(side_write):
+                    return Conflict.QUEUE
+                continue
             if isinstance(side_write, Claim):
                 owner = self.claims.owner(side_write.prediction_id)
                 if owner not in (None, job_id):
                     return Conflict.CLAIM
         for side_write in side_writes:
             match side_write:
-                case QueueChange():
+                case QueueChange() | ProviderChange():
                     assert self.queue.change(side_write)
                 case Claim():
                     self.claims.owners[side_write.prediction_id] = job_id
@@ -134,6 +138,7 @@ class InMemoryReferences:
     objects: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
     owners: dict[str, str] = field(default_factory=dict)  # by key, in `bucket`
+    presigned_uploads: list[PresignedUpload] = field(default_factory=list)
 
     def resolve(self, text: str) -> S3Object | None:
         base_url = f"https://{self.bucket}.s3.test/"
@@ -165,6 +170,19 @@ class InMemoryReferences:
     def presign(self, reference: S3Object, seconds: int) -> str:
         version_query = f"versionId={reference.version_id}&" if reference.version_id else ""
         return f"https://{reference.bucket}.s3.test/{reference.key}?{version_query}X-Amz-Expires={seconds}"
+
+    def presign_upload(
+        self, caller: str, content_type: str, extension: str, size: int, now: datetime
+    ) -> PresignedUpload:
+        """Upload ids are consecutive numbers."""
+        upload_id = f"{len(self.presigned_uploads) + 1}.{extension}"
+        location = S3Object(bucket=self.bucket, key=f"uploads/{upload_id}")
+        headers = {"Content-Type": content_type, "x-amz-meta-darkroom-caller": caller}
+        url = f"https://{self.bucket}.s3.test/{location.key}?length={size}"
+        self.presigned_uploads.append(
+            PresignedUpload(upload_id, location, url, headers, now + timedelta(minutes=15))
+        )
+        return self.presigned_uploads[-1]
 
 
 @dataclass

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from darkroom.domain.breaker import Health
 from darkroom.domain.durations import published
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job
@@ -80,7 +81,8 @@ class Traffic:
     def __post_init__(self) -> None:
         self.clock = IndependentClock()
         self.world = World(clock=self.clock, rate_limit=self.rate_limit)
-        self._acquire, self._end = self.world.acquire_slot(), self.world.end_job()
+        self._acquire, self._end = self.world.app.acquire_slot, self.world.app.end_job
+        self._breaker = self.world.app.circuit_breaker
         self._heap: list[tuple[float, int, Callable[[], object]]] = []
         self._events = self._posts = 0
 
@@ -106,7 +108,7 @@ class Traffic:
             action()
             self.peak_in_flight = max(
                 self.peak_in_flight,
-                sum(shard.in_flight for shard in self.world.jobs.queue.read_all()),
+                sum(shard.in_flight for shard in self.world.jobs.queue.shards.values()),
             )
         assert_queue_counts(self.world.jobs)
         return sorted(self.sent, key=lambda post: post.at)
@@ -123,7 +125,7 @@ class Traffic:
         decided_at = self.clock.seconds
         if not self.world.job(job_id).is_open:
             return  # canceled
-        acquired = self._acquire(self.world.job(job_id), ())
+        acquired = self._acquire.run(self.world.job(job_id), ())
         assert acquired is not None
         if isinstance(acquired, Deferred):
             retry_at = self.clock.seconds + acquired.seconds + self.wake_delay()
@@ -147,7 +149,8 @@ class Traffic:
     def _put_back(
         self, job: Job, seconds: int, arrival: Arrival, number: int, deferrals: int
     ) -> None:
-        assert self._acquire.put_back(job, pause_all_seconds=seconds)
+        assert self._acquire.put_back(job)
+        self._breaker.run(job, Health.OK, pause_seconds=seconds)
         retry_at = self.clock.seconds + seconds + self.wake_delay()
         self._at(retry_at, partial(self._submit, job.job_id, arrival, number, deferrals))
 

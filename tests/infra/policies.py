@@ -43,7 +43,7 @@ def items(resource: str) -> list[tuple[set[str], set[str]]]:
     One statement must allow all items of a request.
     """
     result = []
-    for statement in statements(properties(resource)["Policies"]):
+    for statement in statements(properties(resource).get("Policies", [])):
         if "Table.Arn" in {name(target) for target in as_list(statement["Resource"])}:
             (condition,) = statement["Condition"].items()
             operator, keys = condition

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from darkroom.observability import PowertoolsMetrics
-from local.machines import load_template
+from local.built_template import load_template
 from tests.infra.template import ROOT, parameters, properties, resources, template
 from tests.infra.tools import CFN_LINT, run
 
@@ -36,15 +36,17 @@ CONDITIONS = {
     "OrphanChargesAlarm": ("Sum", "> 0", 86400, (1, 1), "notBreaching"),
     "PresetsBrokenAlarm": ("Sum", "> 0", 300, (1, 1), "notBreaching"),
 }
+STACK_NAME = {"Ref": "AWS::StackName"}
 OPERATORS = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">="}
 
 
 @pytest.fixture
 def write_metric(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     """Return a function that counts a metric and returns the CloudWatch metric that is written."""
-    for name, value in template()["Globals"]["Function"]["Environment"]["Variables"].items():
-        if isinstance(value, str):
-            monkeypatch.setenv(name, value)
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_SERVICE_NAME"] == STACK_NAME
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "the stack")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", variables["POWERTOOLS_METRICS_NAMESPACE"])
 
     def write(metric: str, **dimensions: str) -> dict[str, Any]:
         PowertoolsMetrics().count(metric, 1, "Count", **dimensions)
@@ -64,6 +66,10 @@ def write_metric(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 def test_alarm_watches_the_metric_that_is_written(alarm: str, write_metric: Any) -> None:
     definition = ALARMS[alarm]
     metric = {name: definition[name] for name in ("Namespace", "MetricName", "Dimensions")}
+    metric["Dimensions"] = [
+        dimension | {"Value": "the stack"} if dimension["Value"] == {"Ref": "Name"} else dimension
+        for dimension in metric["Dimensions"]
+    ]
 
     assert metric == write_metric(definition["MetricName"])
 
@@ -173,7 +179,7 @@ def test_nested_stack_gets_all_its_parameters() -> None:
 
     assert ROOT / nested["TemplateURL"] == FILE
     assert nested["Parameters"] == {
-        "Name": {"Ref": "AWS::StackName"},
+        "Name": STACK_NAME,
         "DeadLettersName": {"Fn::GetAtt": ["DeadLetters", "QueueName"]},
         "StateMachineArn": {"Ref": "ImageJobStateMachine"},
         "AlarmTopicArn": {"Ref": "AlarmTopicArn"},

@@ -41,7 +41,7 @@ def test_plotted_metric_is_written_with_these_dimensions(metric: list[Any]) -> N
     assert options.keys() == {"label", "stat"}
     if namespace == "Darkroom":
         assert name in COUNTED
-        assert dimensions == ["service", "darkroom"]
+        assert dimensions == ["service", "${Name}"]
         # An additional dimension would make another metric.
         other_keyword = r"\b(?!value\b|unit\b)\w+=[^=]"
         assert not re.search(rf'count\(\s*"{name}",[^)]*{other_keyword}', SOURCE)

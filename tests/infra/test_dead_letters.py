@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.dead_letters import target_payload
+from darkroom_cli.operator.dead_letters import target_payload
 from tests.infra.template import functions, properties, template
 from tests.workflow.entry_points import rule_input
 

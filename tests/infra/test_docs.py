@@ -59,7 +59,7 @@ def test_requests_in_a_page_are_accepted(page: Path) -> None:
     for block in re.findall(r"^```json\n(.*?)^```", page.read_text(), re.M | re.S):
         request = json.loads(block)
         if request.keys() & {"operation", "model"} and "job_id" not in request:
-            parse_request(request, max_deadline_seconds=3600)
+            parse_request(request)
 
 
 @pytest.mark.parametrize("page", [*PAGES, MAKEFILE], ids=lambda page: page.name)

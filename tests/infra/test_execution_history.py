@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from darkroom import app
 from darkroom.domain import breaker, polling
 from darkroom.domain.durations import ExpectedDuration, published
-from darkroom.domain.requests import Quality, Resolution
+from darkroom.domain.requests import MAX_DEADLINE_SECONDS, Quality, Resolution
 from darkroom.domain.submit_queue import AHEAD
 from darkroom.usecases.jobs import submit_job
 from tests.infra.template import definition, parameters
@@ -32,13 +33,13 @@ def events(*names: str) -> int:
 
 DEFERRED_EVENTS = events("Submit", "SubmitResult", "WaitForSlot")
 POLL_EVENTS = events("WaitBeforeCheck", "Check", "CheckResult")
-WEBHOOK_WAIT_EVENTS = events("WaitForWebhook", "Check", "CheckResult")
+WEBHOOK_WAIT_EVENTS = events("WaitForWebhook", "Finalize", "FinalizeResult")
 
 
-def breaker_wait(base: int) -> float:
+def breaker_wait(base: float) -> float:
     """Return the mean wait, in seconds, of a job behind a circuit breaker that never closes."""
     open_seconds = base * breaker._MAX_BACKOFF
-    probe_seconds = breaker._PROBE_SECONDS  # maximum duration of a probe
+    probe_seconds = breaker.PROBE_SECONDS  # maximum duration of a probe
     attempts = 1 + probe_seconds / breaker._PROBE_POLL_SECONDS
     return (open_seconds + probe_seconds) / attempts
 
@@ -47,14 +48,16 @@ def breaker_wait(base: int) -> float:
 WAITS = {
     "submits disabled": submit_job._DISABLED_WAIT,
     "throttled": polling.throttled_wait(None),
-    "breaker": breaker_wait(limit("BreakerSeconds", "Default")),
+    "breaker": breaker_wait(app.BREAKER_SECONDS),
     "no connection": polling.unsent_wait(100),
 }
 # Shorter waits, which the growing minimum wait keeps from filling the history.
 SHORT_WAITS = {
     "throttled for one second": polling.throttled_wait(1),
     "in-flight limit reached": AHEAD + 1,
-    "breaker of one second": breaker_wait(limit("BreakerSeconds", "MinValue")),
+    "breaker at the fastest scale": breaker_wait(
+        app.BREAKER_SECONDS * parameters()["DurationScale"]["MinValue"]
+    ),
 }
 
 
@@ -88,7 +91,7 @@ def webhook_waits(kind: ExpectedDuration, deadline: int) -> Iterator[float]:
 
 
 def most_poll_events() -> int:
-    return POLL_EVENTS * len(list(poll_waits(limit("MaxDeadlineSeconds", "MaxValue"))))
+    return POLL_EVENTS * len(list(poll_waits(MAX_DEADLINE_SECONDS)))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,7 @@ def test_longest_queue_time_and_deadline_fit_into_the_history(wait: float) -> No
 @pytest.mark.parametrize("bound", ["Default", "MinValue", "MaxValue"])
 def test_longest_deadline_takes_less_than_a_fifth_of_the_history(bound: str) -> None:
     scale = float(parameters()["DurationScale"][bound])
-    deadline = limit("MaxDeadlineSeconds", "MaxValue")
+    deadline = MAX_DEADLINE_SECONDS
 
     assert most_poll_events() < MAX_EVENTS / 5
     for kind in IMAGE_KINDS:

@@ -1,14 +1,17 @@
 """Functions: their settings, their handlers and their logs."""
 
 import importlib
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
-from darkroom import settings
+from darkroom.settings import Settings
 from tests.infra.template import (
+    OPENAPI,
     ROOT,
     functions,
     main_functions,
@@ -18,94 +21,69 @@ from tests.infra.template import (
     template,
 )
 
-SETTINGS: dict[str, type[settings.Settings]] = {
-    "ApiFunction": settings.ApiSettings,
-    "AuthorizerFunction": settings.AuthorizerSettings,
-    "OnUploadFunction": settings.OnUploadSettings,
-    "OnRequestFunction": settings.CreateJobSettings,
-    "OnWebhookFunction": settings.OnWebhookSettings,
-    "SweepFunction": settings.SweepSettings,
-    "ReconcileFunction": settings.ReconcileSettings,
-    "SubmitFunction": settings.SubmitSettings,
-    "CheckFunction": settings.CheckSettings,
-    "FinalizeFunction": settings.FinalizeSettings,
-    "FailFunction": settings.EndSettings,
-    "OnExecutionEndedFunction": settings.EndSettings,
-    "RecordStatsFunction": settings.RecordStatsSettings,
-    "CreateRowsFunction": settings.CreateRowsSettings,
-    "CollectBatchFunction": settings.EndSettings,
-}
-VARIABLE_VALUES: dict[str, dict[str, Any]] = {
-    "ALLOWED_ORIGIN": {"Ref": "AllowedOrigin"},
-    "AMBIGUOUS_SUBMIT": {"Ref": "AmbiguousSubmit"},
-    "ASSETS_BUCKET": {"Ref": "AssetsBucket"},
-    "ASSET_HOSTS": {"Ref": "AssetHosts"},
-    "BATCH_STATE_MACHINE_ARN": {"Ref": "BatchStateMachine"},
-    "BREAKER_SECONDS": {"Ref": "BreakerSeconds"},
-    "DAILY_BUDGET_USD": {"Ref": "DailyBudgetUsd"},
-    "DEFAULT_DEADLINE_SECONDS": {"Ref": "DefaultDeadlineSeconds"},
-    "DURATION_SCALE": {"Ref": "DurationScale"},
-    "EVENT_BUS_NAME": {"Ref": "EventBus"},
-    "CHECK_POLL_SECONDS": {"Ref": "CheckPollSeconds"},
-    "IMAGES_PER_MINUTE": {"Ref": "ImagesPerMinute"},
-    "INBOX_BUCKET": {"Ref": "InboxBucket"},
-    "JOBS_IN_FLIGHT": {"Ref": "JobsInFlight"},
-    "MAX_DEADLINE_SECONDS": {"Ref": "MaxDeadlineSeconds"},
-    "MAX_QUEUE_SECONDS": {"Ref": "MaxQueueSeconds"},
-    "PROVIDER_SECRET_ID": {"Fn::GetAtt": ["ProviderKey", "Id"]},
-    "PROVIDER_URL": {"Ref": "ProviderUrl"},
-    "RECORD_RETENTION_DAYS": {"Ref": "RecordRetentionDays"},
-    "STATE_MACHINE_ARN": {"Ref": "ImageJobStateMachine"},
-    "RUNTIME_FLAGS": {"Fn::Sub": "/${AWS::StackName}/switches"},
-    "TABLE_NAME": {"Ref": "Table"},
-}
+VARIABLES: dict[str, Any] = template()["Globals"]["Function"]["Environment"]["Variables"]
 
 
-@pytest.mark.parametrize("function", main_functions())
-def test_function_has_exactly_the_variables_of_its_settings(function: str) -> None:
-    variables = set(properties(function)["Environment"]["Variables"])
-    own_variables = {name for name in variables if not name.startswith("POWERTOOLS_")}
-
-    assert own_variables == {name.upper() for name in SETTINGS[function].model_fields}
-
-
-def test_global_variables() -> None:
-    global_variables = template()["Globals"]["Function"]["Environment"]["Variables"]
-
-    assert global_variables == {
-        "POWERTOOLS_SERVICE_NAME": "darkroom",
-        "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
-        "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"},
-        "TABLE_NAME": {"Ref": "Table"},
-    }
+def values_of(variable: Any) -> Iterator[object]:
+    """Yield the values that a variable can have: the limits of the parameters that it uses."""
+    match variable:
+        case {"Ref": name} if name in parameters():
+            parameter = parameters()[name]
+            yield from parameter.get("AllowedValues", [])
+            yield from (
+                parameter[key] for key in ("Default", "MinValue", "MaxValue") if key in parameter
+            )
+        case {"Fn::If": [_, *branches]}:
+            for branch in branches:
+                yield from values_of(branch)
+        case {"Fn::FindInMap": [mapping, _, name]}:
+            yield from (row[name] for row in template()["Mappings"][mapping].values())
 
 
-@pytest.mark.parametrize("function", functions())
-def test_variable_has_the_same_value_in_every_function(function: str) -> None:
-    """For example, ASSETS_BUCKET is always the assets bucket, and limits are the parameters."""
-    variables = properties(function)["Environment"]["Variables"]
-    own_variables = {
-        name: value for name, value in variables.items() if not name.startswith("POWERTOOLS_")
-    }
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_parameter_limits_are_valid_settings(name: str) -> None:
+    """Checked at both ends of each range, at each allowed value and for each tier."""
+    adapter: TypeAdapter[Any] = TypeAdapter(Settings.model_fields[name].annotation or str)
 
-    assert own_variables.items() <= VARIABLE_VALUES.items()
+    for value in values_of(VARIABLES[name.upper()]):
+        adapter.validate_python(str(value))  # environment variables are text
 
 
-@pytest.mark.parametrize("function", main_functions())
-def test_parameter_limits_are_valid_settings(function: str) -> None:
-    """Checked at both ends of each range and at each allowed value."""
-    model = SETTINGS[function]
-    for name, field in model.model_fields.items():
-        variable_value = VARIABLE_VALUES[name.upper()]
-        parameter = parameters().get(variable_value.get("Ref", ""))
-        if parameter is None:
-            continue
-        values = [parameter.get(bound) for bound in ("Default", "MinValue", "MaxValue")]
-        values += parameter.get("AllowedValues", [])
-        adapter: TypeAdapter[Any] = TypeAdapter(field.annotation or str)
-        for value in values:
-            if value is not None:
-                adapter.validate_python(str(value))  # environment variables are text
+def test_state_machine_arns_are_those_of_the_machines() -> None:
+    """The variables name the machines, because a reference would be circular."""
+    prefix = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:"
+
+    for variable, machine in (
+        ("STATE_MACHINE_ARN", "ImageJobStateMachine"),
+        ("BATCH_STATE_MACHINE_ARN", "BatchStateMachine"),
+    ):
+        assert VARIABLES[variable]["Fn::Sub"] == prefix + properties(machine)["Name"]["Fn::Sub"]
+
+
+def test_two_stacks_have_different_metrics_and_logs() -> None:
+    assert VARIABLES["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+
+
+def test_custom_tier_has_its_own_limits_and_the_others_those_of_the_account() -> None:
+    tiers = template()["Mappings"]["Tiers"]
+
+    assert parameters()["Tier"]["AllowedValues"] == list(tiers)
+    for variable, name in (
+        ("IMAGES_PER_MINUTE", "ImagesPerMinute"),
+        ("JOBS_IN_FLIGHT", "JobsInFlight"),
+    ):
+        by_tier = {"Fn::FindInMap": ["Tiers", {"Ref": "Tier"}, name]}
+        assert VARIABLES[variable] == {"Fn::If": ["IsCustomTier", {"Ref": name}, by_tier]}
+
+
+def test_every_parameter_is_in_a_group_and_is_used() -> None:
+    interface = template()["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    text = (ROOT / "template.yaml").read_text().partition("\nMappings:")[2]
+
+    assert sorted(grouped) == sorted(parameters())
+    used = OPENAPI.read_text() + text
+    assert [name for name in parameters() if not re.search(rf"(Ref:? |\$\{{){name}\b", used)] == []
 
 
 def test_provider_key_is_in_no_variable_substitution_or_output() -> None:
@@ -123,16 +101,14 @@ def test_function_has_runtime_architecture_and_timeout(function: str) -> None:
     function_properties = properties(function)
 
     assert function_properties["Runtime"] == "python3.13"
-    assert function_properties["Architectures"] == [{"Ref": "Architecture"}]
+    assert function_properties["Architectures"] == [
+        {"Fn::If": ["OnAws", "arm64", {"Ref": "Emulator"}]}
+    ]
     assert 0 < function_properties["Timeout"] <= 900
     assert function_properties["CodeUri"] == (
         "thumbnails/" if function == "ThumbnailFunction" else "functions/"
     )
     assert function_properties["Description"]
-
-
-def test_default_architecture_is_arm64() -> None:
-    assert template()["Parameters"]["Architecture"]["Default"] == "arm64"
 
 
 @pytest.mark.parametrize("function", main_functions())
@@ -152,24 +128,19 @@ def test_every_handler_module_is_deployed() -> None:
 
 
 @pytest.mark.parametrize("function", functions())
-def test_function_has_its_own_log_group(function: str) -> None:
-    group = properties(function)["LoggingConfig"]["LogGroup"]["Ref"]
-
-    assert group == function.replace("Function", "Logs")
+def test_functions_share_one_log_group(function: str) -> None:
+    assert properties(function)["LoggingConfig"] == {"LogGroup": {"Ref": "FunctionLogs"}}
 
 
-@pytest.mark.parametrize("group", resources("AWS::Logs::LogGroup"))
-def test_log_groups_have_the_configured_retention(group: str) -> None:
-    assert properties(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+def test_log_groups_have_the_configured_retention() -> None:
+    groups = resources("AWS::Logs::LogGroup")
+
+    assert set(groups) == {"FunctionLogs", "StateMachineLogs"}
+    for group in groups:
+        assert properties(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_every_log_group_belongs_to_a_function_or_state_machine() -> None:
-    owners = {function.replace("Function", "Logs") for function in functions()}
-
-    assert set(resources("AWS::Logs::LogGroup")) == owners | {"ImageJobLogs", "BatchLogs"}
-
-
-MACHINES = {"ImageJobStateMachine": "ImageJobLogs", "BatchStateMachine": "BatchLogs"}
+MACHINES = ("ImageJobStateMachine", "BatchStateMachine")
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -179,7 +150,7 @@ def test_state_machine_logs_errors_without_execution_data(machine: str) -> None:
     assert logging["IncludeExecutionData"] is False
     assert logging["Level"] == "ERROR"
     (destination,) = logging["Destinations"]
-    assert MACHINES[machine] in str(destination)
+    assert "StateMachineLogs" in str(destination)
 
 
 @pytest.mark.parametrize("machine", MACHINES)

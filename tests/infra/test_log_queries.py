@@ -14,13 +14,20 @@ from tests.infra.test_dashboard import COUNTED
 PAGE = (ROOT / "docs/operations.md").read_text()
 QUERIES = re.findall(r"```logs-insights\n(.+?)```", PAGE, re.S)
 SOURCE = "\n".join(path.read_text() for path in (ROOT / "functions/darkroom").rglob("*.py"))
-COMMANDS = {"fields", "filter", "stats", "sort", "limit"}
+COMMANDS = {"fields", "filter", "parse", "stats", "sort", "limit"}
 FUNCTIONS = {"avg", "bin", "count", "ispresent", "latest", "max", "pct", "sum"}
 KEYWORDS = {"and", "or", "not", "like", "as", "by", "asc", "desc"}
 # Fields that Powertools writes, and fields of Lambda and Logs Insights.
-LOGGED_FIELDS = {"message", "correlation_id", "error", *Step.model_fields, *COUNTED}
+LOGGED_FIELDS = {
+    "message",
+    "correlation_id",
+    "function_name",
+    "error",
+    *Step.model_fields,
+    *COUNTED,
+}
 LAMBDA_FIELDS = {
-    "timestamp", "message", "log", "type", "billedDuration", "memorySize", "initDuration",
+    "timestamp", "message", "logStream", "type", "billedDuration", "memorySize", "initDuration",
     "maxMemoryUsed",
 }  # fmt: skip
 
@@ -41,7 +48,9 @@ def test_each_stage_has_a_command_and_balanced_brackets(query: str) -> None:
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_query_uses_logged_fields_or_its_own_aliases(query: str) -> None:
-    aliases = set(re.findall(r"\bas (\w+)", query))
+    aliases = {
+        alias for names in re.findall(r"\bas (\w+(?:, \w+)*)", query) for alias in names.split(", ")
+    }
     for stage in stages(query):
         _, _, arguments = stage.partition(" ")
         assert set(re.findall(r"(\w+)\(", arguments)) <= FUNCTIONS
@@ -57,7 +66,7 @@ def test_queried_messages_are_logged() -> None:
         message for query in QUERIES for message in re.findall(r'message = "(\w+)"', query)
     }
 
-    assert queried_messages >= {"crashed", "check", "submit", "sweep"}
+    assert "crashed" in queried_messages
     for message in queried_messages:
         assert re.search(rf'logger\.\w+\(\s*"{message}"', SOURCE), message
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from darkroom.api import schemas as contract
 from darkroom.api.problems import KINDS
+from darkroom.api.resolver import Api
 from darkroom.domain.errors import FieldProblem
 from darkroom.domain.events import S3Location, Timings
 from darkroom.domain.presets import Preset
@@ -77,10 +78,10 @@ def test_document_is_generated_from_models_and_routes() -> None:
 
 
 def test_app_routes_match_the_document() -> None:
-    app = World().api()._app
+    resolver = Api(World().app)._resolver
     served = {
         (re.sub(r"<(\w+)>", r"{\1}", route.path).replace(".+", "{model+}"), route.method.lower())
-        for route in [*app._static_routes, *app._dynamic_routes]
+        for route in [*resolver._static_routes, *resolver._dynamic_routes]
     }
 
     assert served == {(path, method) for path, method, _ in KEY_ROUTES} | set(STUDIO)

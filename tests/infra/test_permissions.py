@@ -3,45 +3,96 @@
 The emulator enforces only the roles of the functions; these tests cover all other policies.
 """
 
+from datetime import date
 from fnmatch import fnmatchcase
 
 import pytest
 
+from darkroom.adapters.dynamodb import items
+from darkroom.domain.stats import ImageKind
 from tests.infra import policies
-from tests.infra.expected_permissions import (
-    BATCH,
-    GRANTS,
-    ITEMS,
-    JOB,
-    KEYS,
-    LOG_DELIVERY,
-    PARTITIONS,
-    TRANSACTIONS,
-    WITHOUT_RESOURCE,
-)
 from tests.infra.policies import as_list, granted_actions, is_allowed, name, statements
 from tests.infra.template import functions, properties, resources, template
 
 MACHINES = ("ImageJobStateMachine", "BatchStateMachine")
+# Item types, with an example key.
+PARTITIONS = {
+    "JOB#*": items.job_key("cmjb2hb7562g6nkk3rro3j6g5c"),
+    "BATCH#*": items.batch_key("cmjb2hb7562g6nkk3rro3j6g5c"),
+    "CLAIM#*": items.claim_key("e6832d4abffb4d79bfbca19783fca133"),
+    "BUDGET#*": items.budget_key(date(2026, 11, 22), "key:shop"),
+    "QUEUE": items.queue_key(),
+    "STATS": items.stats_key(date(2026, 11, 22), "key:shop"),
+    "DURATIONS": items.durations_key(date(2026, 11, 22), ImageKind("edit", "low", "1k")),
+    "KEYS": items.api_key("digest"),
+}
+# The item types that a function may access if it processes input of callers or of the provider.
+REACHABLE = {
+    "ApiFunction": {"JOB#*", "BATCH#*", "BUDGET#*", "QUEUE", "STATS", "DURATIONS"},
+    "AuthorizerFunction": {"KEYS"},
+    "OnWebhookFunction": {"JOB#*", "CLAIM#*"},
+    "OnUploadFunction": {"JOB#*", "BUDGET#*"},
+    "OnRequestFunction": {"JOB#*", "BUDGET#*"},
+    "CreateRowsFunction": {"JOB#*", "BUDGET#*", "BATCH#*", "QUEUE"},
+}
+INNER = [name for name in functions() if name not in REACHABLE and name != "ThumbnailFunction"]
+CREATE_JOBS = ("ApiFunction", "OnUploadFunction", "OnRequestFunction", "CreateRowsFunction")
+# These actions have no resource-level permissions (AWS service authorization reference).
+LOG_DELIVERY = {
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+}
+WITHOUT_RESOURCE = LOG_DELIVERY | {"states:SendTaskSuccess"}
+
+
+@pytest.mark.parametrize("function", REACHABLE)
+def test_function_that_outsiders_reach_accesses_only_its_items(function: str) -> None:
+    patterns = {pattern for _, patterns in policies.items(function) for pattern in patterns}
+
+    assert patterns == REACHABLE[function]
 
 
 @pytest.mark.parametrize("function", functions())
-def test_function_has_exactly_the_expected_permissions(function: str) -> None:
-    item_actions = {f"dynamodb:{action}" for actions, _ in ITEMS[function] for action in actions}
-    granted = granted_actions(function)
-    other_grants = {
-        action: targets - {"Table.Arn"} if action in item_actions else targets
-        for action, targets in granted.items()
-    }
+def test_only_the_authorizer_accesses_api_keys(function: str) -> None:
+    """So code that callers can reach cannot create a key.
 
-    assert {action: targets for action, targets in other_grants.items() if targets} == GRANTS[
-        function
-    ]
-    assert all("Table.Arn" in granted[action] for action in item_actions)
+    AWS sends LeadingKeys with each of these actions; ForAllValues is true if the key is absent, so
+    the condition holds for these actions on AWS only. The indexes contain no API keys.
+    """
+    for actions, patterns in policies.items(function):
+        assert actions <= {"GetItem", "BatchGetItem", "PutItem", "Query", "UpdateItem"}
+        assert ("KEYS" in patterns) == (function == "AuthorizerFunction")
+    others = {action for action in granted_actions(function) if action.startswith("dynamodb:")}
+    assert others <= {f"dynamodb:{a}" for actions, _ in policies.items(function) for a in actions}
 
 
-def test_expected_permissions_cover_exactly_the_functions() -> None:
-    assert set(GRANTS) == set(ITEMS) == set(functions())
+@pytest.mark.parametrize("function", INNER)
+def test_inner_function_can_write_all_records_in_one_transaction(function: str) -> None:
+    """Holds whether AWS checks each item separately or all items with each action."""
+    partitions = {key["pk"]["S"] for pattern, key in PARTITIONS.items() if pattern != "KEYS"}
+
+    for action in ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"):
+        assert is_allowed(function, action, partitions)
+
+
+@pytest.mark.parametrize("function", CREATE_JOBS)
+def test_job_and_its_reservations_are_created_in_one_transaction(function: str) -> None:
+    partitions = {PARTITIONS[pattern]["pk"]["S"] for pattern in ("JOB#*", "BUDGET#*")}
+
+    assert is_allowed(function, "PutItem", partitions)
+    assert is_allowed(function, "UpdateItem", partitions)
+
+
+def test_every_partition_matches_exactly_one_pattern() -> None:
+    for pattern, key in PARTITIONS.items():
+        matching = {other for other in PARTITIONS if fnmatchcase(key["pk"]["S"], other)}
+        assert matching == {pattern}
 
 
 def test_job_machine_can_invoke_its_functions_store_a_token_and_log() -> None:
@@ -50,7 +101,7 @@ def test_job_machine_can_invoke_its_functions_store_a_token_and_log() -> None:
     steps = ("Submit", "Check", "Finalize", "Fail")
     assert remaining.pop("lambda:InvokeFunction") == {f"{step}Function.Arn" for step in steps}
     assert remaining.pop("dynamodb:UpdateItem") == {"Table.Arn"}
-    assert policies.items("ImageJobStateMachine") == [({"UpdateItem"}, {JOB})]
+    assert policies.items("ImageJobStateMachine") == [({"UpdateItem"}, {"JOB#*"})]
     assert remaining == {action: {"*"} for action in LOG_DELIVERY}
 
 
@@ -62,7 +113,7 @@ def test_batch_machine_can_run_its_map_read_chunks_and_update_its_batch() -> Non
     steps = ("CreateRows", "CollectBatch")
     assert remaining.pop("lambda:InvokeFunction") == {f"{step}Function.Arn" for step in steps}
     assert remaining.pop("dynamodb:UpdateItem") == {"Table.Arn"}
-    assert policies.items("BatchStateMachine") == [({"UpdateItem"}, {BATCH})]
+    assert policies.items("BatchStateMachine") == [({"UpdateItem"}, {"BATCH#*"})]
     assert remaining.pop("s3:GetObject") == {"${AssetsBucket.Arn}/batches/*"}
     # Child executions of a map belong to `<machine>/<label>`.
     (machine,) = remaining.pop("states:StartExecution")
@@ -88,51 +139,17 @@ def test_only_actions_without_resources_are_allowed_on_all_resources() -> None:
             assert statement["Resource"] != "*" or set(actions) <= WITHOUT_RESOURCE, role_owner
 
 
-@pytest.mark.parametrize("function", ITEMS)
-def test_function_has_exactly_the_expected_item_permissions(function: str) -> None:
-    """Only the authorizer accesses API keys, and it accesses no other items.
-
-    So code that callers can reach cannot create a key. AWS sends LeadingKeys with each of these
-    actions; ForAllValues is true if the key is absent, so the condition holds for these actions on
-    AWS only. Job lists are read from the indexes, which contain no API keys.
-    """
-    assert sorted_permissions(policies.items(function)) == sorted_permissions(ITEMS[function])
-    for actions, patterns in ITEMS[function]:
-        assert actions <= {"GetItem", "BatchGetItem", "PutItem", "Query", "UpdateItem"}
-        assert (KEYS in patterns) == (function == "AuthorizerFunction")
-
-
-def sorted_permissions(
-    permissions: list[tuple[set[str], set[str]]],
-) -> list[tuple[list[str], list[str]]]:
-    return sorted((sorted(actions), sorted(patterns)) for actions, patterns in permissions)
-
-
-def test_every_partition_matches_exactly_one_pattern() -> None:
-    named = {pattern for rules in ITEMS.values() for _, patterns in rules for pattern in patterns}
-    assert named == set(PARTITIONS)
-    for pattern, key in PARTITIONS.items():
-        matching = {other for other in PARTITIONS if fnmatchcase(key["pk"]["S"], other)}
-        assert matching == {pattern}
-
-
-@pytest.mark.parametrize(("function", "actions", "patterns"), TRANSACTIONS)
-def test_transaction_is_allowed_as_a_whole(
-    function: str, actions: set[str], patterns: set[str]
-) -> None:
-    """Holds whether AWS checks each item separately or all items with each action."""
-    partitions = {PARTITIONS[pattern]["pk"]["S"] for pattern in patterns}
-
-    for action in actions:
-        assert is_allowed(function, action, partitions), action
-        assert all(is_allowed(function, action, {partition}) for partition in partitions)
-
-
 def test_entry_points_cannot_write_outputs() -> None:
     """No request can replace an image, a manifest or the presets."""
-    for function in ("ApiFunction", "OnUploadFunction", "OnRequestFunction", "CreateRowsFunction"):
+    for function in CREATE_JOBS:
         folders = {target.split("/")[1] for target in granted_actions(function)["s3:PutObject"]}
         assert folders <= {"references", "uploads", "errors", "batches"}
+
+
+def test_objects_are_deleted_only_in_the_folder_of_upload_errors() -> None:
+    for function in functions():
+        deletable = granted_actions(function).get("s3:DeleteObject", set())
+        assert deletable <= {"${AssetsBucket.Arn}/errors/*"}
 
 
 def test_no_function_can_write_to_the_inbox() -> None:
@@ -142,7 +159,9 @@ def test_no_function_can_write_to_the_inbox() -> None:
             assert target.startswith("${AssetsBucket.Arn}/")
 
 
-@pytest.mark.parametrize("function", [f for f in functions() if "events:PutEvents" in GRANTS[f]])
+@pytest.mark.parametrize(
+    "function", [f for f in functions() if "events:PutEvents" in granted_actions(f)]
+)
 def test_functions_can_publish_events_with_the_source_darkroom_only(function: str) -> None:
     (statement,) = [
         s for s in statements(properties(function)["Policies"]) if s["Action"] == "events:PutEvents"
@@ -162,6 +181,9 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
 
     assert explicit_resources == {
         "CreateJobPolicy": "AWS::IAM::ManagedPolicy",
+        "RecordsPolicy": "AWS::IAM::ManagedPolicy",
+        "ProviderAndEventsPolicy": "AWS::IAM::ManagedPolicy",
+        "StateMachineLogsPolicy": "AWS::IAM::ManagedPolicy",
         "ApiPermission": "AWS::Lambda::Permission",
         "AuthorizerPermission": "AWS::Lambda::Permission",
         "OnWebhookPermission": "AWS::Lambda::Permission",

@@ -21,7 +21,6 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 print(json.dumps(Translator({}, Parser()).translate(json.load(sys.stdin), {})))
 """
-ENTRY_POINTS = ("ApiFunction", "OnUploadFunction", "OnRequestFunction", "CreateRowsFunction")
 
 
 @cache
@@ -97,7 +96,7 @@ def test_circular_dependency_is_detected() -> None:
 
     cycle = circular_dependencies(circular)
 
-    assert {"WebhooksFlag", "RestApi", "OnWebhookFunction", "SubmitFunction"} <= cycle
+    assert {"WebhooksFlag", "RestApi", "ApiFunction", "SubmitFunction"} <= cycle
 
 
 def test_each_rule_can_invoke_only_its_function() -> None:
@@ -183,13 +182,11 @@ def test_function_has_its_own_role_for_lambda_only(function: str) -> None:
 
 
 @pytest.mark.parametrize("function", functions())
-def test_managed_policies_are_logging_and_the_create_job_policy(
-    function: str,
-) -> None:
+def test_managed_policies_are_logging_and_those_of_the_template(function: str) -> None:
     logs, *others = resources_of("AWS::IAM::Role")[f"{function}Role"]["ManagedPolicyArns"]
 
     assert "AWSLambdaBasicExecutionRole" in json.dumps(logs)
-    assert others == ([{"Ref": "CreateJobPolicy"}] if function in ENTRY_POINTS else [])
+    assert others == [policy for policy in properties(function)["Policies"] if "Ref" in policy]
 
 
 @pytest.mark.parametrize("function", [f for f in functions() if "Events" in properties(f)])
@@ -216,7 +213,7 @@ def test_state_machine_role_is_for_step_functions_only() -> None:
 
 
 def test_versions_are_published_for_snapstart_functions_only() -> None:
-    """A new version is published only when the parameter Release changes."""
+    """A new version is published only when the parameter SnapStart changes."""
     versioned = {
         name for name in functions() if "SnapStart" in resources_of("AWS::Lambda::Function")[name]
     }
@@ -227,5 +224,5 @@ def test_versions_are_published_for_snapstart_functions_only() -> None:
         assert function["SnapStart"] == {
             "ApplyOn": {"Fn::If": ["SnapStartEnabled", "PublishedVersions", "None"]}
         }
-        assert properties(name)["AutoPublishCodeSha256"] == {"Ref": "Release"}
+        assert properties(name)["AutoPublishCodeSha256"] == {"Ref": "SnapStart"}
     assert len(resources_of("AWS::Lambda::Version")) == len(versioned)

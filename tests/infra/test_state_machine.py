@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain.requests import MAX_DEADLINE_SECONDS
 from darkroom.domain.steps import Outcome, Step
 from tests.infra.template import DEFINITION, definition, parameters, properties
 
@@ -15,29 +16,26 @@ CHOICES = [name for name, state in STATES.items() if state["Type"] == "Choice"]
 # Next state per outcome of a step; a step has no other outcomes.
 ROUTES = {
     "SubmitResult": [
-        (Outcome.SUBMITTED, True, "WaitForWebhook"),
-        (Outcome.SUBMITTED, False, "WaitBeforeCheck"),
-        (Outcome.DEFERRED, False, "WaitForSlot"),
-        (Outcome.STORED, False, "Done"),
-        (Outcome.FAILED, False, "Fail"),
+        (Outcome.AWAITING_WEBHOOK, "WaitForWebhook"),
+        (Outcome.PROCESSING, "WaitBeforeCheck"),
+        (Outcome.DEFERRED, "WaitForSlot"),
+        (Outcome.STORED, "Done"),
+        (Outcome.FAILED, "Fail"),
     ],
     "CheckResult": [
-        (Outcome.PROCESSING, True, "WaitForWebhook"),
-        (Outcome.PROCESSING, False, "WaitBeforeCheck"),
-        (Outcome.READY, False, "Finalize"),
-        (Outcome.STORED, False, "Done"),
-        (Outcome.FAILED, False, "Fail"),
+        (Outcome.PROCESSING, "WaitBeforeCheck"),
+        (Outcome.READY, "Finalize"),
+        (Outcome.STORED, "Done"),
+        (Outcome.FAILED, "Fail"),
     ],
     "FinalizeResult": [
-        (Outcome.STORED, False, "Done"),
-        (Outcome.PROCESSING, False, "WaitBeforeCheck"),
-        (Outcome.FAILED, False, "Fail"),
+        (Outcome.STORED, "Done"),
+        (Outcome.AWAITING_WEBHOOK, "WaitForWebhook"),
+        (Outcome.PROCESSING, "WaitBeforeCheck"),
+        (Outcome.FAILED, "Fail"),
     ],
 }
-# An outcome, optionally with await_webhook. The first condition that is true is used.
-_CONDITION = re.compile(
-    r"{% \$states\.input\.outcome = '(\w+)'( and \$states\.input\.await_webhook)? %}"
-)
+_CONDITION = re.compile(r"{% \$states\.input\.outcome = '(\w+)' %}")
 
 
 def next_states(state: dict[str, Any]) -> set[str]:
@@ -82,7 +80,7 @@ def test_timeout_exceeds_the_sum_of_all_inner_limits() -> None:
     limits = parameters()
     longest = (
         limits["MaxQueueSeconds"]["MaxValue"]
-        + limits["MaxDeadlineSeconds"]["MaxValue"]
+        + MAX_DEADLINE_SECONDS
         + sum(longest_duration(name) for name in TASKS)
     )
     assert definition()["TimeoutSeconds"] > longest
@@ -152,7 +150,7 @@ def test_choice_routes_each_outcome_and_defaults_to_fail(name: str) -> None:
     for choice in STATES[name]["Choices"]:
         match = _CONDITION.fullmatch(choice["Condition"])
         assert match, choice["Condition"]
-        routes.append((Outcome(match[1]), match[2] is not None, choice["Next"]))
+        routes.append((Outcome(match[1]), choice["Next"]))
 
     assert routes == ROUTES[name]
     assert STATES[name]["Default"] == "Fail"
@@ -160,18 +158,15 @@ def test_choice_routes_each_outcome_and_defaults_to_fail(name: str) -> None:
 
 def test_every_outcome_is_routed() -> None:
     assert set(ROUTES) == set(CHOICES)
-    assert {outcome for routes in ROUTES.values() for outcome, _, _ in routes} == set(Outcome)
+    assert {outcome for routes in ROUTES.values() for outcome, _ in routes} == set(Outcome)
 
 
 def test_fields_read_by_the_machine_are_in_the_step() -> None:
     """On AWS, a missing field fails the execution."""
     read_fields = set(re.findall(r"\$states\.input\.(\w+)", DEFINITION.read_text()))
-    step_fields = Step(job_id="a").model_dump(mode="json")
 
-    assert read_fields == {"outcome", "await_webhook", "wait_seconds", "job_id", "code"}
-    assert read_fields <= step_fields.keys()
-    for field in ("outcome", "await_webhook"):  # a Choice reads these fields of each task output
-        assert field in step_fields
+    assert read_fields == {"outcome", "wait_seconds", "job_id", "code"}
+    assert read_fields <= Step(job_id="a").model_dump(mode="json").keys()
 
 
 def test_every_next_state_exists() -> None:

@@ -118,12 +118,12 @@ def test_bucket_refuses_plain_http(bucket: str) -> None:
     assert statement["Action"] == "s3:*"
     targets = {name(target) for target in statement["Resource"]}
     assert targets == {f"{bucket}.Arn", f"${{{bucket}.Arn}}/*"}
-    assert policy["Condition"] == "EnforceTls"
+    assert policy["Condition"] == "OnAws"
 
 
 def test_plain_http_is_refused_by_default() -> None:
-    assert template()["Parameters"]["TlsOnly"]["Default"] == "true"
-    assert template()["Conditions"]["EnforceTls"] == {"Fn::Equals": [{"Ref": "TlsOnly"}, "true"]}
+    assert template()["Parameters"]["Emulator"]["Default"] == "none"
+    assert template()["Conditions"]["OnAws"] == {"Fn::Equals": [{"Ref": "Emulator"}, "none"]}
 
 
 def test_queues_are_encrypted_and_retain_messages_for_14_days() -> None:
@@ -165,10 +165,8 @@ def test_index_keys_are_fields_of_a_job_or_the_sort_key() -> None:
     }
 
     assert keys - {"sk"} <= Job.model_fields.keys()
-    assert {items.queue_key()["sk"]["S"], items.claim_key("p")["sk"]["S"]}.isdisjoint(
-        {items.SORT_KEY}
-    )
-    assert items.budget_key(date(2026, 11, 22), "STACK")["sk"]["S"] != items.SORT_KEY
+    assert {items.queue_key()["sk"]["S"], items.claim_key("p")["sk"]["S"]}.isdisjoint({items.JOB})
+    assert items.budget_key(date(2026, 11, 22), "STACK")["sk"]["S"] != items.JOB
 
 
 def test_table_defines_exactly_its_key_attributes() -> None:

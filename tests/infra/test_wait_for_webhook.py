@@ -7,16 +7,16 @@ from tests.infra.template import definition, properties
 WAIT_FOR_WEBHOOK = definition()["States"]["WaitForWebhook"]
 
 
-def test_wait_has_a_timeout_and_is_followed_by_check() -> None:
+def test_wait_has_a_timeout_and_is_followed_by_finalize() -> None:
     assert (
         WAIT_FOR_WEBHOOK["Resource"]
         == "arn:aws:states:::aws-sdk:dynamodb:updateItem.waitForTaskToken"
     )
     assert WAIT_FOR_WEBHOOK["TimeoutSeconds"] == "{% $states.input.wait_seconds %}"
-    assert "Retry" not in WAIT_FOR_WEBHOOK  # Check follows in every case
+    assert "Retry" not in WAIT_FOR_WEBHOOK  # Finalize follows in every case
     (catch,) = WAIT_FOR_WEBHOOK["Catch"]
     assert catch["ErrorEquals"] == ["States.ALL"]
-    assert WAIT_FOR_WEBHOOK["Next"] == catch["Next"] == "Check"
+    assert WAIT_FOR_WEBHOOK["Next"] == catch["Next"] == "Finalize"
     # Neither the item nor an error that can contain it is passed on.
     assert WAIT_FOR_WEBHOOK["Output"] == catch["Output"] == "{% $states.input %}"
 

@@ -37,7 +37,7 @@ def test_webhook_url_matches_the_route() -> None:
     world = World()
     world.flag_store.set(webhook_url="https://api.example.com/live")
     job = world.accept_job()
-    world.submit_job()(Step(job_id=job.job_id))
+    world.app.submit_job.run(Step(job_id=job.job_id))
 
     (url,) = world.provider.webhooks
     assert url is not None

@@ -16,10 +16,6 @@ def template(tmp_path: Path) -> Path:
     return tmp_path / "template.yaml"
 
 
-def test_digest_of_an_unchanged_project_is_stable(template: Path) -> None:
-    assert build.digest(template) == build.digest(template)
-
-
 @pytest.mark.parametrize(
     "name", ["functions/a.py", "thumbnails/a.py", "infra/machine.asl.yaml", "template.yaml"]
 )
@@ -27,25 +23,6 @@ def test_digest_changes_with_every_source_file(template: Path, name: str) -> Non
     before = build.digest(template)
 
     (template.parent / name).write_text("changed")
-
-    assert build.digest(template) != before
-
-
-def test_digest_changes_after_a_rename(template: Path) -> None:
-    before = build.digest(template)
-
-    (template.parent / "functions/a.py").rename(template.parent / "functions/b.py")
-
-    assert build.digest(template) != before
-
-
-def test_digest_changes_with_the_architecture(
-    template: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    before = build.digest(template)
-
-    monkeypatch.setattr("platform.machine", lambda: "aarch64")
 
     assert build.digest(template) != before
 

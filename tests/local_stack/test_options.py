@@ -2,7 +2,6 @@
 
 import pytest
 
-from local.demo import DemoImage
 from local.errors import LocalError
 from local.options import Options, read
 
@@ -11,16 +10,6 @@ def test_defaults_are_the_simulator_and_a_tenth_of_the_time() -> None:
     options = read(Options, {})
 
     assert (options.provider, options.scale) == ("simulator", 0.1)
-
-
-def test_empty_variable_counts_as_not_set() -> None:
-    assert read(Options, {"PROVIDER": "", "TIME_SCALE": ""}) == Options()
-
-
-def test_wavespeed_has_time_scale_1() -> None:
-    options = read(Options, {"PROVIDER": "wavespeed", "WAVESPEED_API_KEY": "secret"})
-
-    assert options.scale == 1
 
 
 def test_repr_hides_the_key() -> None:
@@ -60,28 +49,3 @@ def test_invalid_option_is_reported_with_the_allowed_values(
         read(Options, variables)
 
     assert expected in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({"QUALITY": "best"}, "QUALITY: input should be 'low', 'medium' or 'high'"),
-        ({"RESOLUTION": "8k"}, "RESOLUTION: input should be '1k', '2k' or '4k'"),
-    ],
-)
-def test_demo_image_options_are_validated(variables: dict[str, str], expected: str) -> None:
-    with pytest.raises(LocalError) as caught:
-        read(DemoImage, variables)
-
-    assert expected in str(caught.value)
-
-
-def test_blank_prompt_is_refused() -> None:
-    with pytest.raises(LocalError, match="PROMPT"):
-        read(DemoImage, {"PROMPT": "   "})
-
-
-def test_trailing_slash_of_provider_url_is_removed() -> None:
-    options = read(Options, {"PROVIDER_URL": "http://127.0.0.1:9000/", "PROVIDER_KEY": "k"})
-
-    assert options.provider_url == "http://127.0.0.1:9000"

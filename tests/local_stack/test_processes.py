@@ -62,17 +62,6 @@ def test_supervisor_exit_stops_children_and_grandchildren(tmp_path: Path) -> Non
         wait_for_end(pid)
 
 
-def test_exception_stops_the_children(tmp_path: Path) -> None:
-    script = "import time; time.sleep(60)"
-    children = Supervisor(tmp_path)
-    child = children.start("child", [sys.executable, "-c", script], os.environ)
-
-    with pytest.raises(LocalError), children:
-        raise LocalError("something else went wrong")
-
-    assert child.process.poll() is not None
-
-
 def test_child_that_ignores_sigterm_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,12 +105,3 @@ def test_process_is_stopped_after_its_timeout(tmp_path: Path) -> None:
 
     with Supervisor(tmp_path) as children, pytest.raises(LocalError, match=r"longer than 0\.2 s"):
         children.run("build", [sys.executable, "-c", script], os.environ, seconds=0.2)
-
-
-def test_require_alive_raises_after_the_process_ended(tmp_path: Path) -> None:
-    with Supervisor(tmp_path) as children:
-        child = children.start("emulator", [sys.executable, "-c", "print('port taken')"], {})
-        child.process.wait()
-
-        with pytest.raises(LocalError, match=r"emulator ended \(0\): port taken"):
-            child.require_alive()

@@ -29,14 +29,6 @@ STACK = Stack(
 )
 
 
-def test_written_stack_reads_back_equal(tmp_path: Path) -> None:
-    path = tmp_path / "stack.json"
-
-    STACK.write(path)
-
-    assert Stack.model_validate_json(path.read_text()) == STACK
-
-
 def test_stack_file_is_private(tmp_path: Path) -> None:
     path = tmp_path / "stack.json"
     path.touch(mode=0o644)
@@ -54,7 +46,7 @@ def test_simulator_parameters_have_loopback_hosts_and_scale() -> None:
     assert parameters["ProviderUrl"] == "http://127.0.0.1:2"
     assert parameters["AssetHosts"] == "127.0.0.1,localhost"
     assert parameters["DurationScale"] == "0.25"
-    assert parameters["TlsOnly"] == "false"
+    assert parameters["Emulator"] in {"arm64", "x86_64"}
 
 
 def test_wavespeed_keeps_the_template_defaults() -> None:
@@ -67,10 +59,6 @@ def test_wavespeed_keeps_the_template_defaults() -> None:
     assert parameters["DurationScale"] == "1"
 
 
-def test_provider_repr_hides_the_key() -> None:
-    assert "very-secret" not in repr(Provider("http://127.0.0.1:2", "very-secret"))
-
-
 def test_second_stack_in_a_clone_is_refused_with_the_process_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,12 +68,3 @@ def test_second_stack_in_a_clone_is_refused_with_the_process_id(
     refused = pytest.raises(LocalError, match=f"process {os.getpid()}")
     with command.stack_lock(), refused, command.stack_lock():
         pass
-
-
-def test_stack_lock_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.paths.STATE", tmp_path)
-    monkeypatch.setattr("local.paths.STACK_LOCK", tmp_path / "stack.lock")
-
-    for _ in range(2):
-        with command.stack_lock():
-            pass

@@ -19,15 +19,6 @@ def ended_pid() -> int:
     return process.pid
 
 
-def test_temporary_files_are_removed_and_logs_kept(tmp_path: Path) -> None:
-    with workspace.workspace(tmp_path) as space:
-        (space.temporary / "unpacked").mkdir()
-        (space.logs / "emulator.log").touch()
-
-    assert not space.temporary.exists()
-    assert (space.logs / "emulator.log").exists()
-
-
 def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path, ended_pid: int) -> None:
     leftover = tmp_path / "tmp" / f"{ended_pid}-abc"
     leftover.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The functions' environment: temporary variables, routes, and repeated events."""
+"""The functions' environment, and repeated events."""
 
 import json
 from typing import Any
@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from local.errors import LocalError
-from reliability.functions import Functions
+from reliability.functions import PROVIDER_URL, Functions
 from reliability.replay import deliver, duplicate_and_shuffle
-from reliability.route import AWS_URL, PROVIDER_URL, aws_url, routes
 
 
 class Cloud:
@@ -94,30 +93,6 @@ def test_environment_is_restored_after_exception(cloud: Any) -> None:
         raise ValueError("in the suite")
 
     assert cloud.variables == before
-
-
-def test_provider_url_is_routed_only_for_functions_that_have_it(cloud: Any) -> None:
-    functions = Functions(cloud)
-
-    changes = routes(
-        functions, functions.select(None), {AWS_URL: "http://a", PROVIDER_URL: "http://p"}
-    )
-
-    assert changes == {
-        "Submit": {AWS_URL: "http://a", PROVIDER_URL: "http://p"},
-        "Fail": {AWS_URL: "http://a"},
-        "Sweep": {AWS_URL: "http://a"},
-    }
-
-
-def test_aws_url_returns_the_existing_route(cloud: Any) -> None:
-    functions = Functions(cloud)
-
-    assert aws_url(functions, functions.select(None), cloud) == "http://emulator"
-    with functions.environment({"Submit": {AWS_URL: "http://proxy"}}):
-        assert aws_url(functions, ["Submit"], cloud) == "http://proxy"
-        with pytest.raises(LocalError, match="not all"):
-            aws_url(functions, functions.select(None), cloud)
 
 
 def test_events_are_delivered_repeatedly_and_out_of_order(cloud: Any) -> None:

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from reliability.functions import AWS_URL, PROVIDER_URL
 from reliability.http_messages import DropError, Response
 from reliability.proxy import ProxiedRequest, Proxy
-from reliability.route import AWS_URL, FUNCTION_HEADER, PROVIDER_URL
 from reliability.worker_killer import KillPoint, Moment, WorkerKiller, killer_proxies
 from tests.reliability import fake_workers
 
@@ -144,30 +144,8 @@ def test_reset_cancels_scheduled_kills(scene: Scene) -> None:
 def test_process_that_is_not_a_worker_is_neither_killed_nor_counted(scene: Scene) -> None:
     kill = scene.killer.kill_at("*", "GET /d")
 
-    assert httpx.get(f"{scene.url}/d", headers={FUNCTION_HEADER: "Submit"}).text == "done"
+    assert httpx.get(f"{scene.url}/d").text == "done"
 
-    assert scene.killer.kill_points() == [
-        KillPoint("Submit", "GET /d", 1)
-    ]  # the header names the function
+    assert scene.killer.kill_points() == []
     assert not kill.wait(0)
     assert wait_for(scene.start(["GET /d x"])) == ([], -signal.SIGKILL)
-
-
-def test_function_header_is_sent_to_aws_and_not_to_the_provider(
-    scene: Scene, tmp_path: Path
-) -> None:
-    headers: list[str] = []
-
-    def receive(proxied: ProxiedRequest) -> Response:
-        headers.append(proxied.request.header(FUNCTION_HEADER))
-        return Response(200, (), b"")
-
-    with (
-        Proxy(receive) as upstream,
-        killer_proxies(scene.killer, upstream.url, upstream.url) as urls,
-    ):
-        for url in (urls[AWS_URL], urls[PROVIDER_URL]):
-            worker = fake_workers.start(tmp_path, urlsplit(url).netloc, ["GET / x"])
-            assert wait_for(worker) == (["200"], 0)
-
-    assert headers == ["Submit", ""]

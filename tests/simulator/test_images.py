@@ -1,5 +1,5 @@
+import hashlib
 import io
-import time
 from contextlib import closing
 from itertools import combinations
 from typing import Any
@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from simulator.art.images import ImageSpec, paint, write
+from simulator.art.images import ImageSpec, paint
 from simulator.catalog import RATIOS
 from simulator.options import Setup
 from simulator.sizes import LEAST_PIXELS, LONGEST_EDGE, MOST_PIXELS, ratio_size, shape_size
 from simulator.testing import running
-from tests.simulator.client import EDIT, REFERENCE, TEXT, Api
+from tests.simulator.client import EDIT, REFERENCE, Api
 
 VISIBLE = 5  # of 255: two images that differ by less look alike
 
@@ -69,42 +69,10 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     return sum(ImageStat.Stat(ImageChops.difference(*small)).mean) / 3
 
 
-def test_equal_specs_give_equal_pixels() -> None:
-    first, same, other = (
-        paint(ImageSpec(prompt, (512, 512))) for prompt in ("A fox", "A fox", "A heron")
-    )
-
-    assert first.tobytes() == same.tobytes()
-    assert first.tobytes() != other.tobytes()
-
-
-@pytest.mark.parametrize(
-    "prompt",
-    ["A photograph", "A lighthouse above the sea at dawn", "Midnight in the mountains", "Tokyo"],
-)
-def test_twenty_images_of_one_prompt_are_all_different(prompt: str) -> None:
-    images = [paint(ImageSpec(prompt, (192, 192), number=number)) for number in range(20)]
+def test_twenty_images_of_one_prompt_are_all_different() -> None:
+    images = [paint(ImageSpec("Tokyo", (192, 192), number=number)) for number in range(20)]
 
     assert min(difference(*pair) for pair in combinations(images, 2)) > VISIBLE
-
-
-@pytest.mark.parametrize(
-    ("model", "inputs"), [(TEXT, {}), (EDIT, {"images": [REFERENCE]}), (EDIT, {"quality": "low"})]
-)
-def test_predictions_of_one_prompt_get_different_images(
-    api: Api, model: str, inputs: dict[str, Any]
-) -> None:
-    predictions = [api.run("a lake", model, **inputs) for _ in range(4)]
-
-    images = [api.image(prediction) for prediction in predictions]
-
-    assert min(difference(*pair) for pair in combinations(images, 2)) > VISIBLE
-
-
-def test_downloads_of_one_prediction_are_identical(api: Api) -> None:
-    done = api.run()
-
-    assert api.download(done).content == api.download(done).content
 
 
 def test_a_second_simulator_with_the_same_seed_paints_the_same_images() -> None:
@@ -116,13 +84,6 @@ def test_a_second_simulator_with_the_same_seed_paints_the_same_images() -> None:
     assert series[0] == series[1]
     assert series[0][0] != series[0][1]
     assert not set(series[0]) & set(series[2])
-
-
-def test_painting_4k_takes_less_than_2500_ms_of_cpu() -> None:
-    start = time.process_time()
-    write(paint(ImageSpec("A fox", (2880, 2880), quality="high")), io.BytesIO(), "png", "high", "x")
-
-    assert time.process_time() - start < 2.5
 
 
 @pytest.mark.parametrize(
@@ -150,22 +111,6 @@ def test_edit_depends_on_the_reference_and_the_prompt(api: Api) -> None:
     assert downloads.count(lighthouse.removeprefix(api.provider.cdn_url)) == 3
 
 
-def test_edit_has_the_shape_of_the_reference_by_default(api: Api) -> None:
-    default = api.image(api.run("x", EDIT, images=[REFERENCE]))
-    requested = api.image(api.run("x", EDIT, images=[REFERENCE], aspect_ratio="9:16"))
-
-    assert default.size == (1184, 880)
-    assert requested.size == (768, 1360)
-
-
-def test_edit_shows_all_references(api: Api) -> None:
-    urls = [f"https://photos.example/{n}.jpg" for n in range(16)]
-    few = api.image(api.run("x", EDIT, images=urls[:1]))
-    many = api.image(api.run("x", EDIT, images=urls))
-
-    assert ImageChops.difference(few, many).getbbox() is not None
-
-
 @pytest.mark.parametrize(
     "url",
     [
@@ -184,3 +129,39 @@ def test_unreadable_reference_fails_the_prediction_with_1402(api: Api, url: str)
     assert (done["status"], done["code"]) == ("failed", 1402)
     assert "image 2" in done["error"]
     assert done["outputs"] == []
+
+
+@pytest.fixture
+def done(api: Api) -> dict[str, Any]:
+    return api.run(quality="low")
+
+
+def test_served_reports_hash_and_length_of_downloads(api: Api, done: dict[str, Any]) -> None:
+    content = api.download(done).content
+
+    [served] = api.provider.served()[done["outputs"][0].removeprefix(api.provider.cdn_url)]
+
+    assert served == {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "length": len(content),
+        "status": 200,
+        "is_complete": True,
+        "fault": None,
+    }
+
+
+def test_cdn_ignores_keys_and_returns_403_for_unknown_files(api: Api, done: dict[str, Any]) -> None:
+    assert api.download(done, headers={"Authorization": "Bearer unknown"}).status_code == 200
+    assert api.anonymous.get(f"{api.provider.cdn_url}/output/none.png").status_code == 403
+
+
+def test_slow_fault_delays_or_throttles_a_download(api: Api, done: dict[str, Any]) -> None:
+    size = len(api.download(done).content)
+    api.provider.fault("cdn.slow", seconds=0.2)
+    api.provider.fault("cdn.slow", seconds=0, bytes_per_second=3 * size)
+
+    late, trickling = api.download(done), api.download(done)
+
+    assert late.elapsed.total_seconds() > 0.2
+    assert trickling.elapsed.total_seconds() > 0.3
+    assert len(trickling.content) == size

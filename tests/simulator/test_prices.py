@@ -58,19 +58,6 @@ def test_charge_is_the_price_in_micro_usd(api: Api, images: int) -> None:
     assert charge["amount_micro_usd"] == 730_000 + 12_000 * (images - 1)
 
 
-def test_absent_inputs_are_priced_at_their_defaults(api: Api) -> None:
-    quote = api.data(api.post("/model/price", {"model_id": TEXT}))
-
-    assert quote["price"] == 0.06
-
-
-def test_older_price_path_returns_unit_price(api: Api) -> None:
-    quote = api.data(api.post("/model/pricing", {"model_id": TEXT, "inputs": {"prompt": "x"}}))
-
-    assert (quote["unit_price"], quote["currency"]) == (0.06, "USD")
-    assert "price" not in quote
-
-
 def test_discount_lowers_the_charge_but_not_the_price(api: Api) -> None:
     api.provider.options(discount_rate=0.25)
     quote = api.data(api.post("/model/price", {"model_id": TEXT, "inputs": {}}))
@@ -89,35 +76,6 @@ def test_price_and_charge_faults_are_independent(api: Api) -> None:
 
     assert quote["price"] == 0.03
     assert api.provider.ledger(prediction["id"])[0]["amount_micro_usd"] == 120_000
-
-
-@pytest.mark.parametrize(
-    ("paths", "statuses"), [("both", (200, 200)), ("older", (404, 200)), ("newer", (200, 404))]
-)
-def test_disabled_price_path_returns_404(api: Api, paths: str, statuses: tuple[int, int]) -> None:
-    api.provider.options(price_paths=paths)
-    body = {"model_id": TEXT, "inputs": {"prompt": "x"}}
-
-    responses = [api.post(f"/model/{path}", body) for path in ("price", "pricing")]
-
-    assert tuple(response.status_code for response in responses) == statuses
-    assert {response.json()["code"] for response in responses} == set(statuses)
-
-
-def test_price_markers_apply_to_their_prompt(api: Api) -> None:
-    def quote(prompt: str) -> Any:
-        return api.post("/model/price", {"model_id": TEXT, "inputs": {"prompt": prompt}})
-
-    failing = [quote(f"{animal} [[fault price.http status=500]]") for animal in ("fox", "hen")]
-    changed = quote("cow [[fault price.off factor=0.5]]")
-
-    assert [response.status_code for response in failing] == [500, 500]
-    assert quote("fox [[fault price.http status=500]]").status_code == 200
-    assert api.data(changed)["price"] == 0.03
-
-
-def test_quote_for_unknown_model_returns_404(api: Api) -> None:
-    assert api.post("/model/price", {"model_id": "no/such"}).status_code == 404
 
 
 def test_model_list_includes_schemas(api: Api) -> None:

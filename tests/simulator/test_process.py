@@ -4,13 +4,11 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import httpx
 import pytest
 
-from simulator.testing import running
 from tests.simulator.client import TEXT
 
 PROGRAM = (sys.executable, "-W", "error", "-m", "simulator")
@@ -49,25 +47,3 @@ def test_process_prints_its_addresses_and_stops_on_signal(
     assert response.status_code == 200
     assert (options_body["time_scale"], options_body["prices"]) == (0.001, "a")
     assert (code, output, errors) == (0, "", "")
-
-
-def test_stop_closes_hanging_connections() -> None:
-    with running() as provider:
-        provider.fault("submit.accept_then_hang")
-        errors: list[str] = []
-
-        def wait() -> None:
-            headers = {"Authorization": f"Bearer {provider.key}"}
-            try:
-                httpx.post(f"{provider.provider_url}/api/v3/{TEXT}", json={"prompt": "x"},
-                           headers=headers, timeout=30)  # fmt: skip
-            except httpx.HTTPError as error:
-                errors.append(type(error).__name__)
-
-        waiting = threading.Thread(target=wait)
-        waiting.start()
-        while not provider.ledger():
-            continue
-    waiting.join(5)
-
-    assert errors == ["RemoteProtocolError"]

@@ -46,14 +46,6 @@ def test_run_returns_an_image(sdk: Client) -> None:
     assert image(result["outputs"][0]).size == (1360, 768)
 
 
-def test_run_no_throw_reports_success(sdk: Client, fast_provider: Provider) -> None:
-    result = sdk.run_no_throw(TEXT, {"prompt": "a lake"}, **FAST_POLLING)
-
-    [charge] = fast_provider.ledger()
-    assert (result["status"], result["error"]) == ("completed", None)
-    assert result["task_id"] == charge["prediction"]
-
-
 @pytest.mark.parametrize(
     ("marker", "error"),
     [
@@ -102,15 +94,6 @@ def test_uploaded_file_can_be_edited(sdk: Client, tmp_path: Path) -> None:
     edited = image(result["outputs"][0])
     assert edited.size == (1776, 592)
     assert edited.resize((1, 1)).getpixel((0, 0)) != (0, 128, 128)
-
-
-def test_stream_can_be_uploaded(sdk: Client) -> None:
-    file = io.BytesIO()
-    Image.new("RGB", (40, 40), "red").save(file, "WEBP")
-    file.seek(0)
-    file.name = "red.webp"
-
-    assert image(sdk.upload(file)).format == "WEBP"
 
 
 def test_sync_mode_returns_the_result_in_one_request(sdk: Client, fast_provider: Provider) -> None:

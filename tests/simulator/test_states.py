@@ -32,12 +32,6 @@ def test_status_follows_the_planned_times(api: Api) -> None:
     assert done["timings"]["inference"] == pytest.approx(milliseconds, abs=2)
 
 
-def test_both_result_paths_return_the_same_body(api: Api) -> None:
-    done = api.run()
-
-    assert api.data(api.get(f"/predictions/{done['id']}")) == done
-
-
 def test_status_words_are_configurable(api: Api) -> None:
     words = {"submitted": "queued", "waiting": "pending", "running": "warming_up"}
     api.provider.options(status_words=words)
@@ -81,13 +75,6 @@ def test_delete_removes_outputs_and_keeps_the_charge(api: Api) -> None:
     assert len(api.provider.ledger()) == 2
 
 
-def test_output_returns_404_before_completion(api: Api) -> None:
-    api.submit()
-    [planned] = api.provider.predictions()
-
-    assert api.download({"outputs": planned["output_urls"]}).status_code == 404
-
-
 def test_durations_are_seeded_and_match_the_published_spread() -> None:
     inputs = {"quality": "high", "resolution": "4k"}
     model = CATALOG[TEXT]
@@ -98,12 +85,6 @@ def test_durations_are_seeded_and_match_the_published_spread() -> None:
     assert 120 < statistics.median(seconds) < 150
     assert 0.86 < sum(60 <= duration <= 300 for duration in seconds) / 2000 < 0.94
     assert max(seconds) > 400
-
-
-def test_time_scale_scales_durations() -> None:
-    real, scaled = (run_time(seeded(1), CATALOG[TEXT], {}, scale) for scale in (1, 0.1))
-
-    assert scaled == pytest.approx(real / 10)
 
 
 @pytest.mark.parametrize(

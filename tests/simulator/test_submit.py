@@ -21,18 +21,6 @@ def test_submit_returns_the_created_prediction(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "inputs",
-    [
-        {"prompt": "x", "aspect_ratio": "21:9", "resolution": "4k", "quality": "high"},
-        {"prompt": "x", "output_format": "webp", "enable_sync_mode": False},
-        {"prompt": "x" * 32_000},
-    ],
-)
-def test_valid_inputs_are_accepted(api: Api, inputs: dict[str, Any]) -> None:
-    assert api.post(f"/{TEXT}", inputs).status_code == 200
-
-
-@pytest.mark.parametrize(
     ("model", "inputs", "field"),
     [
         (TEXT, {}, "prompt"),

@@ -24,26 +24,28 @@ def upload_rows(world: World, rows: list[dict[str, Any]] | bytes, owner: str = S
     return "upload:rows.jsonl"
 
 
-def running_batch(world: World, rows: list[dict[str, Any]], **changes: Any) -> Batch:
+def running_batch(
+    world: World, rows: list[dict[str, Any]], key: str = "autumn", **changes: Any
+) -> Batch:
     """Start a batch with these rows."""
-    request_source = RequestSource(SHOP, "autumn", "request-1", **changes)
+    request_source = RequestSource(SHOP, key, "request-1", **changes)
     batch_file = BatchFile(upload_rows(world, [SMALL_IMAGE | row for row in rows]))
-    return world.start_batch()(batch_file, request_source, confirmed=10**12)
+    return world.app.start_batch.run(batch_file, request_source, confirmed=10**12)
 
 
 def create_all_jobs(world: World, batch: Batch) -> None:
     """Create the jobs of all rows, like the Map state, without waiting for room in the queue."""
     spans: Any = world.batch_files.chunks[batch.batch_id]
     for span in spans:
-        world.create_rows()(batch.batch_id, span)
+        world.app.create_rows.run(batch.batch_id, span)
     world.batches.update(batch.batch_id, when=[batch.status], creation_finished=True)
 
 
 def complete_job(world: World, job_id: str) -> None:
     """Run a job from Submit to Finalize."""
     world.downloads.files.setdefault(OUTPUT, PNG)
-    step = world.submit_job()(Step(job_id=job_id))
-    world.finalize_job()(world.check_job()(step))
+    step = world.app.submit_job.run(Step(job_id=job_id))
+    world.app.finalize_job.run(world.app.check_job.run(step))
 
 
 def result_rows(world: World, batch: Batch) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import yaml
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from jsonschema import Draft202012Validator
 
+from darkroom.api.resolver import Api
 from darkroom.domain.job import Job
 from darkroom.domain.steps import Outcome, Step
 from darkroom.observability import logger
@@ -65,10 +66,9 @@ class Client:
     name: str = "ada"
     role: str = "submit"
     daily_budget: int | None = None
-    allowed_origin: str = ""
 
     def __post_init__(self) -> None:
-        self.api = self.world.api(self.allowed_origin)
+        self.api = Api(self.world.app)
 
     def as_(self, name: str, role: str = "submit") -> "Client":
         """Return a client with another key of the same deployment."""
@@ -169,15 +169,15 @@ def error_message(response: Response, status: int) -> str:
 
 def submit_job(world: World, job_id: str) -> Step:
     """Run Submit for the job and return its step."""
-    return world.submit_job()(Step(job_id=job_id))
+    return world.app.submit_job.run(Step(job_id=job_id))
 
 
 def complete_job(world: World, job_id: str) -> None:
     """Run the job from Submit to Finalize."""
     world.downloads.files.setdefault(OUTPUT, PNG)
-    step = world.check_job()(submit_job(world, job_id))
+    step = world.app.check_job.run(submit_job(world, job_id))
     assert step.outcome is Outcome.READY
-    world.finalize_job()(step)
+    world.app.finalize_job.run(step)
 
 
 @contextmanager

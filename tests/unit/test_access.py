@@ -12,7 +12,7 @@ from darkroom.domain.parsing import parse_request
 from darkroom.domain.references import S3Object, Url
 from darkroom.usecases.jobs.create_job import RequestSource
 from tests.fakes.images import JPEG, PNG
-from tests.fakes.world import TEST_CALLER, World
+from tests.fakes.world import World
 
 OWN_KEY = callers.of_key("mine", Role.SUBMIT)
 OTHER_KEY = callers.of_key("other", Role.SUBMIT)
@@ -28,7 +28,7 @@ UPLOAD = "0123456789abcdef.png"
 FORMS = ["s3://assets/{key}", "https://assets.s3.test/{key}?versionId=v1&X-Amz-Signature=s"]
 
 
-def edit(*images: str) -> dict[str, Any]:
+def edit(*images: str | S3Object) -> dict[str, Any]:
     return {"operation": "edit", "prompt": "more fog", "images": list(images)}
 
 
@@ -75,14 +75,6 @@ def test_own_object_is_pinned_to_its_version_in_every_url_form(form: str, role: 
     )
 
     assert job.references == (S3Object(bucket="assets", key="jobs/j/0 a.png", version_id="v1"),)
-
-
-def test_own_upload_is_resolved_by_its_id() -> None:
-    world = world_with(f"uploads/{UPLOAD}", owner=OWN_KEY.name)
-
-    job = world.accept_job(edit(f"upload:{UPLOAD}"), caller=OWN_KEY)
-
-    assert job.references == (S3Object(bucket="assets", key=f"uploads/{UPLOAD}", version_id="v1"),)
 
 
 @pytest.mark.parametrize("caller", TRUSTED, ids=lambda caller: caller.name)
@@ -133,8 +125,8 @@ def test_url_of_another_host_is_not_resolved_to_an_object(url: str) -> None:
 SOURCE = S3Object(bucket="inbox", key="scan/a.png", version_id="v1")
 
 
-def accept_upload_job(world: World, *images: str) -> Job:
-    request = parse_request(edit(*images), max_deadline_seconds=3600)
+def accept_upload_job(world: World, *images: str | S3Object) -> Job:
+    request = parse_request(edit(*images))
     request_source = RequestSource(
         callers.of_preset("scan"),
         "s3:key",
@@ -143,14 +135,14 @@ def accept_upload_job(world: World, *images: str) -> Job:
         preset="scan@3",
         folder="edits/scan/a.png",
     )
-    return world.create_job()(request, request_source)
+    return world.app.create_job.run(request, request_source)
 
 
 def test_upload_reference_uses_the_version_of_the_event() -> None:
     world = World()
     world.references.objects["inbox", "scan/a.png"] = [PNG, JPEG]
 
-    job = accept_upload_job(world, str(SOURCE))
+    job = accept_upload_job(world, SOURCE)
 
     assert job.references == (SOURCE,)
 
@@ -160,7 +152,7 @@ def test_second_inbox_object_is_pinned_to_its_newest_version() -> None:
     world.references.objects["inbox", "scan/a.png"] = [PNG]
     world.references.objects["inbox", "scan/b.png"] = [PNG, JPEG]
 
-    job = accept_upload_job(world, str(SOURCE), "s3://inbox/scan/b.png")
+    job = accept_upload_job(world, SOURCE, "s3://inbox/scan/b.png")
 
     assert job.references[1] == S3Object(bucket="inbox", key="scan/b.png", version_id="v2")
 
@@ -169,14 +161,8 @@ def test_job_records_its_source_preset_and_prefix() -> None:
     world = World()
     world.references.objects["inbox", "scan/a.png"] = [PNG]
 
-    job = accept_upload_job(world, str(SOURCE))
+    job = accept_upload_job(world, SOURCE)
 
     assert (job.caller, job.request_id, job.idempotency_key) == ("inbox:scan", "event-1", "s3:key")
     assert (job.source, job.preset) == (SOURCE, "scan@3")
     assert job.prefix == f"edits/scan/a.png/{job.job_id}"
-
-
-def test_job_of_another_entry_point_has_no_source_or_preset() -> None:
-    job = World().accept_job(caller=TEST_CALLER)
-
-    assert (job.source, job.preset, job.prefix) == (None, None, f"jobs/{job.job_id}")

@@ -12,6 +12,7 @@ from darkroom.domain.durations import published
 from darkroom.domain.errors import Code
 from darkroom.domain.submit_queue import AHEAD, Priority, RateLimit
 from tests.fakes.traffic import Arrival, SentPost, Traffic
+from tests.profiles import examples
 
 TOLERANCE = 1e-6
 RATE_LIMITS = st.builds(
@@ -258,7 +259,7 @@ def test_canceled_job_does_not_block_the_queue(canceled: int) -> None:
     assert [post.number for post in sent] == expected
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(25))
 @given(
     RATE_LIMITS,
     arrivals(),

@@ -23,15 +23,13 @@ def read(
     **defaults: Any,
 ) -> list[Row]:
     data = text.encode() if isinstance(text, str) else text
-    return list(
-        rows_of(
-            data,
-            file_format or guess("", data),
-            template=None if prompt is None else Template(prompt),
-            defaults=defaults,
-            max_deadline_seconds=3600,
-        )
+    rows = rows_of(
+        data,
+        file_format or guess("", data),
+        template=None if prompt is None else Template(prompt),
+        defaults=defaults,
     )
+    return [row for row, _ in rows]
 
 
 def problems(rows: list[Row]) -> list[tuple[int, str, str]]:
@@ -110,6 +108,58 @@ def test_template_may_contain_the_prompt_of_the_row() -> None:
     assert row.request == TEAPOT | {"prompt": "a teapot, on white"}
 
 
+def test_column_of_the_template_is_data_and_not_a_setting() -> None:
+    """A template keeps its meaning when its column becomes the name of a request parameter."""
+    template = "A {product} in {quality} on {images}, {deadline_seconds}"
+    rows = read(
+        "product,quality,images,deadline_seconds\nteapot,porcelain,a b,two\n", template,
+        BatchFileFormat.CSV, quality="low",
+    )  # fmt: skip
+    (jsonl_row,) = read('{"product": "cup", "quality": 5}', "A {product} in {quality}")
+
+    prompt = "A teapot in porcelain on a b, two"
+    assert [row.request for row in rows] == [TEAPOT | {"prompt": prompt, "quality": "low"}]
+    assert jsonl_row.request == TEAPOT | {"prompt": "A cup in 5"}
+
+
+def test_default_is_not_a_value_of_the_template() -> None:
+    rows = read("product,quality\nteapot,\n", "{product} in {quality}", quality="low")
+
+    assert problems(rows) == [
+        (1, "quality", 'Column "quality" is empty, but the prompt uses {quality}.')
+    ]
+
+
+@pytest.mark.parametrize("template", ["A {product} in {quality}", "A {product}"])
+def test_column_with_the_prefix_is_a_setting_with_any_template(template: str) -> None:
+    text = "product,quality,setting:quality,setting:deadline_seconds\nteapot,red,low,60\n"
+    if "quality" not in template:
+        text = text.replace("quality", "colour", 1)
+    (row,) = read(text, template)
+    (jsonl_row,) = read('{"product": "cup", "quality": "red", "setting:quality": "low"}',
+                        "A {product} in {quality}")  # fmt: skip
+
+    assert row.request
+    assert (row.request["quality"], row.request["deadline_seconds"]) == ("low", 60)
+    assert jsonl_row.request == TEAPOT | {"prompt": "A cup in red", "quality": "low"}
+
+
+def test_column_with_the_prefix_is_named_in_its_problems() -> None:
+    rows = read("prompt,setting:quality,setting:deadline_seconds\nx,best,60\nx,low,soon\n")
+
+    assert problems(rows) == [
+        (1, "quality", "Column \"setting:quality\" must be 'low', 'medium' or 'high'."),
+        (2, "deadline_seconds", 'Column "setting:deadline_seconds" must be a whole number.'),
+    ]  # fmt: skip
+
+
+def test_jsonl_row_that_sets_a_field_twice_is_a_bad_row() -> None:
+    assert problems(read('{"prompt": "x", "quality": "low", "setting:quality": "high"}')) == [
+        (1, "quality",
+         'The columns "quality" and "setting:quality" set the same field. Remove one.'),
+    ]  # fmt: skip
+
+
 def test_row_values_override_the_defaults() -> None:
     rows = read('{"prompt": "x", "quality": "high"}\n{"prompt": "x"}', quality="low")
 
@@ -158,6 +208,9 @@ def test_csv_row_with_too_many_cells_is_a_bad_row() -> None:
         ("product,Qualty\nx,low\n", "{product}", 'Column "Qualty" is not a field'),
         ("product,image\nx,y\n", "{product}", 'Column "image" is not a field'),
         ("prompt,prompt\nx,y\n", None, 'two columns "prompt"'),
+        ("quality,setting:quality\nlow,low\n", None, 'columns "quality" and "setting:quality"'),
+        ("product,setting:qualty\nx,y\n", "{product}", 'Column "setting:qualty" is not a field'),
+        ("product,setting:quality\nx,low\n", "{quality}", 'no column "quality"'),
         ("prompt,\nx,y\n", None, "Column 2 of the file has no name"),
         ("product\nteapot\n", "{thing}", 'no column "thing"'),
         ("quality\nlow\n", "{thing}", 'no column "thing"'),

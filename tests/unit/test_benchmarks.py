@@ -34,7 +34,7 @@ def test_webhooks_meet_lag_and_transition_targets(quality: str, resolution: str)
     result = measure_policy(darkroom(webhook=True), kind, WEBHOOK_MB, jobs=400)
 
     assert round(result.p50, 3) <= 0.5
-    assert result.transitions <= 8
+    assert result.transitions == 6
 
 
 @pytest.mark.parametrize("rate_limit", [RateLimit(500, 300), RateLimit(3000, 3000)])

@@ -2,15 +2,17 @@
 
 from datetime import timedelta
 from itertools import pairwise
+from unittest.mock import patch
 
 import pytest
 
-from darkroom.domain.breaker import FAILURES
+from darkroom.domain.breaker import FAILURES, PROBE_SECONDS, ProviderState
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Outcome, Step
-from darkroom.domain.submit_queue import RateLimit
+from darkroom.domain.submit_queue import QueueSnapshot, RateLimit
 from darkroom.ports import Accepted, Failed, NotSent, Refused, Submission, Throttled, Unknown
+from tests.fakes.crashes import SimulatedCrashError
 from tests.fakes.invariants import assert_all_ended, assert_queue_counts
 from tests.fakes.machine import StateMachine, deployment
 from tests.fakes.provider_account import PostResult, ProviderAccount
@@ -18,15 +20,16 @@ from tests.fakes.signals import START
 from tests.fakes.world import MAX_QUEUE, World
 
 NO_KEY = Refused(Code.UNAUTHORIZED, "no key", blocks_account=True)
+ONE_SHARD, THREE_SHARDS = RateLimit(600, 100), RateLimit(1800, 1000)
 NO_CREDIT = Refused(Code.INSUFFICIENT_CREDITS, "top up", blocks_account=True)
 
 
 def submit(world: World, job: Job) -> Step:
-    return world.submit_job()(Step(job_id=job.job_id))
+    return world.app.submit_job.run(Step(job_id=job.job_id))
 
 
 def is_closed(world: World) -> bool:
-    return world.jobs.queue.shard.breaker.is_closed
+    return world.jobs.queue.provider.is_closed
 
 
 def world_with_responses(*responses: Submission) -> World:
@@ -113,7 +116,7 @@ def test_prediction_without_credits_opens_the_breaker() -> None:
     world.provider.predictions = [Failed(Code.INSUFFICIENT_CREDITS, "top up")]
     step = submit(world, world.accept_job())
 
-    assert world.check_job()(step).code is Code.INSUFFICIENT_CREDITS
+    assert world.app.check_job.run(step).code is Code.INSUFFICIENT_CREDITS
 
     assert not is_closed(world)
     assert submit(world, world.accept_job(key="b")).deferred_by is Code.INSUFFICIENT_CREDITS
@@ -133,19 +136,66 @@ def test_successful_probe_closes_the_breaker_for_all_jobs() -> None:
     assert_queue_counts(world.jobs)
 
 
-def test_crashed_probe_does_not_keep_the_breaker_open() -> None:
-    world, account, jobs = deployment_with_jobs(PostResult.UNAUTHORIZED, jobs=3)
-    machine = StateMachine(world)
-    machine.run(1)
-    # The next job crashes after it acquires its slot.
-    world.crash_at.plan = {world.crash_at.calls + 4: "after"}
-    account.post_results = [PostResult.REQUEST_LOST]
+def submit_and_crash(world: World, job: Job) -> None:
+    """Submit a job in a function that crashes at its POST."""
+    crash = patch.object(world.provider, "submit", side_effect=SimulatedCrashError)
+    with crash, pytest.raises(SimulatedCrashError):
+        submit(world, job)
 
-    machine.run()
 
+def world_with_half_open_breaker(rate_limit: RateLimit = ONE_SHARD) -> World:
+    """Return a world in which the next job probes."""
+    world = World(rate_limit=rate_limit)
+    world.provider.submissions = [NO_KEY, Accepted("p")]
+    submit(world, world.accept_job(key="refused"))
+    world.clock.advance(31)
+    world.provider.posts.clear()
+    return world
+
+
+def test_crashed_probe_is_followed_by_another_probe() -> None:
+    world = world_with_half_open_breaker()
+    submit_and_crash(world, world.accept_job(key="crashed"))
+    job = world.accept_job()
+
+    deferred = submit(world, job)
+    assert (deferred.outcome, deferred.deferred_by) == (Outcome.DEFERRED, Code.UNAUTHORIZED)
+    assert 1 <= deferred.wait_seconds <= 5
+    world.clock.advance(PROBE_SECONDS)
+
+    submit(world, job)
+    assert len(world.provider.posts) == 1
     assert is_closed(world)
-    completed = [world.job(job.job_id).status for job in jobs].count(Status.COMPLETED)
-    assert completed >= len(jobs) - 1
+
+
+@pytest.mark.parametrize("rate_limit", [ONE_SHARD, THREE_SHARDS])
+def test_two_jobs_that_read_the_same_state_do_not_both_probe(rate_limit: RateLimit) -> None:
+    world = world_with_half_open_breaker(rate_limit)
+    job, others = world.accept_job(), [world.accept_job(key="other")]
+    read_all = world.jobs.queue.read_all
+
+    def read_then_lose() -> QueueSnapshot:
+        snapshot = read_all()
+        if others:
+            submit_and_crash(world, others.pop())
+        return snapshot
+
+    with patch.object(world.jobs.queue, "read_all", read_then_lose):
+        step = submit(world, job)
+
+    assert step.outcome is Outcome.DEFERRED
+    assert world.provider.posts == []
+    assert_queue_counts(world.jobs)
+
+
+def test_accepted_submits_do_not_write_the_provider_state() -> None:
+    world = World()
+
+    for number in range(3):
+        submit(world, world.accept_job(key=f"key-{number}"))
+
+    assert len(world.provider.posts) == 3
+    assert world.jobs.queue.provider == ProviderState()
 
 
 @pytest.mark.parametrize(
@@ -173,7 +223,7 @@ def test_job_fails_uncharged_with_the_breaker_reason_after_the_maximum_queue_tim
 
 def test_sweep_emits_whether_the_breaker_is_open() -> None:
     world = world_with_responses(NO_KEY)
-    world.sweep_jobs()()
+    world.app.sweep_jobs.run()
     assert world.metrics.total("BreakerOpen") == 0
     assert [record.value for record in world.metrics.recorded if record.name == "BreakerOpen"] == [
         0
@@ -181,14 +231,14 @@ def test_sweep_emits_whether_the_breaker_is_open() -> None:
 
     submit(world, world.accept_job())
     world.metrics.recorded.clear()
-    world.sweep_jobs()()
+    world.app.sweep_jobs.run()
 
     assert world.metrics.total("BreakerOpen") == 1
 
 
 @pytest.mark.parametrize("response", [NO_KEY, Throttled(60)])
 def test_blocking_or_throttled_response_applies_to_all_queue_shards(response: Submission) -> None:
-    world = World(rate_limit=RateLimit(1800, 1000))
+    world = World(rate_limit=THREE_SHARDS)
     world.provider.submissions = [*[Accepted(f"p{n}") for n in range(12)], response]
     for number in range(12):
         submit(world, world.accept_job(key=f"key-{number}"))
@@ -200,18 +250,19 @@ def test_blocking_or_throttled_response_applies_to_all_queue_shards(response: Su
     assert {step.outcome for step in (deferred, *others)} == {Outcome.DEFERRED}
     assert len(world.provider.posts) == 13
     if response is NO_KEY:
-        assert all(not shard.breaker.is_closed for shard in world.jobs.queue.read_all())
+        assert not is_closed(world)
         assert {step.deferred_by for step in others} == {Code.UNAUTHORIZED}
 
 
 def test_prediction_without_credits_opens_the_breaker_on_all_queue_shards() -> None:
-    world = World(rate_limit=RateLimit(1800, 1000))
+    world = World(rate_limit=THREE_SHARDS)
     world.provider.submissions = [Accepted(f"p{n}") for n in range(12)]
     steps = [submit(world, world.accept_job(key=f"key-{number}")) for number in range(12)]
     world.provider.predictions = [Failed(Code.INSUFFICIENT_CREDITS, "top up", Charged.NO)]
     world.clock.advance(30)
 
-    world.check_job()(steps[0])
+    world.app.check_job.run(steps[0])
 
-    assert all(not shard.breaker.is_closed for shard in world.jobs.queue.read_all())
+    others = [submit(world, world.accept_job(key=f"other-{n}")) for n in range(12)]
+    assert {step.deferred_by for step in others} == {Code.INSUFFICIENT_CREDITS}
     assert_queue_counts(world.jobs)

@@ -10,8 +10,6 @@ from darkroom.domain.submit_queue import Priority
 from tests.fakes.images import PNG
 from tests.fakes.world import TEXT_TO_IMAGE, World
 
-PRICE = 70_000  # of an edit in medium quality at 1k
-
 
 def world_with_folder_budget(dollars: float, **settings: Any) -> World:
     """Return a world in which the folder `warmer-light` has this daily budget in USD."""
@@ -25,7 +23,7 @@ def world_with_folder_budget(dollars: float, **settings: Any) -> World:
 
 
 def drop(world: World, key: str, data: bytes = PNG, **metadata: str) -> Job | None:
-    job = world.upload_job()(world.inbox.put(key, data, **metadata), event_id=f"event-{key}")
+    job = world.app.upload_job.run(world.inbox.put(key, data, **metadata), event_id=f"event-{key}")
     return job and world.job(job.job_id)
 
 
@@ -54,28 +52,6 @@ def test_inbox_folder_has_its_own_budget() -> None:
     assert len(world.workflow.started) == 3
 
 
-def test_file_refused_by_the_budget_is_accepted_the_next_day() -> None:
-    world = world_with_folder_budget(0.07)
-    drop(world, "warmer-light/a.png")
-    drop(world, "warmer-light/b.png")
-    world.clock.advance(86_400)
-
-    assert drop(world, "warmer-light/b.png") is not None
-
-    assert "errors/warmer-light/b.png.json" not in world.assets.documents
-
-
-def test_repeated_notification_reserves_the_price_once() -> None:
-    world = world_with_folder_budget(0.07)
-    upload = world.inbox.put("warmer-light/a.png", PNG)
-
-    jobs = [world.upload_job()(upload, event_id=f"event-{number}") for number in range(3)]
-
-    assert {job and job.job_id for job in jobs} == world.jobs.records.keys()
-    assert list(world.jobs.budgets.amounts.values()) == [PRICE]
-    assert world.events.of_type("JobRejected") == []
-
-
 def test_description_is_limited_by_the_stack_budget() -> None:
     world = World(stack_budget=10_000)
 
@@ -89,7 +65,7 @@ def test_bus_request_over_budget_is_rejected_with_the_remaining_money() -> None:
     world = World(stack_budget=50_000)
     caller = callers.of_rule("events", can_read_all=False)
 
-    assert world.request_job()(TEXT_TO_IMAGE, caller=caller, event_id="e-1") is None
+    assert world.app.request_job.run(TEXT_TO_IMAGE, caller=caller, event_id="e-1") is None
 
     event = rejection(world)
     assert (event.code, event.id) == (Code.BUDGET_EXCEEDED, "e-1.rejected")
@@ -109,7 +85,7 @@ def test_inbox_jobs_have_low_priority_by_default() -> None:
         b'{"operation": "text-to-image", "prompt": "x", "priority": "normal"}',
     )
     caller = callers.of_rule("events", can_read_all=False)
-    requested = world.request_job()(TEXT_TO_IMAGE, caller=caller, event_id="e-1")
+    requested = world.app.request_job.run(TEXT_TO_IMAGE, caller=caller, event_id="e-1")
 
     priorities = [job and job.priority for job in (dropped, described, with_priority, requested)]
     assert priorities == [Priority.LOW, Priority.LOW, Priority.NORMAL, Priority.NORMAL]

@@ -12,11 +12,12 @@ from darkroom.domain.parsing import parse_request
 from darkroom.domain.requests import Quality
 from darkroom.domain.steps import Step
 from darkroom.usecases.jobs.create_job import RequestSource
-from tests.fakes.crashes import CrashTiming, Interruption, SimulatedCrashError
+from tests.fakes.crashes import Interruption
 from tests.fakes.invariants import assert_budgets, assert_queue_counts
 from tests.fakes.machine import StateMachine, deployment
 from tests.fakes.provider_account import PostResult
 from tests.fakes.world import TEXT_TO_IMAGE, World
+from tests.profiles import examples
 
 CALLERS = {"key:ada": 130_000, "key:bob": 300_000}
 CAPS = CALLERS | {STACK: 350_000}
@@ -31,29 +32,27 @@ def run_function(world: World, call: tuple[str, str, Quality, int]) -> None:
     """Run one function: create a job, or run a step of an existing job."""
     name, caller_name, quality, index = call
     if name == "create":
-        request = parse_request(
-            TEXT_TO_IMAGE | {"quality": str(quality)}, max_deadline_seconds=3600
-        )
+        request = parse_request(TEXT_TO_IMAGE | {"quality": str(quality)})
         caller = of_key(caller_name, Role.SUBMIT)
         key = f"{quality}-{index}"
         request_source = RequestSource(
             caller, key, key, daily_budget_micro_usd=CALLERS[caller.name]
         )
         with suppress(BudgetExceededError):
-            world.create_job()(request, request_source)
+            world.app.create_job.run(request, request_source)
         return
     jobs = list(world.jobs.records)
     if jobs:
         job_id = jobs[index % len(jobs)]
         if name == "submit":
-            world.submit_job()(Step(job_id=job_id))
+            world.app.submit_job.run(Step(job_id=job_id))
         elif name == "fail":
-            world.end_job().fail(job_id, list(Code)[index])
+            world.app.end_job.fail(job_id, list(Code)[index])
         else:
-            world.end_job().cancel(job_id)
+            world.app.end_job.cancel(job_id)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(75))
 @given(
     calls=st.lists(st.tuples(CALLS, CALLS, st.integers(0, 8)), max_size=12),
     post_results=st.lists(st.sampled_from(PostResult), max_size=10),
@@ -81,22 +80,6 @@ def test_reserved_money_never_exceeds_the_cap_with_concurrent_functions(
     assert_queue_counts(world.jobs)
 
 
-@settings(max_examples=200)
-@given(
-    calls=st.lists(CALLS, max_size=12),
-    crashes=st.dictionaries(st.integers(0, 80), st.sampled_from(["before", "after"]), max_size=6),
-)
-def test_budgets_match_the_jobs_after_crashes(
-    calls: list[tuple[str, str, Quality, int]], crashes: dict[int, CrashTiming]
-) -> None:
-    world, _ = deployment(stack_budget=CAPS[STACK])
-    world.crash_at.plan = crashes
-    for call in calls:
-        with suppress(SimulatedCrashError):
-            run_function(world, call)
-        assert_budgets(world.jobs, CAPS)
-
-
 @given(st.lists(st.tuples(st.sampled_from(PostResult), CODES), max_size=12))
 def test_budget_finally_contains_the_charged_and_possibly_charged_jobs(
     jobs: list[tuple[PostResult, Code]],
@@ -106,11 +89,11 @@ def test_budget_finally_contains_the_charged_and_possibly_charged_jobs(
     for number, (post_result, code) in enumerate(jobs):
         job = world.accept_job(key=f"key-{number}")
         account.post_results, account.current_job_id = [post_result], job.job_id
-        world.submit_job()(Step(job_id=job.job_id))
-        world.end_job().fail(job.job_id, code)
+        world.app.submit_job.run(Step(job_id=job.job_id))
+        world.app.end_job.fail(job.job_id, code)
         ended = world.job(job.job_id)
         spent[STACK] += 60_000 * (ended.charge is not Charged.NO)
         if account.possibly_accepted(job.job_id) and code is not Code.PROVIDER_FAILED:
             assert ended.charge is not Charged.NO
 
-    assert world.budget().remaining(STACK, 10**9) == 10**9 - spent[STACK]
+    assert world.app.budget.remaining(STACK, 10**9) == 10**9 - spent[STACK]

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.domain.errors import Charged, Code, EndedError
@@ -15,6 +15,7 @@ from tests.fakes.machine import StateMachine, deployment, retry_crashes
 from tests.fakes.provider import OUTPUT
 from tests.fakes.provider_account import PostResult, ProviderAccount
 from tests.fakes.world import TEST_CALLER, World
+from tests.profiles import examples
 from tests.unit.test_crashes import (
     DOWNLOADS,
     POST_RESULTS,
@@ -37,7 +38,7 @@ def deployment_with_cancel(
     def cancel() -> None:
         job_id = list(world.jobs.records)[-1]
         with suppress(EndedError):
-            canceled_jobs.append(world.without_crashes().cancel_job()(TEST_CALLER, job_id))
+            canceled_jobs.append(world.without_crashes().app.cancel_job.run(TEST_CALLER, job_id))
 
     crash_at.action = cancel
     return world, account, canceled_jobs
@@ -49,7 +50,7 @@ def run(world: World) -> Job:
     return world.job(job.job_id)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(75))
 @given(
     post_results=POST_RESULTS,
     result=RESULTS,

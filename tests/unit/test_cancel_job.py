@@ -16,14 +16,14 @@ from tests.fakes.world import TEST_CALLER, World
 
 
 def cancel(world: World, job: Job, caller: Caller = TEST_CALLER) -> Job:
-    return world.cancel_job()(caller, job.job_id)
+    return world.app.cancel_job.run(caller, job.job_id)
 
 
 def submitted_job() -> tuple[World, Job, Step]:
     world = World()
     world.downloads.files = {OUTPUT: PNG}
     job = world.accept_job()
-    step = world.submit_job()(Step(job_id=job.job_id))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
     world.clock.advance(step.wait_seconds)
     return world, job, step
 
@@ -56,7 +56,7 @@ def test_job_canceled_in_the_queue_is_never_submitted() -> None:
     job = world.accept_job()
     cancel(world, job)
 
-    step = world.submit_job()(Step(job_id=job.job_id))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
     assert world.provider.posts == []
@@ -80,7 +80,7 @@ def test_later_result_of_a_canceled_job_is_stored_and_charged() -> None:
     world, job, step = submitted_job()
     cancel(world, job)
 
-    step = world.finalize_job()(world.check_job()(step))
+    step = world.app.finalize_job.run(world.app.check_job.run(step))
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
     stored = world.job(job.job_id)
@@ -101,7 +101,7 @@ def test_manifest_of_a_canceled_job_has_canceled_at() -> None:
     cancel(world, job)
     canceled_at = world.clock().isoformat()
 
-    world.finalize_job()(world.check_job()(step))
+    world.app.finalize_job.run(world.app.check_job.run(step))
 
     [manifest] = world.assets.documents.values()
     assert manifest["canceled_at"] == canceled_at
@@ -112,9 +112,9 @@ def test_canceled_job_that_fails_at_the_provider_ends_with_that_code() -> None:
     cancel(world, job)
     world.provider.predictions = [Failed(Code.MODERATED, "refused")]
 
-    step = world.check_job()(step)
+    step = world.app.check_job.run(step)
     assert step.code is not None
-    world.end_job().fail(job.job_id, step.code)
+    world.app.end_job.fail(job.job_id, step.code)
 
     event = failed_event(world, job)
     assert (event.code, event.assets) == (Code.MODERATED, ())
@@ -154,7 +154,7 @@ def test_cancel_is_idempotent(status: Status) -> None:
 def test_repeated_cancel_after_the_end_returns_the_ended_job() -> None:
     world, job, step = submitted_job()
     cancel(world, job)
-    world.finalize_job()(world.check_job()(step))
+    world.app.finalize_job.run(world.app.check_job.run(step))
 
     assert cancel(world, job) == world.job(job.job_id)
 
@@ -173,4 +173,4 @@ def test_job_of_another_caller_is_not_found() -> None:
 @pytest.mark.parametrize("job_id", ["none", "a" * 26, "", "../x"])
 def test_missing_job_is_not_found(job_id: str) -> None:
     with pytest.raises(NotFoundError):
-        World().cancel_job()(TEST_CALLER, job_id)
+        World().app.cancel_job.run(TEST_CALLER, job_id)

@@ -48,9 +48,9 @@ def test_unsuccessful_post_of_a_canceled_job_is_not_repeated(response: Submissio
     job = world.accept_job()
     during_post(world, lambda: cancel(world, job))
 
-    step = world.submit_job()(Step(job_id=job.job_id))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
     assert step.code is not None
-    world.end_job().fail(job.job_id, step.code)
+    world.app.end_job.fail(job.job_id, step.code)
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
     assert len(world.provider.posts) == 1
@@ -61,12 +61,12 @@ def test_unsuccessful_post_of_a_canceled_job_is_not_repeated(response: Submissio
 def test_canceled_job_is_not_sent_after_a_crash_that_follows_its_put_back() -> None:
     world = World()
     job = world.accept_job()
-    submitting = world.acquire_slot()(job, ())
+    submitting = world.app.acquire_slot.run(job, ())
     assert isinstance(submitting, Job)
     cancel(world, job)
-    assert world.acquire_slot().put_back(submitting) is not None  # the function crashes here
+    assert world.app.acquire_slot.put_back(submitting) is not None  # the function crashes here
 
-    step = world.submit_job()(Step(job_id=job.job_id))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
     assert world.provider.posts == []
@@ -78,8 +78,8 @@ def test_cancel_during_an_accepted_post_stores_the_output() -> None:
     job = world.accept_job()
     during_post(world, lambda: cancel(world, job))
 
-    step = world.submit_job()(Step(job_id=job.job_id))
-    step = world.finalize_job()(world.check_job()(step))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
+    step = world.app.finalize_job.run(world.app.check_job.run(step))
 
     assert step.code is Code.CANCELED
     assert world.job(job.job_id).prediction_id == PREDICTION
@@ -92,19 +92,19 @@ def test_cancel_during_an_unanswered_post_ends_with_submission_unknown() -> None
     job = world.accept_job()
     during_post(world, lambda: cancel(world, job))
 
-    step = world.submit_job()(Step(job_id=job.job_id))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
     assert step.outcome is Outcome.DEFERRED, "the prediction is searched for"
     world.clock.advance(120)
 
-    assert world.submit_job()(step).code is Code.SUBMISSION_UNKNOWN
+    assert world.app.submit_job.run(step).code is Code.SUBMISSION_UNKNOWN
 
 
 def test_cancel_before_the_completion_write_wins() -> None:
     world, job, step = submitted_job()
-    step = world.check_job()(step)
+    step = world.app.check_job.run(step)
     before_the_next_update(world, lambda: cancel(world, job))
 
-    step = world.finalize_job()(step)
+    step = world.app.finalize_job.run(step)
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
     stored = world.job(job.job_id)
@@ -115,8 +115,8 @@ def test_cancel_before_the_completion_write_wins() -> None:
 
 def test_cancel_after_the_completion_write_raises_ended_error() -> None:
     world, job, step = submitted_job()
-    step = world.check_job()(step)
-    before_the_next_update(world, lambda: world.finalize_job()(step))
+    step = world.app.check_job.run(step)
+    before_the_next_update(world, lambda: world.app.finalize_job.run(step))
 
     with pytest.raises(EndedError):
         cancel(world, job)
@@ -128,7 +128,7 @@ def test_cancel_after_the_completion_write_raises_ended_error() -> None:
 def test_cancel_of_a_job_that_just_acquired_its_slot_only_marks_it() -> None:
     world = World()
     job = world.accept_job()
-    before_the_next_update(world, lambda: world.acquire_slot()(job, ()))
+    before_the_next_update(world, lambda: world.app.acquire_slot.run(job, ()))
 
     canceled = cancel(world, job)
 
@@ -140,9 +140,9 @@ def test_cancel_of_a_job_that_just_acquired_its_slot_only_marks_it() -> None:
 
 def test_cancel_of_a_job_that_just_entered_the_queue_removes_it() -> None:
     world = World(rate_limit=RateLimit(2, 2))
-    world.submit_job()(Step(job_id=world.accept_job(key="ahead").job_id))
+    world.app.submit_job.run(Step(job_id=world.accept_job(key="ahead").job_id))
     job = world.accept_job()
-    before_the_next_update(world, lambda: world.acquire_slot()(job, ()))
+    before_the_next_update(world, lambda: world.app.acquire_slot.run(job, ()))
 
     canceled = cancel(world, job)
 

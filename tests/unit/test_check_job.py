@@ -21,13 +21,13 @@ def submitted_job(*predictions: Prediction, **request: Any) -> tuple[World, Step
     world = World()
     world.provider.predictions = list(predictions)
     job = world.accept_job(TEXT_TO_IMAGE | request)
-    step = world.submit_job()(Step(job_id=job.job_id))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
     world.clock.advance(step.wait_seconds)
     return world, step
 
 
 def check(world: World, step: Step) -> Step:
-    return world.check_job()(step)
+    return world.app.check_job.run(step)
 
 
 def check_until_decided(world: World, step: Step, max_checks: int = 500) -> list[Step]:
@@ -65,7 +65,7 @@ def test_completed_prediction_frees_its_slot_before_the_output_is_stored() -> No
     assert check(world, step).outcome is Outcome.READY  # idempotent: frees one slot
     assert_queue_counts(world.jobs)
 
-    world.finalize_job()(ready)
+    world.app.finalize_job.run(ready)
     assert_queue_counts(world.jobs)
 
 
@@ -77,11 +77,11 @@ def test_concurrent_end_and_check_free_one_slot() -> None:
         job = get(job_id)
         if not calls:
             calls.append(True)
-            world.check_job()(step)
+            world.app.check_job.run(step)
         return job
 
     world.jobs.get = get_before_check  # type: ignore[method-assign]
-    world.end_job().fail(step.job_id, Code.CANCELED)
+    world.app.end_job.fail(step.job_id, Code.CANCELED)
 
     assert world.job(step.job_id).code is Code.CANCELED
     assert_queue_counts(world.jobs)
@@ -254,30 +254,11 @@ def test_job_without_a_record_fails() -> None:
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.INTERNAL_ERROR)
 
 
-def test_running_prediction_with_webhook_waits_for_the_webhook() -> None:
-    world, step = submitted_job(RUNNING, UNREADABLE, RUNNING)
-    step = step.model_copy(update={"webhook": True})
-    world.jobs.update(step.job_id, when=[Status.SUBMITTED], woken_at=world.clock(), wake_token="w")
+def test_job_with_a_webhook_is_polled_until_it_is_ready() -> None:
+    """Check follows an unreadable answer: the webhook may have arrived already."""
+    world, step = submitted_job(RUNNING, UNREADABLE, RUNNING, Succeeded((OUTPUT,)))
+    world.jobs.update(step.job_id, when=[Status.SUBMITTED], has_webhook=True)
 
-    first = check(world, step)
-    checked = world.job(step.job_id)
-    second = check(world, first)
+    outcomes = [checked.outcome for checked in check_until_decided(world, step)]
 
-    assert (first.await_webhook, second.await_webhook) == (True, False), (
-        "an unreadable response is followed by a plain wait"
-    )
-    assert (checked.woken_at, checked.wake_token) == (None, None)
-
-
-def test_webhook_wait_ends_at_the_deadline() -> None:
-    world, step = submitted_job(RUNNING)
-    world.clock.time = (
-        world.job(step.job_id).submitted_at or world.clock()
-    )  # the time of the submit
-    step = step.model_copy(update={"webhook": True})
-    world.clock.advance(DEADLINE - 60)
-
-    step = check(world, step)
-
-    assert (step.outcome, step.await_webhook) == (Outcome.PROCESSING, True)
-    assert step.wait_seconds == 60
+    assert outcomes == [*[Outcome.PROCESSING] * 3, Outcome.READY]

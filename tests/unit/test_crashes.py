@@ -1,6 +1,6 @@
 """Crashes before or after any call of any port: one POST, one end, one terminal event id."""
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from darkroom.domain.errors import Charged, Code
@@ -13,6 +13,7 @@ from tests.fakes.machine import deployment, run_one_job
 from tests.fakes.provider import OUTPUT
 from tests.fakes.provider_account import PostResult
 from tests.fakes.world import World
+from tests.profiles import examples
 
 POST_RESULTS = st.lists(st.sampled_from(PostResult), max_size=4)
 RESULTS: st.SearchStrategy[Prediction] = st.sampled_from(
@@ -48,7 +49,7 @@ def assert_consistent(world: World) -> None:
             assert [world.assets.files[asset.key] for asset in job.assets] == [PNG]
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(75))
 @given(
     post_results=POST_RESULTS,
     result=RESULTS,
@@ -84,7 +85,7 @@ def test_job_is_posted_once_and_ends_once_despite_crashes(
         assert job.charge is not Charged.NO, "a possibly charged job is not reported as uncharged"
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(50))
 @given(post_results=POST_RESULTS, crashes=SOME_CRASHES | CONSECUTIVE_CRASHES)
 def test_listed_prediction_is_not_resubmitted_despite_crashes(
     post_results: list[PostResult], crashes: dict[int, CrashTiming]
@@ -116,8 +117,8 @@ def fatal_crashes(resubmits: bool) -> list[tuple[int, CrashTiming]]:
 
 
 def test_only_a_crash_just_before_the_post_fails_the_job() -> None:
-    # 0-2 create, 3 get, 4 prepare, 5 read the queue, 6 queued -> submitting, 7 the POST.
-    assert fatal_crashes(resubmits=False) == [(6, "after"), (7, "before")]
+    # 0-2 create, 3 get, 4 flags, 5 prepare, 6 read the queue, 7 queued -> submitting, 8 the POST.
+    assert fatal_crashes(resubmits=False) == [(7, "after"), (8, "before")]
 
 
 def test_with_resubmits_no_single_crash_fails_the_job() -> None:

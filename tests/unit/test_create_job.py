@@ -62,13 +62,13 @@ def test_priority_of_the_request_overrides_the_entry_point(
     priority: Priority, entry_point: Priority
 ) -> None:
     world = World()
-    request = parse_request(TEXT_TO_IMAGE | {"priority": str(priority)}, max_deadline_seconds=3600)
-    request_without_priority = parse_request(TEXT_TO_IMAGE, max_deadline_seconds=3600)
+    request = parse_request(TEXT_TO_IMAGE | {"priority": str(priority)})
+    request_without_priority = parse_request(TEXT_TO_IMAGE)
 
-    explicit = world.create_job()(
+    explicit = world.app.create_job.run(
         request, RequestSource(TEST_CALLER, "explicit", "r", priority=entry_point)
     )
-    default = world.create_job()(
+    default = world.app.create_job.run(
         request_without_priority, RequestSource(TEST_CALLER, "default", "r", priority=entry_point)
     )
 

@@ -10,9 +10,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.bootstrap import batches
 from darkroom.domain.submit_queue import WaitingJobs
-from darkroom.handlers.create_rows import handler
+from darkroom.handlers import create_rows
 from darkroom.usecases.batches.create_rows import seconds_until_room
 from tests.fakes.world import World
 from tests.unit.batches import running_batch
@@ -33,7 +32,7 @@ def create_rows_waits(seconds: float, max_queue: int = 1000) -> list[int]:
     )
     waits = []
     for _ in range(20):
-        waits.append(world.create_rows()(batch.batch_id, SPAN))
+        waits.append(world.app.create_rows.run(batch.batch_id, SPAN))
         assert len(world.jobs.records) == (0 in waits)
         world.jobs.records.clear()
     return waits
@@ -44,10 +43,6 @@ def test_rows_wait_while_the_queue_is_full() -> None:
 
     assert all(10 <= seconds <= 30 for seconds in waits)
     assert len(set(waits)) > 5  # batches do not retry at the same time
-
-
-def test_queue_room_shrinks_with_the_maximum_queue_time() -> None:
-    assert all(create_rows_waits(25.0, max_queue=40))
 
 
 @given(st.floats(0, ROOM), st.integers(0, 1000), RANDOM)
@@ -97,9 +92,13 @@ def test_handler_counts_attempts_and_accepts_events_without_the_count(
         received.append(attempts)
         return 7
 
-    monkeypatch.setattr(batches, "create_rows", lambda: use_case)
+    app = SimpleNamespace(create_rows=SimpleNamespace(run=use_case))
+    monkeypatch.setattr(create_rows, "app", lambda: app)
     event = {"batch_id": "b", "chunk": SPAN}
 
-    assert handler(event, CONTEXT) == {"wait_seconds": 7, "attempts": 1}
-    assert handler(event | {"attempts": 3}, CONTEXT) == {"wait_seconds": 7, "attempts": 4}
+    assert create_rows.handler(event, CONTEXT) == {"wait_seconds": 7, "attempts": 1}
+    assert create_rows.handler(event | {"attempts": 3}, CONTEXT) == {
+        "wait_seconds": 7,
+        "attempts": 4,
+    }
     assert received == [0, 3]

@@ -12,6 +12,7 @@ from darkroom.domain.events import JobFailed
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.steps import Outcome, Step
 from darkroom.domain.submit_queue import QueueShard, RateLimit
+from darkroom.ports import QueueChange
 from tests.fakes.crashes import SimulatedCrashError
 from tests.fakes.invariants import assert_queue_counts
 from tests.fakes.world import TEXT_TO_IMAGE, World
@@ -21,9 +22,9 @@ def job_in_status(status: Status, **settings: Any) -> tuple[World, Job]:
     world = World(**settings)
     job = world.accept_job()
     if status is Status.SUBMITTING:
-        world.acquire_slot()(job, ())
+        world.app.acquire_slot.run(job, ())
     elif status is Status.SUBMITTED:
-        world.submit_job()(Step(job_id=job.job_id))
+        world.app.submit_job.run(Step(job_id=job.job_id))
         world.events.published.clear()
     return world, job
 
@@ -31,9 +32,9 @@ def job_in_status(status: Status, **settings: Any) -> tuple[World, Job]:
 def waiting_job() -> tuple[World, Job]:
     """Return a job that waits for its slot."""
     world = World(rate_limit=RateLimit(2, 2))
-    world.submit_job()(Step(job_id=world.accept_job(key="ahead").job_id))
+    world.app.submit_job.run(Step(job_id=world.accept_job(key="ahead").job_id))
     job = world.accept_job()
-    assert world.submit_job()(Step(job_id=job.job_id)).outcome is Outcome.DEFERRED
+    assert world.app.submit_job.run(Step(job_id=job.job_id)).outcome is Outcome.DEFERRED
     world.events.published.clear()
     return world, job
 
@@ -43,7 +44,7 @@ def test_open_job_fails_with_its_code(status: Status) -> None:
     world, job = job_in_status(status)
     world.clock.advance(40)
 
-    world.end_job().fail(job.job_id, Code.CANCELED)
+    world.app.end_job.fail(job.job_id, Code.CANCELED)
 
     ended = world.job(job.job_id)
     assert (ended.status, ended.code, ended.ended_at) == (
@@ -62,7 +63,7 @@ def test_end_emits_metrics_with_code_and_duration() -> None:
     world, job = job_in_status(Status.SUBMITTED)
     world.clock.advance(40)
 
-    world.end_job().fail(job.job_id, Code.MODERATED)
+    world.app.end_job.fail(job.job_id, Code.MODERATED)
 
     records = {record.name: record for record in world.metrics.recorded}
     assert records["JobsFailed"].dimensions == {"code": "moderated"}
@@ -75,9 +76,9 @@ def test_first_end_wins_and_is_published_once(codes: list[Code | None]) -> None:
     world, job = job_in_status(Status.SUBMITTED)
 
     results = [
-        world.end_job().complete(job.job_id, ())
+        world.app.end_job.complete(job.job_id, ())
         if code is None
-        else world.end_job().fail(job.job_id, code)
+        else world.app.end_job.fail(job.job_id, code)
         for code in codes
     ]
 
@@ -97,9 +98,9 @@ def test_ended_job_leaves_the_queue_counts(status: Status, code: Code | None) ->
     assert_queue_counts(world.jobs)
 
     if code:
-        world.end_job().fail(job.job_id, code)
+        world.app.end_job.fail(job.job_id, code)
     elif status is Status.SUBMITTED:
-        world.end_job().complete(job.job_id, ())
+        world.app.end_job.complete(job.job_id, ())
 
     assert world.job(job.job_id).is_open == (code is None and status is not Status.SUBMITTED)
     assert_queue_counts(world.jobs)
@@ -109,7 +110,7 @@ def test_ended_waiting_job_leaves_the_queue() -> None:
     world, job = waiting_job()
     assert len(world.jobs.queue.shard.normal) == 1
 
-    world.end_job().fail(job.job_id, Code.PROVIDER_UNAVAILABLE)
+    world.app.end_job.fail(job.job_id, Code.PROVIDER_UNAVAILABLE)
 
     assert len(world.jobs.queue.shard.normal) == 0
     assert_queue_counts(world.jobs)
@@ -118,9 +119,9 @@ def test_ended_waiting_job_leaves_the_queue() -> None:
 def test_ended_job_removes_its_own_slot_seconds_from_the_queue() -> None:
     world, fast = waiting_job()
     slow = world.accept_job(TEXT_TO_IMAGE | {"quality": "high", "resolution": "4k"}, key="slow")
-    assert world.submit_job()(Step(job_id=slow.job_id)).outcome is Outcome.DEFERRED
+    assert world.app.submit_job.run(Step(job_id=slow.job_id)).outcome is Outcome.DEFERRED
 
-    world.end_job().fail(slow.job_id, Code.CANCELED)
+    world.app.end_job.fail(slow.job_id, Code.CANCELED)
 
     waiting = world.jobs.queue.shard.normal
     assert waiting.seconds == pytest.approx(world.job(fast.job_id).slot_seconds)
@@ -133,11 +134,11 @@ def test_queue_shard_is_read_again_after_a_conflict() -> None:
     def read_then_change(number: int = 0) -> QueueShard:
         shard = read(number)
         if conflicts and conflicts.pop():
-            world.jobs.queue.swap(shard, shard.paused_until(0))
+            world.jobs.queue.change(QueueChange(shard, shard))
         return shard
 
     world.jobs.queue.read = read_then_change  # type: ignore[method-assign]
-    world.end_job().fail(job.job_id, Code.CANCELED)
+    world.app.end_job.fail(job.job_id, Code.CANCELED)
 
     assert world.job(job.job_id).code is Code.CANCELED
     assert_queue_counts(world.jobs)
@@ -150,7 +151,7 @@ def test_reservation_is_released_when_nothing_was_charged(status: Status, code: 
     reserved = {(world.clock().date(), "STACK"): 60_000}
     assert world.jobs.budgets.amounts == reserved
 
-    world.end_job().fail(job.job_id, code)
+    world.app.end_job.fail(job.job_id, code)
 
     is_released = world.job(job.job_id).charge is Charged.NO
     assert world.jobs.budgets.amounts == (dict.fromkeys(reserved, 0) if is_released else reserved)
@@ -169,7 +170,7 @@ def test_only_jobs_with_an_unresolved_post_are_scheduled_for_the_sweep(
     if status is not Status.SUBMITTED:
         resolved_codes.add(Code.UNAUTHORIZED)  # then the POST was refused
 
-    world.end_job().fail(job.job_id, code)
+    world.app.end_job.fail(job.job_id, code)
 
     is_unresolved = status is not Status.QUEUED and code not in resolved_codes
     in_two_minutes = world.clock() + timedelta(minutes=2)
@@ -184,8 +185,8 @@ def test_rerun_after_a_crash_publishes_the_end(at: int, when: str, completes: bo
 
     def end() -> Job | None:
         if completes:
-            return world.end_job().complete(job.job_id, ())
-        return world.end_job().fail(job.job_id, Code.CANCELED)
+            return world.app.end_job.complete(job.job_id, ())
+        return world.app.end_job.fail(job.job_id, Code.CANCELED)
 
     world.crash_at.plan = {world.crash_at.calls + at: when}  # type: ignore[dict-item]
     with pytest.raises(SimulatedCrashError):
@@ -203,7 +204,7 @@ def test_rerun_after_a_crash_publishes_the_end(at: int, when: str, completes: bo
 def test_unpublished_end_stays_due_for_the_sweep(completes: bool) -> None:
     world, job = job_in_status(Status.SUBMITTED)
     world.crash_at.plan = {world.crash_at.calls + 2: "before"}  # calls: get, write, publish
-    end = world.end_job()
+    end = world.app.end_job
     with pytest.raises(SimulatedCrashError):
         end.complete(job.job_id, ()) if completes else end.fail(job.job_id, Code.MODERATED)
     assert world.events.published == []
@@ -214,8 +215,8 @@ def test_unpublished_end_stays_due_for_the_sweep(completes: bool) -> None:
 def test_published_event_is_not_published_again() -> None:
     world, job = job_in_status(Status.QUEUED)
 
-    world.end_job().fail(job.job_id, Code.CANCELED)
-    world.end_job().fail(job.job_id, Code.CANCELED)
+    world.app.end_job.fail(job.job_id, Code.CANCELED)
+    world.app.end_job.fail(job.job_id, Code.CANCELED)
 
     assert len(world.events.published) == 1
 
@@ -223,7 +224,7 @@ def test_published_event_is_not_published_again() -> None:
 def test_execution_without_a_job_changes_nothing() -> None:
     world = World()
 
-    assert world.end_job().fail("started-by-hand", Code.CANCELED) is None
+    assert world.app.end_job.fail("started-by-hand", Code.CANCELED) is None
     assert world.events.published == []
 
 
@@ -231,5 +232,5 @@ def test_publish_end_of_an_open_job_raises() -> None:
     world, job = job_in_status(Status.SUBMITTED)
 
     with pytest.raises(LookupError):
-        world.end_job().publish_end(job)
+        world.app.end_job.publish_end(job)
     assert world.events.published == []

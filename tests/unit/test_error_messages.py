@@ -45,10 +45,8 @@ def row_problems(
 ) -> list[str]:
     """Return the messages of a batch file's rows."""
     template = None if prompt is None else Template(prompt)
-    rows = rows_of(
-        text.encode(), file_format, template=template, defaults={}, max_deadline_seconds=3600
-    )
-    return [at_row(row.number, error.message) for row in rows for error in row.errors]
+    rows = rows_of(text.encode(), file_format, template=template, defaults={})
+    return [at_row(row.number, error.message) for row, _ in rows for error in row.errors]
 
 
 def test_problems_are_joined_without_field_names() -> None:
@@ -92,7 +90,10 @@ def test_lane_in_an_event_is_refused_with_a_hint() -> None:
     world = World()
     caller = callers.of_rule("events", can_read_all=True)
 
-    assert world.request_job()(TEXT_TO_IMAGE | {"lane": "x"}, caller=caller, event_id="e") is None
+    assert (
+        world.app.request_job.run(TEXT_TO_IMAGE | {"lane": "x"}, caller=caller, event_id="e")
+        is None
+    )
 
     assert rejection(world).message == LANE
 
@@ -101,7 +102,7 @@ def test_lane_in_a_job_description_is_refused_with_a_hint() -> None:
     world = World()
     data = json.dumps(TEXT_TO_IMAGE | {"lane": "interactive"}).encode()
 
-    assert world.upload_job()(world.inbox.put("x.job.json", data), event_id="e") is None
+    assert world.app.upload_job.run(world.inbox.put("x.job.json", data), event_id="e") is None
 
     assert rejection(world).message == LANE
     assert world.assets.documents["errors/x.job.json.json"]["message"] == (
@@ -179,7 +180,7 @@ def test_submission_unknown_message_warns_of_a_second_charge() -> None:
 def test_inbox_message_names_the_file_and_its_format(key: str, data: bytes, message: str) -> None:
     world = World()
 
-    assert world.upload_job()(world.inbox.put(key, data), event_id="e") is None
+    assert world.app.upload_job.run(world.inbox.put(key, data), event_id="e") is None
 
     assert rejection(world).message == message
 
@@ -245,7 +246,7 @@ def test_plan_and_error_name_the_rows() -> None:
         "Row 2: reference image 1 points at a private address. Use a public URL.",
     ]
 
-    plan = world.start_batch().plan(BatchFile(source), SHOP)
+    plan = world.app.start_batch.plan.run(BatchFile(source), SHOP)
 
     assert [problem.message for problem in plan.problems(9)] == messages
 
@@ -266,7 +267,7 @@ def test_plan_and_error_name_the_rows() -> None:
 )  # fmt: skip
 def test_every_message_is_made_of_complete_sentences(body: object) -> None:
     with pytest.raises(DarkroomError) as caught:
-        parse_request(body, max_deadline_seconds=3600)
+        parse_request(body)
 
     assert isinstance(caught.value, InvalidRequestError)
     for problem in caught.value.problems:

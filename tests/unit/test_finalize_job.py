@@ -1,6 +1,7 @@
 """FinalizeJob: every output is stored once and complete, then the manifest and the end."""
 
 import hashlib
+from contextlib import suppress
 from threading import Barrier, Lock
 from typing import IO, Any
 
@@ -14,13 +15,24 @@ from darkroom.domain.job_events import failed
 from darkroom.domain.references import S3Object
 from darkroom.domain.steps import Outcome, Step
 from darkroom.domain.uploads import encode
-from darkroom.ports import Download, Failed, NotDownloaded, Running, Succeeded, Unreadable
-from tests.fakes.crashes import SimulatedCrashError
+from darkroom.ports import (
+    Download,
+    Failed,
+    NotDownloaded,
+    Prediction,
+    Running,
+    Succeeded,
+    Unreadable,
+)
+from tests.fakes.crashes import CrashTiming, SimulatedCrashError
 from tests.fakes.images import JPEG, PNG
+from tests.fakes.invariants import assert_queue_counts
 from tests.fakes.provider import OUTPUT, PREDICTION
-from tests.fakes.world import World
+from tests.fakes.world import TEXT_TO_IMAGE, World
 
 SECOND = "https://cdn.test/output/1.bin"
+RUNNING = Running("processing", known=True)
+UNREADABLE = Unreadable(Code.PROVIDER_UNAVAILABLE, "HTTP 502")
 NOT_YET_AVAILABLE = NotDownloaded(Code.ASSET_UNAVAILABLE, "the CDN answered 404")
 
 
@@ -30,16 +42,16 @@ def job_with_completed_prediction(*outputs: str, **files: Any) -> tuple[World, S
     world.provider.predictions = [Succeeded(outputs or (OUTPUT,))]
     world.downloads.files = {OUTPUT: PNG, **files}
     job = world.accept_job()
-    step = world.submit_job()(Step(job_id=job.job_id))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
     world.clock.advance(30)
-    return world, world.check_job()(step)
+    return world, world.app.check_job.run(step)
 
 
 def test_output_is_stored_under_the_jobs_prefix_and_the_job_completes() -> None:
     world, step = job_with_completed_prediction()
     world.clock.advance(1)
 
-    step = world.finalize_job()(step)
+    step = world.app.finalize_job.run(step)
 
     assert step.outcome is Outcome.STORED
     job = world.job(step.job_id)
@@ -66,7 +78,7 @@ def test_output_is_stored_under_the_jobs_prefix_and_the_job_completes() -> None:
 def test_manifest_has_input_assets_times_and_cost() -> None:
     world, step = job_with_completed_prediction()
 
-    world.finalize_job()(step)
+    world.app.finalize_job.run(step)
 
     job = world.job(step.job_id)
     [(key, manifest)] = world.assets.documents.items()
@@ -86,7 +98,7 @@ def test_output_metadata_and_manifest_name_the_source_upload() -> None:
         step.job_id, when=OPEN, source=source, preset="scan@3", prefix="edits/scan/Öl.png/j"
     )
 
-    world.finalize_job()(step)
+    world.app.finalize_job.run(step)
 
     metadata = world.assets.metadata["edits/scan/Öl.png/j/0.png"]
     assert {name: metadata[name] for name in metadata if "source" in name or name == "preset"} == {
@@ -104,7 +116,7 @@ def test_output_metadata_and_manifest_name_the_source_upload() -> None:
 def test_multiple_outputs_are_stored_in_order_with_their_own_formats() -> None:
     world, step = job_with_completed_prediction(OUTPUT, SECOND, **{SECOND: JPEG})
 
-    world.finalize_job()(step)
+    world.app.finalize_job.run(step)
 
     prefix = f"jobs/{step.job_id}"
     assert world.assets.files == {f"{prefix}/0.png": PNG, f"{prefix}/1.jpg": JPEG}
@@ -133,7 +145,7 @@ def test_at_most_four_outputs_are_copied_concurrently() -> None:
 
     world.downloads.fetch = fetch_with_barrier  # type: ignore[method-assign]
 
-    world.finalize_job()(step)
+    world.app.finalize_job.run(step)
 
     assert max_running == 4
     stored = [asset.key for asset in world.job(step.job_id).assets]
@@ -145,9 +157,9 @@ def test_unavailable_output_is_retried_after_a_wait() -> None:
         **{OUTPUT: [NOT_YET_AVAILABLE, NOT_YET_AVAILABLE, PNG]}
     )
 
-    first = world.finalize_job()(step)
-    second = world.finalize_job()(first)
-    third = world.finalize_job()(second)
+    first = world.app.finalize_job.run(step)
+    second = world.app.finalize_job.run(first)
+    third = world.app.finalize_job.run(second)
 
     assert [(step.outcome, step.wait_seconds) for step in (first, second)] == [
         (Outcome.PROCESSING, polling.COPY_WAITS[0]),
@@ -161,12 +173,12 @@ def test_failed_second_output_leaves_the_job_open_with_the_first_stored() -> Non
         OUTPUT, SECOND, **{SECOND: [NOT_YET_AVAILABLE, JPEG]}
     )
 
-    step = world.finalize_job()(step)
+    step = world.app.finalize_job.run(step)
     assert step.outcome is Outcome.PROCESSING
     assert world.assets.documents == {}
     assert [asset.key[-5:] for asset in world.job(step.job_id).assets] == ["0.png"]
 
-    assert world.finalize_job()(step).outcome is Outcome.STORED
+    assert world.app.finalize_job.run(step).outcome is Outcome.STORED
     assert len(world.job(step.job_id).assets) == 2
     assert world.downloads.fetched.count(OUTPUT) == 1  # a stored output is not fetched again
 
@@ -176,9 +188,9 @@ def test_missing_output_fails_the_job_after_all_attempts(code: Code) -> None:
     world, step = job_with_completed_prediction(**{OUTPUT: NotDownloaded(code, "why")})
 
     for _ in polling.COPY_WAITS:
-        step = world.finalize_job()(step)
+        step = world.app.finalize_job.run(step)
         assert step.outcome is Outcome.PROCESSING
-    step = world.finalize_job()(step)
+    step = world.app.finalize_job.run(step)
 
     assert (step.outcome, step.code) == (Outcome.FAILED, code)
     assert world.job(step.job_id).detail == "why"
@@ -190,25 +202,22 @@ def test_final_download_error_is_not_retried_and_is_charged() -> None:
         **{OUTPUT: NotDownloaded(Code.ASSET_INVALID, "why", final=True)}
     )
 
-    step = world.finalize_job()(step)
+    step = world.app.finalize_job.run(step)
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.ASSET_INVALID)
-    world.end_job().fail(step.job_id, Code.ASSET_INVALID)
+    world.app.end_job.fail(step.job_id, Code.ASSET_INVALID)
     assert failed(world.job(step.job_id)).charged is Charged.YES
 
 
-@pytest.mark.parametrize(
-    "prediction",
-    [Unreadable(Code.PROVIDER_UNAVAILABLE, "HTTP 502"), Running("processing", known=True)],
-)
-def test_unreadable_prediction_fails_the_job_after_all_attempts(prediction: Any) -> None:
+@pytest.mark.parametrize("prediction", [UNREADABLE, RUNNING])
+def test_unreadable_finished_prediction_fails_the_job_after_all_attempts(prediction: Any) -> None:
     world, step = job_with_completed_prediction()
     world.provider.predictions = [prediction]
 
     for _ in polling.COPY_WAITS:
-        step = world.finalize_job()(step)
+        step = world.app.finalize_job.run(step)
         assert step.outcome is Outcome.PROCESSING
-    step = world.finalize_job()(step)
+    step = world.app.finalize_job.run(step)
 
     assert step.code is Code.ASSET_UNAVAILABLE
 
@@ -217,16 +226,16 @@ def test_prediction_that_has_failed_since_the_check_fails_the_job() -> None:
     world, step = job_with_completed_prediction()
     world.provider.predictions = [Failed(Code.PROVIDER_FAILED, "deleted")]
 
-    assert world.finalize_job()(step).code is Code.PROVIDER_FAILED
+    assert world.app.finalize_job.run(step).code is Code.PROVIDER_FAILED
 
 
 def test_rerun_after_the_end_is_idempotent() -> None:
     world, step = job_with_completed_prediction()
-    first = world.finalize_job()(step)
+    first = world.app.finalize_job.run(step)
     published = list(world.events.published)
     world.downloads.fetched.clear()
 
-    assert world.finalize_job()(step) == first
+    assert world.app.finalize_job.run(step) == first
 
     assert world.downloads.fetched == []
     assert world.events.published == published
@@ -236,10 +245,10 @@ def test_rerun_after_a_crash_keeps_the_first_bytes() -> None:
     world, step = job_with_completed_prediction()
     world.crash_at.plan = {world.crash_at.calls + 3: "after"}  # calls: get, check, fetch, store
     with pytest.raises(SimulatedCrashError):
-        world.finalize_job()(step)
+        world.app.finalize_job.run(step)
     world.downloads.files[OUTPUT] = PNG + b"other"
 
-    world.finalize_job()(step)
+    world.app.finalize_job.run(step)
 
     [asset] = world.job(step.job_id).assets
     assert world.assets.files == {asset.key: PNG}
@@ -249,15 +258,150 @@ def test_rerun_after_a_crash_keeps_the_first_bytes() -> None:
 
 def test_output_of_an_ended_job_is_not_stored() -> None:
     world, step = job_with_completed_prediction()
-    world.end_job().fail(step.job_id, Code.CANCELED)
+    world.app.end_job.fail(step.job_id, Code.CANCELED)
 
-    step = world.finalize_job()(step)
+    step = world.app.finalize_job.run(step)
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
     assert world.assets.files == {}
 
 
 def test_job_without_a_record_fails() -> None:
-    step = World().finalize_job()(Step(job_id="none"))
+    step = World().app.finalize_job.run(Step(job_id="none"))
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.INTERNAL_ERROR)
+
+
+def submitted_job(*predictions: Prediction, **request: Any) -> tuple[World, Step]:
+    """Return a job with a webhook and the step of its Submit. No check has polled it."""
+    world = World()
+    world.flag_store.set(webhook_url="https://api.test")
+    world.provider.predictions = list(predictions)
+    world.downloads.files = {OUTPUT: PNG}
+    job = world.accept_job(TEXT_TO_IMAGE | request)
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
+    world.clock.advance(30)
+    world.jobs.update(job.job_id, when=OPEN, woken_at=world.clock(), wake_token="token")
+    world.clock.advance(2)
+    return world, step
+
+
+def test_webhook_leads_to_a_completed_job_with_one_poll() -> None:
+    world, step = submitted_job(Succeeded((OUTPUT,)))
+
+    step = world.app.finalize_job.run(step)
+
+    assert (step.outcome, step.checks) == (Outcome.STORED, 1)
+    assert world.provider.polled == [PREDICTION]
+    job = world.job(step.job_id)
+    assert (job.status, job.checks) == (Status.COMPLETED, 1)
+    assert (job.woken_at, job.wake_token) == (None, None)
+    assert (job.provider_completed_at, job.took_seconds) == (world.clock(), 30)
+    assert world.metrics.total("ProviderDuration") == 30
+    assert world.metrics.total("DetectionLag") == 2
+    manifest = world.assets.documents[f"jobs/{job.job_id}/manifest.json"]
+    assert manifest["provider_completed_at"] == world.clock().isoformat()
+
+
+def test_slot_is_released_before_the_copy() -> None:
+    world, step = submitted_job(Succeeded((OUTPUT,)))
+    in_flight, fetch = [world.jobs.queue.shard.in_flight], world.downloads.fetch
+
+    def count_and_fetch(url: str, into: IO[bytes]) -> Download | NotDownloaded:
+        in_flight.append(world.jobs.queue.shard.in_flight)
+        return fetch(url, into)
+
+    world.downloads.fetch = count_and_fetch  # type: ignore[method-assign]
+    world.app.finalize_job.run(step)
+
+    assert in_flight == [1, 0]
+    assert_queue_counts(world.jobs)
+
+
+@pytest.mark.parametrize("call", range(12))
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_rerun_after_a_crash_completes_the_job_and_releases_one_slot(
+    call: int, when: CrashTiming
+) -> None:
+    world, step = submitted_job(Succeeded((OUTPUT,)))
+    world.crash_at.plan = {world.crash_at.calls + call: when}
+    with suppress(SimulatedCrashError):
+        world.app.finalize_job.run(step)
+
+    assert world.without_crashes().app.finalize_job.run(step).outcome is Outcome.STORED
+
+    job = world.job(step.job_id)
+    assert (job.status, job.checks, len(job.assets)) == (Status.COMPLETED, 1, 1)
+    assert_queue_counts(world.jobs)
+
+
+def test_running_prediction_waits_for_the_webhook_again() -> None:
+    world, step = submitted_job(RUNNING)
+
+    step = world.app.finalize_job.run(step)
+
+    assert (step.outcome, step.wait_seconds) == (Outcome.AWAITING_WEBHOOK, 44)
+    job = world.job(step.job_id)
+    assert (job.checks, job.woken_at, job.wake_token) == (1, None, None)
+
+
+def test_running_prediction_without_a_webhook_is_checked_again() -> None:
+    world, step = submitted_job(RUNNING)
+    world.jobs.update(step.job_id, when=OPEN, has_webhook=False)
+
+    assert world.app.finalize_job.run(step).outcome is Outcome.PROCESSING
+
+
+def test_webhook_wait_ends_at_the_deadline() -> None:
+    world, step = submitted_job(RUNNING, deadline_seconds=40)
+
+    step = world.app.finalize_job.run(step)
+    world.clock.advance(step.wait_seconds)
+
+    assert (step.outcome, step.wait_seconds) == (Outcome.AWAITING_WEBHOOK, 8)
+    assert world.app.finalize_job.run(step).code is Code.DEADLINE_EXCEEDED
+
+
+def test_unreadable_answer_is_counted_and_checked_again() -> None:
+    world, step = submitted_job(UNREADABLE, RUNNING)
+
+    step = world.app.finalize_job.run(step)
+
+    assert (step.outcome, step.wait_seconds, step.unreadable) == (Outcome.PROCESSING, 2, 1)
+    assert world.metrics.total("UnreadableChecks") == 1
+    assert world.metrics.total("CopyFailures") == 0
+    assert world.job(step.job_id).checks == 1
+
+
+def test_too_many_unreadable_answers_fail_the_job() -> None:
+    world, step = submitted_job(UNREADABLE)
+
+    step = step.model_copy(update={"unreadable": polling.MAX_UNREADABLE - 1})
+
+    assert world.app.finalize_job.run(step).code is Code.PROVIDER_UNAVAILABLE
+
+
+def test_failed_prediction_fails_the_job_with_its_detail_and_charge() -> None:
+    world, step = submitted_job(Failed(Code.MODERATED, "the provider's message", Charged.YES))
+
+    step = world.app.finalize_job.run(step)
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, Code.MODERATED)
+    job = world.job(step.job_id)
+    assert (job.detail, job.charged, job.checks) == ("the provider's message", Charged.YES, 1)
+
+
+def test_finished_prediction_is_polled_without_a_write_or_a_count() -> None:
+    world, step = job_with_completed_prediction()
+    before = world.job(step.job_id)
+    world.downloads.files = {OUTPUT: [NOT_YET_AVAILABLE]}
+
+    assert world.app.finalize_job.run(step).checks == 1
+    assert world.job(step.job_id) == before
+
+
+def test_finalize_of_a_job_that_was_not_submitted_raises() -> None:
+    world = World()
+
+    with pytest.raises(LookupError):
+        world.app.finalize_job.run(Step(job_id=world.accept_job().job_id))

@@ -24,9 +24,9 @@ def job_with_unanswered_post(
 ) -> Job:
     """Return a job whose POST was sent and got no response."""
     job = world.accept_job(body, key)
-    acquire, submit = world.acquire_slot(), world.submit_job()
+    acquire, submit = world.app.acquire_slot, world.app.submit_job
     images = submit._images(job)
-    submitting = acquire(job, tuple(digest(image) for image in images))
+    submitting = acquire.run(job, tuple(digest(image) for image in images))
     assert isinstance(submitting, Job)
     return submitting
 
@@ -43,7 +43,7 @@ def list_prediction(
 
 
 def find(world: World, job: Job) -> Job | Missing:
-    return world.find_prediction()(world.job(job.job_id))
+    return world.app.find_prediction.run(world.job(job.job_id))
 
 
 def test_unclaimed_prediction_is_claimed() -> None:
@@ -134,7 +134,7 @@ def test_edit_of_an_s3_image_is_matched_by_its_presigned_url() -> None:
     world = World()
     world.references.objects["public", "a.png"] = [PNG, JPEG]
     job = job_with_unanswered_post(world, EDIT | {"images": ["s3://public/a.png"]})
-    [url] = world.submit_job()._images(job)
+    [url] = world.app.submit_job._images(job)
     list_prediction(world, job, 1, images=[url.replace("v2", "v1")])
     list_prediction(world, job, 2, images=[url])
 

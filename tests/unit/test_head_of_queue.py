@@ -25,7 +25,7 @@ class FullQueue(StoppedClock):
         super().sleep(seconds)
         self.slept.append(seconds)
         if job_id := self.ends_at_sleep.get(len(self.slept)):
-            self.world.end_job().fail(job_id, Code.PROVIDER_FAILED)
+            self.world.app.end_job.fail(job_id, Code.PROVIDER_FAILED)
 
     def add_job(self) -> str:
         """Add a job and return its id."""
@@ -35,7 +35,7 @@ class FullQueue(StoppedClock):
         return job.job_id
 
     def acquire(self, job_id: str) -> Job | Deferred | None:
-        return self.world.acquire_slot()(self.world.job(job_id), ())
+        return self.world.app.acquire_slot.run(self.world.job(job_id), ())
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_ended_batch_has_results_and_its_jobs_can_be_listed() -> None:
     batch = ada.world.batches.records[ada.post(PATH, batch_request(ada)).json["batch_id"]]
     create_all_jobs(ada.world, batch)
     complete_job(ada.world, batch.job_of(1))
-    ada.world.collect_batch()(batch.batch_id)
+    ada.world.app.collect_batch.run(batch.batch_id)
 
     payload = ada.get(f"{PATH}/{batch.batch_id}").json
     assert (payload["status"], payload["spent_micro_usd"]) == ("completed", 10_000)
@@ -68,16 +68,6 @@ def test_ended_batch_has_results_and_its_jobs_can_be_listed() -> None:
     jobs = ada.get("/v1/jobs", batch=batch.batch_id).json["jobs"]
     assert [(job["job_id"], job["batch_id"]) for job in jobs] == [(batch.job_of(1), batch.batch_id)]
     assert other.batch_id is None
-
-
-def test_unchanged_batch_is_returned_when_the_wait_ends() -> None:
-    ada = Client()
-    batch_id = ada.post(PATH, batch_request(ada)).json["batch_id"]
-    before = ada.world.clock()
-
-    ada.get(f"{PATH}/{batch_id}", wait=5)
-
-    assert (ada.world.clock() - before).total_seconds() == 5
 
 
 def test_batches_are_listed_newest_first_by_page_and_caller() -> None:
@@ -108,7 +98,7 @@ def test_cancel_returns_canceling_then_canceled() -> None:
 
     first = ada.send("DELETE", f"{PATH}/{batch_id}")
     assert (first.status, first.json["status"]) == (202, "canceling")
-    ada.world.collect_batch()(batch_id)
+    ada.world.app.collect_batch.run(batch_id)
     second = ada.send("DELETE", f"{PATH}/{batch_id}")
     assert (second.status, second.json["status"]) == (200, "canceled")
 

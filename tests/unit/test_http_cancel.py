@@ -7,7 +7,6 @@ import pytest
 
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Status
-from darkroom.domain.steps import Step
 from tests.fakes.signals import START
 from tests.unit.http import V1_JOBS, Client, complete_job, submit_job
 
@@ -76,17 +75,8 @@ def test_cancel_of_an_ended_job_returns_409(is_completed: bool) -> None:
     if is_completed:
         complete_job(ada.world, job.job_id)
     else:
-        ada.world.end_job().fail(job.job_id, Code.REJECTED)
+        ada.world.app.end_job.fail(job.job_id, Code.REJECTED)
 
     response = ada.delete(f"{V1_JOBS}/{job.job_id}")
 
     assert (response.status, response.json["type"]) == (409, "urn:darkroom:problem:already-ended")
-
-
-def test_canceled_queued_job_is_not_submitted() -> None:
-    ada = Client()
-    job = ada.accept_job()
-    ada.world.jobs.update(job.job_id, when=list(Status), canceled_at=START)
-
-    assert ada.world.submit_job()(Step(job_id=job.job_id)).code is Code.CANCELED
-    assert ada.world.provider.posts == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes.world import TEXT_TO_IMAGE
+from tests.fakes.world import TEXT_TO_IMAGE, World
 from tests.unit.http import DOCUMENT, V1_JOBS, Client, Response
 
 ORIGIN = "https://shop.example"
@@ -13,7 +13,7 @@ PATHS = [
 
 def request(allowed: str, origin: str | None, method: str = "GET", path: str = V1_JOBS) -> Response:
     headers = {} if origin is None else {"Origin": origin}
-    return Client(allowed_origin=allowed).send(method, path, headers=headers)
+    return Client(World(allowed_origin=allowed)).send(method, path, headers=headers)
 
 
 def cors_headers(response: Response) -> set[str]:
@@ -50,7 +50,7 @@ def test_preflight_returns_404_without_an_allowed_origin(path: str) -> None:
 
 
 def test_response_exposes_the_required_headers() -> None:
-    response = Client(allowed_origin=ORIGIN).post(V1_JOBS, TEXT_TO_IMAGE, Origin=ORIGIN)
+    response = Client(World(allowed_origin=ORIGIN)).post(V1_JOBS, TEXT_TO_IMAGE, Origin=ORIGIN)
 
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
     exposed = set(response.headers["Access-Control-Expose-Headers"].split(","))
@@ -72,7 +72,3 @@ def test_error_response_allows_the_origin(method: str, path: str) -> None:
 
     assert response.status >= 400
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
-
-
-def test_wildcard_origin_is_supported() -> None:
-    assert request("*", "https://any.example").headers["Access-Control-Allow-Origin"] == "*"

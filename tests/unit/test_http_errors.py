@@ -97,7 +97,8 @@ def test_deeply_nested_input_is_refused_or_can_be_read_back(depth: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["", "text/plain", "multipart/form-data", "json", "application/jso"]
+    "kind",
+    ["", "text/json", "multipart/form-data", "application/jso", "application/json; charset=latin1"],
 )
 def test_other_content_type_returns_415(kind: str) -> None:
     response = Client().send("POST", V1_JOBS, body="{}", headers={"Content-Type": kind})
@@ -109,7 +110,7 @@ def test_other_content_type_returns_415(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["application/json", "APPLICATION/JSON; charset=utf-8", "application/vnd.api+json"]
+    "kind", ["application/json", 'Application/JSON;charset="UTF-8"', "application/vnd.api+json"]
 )
 def test_json_content_types_are_accepted(kind: str) -> None:
     body = json.dumps(TEXT_TO_IMAGE)
@@ -117,8 +118,18 @@ def test_json_content_types_are_accepted(kind: str) -> None:
     assert Client().send("POST", V1_JOBS, body=body, headers={"cOnTeNt-TyPe": kind}).status == 202
 
 
-def test_request_without_a_body_returns_415() -> None:
-    assert kind(Client().send("POST", V1_JOBS)) == (415, "unsupported-media-type")
+def test_body_with_invalid_utf_8_is_refused() -> None:
+    """API Gateway replaces each invalid byte with U+FFFD; a mangled prompt would be charged."""
+    ada = Client()
+
+    response = ada.send(
+        "POST", V1_JOBS, body=json.dumps(TEXT_TO_IMAGE).replace("fog", "br\ufffdlée")
+    )
+
+    assert response.status == 400
+    [error] = response.json["errors"]
+    assert error["message"] == "The body is not valid UTF-8. Send JSON in UTF-8."
+    assert ada.world.jobs.records == {}
 
 
 def test_base64_body_is_decoded() -> None:

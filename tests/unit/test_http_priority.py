@@ -70,11 +70,3 @@ def test_priority_field_of_another_model_is_passed_on() -> None:
 
     job = ada.world.job(job_id)
     assert (job.priority, job.input) == (Priority.NORMAL, {"priority": "left"})
-
-
-def test_wavespeed_job_has_normal_priority() -> None:
-    ada = Client()
-
-    job_id = ada.post(f"/api/v3/{MODEL}", {"prompt": "x"}).json["data"]["id"]
-
-    assert ada.get(f"{V1_JOBS}/{job_id}").json["priority"] == "normal"

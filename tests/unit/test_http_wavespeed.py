@@ -8,7 +8,7 @@ import pytest
 
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Status
-from darkroom.ports import Failed, Refused
+from darkroom.ports import Refused
 from tests.fakes.images import PNG
 from tests.unit.http import HOST, STAGE, V1_JOBS, Client, complete_job, error_message, submit_job
 
@@ -109,24 +109,12 @@ def test_failure_has_the_providers_code_and_message(
     ada.world.provider.submissions = [Refused(code, detail)]
     job_id = ada.post(T2I, INPUT).json["data"]["id"]
     submit_job(ada.world, job_id)
-    ada.world.end_job().fail(job_id, code)
+    ada.world.app.end_job.fail(job_id, code)
 
     data = result(ada, job_id)
 
     assert (data["status"], data["code"], data["outputs"]) == ("failed", wavespeed_code, [])
     assert data["error"] == detail if detail else data["error"]
-
-
-def test_moderated_prediction_has_the_providers_message() -> None:
-    ada = Client()
-    ada.world.provider.predictions = [Failed(Code.MODERATED, MODERATION_MESSAGE)]
-    job_id = ada.post(T2I, INPUT).json["data"]["id"]
-    step = ada.world.check_job()(submit_job(ada.world, job_id))
-    ada.world.end_job().fail(job_id, step.code or Code.INTERNAL_ERROR)
-
-    data = result(ada, job_id)
-
-    assert (data["status"], data["code"], data["error"]) == ("failed", 1200, MODERATION_MESSAGE)
 
 
 def test_canceled_job_has_status_cancelled_without_outputs() -> None:
@@ -171,11 +159,6 @@ def test_webhook_parameter_returns_400(url: str) -> None:
 )  # fmt: skip
 def test_invalid_model_path_returns_404(path: str) -> None:
     assert error_message(Client().post(f"/api/v3/{path}", INPUT), 404)
-
-
-@pytest.mark.parametrize("path", ["/api/v3/models", "/api/v3/", "/api/v3/predictions/x/y"])
-def test_unknown_path_returns_404_in_the_envelope(path: str) -> None:
-    error_message(Client().get(path), 404)
 
 
 def test_invalid_field_is_named_without_the_input_prefix() -> None:

@@ -19,6 +19,7 @@ from tests.fakes.invariants import (
 from tests.fakes.machine import StateMachine, deployment
 from tests.fakes.provider_account import PostResult
 from tests.fakes.world import TEST_CALLER, World
+from tests.profiles import examples
 
 LOWEST_RATE_LIMIT = RateLimit(2, 2)
 FUNCTIONS = ("submit", "cancel", "fail", "webhook")
@@ -30,17 +31,17 @@ def run_function(world: World, name: str, job_id: str) -> None:
     """Run one function for a job."""
     match name:
         case "submit":
-            world.submit_job()(Step(job_id=job_id))
+            world.app.submit_job.run(Step(job_id=job_id))
         case "cancel":
             with suppress(EndedError):
-                world.cancel_job()(TEST_CALLER, job_id)
+                world.app.cancel_job.run(TEST_CALLER, job_id)
         case "fail":
-            world.end_job().fail(job_id, Code.INTERNAL_ERROR)
+            world.app.end_job.fail(job_id, Code.INTERNAL_ERROR)
         case "webhook":
             for prediction in world.provider.created:  # type: ignore[attr-defined]
                 if prediction.job_id == job_id:
                     job = world.job(job_id)
-                    world.receive_webhook()._deliver(
+                    world.app.receive_webhook._deliver(
                         job, prediction.token, prediction.prediction_id
                     )
 
@@ -56,7 +57,7 @@ def assert_all_jobs_end(world: World) -> None:
     assert world.jobs.queue.shard.in_flight == 0
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(125))
 @given(
     post_results=st.lists(POST_RESULTS, max_size=3),
     others=st.integers(0, 3),
@@ -98,7 +99,7 @@ def test_counts_match_with_two_concurrent_functions(
     assert_all_jobs_end(world)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(125))
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(FUNCTIONS), st.integers(0, 2), st.integers(0, 40), POST_RESULTS),

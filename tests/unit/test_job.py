@@ -66,8 +66,8 @@ def test_job_id_algorithm_does_not_change() -> None:
     "change", [{"prompt": "other"}, {"quality": "low"}, {"deadline_seconds": 60}]
 )
 def test_fingerprints_of_different_requests_differ(change: dict[str, Any]) -> None:
-    request = parse_request(TEXT_TO_IMAGE, max_deadline_seconds=3600)
-    other = parse_request(TEXT_TO_IMAGE | change, max_deadline_seconds=3600)
+    request = parse_request(TEXT_TO_IMAGE)
+    other = parse_request(TEXT_TO_IMAGE | change)
 
     assert fingerprint(request, []) == fingerprint(request, [])
     assert fingerprint(request, []) != fingerprint(other, [])
@@ -82,10 +82,7 @@ def test_fingerprint_ignores_field_order_and_explicit_defaults() -> None:
         "input": {"prompt": TEXT_TO_IMAGE["prompt"]},
     }
 
-    prints = {
-        fingerprint(parse_request(body, max_deadline_seconds=3600), [])
-        for body in (TEXT_TO_IMAGE, explicit, by_id)
-    }
+    prints = {fingerprint(parse_request(body), []) for body in (TEXT_TO_IMAGE, explicit, by_id)}
 
     assert len(prints) == 1
 

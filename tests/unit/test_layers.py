@@ -18,17 +18,10 @@ ALLOWED_LAYERS = {
     "adapters": {"adapters", "domain", "ports"},
     "settings": set(),
     "observability": {"settings"},
-    "api": {"domain", "observability", "ports", "usecases", "api"},
-    "bootstrap": {
-        "adapters",
-        "bootstrap",
-        "domain",
-        "observability",
-        "settings",
-        "usecases",
-        "api",
-    },
-    "handlers": {"bootstrap", "domain", "observability"},
+    "aws": {"adapters", "observability", "ports", "settings"},
+    "app": {"aws", "domain", "settings", "usecases"},
+    "api": {"api", "app", "domain", "observability", "ports", "usecases"},
+    "handlers": {"api", "app", "domain", "observability"},
     "__init__": set(),
 }
 ALLOWED_LIBRARIES = {
@@ -39,7 +32,8 @@ ALLOWED_LIBRARIES = {
     "adapters": {"aws_lambda_powertools", "boto3", "botocore", "httpx", "pydantic"},
     "settings": {"pydantic"},
     "observability": {"aws_lambda_powertools", "botocore"},
-    "bootstrap": {"boto3", "botocore"},
+    "aws": {"boto3", "botocore"},
+    "app": set(),
     "handlers": {"aws_lambda_powertools"},
     "__init__": set(),
 }
@@ -89,7 +83,7 @@ def test_layer_uses_only_its_allowed_libraries(path: Path) -> None:
 
     typing_only = {name for name in libraries if name.startswith("mypy_boto3_")}
     assert libraries - typing_only <= ALLOWED_LIBRARIES[layer(path)]
-    assert not typing_only or layer(path) in {"adapters", "bootstrap"}
+    assert not typing_only or layer(path) in {"adapters", "aws"}
 
 
 @per_module
@@ -118,7 +112,7 @@ import darkroom.settings
 darkroom.settings.Settings.read = refuse
 import darkroom.handlers.{handler} as module
 assert callable(module.handler)
-for name in ("httpx", "darkroom.api", "darkroom.adapters.wavespeed.client"):
+for name in ("httpx", "darkroom.api", "darkroom.aws", "darkroom.usecases"):
     assert name not in sys.modules, name + " must be loaded on first use"
 """
 

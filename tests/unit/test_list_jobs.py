@@ -3,80 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.domain.callers import Role, of_key
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.ports import Cursor
-from tests.fakes.signals import START
 from tests.fakes.storage import InMemoryJobs
-from tests.fakes.world import TEST_CALLER, World
-
-OWN_KEY = of_key("ada", Role.SUBMIT)
-
-
-def page_keys(world: World, limit: int, caller: str | None = TEST_CALLER.name) -> list[list[str]]:
-    """Return the idempotency keys of every page."""
-    pages: list[list[str]] = []
-    after: Cursor | None = None
-    while after is not None or not pages:
-        jobs, after = world.find_jobs().page(caller, status=None, limit=limit, after=after)
-        pages.append([job.idempotency_key for job in jobs])
-    return pages
-
-
-def test_pages_are_newest_first() -> None:
-    world = World()
-    for number in range(5):
-        world.accept_job(key=f"k{number}")
-        world.clock.advance(1)
-
-    assert page_keys(world, limit=2) == [["k4", "k3"], ["k2", "k1"], ["k0"]]
-    assert page_keys(world, limit=5) == [["k4", "k3", "k2", "k1", "k0"]]
-
-
-def test_list_is_filtered_by_caller_or_has_all_jobs() -> None:
-    world = World()
-    for key, caller in [("a", OWN_KEY), ("b", TEST_CALLER), ("c", OWN_KEY)]:
-        world.accept_job(key=key, caller=caller)
-        world.clock.advance(1)
-
-    assert page_keys(world, limit=20, caller=OWN_KEY.name) == [["c", "a"]]
-    assert page_keys(world, limit=20, caller=None) == [["c", "b", "a"]]
-    assert page_keys(world, limit=20, caller="key:unknown") == [[]]
-
-
-def test_list_is_filtered_by_status() -> None:
-    world = World()
-    for number in range(250):
-        job = world.accept_job(key=f"k{number}")
-        world.clock.advance(1)
-        if number % 100 == 7:
-            world.jobs.update(job.job_id, when=OPEN, status=Status.SUBMITTED)
-    find = world.find_jobs()
-
-    first, after = find.page(TEST_CALLER.name, status=Status.SUBMITTED, limit=2, after=None)
-    second, last = find.page(TEST_CALLER.name, status=Status.SUBMITTED, limit=2, after=after)
-
-    assert [job.idempotency_key for job in first] == ["k207", "k107"]
-    assert [job.idempotency_key for job in second] == ["k7"]
-    assert last is None
-
-
-def test_one_call_reads_a_limited_number_of_jobs_for_a_rare_status() -> None:
-    world = World()
-    oldest = world.accept_job(key="oldest")
-    world.jobs.update(oldest.job_id, when=OPEN, status=Status.SUBMITTED)
-    for number in range(1100):
-        job = oldest.model_copy(
-            update={"job_id": f"{number:026}", "accepted_at": START.replace(hour=13)}
-        )
-        world.jobs.create(job)
-    find = world.find_jobs()
-
-    first, after = find.page(None, status=Status.SUBMITTED, limit=20, after=None)
-    second, last = find.page(None, status=Status.SUBMITTED, limit=20, after=after)
-
-    assert (first, last) == ([], None)
-    assert [job.job_id for job in second] == [oldest.job_id]
+from tests.fakes.world import World
 
 
 @given(
@@ -99,7 +29,7 @@ def test_each_job_is_listed_once_while_new_jobs_arrive(
     after: Cursor | None = None
 
     while True:
-        jobs, after = world.find_jobs().page(None, status=status, limit=limit, after=after)
+        jobs, after = world.app.find_jobs.page(None, status=status, limit=limit, after=after)
         assert len(jobs) <= limit
         listed += [job.job_id for job in jobs]
         if after is None:
@@ -130,9 +60,9 @@ def test_page_with_expired_records_is_not_the_last_page() -> None:
     for job_id in job_ids[3:5]:
         world.jobs.update(job_id, when=OPEN, status=Status.FAILED)
 
-    first, after = world.find_jobs().page("tests", status=None, limit=3, after=None)
+    first, after = world.app.find_jobs.page("tests", status=None, limit=3, after=None)
     assert after is not None
-    second, last = world.find_jobs().page("tests", status=None, limit=3, after=after)
+    second, last = world.app.find_jobs.page("tests", status=None, limit=3, after=after)
 
     assert [job.job_id for job in first + second] == [job_ids[5], *job_ids[2::-1]]
     assert last is None
@@ -150,8 +80,8 @@ def test_page_ends_early_when_inputs_are_long() -> None:
         world.clock.advance(1)
         world.accept_job({"model": "a/b", "input": {"x": '"' * 120_000}}, key=f"long-{number}")
 
-    jobs, after = world.find_jobs().page("tests", status=None, limit=100, after=None)
-    remaining, last = world.find_jobs().page("tests", status=None, limit=100, after=after)
+    jobs, after = world.app.find_jobs.page("tests", status=None, limit=100, after=None)
+    remaining, last = world.app.find_jobs.page("tests", status=None, limit=100, after=after)
 
     assert 5 <= len(jobs) < 12
     assert (len(jobs) + len(remaining), last) == (12, None)

@@ -98,13 +98,6 @@ def test_event_without_a_job_does_not_keep_the_last_correlation_id(read_logs: Re
     assert [line.get("correlation_id") for line in read_logs()] == ["job-1", None, "job-2"]
 
 
-def test_crash_clears_the_request_id(read_logs: ReadLogs) -> None:
-    crash(ValueError())
-    logger.info("outside")
-
-    assert "function_request_id" not in read_logs()[-1]
-
-
 def test_httpx_does_not_log_urls(read_logs: ReadLogs) -> None:
     @observed()
     def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any, cast
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import entry_points
 from darkroom.handlers import on_upload
 from darkroom.observability import CrashError
 from tests.fakes.images import PNG
@@ -46,7 +45,7 @@ EVENT = {
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """Return a world on which the real handler runs."""
     world = World()
-    monkeypatch.setattr(entry_points, "upload_job", world.upload_job)
+    monkeypatch.setattr(on_upload, "app", lambda: world.app)
     return world
 
 
@@ -62,17 +61,6 @@ def test_event_creates_a_job_for_its_object_version(world: World) -> None:
     assert (job.source.bucket, job.source.key, job.source.version_id) == ("inbox", KEY, "v1")
     assert on_upload.handler(EVENT, CONTEXT) == response
     assert world.workflow.started == [job.job_id]
-
-
-def test_second_event_for_the_same_version_returns_the_same_job(world: World) -> None:
-    world.inbox.put(KEY, PNG)
-
-    responses = [
-        on_upload.handler(EVENT | {"id": event_id}, CONTEXT) for event_id in ("one", "two")
-    ]
-
-    assert responses[0] == responses[1]
-    assert len(world.jobs.records) == 1
 
 
 def test_rejected_or_missing_object_creates_no_job(world: World) -> None:

@@ -32,6 +32,7 @@ from tests.fakes.machine import StateMachine, deployment
 from tests.fakes.provider import OUTPUT
 from tests.fakes.provider_account import PostResult
 from tests.fakes.world import TEST_CALLER, TEXT_TO_IMAGE
+from tests.profiles import examples
 from tests.unit.test_receive_webhook import deliver_webhook
 
 CAPS = {"key:ada": 180_000, "key:bob": 10**9, "STACK": 420_000}
@@ -85,9 +86,9 @@ class RandomOrder(RuleBasedStateMachine):
         request_source = RequestSource(
             caller, idempotency_key, idempotency_key, daily_budget_micro_usd=CAPS[caller.name]
         )
-        job_request = parse_request(body, max_deadline_seconds=3600)
+        job_request = parse_request(body)
         with suppress(SimulatedCrashError, BudgetExceededError):
-            self.world.create_job()(job_request, request_source)
+            self.world.app.create_job.run(job_request, request_source)
 
     @rule(states=st.integers(1, 12), crashes=CRASHES)
     def run(self, states: int, crashes: dict[int, CrashTiming]) -> None:
@@ -109,10 +110,10 @@ class RandomOrder(RuleBasedStateMachine):
         job_id = list(self.world.jobs.records)[index % len(self.world.jobs.records)]
         with suppress(SimulatedCrashError, EndedError):
             if action == "cancel":
-                self.world.cancel_job()(TEST_CALLER, job_id)
+                self.world.app.cancel_job.run(TEST_CALLER, job_id)
             elif action == "submit twice":  # Lambda may run a function twice
                 self.account.current_job_id = job_id
-                self.world.submit_job()(Step(job_id=job_id))
+                self.world.app.submit_job.run(Step(job_id=job_id))
             elif job_id in self.machine.runs and job_id not in self.world.workflow.ended:
                 self.machine.runs_on_execution_ended = action == "stop"
                 self.machine.stop(job_id)
@@ -133,7 +134,7 @@ class RandomOrder(RuleBasedStateMachine):
         self.world.clock.advance(seconds)
         self.plan_crashes(crashes)
         with suppress(SimulatedCrashError):
-            self.world.sweep_jobs()()
+            self.world.app.sweep_jobs.run()
 
     @rule(
         post_results=st.lists(st.sampled_from(PostResult), max_size=4),
@@ -202,7 +203,7 @@ class RandomOrder(RuleBasedStateMachine):
             if not due:
                 break
             self.world.clock.time = max(self.world.clock.time, min(due))
-            self.world.sweep_jobs()()
+            self.world.app.sweep_jobs.run()
         self.counts_match_records()
         self.no_job_is_paid_for_twice()
         self.ended_jobs_do_not_change()
@@ -222,7 +223,7 @@ class RandomOrder(RuleBasedStateMachine):
 
 
 RandomOrder.TestCase.settings = settings(
-    max_examples=250,
+    max_examples=examples(60),
     stateful_step_count=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
-from darkroom.domain.steps import Step
+from darkroom.domain.steps import Outcome, Step
 from darkroom.ports import Failed, Prediction
 from tests.fakes.invariants import assert_claims
 from tests.fakes.machine import StateMachine, deployment
@@ -31,7 +31,7 @@ def job_with_webhook(*post_results: PostResult) -> tuple[World, ProviderAccount,
 
 
 def submit(world: World, job: Job) -> Step:
-    return world.submit_job()(Step(job_id=job.job_id))
+    return world.app.submit_job.run(Step(job_id=job.job_id))
 
 
 def begin_webhook_wait(world: World, job: Job, wake: str = "wake-1") -> None:
@@ -57,7 +57,7 @@ def deliver_webhook(world: World, job: Job, prediction: CreatedPrediction, **cha
         "headers": headers,
         "body": body,
     } | changes
-    return world.receive_webhook()(**arguments)
+    return world.app.receive_webhook.run(**arguments)
 
 
 def test_webhook_ends_a_wait_that_has_begun() -> None:
@@ -69,9 +69,7 @@ def test_webhook_ends_a_wait_that_has_begun() -> None:
 
     assert world.workflow.woken == ["wake-1"]
     assert world.job(job.job_id).woken_at == world.clock()
-    assert world.job(job.job_id).status is Status.SUBMITTED, (
-        "only the next check changes the status"
-    )
+    assert world.job(job.job_id).status is Status.SUBMITTED, "only the next poll changes the status"
     assert world.metrics.total("WebhooksAccepted") == 1
 
 
@@ -88,7 +86,7 @@ def test_early_webhook_prevents_the_wait() -> None:
     assert begun is None
 
 
-def test_next_wait_after_a_check_can_be_ended_by_a_webhook() -> None:
+def test_next_wait_after_a_poll_can_be_ended_by_a_webhook() -> None:
     world, account, job = job_with_webhook()
     account.run_seconds = 1000
     step = submit(world, job)
@@ -96,28 +94,28 @@ def test_next_wait_after_a_check_can_be_ended_by_a_webhook() -> None:
     deliver_webhook(world, job, account.created[0])
     world.clock.advance(1)
 
-    step = world.check_job()(step)
-    assert step.await_webhook
+    step = world.app.finalize_job.run(step)
+    assert step.outcome is Outcome.AWAITING_WEBHOOK
     begin_webhook_wait(world, job, "wake-2")
     deliver_webhook(world, job, account.created[0])
 
     assert world.workflow.woken == ["wake-1", "wake-2"]
 
 
-def test_webhook_during_a_check_prevents_the_next_wait() -> None:
+def test_webhook_during_a_poll_prevents_the_next_wait() -> None:
     world, account, job = job_with_webhook()
     account.run_seconds = 10
     step = submit(world, job)
     check_original = account.check
 
-    def check_then_deliver_webhook(prediction_id: str) -> Prediction:
+    def poll_then_deliver_webhook(prediction_id: str) -> Prediction:
         prediction = check_original(prediction_id)
         deliver_webhook(world, job, account.created[0])
         return prediction
 
-    account.check = check_then_deliver_webhook  # type: ignore[method-assign]
-    step = world.check_job()(step)
-    assert step.await_webhook
+    account.check = poll_then_deliver_webhook  # type: ignore[method-assign]
+    step = world.app.finalize_job.run(step)
+    assert step.outcome is Outcome.AWAITING_WEBHOOK
 
     assert world.job(job.job_id).woken_at is not None, "the wait does not begin"
 
@@ -128,9 +126,9 @@ def test_job_submitted_without_a_webhook_does_not_wait_for_one() -> None:
     step = submit(world, job)
     world.flag_store.set(webhook_url="https://api.test")
 
-    assert not step.await_webhook
-    assert not submit(world, job).await_webhook
-    assert not world.check_job()(step).await_webhook
+    assert step.outcome is Outcome.PROCESSING
+    assert submit(world, job).outcome is Outcome.PROCESSING
+    assert world.app.finalize_job.run(step).outcome is Outcome.PROCESSING
 
 
 def test_execution_completes_when_the_webhook_arrives() -> None:

@@ -7,10 +7,9 @@ from typing import Any, cast
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import sweeps
 from darkroom.domain.bills import Report
 from darkroom.domain.reconciliation import reconcile
-from darkroom.handlers.reconcile import handler
+from darkroom.handlers import reconcile as handler_module
 from darkroom.observability import CrashError
 
 CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
@@ -24,12 +23,13 @@ def days(monkeypatch: pytest.MonkeyPatch) -> list[date]:
         days.append(day)
         return reconcile(day, datetime(2026, 11, 26, 6, tzinfo=UTC), [], [], {})
 
-    monkeypatch.setattr(sweeps, "reconcile_billing", lambda: use_case)
+    app = SimpleNamespace(reconcile_billing=SimpleNamespace(run=use_case))
+    monkeypatch.setattr(handler_module, "app", lambda: app)
     return days
 
 
 def call_handler(event: dict[str, Any]) -> dict[str, Any]:
-    return handler(event, CONTEXT)
+    return handler_module.handler(event, CONTEXT)
 
 
 def test_scheduled_event_reconciles_the_day_before_its_time(

@@ -57,13 +57,6 @@ def has_no_findings(result: Report) -> bool:
     return not any(item.count for item in findings)
 
 
-def test_empty_day_is_all_zeros() -> None:
-    result = report([], [])
-
-    assert has_no_findings(result)
-    assert result.charges.count == result.sent_jobs.count == 0
-
-
 def test_matching_day_has_no_findings() -> None:
     result = report(
         [sent_job("a", "p"), sent_job("b", "q", charge=Charged.NO)],

@@ -46,7 +46,7 @@ def sweep_until_done(world: World, job: Job) -> list[float]:
     while sweep_after := world.job(job.job_id).sweep_after:
         world.clock.time = max(world.clock.time, sweep_after)
         seconds.append((world.clock() - ended_at).total_seconds())
-        world.sweep_jobs()()
+        world.app.sweep_jobs.run()
     return seconds
 
 
@@ -110,9 +110,9 @@ def test_job_is_recovered_after_a_provider_or_download_fault(
     job = world.accept_job()
     StateMachine(world).run()
     assert world.job(job.job_id).status is Status.FAILED
-    assert world.sweep_jobs()() == {}
+    assert world.app.sweep_jobs.run() == {}
     world.clock.advance(120)
-    assert world.sweep_jobs()() == {"left": [job.job_id]}
+    assert world.app.sweep_jobs.run() == {"left": [job.job_id]}
 
     account.can_poll = True
     world.downloads.files = {OUTPUT: PNG}
@@ -197,7 +197,7 @@ def test_recovery_with_a_crash_stores_once_under_one_event_id(at: int, timing: C
     world.crash_at.plan = {world.crash_at.calls + at: timing}
     for _ in range(20):
         try:
-            world.sweep_jobs()()
+            world.app.sweep_jobs.run()
         except SimulatedCrashError:
             world.downloads.files = {OUTPUT: PNG + b"other"}
         world.clock.advance(60)
@@ -215,16 +215,16 @@ def test_recovery_with_a_crash_stores_once_under_one_event_id(at: int, timing: C
 def test_job_with_a_refused_post_does_not_claim_an_identical_jobs_prediction() -> None:
     world, account = deployment()
     refused, identical = world.accept_job(key="refused"), world.accept_job(key="identical")
-    world.acquire_slot()(refused, ())
-    world.end_job().fail(refused.job_id, Code.UNAUTHORIZED)  # a 403: not this model
+    world.app.acquire_slot.run(refused, ())
+    world.app.end_job.fail(refused.job_id, Code.UNAUTHORIZED)  # a 403: not this model
     account.post_results, account.can_list = [PostResult.RESPONSE_LOST], False
     account.current_job_id = identical.job_id
-    step = world.submit_job()(Step(job_id=identical.job_id))
+    step = world.app.submit_job.run(Step(job_id=identical.job_id))
     account.can_list = True
     world.clock.advance(120)
 
-    world.sweep_jobs()()
-    world.submit_job()(step)
+    world.app.sweep_jobs.run()
+    world.app.submit_job.run(step)
 
     assert world.job(identical.job_id).prediction_id == "p-1"
     assert world.job(refused.job_id).prediction_id is None
@@ -233,7 +233,7 @@ def test_job_with_a_refused_post_does_not_claim_an_identical_jobs_prediction() -
 def test_abandoned_job_does_not_claim_a_claimed_prediction() -> None:
     world, account, job = abandoned_job(Status.SUBMITTING, None)
     world.clock.advance(1200)
-    world.sweep_jobs()()
+    world.app.sweep_jobs.run()
     account.can_list = True
     world.jobs.claims.owners["p-1"] = "another"
 

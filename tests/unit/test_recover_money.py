@@ -18,7 +18,7 @@ PRICE = 60_000
 
 def remaining_budget(world: World) -> int:
     """Return the remaining stack budget, limited to the price of one job."""
-    return world.budget().remaining("STACK", PRICE)
+    return world.app.budget.remaining("STACK", PRICE)
 
 
 def job_that_fails_late(result: Failed = FREE) -> tuple[World, ProviderAccount, Job]:
@@ -72,7 +72,7 @@ def test_job_with_unauthorized_code_keeps_its_budget_consistent() -> None:
     world, account = deployment(stack_budget=10**9)
     job = world.accept_job()
     StateMachine(world).run(5)
-    world.end_job().fail(job.job_id, Code.UNAUTHORIZED)
+    world.app.end_job.fail(job.job_id, Code.UNAUTHORIZED)
     account.created[0].result = FREE
 
     sweep_until_done(world, job)
@@ -90,7 +90,7 @@ def test_changed_provider_result_ends_the_recovery() -> None:
 
     for _ in range(20):
         world.clock.advance(120)
-        world.sweep_jobs()()
+        world.app.sweep_jobs.run()
 
     assert world.job(job.job_id).sweep_after is None
     assert_budgets(world.jobs, CAPS)
@@ -102,9 +102,9 @@ def test_concurrent_sweeps_release_the_reservation_once(at: int) -> None:
     world, _, job = job_that_fails_late()
     world.crash_at = crash_at
     world.clock.advance(3600)
-    crash_at.at, crash_at.action = at, lambda: world.without_crashes().sweep_jobs()()
+    crash_at.at, crash_at.action = at, lambda: world.without_crashes().app.sweep_jobs.run()
 
-    world.sweep_jobs()()
+    world.app.sweep_jobs.run()
 
     assert remaining_budget(world) == PRICE
     assert world.job(job.job_id).sweep_after is None
@@ -119,7 +119,7 @@ def test_reservation_is_released_once_despite_a_crash(at: int, timing: CrashTimi
     world.crash_at.plan = {world.crash_at.calls + at: timing}
     for _ in range(5):
         try:
-            world.sweep_jobs()()
+            world.app.sweep_jobs.run()
         except SimulatedCrashError:
             world.clock.advance(600)
 

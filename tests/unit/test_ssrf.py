@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.domain.references import BadReferenceError, Url, is_public, parse_reference
+from tests.profiles import examples
 
 PACKAGE = Path(__file__).parents[2] / "functions" / "darkroom"
 FULLWIDTH = str.maketrans("0123456789abcdefghijklmnopqrstuvwxyz.", "".join(
@@ -169,7 +170,7 @@ HOSTILE_HOSTS = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=1000)  # most examples are refused
+@settings(max_examples=examples(250))  # most examples are refused
 @given(HOSTILE_HOSTS, st.sampled_from(["", ".ok", ".1", "/", "cdn.ok"]))
 def test_accepted_url_has_the_same_host_in_every_parser(inside: str, end: str) -> None:
     text = f"https://{inside}{end}"

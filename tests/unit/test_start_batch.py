@@ -2,7 +2,6 @@
 
 import pytest
 
-from darkroom.domain.batch import Counts
 from darkroom.domain.errors import (
     ConfirmationRequiredError,
     ConflictError,
@@ -23,24 +22,13 @@ def test_plan_has_bad_rows_and_price_and_creates_nothing() -> None:
         world, [SMALL_IMAGE | {"prompt": "x"}, {"prompt": ""}, SMALL_IMAGE | {"prompt": "y"}]
     )
 
-    plan = world.start_batch().plan(BatchFile(source), SHOP)
+    plan = world.app.start_batch.plan.run(BatchFile(source), SHOP)
 
     assert (len(plan.rows), plan.valid_rows, plan.estimated_cost_micro_usd) == (3, 2, 20_000)
     assert [(problem.row, problem.field) for problem in plan.problems(9)] == [(2, "prompt")]
     assert world.batches.records == {}
     assert world.batch_files.lines == {}
     assert world.jobs.records == {}
-
-
-def test_started_batch_has_the_counts_of_its_file() -> None:
-    world = World()
-
-    batch = running_batch(world, [{"prompt": "x"}, {"prompt": ""}])
-
-    assert (batch.rows, batch.bad_rows) == (2, 1)
-    assert batch.counts == Counts(waiting=1, bad=1)
-    assert batch.source.version_id == "v1"
-    assert world.batch_workflow.started == [(batch.batch_id, 1)]
 
 
 def test_same_key_and_file_return_the_same_batch() -> None:
@@ -55,19 +43,21 @@ def test_same_key_with_another_request_raises_conflict_error() -> None:
     running_batch(world, [{"prompt": "x"}])
 
     with pytest.raises(ConflictError):
-        world.start_batch()(BatchFile("upload:rows.jsonl", prompt="{prompt}!"), REQUEST_SOURCE)
+        world.app.start_batch.run(
+            BatchFile("upload:rows.jsonl", prompt="{prompt}!"), REQUEST_SOURCE
+        )
 
 
 @pytest.mark.parametrize("timing", ["before", "after"])
 def test_next_attempt_starts_the_batch_after_a_crash(timing: str) -> None:
-    for call in range(6):
+    for call in range(8):
         world = World()
         source = upload_rows(world, [SMALL_IMAGE | {"prompt": "x"}])
         world.crash_at = CrashAt({call: "before" if timing == "before" else "after"})
         try:
-            world.start_batch()(BatchFile(source), REQUEST_SOURCE)
+            world.app.start_batch.run(BatchFile(source), REQUEST_SOURCE)
         except SimulatedCrashError:
-            batch = world.without_crashes().start_batch()(BatchFile(source), REQUEST_SOURCE)
+            batch = world.without_crashes().app.start_batch.run(BatchFile(source), REQUEST_SOURCE)
             assert batch.is_open
         assert len(world.batches.records) == len(world.batch_workflow.started) == 1
 
@@ -75,15 +65,15 @@ def test_next_attempt_starts_the_batch_after_a_crash(timing: str) -> None:
 def test_sweep_starts_a_batch_without_an_execution() -> None:
     world = World()
     source = upload_rows(world, [SMALL_IMAGE | {"prompt": "x"}])
-    world.crash_at = CrashAt({4: "before"})
+    world.crash_at = CrashAt({6: "before"})  # the start of the execution
     with pytest.raises(SimulatedCrashError):
-        world.start_batch()(BatchFile(source), REQUEST_SOURCE)
+        world.app.start_batch.run(BatchFile(source), REQUEST_SOURCE)
     world = world.without_crashes()
 
     assert world.batch_workflow.started == []
-    assert world.sweep_batches()() == []
+    assert world.app.sweep_batches.run() == []
     world.clock.advance(120)
-    assert len(world.sweep_batches()()) == len(world.batch_workflow.started) == 1
+    assert len(world.app.sweep_batches.run()) == len(world.batch_workflow.started) == 1
 
 
 @pytest.mark.parametrize(("confirmed", "is_started"), [(None, False), (5_759_999, False),
@@ -96,10 +86,12 @@ def test_expensive_batch_requires_its_price_as_confirmation(
     source = upload_rows(world, expensive_rows)
 
     if is_started:
-        assert world.start_batch()(BatchFile(source), REQUEST_SOURCE, confirmed=confirmed).is_open
+        assert world.app.start_batch.run(
+            BatchFile(source), REQUEST_SOURCE, confirmed=confirmed
+        ).is_open
         return
     with pytest.raises(ConfirmationRequiredError, match=r"\$5\.76\.") as error:
-        world.start_batch()(BatchFile(source), REQUEST_SOURCE, confirmed=confirmed)
+        world.app.start_batch.run(BatchFile(source), REQUEST_SOURCE, confirmed=confirmed)
     assert error.value.cost == 5_760_000
     assert world.batches.records == {}
     assert world.batch_files.lines == {}
@@ -110,8 +102,10 @@ def test_row_without_a_price_requires_a_confirmation() -> None:
     source = upload_rows(world, [{"model": "any/model", "input": {"prompt": "x"}}])
 
     with pytest.raises(ConfirmationRequiredError, match="price of 1 of them is not known"):
-        world.start_batch()(BatchFile(source), REQUEST_SOURCE)
-    assert world.start_batch()(BatchFile(source), REQUEST_SOURCE, confirmed=0).unpriced_rows == 1
+        world.app.start_batch.run(BatchFile(source), REQUEST_SOURCE)
+    assert (
+        world.app.start_batch.run(BatchFile(source), REQUEST_SOURCE, confirmed=0).unpriced_rows == 1
+    )
 
 
 def test_file_without_good_rows_is_refused_with_its_errors() -> None:
@@ -119,7 +113,7 @@ def test_file_without_good_rows_is_refused_with_its_errors() -> None:
     source = upload_rows(world, [{"prompt": ""}, {"prompt": "x", "quality": "best"}])
 
     with pytest.raises(InvalidRequestError) as error:
-        world.start_batch()(BatchFile(source), REQUEST_SOURCE)
+        world.app.start_batch.run(BatchFile(source), REQUEST_SOURCE)
 
     assert [problem.field for problem in error.value.problems] == [
         "rows.1.prompt",
@@ -138,7 +132,7 @@ def test_file_without_good_rows_is_refused_with_its_errors() -> None:
 )
 def test_invalid_source_is_refused(source: str, problem: str) -> None:
     with pytest.raises(InvalidRequestError, match=problem):
-        World().start_batch()(BatchFile(source), REQUEST_SOURCE)
+        World().app.start_batch.run(BatchFile(source), REQUEST_SOURCE)
 
 
 def test_file_of_another_caller_gets_the_error_of_a_missing_file() -> None:
@@ -146,7 +140,7 @@ def test_file_of_another_caller_gets_the_error_of_a_missing_file() -> None:
     source = upload_rows(world, [SMALL_IMAGE | {"prompt": "x"}], owner="key:other")
 
     with pytest.raises(InvalidRequestError, match="does not exist"):
-        world.start_batch()(BatchFile(source), REQUEST_SOURCE)
+        world.app.start_batch.run(BatchFile(source), REQUEST_SOURCE)
 
 
 @pytest.mark.parametrize(("data", "problem"), [(b"", "is empty"), (b"\n \n", "has no rows")])
@@ -154,4 +148,4 @@ def test_empty_file_is_refused(data: bytes, problem: str) -> None:
     world = World()
 
     with pytest.raises(InvalidRequestError, match=problem):
-        world.start_batch()(BatchFile(upload_rows(world, data)), REQUEST_SOURCE)
+        world.app.start_batch.run(BatchFile(upload_rows(world, data)), REQUEST_SOURCE)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.domain.breaker import BreakerState
+from darkroom.domain.breaker import ProviderState
 from darkroom.domain.errors import Code
 from darkroom.domain.histogram import RATIO, bucket_of, middle_of, quantile
 from darkroom.domain.stats import ImageKind, JobStats
@@ -50,16 +50,16 @@ def test_ended_job_is_recorded_once() -> None:
     job = world.accept_job()
     complete_job(world, job.job_id)
 
-    assert world.record_stats()(job.job_id)
-    assert not world.record_stats()(job.job_id)
+    assert world.app.record_stats.run(job.job_id)
+    assert not world.app.record_stats.run(job.job_id)
     assert len(world.stats.added) == 1
 
 
 def test_open_or_missing_job_is_not_recorded() -> None:
     world = World()
 
-    assert not world.record_stats()(world.accept_job().job_id)
-    assert not world.record_stats()("none")
+    assert not world.app.record_stats.run(world.accept_job().job_id)
+    assert not world.app.record_stats.run("none")
 
 
 @pytest.mark.parametrize("timing", ["before", "after"])
@@ -70,20 +70,10 @@ def test_job_is_recorded_once_despite_a_crash(timing: str) -> None:
         complete_job(world, job.job_id)
         world.crash_at = CrashAt({call: "before" if timing == "before" else "after"})
         with suppress(SimulatedCrashError):
-            world.record_stats()(job.job_id)
+            world.app.record_stats.run(job.job_id)
         world = world.without_crashes()
-        world.record_stats()(job.job_id)
+        world.app.record_stats.run(job.job_id)
         assert len(world.stats.added) == 1
-
-
-def test_recording_does_not_change_the_revision() -> None:
-    world = World()
-    job = world.accept_job()
-    complete_job(world, job.job_id)
-    before = world.job(job.job_id).revision
-    world.record_stats()(job.job_id)
-
-    assert world.job(job.job_id).revision == before
 
 
 def end_and_record_job(ada: Client, *, code: Code | None = None, **request: object) -> None:
@@ -92,8 +82,8 @@ def end_and_record_job(ada: Client, *, code: Code | None = None, **request: obje
     if code is None:
         complete_job(ada.world, job.job_id)
     else:
-        ada.world.end_job().fail(job.job_id, code)
-    ada.world.record_stats()(job.job_id)
+        ada.world.app.end_job.fail(job.job_id, code)
+    ada.world.app.record_stats.run(job.job_id)
 
 
 def test_days_have_counts_spending_and_failures() -> None:
@@ -123,8 +113,8 @@ def test_caller_gets_its_own_days_and_admin_gets_all() -> None:
     end_and_record_job(ada)
     before = ada.get(PATH).json["days"]
     bob_job = bob.accept_job(TEXT_TO_IMAGE)
-    ada.world.end_job().fail(bob_job.job_id, Code.REJECTED)
-    ada.world.record_stats()(bob_job.job_id)
+    ada.world.app.end_job.fail(bob_job.job_id, Code.REJECTED)
+    ada.world.app.record_stats.run(bob_job.job_id)
 
     assert ada.get(PATH).json["days"] == before
     assert [day["caller"] for day in bob.get(PATH).json["days"]] == ["key:bob"]
@@ -179,9 +169,7 @@ def test_response_has_the_queue_state() -> None:
 )
 def test_open_breaker_is_explained(code: Code, message: str) -> None:
     ada = Client()
-    shard = ada.world.jobs.queue.shard
-    breaker = BreakerState(trips=1, open_until=2e9, reason=code)
-    ada.world.jobs.queue.shard = shard.model_copy(update={"breaker": breaker})
+    ada.world.jobs.queue.provider = ProviderState(trips=1, open_until=2e9, reason=code)
 
     queue = ada.get(PATH).json["queue"]
 

@@ -70,10 +70,3 @@ def test_vendored_files_match_their_checksums() -> None:
     for name, checksum in sums.items():
         assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == checksum
     assert "MIT License" in (VENDOR / "LICENSE").read_text()
-
-
-def test_key_is_stored_in_session_storage_only() -> None:
-    api = (studio.FOLDER / "api.js").read_text()
-
-    assert "sessionStorage" in api
-    assert "localStorage" not in api

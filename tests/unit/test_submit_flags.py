@@ -14,7 +14,7 @@ def test_submit_without_webhooks_sends_no_url_and_waits_without_a_token() -> Non
     step = submit(world, job)
 
     assert world.provider.webhooks == [None]
-    assert (step.webhook, step.await_webhook) == (False, False)
+    assert step.outcome is Outcome.PROCESSING
 
 
 def test_webhook_url_has_the_job_id_and_a_token_per_post() -> None:
@@ -29,7 +29,7 @@ def test_webhook_url_has_the_job_id_and_a_token_per_post() -> None:
     root = f"https://api.test/prod/webhooks/wavespeed/{job.job_id}?token="
     assert first != second
     assert world.provider.webhooks == [f"{root}{first}", f"{root}{second}"]
-    assert (step.webhook, step.await_webhook) == (True, True)
+    assert step.outcome is Outcome.AWAITING_WEBHOOK
 
 
 def test_webhook_wait_ends_at_the_deadline() -> None:
@@ -39,7 +39,7 @@ def test_webhook_wait_ends_at_the_deadline() -> None:
 
     step = submit(world, job)
 
-    assert (step.webhook, step.await_webhook, step.wait_seconds) == (True, True, 60)
+    assert (step.outcome, step.wait_seconds) == (Outcome.AWAITING_WEBHOOK, 60)
 
 
 def test_submits_flag_defers_submits_but_not_checks() -> None:
@@ -52,10 +52,10 @@ def test_submits_flag_defers_submits_but_not_checks() -> None:
     assert (step.outcome, step.wait_seconds, step.deferred_by) == (Outcome.DEFERRED, 45, None)
     assert len(world.provider.posts) == 1
     assert world.metrics.total("SubmitsDisabled") == 1
-    assert world.check_job()(sent).outcome is Outcome.READY
+    assert world.app.check_job.run(sent).outcome is Outcome.READY
 
     world.flag_store.set(submits=True)
-    assert submit(world, job).outcome is Outcome.SUBMITTED
+    assert submit(world, job).outcome is Outcome.PROCESSING
 
 
 def test_job_fails_unsent_after_the_maximum_queue_time_while_submits_are_disabled() -> None:

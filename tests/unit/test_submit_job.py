@@ -18,7 +18,7 @@ from tests.fakes.world import DEADLINE, MAX_QUEUE, World
 
 
 def submit(world: World, job: Job) -> Step:
-    return world.submit_job()(Step(job_id=job.job_id))
+    return world.app.submit_job.run(Step(job_id=job.job_id))
 
 
 def queued_job(*responses: Submission) -> tuple[World, Job]:
@@ -32,7 +32,7 @@ def test_accepted_job_waits_for_its_first_poll() -> None:
 
     step = submit(world, job)
 
-    assert (step.outcome, step.wait_seconds) == (Outcome.SUBMITTED, 21)
+    assert (step.outcome, step.wait_seconds) == (Outcome.PROCESSING, 21)
     stored = world.job(job.job_id)
     assert (stored.status, stored.prediction_id) == (Status.SUBMITTED, "p-1")
     assert stored.submitting_at == stored.submitted_at == world.clock()
@@ -83,7 +83,7 @@ def test_unsent_request_is_retried_later() -> None:
     third = submit(world, job)
 
     assert (second.outcome, second.wait_seconds) == (Outcome.DEFERRED, 10)
-    assert third.outcome is Outcome.SUBMITTED
+    assert third.outcome is Outcome.PROCESSING
     assert world.job(job.job_id).submit_attempts == 3
 
 
@@ -109,7 +109,7 @@ def test_waits_grow_after_many_deferrals() -> None:
     step = Step(job_id=job.job_id)
     waits = []
     for _ in range(100):
-        step = world.submit_job()(step)
+        step = world.app.submit_job.run(step)
         waits.append(step.wait_seconds)
         world.clock.advance(step.wait_seconds)
 
@@ -129,7 +129,7 @@ def test_job_fails_uncharged_after_the_maximum_queue_time() -> None:
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.PROVIDER_UNAVAILABLE)
     assert len(world.provider.posts) == 1
-    world.end_job().fail(job.job_id, Code.PROVIDER_UNAVAILABLE)
+    world.app.end_job.fail(job.job_id, Code.PROVIDER_UNAVAILABLE)
     assert failed(world.job(job.job_id)).charged is Charged.NO
 
 
@@ -160,7 +160,7 @@ def test_rerun_after_success_is_idempotent() -> None:
     ("status", "outcome", "code"),
     [
         (Status.SUBMITTING, Outcome.DEFERRED, None),
-        (Status.SUBMITTED, Outcome.SUBMITTED, None),
+        (Status.SUBMITTED, Outcome.PROCESSING, None),
         (Status.COMPLETED, Outcome.STORED, None),
         (Status.FAILED, Outcome.FAILED, Code.CANCELED),
     ],
@@ -183,7 +183,7 @@ def stop_during_post(world: World, job: Job) -> None:
     def stop_then_submit(
         model: str, model_input: dict[str, object], webhook: str | None = None
     ) -> Submission:
-        world.end_job().fail(job.job_id, Code.CANCELED)
+        world.app.end_job.fail(job.job_id, Code.CANCELED)
         return submit_original(model, model_input, webhook)
 
     world.provider.submit = stop_then_submit  # type: ignore[method-assign]
@@ -214,7 +214,7 @@ def test_job_stopped_during_an_unsuccessful_post_stays_stopped(response: Submiss
 def test_job_without_a_record_fails_unsent() -> None:
     world = World()
 
-    step = world.submit_job()(Step(job_id="none"))
+    step = world.app.submit_job.run(Step(job_id="none"))
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.INTERNAL_ERROR)
     assert world.provider.posts == []
@@ -227,7 +227,7 @@ def test_queue_time_does_not_count_against_the_deadline() -> None:
 
     step = submit(world, job)
 
-    assert step.outcome is Outcome.SUBMITTED
+    assert step.outcome is Outcome.PROCESSING
     assert world.job(job.job_id).submitted_at == job.accepted_at + timedelta(seconds=DEADLINE + 1)
 
 

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.domain.submit_queue import AHEAD, Priority, QueueShard, RateLimit, WaitingJobs
+from darkroom.domain.breaker import ProviderState
+from darkroom.domain.errors import Code
+from darkroom.domain.submit_queue import (
+    AHEAD,
+    Priority,
+    QueueEntry,
+    QueueShard,
+    RateLimit,
+    Slot,
+    WaitingJobs,
+    next_slot,
+)
 from tests.fakes.invariants import caller_digest, waiting_counts
 
 RATES = st.sampled_from([1, 2, 5, 10, 60, 120, 499, 500, 3000])
@@ -14,6 +25,19 @@ RATE_LIMITS = st.builds(RateLimit, RATES, st.integers(1, 3000))
 PRIORITIES = st.sampled_from(Priority)
 MAX_SEND_DELAY = 1.0  # seconds by which a POST may be later than its slot
 TOLERANCE = 1e-6
+
+
+def slot_of(
+    shard: QueueShard,
+    provider: ProviderState,
+    rate_limit: RateLimit,
+    priority: Priority,
+    *,
+    now: float,
+) -> Slot:
+    """Return the slot of a new job with slots of one second."""
+    entry = QueueEntry(priority, "ada", None, 1.0)
+    return next_slot(provider, shard, rate_limit, entry, 30.0, now)
 
 
 @given(
@@ -68,15 +92,31 @@ def test_slot_seconds_keep_long_jobs_below_the_in_flight_limit(
     assert slot_seconds >= rate_limit.slot_seconds(0)
 
 
-@given(RATE_LIMITS, st.floats(0, 1e5), PRIORITIES)
-def test_pause_applies_to_every_job_and_is_never_shortened(
-    rate_limit: RateLimit, pause: float, priority: Priority
+@given(RATE_LIMITS, st.integers(1, 10**5), PRIORITIES)
+def test_pause_delays_the_slot_of_every_job(
+    rate_limit: RateLimit, pause: int, priority: Priority
 ) -> None:
     now = 1e9
-    shard = QueueShard().paused_until(now + pause).paused_until(now + pause / 2)
+    provider = ProviderState().paused(now + pause)
 
-    assert shard.earliest_send(priority, rate_limit, now) >= now + pause - TOLERANCE
-    assert shard.earliest_send(priority, rate_limit, now + pause + 100) <= now + pause + 100
+    slot = slot_of(QueueShard(), provider, rate_limit, priority, now=now)
+    assert (slot.starts_at, slot.wait_seconds) == (now + pause, pause)
+    assert slot.is_open == (pause <= AHEAD)
+    assert slot.acquired().next_at == pytest.approx(now + pause + 1)
+    assert slot_of(QueueShard(), provider, rate_limit, priority, now=now + pause).is_open
+
+
+@given(RATE_LIMITS, PRIORITIES)
+def test_slot_of_a_probe_starts_when_the_open_period_ends(
+    rate_limit: RateLimit, priority: Priority
+) -> None:
+    now = 1e9
+    provider = ProviderState(trips=1, open_until=now, reason=Code.UNAUTHORIZED)
+
+    early = slot_of(QueueShard(), provider, rate_limit, priority, now=now - AHEAD)
+    assert (early.is_open, early.starts_at) == (True, now)
+    assert early.blocked_by is Code.UNAUTHORIZED
+    assert not slot_of(QueueShard(), provider, rate_limit, priority, now=now - AHEAD - 0.1).is_open
 
 
 def test_rate_limit_of_2_per_minute_has_slots_of_30_75_seconds() -> None:

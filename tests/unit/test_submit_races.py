@@ -9,7 +9,14 @@ import pytest
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Outcome, Step
 from darkroom.domain.submit_queue import RateLimit
-from darkroom.ports import Conflict, NotSent, QueueChange, SideWrite, Submission
+from darkroom.ports import (
+    Conflict,
+    NotSent,
+    ProviderChange,
+    QueueChange,
+    SideWrite,
+    Submission,
+)
 from tests.fakes.invariants import assert_queue_counts
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.storage import InMemoryJobs
@@ -34,7 +41,7 @@ def test_concurrent_submits_send_one_post(status: Status) -> None:
     jobs.update(job.job_id, when=[Status.QUEUED], status=status)
     jobs.stale.append(job)
 
-    world.submit_job()(Step(job_id=job.job_id))
+    world.app.submit_job.run(Step(job_id=job.job_id))
 
     assert world.provider.posts == []
     assert world.job(job.job_id).status is status
@@ -60,19 +67,19 @@ def test_write_repeated_by_the_sdk_still_sends_the_post() -> None:
     world = World(jobs=(jobs := LostResponseJobs()))
     job = world.accept_job()
 
-    step = world.submit_job()(Step(job_id=job.job_id))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
 
-    assert step.outcome is Outcome.SUBMITTED
+    assert step.outcome is Outcome.PROCESSING
     assert len(world.provider.posts) == 1
     assert_queue_counts(jobs)
 
 
 def test_queue_position_with_a_lost_response_is_taken_once() -> None:
     world = World(jobs=(jobs := LostResponseJobs()), rate_limit=RateLimit(2, 10))
-    world.submit_job()(Step(job_id=world.accept_job(key="first").job_id))
+    world.app.submit_job.run(Step(job_id=world.accept_job(key="first").job_id))
     job = world.accept_job()
 
-    step = world.submit_job()(Step(job_id=job.job_id))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
 
     assert (step.outcome, step.wait_seconds) == (Outcome.DEFERRED, 30)
     assert len(jobs.queue.shard.normal) == 1
@@ -82,11 +89,11 @@ def test_queue_position_with_a_lost_response_is_taken_once() -> None:
 def test_job_with_a_lost_response_waits_for_its_slot() -> None:
     clock = IndependentClock()
     world = World(clock=clock, jobs=LostResponseJobs(), rate_limit=RateLimit(2, 10))
-    world.submit_job()(Step(job_id=world.accept_job(key="first").job_id))
+    world.app.submit_job.run(Step(job_id=world.accept_job(key="first").job_id))
     job = world.accept_job()
     clock.at(30.0)
 
-    world.submit_job()(Step(job_id=job.job_id))
+    world.app.submit_job.run(Step(job_id=job.job_id))
 
     assert clock.seconds == 30.25
 
@@ -96,7 +103,7 @@ class BusyQueue(InMemoryQueue):
 
     conflicts: int = 0
 
-    def allows(self, change: QueueChange) -> bool:
+    def allows(self, change: QueueChange | ProviderChange) -> bool:
         if change.after is not None and self.conflicts:
             self.conflicts -= 1
             return False
@@ -109,9 +116,9 @@ def test_submit_retries_after_queue_conflicts_and_sends_once(conflicts: int) -> 
     job = world.accept_job()
     queue.conflicts = conflicts
 
-    step = world.submit_job()(Step(job_id=job.job_id))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
 
-    assert step.outcome is Outcome.SUBMITTED
+    assert step.outcome is Outcome.PROCESSING
     assert len(world.provider.posts) == 1
     assert_queue_counts(jobs)
 
@@ -121,7 +128,7 @@ def test_endless_queue_conflicts_defer_the_job_by_a_second() -> None:
     job = world.accept_job()
     queue.conflicts = 10**6
 
-    step = world.submit_job()(Step(job_id=job.job_id))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
 
     assert (step.outcome, step.wait_seconds) == (Outcome.DEFERRED, 1)
     assert world.provider.posts == []
@@ -140,9 +147,9 @@ def test_failed_put_back_raises_and_the_rerun_sends_nothing() -> None:
 
     world.provider.submit = add_conflicts_then_submit  # type: ignore[assignment,method-assign]
     with pytest.raises(RuntimeError, match="too many conflicts"):
-        world.submit_job()(Step(job_id=job.job_id))
+        world.app.submit_job.run(Step(job_id=job.job_id))
     queue.conflicts = 0
 
-    assert world.submit_job()(Step(job_id=job.job_id)).outcome is Outcome.DEFERRED
+    assert world.app.submit_job.run(Step(job_id=job.job_id)).outcome is Outcome.DEFERRED
     assert len(world.provider.posts) == 1
     assert_queue_counts(jobs)

@@ -28,7 +28,7 @@ def submit_until_decided(world: World, job: Job) -> tuple[Step, float]:
     """Submit until the outcome is not DEFERRED; return the step and the elapsed seconds."""
     step = Step(job_id=job.job_id)
     for _ in range(100):
-        step = world.submit_job()(step)
+        step = world.app.submit_job.run(step)
         if step.outcome is not Outcome.DEFERRED:
             return step, (world.clock() - START).total_seconds()
         world.clock.advance(step.wait_seconds)
@@ -38,9 +38,9 @@ def submit_until_decided(world: World, job: Job) -> tuple[Step, float]:
 def test_accepted_post_without_a_response_is_found_in_the_list() -> None:
     world, account, job = job_with_post_results(PostResult.RESPONSE_LOST)
 
-    step = world.submit_job()(Step(job_id=job.job_id))
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
 
-    assert step.outcome is Outcome.SUBMITTED
+    assert step.outcome is Outcome.PROCESSING
     stored = world.job(job.job_id)
     assert (stored.status, stored.prediction_id) == (Status.SUBMITTED, "p-1")
     assert world.jobs.claims.owner("p-1") == job.job_id
@@ -57,7 +57,7 @@ def test_prediction_is_found_when_the_list_lags(list_lag: int) -> None:
 
     step, seconds = submit_until_decided(world, job)
 
-    assert step.outcome is Outcome.SUBMITTED
+    assert step.outcome is Outcome.PROCESSING
     assert list_lag <= seconds <= list_lag + 15
     assert len(account.posts) == 1
 
@@ -71,7 +71,7 @@ def test_unanswered_post_fails_possibly_charged_after_two_minutes() -> None:
     assert seconds >= 90
     assert seconds == 120
     assert len(account.posts) == 1
-    world.end_job().fail(job.job_id, Code.SUBMISSION_UNKNOWN)
+    world.app.end_job.fail(job.job_id, Code.SUBMISSION_UNKNOWN)
     event = failed(world.job(job.job_id))
     assert (event.charged, event.retryable) == (Charged.MAYBE, False)
     assert_queue_counts(world.jobs)
@@ -92,15 +92,15 @@ def test_inconclusive_list_is_searched_for_ten_minutes(fault: str) -> None:
 
 def test_prediction_is_found_after_a_crash_during_the_post() -> None:
     world, account, job = job_with_post_results(PostResult.ACCEPTED)
-    # Calls: get, prepare, read, acquire, the POST.
-    world.crash_at.plan = {world.crash_at.calls + 4: "after"}
+    # Calls: get, flags, prepare, read, acquire, the POST.
+    world.crash_at.plan = {world.crash_at.calls + 5: "after"}
     with pytest.raises(SimulatedCrashError):
-        world.submit_job()(Step(job_id=job.job_id))
+        world.app.submit_job.run(Step(job_id=job.job_id))
     assert (len(account.created), world.job(job.job_id).prediction_id) == (1, None)
 
     step, _ = submit_until_decided(world, job)
 
-    assert step.outcome is Outcome.SUBMITTED
+    assert step.outcome is Outcome.PROCESSING
     assert len(account.posts) == 1
 
 
@@ -109,7 +109,7 @@ def test_identical_jobs_may_claim_each_others_predictions() -> None:
     first, second = world.accept_job(key="first"), world.accept_job(key="second")
     account.post_results = [PostResult.RESPONSE_LOST]
     account.list_lag = timedelta(seconds=10)
-    world.submit_job()(Step(job_id=first.job_id))
+    world.app.submit_job.run(Step(job_id=first.job_id))
     world.clock.advance(15)
     create_original = account.create_prediction
 
@@ -118,13 +118,13 @@ def test_identical_jobs_may_claim_each_others_predictions() -> None:
         prediction = create_original(*post)  # type: ignore[arg-type]
         prediction.created_at = START
         account.created[0].created_at = START + timedelta(seconds=1)
-        world.without_crashes().submit_job()(Step(job_id=first.job_id))
+        world.without_crashes().app.submit_job.run(Step(job_id=first.job_id))
         return prediction
 
     account.create_prediction = create_then_submit_first  # type: ignore[assignment]
-    step = world.submit_job()(Step(job_id=second.job_id))
+    step = world.app.submit_job.run(Step(job_id=second.job_id))
 
-    assert step.outcome is Outcome.SUBMITTED
+    assert step.outcome is Outcome.PROCESSING
     assert world.job(first.job_id).prediction_id == "p-2"
     assert world.job(second.job_id).prediction_id == "p-1"
     assert len(account.posts) == 2
@@ -154,8 +154,8 @@ def test_accepted_resubmit_completes_the_job() -> None:
 
 def test_canceled_job_is_not_resubmitted_and_stays_possibly_charged() -> None:
     world, account, job = job_with_post_results(PostResult.REQUEST_LOST, resubmits=True)
-    world.submit_job()(Step(job_id=job.job_id))
-    world.cancel_job()(TEST_CALLER, job.job_id)
+    world.app.submit_job.run(Step(job_id=job.job_id))
+    world.app.cancel_job.run(TEST_CALLER, job.job_id)
 
     StateMachine(world).run()
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from darkroom.domain.executions import Execution
 from darkroom.domain.job import Status
-from darkroom.ports import Execution
 from tests.fakes.crashes import CrashTiming, SimulatedCrashError
 from tests.fakes.invariants import assert_all_ended, assert_claims, assert_queue_counts
 from tests.fakes.machine import deployment
@@ -25,7 +25,7 @@ def test_next_sweep_completes_a_crashed_sweep_under_one_event_id(
     crashes = 0
     for _ in range(30):
         try:
-            world.sweep_jobs()()
+            world.app.sweep_jobs.run()
         except SimulatedCrashError:
             crashes += 1
         world.clock.advance(60)
@@ -46,14 +46,14 @@ def test_failure_of_one_job_does_not_stop_the_sweep_of_others() -> None:
     world.clock.advance(120)
     start = world.workflow.start
 
-    def fail_for_first(job_id: str) -> bool:
-        if job_id == first:
+    def fail_for_first(record_id: str, attempt: int = 0) -> bool:
+        if record_id == first:
             raise RuntimeError("Step Functions refused the start")
-        return start(job_id)
+        return start(record_id, attempt)
 
     world.workflow.start = fail_for_first  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="refused the start"):
-        world.sweep_jobs()()
+        world.app.sweep_jobs.run()
 
     assert sorted(world.workflow.started) == sorted(others)
     assert world.job(first).sweep_after == world.clock() + timedelta(minutes=10)
@@ -63,16 +63,16 @@ def test_job_that_ends_during_a_failed_sweep_is_not_due_again() -> None:
     world, _, job = abandoned_job(Status.SUBMITTED, Execution.RUNNING)
     advance_to_sweep(world, job)
 
-    def complete_then_time_out(job_id: str) -> Execution:
-        world.end_job().complete(job_id, ())
+    def complete_then_time_out(record_id: str, attempt: int = 0) -> Execution:
+        world.app.end_job.complete(record_id, ())
         raise TimeoutError
 
     world.workflow.status = complete_then_time_out  # type: ignore[method-assign]
     with pytest.raises(TimeoutError):
-        world.sweep_jobs()()
+        world.app.sweep_jobs.run()
     world.clock.advance(3600)
 
-    assert world.sweep_jobs()() == {}
+    assert world.app.sweep_jobs.run() == {}
     assert world.events.of_type("JobRecovered") == []
 
 
@@ -87,8 +87,8 @@ def test_sweep_stops_at_its_time_limit_and_the_next_continues(max_jobs: int) -> 
         remaining[0] -= 1
         return remaining[0] >= 0
 
-    result = world.sweep_jobs()(has_time)
+    result = world.app.sweep_jobs.run(has_time)
     assert len(result.get("restarted", [])) == max_jobs
 
-    world.sweep_jobs()()
+    world.app.sweep_jobs.run()
     assert sorted(world.workflow.started) == sorted(jobs)

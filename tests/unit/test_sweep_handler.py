@@ -6,7 +6,6 @@ from typing import Any, cast
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import sweeps
 from darkroom.handlers import sweep
 from darkroom.observability import CrashError
 from tests.fakes.world import World
@@ -33,8 +32,7 @@ def context(*remaining_millis: int) -> LambdaContext:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """Return a world on which the real handler runs."""
     world = World()
-    monkeypatch.setattr(sweeps, "sweep_jobs", world.sweep_jobs)
-    monkeypatch.setattr(sweeps, "sweep_batches", world.sweep_batches)
+    monkeypatch.setattr(sweep, "app", lambda: world.app)
     return world
 
 

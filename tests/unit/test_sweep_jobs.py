@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from darkroom.domain.errors import Charged, Code
+from darkroom.domain.executions import Execution
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Step
-from darkroom.ports import Execution
 from tests.fakes.crashes import SimulatedCrashError
 from tests.fakes.invariants import assert_all_ended, assert_queue_counts, terminal_event_ids
 from tests.fakes.machine import StateMachine, deployment
@@ -28,7 +28,7 @@ def abandoned_job(
     if status is Status.SUBMITTING:
         account.post_results, account.can_list = [PostResult.RESPONSE_LOST], False
     if status is not Status.QUEUED:
-        world.submit_job()(Step(job_id=job.job_id))
+        world.app.submit_job.run(Step(job_id=job.job_id))
     if execution is None:
         world.workflow.started.clear()
     elif execution is not Execution.RUNNING:
@@ -59,8 +59,8 @@ def test_job_without_an_execution_is_started_once() -> None:
     job_id = unstarted_job(world)
     world.clock.advance(120)
 
-    assert world.sweep_jobs()() == {"restarted": [job_id]}
-    assert world.sweep_jobs()() == {}
+    assert world.app.sweep_jobs.run() == {"restarted": [job_id]}
+    assert world.app.sweep_jobs.run() == {}
 
     assert world.workflow.started == [job_id]
     assert world.metrics.total("JobsRestarted") == 1
@@ -73,7 +73,7 @@ def test_recent_job_without_an_execution_is_not_started() -> None:
     unstarted_job(world)
     world.clock.advance(119)
 
-    assert world.sweep_jobs()() == {}
+    assert world.app.sweep_jobs.run() == {}
     assert world.workflow.started == []
 
 
@@ -82,7 +82,7 @@ def test_all_unstarted_jobs_are_started_regardless_of_number_and_age() -> None:
     jobs = [unstarted_job(world, f"key-{number}") for number in range(120)]
     world.clock.advance(86_400 * 3)
 
-    assert world.sweep_jobs()() == {"restarted": sorted(jobs)}
+    assert world.app.sweep_jobs.run() == {"restarted": sorted(jobs)}
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -91,11 +91,11 @@ def test_running_job_is_left_open_and_due_again_after_ten_minutes(status: Status
     advance_to_sweep(world, job)
     before = world.job(job.job_id)
 
-    assert world.sweep_jobs()() == {"left": [job.job_id]}
+    assert world.app.sweep_jobs.run() == {"left": [job.job_id]}
 
     later = world.clock() + timedelta(minutes=10)
     assert world.job(job.job_id) == before.model_copy(update={"sweep_after": later})
-    assert world.sweep_jobs()() == {}
+    assert world.app.sweep_jobs.run() == {}
     assert world.events.published == []
     assert world.metrics.total("StuckJobs") == 0
 
@@ -108,7 +108,7 @@ def test_open_job_of_an_ended_execution_is_closed_with_the_matching_code(
     world, _, job = abandoned_job(status, execution)
     advance_to_sweep(world, job)
 
-    assert world.sweep_jobs()() == {"closed": [job.job_id]}
+    assert world.app.sweep_jobs.run() == {"closed": [job.job_id]}
 
     codes = {Execution.ABORTED: Code.CANCELED, Execution.TIMED_OUT: Code.DEADLINE_EXCEEDED}
     expected = codes.get(execution, Code.INTERNAL_ERROR)
@@ -130,7 +130,7 @@ def test_sent_job_without_an_execution_is_closed_and_not_resubmitted(
     world, account, job = abandoned_job(status, None)
     advance_to_sweep(world, job)
 
-    assert world.sweep_jobs()() == {"closed": [job.job_id]}
+    assert world.app.sweep_jobs.run() == {"closed": [job.job_id]}
 
     assert len(account.posts) == 1
     assert world.workflow.started == []
@@ -138,10 +138,10 @@ def test_sent_job_without_an_execution_is_closed_and_not_resubmitted(
 
 def test_canceled_job_is_closed_as_canceled() -> None:
     world, _, job = abandoned_job(Status.SUBMITTED, Execution.FAILED)
-    world.cancel_job()(TEST_CALLER, job.job_id)
+    world.app.cancel_job.run(TEST_CALLER, job.job_id)
     advance_to_sweep(world, job)
 
-    world.sweep_jobs()()
+    world.app.sweep_jobs.run()
 
     assert world.job(job.job_id).code is Code.CANCELED
 
@@ -149,10 +149,10 @@ def test_canceled_job_is_closed_as_canceled() -> None:
 def test_job_an_hour_past_its_deadline_is_closed_while_its_execution_runs() -> None:
     world, _, job = abandoned_job(Status.SUBMITTED, Execution.RUNNING)
     world.clock.advance(DEADLINE + 3600)
-    assert world.sweep_jobs()() == {"left": [job.job_id]}
+    assert world.app.sweep_jobs.run() == {"left": [job.job_id]}
     world.clock.advance(601)
 
-    assert world.sweep_jobs()() == {"closed": [job.job_id]}
+    assert world.app.sweep_jobs.run() == {"closed": [job.job_id]}
 
     assert world.job(job.job_id).code is Code.DEADLINE_EXCEEDED
     assert world.metrics.total("StuckJobs") == 1
@@ -162,10 +162,10 @@ def test_job_an_hour_past_its_deadline_is_closed_while_its_execution_runs() -> N
 def test_job_with_a_completed_prediction_is_left_to_its_execution() -> None:
     world, account, job = abandoned_job(Status.SUBMITTED, Execution.RUNNING)
     world.clock.advance(account.run_seconds)
-    world.check_job()(Step(job_id=job.job_id))
+    world.app.check_job.run(Step(job_id=job.job_id))
     world.clock.advance(DEADLINE + 7200)
 
-    assert world.sweep_jobs()() == {"left": [job.job_id]}
+    assert world.app.sweep_jobs.run() == {"left": [job.job_id]}
     assert world.metrics.total("StuckJobs") == 1
 
 
@@ -174,11 +174,11 @@ def test_stored_but_unpublished_end_is_published(code: Code) -> None:
     world, _, job = abandoned_job(Status.SUBMITTED, Execution.FAILED)
     world.crash_at.plan = {world.crash_at.calls + 2: "before"}  # calls: get, write, publish
     with pytest.raises(SimulatedCrashError):
-        world.end_job().fail(job.job_id, code)
+        world.app.end_job.fail(job.job_id, code)
     assert terminal_event_ids(world) == {}
     advance_to_sweep(world, job)
 
-    assert world.sweep_jobs()() == {"closed": [job.job_id]}
+    assert world.app.sweep_jobs.run() == {"closed": [job.job_id]}
 
     assert_all_ended(world)
     assert (world.job(job.job_id).sweep_after is None) == (code is Code.MODERATED)

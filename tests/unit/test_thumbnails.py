@@ -66,13 +66,6 @@ def test_every_png_mode_is_supported(mode: str) -> None:
     assert shrink_image(file, "PNG").size == (320, 320)
 
 
-def test_cmyk_jpeg_is_supported() -> None:
-    file = io.BytesIO()
-    Image.new("CMYK", (640, 640)).save(file, "JPEG")
-
-    assert shrink_image(file, "JPEG").mode == "RGB"
-
-
 @pytest.mark.parametrize("image_format", FORMATS)
 @given(data=st.binary(max_size=400), cut=st.integers(1, 400))
 def test_broken_file_has_no_thumbnail(image_format: str, data: bytes, cut: int) -> None:

@@ -14,7 +14,6 @@ from darkroom.domain.job import Job
 from darkroom.domain.uploads import Upload
 from tests.fakes.crashes import CrashAt, CrashTiming, SimulatedCrashError
 from tests.fakes.images import PNG
-from tests.fakes.signals import InMemoryWorkflow
 from tests.fakes.world import World
 
 PAGE = "clean-scan/page.png"
@@ -75,7 +74,7 @@ def process_upload(
     """Process a notification; after each crash, call `change` and retry."""
     while True:
         try:
-            return world.upload_job()(upload, event_id="event-1")
+            return world.app.upload_job.run(upload, event_id="event-1")
         except SimulatedCrashError:
             if change:
                 change()
@@ -176,19 +175,6 @@ def test_late_delivery_with_changed_inputs_returns_the_job(
     assert world.events.published == []
 
 
-def test_late_delivery_does_not_restart_an_ended_job() -> None:
-    world = World()
-    upload = put_upload(world, "image")
-    job = process_upload(world, upload)
-    assert job is not None
-    world.end_job().cancel(job.job_id)
-    world.workflow = InMemoryWorkflow()
-
-    process_upload(world, upload)
-
-    assert world.workflow.started == []
-
-
 @given(key=KEYS, data=BODIES, metadata=METADATA)
 def test_random_upload_is_a_job_rejected_or_ignored(
     key: str, data: bytes, metadata: dict[str, str]
@@ -197,7 +183,7 @@ def test_random_upload_is_a_job_rejected_or_ignored(
     world = World()
     world.inbox.put("logo.png", PNG)
 
-    job = world.upload_job()(world.inbox.put(key, data, **metadata), event_id="event-1")
+    job = world.app.upload_job.run(world.inbox.put(key, data, **metadata), event_id="event-1")
 
     result = upload_result(world)
     if job:
@@ -209,14 +195,3 @@ def test_random_upload_is_a_job_rejected_or_ignored(
         assert len(event.model_dump_json()) < 20_000
     for document in world.assets.documents.values():
         assert document["message"]
-
-
-@given(data=DESCRIPTIONS.map(json.dumps).map(str.encode))
-def test_random_description_is_a_job_or_rejected(data: bytes) -> None:
-    world = World()
-    world.inbox.put("logo.png", PNG)
-
-    job = world.upload_job()(world.inbox.put("x.job.json", data), event_id="event-1")
-
-    assert len(upload_result(world)) == 1
-    assert (job is None) == bool(world.events.published)

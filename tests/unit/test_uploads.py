@@ -91,14 +91,14 @@ def test_metadata_overrides_only_its_fields_of_the_preset() -> None:
     )
     metadata = {"prompt": "=?UTF-8?B?R3LDtsOfZQ==?=", "aspect-ratio": "16:9", "colour": "red"}
 
-    assert edit_of(preset, metadata, "s3://inbox/a.png", ["s3://inbox/b.png"]) == {
+    assert edit_of(preset, metadata, [upload("a.png").object, "s3://inbox/b.png"]) == {
         "operation": "edit",
         "prompt": "Größe",
         "aspect_ratio": "16:9",
         "resolution": "1k",
         "quality": "high",
         "output_format": "png",
-        "images": ["s3://inbox/a.png", "s3://inbox/b.png"],
+        "images": [upload("a.png").object, "s3://inbox/b.png"],
     }
 
 
@@ -111,7 +111,7 @@ def test_utf_8_read_as_latin_1_by_s3_is_repaired(received: str, expected: str) -
     """The first value is the example for raw UTF-8 in the S3 documentation."""
     preset = Preset(prompt="flat")
 
-    assert edit_of(preset, {"prompt": received}, "s3://inbox/a.png", [])["prompt"] == expected
+    assert edit_of(preset, {"prompt": received}, [])["prompt"] == expected
     assert references_of({"references": received}) == [expected]
 
 
@@ -137,7 +137,8 @@ def test_invalid_json_references_are_refused(text: str) -> None:
     ("text", "folder", "keys"),
     [("b.png", "scan/x", ["scan/x/b.png", "b.png"]), ("b.png", "", ["b.png"]),
      ("/b.png", "scan", ["scan//b.png", "b.png"]), ("s3://b/c.png", "scan", []),
-     ("https://a.test/b.png", "scan", []), ("DATA:image/png;base64,AA==", "scan", [])],
+     ("https://a.test/b.png", "scan", []), ("DATA:image/png;base64,AA==", "scan", []),
+     ("\ud800.png", "scan", [])],
 )  # fmt: skip
 def test_reference_is_resolved_as_relative_key_before_full_key(
     text: str, folder: str, keys: list[str]

@@ -46,7 +46,7 @@ def test_webhook_claims_the_prediction_of_an_unanswered_post_by_its_token() -> N
 
     stored = world.job(job.job_id)
     assert (stored.status, stored.prediction_id) == (Status.SUBMITTED, "p-1")
-    assert world.submit_job()(step).outcome == "submitted"
+    assert world.app.submit_job.run(step).outcome is Outcome.AWAITING_WEBHOOK
     assert_queue_counts(world.jobs)
     assert_claims(world.jobs)
 
@@ -80,7 +80,7 @@ def test_webhook_of_an_unsent_job_changes_nothing(canceled: bool) -> None:
     world, account, job = job_with_webhook()
     prediction = account.create_prediction(job.model, job.input)
     if canceled:
-        world.cancel_job()(TEST_CALLER, job.job_id)
+        world.app.cancel_job.run(TEST_CALLER, job.job_id)
     before = world.job(job.job_id)
 
     assert deliver_webhook(world, job, prediction)
@@ -92,7 +92,7 @@ def test_webhook_of_a_failed_job_schedules_the_next_sweep() -> None:
     world, account, job = job_with_webhook(PostResult.RESPONSE_LOST)
     account.can_list = False
     submit(world, job)
-    world.end_job().fail(job.job_id, Code.SUBMISSION_UNKNOWN)
+    world.app.end_job.fail(job.job_id, Code.SUBMISSION_UNKNOWN)
     world.clock.advance(3600 * 30)
 
     assert deliver_webhook(world, job, account.created[0])
@@ -131,13 +131,13 @@ def test_webhook_long_after_the_deadline_schedules_a_recovery() -> None:
         world.clock.time = max(
             world.clock.time, world.job(job.job_id).sweep_after or world.clock.time
         )
-        world.sweep_jobs()()
+        world.app.sweep_jobs.run()
     world.clock.advance(86_400 * 3)
 
     assert deliver_webhook(world, job, account.created[0])
 
     assert world.job(job.job_id).sweep_after == world.clock()
-    assert world.sweep_jobs()() == {"recovered": [job.job_id]}
+    assert world.app.sweep_jobs.run() == {"recovered": [job.job_id]}
 
 
 def test_webhook_of_a_job_waiting_for_a_resubmit_keeps_its_queue_position() -> None:
@@ -145,7 +145,7 @@ def test_webhook_of_a_job_waiting_for_a_resubmit_keeps_its_queue_position() -> N
     world.resubmits, account.list_lag = True, timedelta(days=1)
     step = submit(world, job)
     world.clock.advance(120)
-    assert world.submit_job()(step).outcome is Outcome.DEFERRED
+    assert world.app.submit_job.run(step).outcome is Outcome.DEFERRED
     assert world.job(job.job_id).status is Status.QUEUED
 
     assert deliver_webhook(world, job, account.created[0])

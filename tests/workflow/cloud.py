@@ -3,7 +3,7 @@
 import json
 import ssl
 from collections import defaultdict
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,14 +13,15 @@ import pytest
 from aws_lambda_powertools.utilities.parameters import base as parameters
 from moto.core.serialize import ResponseSerializer
 
-from darkroom.adapters.dynamodb.claims import BudgetTable
-from darkroom.adapters.dynamodb.items import SORT_KEY, read_job
-from darkroom.adapters.dynamodb.jobs import JobTable
+from darkroom import aws
+from darkroom.adapters.dynamodb.items import JOB
+from darkroom.adapters.dynamodb.jobs import BudgetTable, JobTable, read_job
 from darkroom.adapters.dynamodb.queue import QueueTable
-from darkroom.adapters.wavespeed.webhook_secrets import WebhookSecrets
-from darkroom.bootstrap import clients, entry_points, steps, sweeps
+from darkroom.app import app
+from darkroom.aws import AwsPorts
 from darkroom.domain.job import Job
 from darkroom.domain.submit_queue import QueueShard
+from darkroom.handlers.api import api
 from tests.infra.template import properties
 from tests.workflow import deployment
 from tests.workflow.clock import Clock
@@ -36,18 +37,10 @@ WEBHOOK_WAIT, NEXT_WEBHOOK_WAIT = 76, 30
 REQUEST: dict[str, Any] = {"operation": "text-to-image", "prompt": PROMPT}
 # States of the path of a successful job, and of a failed one.
 SUBMIT, CHECK = ["Submit", "SubmitResult"], ["WaitBeforeCheck", "Check", "CheckResult"]
-AWAIT_WEBHOOK, DEFER = (
-    ["WaitForWebhook", "Check", "CheckResult"],
-    ["Submit", "SubmitResult", "WaitForSlot"],
-)
 FINALIZE, FAIL = ["Finalize", "FinalizeResult"], ["Fail", "Failed"]
+AWAIT_WEBHOOK, DEFER = ["WaitForWebhook", *FINALIZE], [*SUBMIT, "WaitForSlot"]
 SUCCESS_PATH = [*SUBMIT, *CHECK, *FINALIZE, "Done"]
-_CACHED_FACTORIES = [
-    factory
-    for module in (clients, entry_points, steps, sweeps)
-    for factory in vars(module).values()
-    if hasattr(factory, "cache_clear")
-]
+WEBHOOK_PATH = [*SUBMIT, *AWAIT_WEBHOOK, "Done"]
 
 
 class Cloud:
@@ -75,10 +68,10 @@ class Cloud:
         self._sfn, self._sqs = boto3.client("stepfunctions"), boto3.client("sqs")
 
     def configure(self, **variables: str) -> None:
-        """Change environment variables and clear the cached clients and use cases."""
+        """Change environment variables and clear the cached app."""
         deployment.set_variables(self._patch, **variables)
-        for factory in _CACHED_FACTORIES:
-            factory.cache_clear()
+        app.cache_clear()
+        api.cache_clear()
 
     def set_submits(self, value: str) -> None:
         """Set the submits flag to `on` or `off`."""
@@ -166,7 +159,7 @@ class Cloud:
     def jobs(self) -> list[Job]:
         """Return the records of all jobs."""
         items = boto3.client("dynamodb").scan(TableName=TABLE, ConsistentRead=True)["Items"]
-        return [read_job(item) for item in items if item["sk"]["S"] == SORT_KEY]
+        return [read_job(item) for item in items if item["sk"]["S"] == JOB]
 
     def check_counts(self) -> None:
         """Check the queue, in-flight and budget counts against the records."""
@@ -246,11 +239,15 @@ class Cloud:
     def _install(self) -> None:
         """Replace time, the provider and AWS clients by their simulations."""
         handle = self.provider.handle
-        self._patch.setattr(clients, "now", lambda: self.clock.now)
-        self._patch.setattr(steps, "time", SimpleNamespace(sleep=self.clock.sleep))
-        # Caches with a maximum age: runtime flags, keys and webhook secrets.
+        ports = partial(
+            AwsPorts,
+            now=lambda: self.clock.now,
+            sleep=self.clock.sleep,
+            monotonic=lambda: self.clock.elapsed,
+        )
+        self._patch.setattr(aws, "AwsPorts", ports)
+        # Caches with a maximum age: runtime flags and keys.
         self._patch.setattr(parameters, "datetime", SimpleNamespace(now=lambda: self.clock.now))
-        self._patch.setattr(WebhookSecrets.__init__, "__defaults__", (lambda: self.clock.elapsed,))
         self._patch.setattr(
             httpx.HTTPTransport, "handle_request", lambda _, request: handle(request)
         )

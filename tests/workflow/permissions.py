@@ -1,6 +1,7 @@
 """Check table requests of functions against the permissions of the template."""
 
 import json
+from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.infra.policies import granted_actions, is_allowed
@@ -18,7 +19,8 @@ def denied_requests(function: str, operation: str, body: Any) -> list[str]:
             actions, partitions = {operation}, {request["ExpressionAttributeValues"][":pk"]["S"]}
         case "Query":
             index = f"${{Table.Arn}}/index/{request['IndexName']}"
-            can_query = index in granted_actions(function).get("dynamodb:Query", set())
+            allowed = granted_actions(function).get("dynamodb:Query", set())
+            can_query = any(fnmatchcase(index, target) for target in allowed)
             return [] if can_query else [f"{function} must not query {index}"]
         case "TransactWriteItems":
             writes = [next(iter(item.items())) for item in request["TransactItems"]]

@@ -16,13 +16,16 @@ _REQUEUE = "Submit: TransactWriteItems"  # status `queued`, into the queue
 _RECORD_SUBMIT = ["Submit: TransactWriteItems", "Submit: PutEvents"]
 _POST = "Submit: POST"
 _BREAKER = "Submit: UpdateItem"
-_CHECK = ["Check: TransactWriteItems"]  # seen completed, out of flight
+# Found completed, out of flight: without and with a webhook.
+_CHECK, _POLL = ["Check: TransactWriteItems"], ["Finalize: TransactWriteItems"]
 _STORE = ["Finalize: PutObject", "Finalize: PutObject"]
 _END = ["UpdateItem", "PutEvents", "UpdateItem"]  # ended, published, marked as published
 CREATE_JOB = ["OnRequest: TransactWriteItems", "OnRequest: StartExecution"]
 
 
 _SUBMIT = [_ACQUIRE_SLOT, _POST, *_RECORD_SUBMIT]
+# The pause or the breaker concerns every job.
+_REFUSED_SUBMIT = [_ACQUIRE_SLOT, _POST, _REQUEUE, _BREAKER]
 _FINALIZE = [*_STORE, *(f"Finalize: {change}" for change in _END)]
 # A failed job leaves the queue as it ends.
 _FAIL_JOB = ["Check: UpdateItem", "Fail: TransactWriteItems", "Fail: PutEvents", "Fail: UpdateItem"]
@@ -93,27 +96,18 @@ class Scenario:
 
 SCENARIOS = {
     "success": Scenario(_no_faults, [*CREATE_JOB, *_SUBMIT, *_CHECK, *_FINALIZE]),
-    "webhook": Scenario(_with_webhook, [*CREATE_JOB, *_SUBMIT, *_WEBHOOK, *_CHECK, *_FINALIZE]),
+    "webhook": Scenario(_with_webhook, [*CREATE_JOB, *_SUBMIT, *_WEBHOOK, *_POLL, *_FINALIZE]),
     "prediction fails": Scenario(
         _failing_prediction, [*CREATE_JOB, *_SUBMIT, *_FAIL_JOB], "failed"
     ),
     "throttled": Scenario(
         _throttled,
-        [*CREATE_JOB, _ACQUIRE_SLOT, _POST, _REQUEUE, *_SUBMIT, *_CHECK, *_FINALIZE],
+        [*CREATE_JOB, *_REFUSED_SUBMIT, *_SUBMIT, *_CHECK, *_FINALIZE],
         is_accepted=False,
     ),
     "no credit": Scenario(
         _no_credit,
-        [
-            *CREATE_JOB,
-            _ACQUIRE_SLOT,
-            _POST,
-            _REQUEUE,
-            *_SUBMIT,
-            _BREAKER,
-            *_CHECK,
-            *_FINALIZE,
-        ],
+        [*CREATE_JOB, *_REFUSED_SUBMIT, *_SUBMIT, _BREAKER, *_CHECK, *_FINALIZE],
         is_accepted=False,
     ),
     "response lost": Scenario(
@@ -130,7 +124,7 @@ SCENARIOS = {
             "OnWebhook: TransactWriteItems",
             "OnWebhook: UpdateItem",
             "Submit: PutEvents",
-            *_CHECK,
+            *_POLL,
             *_FINALIZE,
         ],
     ),

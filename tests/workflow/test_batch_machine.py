@@ -51,11 +51,13 @@ class BatchDeployment:
             batch_id = payload["batch_id"]
             if name == "CreateRows":
                 self.attempts.append(payload["attempts"])
-                wait = self.world.create_rows()(batch_id, payload["chunk"], payload["attempts"])
+                wait = self.world.app.create_rows.run(
+                    batch_id, payload["chunk"], payload["attempts"]
+                )
                 result = {"wait_seconds": wait, "attempts": payload["attempts"] + 1}
             else:
                 self._copy_creation_finished(batch_id)
-                result = {"wait_seconds": self.world.collect_batch()(batch_id)}
+                result = {"wait_seconds": self.world.app.collect_batch.run(batch_id)}
             return {"Payload": result, "StatusCode": 200}
 
     def wait(self, _: object, env: Any, wait_seconds: int) -> None:
@@ -103,13 +105,12 @@ def run(deployment: BatchDeployment, batch: Batch) -> str:
     key = {"pk": {"S": f"BATCH#{batch.batch_id}"}, "sk": {"S": "BATCH"}}
     table.put_item(TableName=TABLE, Item=key)
     s3.create_bucket(Bucket=BUCKET)
-    chunks = {"bucket": BUCKET, "key": key_of(batch.batch_id, CHUNKS)}
     body = json.dumps(deployment.world.batch_files.chunks[batch.batch_id]).encode()
-    s3.put_object(Bucket=BUCKET, Key=chunks["key"], Body=body)
+    s3.put_object(Bucket=BUCKET, Key=key_of(batch.batch_id, CHUNKS), Body=body)
     text = BATCH_DEFINITION.read_text()
     for name, substitute in {
         "CreateRowsFunctionArn": "CreateRows", "CollectBatchFunctionArn": "CollectBatch",
-        "TableName": TABLE,
+        "TableName": TABLE, "AssetsBucket": BUCKET,
     }.items():  # fmt: skip
         text = text.replace(f"${{{name}}}", substitute)
     states = boto3.client("stepfunctions", REGION)
@@ -118,7 +119,7 @@ def run(deployment: BatchDeployment, batch: Batch) -> str:
         definition=json.dumps(yaml.safe_load(text)),
         roleArn="arn:aws:iam::123456789012:role/machine",
     )["stateMachineArn"]
-    execution_input = json.dumps({"batch_id": batch.batch_id, "chunks": chunks})
+    execution_input = json.dumps({"batch_id": batch.batch_id})
     arn = states.start_execution(stateMachineArn=machine, input=execution_input)["executionArn"]
 
     def ended() -> str | None:
@@ -132,7 +133,7 @@ def end_jobs(deployment: BatchDeployment) -> None:
     """Fail all open jobs, because nothing submits them in this test."""
     for job in list(deployment.world.jobs.records.values()):
         if job.is_open:
-            deployment.world.end_job().fail(job.job_id, Code.PROVIDER_FAILED)
+            deployment.world.app.end_job.fail(job.job_id, Code.PROVIDER_FAILED)
 
 
 def test_rows_become_jobs_and_are_collected_until_all_have_ended(

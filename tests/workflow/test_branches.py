@@ -62,48 +62,54 @@ def _second_execution_at(point: str) -> Arrange:
     return arrange
 
 
-def paths_with(check_path: list[str]) -> dict[str, tuple[Arrange, list[str]]]:
-    """Return each path by name: its arrangement and its states."""
-    wait, *check = check_path
+def paths_with(poll: list[str], finalize: list[str]) -> dict[str, tuple[Arrange, list[str]]]:
+    """Return each path by name: its arrangement and its states.
+
+    `poll` waits and polls; `finalize` has the further states that store the outputs.
+    """
+    wait, task, _ = poll
     return {
-        "success": (lambda _: None, [*SUBMIT, *check_path, *FINALIZE, "Done"]),
+        "success": (lambda _: None, [*SUBMIT, *poll, *finalize, "Done"]),
         "processing": (
             _polls(status_response("processing"), completed()),
-            [*SUBMIT, *check_path * 2, *FINALIZE, "Done"],
+            [*SUBMIT, *poll * 2, *finalize, "Done"],
         ),
         "deferred": (
             _submits(error_response(429), Accepted()),
-            [*DEFER, *SUBMIT, *check_path, *FINALIZE, "Done"],
+            [*DEFER, *SUBMIT, *poll, *finalize, "Done"],
         ),
         "refused": (_submits(error_response(400)), [*SUBMIT, *FAIL]),
-        "failed": (_polls(failed("broke")), [*SUBMIT, *check_path, *FAIL]),
+        "failed": (_polls(failed("broke")), [*SUBMIT, *poll, *FAIL]),
         "download retried": (
             _files(html(500), file()),
-            [*SUBMIT, *check_path, *FINALIZE, *CHECK, *FINALIZE, "Done"],
+            [*SUBMIT, *poll, *finalize, *CHECK, *FINALIZE, "Done"],
         ),
         "output on another host": (
             _polls(completed("https://elsewhere.example.com/1.png")),
-            [*SUBMIT, *check_path, *FINALIZE, *FAIL],
+            [*SUBMIT, *poll, *finalize, *FAIL],
         ),
         "submitted by another": (
             _second_execution_at("Submit: before PutEvents"),
-            [*SUBMIT, *check_path, "Done"],
+            [*SUBMIT, *poll, "Done"],
         ),
         "stored by another": (
             _second_execution_at("Submit: before TransactWriteItems"),
             [*SUBMIT, "Done"],
         ),
         "no submit": (_crashing("SubmitFunction"), ["Submit", *FAIL]),
-        "no check": (_crashing("CheckFunction"), [*SUBMIT, wait, check[0], *FAIL]),
-        "no finalize": (_crashing("FinalizeFunction"), [*SUBMIT, *check_path, "Finalize", *FAIL]),
+        "no poll": (_crashing(f"{task}Function"), [*SUBMIT, wait, task, *FAIL]),
+        "no finalize": (
+            _crashing("FinalizeFunction"),
+            [*SUBMIT, *(poll if finalize else [wait]), "Finalize", *FAIL],
+        ),
         "no fail": (
             _combined(_polls(failed("broke")), _crashing("FailFunction")),
-            [*SUBMIT, *check_path, *FAIL],
+            [*SUBMIT, *poll, *FAIL],
         ),
     }
 
 
-PATHS = {"polling": paths_with(CHECK), "webhooks": paths_with(AWAIT_WEBHOOK)}
+PATHS = {"polling": paths_with(CHECK, FINALIZE), "webhooks": paths_with(AWAIT_WEBHOOK, [])}
 
 
 @pytest.mark.parametrize("name", PATHS["polling"])

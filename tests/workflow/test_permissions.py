@@ -14,12 +14,12 @@ JOB, QUEUE, KEY = ({"pk": {"S": name}, "sk": {"S": "x"}} for name in ("JOB#a", "
 @pytest.mark.parametrize(
     ("function", "operation", "body"),
     [
-        ("CheckFunction", "PutItem", {"Item": JOB}),
+        ("CheckFunction", "PutItem", {"Item": KEY}),
         ("SubmitFunction", "GetItem", {"Key": KEY}),
         ("OnRequestFunction", "GetItem", {"Key": QUEUE}),
         ("OnWebhookFunction", "UpdateItem", {"Key": QUEUE}),
-        ("SweepFunction", "Query", {"IndexName": "by-time"}),
-        ("ApiFunction", "BatchGetItem", {"RequestItems": {"records": {"Keys": [JOB, QUEUE]}}}),
+        ("OnRequestFunction", "Query", {"IndexName": "by-time"}),
+        ("ApiFunction", "BatchGetItem", {"RequestItems": {"records": {"Keys": [JOB, KEY]}}}),
         (
             "OnWebhookFunction",
             "TransactWriteItems",

@@ -8,15 +8,13 @@ from tests.workflow.actions import deliver_webhook_at, finish, run_once_at
 from tests.workflow.cloud import (
     AWAIT_WEBHOOK,
     FAIL,
-    FINALIZE,
     NEXT_WEBHOOK_WAIT,
     SUBMIT,
+    WEBHOOK_PATH,
     WEBHOOK_WAIT,
     Cloud,
 )
 from tests.workflow.responses import completed, failed, status_response
-
-WEBHOOK_PATH = [*SUBMIT, *AWAIT_WEBHOOK, *FINALIZE, "Done"]
 
 
 @pytest.mark.parametrize("seconds", [1, 40, 59])
@@ -62,23 +60,25 @@ def test_provider_is_polled_repeatedly_without_a_webhook(
 
     run = webhook_cloud.run()
 
-    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK * 5, *FINALIZE, "Done"]
+    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK * 5, "Done"]
     assert webhook_cloud.clock.waits == [WEBHOOK_WAIT, NEXT_WEBHOOK_WAIT, 32, 42, 54]
 
 
-def test_webhook_during_a_check_causes_another_check(webhook_cloud: Cloud) -> None:
-    """The webhook arrives after the poll response and before Check has recorded it."""
+def test_webhook_during_a_poll_causes_another_poll(webhook_cloud: Cloud) -> None:
+    """The webhook arrives after the poll response and before Finalize has recorded it."""
     webhook_cloud.provider.script_polls(status_response("processing"), completed())
     job_id = webhook_cloud.request()
-    run_once_at(webhook_cloud, "Check: after GET", webhook_cloud.deliver_webhook)
+    run_once_at(webhook_cloud, "Finalize: after GET", webhook_cloud.deliver_webhook)
 
     run = finish(webhook_cloud, job_id)
 
-    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK * 2, *FINALIZE, "Done"]
+    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK * 2, "Done"]
     assert webhook_cloud.clock.waits == [WEBHOOK_WAIT]
 
 
-@pytest.mark.parametrize("point", ["Check: after TransactWriteItems", "Finalize: after PutObject"])
+@pytest.mark.parametrize(
+    "point", ["Finalize: after TransactWriteItems", "Finalize: after PutObject"]
+)
 def test_webhook_without_a_wait_changes_nothing(webhook_cloud: Cloud, point: str) -> None:
     job_id = webhook_cloud.request()
     run_once_at(webhook_cloud, point, webhook_cloud.deliver_webhook)
@@ -109,7 +109,7 @@ def test_repeated_webhook_ends_one_wait(webhook_cloud: Cloud) -> None:
     run = finish(webhook_cloud, job_id)
 
     assert statuses == [[204]] * 3
-    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK * 2, *FINALIZE, "Done"]
+    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK * 2, "Done"]
     assert webhook_cloud.clock.waits == [10, WEBHOOK_WAIT - 10]
 
 
@@ -142,12 +142,7 @@ def test_premature_webhook_ends_the_wait_but_not_the_job(webhook_cloud: Cloud) -
     run = finish(webhook_cloud, job_id)
 
     assert webhook_cloud.clock.waits[:3] == [5, WEBHOOK_WAIT - 5, NEXT_WEBHOOK_WAIT]
-    assert run.states == [
-        *SUBMIT,
-        *AWAIT_WEBHOOK * len(webhook_cloud.clock.waits),
-        *FINALIZE,
-        "Done",
-    ]
+    assert run.states == [*SUBMIT, *AWAIT_WEBHOOK * len(webhook_cloud.clock.waits), "Done"]
 
 
 @pytest.mark.parametrize("fields", [{"id": "another"}, {"id": ""}, {"id": None}])

@@ -8,7 +8,7 @@ import typer
 from darkroom_cli import files
 from darkroom_cli.client import Json
 from darkroom_cli.errors import CliError, Exit, ProblemError
-from darkroom_cli.requests import Aspect, Format, Once, Quality, Resolution, Timeout, settings
+from darkroom_cli.requests import Once, Settings, Timeout
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
 from darkroom_cli.waiting import poll_until_ended
@@ -27,16 +27,13 @@ _MAX_SHOWN_ERRORS = 20
 def run(
     session: Session,
     source: Annotated[str, typer.Argument(help="CSV or JSONL file, s3://bucket/key or upload:id.")],
+    settings: Settings,
     prompt: Annotated[
         str | None,
         typer.Option(
             "--prompt", "-p", help="Prompt template, columns in braces: '{product} on white'."
         ),
     ] = None,
-    quality: Quality = None,
-    resolution: Resolution = None,
-    aspect_ratio: Aspect = None,
-    output_format: Format = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the batch; default: the file name.")
     ] = None,
@@ -58,7 +55,7 @@ def run(
 ) -> None:
     """Plan a batch, confirm its price, and run it. Invalid rows are skipped."""
     request = _request(session, source, prompt, name)
-    request["defaults"] = settings(quality, resolution, aspect_ratio, output_format)
+    request["defaults"] = settings
     plan = session.client.post("/v1/batches", {**request, "dry_run": True})
     _show_plan(session, plan)
     if dry_run:

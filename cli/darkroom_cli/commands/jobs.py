@@ -7,18 +7,7 @@ import typer
 from darkroom_cli import requests, waiting
 from darkroom_cli.client import Json
 from darkroom_cli.errors import CliError, Exit
-from darkroom_cli.requests import (
-    Aspect,
-    Deadline,
-    Format,
-    Once,
-    Out,
-    Prompt,
-    Quality,
-    Resolution,
-    Timeout,
-    Wait,
-)
+from darkroom_cli.requests import Deadline, Once, Out, Prompt, Settings, Timeout, Wait
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
 
@@ -35,10 +24,7 @@ _CHARGED = {"yes": "yes", "no": "no", "maybe": "not confirmed"}
 def generate(
     session: Session,
     prompt: Prompt,
-    quality: Quality = None,
-    resolution: Resolution = None,
-    aspect_ratio: Aspect = None,
-    output_format: Format = None,
+    settings: Settings,
     deadline: Deadline = None,
     wait: Wait = True,
     timeout: Timeout = None,
@@ -46,7 +32,7 @@ def generate(
     once: Once = None,
 ) -> None:
     """Generate an image from a prompt."""
-    request = requests.body(prompt, quality, resolution, aspect_ratio, output_format, deadline)
+    request = requests.body(prompt, settings, deadline)
     job = session.client.post("/v1/jobs", request, once)
     waiting.finish(session, job, wait=wait, timeout=timeout, out=out)
 
@@ -61,10 +47,7 @@ def edit(
     prompt: Annotated[
         str, typer.Option("--prompt", "-p", help="What to change; - reads it from stdin.")
     ],
-    quality: Quality = None,
-    resolution: Resolution = None,
-    aspect_ratio: Aspect = None,
-    output_format: Format = None,
+    settings: Settings,
     deadline: Deadline = None,
     wait: Wait = True,
     timeout: Timeout = None,
@@ -72,7 +55,7 @@ def edit(
     once: Once = None,
 ) -> None:
     """Edit images with a prompt. Local files are uploaded: PNG, JPEG or WebP, up to 20 MB each."""
-    request = requests.body(prompt, quality, resolution, aspect_ratio, output_format, deadline)
+    request = requests.body(prompt, settings, deadline)
     references = requests.references(session.client, images)
     request |= {"operation": "edit", "images": references}
     job = session.client.post("/v1/jobs", request, once)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from darkroom_cli import requests
-from darkroom_cli.requests import Aspect, Format, Quality, Resolution
+from darkroom_cli.requests import Settings
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
 
@@ -18,19 +18,16 @@ _PLACEHOLDER_URL = "https://example.com/reference-{}.png"
 @command(top, "price")
 def price(
     session: Session,
+    settings: Settings,
     prompt: Annotated[
         str, typer.Argument(help="The prompt. It does not change the price of GPT Image 2.")
     ] = "x",
     images: Annotated[
         int, typer.Option(min=0, max=16, help="Reference images; above 0: the price of an edit.")
     ] = 0,
-    quality: Quality = None,
-    resolution: Resolution = None,
-    aspect_ratio: Aspect = None,
-    output_format: Format = None,
 ) -> None:
     """Print the price of an image without generating it."""
-    request = requests.body(prompt, quality, resolution, aspect_ratio, output_format)
+    request = requests.body(prompt, settings)
     if images:
         urls = [_PLACEHOLDER_URL.format(number) for number in range(images)]
         request |= {"operation": "edit", "images": urls}

@@ -10,7 +10,7 @@ from typing import IO
 import httpx
 
 from darkroom.adapters.addresses import LOOPBACK, NotPublicError, PinnedTransport
-from darkroom.adapters.wavespeed import tls
+from darkroom.adapters.wavespeed.http import tls_context
 from darkroom.domain import media
 from darkroom.domain.errors import Code
 from darkroom.ports import Download, NotDownloaded
@@ -30,7 +30,7 @@ class Cdn:
         self._hosts = tuple(hosts)
         self._client = httpx.Client(
             timeout=_TIMEOUT,
-            transport=transport or PinnedTransport(verify=tls.context()),
+            transport=transport or PinnedTransport(verify=tls_context()),
             trust_env=False,
         )
 

@@ -1,13 +1,11 @@
-"""Executions of the state machines. Their names contain the job id or batch id."""
+"""Executions of a state machine, one for each attempt of a job or batch."""
 
 import json
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from darkroom.adapters.s3.batch_files import CHUNKS, key_of
-from darkroom.domain.batch import Batch
-from darkroom.ports import Execution
+from darkroom.domain.executions import Execution
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -18,19 +16,39 @@ _ENDED = frozenset({"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"})
 
 
 class StateMachine:
-    """Port `Workflow` on Step Functions."""
+    """Port `Workflow` on Step Functions; `id_name` is the record id's name in the input."""
 
-    def __init__(self, client: "SFNClient", arn: str) -> None:
+    def __init__(self, client: "SFNClient", arn: str, id_name: str = "job_id") -> None:
         self._client = client
         self._arn = arn
+        self._id_name = id_name
 
-    def start(self, job_id: str) -> bool:
-        """Start the job's execution; return False if it was started before."""
-        return _start(self._client, self._arn, job_id, {"job_id": job_id})
+    def start(self, record_id: str, attempt: int = 0) -> bool:
+        """Start an execution; return False if it was started before."""
+        try:
+            self._client.start_execution(
+                stateMachineArn=self._arn,
+                name=_name(record_id, attempt),
+                input=json.dumps({self._id_name: record_id}),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                raise
+            return False
+        return True
 
-    def status(self, job_id: str) -> Execution | None:
-        """Return the status of the job's execution, or None if it does not exist."""
-        return _status(self._client, self._arn, job_id)
+    def status(self, record_id: str, attempt: int = 0) -> Execution | None:
+        """Return the status of an execution, or None if it does not exist."""
+        prefix = self._arn.replace(":stateMachine:", ":execution:")
+        arn = f"{prefix}:{_name(record_id, attempt)}"
+        try:
+            response = self._client.describe_execution(executionArn=arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+                raise
+            return None
+        status = response["status"]
+        return Execution.RUNNING if status == "PENDING_REDRIVE" else Execution(status)
 
     def wake(self, token: str) -> None:
         """End the wait with this task token; do nothing if the wait has ended."""
@@ -41,46 +59,5 @@ class StateMachine:
                 raise
 
 
-class BatchMachine:
-    """Port `BatchWorkflow` on Step Functions; `bucket` contains the batch files."""
-
-    def __init__(self, client: "SFNClient", arn: str, bucket: str) -> None:
-        self._client = client
-        self._arn = arn
-        self._bucket = bucket
-
-    def start(self, batch: Batch) -> bool:
-        """Start the execution of the batch's attempt; return False if it was started before."""
-        chunks = {"bucket": self._bucket, "key": key_of(batch.batch_id, CHUNKS)}
-        execution_input = {"batch_id": batch.batch_id, "chunks": chunks}
-        return _start(self._client, self._arn, _name(batch), execution_input)
-
-    def status(self, batch: Batch) -> Execution | None:
-        """Return the status of the attempt's execution, or None if it does not exist."""
-        return _status(self._client, self._arn, _name(batch))
-
-
-def _name(batch: Batch) -> str:
-    return f"{batch.batch_id}-{batch.attempt}"
-
-
-def _start(client: "SFNClient", arn: str, name: str, execution_input: object) -> bool:
-    try:
-        client.start_execution(stateMachineArn=arn, name=name, input=json.dumps(execution_input))
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
-            raise
-        return False
-    return True
-
-
-def _status(client: "SFNClient", arn: str, name: str) -> Execution | None:
-    execution_arn = f"{arn.replace(':stateMachine:', ':execution:')}:{name}"
-    try:
-        response = client.describe_execution(executionArn=execution_arn)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
-            raise
-        return None
-    status = response["status"]
-    return Execution.RUNNING if status == "PENDING_REDRIVE" else Execution(status)
+def _name(record_id: str, attempt: int) -> str:
+    return f"{record_id}-{attempt}" if attempt else record_id

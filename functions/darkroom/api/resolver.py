@@ -1,22 +1,23 @@
 """The HTTP API: registers the routes and converts errors to responses."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.api import problems
-from darkroom.api.batches import BatchRoutes
-from darkroom.api.dependencies import Dependencies
+from darkroom.api.http import reply
 from darkroom.api.problems import MediaTypeError, TooLargeError
-from darkroom.api.replies import reply
+from darkroom.api.routes import Routes
 from darkroom.api.schemas import WAVESPEED_PREFIX
 from darkroom.api.studio import Studio
-from darkroom.api.v1 import V1
 from darkroom.api.wavespeed_compat import WaveSpeedRoutes
 from darkroom.domain.errors import DarkroomError, NotFoundError
 from darkroom.observability import log_crash, logger
+
+if TYPE_CHECKING:
+    from darkroom.app import App
 
 _EXPOSED = ["Location", "ETag", "Retry-After"]
 _ACCEPTED = ["Idempotency-Key", "If-None-Match"]
@@ -25,24 +26,25 @@ _ACCEPTED = ["Idempotency-Key", "If-None-Match"]
 class Api:
     """The HTTP API as one application."""
 
-    def __init__(self, dependencies: Dependencies) -> None:
-        origin = dependencies.allowed_origin
+    def __init__(self, app: "App") -> None:
+        origin = app.settings.allowed_origin
         cors = CORSConfig(
             allow_origin=origin, allow_headers=_ACCEPTED, expose_headers=_EXPOSED, max_age=600
         )
-        self._app = APIGatewayRestResolver(cors=cors if origin else None)
-        self._app.exception_handler([DarkroomError, TooLargeError, MediaTypeError])(self._refuse)
-        self._app.exception_handler(Exception)(self._crash)
-        self._app.not_found(self._refuse_route)
-        V1(self._app, dependencies)
-        BatchRoutes(self._app, dependencies)
-        WaveSpeedRoutes(self._app, dependencies)
-        Studio(self._app, dependencies)
+        self._resolver = APIGatewayRestResolver(cors=cors if origin else None)
+        self._resolver.exception_handler([DarkroomError, TooLargeError, MediaTypeError])(
+            self._refuse
+        )
+        self._resolver.exception_handler(Exception)(self._crash)
+        self._resolver.not_found(self._refuse_route)
+        Routes(self._resolver, app)
+        WaveSpeedRoutes(self._resolver, app)
+        Studio(self._resolver, app)
 
     def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Return the response to an API Gateway event, and log the request."""
         start = time.monotonic()
-        response = self._app.resolve({**event, "path": _route_path(event)}, context)
+        response = self._resolver.resolve({**event, "path": _route_path(event)}, context)
         authorizer = event["requestContext"].get("authorizer") or {}
         logger.info(
             "api",
@@ -65,8 +67,8 @@ class Api:
         return self._refuse(error)
 
     def _refuse(self, error: Exception) -> Response[str]:
-        problem = problems.problem_of(error, self._app.current_event.http_method)
-        if self._app.current_event.path.startswith(WAVESPEED_PREFIX):
+        problem = problems.problem_of(error, self._resolver.current_event.http_method)
+        if self._resolver.current_event.path.startswith(WAVESPEED_PREFIX):
             # The provider's envelope.
             return reply(problem.status, {"code": problem.status, "message": problem.detail})
         body = problem.model_dump(mode="json", exclude_none=True)

@@ -1,18 +1,19 @@
 """The request and response models of the HTTP API. They generate infra/api/openapi.yaml."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES
+from darkroom.domain.batch import CONFIRM_ABOVE, BatchStatus, Counts, RowProblem
+from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, BatchFileFormat
 from darkroom.domain.callers import Role
 from darkroom.domain.errors import Charged, Code, FieldProblem
 from darkroom.domain.events import S3Location, Timings
 from darkroom.domain.job import Asset, Status
 from darkroom.domain.presets import Presets
 from darkroom.domain.references import MAX_REFERENCE_BYTES
-from darkroom.domain.requests import Operation
+from darkroom.domain.requests import MAX_PROMPT_CHARACTERS, Operation
 from darkroom.domain.stats import Day, Durations
 from darkroom.domain.submit_queue import Priority
 
@@ -23,6 +24,7 @@ MAX_WAIT_SECONDS = 25  # API Gateway times out after 29
 MAX_PAGE = 100
 MAX_DAYS = 90
 MAX_TEXT = 200  # characters of a search text
+_MAX_NAME, _MAX_SOURCE = 200, 2000  # characters of a batch's name and source
 
 
 class _Model(BaseModel):
@@ -203,6 +205,97 @@ class PresignedUploadView(_Model):
     url: str = Field(description="Presigned URL for the PUT.")
     headers: dict[str, str] = Field(description="The headers of the PUT, all of them signed.")
     expires_at: datetime = Field(description="When the URL expires.")
+
+
+class BatchRequest(BaseModel):
+    """A file of rows, and settings for all of them."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
+
+    source: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=_MAX_SOURCE),
+        Field(description="The batch file: `upload:<id>` or `s3://bucket/key`."),
+    ]
+    format: BatchFileFormat | None = Field(
+        default=None,
+        description="Format of the batch file. Default: detected from its name or content.",
+    )
+    name: Annotated[str, StringConstraints(min_length=1, max_length=_MAX_NAME)] | None = Field(
+        default=None, description="Name of the batch. Default: the file name."
+    )
+    prompt: (
+        Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT_CHARACTERS)] | None
+    ) = Field(
+        default=None,
+        description="Prompt template for rows without a prompt. Names in braces are columns, as in "
+        "`{product} on white`.",
+    )
+    defaults: dict[str, Any] | None = Field(
+        default=None, description="Default values of job request fields, for rows without them."
+    )
+    dry_run: Annotated[
+        bool,
+        Field(strict=True, description="Validate and price the rows without starting a batch."),
+    ] = False
+    confirm_micro_usd: int | None = Field(
+        default=None,
+        ge=0,
+        strict=True,
+        description=f"Confirms the cost: the highest acceptable estimate in micro-USD. Required "
+        f"above {CONFIRM_ABOVE}, or with unpriced rows.",
+    )
+
+
+class Results(_Model):
+    """Presigned URLs of the result files, valid for at most one hour."""
+
+    csv_url: str = Field(description="The results as CSV.")
+    jsonl_url: str = Field(description="The results as JSON Lines.")
+
+
+class BatchView(_Model):
+    """A batch."""
+
+    batch_id: str | None = Field(description="null for a dry run.")
+    name: str
+    caller: str | None = Field(description="The owner of the batch; null for a dry run.")
+    status: BatchStatus
+    source: str = Field(description="The batch file as an s3:// URI.")
+    rows: int = Field(description="Number of rows in the batch file.")
+    bad_rows: int = Field(description="Rows that are not valid requests.")
+    estimated_cost_micro_usd: int = Field(
+        description="Estimated cost in micro-USD of all rows with a known price."
+    )
+    unpriced_rows: int = Field(description="Valid rows without a known price.")
+    errors: tuple[RowProblem, ...] = Field(
+        description="The first problems of invalid rows. The results have all of them."
+    )
+    progress: Counts = Field(
+        description="Rows by status, up to 10 minutes old while the batch is running."
+    )
+    spent_micro_usd: int = Field(description="Cost of the charged jobs in micro-USD.")
+    uncertain_micro_usd: int = Field(
+        description="Cost in micro-USD of jobs that may have been charged (`charged` is `maybe`)."
+    )
+    eta_seconds: int | None = Field(
+        description="Estimated seconds until every row has ended. null: not known."
+    )
+    results: Results | None = Field(description="null until the batch has ended with results.")
+    created_at: datetime | None
+    canceled_at: datetime | None
+    ended_at: datetime | None
+
+
+class BatchPage(_Model):
+    """A page of batches, newest first."""
+
+    batches: tuple[BatchView, ...]
+    cursor: str | None = Field(
+        description="Pass it as `cursor` to get the next page. null on the last page."
+    )
 
 
 class PresetsView(Presets):

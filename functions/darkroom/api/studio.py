@@ -4,14 +4,17 @@ import hashlib
 import html
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from darkroom.api import views
-from darkroom.api.dependencies import Dependencies
 from darkroom.domain.errors import NotFoundError
 from darkroom.domain.references import S3Object
+
+if TYPE_CHECKING:
+    from darkroom.app import App
 
 FOLDER = Path(__file__).parents[2] / "studio"
 PAGE = "index.html"
@@ -27,15 +30,16 @@ _ROOT = "{root}"  # placeholder in the page for the API's root path, with a fina
 class Studio:
     """The routes of the page and its files. They need no key."""
 
-    def __init__(self, app: APIGatewayRestResolver, dependencies: Dependencies) -> None:
-        self._app = app
-        self._dependencies = dependencies
-        app.get("/")(self.page)
-        app.get("/studio/<file>")(self.file)
+    def __init__(self, resolver: APIGatewayRestResolver, app: "App") -> None:
+        self._resolver = resolver
+        self._settings = app.settings
+        self._references = app.ports.references
+        resolver.get("/")(self.page)
+        resolver.get("/studio/<file>")(self.file)
 
     def page(self) -> Response[str]:
         """Return the page. Its links start at the API's root path."""
-        path: str = self._app.current_event.raw_event["requestContext"]["path"]
+        path: str = self._resolver.current_event.raw_event["requestContext"]["path"]
         root = f"/{path.strip('/')}/".replace("//", "/")
         return self._show(PAGE, self._files[PAGE].replace(_ROOT, html.escape(root)))
 
@@ -56,7 +60,7 @@ class Studio:
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Opener-Policy": "same-origin",
         }
-        cached = views.revisions(self._app.current_event.headers.get("if-none-match") or "")
+        cached = views.revisions(self._resolver.current_event.headers.get("if-none-match") or "")
         if revision in cached:
             return Response(status_code=304, body="", headers=headers)
         media_type = MEDIA_TYPES[Path(name).suffix]
@@ -70,8 +74,8 @@ class Studio:
     @cached_property
     def _policy(self) -> str:
         """The Content-Security-Policy: the page may access this API and the assets bucket."""
-        placeholder = S3Object(bucket=self._dependencies.assets_bucket, key="x")
-        url = urlsplit(self._dependencies.references.presign(placeholder, 1))
+        placeholder = S3Object(bucket=self._settings.assets_bucket, key="x")
+        url = urlsplit(self._references.presign(placeholder, 1))
         bucket = f"{url.scheme}://{url.netloc}"
         return "; ".join(
             (

@@ -1,20 +1,29 @@
 """Build API responses from records."""
 
-import base64
-import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
-from darkroom.api.schemas import AssetView, EventView, FailureView, JobView, QueueView, StatsView
+from darkroom.api.schemas import (
+    AssetView,
+    BatchView,
+    EventView,
+    FailureView,
+    JobView,
+    QueueView,
+    Results,
+    StatsView,
+)
 from darkroom.domain import job_events, polling
-from darkroom.domain.errors import Code, InvalidRequestError, failure
-from darkroom.domain.identity import is_job_id
+from darkroom.domain.batch import Batch, BatchStatus, Counts
+from darkroom.domain.errors import Code, failure
 from darkroom.domain.job import Asset, Job
 from darkroom.domain.references import S3Object
-from darkroom.ports import Cursor
+from darkroom.usecases.batches.end_batch import CSV, JSONL
+from darkroom.usecases.batches.plan_batch import Plan
 from darkroom.usecases.maintenance.read_stats import StatsReport
 
 URL_SECONDS = 3600
+_MAX_ROW_PROBLEMS = 1000  # in the response to a dry run
 # Why the circuit breaker is open, by the failure code of the last submit.
 _BREAKER_MESSAGES = {
     Code.INSUFFICIENT_CREDITS: (
@@ -117,18 +126,9 @@ def retry_after(job: Job, now: datetime, scale: float) -> int:
     return max(first_wait, polling.next_wait(elapsed, deadline))
 
 
-def encode_cursor(cursor: Cursor | None) -> str | None:
-    """Return a cursor as an opaque string."""
-    if cursor is None:
-        return None
-    text = json.dumps([cursor.accepted_at.isoformat(), cursor.job_id])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
 def stats_view(report: StatsReport) -> StatsView:
     """Return the API representation of the statistics."""
-    shards = report.shards
-    reasons = [shard.breaker.reason for shard in shards if not shard.breaker.is_closed]
+    shards, reason = report.queue.shards.values(), report.queue.provider.reason
     return StatsView(
         since=report.since,
         until=report.until,
@@ -139,26 +139,50 @@ def stats_view(report: StatsReport) -> StatsView:
             waiting_low=sum(len(shard.low) for shard in shards),
             in_flight=sum(shard.in_flight for shard in shards),
             paused_seconds=round(report.paused_seconds, 1),
-            breaker="open" if reasons else "closed",
-            message=_BREAKER_MESSAGES.get(reasons[0] or Code.PROVIDER_UNAVAILABLE, _UNREACHABLE)
-            if reasons
-            else None,
+            breaker="open" if reason else "closed",
+            message=_BREAKER_MESSAGES.get(reason, _UNREACHABLE) if reason else None,
         ),
     )
 
 
-def decode_cursor(encoded: str) -> Cursor:
-    """Return the cursor from `encode_cursor`. Raises InvalidRequestError if it is not valid."""
-    try:
-        text = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-        time_text, id_value = json.loads(text)
-        accepted_at, job_id = datetime.fromisoformat(time_text).astimezone(UTC), str(id_value)
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        accepted_at, job_id = datetime.now(UTC), ""
-    if not is_job_id(job_id):
-        raise InvalidRequestError.of(
-            "cursor",
-            "`cursor` is not valid. Use the `cursor` of the previous page.",
-            "the cursor of the page before",
-        )
-    return Cursor(accepted_at, job_id)
+def plan_view(name: str | None, plan: Plan) -> BatchView:
+    """Return the response to a dry run."""
+    bad = len(plan.rows) - plan.valid_rows
+    return BatchView(
+        batch_id=None,
+        name=name or plan.source.key.rpartition("/")[2],
+        caller=None,
+        status=BatchStatus.PLANNED,
+        source=str(plan.source),
+        rows=len(plan.rows),
+        bad_rows=bad,
+        estimated_cost_micro_usd=plan.estimated_cost_micro_usd,
+        unpriced_rows=plan.unpriced_rows,
+        errors=plan.problems(_MAX_ROW_PROBLEMS),
+        progress=Counts(waiting=plan.valid_rows, bad=bad),
+        spent_micro_usd=0,
+        uncertain_micro_usd=0,
+        eta_seconds=None,
+        results=None,
+        created_at=None,
+        canceled_at=None,
+        ended_at=None,
+    )
+
+
+def batch_view(batch: Batch, url: Callable[[str], str]) -> BatchView:
+    """Return the batch for its caller. `url` presigns the URL of a result file."""
+    is_canceling = batch.is_open and batch.canceled_at is not None
+    has_results = batch.status in (BatchStatus.COMPLETED, BatchStatus.CANCELED)
+    shared = BatchView.model_fields.keys() & Batch.model_fields.keys()
+    return BatchView.model_validate(
+        {
+            **{name: getattr(batch, name) for name in shared},
+            "status": BatchStatus.CANCELING if is_canceling else batch.status,
+            "source": str(batch.source),
+            "errors": batch.problems,
+            "progress": batch.counts,
+            "results": Results(csv_url=url(CSV), jsonl_url=url(JSONL)) if has_results else None,
+            "created_at": batch.accepted_at,
+        }
+    )

@@ -5,21 +5,22 @@ Statuses, codes and envelopes follow WaveSpeedAI's REST API, as its SDKs (Python
 """
 
 import mimetypes
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from darkroom.api import views
-from darkroom.api.dependencies import Dependencies
-from darkroom.api.http_request import HttpRequest
-from darkroom.api.replies import reply
+from darkroom.api.http import HttpRequest, reply
 from darkroom.api.schemas import WAVESPEED_PREFIX
 from darkroom.domain.errors import Code, FieldProblem, InvalidRequestError, NotFoundError, failure
 from darkroom.domain.job import Job, Status
-from darkroom.domain.parsing import NEVER_SENT, parse_request
-from darkroom.domain.requests import EDIT_MODEL
+from darkroom.domain.parsing import parse_request
+from darkroom.domain.requests import EDIT_MODEL, NEVER_SENT
 from darkroom.observability import correlate
-from darkroom.usecases.jobs.create_job import RequestSource
+
+if TYPE_CHECKING:
+    from darkroom.app import App
+    from darkroom.ports import References
 
 # In USD: the balance of a key without a daily budget. JSON has no infinity.
 UNLIMITED_BALANCE = 1_000_000
@@ -45,16 +46,20 @@ _MAX_FILENAME = 100  # characters in a message
 
 
 class WaveSpeedRoutes:
-    """Registers the routes on an app."""
+    """Registers the routes on a resolver."""
 
-    def __init__(self, app: APIGatewayRestResolver, dependencies: Dependencies) -> None:
-        self._app = app
-        self._dependencies = dependencies
-        app.get(f"{WAVESPEED_PREFIX}predictions/<job_id>/result")(self.result)
-        app.get(f"{WAVESPEED_PREFIX}predictions/<job_id>")(self.result)
-        app.post(f"{WAVESPEED_PREFIX}media/uploads")(self.make_upload)
-        app.get(f"{WAVESPEED_PREFIX}balance")(self.balance)
-        app.post(f"{WAVESPEED_PREFIX}.+")(self.submit)  # a model id has slashes
+    def __init__(self, resolver: APIGatewayRestResolver, app: "App") -> None:
+        self._resolver = resolver
+        self._create_job = app.create_job
+        self._find_jobs = app.find_jobs
+        self._make_upload = app.make_upload
+        self._budget = app.budget
+        self._references = app.ports.references
+        resolver.get(f"{WAVESPEED_PREFIX}predictions/<job_id>/result")(self.result)
+        resolver.get(f"{WAVESPEED_PREFIX}predictions/<job_id>")(self.result)
+        resolver.post(f"{WAVESPEED_PREFIX}media/uploads")(self.make_upload)
+        resolver.get(f"{WAVESPEED_PREFIX}balance")(self.balance)
+        resolver.post(f"{WAVESPEED_PREFIX}.+")(self.submit)  # a model id has slashes
 
     def submit(self) -> Response[str]:
         """Create a job and return it as a prediction."""
@@ -68,24 +73,15 @@ class WaveSpeedRoutes:
                 "poll, or subscribe to the deployment's event bus",
             )
         model = request.event.path.removeprefix(WAVESPEED_PREFIX)
-        job_request = _parse(model, request.json(), self._dependencies.max_deadline)
-        key, request_id = request.idempotency_key(), request.event.request_context.request_id
-        request_source = RequestSource(
-            request.caller,
-            key,
-            request_id,
-            daily_budget_micro_usd=request.daily_budget_micro_usd,
-        )
-        job = self._dependencies.create_job(job_request, request_source)
-        return _success(_prediction(job, request, self._dependencies))
+        job_request = _parse(model, request.json())
+        job = self._create_job.run(job_request, request.source())
+        return _success(_prediction(job, request, self._references))
 
     def result(self, job_id: str) -> Response[str]:
         """Return a job as a prediction."""
         request = self._request()
         return _success(
-            _prediction(
-                self._dependencies.find.one(request.caller, job_id), request, self._dependencies
-            )
+            _prediction(self._find_jobs.one(request.caller, job_id), request, self._references)
         )
 
     def make_upload(self) -> Response[str]:
@@ -99,15 +95,13 @@ class WaveSpeedRoutes:
                 "filename", "`filename` is missing. Use a string.", "a string"
             )
         content_type = body.get("content_type") or mimetypes.guess_file_type(filename)[0]
-        presigned = self._dependencies.make_upload(
+        presigned = self._make_upload.run(
             request.caller, content_type, body.get("size"), filename[:_MAX_FILENAME]
         )
         return _success(
             {
                 "type": "image",
-                "download_url": self._dependencies.references.presign(
-                    presigned.location, views.URL_SECONDS
-                ),
+                "download_url": self._references.presign(presigned.location, views.URL_SECONDS),
                 "filename": filename,
                 "size": body["size"],
                 "upload": {
@@ -125,15 +119,13 @@ class WaveSpeedRoutes:
         daily = request.daily_budget_micro_usd
         if daily is None:
             return _success({"balance": UNLIMITED_BALANCE})
-        return _success(
-            {"balance": self._dependencies.budget.remaining(request.caller.name, daily) / 1_000_000}
-        )
+        return _success({"balance": self._budget.remaining(request.caller.name, daily) / 1_000_000})
 
     def _request(self) -> HttpRequest:
-        return HttpRequest.of(self._app.current_event)
+        return HttpRequest.of(self._resolver.current_event)
 
 
-def _parse(model: str, body: object, max_deadline: int) -> Any:
+def _parse(model: str, body: object) -> Any:
     if not isinstance(body, dict):
         raise InvalidRequestError.of(
             "", "The body must be a JSON object: the model's input.", "the model's input"
@@ -141,9 +133,7 @@ def _parse(model: str, body: object, max_deadline: int) -> Any:
     # WaveSpeed's samples and clients send both options as false, which is the only supported value.
     model_input = {k: v for k, v in body.items() if not (k in NEVER_SENT and v is False)}
     try:
-        return parse_request(
-            {"model": model, "input": model_input}, max_deadline_seconds=max_deadline
-        )
+        return parse_request({"model": model, "input": model_input})
     except InvalidRequestError as error:
         if any(problem.field == "model" for problem in error.problems):
             raise NotFoundError(
@@ -163,13 +153,13 @@ def _success(data: dict[str, object]) -> Response[str]:
     return reply(200, {"code": 200, "message": "success", "data": data})
 
 
-def _prediction(job: Job, request: HttpRequest, dependencies: Dependencies) -> dict[str, object]:
+def _prediction(job: Job, request: HttpRequest, references: "References") -> dict[str, object]:
     """Return a job in the form of a prediction. The prediction id is the job id."""
     correlate(job.job_id)
     ended = job.provider_completed_at or job.ended_at
     seconds = (ended - (job.submitted_at or job.accepted_at)).total_seconds() if ended else 0
     is_done = job.status is Status.COMPLETED
-    urls = [views.asset_url(asset, dependencies.references.presign) for asset in job.assets]
+    urls = [views.asset_url(asset, references.presign) for asset in job.assets]
     prediction: dict[str, object] = {
         "id": job.job_id,
         "model": job.model,

@@ -1,13 +1,14 @@
 """The closed set of failure codes, the errors that callers can cause, and their texts for people.
 
 DarkroomError
-├── InvalidRequestError   the request is not valid; has one FieldProblem per invalid field
-├── ConflictError         the idempotency key was used for another request
-├── NotFoundError         the resource does not exist or belongs to another caller
-├── ForbiddenError        the caller's role does not permit the operation
-├── BudgetExceededError   the job costs more than is left of a daily budget
+├── RejectedError             the request creates no job; has a code and FieldProblems
+│   ├── InvalidRequestError   the request is not valid; has one FieldProblem per invalid field
+│   ├── ConflictError         the idempotency key was used for another request
+│   └── BudgetExceededError   the job costs more than is left of a daily budget
+├── NotFoundError             the resource does not exist or belongs to another caller
+├── ForbiddenError            the caller's role does not permit the operation
 ├── ConfirmationRequiredError   the batch costs more than the limit for an unconfirmed start
-└── EndedError            the job or batch has ended and cannot be canceled
+└── EndedError                the job or batch has ended and cannot be canceled
 """
 
 from collections.abc import Iterable
@@ -164,12 +165,20 @@ class DarkroomError(Exception):
     """An error that the caller can cause; its text is for people."""
 
 
-class InvalidRequestError(DarkroomError):
+class RejectedError(DarkroomError):
+    """The request creates no job. Events and results name its code and problems."""
+
+    def __init__(self, code: Code, problems: list[FieldProblem]) -> None:
+        super().__init__(sentence(problems))
+        self.code = code
+        self.problems = problems
+
+
+class InvalidRequestError(RejectedError):
     """The request is not valid."""
 
     def __init__(self, problems: list[FieldProblem]) -> None:
-        super().__init__(sentence(problems))
-        self.problems = problems
+        super().__init__(Code.INVALID_REQUEST, problems)
 
     @classmethod
     def of(cls, field: str, message: str, allowed: str = "") -> "InvalidRequestError":
@@ -177,8 +186,12 @@ class InvalidRequestError(DarkroomError):
         return cls([FieldProblem(field=field, message=message, allowed=allowed)])
 
 
-class ConflictError(DarkroomError):
+class ConflictError(RejectedError):
     """The idempotency key was used for another request."""
+
+    def __init__(self, message: str) -> None:
+        problem = FieldProblem(field="idempotency_key", message=message, allowed="a new key")
+        super().__init__(Code.INVALID_REQUEST, [problem])
 
 
 class NotFoundError(DarkroomError):
@@ -193,7 +206,7 @@ class EndedError(DarkroomError):
     """The job or batch has ended, and was not canceled."""
 
 
-class BudgetExceededError(DarkroomError):
+class BudgetExceededError(RejectedError):
     """The job costs more than is left of a daily budget. All amounts are in micro-USD.
 
     `scope` is the caller's name, or STACK for the whole deployment. `left` and `cost` are None if
@@ -217,17 +230,13 @@ class BudgetExceededError(DarkroomError):
                 f"Not enough budget: this costs {_usd(cost, round_up=True)}, {remaining}{owner}."
                 " Resets at midnight UTC."
             )
-        super().__init__(message)
+        allowed = "" if left is None else f"at most {_usd(left)}"
+        problem = FieldProblem(field="budget", message=message, allowed=allowed)
+        super().__init__(Code.BUDGET_EXCEEDED, [problem])
         self.scope = scope
         self.cap = cap
         self.left = left
         self.cost = cost
-
-    @property
-    def problem(self) -> FieldProblem:
-        """The error as a FieldProblem, for entry points that return a list of problems."""
-        allowed = "" if self.left is None else f"at most {_usd(self.left)}"
-        return FieldProblem(field="budget", message=str(self), allowed=allowed)
 
 
 class ConfirmationRequiredError(DarkroomError):

@@ -1,9 +1,10 @@
 """The job record: request, status, outputs and cost."""
 
 import hashlib
+import math
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,13 +14,10 @@ from darkroom.domain.references import Reference, S3Object
 from darkroom.domain.requests import Operation
 from darkroom.domain.submit_queue import Priority
 
-# Fields that the API does not return.
-INTERNAL_FIELDS = {
-    "submit_token", "submit_attempts", "submitting_at", "published_at", "expires_at", "queue_shard",
-    "queue_position", "slot_seconds", "sweep_after", "recovery_polls",
-    "unanswered_submits", "has_webhook", "sent_images", "woken_at", "wake_token", "reservations",
-    "stats_recorded_at", "expected", "took_seconds",
-}  # fmt: skip
+T = TypeVar("T")
+_INTERNAL = object()
+# A field of Job that the API does not return, and that does not change the ETag.
+Internal = Annotated[T, _INTERNAL]
 
 
 class Status(StrEnum):
@@ -80,7 +78,7 @@ class Job(BaseModel):
     caller: str
     request_id: str = Field(description="Id of the request: an event id, an API request id, …")
     idempotency_key: str
-    fingerprint: str
+    fingerprint: Internal[str]
     operation: Operation
     model: str
     input: dict[str, Any] = Field(description="The provider's input, without references.")
@@ -93,18 +91,20 @@ class Job(BaseModel):
     prefix: str = Field(description="Key prefix in the assets bucket, without a final slash.")
     deadline_seconds: int
     estimated_cost_micro_usd: int | None = None  # None if no price is known
-    priced_as_of: str | None = Field(default=None, description="Date of the price.")
-    reservations: tuple[Reservation, ...] = ()
+    priced_as_of: Internal[str | None] = Field(default=None, description="Date of the price.")
+    reservations: Internal[tuple[Reservation, ...]] = ()
     priority: Priority = Priority.NORMAL
-    queue_position: int | None = Field(
+    queue_position: Internal[int | None] = Field(
         default=None, description="Round number in the submit queue, once the job has entered it."
     )
-    queue_shard: int = 0
-    slot_seconds: float | None = None  # seconds that the job takes up in its shard's schedule
-    sweep_after: datetime | None = Field(
+    queue_shard: Internal[int] = 0
+    slot_seconds: Internal[float | None] = Field(
+        default=None, description="Seconds that the job takes up in its shard's schedule."
+    )
+    sweep_after: Internal[datetime | None] = Field(
         default=None, description="When the sweep inspects the job, unless it has moved on before."
     )
-    recovery_polls: int = Field(
+    recovery_polls: Internal[int] = Field(
         default=0, description="How often the sweep has polled for a late result."
     )
     status: Status = Status.QUEUED
@@ -114,34 +114,38 @@ class Job(BaseModel):
         default=None, description="Overrides the failure code's default for `charge`."
     )
     prediction_id: str | None = None
-    submit_attempts: int = 0
-    unanswered_submits: int = Field(default=0, description="Earlier POSTs that got no answer.")
-    submit_token: str | None = Field(
+    submit_attempts: Internal[int] = 0
+    unanswered_submits: Internal[int] = Field(
+        default=0, description="Earlier POSTs that got no answer."
+    )
+    submit_token: Internal[str | None] = Field(
         default=None, description="Random id of the last POST; also in its webhook URL."
     )
-    sent_images: tuple[str, ...] = Field(
+    sent_images: Internal[tuple[str, ...]] = Field(
         default=(), description="SHA-256 of each submitted URL, to find an unanswered POST again."
     )
-    has_webhook: bool = Field(default=False, description="Whether the POST had a webhook URL.")
-    wake_token: str | None = Field(
+    has_webhook: Internal[bool] = Field(
+        default=False, description="Whether the POST had a webhook URL."
+    )
+    wake_token: Internal[str | None] = Field(
         default=None, description="Task token of the current WaitForWebhook."
     )
-    woken_at: datetime | None = Field(
-        default=None, description="When a webhook arrived; removed by the next check."
+    woken_at: Internal[datetime | None] = Field(
+        default=None, description="When a webhook arrived; removed by the next poll."
     )
     checks: int = 0
     accepted_at: datetime
-    submitting_at: datetime | None = Field(
+    submitting_at: Internal[datetime | None] = Field(
         default=None, description="When the POST was started; removed if it was not sent."
     )
     submitted_at: datetime | None = None
     provider_completed_at: datetime | None = Field(
-        default=None, description="When a check first found the prediction completed."
+        default=None, description="When a poll first found the prediction completed."
     )
-    expected: ExpectedDuration | None = Field(
+    expected: Internal[ExpectedDuration | None] = Field(
         default=None, description="Expected duration in seconds, as of the submission."
     )
-    took_seconds: float | None = Field(
+    took_seconds: Internal[float | None] = Field(
         default=None, description="Duration at the provider in seconds, as estimated from polls."
     )
     canceled_at: datetime | None = Field(
@@ -149,14 +153,16 @@ class Job(BaseModel):
     )
     stored_at: datetime | None = None
     ended_at: datetime | None = None
-    published_at: datetime | None = Field(
+    published_at: Internal[datetime | None] = Field(
         default=None, description="When the terminal event was published."
     )
-    stats_recorded_at: datetime | None = Field(
+    stats_recorded_at: Internal[datetime | None] = Field(
         default=None, description="When RecordStats counted the job."
     )
     assets: tuple[Asset, ...] = ()
-    expires_at: int = Field(description="Unix seconds; DynamoDB deletes the record after that.")
+    expires_at: Internal[int] = Field(
+        description="Unix seconds; DynamoDB deletes the record after that."
+    )
 
     @property
     def is_open(self) -> bool:
@@ -166,6 +172,16 @@ class Job(BaseModel):
     def expectation(self, scale: float) -> ExpectedDuration:
         """Return the expected duration as of the submission, or the published one times `scale`."""
         return self.expected or published(self.input, scale)
+
+    def progress(self, now: datetime, scale: float) -> tuple[float, ExpectedDuration, float]:
+        """Return the seconds since the submission, the expectation, and the seconds that remain.
+
+        The deadline does not limit a finished prediction, because it is paid for.
+        """
+        elapsed = (now - (self.submitted_at or self.accepted_at)).total_seconds()
+        is_finished = self.provider_completed_at is not None
+        remaining = math.inf if is_finished else self.deadline_seconds - elapsed
+        return elapsed, self.expectation(scale), remaining
 
     @property
     def is_in_queue(self) -> bool:
@@ -215,3 +231,6 @@ class Job(BaseModel):
             return Charged.MAYBE  # the key was refused after the prediction was accepted
         charged = self.charged or failure(self.code, sent=True).charged
         return Charged.MAYBE if charged is Charged.NO and self.unanswered_submits else charged
+
+
+INTERNAL_FIELDS = {name for name, field in Job.model_fields.items() if _INTERNAL in field.metadata}

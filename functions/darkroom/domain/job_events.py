@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from darkroom.domain.errors import Code, failure
+from darkroom.domain.errors import Code, RejectedError, failure
 from darkroom.domain.events import (
     JobCompleted,
     JobEvent,
     JobFailed,
     JobRecovered,
+    JobRejected,
     JobSubmitted,
     S3Location,
     Timings,
@@ -67,6 +68,27 @@ def failed(job: Job) -> JobFailed:
         assets=job.assets,
         checks=job.checks,
         timings=timings(job),
+    )
+
+
+def rejected(
+    error: RejectedError,
+    *,
+    caller: str,
+    request_id: str,
+    idempotency_key: str | None = None,
+    source: S3Object | None = None,
+) -> JobRejected:
+    """Return the JobRejected event of a request. `source` is the rejected inbox upload."""
+    return JobRejected(
+        id=f"{request_id}.rejected",
+        caller=caller,
+        request_id=request_id,
+        code=error.code,
+        message=str(error),
+        errors=tuple(error.problems),
+        idempotency_key=idempotency_key,
+        source=source and s3_location(source),
     )
 
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import secrets
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -35,6 +35,11 @@ class Key(BaseModel):
     def key_id(self) -> str:
         """A short id for display: the first 12 characters of the digest."""
         return self.digest[:12]
+
+    @property
+    def expires(self) -> datetime | None:
+        """The time of the expiry, in UTC."""
+        return None if self.expires_at is None else datetime.fromtimestamp(self.expires_at, UTC)
 
     def is_valid(self, now: datetime) -> bool:
         """Return whether the key is not expired at `now`. DynamoDB deletes expired records late."""

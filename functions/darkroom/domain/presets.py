@@ -14,30 +14,23 @@ from pydantic import (
     field_validator,
 )
 
-from darkroom.domain.requests import AspectRatio, OutputFormat, Prompt, Quality, Resolution
+from darkroom.domain.parsing import explain
+from darkroom.domain.requests import ImageInput, invalid
 
 # Objects in this folder are references for other uploads and start no job.
 REFERENCES_FOLDER = "references"
 MAX_DOCUMENT_BYTES = 1024 * 1024
 _MAX_PATH = 100  # characters of a field path in a message
 
-# Fields of a preset that are not fields of the edit request.
-NOT_SETTINGS = {"description", "daily_budget_usd"}
-
 PresetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 
-class Preset(BaseModel):
+class Preset(ImageInput):
     """One named edit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     description: str = ""
-    prompt: Prompt
-    aspect_ratio: AspectRatio | None = None
-    resolution: Resolution = Resolution.R1K
-    quality: Quality = Quality.MEDIUM
-    output_format: OutputFormat = OutputFormat.PNG
     daily_budget_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(
         default=None, description="Daily budget of the folder's uploads, in USD per UTC day."
     )
@@ -63,7 +56,8 @@ class Presets(BaseModel):
     @classmethod
     def _reject_reserved_names(cls, presets: dict[str, Preset]) -> dict[str, Preset]:
         if REFERENCES_FOLDER in presets:
-            raise ValueError(f"{REFERENCES_FOLDER} is a reserved folder name; rename the preset")
+            message = f"has {REFERENCES_FOLDER}, a reserved folder name. Rename the preset."
+            raise invalid(message, "another name")
         return presets
 
 
@@ -85,7 +79,7 @@ def parse(text: bytes) -> Presets:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])[:_MAX_PATH]
         subject = f"`{path}`" if path else "The document"
-        raise BrokenPresetsError(f"{subject} is not valid: {first['msg']}.") from None
+        raise BrokenPresetsError(f"{subject} {explain(first)[0]}") from None
 
 
 @cache

@@ -1,10 +1,26 @@
-"""Job requests: the two operations of GPT Image 2, and pass-through to any other model."""
+"""Job requests: the two operations of GPT Image 2, and pass-through to any other model.
 
+A rule about one field is a validator of the field, which raises `invalid` with its message.
+"""
+
+import json
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
+from darkroom.domain.references import S3Object
 from darkroom.domain.submit_queue import Priority
 
 TEXT_TO_IMAGE_MODEL = "openai/gpt-image-2/text-to-image"
@@ -15,12 +31,19 @@ MAX_PROMPT_CHARACTERS = 32_000
 MAX_IMAGES = 16
 # A DynamoDB item has at most 400 KB; the job's other fields need the remainder.
 MAX_INPUT_BYTES = 256 * 1024
+# The limits and the default of a job's deadline.
+MIN_DEADLINE_SECONDS, MAX_DEADLINE_SECONDS, DEFAULT_DEADLINE_SECONDS = 30, 3600, 900
+_MAX_DEPTH = 100  # levels of the input; the JSON code for records fails somewhere above 200
 
 # The provider's other endpoints, which share the models' path prefix.
 NOT_MODELS = frozenset(
     {"account", "balance", "billing", "billings", "media", "model", "models", "prediction",
      "predictions", "upload", "uploads", "user", "webhook", "webhooks"}
 )  # fmt: skip
+# Sync mode returns 504 while the work continues and is billed. Base64 output exceeds the size limit
+# of a workflow step.
+NEVER_SENT = ("enable_sync_mode", "enable_base64_output")
+_MODEL_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)+$")
 
 AspectRatio = Literal[
     "1:1", "1:2", "2:1", "1:3", "3:1", "2:3", "3:2", "3:4",
@@ -60,29 +83,129 @@ class OutputFormat(StrEnum):
     WEBP = "webp"
 
 
-def _not_blank(prompt: str) -> str:
+def invalid(message: str, allowed: str, part: str = "") -> PydanticCustomError:
+    """Return the error of a validator, with the allowed values.
+
+    `message` is a predicate, such as "is empty. Use at least 1 character." `part` is the path of
+    the invalid part inside the validated field.
+    """
+    context = {"message": message, "allowed": allowed, "part": part}
+    return PydanticCustomError("invalid", "{message}", context)
+
+
+def _check_prompt(prompt: str) -> str:
     if not prompt.strip():
-        raise ValueError("must not be blank")
+        raise invalid("is empty. Use at least 1 character.", "at least 1 character")
     return prompt
+
+
+def _check_deadline(seconds: int) -> int:
+    if not MIN_DEADLINE_SECONDS <= seconds <= MAX_DEADLINE_SECONDS:
+        allowed = f"{MIN_DEADLINE_SECONDS} to {MAX_DEADLINE_SECONDS}"
+        raise invalid(f"must be {allowed}.", allowed)
+    return seconds
+
+
+def _check_model(model: str) -> str:
+    if not _MODEL_ID.fullmatch(model):
+        raise invalid(f"is not a model id. Use an id such as {EDIT_MODEL}.", "maker/model")
+    if model.partition("/")[0].lower() in NOT_MODELS:
+        allowed = f"a model id, such as {EDIT_MODEL}"
+        raise invalid(f"is another WaveSpeed endpoint. Use {allowed}.", allowed)
+    return model
+
+
+def _check_input(model_input: dict[str, Any]) -> dict[str, Any]:
+    for name in NEVER_SENT:
+        if name in model_input:
+            message = "is not supported: outputs arrive as files. Remove the field."
+            raise invalid(message, "leave it out", name)
+    try:
+        size = len(json.dumps(model_input, ensure_ascii=False, allow_nan=False).encode())
+    except (ValueError, RecursionError):
+        # 1e999, half of a surrogate pair, or a thousand brackets.
+        message = (
+            "is not plain JSON: it has an infinite number, incomplete Unicode or too many levels."
+        )
+        raise invalid(message, "plain JSON") from None
+    if not _is_within_depth(model_input, _MAX_DEPTH):
+        message = f"is nested too deep. Use at most {_MAX_DEPTH} levels."
+        raise invalid(message, f"{_MAX_DEPTH} levels")
+    if size > MAX_INPUT_BYTES:
+        message = f"has {size:,} bytes of JSON; the limit is {MAX_INPUT_BYTES:,} bytes."
+        raise invalid(message, f"{MAX_INPUT_BYTES} bytes of JSON")
+    return model_input
+
+
+def _is_within_depth(value: object, levels: int) -> bool:
+    match value:
+        case dict():
+            children = list(value.values())
+        case list():
+            children = value
+        case _:
+            return True
+    return levels > 0 and all(_is_within_depth(child, levels - 1) for child in children)
 
 
 Prompt = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_PROMPT_CHARACTERS),
-    AfterValidator(_not_blank),
+    AfterValidator(_check_prompt),
+]
+Deadline = Annotated[
+    int,
+    Field(strict=True),
+    AfterValidator(_check_deadline),
+    WithJsonSchema(
+        {"type": "integer", "minimum": MIN_DEADLINE_SECONDS, "maximum": MAX_DEADLINE_SECONDS}
+    ),
 ]
 
 
-class _Request(BaseModel):
+def _check_image(image: object, check_text: ValidatorFunctionWrapHandler) -> str | S3Object:
+    return image if isinstance(image, S3Object) else check_text(image)
+
+
+# Darkroom itself can also pass an S3Object, such as the upload that creates the job.
+Image = Annotated[str, StringConstraints(min_length=1), WrapValidator(_check_image)]
+
+
+class ImageSettings(BaseModel):
+    """WaveSpeed's settings of an image: the request parameters that change the output.
+
+    Requests, presets, metadata overrides and batch columns derive from these fields.
+    """
+
+    aspect_ratio: AspectRatio | None = Field(
+        default=None, description="Width to height. Default: WaveSpeed's default."
+    )
+    resolution: Resolution = Resolution.R1K
+    quality: Quality = Quality.MEDIUM
+    output_format: OutputFormat = OutputFormat.PNG
+
+
+class ImageInput(ImageSettings):
+    """The provider's input, without reference images."""
+
+    prompt: Prompt = Field(description="Text that describes the image.")
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """The fields of ImageInput as JSON values; subclasses have further fields."""
+        return self.model_dump(mode="json", include=set(ImageInput.model_fields), exclude_none=True)
+
+
+class BaseRequest(BaseModel):
+    """The fields of every request. They are for Darkroom; the provider does not receive them."""
+
     # Pydantic's messages would quote the input, and appear in logs and the execution history.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    deadline_seconds: int | None = Field(
+    deadline_seconds: Deadline | None = Field(
         default=None,
-        ge=30,
-        strict=True,
         description="Seconds from submission until the job fails with `deadline_exceeded`. "
-        "Default: the deployment's `DefaultDeadlineSeconds`.",
+        f"Default: {DEFAULT_DEADLINE_SECONDS}.",
     )
     priority: Priority | None = Field(
         default=None,
@@ -91,31 +214,12 @@ class _Request(BaseModel):
     )
 
     @property
-    def references(self) -> tuple[str, ...]:
-        """The reference images, as the caller sent them."""
+    def references(self) -> tuple[str | S3Object, ...]:
+        """The reference images: texts of the caller, or objects of the inbox."""
         return ()
 
 
-class _ImageRequest(_Request):
-    prompt: Prompt = Field(description="Text that describes the image.")
-    aspect_ratio: AspectRatio | None = Field(
-        default=None, description="Width to height. Default: WaveSpeed's default."
-    )
-    resolution: Resolution = Resolution.R1K
-    quality: Quality = Quality.MEDIUM
-    output_format: OutputFormat = OutputFormat.PNG
-
-    @property
-    def input(self) -> dict[str, Any]:
-        """The provider's input, without references."""
-        return self.model_dump(
-            mode="json",
-            exclude_none=True,
-            exclude={"operation", "images", "deadline_seconds", "priority"},
-        )
-
-
-class TextToImage(_ImageRequest):
+class TextToImage(BaseRequest, ImageInput):
     """Generate an image from a prompt."""
 
     operation: Literal[Operation.TEXT_TO_IMAGE]
@@ -126,12 +230,12 @@ class TextToImage(_ImageRequest):
         return TEXT_TO_IMAGE_MODEL
 
 
-class Edit(_ImageRequest):
+class Edit(BaseRequest, ImageInput):
     """Generate an image from a prompt and 1 to 16 reference images."""
 
     operation: Literal[Operation.EDIT]
     images: Annotated[
-        tuple[Annotated[str, StringConstraints(min_length=1)], ...],
+        tuple[Image, ...],
         Field(
             min_length=1,
             max_length=MAX_IMAGES,
@@ -146,22 +250,28 @@ class Edit(_ImageRequest):
         return EDIT_MODEL
 
     @property
-    def references(self) -> tuple[str, ...]:
-        """The reference images, as the caller sent them."""
+    def references(self) -> tuple[str | S3Object, ...]:
+        """The reference images: texts of the caller, or objects of the inbox."""
         return self.images
 
 
-class AnyModel(_Request):
+class AnyModel(BaseRequest):
     """Run any other model of WaveSpeed. `input` is passed through unchanged."""
 
     model: Annotated[
         str,
-        StringConstraints(
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)+$", max_length=200
+        StringConstraints(max_length=200),
+        AfterValidator(_check_model),
+        Field(
+            description="The model's id, for example `wavespeed-ai/any-model`.",
+            json_schema_extra={"pattern": _MODEL_ID.pattern},
         ),
-        Field(description="The model's id, for example `wavespeed-ai/any-model`."),
     ]
-    input: dict[str, Any] = Field(description="The model's input, in WaveSpeed's format.")
+    input: Annotated[
+        dict[str, Any],
+        AfterValidator(_check_input),
+        Field(description="The model's input, in WaveSpeed's format."),
+    ]
 
     @property
     def operation(self) -> Operation:
@@ -170,3 +280,6 @@ class AnyModel(_Request):
 
 
 type JobRequest = TextToImage | Edit | AnyModel
+
+# Fields of a request for an image that the provider does not receive.
+DARKROOM_FIELDS = (*BaseRequest.model_fields, "operation")

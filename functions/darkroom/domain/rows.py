@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from darkroom.domain.batch_file import FIELDS, BatchFileFormat, is_extra, objects, records
+from darkroom.domain.batch_file import ID, BatchFileFormat, field_of, objects, records, set_twice
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.parsing import MAX_FIELD_NAME, REQUIRED, parse_request
 from darkroom.domain.references import BadReferenceError, parse_reference, reference_problem
-from darkroom.domain.requests import Operation
+from darkroom.domain.requests import JobRequest, Operation
 
 MAX_ROWS = 10_000
 _MAX_ID = 256
@@ -19,7 +19,7 @@ _BRACES = "columns in braces, as in {product} on white; {{ for a brace"
 
 
 class Row(BaseModel):
-    """One row of a batch file: a request or problems. `number` counts rows from 1."""
+    """One row of a batch file as it is stored: a request or problems. `number` starts at 1."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
@@ -68,9 +68,11 @@ def rows_of(
     *,
     template: Template | None,
     defaults: Mapping[str, Any],
-    max_deadline_seconds: int,
-) -> Iterator[Row]:
-    """Yield every row. Raises InvalidRequestError if the whole file cannot be used."""
+) -> Iterator[tuple[Row, JobRequest | None]]:
+    """Yield every row, and its parsed request if the row is valid.
+
+    Raises InvalidRequestError if the whole file cannot be used.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -87,16 +89,18 @@ def rows_of(
         try:
             if isinstance(columns, InvalidRequestError):
                 raise columns
-            row_id = columns.get("id")
+            row_id = columns.get(ID)
             _check_id(row_id, number, ids)
-            request = _request(columns, template, defaults)
-            _check(request, max_deadline_seconds)
-            yield Row(number=number, id=_id(row_id), request=request)
+            body = _request(columns, template, defaults)
+            request = parse_request(body)
+            _check_references(request)
+            yield Row(number=number, id=_id(row_id), request=body), request
         except InvalidRequestError as error:
             problems = error.problems
             if is_csv and isinstance(columns, dict):
-                problems = [_name_column(problem, columns) for problem in problems]
-            yield Row(number=number, id=_id(row_id), errors=tuple(problems))
+                setters = {field_of(name, names) or name: name for name in columns}
+                problems = [_name_column(problem, setters) for problem in problems]
+            yield Row(number=number, id=_id(row_id), errors=tuple(problems)), None
 
 
 def at_row(number: int, text: str) -> str:
@@ -106,12 +110,16 @@ def at_row(number: int, text: str) -> str:
     return f"Row {number}: {text[:1].lower() if is_word else text[:1]}{text[1:]}"
 
 
-def _name_column(problem: FieldProblem, columns: Mapping[str, Any]) -> FieldProblem:
-    """Return the problem of a CSV row with its field named as a column."""
-    field, name = problem.field, f'Column "{problem.field}"'
+def _name_column(problem: FieldProblem, setters: Mapping[str, str]) -> FieldProblem:
+    """Return the problem of a CSV row with its field named as a column.
+
+    `setters` has the column of each field.
+    """
+    field = problem.field
+    name = f'Column "{setters.get(field, field)}"'
     if problem.allowed == REQUIRED:
         return problem.model_copy(update={"message": f"{name} is missing or empty."})
-    if field not in columns:  # a value of the template or of the defaults
+    if field not in setters:  # a value of the template or of the defaults
         return problem
     return problem.model_copy(update={"message": problem.message.replace(f"`{field}`", name, 1)})
 
@@ -120,31 +128,31 @@ def _request(
     columns: Mapping[str, Any], template: Template | None, defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the request of a row. Values of the row override `defaults`."""
-    names = set() if template is None else template.names
-    # With a template, the file may also have columns for other uses.
-    extra = set() if template is None else {name for name in columns if is_extra(name)}
-    body = {name: value for name, value in columns.items() if name not in names | extra | {"id"}}
-    body = {**defaults, **body, **{name: columns[name] for name in names & FIELDS & set(columns)}}
-    body.pop("id", None)
-    # A row's own prompt overrides the template, unless the template uses {prompt}.
-    if template is not None and ("prompt" in names or not columns.get("prompt")):
-        body["prompt"] = template.fill({**defaults, **columns})
+    names = None if template is None else template.names
+    settings: dict[str, Any] = {}
+    for column, value in columns.items():
+        field = field_of(column, names)
+        if field is None:
+            continue
+        if field in settings:
+            raise set_twice(field, field)
+        settings[field] = value
+    body = {**defaults, **settings}
+    # A row's own prompt overrides the template.
+    if template is not None and not settings.get("prompt"):
+        body["prompt"] = template.fill(columns)
     if "operation" not in body and "model" not in body:
         body["operation"] = Operation.EDIT if body.get("images") else Operation.TEXT_TO_IMAGE
     return body
 
 
-def _check(body: Mapping[str, Any], max_deadline_seconds: int) -> None:
-    """Raise InvalidRequestError if the request or the form of a reference is not valid.
-
-    References are not read.
-    """
-    request = parse_request(body, max_deadline_seconds=max_deadline_seconds)
+def _check_references(request: JobRequest) -> None:
+    """Raise InvalidRequestError if the form of a reference is not valid. No reference is read."""
     problems: list[FieldProblem] = []
-    for index, text in enumerate(request.references):
+    for index, image in enumerate(request.references):
         try:
-            if not text.startswith("upload:"):
-                parse_reference(text)
+            if isinstance(image, str) and not image.startswith("upload:"):
+                parse_reference(image)
         except BadReferenceError as error:
             problems.append(reference_problem(index, error))
     if problems:

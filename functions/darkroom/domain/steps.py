@@ -5,15 +5,16 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom.domain.errors import Code
+from darkroom.domain.job import Job, Status
 
 
 class Outcome(StrEnum):
     """The outcome of a step. A Choice state of the state machine handles each outcome."""
 
     DEFERRED = "deferred"  # not submitted: submit again after the wait
-    SUBMITTED = "submitted"
-    PROCESSING = "processing"  # check again after the wait
-    READY = "ready"
+    PROCESSING = "processing"  # at the provider: check after the wait
+    AWAITING_WEBHOOK = "awaiting_webhook"  # at the provider: finalize after the wait or a webhook
+    READY = "ready"  # the prediction has finished: finalize
     STORED = "stored"  # the job has completed
     FAILED = "failed"  # `code` has the reason
 
@@ -34,22 +35,20 @@ class Step(BaseModel):
     deferrals: int = Field(default=0, description="Times that Submit was deferred.")
     copies: int = Field(default=0, description="Attempts to store the outputs.")
     code: Code | None = None
-    webhook: bool = Field(default=False, description="Whether the provider sends a webhook.")
-    await_webhook: bool = Field(default=False, description="Whether a webhook ends this wait.")
     deferred_by: Code | None = Field(default=None, description="Why submission is paused.")
-
-    def processing(self, wait_seconds: int) -> "Step":
-        """Return the step for a running prediction: check again after the wait."""
-        return self._next(outcome=Outcome.PROCESSING, wait_seconds=wait_seconds)
 
     def deferred(self, wait_seconds: int, deferred_by: Code | None = None) -> "Step":
         """Return the step for a job that was not submitted: submit again after the wait."""
         step = self._next(outcome=Outcome.DEFERRED, wait_seconds=wait_seconds)
         return step.model_copy(update={"deferred_by": deferred_by, "deferrals": self.deferrals + 1})
 
-    def submitted(self, wait_seconds: int) -> "Step":
-        """Return the step for a submitted job: check after the wait."""
-        return self._next(outcome=Outcome.SUBMITTED, wait_seconds=wait_seconds)
+    def processing(self, wait_seconds: int) -> "Step":
+        """Return the step for a job at the provider: check after the wait."""
+        return self._next(outcome=Outcome.PROCESSING, wait_seconds=wait_seconds)
+
+    def awaiting_webhook(self, wait_seconds: int) -> "Step":
+        """Return the step for a job at the provider, with a wait that a webhook ends early."""
+        return self._next(outcome=Outcome.AWAITING_WEBHOOK, wait_seconds=wait_seconds)
 
     def ready(self) -> "Step":
         """Return the step for a finished prediction: store its outputs."""
@@ -63,21 +62,23 @@ class Step(BaseModel):
         """Return the step for a failed job."""
         return self._next(outcome=Outcome.FAILED, code=code)
 
-    def wait_for_webhook(self, wait_seconds: int) -> "Step":
-        """Return the step with a wait that a webhook ends early."""
-        return self.model_copy(
-            update={"webhook": True, "await_webhook": True, "wait_seconds": wait_seconds}
-        )
+    def ended(self, job: Job | None) -> "Step":
+        """Return the step for a job that has ended. A job without a record counts as failed."""
+        if job is not None and job.status is Status.COMPLETED:
+            return self.stored()
+        return self.failed((job and job.code) or Code.INTERNAL_ERROR)
 
-    def polled(self, elapsed: float, *, was_read: bool) -> "Step":
-        """Count a poll of an unfinished prediction, `elapsed` seconds after submission."""
-        return self.model_copy(
-            update={
-                "checks": self.checks + 1,
-                "unreadable": 0 if was_read else self.unreadable + 1,
-                "running": elapsed if was_read else self.running,
-            }
-        )
+    def polled(self) -> "Step":
+        """Count a poll with a readable answer."""
+        return self.model_copy(update={"checks": self.checks + 1, "unreadable": 0})
+
+    def polled_running(self, elapsed: float) -> "Step":
+        """Count a poll that found the prediction running, `elapsed` seconds after submission."""
+        return self.polled().model_copy(update={"running": elapsed})
+
+    def polled_unreadable(self) -> "Step":
+        """Count a poll without a readable answer."""
+        return self.polled().model_copy(update={"unreadable": self.unreadable + 1})
 
     def _next(self, *, outcome: Outcome, wait_seconds: int = 0, code: Code | None = None) -> "Step":
         return self.model_copy(
@@ -85,7 +86,6 @@ class Step(BaseModel):
                 "outcome": outcome,
                 "wait_seconds": wait_seconds,
                 "code": code,
-                "await_webhook": False,
                 "deferred_by": None,
             }
         )

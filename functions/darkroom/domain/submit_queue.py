@@ -1,12 +1,14 @@
-"""The submit queue: rate limiting and fair queueing as pure functions of a shard and the time.
+"""The submit queue: rate limiting, fair queueing and slots as pure functions of its state.
 
 Rate limiting is a GCRA (generic cell rate algorithm, virtual scheduling). `next_at` is the
-theoretical arrival time. Each send moves it forward by one slot; a 429 moves it to the end of the
-pause.
+theoretical arrival time. Each send moves it forward by one slot.
 
 Queueing is round robin over the callers. A caller's waiting jobs have consecutive round numbers, in
 FIFO order. The queue stores only the first and the last round of each caller. These give the number
 of jobs before any job, and so the job's wait.
+
+Each job gets a slot: the earliest send by the rate limit, the queue, the jobs in flight and the
+state of the provider.
 """
 
 import hashlib
@@ -16,7 +18,8 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from darkroom.domain.breaker import BreakerState
+from darkroom.domain.breaker import ProviderState
+from darkroom.domain.errors import Code
 
 # How much later than its slot a send may reach the provider, in seconds: waits are whole seconds.
 _JITTER = 1.5
@@ -26,6 +29,8 @@ AHEAD = 1.0
 # A shard is one item, written with optimistic locking. Above about 40 writes per second most writes
 # conflict, and a job makes three (benchmarks/scale.py). So fast accounts have several shards.
 _IMAGES_PER_SHARD = 600  # per minute
+# The longest wait for an in-flight slot: 5 seconds, or 12.5 % of the median duration if longer.
+_MAX_IN_FLIGHT_WAIT, _IN_FLIGHT_WAIT_SHARE = 5.0, 0.125
 
 
 class Priority(StrEnum):
@@ -173,7 +178,6 @@ class QueueShard(BaseModel):
     next_at: float = 0.0  # Unix seconds: the theoretical arrival time
     normal: WaitingJobs = WaitingJobs()
     low: WaitingJobs = WaitingJobs()
-    breaker: BreakerState = BreakerState()
 
     @property
     def seconds(self) -> float:
@@ -202,9 +206,101 @@ class QueueShard(BaseModel):
         """Return the shard after a send at `sent_at`, in Unix seconds."""
         return self.model_copy(update={"next_at": max(self.next_at, sent_at) + slot_seconds})
 
-    def paused_until(self, moment: float) -> "QueueShard":
-        """Return the shard with submission paused until `moment`, in Unix seconds, after a 429."""
-        return self.model_copy(update={"next_at": max(self.next_at, moment)})
+
+class QueueSnapshot(NamedTuple):
+    """The provider's state, and every shard that has had a job by its index."""
+
+    provider: ProviderState
+    shards: dict[int, QueueShard]
+
+    @property
+    def next_at(self) -> float:
+        """When the first shard may submit, in Unix seconds, unless the circuit breaker is open."""
+        first = min((shard.next_at for shard in self.shards.values()), default=0.0)
+        return max(self.provider.paused_until, first)
+
+    def shard(self, index: int) -> QueueShard:
+        """Return a shard; an empty one if the shard has had no job."""
+        return self.shards.get(index, QueueShard(index=index))
+
+
+class QueueEntry(NamedTuple):
+    """A job in the submit queue, or about to enter it."""
+
+    priority: Priority
+    caller: str
+    round_number: int | None  # None until the job has entered the queue
+    slot_seconds: float  # from this job's send to the next one
+
+
+class Slot(NamedTuple):
+    """A job's slot, computed from one read of the queue."""
+
+    entry: QueueEntry
+    round_number: int
+    starts_at: float  # Unix seconds: the earliest send
+    wait_seconds: float  # from now until the job may be submitted
+    shard: QueueShard  # as it was read
+    provider: ProviderState  # as it was read
+    entered: QueueShard  # the shard with this job in the queue
+    is_head: bool  # head of the queue, waiting only for an in-flight slot
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the job may acquire the slot now."""
+        return self.wait_seconds <= AHEAD
+
+    @property
+    def retry_after(self) -> int:
+        """The whole seconds until the next attempt, at least 1."""
+        return max(1, math.floor(self.wait_seconds))
+
+    @property
+    def blocked_by(self) -> Code | None:
+        """Why the circuit breaker is open; None if it is closed."""
+        return self.provider.reason
+
+    def acquired(self) -> QueueShard:
+        """Return the shard after the job has acquired the slot."""
+        priority, caller, _, slot_seconds = self.entry
+        queue = self.entered.waiting(priority).serve(caller, self.round_number, slot_seconds)
+        return self.entered.with_waiting(priority, queue).after_send(self.starts_at, slot_seconds)
+
+
+def next_slot(
+    provider: ProviderState,
+    shard: QueueShard,
+    rate_limit: RateLimit,
+    entry: QueueEntry,
+    median: float,
+    now: float,
+) -> Slot:
+    """Return a job's slot. `median` is the expected duration of the job in seconds."""
+    queue, round_number = shard.waiting(entry.priority), entry.round_number
+    if round_number is None:
+        queue, round_number = queue.enter(entry.caller, entry.slot_seconds)
+    entered = shard.with_waiting(entry.priority, queue)
+    starts_at = max(
+        shard.earliest_send(entry.priority, rate_limit, now), provider.earliest_send(now)
+    )
+    # With all in-flight slots taken, one becomes free about every median / max_in_flight seconds.
+    # The moment is not predictable, and an idle slot wastes capacity, so the wait is limited.
+    is_full = shard.in_flight >= rate_limit.max_in_flight
+    longest = max(_MAX_IN_FLIGHT_WAIT, median * _IN_FLIGHT_WAIT_SHARE)
+    mean_wait = max(median / rate_limit.max_in_flight, AHEAD + 0.01)
+    in_flight_wait = min(mean_wait, longest) if is_full else 0.0
+    ahead = entered.seconds_ahead(entry.priority, entry.caller, round_number)
+    head_wait = max(0.0, starts_at - now)  # at the head, with a free in-flight slot
+    return Slot(
+        entry=entry,
+        round_number=round_number,
+        starts_at=starts_at,
+        wait_seconds=max(head_wait, in_flight_wait) + ahead,
+        shard=shard,
+        provider=provider,
+        entered=entered,
+        is_head=is_full and entry.round_number is not None and head_wait + ahead <= AHEAD,
+    )
 
 
 def _digest(caller: str) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
-from darkroom.domain.presets import NOT_SETTINGS, Preset
+from darkroom.domain.presets import Preset
 from darkroom.domain.references import MAX_REFERENCE_BYTES, S3Object
-from darkroom.domain.requests import MAX_IMAGES, Operation
+from darkroom.domain.requests import MAX_IMAGES, ImageInput, Operation
 
 JOB_SUFFIX = ".job.json"
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -28,15 +28,7 @@ MAX_KEY_BYTES = 1024  # the limit of S3
 _LONGEST_TAIL = len("/") + 26 + len("/manifest.json")
 _MAX_NAME = 100  # characters of a file name in a message
 # Object metadata that overrides a preset, and the request field of each.
-_OVERRIDES = {
-    "prompt": "prompt",
-    "quality": "quality",
-    "resolution": "resolution",
-    "aspect-ratio": "aspect_ratio",
-    "output-format": "output_format",
-}
-
-
+_OVERRIDES = {field.replace("_", "-"): field for field in ImageInput.model_fields}
 # The subject of a message about a reference.
 _IMAGE_NOUN = re.compile(r"^Reference image \d+")
 
@@ -95,17 +87,18 @@ def parse_notification(detail: Mapping[str, Any]) -> Upload:
 
 
 def edit_of(
-    preset: Preset, metadata: Mapping[str, str], image: str, references: list[str]
+    preset: Preset, metadata: Mapping[str, str], images: list[str | S3Object]
 ) -> dict[str, Any]:
-    """Return the edit request of an image in a preset's folder. Metadata overrides the preset."""
-    settings = preset.model_dump(mode="json", exclude=NOT_SETTINGS, exclude_none=True)
+    """Return the edit request of an image in a preset's folder. Metadata overrides the preset.
+
+    `images` has the upload first, then its references.
+    """
     overrides = {
         field: _header_text(metadata[name])
         for name, field in _OVERRIDES.items()
         if name in metadata
     }
-    images = [image, *references]
-    return {**settings, **overrides, "operation": Operation.EDIT, "images": images}
+    return {**preset.input, **overrides, "operation": Operation.EDIT, "images": images}
 
 
 def references_of(metadata: Mapping[str, str]) -> list[str]:
@@ -140,11 +133,12 @@ def map_error(problem: FieldProblem, upload: Upload, metadata: Mapping[str, str]
             allowed=f"a PNG, JPEG or WebP image up to {MAX_REFERENCE_BYTES // 1_000_000} MB",
         )
     if field == "images":
-        message = f"Metadata `references` is too long. Use at most {MAX_IMAGES - 1} references."
+        allowed = f"at most {MAX_IMAGES - 1} references"
+        message = f"Metadata `references` is too long. Use {allowed}."
         if index:
             noun = f"Reference image {index} of metadata `references`"
-            message = _rename_image(problem.message, noun)
-        return problem.model_copy(update={"field": "metadata.references", "message": message})
+            message, allowed = _rename_image(problem.message, noun), problem.allowed
+        return FieldProblem(field="metadata.references", message=message, allowed=allowed)
     for name, overridden in _OVERRIDES.items():
         if field == overridden and name in metadata:
             message = problem.message.replace(f"`{field}`", f"Metadata `{name}`", 1)
@@ -160,12 +154,22 @@ def _rename_image(message: str, noun: str) -> str:
 def candidates(text: str, folder: str) -> list[str]:
     """Return the keys that a name in a job description or in `references` may mean, best first.
 
-    The first is relative to the upload's folder. The list is empty for a URI.
+    The first is relative to the upload's folder. The list is empty for a URI and for text that no
+    key can contain.
     """
-    if "://" in text[:16] or text[:5].lower() == "data:":
+    if "://" in text[:16] or text[:5].lower() == "data:" or not _is_unicode(text):
         return []
     relative = f"{folder}/{text}" if folder else text
     return list(dict.fromkeys([relative, text.removeprefix("/")]))
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether a text has no half of a surrogate pair, which JSON can contain."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def output_folder(upload: Upload) -> str:

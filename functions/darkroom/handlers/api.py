@@ -1,15 +1,27 @@
 """Api: the HTTP API. API Gateway invokes it for every route."""
 
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import entry_points
+from darkroom.app import app
 from darkroom.observability import correlate, observed
 
+if TYPE_CHECKING:
+    from darkroom.api.resolver import Api
 
-@observed(entry_points.api)
+
+@cache
+def api() -> "Api":
+    """Return the HTTP API."""
+    from darkroom.api.resolver import Api
+
+    return Api(app())
+
+
+@observed(api)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return the response to one HTTP request."""
     correlate(event["requestContext"].get("requestId", "api"))
-    return entry_points.api().resolve(event, context)
+    return api().resolve(event, context)

@@ -4,16 +4,16 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import entry_points
+from darkroom.app import app
 from darkroom.observability import correlate, logger, observed
 
 
-@observed(entry_points.authorize)
+@observed(lambda: app().authorize)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return an IAM policy for the whole stage. The API checks the role for each route."""
     correlate(event["requestContext"].get("requestId", "authorizer"))
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    key = entry_points.authorize()(headers.get("authorization", ""))
+    key = app().authorize.run(headers.get("authorization", ""))
     if key is None:
         logger.info("key refused")
     budget = key and key.daily_budget_micro_usd

@@ -4,18 +4,18 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import steps
+from darkroom.app import app
 from darkroom.domain.errors import Code
 from darkroom.domain.steps import Step
 from darkroom.observability import logger, observed
 
 
-@observed(steps.end_job)
+@observed(lambda: app().end_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Record the failure, publish JobFailed, and return the step with the failure code."""
     step = Step.model_validate(event)
     code = step.code or Code.INTERNAL_ERROR
-    job = steps.end_job().fail(step.job_id, code)
+    job = app().end_job.fail(step.job_id, code)
     # A job that completed before a crash keeps its outputs. The execution still fails.
     result = step.failed((job and job.code) or code).model_dump(mode="json")
     logger.info("fail", status=job and job.status, **result)

@@ -4,15 +4,15 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import steps
+from darkroom.app import app
 from darkroom.domain.steps import Step
 from darkroom.observability import logger, observed
 
 
-@observed(steps.finalize_job)
+@observed(lambda: app().finalize_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Store the outputs and return the next step."""
-    step = steps.finalize_job()(Step.model_validate(event))
+    step = app().finalize_job.run(Step.model_validate(event))
     result = step.model_dump(mode="json")
     logger.info("finalize", **result)
     return result

@@ -9,17 +9,17 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import entry_points
+from darkroom.app import app
 from darkroom.domain import callers
 from darkroom.observability import correlate, logger, observed
 
 
-@observed(entry_points.request_job)
+@observed(lambda: app().request_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Create a job from one JobRequested event. Returns a null `job_id` for a rejected request."""
     correlate(event["id"])  # until the job exists
     caller = callers.of_rule(event["caller"], can_read_all=event.get("can_read_all") is True)
-    job = entry_points.request_job()(event.get("detail"), caller=caller, event_id=event["id"])
+    job = app().request_job.run(event.get("detail"), caller=caller, event_id=event["id"])
     if job is None:
         logger.warning("request rejected")
         return {"job_id": None}

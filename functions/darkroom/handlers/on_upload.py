@@ -4,16 +4,16 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import entry_points
+from darkroom.app import app
 from darkroom.domain.uploads import parse_notification
 from darkroom.observability import correlate, logger, observed
 
 
-@observed(entry_points.upload_job)
+@observed(lambda: app().upload_job)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Create a job from one upload. Returns a null `job_id` if the upload creates none."""
     correlate(event["id"])  # until the job exists
-    job = entry_points.upload_job()(parse_notification(event["detail"]), event_id=event["id"])
+    job = app().upload_job.run(parse_notification(event["detail"]), event_id=event["id"])
     if job is None:
         logger.info("no job")
         return {"job_id": None}

@@ -9,7 +9,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import entry_points
+from darkroom.app import app
 from darkroom.observability import correlate, logger, observed
 
 _UNAUTHORIZED = {
@@ -27,7 +27,7 @@ _UNAUTHORIZED = {
 }
 
 
-@observed(entry_points.receive_webhook)
+@observed(lambda: app().receive_webhook)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Verify the signature of the raw body, and end the wait of the job."""
     body: str = event.get("body") or ""
@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     correlate(job_id or "webhook")
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     token = (event.get("queryStringParameters") or {}).get("token", "")
-    if not entry_points.receive_webhook()(job_id, token, headers, raw):
+    if not app().receive_webhook.run(job_id, token, headers, raw):
         logger.warning("webhook refused")
         return _UNAUTHORIZED
     return {"statusCode": 204, "body": ""}

@@ -8,13 +8,13 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.bootstrap import sweeps
+from darkroom.app import app
 from darkroom.observability import correlate, logger, observed
 
 _LISTS = ("drift", "orphans", "double", "uncharged", "unrefunded")
 
 
-@observed(sweeps.reconcile_billing)
+@observed(lambda: app().reconcile_billing)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Write and return the report of the event's `day`, or of the day before its `time`.
 
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if day is None:
         logger.info("reconcile", day=None)
         return {}
-    report = sweeps.reconcile_billing()(day).model_dump(mode="json")
+    report = app().reconcile_billing.run(day).model_dump(mode="json")
     logger.info("reconcile", **report | {name: report[name] | {"worst": None} for name in _LISTS})
     return report
 

@@ -15,7 +15,7 @@ class Authorize:
     keys: Keys
     now: Clock
 
-    def __call__(self, authorization: str) -> Key | None:
+    def run(self, authorization: str) -> Key | None:
         """Return the key of an Authorization header, or None if the key is unknown or not valid."""
         scheme, _, token = authorization.partition(" ")
         token = token.strip()

@@ -1,21 +1,19 @@
 """Batch records in DynamoDB, and refusals of rows that did not become jobs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from darkroom.adapters.dynamodb.items import (
-    BATCH_SORT_KEY,
+    BATCH,
     REFUSALS,
+    Item,
     batch_key,
-    change,
-    deserialize,
-    plain,
     refusal_key,
-    serialize,
+    to_attributes,
+    to_fields,
 )
-from darkroom.adapters.dynamodb.lists import MAX_ITEMS, Index, newest, overdue
-from darkroom.adapters.dynamodb.writes import update, write
+from darkroom.adapters.dynamodb.operations import MAX_ITEMS, Table, record_update
 from darkroom.domain.batch import Batch, BatchStatus, Refusal
 from darkroom.ports import Cursor
 
@@ -30,42 +28,25 @@ class BatchTable:
     """Port `Batches` on the job table and its indexes."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
+        self._table = Table(client, table)
 
     def create(self, batch: Batch) -> bool:
         """Store a new record; return False if a record with this id exists."""
-        put = {
-            "TableName": self._table,
-            "Item": _write(batch),
-            "ConditionExpression": "attribute_not_exists(pk)",
-        }
-        return not write(self._client, [{"Put": put}])
+        put = {"Item": _write(batch), "ConditionExpression": "attribute_not_exists(pk)"}
+        return not self._table.transact([{"Put": put}])
 
     def get(self, batch_id: str) -> Batch | None:
         """Return the record, or None if it does not exist; a consistent read."""
-        response = self._client.get_item(
-            TableName=self._table, Key=batch_key(batch_id), ConsistentRead=True
-        )
-        return _read(response["Item"]) if "Item" in response else None
+        item = self._table.get(batch_key(batch_id))
+        return None if item is None else _read(item)
 
     def update(
         self, batch_id: str, *, when: Sequence[BatchStatus], **changes: object
     ) -> Batch | None:
         """Change fields if the status is in `when`; return the new record, or None if it is not."""
-        expression, names, values = change(changes)
-        allowed = {f":when{n}": {"S": str(status)} for n, status in enumerate(when)}
-        request = {
-            "TableName": self._table,
-            "Key": batch_key(batch_id),
-            "UpdateExpression": expression,
-            "ConditionExpression": f"#status IN ({', '.join(allowed)})",
-            "ExpressionAttributeNames": names | {"#status": "status"},
-            "ExpressionAttributeValues": values | allowed,
-            "ReturnValues": "ALL_NEW",
-        }
-        response = update(self._client, request)
-        return None if response is None else _read(response["Attributes"])
+        update = record_update(batch_key(batch_id), when, changes)
+        item = self._table.update(update | {"ReturnValues": "ALL_NEW"})
+        return None if item is None else _read(item)
 
     def page(
         self, caller: str | None, *, limit: int, after: Cursor | None
@@ -74,55 +55,39 @@ class BatchTable:
 
         `caller` None lists the batches of all callers. The cursor is None at the end.
         """
-        index = (
-            Index("by-time", "sk", BATCH_SORT_KEY)
-            if caller is None
-            else Index("by-caller", "caller", f"{_CALLER_PREFIX}{caller}")
-        )
-        start = (after.accepted_at, batch_key(after.job_id)) if after else None
-        items, cursor = newest(self._client, self._table, index, limit=limit, after=start)
+        owner = None if caller is None else f"{_CALLER_PREFIX}{caller}"
+        items, cursor = self._table.page(BATCH, owner, limit=limit, after=after)
         return list(map(_read, items)), cursor
 
     def due(self, before: datetime) -> list[Batch]:
         """Return at most 100 batches whose `sweep_after` has passed, the earliest first."""
-        return list(
-            map(_read, overdue(self._client, self._table, BATCH_SORT_KEY, before, MAX_ITEMS))
-        )
+        return list(map(_read, self._table.due(BATCH, before, MAX_ITEMS)))
 
     def refuse(self, batch: Batch, refusal: Refusal) -> None:
         """Store why a row did not become a job; the item expires with the batch's record."""
-        item = {name: serialize(plain(name, value)) for name, value in refusal}
-        item["expires_at"] = {"N": str(batch.expires_at)}
-        key = refusal_key(batch.batch_id, refusal.row)
-        self._client.put_item(TableName=self._table, Item=key | item)
+        self._table.put(
+            refusal_key(batch.batch_id, refusal.row)
+            | to_attributes(refusal)
+            | {"expires_at": {"N": str(batch.expires_at)}}
+        )
 
     def refusals(self, batch_id: str) -> dict[int, Refusal]:
         """Return the refusals by row number."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :batch AND begins_with(sk, :rows)",
-            ExpressionAttributeValues={
-                ":batch": batch_key(batch_id)["pk"],
-                ":rows": {"S": REFUSALS},
-            },
+        items = self._table.query(
+            "pk = :batch AND begins_with(sk, :rows)",
+            {":batch": batch_key(batch_id)["pk"]["S"], ":rows": REFUSALS},
             ConsistentRead=True,
         )
-        refusals = (
-            Refusal.model_validate(_plain(item)) for page in pages for item in page["Items"]
-        )
+        refusals = (Refusal.model_validate(to_fields(item)) for item in items)
         return {refusal.row: refusal for refusal in refusals}
 
 
 def _write(batch: Batch) -> dict[str, Any]:
-    fields = {name: serialize(plain(name, v)) for name, v in batch if v not in (None, ())}
+    kept = ((name, value) for name, value in batch if value not in (None, ()))
     owner = {"caller": {"S": f"{_CALLER_PREFIX}{batch.caller}"}, "owner": {"S": batch.caller}}
-    return batch_key(batch.batch_id) | fields | owner
+    return batch_key(batch.batch_id) | to_attributes(kept) | owner
 
 
-def _read(item: Mapping[str, Any]) -> Batch:
-    fields = _plain(item)
+def _read(item: Item) -> Batch:
+    fields = to_fields(item)
     return Batch.model_validate(fields | {"caller": fields["owner"]})
-
-
-def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: deserialize(value) for name, value in item.items()}

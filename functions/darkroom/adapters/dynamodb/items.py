@@ -1,7 +1,7 @@
-"""Items of the table: their keys, and the conversion between records and DynamoDB types."""
+"""Items of the table: their keys, and the conversion between values and DynamoDB attributes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,79 +9,100 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from pydantic import BaseModel
 
-from darkroom.domain.job import Job
+type Item = Mapping[str, Any]
 
-SORT_KEY = "JOB"
-BATCH_SORT_KEY = "BATCH"
+# Sort keys of the records, which are also the partitions of the indexes `by-time` and `by-sweep`.
+JOB, BATCH = "JOB", "BATCH"
 REFUSALS = "ROW#"
-serialize = TypeSerializer().serialize
-deserialize = TypeDeserializer().deserialize
+KEYS = "KEYS"
+STATS, DURATIONS = "STATS", "DURATIONS"
+_SERIALIZE = TypeSerializer().serialize
+_DESERIALIZE = TypeDeserializer().deserialize
 # Stored as JSON text, so that numbers of the provider's input are read back unchanged.
 _AS_TEXT = frozenset({"input"})
 
 
+def record_key(kind: str, record_id: str) -> dict[str, Any]:
+    """Return the key of a record of the kind JOB or BATCH."""
+    return _key(f"{kind}#{record_id}", kind)
+
+
 def job_key(job_id: str) -> dict[str, Any]:
     """Return the key of a job's record."""
-    return {"pk": {"S": partition(job_id)}, "sk": {"S": SORT_KEY}}
+    return record_key(JOB, job_id)
 
 
-def partition(job_id: str) -> str:
-    """Return the partition key of a job's record."""
-    return f"JOB#{job_id}"
+def batch_key(batch_id: str) -> dict[str, Any]:
+    """Return the key of a batch's record."""
+    return record_key(BATCH, batch_id)
+
+
+def refusal_key(batch_id: str, row: int) -> dict[str, Any]:
+    """Return the key of a row's refusal; it sorts after the batch's record."""
+    return _key(f"{BATCH}#{batch_id}", f"{REFUSALS}{row:08}")
 
 
 def queue_key(index: int = 0) -> dict[str, Any]:
     """Return the key of a queue shard."""
-    return {"pk": {"S": "QUEUE"}, "sk": {"S": f"QUEUE#{index}" if index else "QUEUE"}}
+    return _key("QUEUE", f"QUEUE#{index}" if index else "QUEUE")
 
 
-def shard_number(item: Mapping[str, Any]) -> int:
+def provider_key() -> dict[str, Any]:
+    """Return the key of the provider's state, which is read together with the queue shards."""
+    return _key("QUEUE", "PROVIDER")
+
+
+def shard_number(item: Item) -> int:
     """Return the index of the queue shard in an item."""
     return int(item["sk"]["S"].partition("#")[2] or 0)
 
 
 def claim_key(prediction_id: str) -> dict[str, Any]:
     """Return the key of a prediction's claim."""
-    return {"pk": {"S": f"CLAIM#{prediction_id}"}, "sk": {"S": "CLAIM"}}
+    return _key(f"CLAIM#{prediction_id}", "CLAIM")
 
 
 def budget_key(day: date, scope: str) -> dict[str, Any]:
     """Return the key of a budget's reservations on a day."""
-    return {"pk": {"S": f"BUDGET#{day.isoformat()}"}, "sk": {"S": scope}}
+    return _key(f"BUDGET#{day.isoformat()}", scope)
 
 
-def batch_key(batch_id: str) -> dict[str, Any]:
-    """Return the key of a batch's record."""
-    return {"pk": {"S": f"BATCH#{batch_id}"}, "sk": {"S": BATCH_SORT_KEY}}
+def api_key(digest: str) -> dict[str, Any]:
+    """Return the key of an API key's item."""
+    return _key(KEYS, digest)
 
 
-def refusal_key(batch_id: str, row: int) -> dict[str, Any]:
-    """Return the key of a row's refusal; it sorts after the batch's record."""
-    return {"pk": {"S": f"BATCH#{batch_id}"}, "sk": {"S": f"{REFUSALS}{row:08}"}}
+def stats_key(day: date, caller: str) -> dict[str, Any]:
+    """Return the key of a caller's statistics of a day."""
+    return _key(STATS, f"{day.isoformat()}#{caller}")
 
 
-def write_job(job: Job) -> dict[str, Any]:
-    """Return a record as an item, without fields that have their default value.
-
-    Write units are counted per kilobyte. Conditions read the status, so the item always has it.
-    """
-    fields = Job.model_fields
-    return job_key(job.job_id) | {
-        name: serialize(plain(name, value))
-        for name, value in job
-        if name == "status" or value != fields[name].default
-    }
+def durations_key(day: date, kind: Iterable[str]) -> dict[str, Any]:
+    """Return the key of the duration histogram of a day and kind of image."""
+    return _key(DURATIONS, "#".join((day.isoformat(), *kind)))
 
 
-def read_job(item: Mapping[str, Any]) -> Job:
-    """Return the record in an item."""
-    values = {name: deserialize(value) for name, value in item.items()}
-    for name in _AS_TEXT:
-        values[name] = json.loads(values[name])
-    return Job.model_validate(values)
+def _key(partition: str, sort: str) -> dict[str, Any]:
+    return {"pk": {"S": partition}, "sk": {"S": sort}}
 
 
-def plain(name: str, value: object) -> object:
+def to_attribute(name: str, value: object) -> Any:
+    """Return the value of the field `name` as a DynamoDB attribute."""
+    return _SERIALIZE(_plain(name, value))
+
+
+def to_attributes(fields: Iterable[tuple[str, object]]) -> dict[str, Any]:
+    """Return fields as DynamoDB attributes."""
+    return {name: to_attribute(name, value) for name, value in fields}
+
+
+def to_fields(item: Item) -> dict[str, Any]:
+    """Return the attributes of an item as fields."""
+    values = {name: _DESERIALIZE(value) for name, value in item.items()}
+    return values | {name: json.loads(values[name]) for name in _AS_TEXT & values.keys()}
+
+
+def _plain(name: str, value: object) -> object:
     """Return `value` converted to types that DynamoDB supports."""
     if name in _AS_TEXT:
         return json.dumps(value, ensure_ascii=False)
@@ -95,22 +116,6 @@ def plain(name: str, value: object) -> object:
         case float():
             return Decimal(str(value))
         case list() | tuple():
-            return [plain("", item) for item in value]
+            return [_plain("", item) for item in value]
         case _:
             return value
-
-
-def change(changes: Mapping[str, object]) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """Return an update expression with its names and values; None removes the attribute."""
-    names: dict[str, str] = {}
-    values: dict[str, Any] = {}
-    sets, removes = [], []
-    for index, (name, value) in enumerate(changes.items()):
-        names[f"#{index}"] = name
-        if value is None:
-            removes.append(f"#{index}")
-        else:
-            sets.append(f"#{index} = :{index}")
-            values[f":{index}"] = serialize(plain(name, value))
-    expression = f"SET {', '.join(sets)} " if sets else ""
-    return expression + (f"REMOVE {', '.join(removes)}" if removes else ""), names, values

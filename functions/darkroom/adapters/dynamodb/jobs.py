@@ -1,28 +1,45 @@
-"""Job records in DynamoDB: one item per job; every change is conditional."""
+"""Job records, and the items that change with them: prediction claims and budget reservations."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import batched
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from darkroom.adapters.dynamodb.items import SORT_KEY, job_key, read_job
-from darkroom.adapters.dynamodb.lists import MAX_ITEMS, Index, newest, overdue, read_in_order
-from darkroom.adapters.dynamodb.transactions import creation, job_update, side_write_item
-from darkroom.adapters.dynamodb.writes import update, write
+from darkroom.adapters.dynamodb.items import (
+    JOB,
+    Item,
+    budget_key,
+    claim_key,
+    job_key,
+    to_attributes,
+    to_fields,
+)
+from darkroom.adapters.dynamodb.operations import MAX_ITEMS, Table, record_update
+from darkroom.adapters.dynamodb.queue import provider_update, queue_update
 from darkroom.domain.errors import BudgetExceededError
-from darkroom.domain.job import Job, Status
-from darkroom.ports import Conflict, Cursor, SideWrite
+from darkroom.domain.job import Job, Reservation, Status
+from darkroom.ports import (
+    Claim,
+    Conflict,
+    Cursor,
+    ProviderChange,
+    QueueChange,
+    Release,
+    Reserved,
+    SideWrite,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_RETENTION = timedelta(days=91)  # of claims and budgets; the minimum retention of job records
+
 
 class JobTable:
-    """Ports `Jobs`, `JobLists` and `ManyJobs` on the job table and its three keys-only indexes."""
+    """Port `Jobs` on the job table: one item per job; every change is conditional."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
+        self._table = Table(client, table)
 
     def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
         """Store a new record with its reservations; return False if a record with this id exists.
@@ -30,7 +47,12 @@ class JobTable:
         `caps`: the budget of each reservation, in micro-USD. Raises BudgetExceededError if a
         reservation does not fit into its budget.
         """
-        failed = write(self._client, creation(self._table, job, caps))
+        put = {"Item": _write(job), "ConditionExpression": "attribute_not_exists(pk)"}
+        reservations = [
+            {"Update": _reserve(reservation, cap)}
+            for reservation, cap in zip(job.reservations, caps, strict=True)
+        ]
+        failed = self._table.transact([{"Put": put}, *reservations])
         if 0 in failed:
             return False
         for index in failed:
@@ -40,10 +62,8 @@ class JobTable:
 
     def get(self, job_id: str) -> Job | None:
         """Return the record, or None if it does not exist; a consistent read."""
-        response = self._client.get_item(
-            TableName=self._table, Key=job_key(job_id), ConsistentRead=True
-        )
-        return read_job(response["Item"]) if "Item" in response else None
+        item = self._table.get(job_key(job_id))
+        return None if item is None else read_job(item)
 
     def update(
         self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
@@ -52,9 +72,9 @@ class JobTable:
 
         `absent`: a field that must not be set, as a second condition.
         """
-        change = job_update(self._table, job_id, when, absent, changes)
-        response = update(self._client, change | {"ReturnValues": "ALL_NEW"})
-        return None if response is None else read_job(response["Attributes"])
+        update = record_update(job_key(job_id), when, changes, absent)
+        item = self._table.update(update | {"ReturnValues": "ALL_NEW"})
+        return None if item is None else read_job(item)
 
     def transact(
         self,
@@ -71,9 +91,9 @@ class JobTable:
         """
         if not side_writes:  # a transaction costs twice as much
             return self.update(job_id, when=when, absent=absent, **changes) or Conflict.JOB
-        others = [side_write_item(self._table, job_id, side_write) for side_write in side_writes]
-        change = job_update(self._table, job_id, when, absent, changes)
-        failed = write(self._client, [{"Update": change}, *(item for item, _ in others)])
+        others = [_side_write(job_id, side_write) for side_write in side_writes]
+        update = record_update(job_key(job_id), when, changes, absent)
+        failed = self._table.transact([{"Update": update}, *(write for write, _ in others)])
         if failed:
             # A conflict on the record takes precedence over one of a side write.
             return Conflict.JOB if failed[0] == 0 else others[failed[0] - 1][1]
@@ -87,24 +107,111 @@ class JobTable:
 
         `caller` None lists the jobs of all callers.
         """
-        index = (
-            Index("by-time", "sk", SORT_KEY)
-            if caller is None
-            else Index("by-caller", "caller", caller)
-        )
-        start = (after.accepted_at, job_key(after.job_id)) if after else None
-        items, cursor = newest(self._client, self._table, index, limit=limit, after=start)
+        items, cursor = self._table.page(JOB, caller, limit=limit, after=after)
         return list(map(read_job, items)), cursor
 
     def due(self, before: datetime, *, limit: int) -> list[Job]:
         """Return at most 100 jobs whose `sweep_after` has passed, the earliest first."""
-        items = overdue(self._client, self._table, SORT_KEY, before, limit)
-        return list(map(read_job, items))
+        return list(map(read_job, self._table.due(JOB, before, limit)))
 
     def many(self, job_ids: Sequence[str]) -> list[Job]:
         """Return the existing records of `job_ids`; consistent reads."""
         return [
             read_job(item)
             for keys in batched(map(job_key, job_ids), MAX_ITEMS, strict=False)
-            for item in read_in_order(self._client, self._table, keys, consistent=True)
+            for item in self._table.many(keys, consistent=True)
         ]
+
+
+class ClaimTable:
+    """Port `Claims` on the job table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._table = Table(client, table)
+
+    def owner(self, prediction_id: str) -> str | None:
+        """Return the id of the job that claimed the prediction, or None."""
+        item = self._table.get(claim_key(prediction_id))
+        return None if item is None else item["job_id"]["S"]
+
+
+class BudgetTable:
+    """Port `Budgets` on the job table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._table = Table(client, table)
+
+    def reserved(self, day: date, scope: str) -> Reserved:
+        """Return the amount reserved of a budget on a day; a consistent read."""
+        item = self._table.get(budget_key(day, scope)) or {}
+        return Reserved(int(item.get("reserved", {"N": "0"})["N"]), "warned" in item)
+
+    def warn(self, day: date, scope: str) -> None:
+        """Record that the event for the budget threshold was published."""
+        self._table.update(
+            {
+                "Key": budget_key(day, scope),
+                "UpdateExpression": "SET warned = :yes",
+                "ExpressionAttributeValues": {":yes": {"BOOL": True}},
+            }
+        )
+
+
+def read_job(item: Item) -> Job:
+    """Return the record in an item."""
+    return Job.model_validate(to_fields(item))
+
+
+def _write(job: Job) -> dict[str, Any]:
+    """Return a record as an item, without fields that have their default value.
+
+    Write units are counted per kilobyte. Conditions read the status, so the item always has it.
+    """
+    defaults = Job.model_fields
+    kept = (
+        (name, value) for name, value in job if name == "status" or value != defaults[name].default
+    )
+    return job_key(job.job_id) | to_attributes(kept)
+
+
+def _side_write(job_id: str, side_write: SideWrite) -> tuple[dict[str, Any], Conflict]:
+    """Return the write of a side write, and the Conflict of its failed condition."""
+    match side_write:
+        case QueueChange():
+            return {"Update": queue_update(side_write)}, Conflict.QUEUE
+        case ProviderChange():
+            return {"Update": provider_update(side_write)}, Conflict.QUEUE
+        case Claim():
+            put = {
+                "Item": claim_key(side_write.prediction_id)
+                | {"job_id": {"S": job_id}, "expires_at": _expiry()},
+                "ConditionExpression": "attribute_not_exists(pk) OR job_id = :job_id",
+                "ExpressionAttributeValues": {":job_id": {"S": job_id}},
+            }
+            return {"Put": put}, Conflict.CLAIM
+        case Release():
+            reservation = side_write.reservation
+            return {"Update": _add_reserved(reservation, -reservation.micro_usd)}, Conflict.JOB
+
+
+def _reserve(reservation: Reservation, cap: int) -> dict[str, Any]:
+    """Return the update that adds a reservation if it fits into its budget `cap`."""
+    update = _add_reserved(reservation, reservation.micro_usd)
+    max_reserved = cap - reservation.micro_usd
+    # The first reservation of a day fits unless the price alone exceeds the cap.
+    first = "attribute_not_exists(reserved) OR " if max_reserved >= 0 else ""
+    update["ConditionExpression"] = f"{first}reserved <= :max_reserved"
+    update["ExpressionAttributeValues"][":max_reserved"] = {"N": str(max_reserved)}
+    return update
+
+
+def _add_reserved(reservation: Reservation, amount: int) -> dict[str, Any]:
+    return {
+        "Key": budget_key(reservation.day, reservation.scope),
+        "UpdateExpression": "ADD reserved :amount SET expires_at = :expiry",
+        "ExpressionAttributeValues": {":amount": {"N": str(amount)}, ":expiry": _expiry()},
+    }
+
+
+def _expiry() -> dict[str, Any]:
+    return {"N": str(int((datetime.now(UTC) + _RETENTION).timestamp()))}

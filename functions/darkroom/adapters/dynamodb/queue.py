@@ -1,16 +1,16 @@
-"""Queue shards in DynamoDB: one item each.
+"""The submit queue in DynamoDB: an item for each shard, and one for the provider's state.
 
-The state is replaced as a whole if its version is unchanged; the in-flight count is an atomic
+A state is replaced as a whole if its version is unchanged. A shard's in-flight count is an atomic
 counter.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from darkroom.adapters.dynamodb.items import queue_key, shard_number
-from darkroom.adapters.dynamodb.writes import update
-from darkroom.domain.submit_queue import QueueShard
-from darkroom.ports import QueueChange
+from darkroom.adapters.dynamodb.items import Item, provider_key, queue_key, shard_number
+from darkroom.adapters.dynamodb.operations import Table
+from darkroom.domain.breaker import ProviderState
+from darkroom.domain.submit_queue import QueueShard, QueueSnapshot
+from darkroom.ports import ProviderChange, QueueChange
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,64 +22,78 @@ class QueueTable:
     """Port `SubmitQueue` on the job table."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
+        self._table = Table(client, table)
 
     def read(self, index: int = 0) -> QueueShard:
         """Return a queue shard; a consistent read."""
-        response = self._client.get_item(
-            TableName=self._table, Key=queue_key(index), ConsistentRead=True
-        )
-        return _shard(response.get("Item", {}), index)
+        return _shard(self._table.get(queue_key(index)) or {}, index)
 
-    def read_all(self) -> list[QueueShard]:
-        """Return all shards that ever had a job, at least the first; a consistent read."""
-        items = self._client.query(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": queue_key()["pk"]},
-            ConsistentRead=True,
-        )["Items"]  # one page: the shards are few, with a few kB each
-        return [_shard(item, shard_number(item)) for item in items] or [QueueShard()]
+    def read_all(self) -> QueueSnapshot:
+        """Return the provider's state and every shard that has had a job.
 
-    def swap(self, before: QueueShard, after: QueueShard) -> bool:
-        """Replace `before` by `after`; return False if the shard has changed since it was read."""
-        return (
-            update(self._client, queue_update(self._table, QueueChange(before, after))) is not None
-        )
+        One consistent query costs one read unit for each 4 kB of all items together.
+        """
+        partition = queue_key()["pk"]["S"]
+        items = list(self._table.query("pk = :pk", {":pk": partition}, ConsistentRead=True))
+        provider = next((item for item in items if item["sk"] == provider_key()["sk"]), {})
+        shards = [_shard(item, shard_number(item)) for item in items if item is not provider]
+        return QueueSnapshot(_provider(provider), {shard.index: shard for shard in shards})
+
+    def read_provider(self) -> ProviderState:
+        """Return the provider's state; a consistent read."""
+        return _provider(self._table.get(provider_key()) or {})
+
+    def swap_provider(self, before: ProviderState, after: ProviderState) -> bool:
+        """Replace `before` by `after`; return False if the state has changed since it was read."""
+        return self._table.update(provider_update(ProviderChange(before, after))) is not None
 
 
-def _shard(item: Mapping[str, Any], index: int) -> QueueShard:
+def _shard(item: Item, index: int) -> QueueShard:
     shard = QueueShard.model_validate_json(item["state"]["S"]) if "state" in item else QueueShard()
     counts = {name: int(item[name]["N"]) for name in _COUNTERS & item.keys()}
     return shard.model_copy(update=counts | {"index": index})
 
 
-def queue_update(table: str, change: QueueChange) -> dict[str, Any]:
-    """Return the update of a change, conditional on the version that was read."""
-    conditions, sets = [], []
-    values: dict[str, Any] = {":delta": {"N": str(change.in_flight_delta)}}
+def _provider(item: Item) -> ProviderState:
+    if not item:
+        return ProviderState()
+    state = ProviderState.model_validate_json(item["state"]["S"])
+    return state.model_copy(update={"version": int(item["version"]["N"])})
+
+
+def queue_update(change: QueueChange) -> dict[str, Any]:
+    """Return the update of a shard, conditional on the version that was read."""
+    request: dict[str, Any] = {"ExpressionAttributeValues": {}}
+    update = "ADD in_flight :delta"
+    conditions = []
     if change.before is not None and change.after is not None:
-        is_new = "attribute_not_exists(version)"
-        conditions.append(is_new if change.before.version == 0 else "version = :version")
-        sets += ["version = :next", "#state = :state"]
-        values |= {
-            ":next": {"N": str(change.before.version + 1)},
-            ":state": {"S": change.after.model_dump_json(exclude={*_COUNTERS, "index"})},
-        }
-        if change.before.version:
-            values[":version"] = {"N": str(change.before.version)}
+        state = change.after.model_dump_json(exclude={*_COUNTERS, "index"})
+        request = _replacement(change.before.version, state)
+        update += f" {request['UpdateExpression']}"
+        conditions.append(request["ConditionExpression"])
+    request["ExpressionAttributeValues"][":delta"] = {"N": str(change.in_flight_delta)}
     if change.max_in_flight is not None:
         conditions.append("(attribute_not_exists(in_flight) OR in_flight < :max_in_flight)")
-        values[":max_in_flight"] = {"N": str(change.max_in_flight)}
-    request: dict[str, Any] = {
-        "TableName": table,
-        "Key": queue_key(change.target),
-        "UpdateExpression": "ADD in_flight :delta" + (f" SET {', '.join(sets)}" if sets else ""),
-        "ExpressionAttributeValues": values,
-    }
-    if sets:
-        request["ExpressionAttributeNames"] = {"#state": "state"}
+        request["ExpressionAttributeValues"][":max_in_flight"] = {"N": str(change.max_in_flight)}
     if conditions:
         request["ConditionExpression"] = " AND ".join(conditions)
-    return request
+    return request | {"Key": queue_key(change.target), "UpdateExpression": update}
+
+
+def provider_update(change: ProviderChange) -> dict[str, Any]:
+    """Return the update of the provider's state, conditional on the version that was read."""
+    state = change.after.model_dump_json(exclude={"version"})
+    return _replacement(change.before.version, state) | {"Key": provider_key()}
+
+
+def _replacement(version: int, state: str) -> dict[str, Any]:
+    """Return the update that replaces a state if its version is still `version`; 0 for no item."""
+    values = {":next": {"N": str(version + 1)}, ":state": {"S": state}}
+    if version:
+        values[":version"] = {"N": str(version)}
+    return {
+        "UpdateExpression": "SET version = :next, #state = :state",
+        "ConditionExpression": "version = :version" if version else "attribute_not_exists(version)",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": values,
+    }

@@ -4,35 +4,30 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from darkroom.adapters.dynamodb.items import job_key
-from darkroom.adapters.dynamodb.writes import write
+from darkroom.adapters.dynamodb.items import (
+    DURATIONS,
+    STATS,
+    Item,
+    durations_key,
+    job_key,
+    stats_key,
+)
+from darkroom.adapters.dynamodb.operations import Table
 from darkroom.domain.errors import Code
 from darkroom.domain.stats import Amount, Day, ImageKind, JobStats
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-DAYS, DURATIONS = "STATS", "DURATIONS"
 # Attribute prefixes. Attributes are flat because ADD cannot create a field of a missing map.
 _JOBS, _MONEY, _FAILED, _BUCKET = "jobs:", "usd:", "failed:", "bucket:"
-
-
-def day_key(day: date, caller: str) -> dict[str, Any]:
-    """Return the key of a caller's statistics of a day."""
-    return {"pk": {"S": DAYS}, "sk": {"S": f"{day.isoformat()}#{caller}"}}
-
-
-def kind_key(day: date, kind: ImageKind) -> dict[str, Any]:
-    """Return the key of the duration histogram of a day and kind."""
-    return {"pk": {"S": DURATIONS}, "sk": {"S": "#".join((day.isoformat(), *kind))}}
 
 
 class StatsTable:
     """Port `Stats` on the job table."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
+        self._table = Table(client, table)
 
     def add(self, job_id: str, job_stats: JobStats, expires_at: int) -> bool:
         """Count a job and mark its record in one transaction; return False if already counted."""
@@ -45,7 +40,6 @@ class StatsTable:
         if job_stats.code is not None:
             counts[f"{_FAILED}{job_stats.code}"] = 1
         mark = {
-            "TableName": self._table,
             "Key": job_key(job_id),
             "UpdateExpression": "SET stats_recorded_at = :now",
             "ConditionExpression": (
@@ -53,26 +47,19 @@ class StatsTable:
             ),
             "ExpressionAttributeValues": {":now": {"S": datetime.now(UTC).isoformat()}},
         }
-        items = [
-            {"Update": mark},
-            {
-                "Update": self._increment(
-                    day_key(job_stats.day, job_stats.caller), counts, expires_at
-                )
-            },
-        ]
+        day_key = stats_key(job_stats.day, job_stats.caller)
+        updates = [mark, _increment(day_key, counts, expires_at)]
         if job_stats.bucket is not None:
-            key = kind_key(job_stats.day, job_stats.kind)
-            bucket = {f"{_BUCKET}{job_stats.bucket}": 1}
-            items.append({"Update": self._increment(key, bucket, expires_at)})
-        return not write(self._client, items)
+            kind_key = durations_key(job_stats.day, job_stats.kind)
+            updates.append(_increment(kind_key, {f"{_BUCKET}{job_stats.bucket}": 1}, expires_at))
+        return not self._table.transact([{"Update": update} for update in updates])
 
     def days(self, since: date, until: date, caller: str | None) -> list[Day]:
         """Return the days from `since` to `until`, both included, oldest first.
 
         `caller` None returns the days of all callers.
         """
-        days = (_day(item) for item in self._items(DAYS, since, until))
+        days = (_day(item) for item in self._items(STATS, since, until))
         return [day for day in days if caller in (None, day.caller)]
 
     def histograms(self, since: date, until: date) -> dict[date, dict[ImageKind, dict[int, int]]]:
@@ -84,36 +71,31 @@ class StatsTable:
             histograms.setdefault(date.fromisoformat(day), {})[ImageKind(*kind)] = counts
         return histograms
 
-    def _increment(
-        self, key: dict[str, Any], counts: Mapping[str, int], expires_at: int
-    ) -> dict[str, Any]:
-        additions = [f"#{n} :{n}" for n in range(len(counts))]
-        return {
-            "TableName": self._table,
-            "Key": key,
-            "UpdateExpression": f"ADD {', '.join(additions)} SET expires_at = :expiry",
-            "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(counts)},
-            "ExpressionAttributeValues": {
-                ":expiry": {"N": str(expires_at)},
-                **{f":{n}": {"N": str(count)} for n, count in enumerate(counts.values())},
-            },
-        }
-
-    def _items(self, partition: str, since: date, until: date) -> Iterator[Mapping[str, Any]]:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :since AND :until",
-            ExpressionAttributeValues={
-                ":pk": {"S": partition},
-                ":since": {"S": since.isoformat()},
-                ":until": {"S": f"{until.isoformat()}$"},  # "$" sorts right after "#"
+    def _items(self, partition: str, since: date, until: date) -> Iterator[Item]:
+        return self._table.query(
+            "pk = :pk AND sk BETWEEN :since AND :until",
+            {
+                ":pk": partition,
+                ":since": since.isoformat(),
+                ":until": f"{until.isoformat()}$",  # "$" sorts right after "#"
             },
         )
-        for page in pages:
-            yield from page["Items"]
 
 
-def _day(item: Mapping[str, Any]) -> Day:
+def _increment(key: Item, counts: Mapping[str, int], expires_at: int) -> dict[str, Any]:
+    additions = [f"#{n} :{n}" for n in range(len(counts))]
+    return {
+        "Key": key,
+        "UpdateExpression": f"ADD {', '.join(additions)} SET expires_at = :expiry",
+        "ExpressionAttributeNames": {f"#{n}": name for n, name in enumerate(counts)},
+        "ExpressionAttributeValues": {
+            ":expiry": {"N": str(expires_at)},
+            **{f":{n}": {"N": str(count)} for n, count in enumerate(counts.values())},
+        },
+    }
+
+
+def _day(item: Item) -> Day:
     day, caller = item["sk"]["S"].split("#", 1)
     money = _counts(item, _MONEY)
     return Day(
@@ -131,7 +113,7 @@ def _day(item: Mapping[str, Any]) -> Day:
     )
 
 
-def _counts(item: Mapping[str, Any], prefix: str) -> dict[str, int]:
+def _counts(item: Item, prefix: str) -> dict[str, int]:
     return {
         name.removeprefix(prefix): int(value["N"])
         for name, value in item.items()

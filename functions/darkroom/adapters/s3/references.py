@@ -1,7 +1,9 @@
-"""Reference images in S3: inspected, stored, and presigned for the provider."""
+"""The objects that requests refer to: inspected, stored, and presigned for reads and uploads."""
 
 import hashlib
 import re
+import secrets
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -11,13 +13,14 @@ from botocore.exceptions import ClientError, EndpointProviderError, ParamValidat
 from darkroom.domain.media import Format
 from darkroom.domain.references import S3Object
 from darkroom.domain.uploads import CALLER_METADATA, decode, encode
-from darkroom.ports import StoredObject
+from darkroom.ports import PresignedUpload, StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
-UPLOADS = "uploads/"
+_UPLOADS = "uploads/"
+_UPLOAD_VALIDITY = timedelta(minutes=15)
 _HEAD_BYTES = 64  # enough for the magic number of every format
 _UPLOAD_ID = re.compile(r"upload:([a-z0-9.]{1,64})")
 _UNREADABLE = frozenset(
@@ -28,7 +31,7 @@ _UNREADABLE = frozenset(
 
 
 class ReferenceStore:
-    """Port `References` on S3; uploaded bytes are stored in `bucket` under references/."""
+    """Port `References` on S3; `bucket` is the assets bucket."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -41,7 +44,7 @@ class ReferenceStore:
         presigned URL expires, and a URL of the local stack is not reachable from outside.
         """
         if upload := _UPLOAD_ID.fullmatch(text):
-            return S3Object(bucket=self._bucket, key=f"{UPLOADS}{upload[1]}")
+            return S3Object(bucket=self._bucket, key=f"{_UPLOADS}{upload[1]}")
         if not text.startswith(self._root):
             return None
         key = unquote(text.removeprefix(self._root).partition("?")[0])
@@ -103,3 +106,30 @@ class ReferenceStore:
         return self._client.generate_presigned_url(
             "get_object", Params=dict(parameters), ExpiresIn=seconds
         )
+
+    def presign_upload(
+        self, caller: str, content_type: str, extension: str, size: int, now: datetime
+    ) -> PresignedUpload:
+        """Return a PUT URL that is valid once, for exactly this content type, size and owner."""
+        upload_id = f"{secrets.token_hex(16)}.{extension}"
+        location = S3Object(bucket=self._bucket, key=f"{_UPLOADS}{upload_id}")
+        owner = encode(caller)
+        url = self._client.generate_presigned_url(
+            "put_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": location.key,
+                "ContentType": content_type,
+                "ContentLength": size,
+                "IfNoneMatch": "*",
+                "Metadata": {CALLER_METADATA: owner},
+            },
+            ExpiresIn=int(_UPLOAD_VALIDITY.total_seconds()),
+        )
+        # The signed headers, except Content-Length, which HTTP clients set themselves.
+        headers = {
+            "Content-Type": content_type,
+            "If-None-Match": "*",
+            f"x-amz-meta-{CALLER_METADATA}": owner,
+        }
+        return PresignedUpload(upload_id, location, url, headers, now + _UPLOAD_VALIDITY)

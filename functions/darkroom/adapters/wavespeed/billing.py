@@ -8,13 +8,13 @@ from typing import Any
 
 import httpx
 
-from darkroom.adapters.wavespeed import tls
 from darkroom.adapters.wavespeed.http import (
     Key,
     authorized,
     micro_usd,
     read_data,
     read_moment,
+    tls_context,
     write_moment,
 )
 from darkroom.domain.bills import EntryType, LedgerEntry
@@ -47,7 +47,7 @@ class WaveSpeedBilling:
         self._url = f"{base_url.rstrip('/')}/api/v3/billings/search"
         self._key = key
         self._sleep = sleep
-        self._client = httpx.Client(timeout=_TIMEOUT, transport=transport, verify=tls.context())
+        self._client = httpx.Client(timeout=_TIMEOUT, transport=transport, verify=tls_context())
 
     def charges(self, start: datetime, end: datetime) -> list[LedgerEntry] | None:
         """Return all entries from `start` to before `end`, in no order; None if unreadable."""

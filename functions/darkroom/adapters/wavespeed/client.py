@@ -8,8 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
-from darkroom.adapters.wavespeed import tls
-from darkroom.adapters.wavespeed.http import Key, authorized, write_moment
+from darkroom.adapters.wavespeed.http import Key, authorized, tls_context, write_moment
 from darkroom.adapters.wavespeed.replies import (
     read_body,
     read_list,
@@ -44,14 +43,14 @@ class WaveSpeed:
         self._base = f"{base_url.rstrip('/')}/api/v3"
         self._key = key
         self._checks = httpx.Client(
-            timeout=_CHECK_TIMEOUT, transport=transport, verify=tls.context()
+            timeout=_CHECK_TIMEOUT, transport=transport, verify=tls_context()
         )
         # A kept-alive connection may be dead, and a POST lost on a dead connection looks like one
         # that was sent. So every submit opens a new connection.
         self._submits = httpx.Client(
             timeout=_SUBMIT_TIMEOUT,
             transport=transport,
-            verify=tls.context(),
+            verify=tls_context(),
             limits=httpx.Limits(max_keepalive_connections=0),
         )
 

@@ -1,11 +1,13 @@
-"""HTTP calls of WaveSpeedAI's API: authorization, complete replies, exact amounts, UTC times."""
+"""HTTP calls of WaveSpeedAI's API: TLS, authorization, complete replies, amounts and times."""
 
 import json
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Protocol
 
 import httpx
@@ -21,6 +23,12 @@ class Key(Protocol):
 
     def read(self, *, fresh: bool = False) -> SecretStr:
         """Return the key; `fresh` bypasses the cache."""
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Return the shared TLS context: loading the CA certificates is slow, so it happens once."""
+    return httpx.create_ssl_context()
 
 
 def authorized(

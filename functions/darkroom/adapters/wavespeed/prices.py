@@ -12,8 +12,7 @@ from typing import Any
 import httpx
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-from darkroom.adapters.wavespeed import tls
-from darkroom.adapters.wavespeed.http import Key, authorized, micro_usd, read_data
+from darkroom.adapters.wavespeed.http import Key, authorized, micro_usd, read_data, tls_context
 from darkroom.domain import pricing
 from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL
 from darkroom.ports import Clock, Quote
@@ -50,7 +49,7 @@ class WaveSpeedPrices:
         self._base = f"{base_url.rstrip('/')}/api/v3"
         self._key = key
         self._now = now
-        self._client = httpx.Client(timeout=_TIMEOUT, transport=transport, verify=tls.context())
+        self._client = httpx.Client(timeout=_TIMEOUT, transport=transport, verify=tls_context())
         self._path = _PATHS[0]  # the path that worked last
         self._cache: dict[str, _CachedQuote] = {}
         self._paused_until: datetime | None = None

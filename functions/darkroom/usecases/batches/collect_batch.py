@@ -15,7 +15,7 @@ from darkroom.domain.batch import Batch, BatchStatus, Counts, Result, RowStatus
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import Charged, EndedError
 from darkroom.domain.job import Job
-from darkroom.ports import Batches, BatchFiles, Clock, ManyJobs
+from darkroom.ports import Batches, BatchFiles, Clock, Jobs
 from darkroom.usecases.batches.end_batch import CSV, JSONL, EndBatch
 from darkroom.usecases.jobs.cancel_job import CancelJob
 
@@ -55,12 +55,12 @@ class CollectBatch:
 
     batches: Batches
     files: BatchFiles
-    jobs: ManyJobs
+    jobs: Jobs
     cancel: CancelJob
     end: EndBatch
     now: Clock
 
-    def __call__(self, batch_id: str, can_continue: Callable[[], bool] = lambda: True) -> int:
+    def run(self, batch_id: str, can_continue: Callable[[], bool] = lambda: True) -> int:
         """Return the seconds until the next pass, or 0 if the batch has ended. Idempotent.
 
         Jobs of a canceled batch are canceled while `can_continue` returns True; the next pass
@@ -89,7 +89,7 @@ class CollectBatch:
                 self._write(batch, jsonl, JSONL, "application/x-ndjson")
                 self._write(batch, csv_file, CSV, "text/csv; charset=utf-8")
                 status = BatchStatus.CANCELED if batch.canceled_at else BatchStatus.COMPLETED
-                self.end(batch, status, **changes)
+                self.end.run(batch, status, **changes)
                 return 0
         elapsed = (self.now() - batch.accepted_at).total_seconds()
         eta_seconds = domain.eta(snapshot.counts, elapsed)
@@ -113,7 +113,7 @@ class CollectBatch:
         if not job.is_open or job.canceled_at is not None:
             return job
         with suppress(EndedError):
-            return self.cancel(Caller(name=batch.caller), job.job_id)
+            return self.cancel.run(Caller(name=batch.caller), job.job_id)
         return job
 
     def _write(self, batch: Batch, file: IO[bytes], name: str, content_type: str) -> None:

@@ -6,13 +6,7 @@ from dataclasses import dataclass
 
 from darkroom.domain.batch import Batch, Refusal
 from darkroom.domain.callers import Caller
-from darkroom.domain.errors import (
-    BudgetExceededError,
-    Code,
-    ConflictError,
-    InvalidRequestError,
-    sentence,
-)
+from darkroom.domain.errors import InvalidRequestError, RejectedError
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.rows import Row, at_row
 from darkroom.domain.submit_queue import Priority
@@ -25,6 +19,7 @@ from darkroom.usecases.jobs.create_job import CreateJob, RequestSource
 _ROOM, _SHARE = 20.0, 0.25
 _MIN_WAIT, _MAX_WAIT = 5, 600  # seconds until the next attempt, without jitter
 _JITTER, _MAX_JITTER = 20.0, 3600.0  # seconds of jitter per attempt, and at most
+_MAX_MESSAGE = 500  # characters of a refusal
 _CHANCE = random.Random()  # noqa: S311 - no secret
 
 
@@ -52,10 +47,9 @@ class CreateRows:
     files: BatchFiles
     queue: SubmitQueue
     create_job: CreateJob
-    max_deadline: int
     max_queue: int
 
-    def __call__(self, batch_id: str, span: Mapping[str, int], attempts: int = 0) -> int:
+    def run(self, batch_id: str, span: Mapping[str, int], attempts: int = 0) -> int:
         """Create a job for each row in the byte range `span` of the rows file. Idempotent.
 
         Returns 0, or, if the queue is full, the seconds until the next attempt without creating
@@ -64,7 +58,8 @@ class CreateRows:
         batch = self.batches.get(batch_id)
         if batch is None or not batch.is_open or batch.canceled_at is not None:
             return 0
-        waiting = max(shard.seconds for shard in self.queue.read_all())
+        shards = self.queue.read_all().shards.values()
+        waiting = max((shard.seconds for shard in shards), default=0.0)
         if wait := seconds_until_room(waiting, attempts, min(_ROOM, self.max_queue * _SHARE)):
             return wait
         for row in self.files.rows(batch_id, span):
@@ -83,15 +78,10 @@ class CreateRows:
             batch_id=batch.batch_id,
         )
         try:
-            request = parse_request(row.request, max_deadline_seconds=self.max_deadline)
-            self.create_job(request, request_source)
-        except InvalidRequestError as error:
-            message = at_row(row.number, sentence(error.problems))
-            self._refuse(batch, row, Code.INVALID_REQUEST, message)
-        except BudgetExceededError as error:
-            self._refuse(batch, row, Code.BUDGET_EXCEEDED, str(error))
-        except ConflictError as error:
-            self._refuse(batch, row, Code.INVALID_REQUEST, str(error))
-
-    def _refuse(self, batch: Batch, row: Row, code: Code, message: str) -> None:
-        self.batches.refuse(batch, Refusal(row=row.number, code=code, message=message[:500]))
+            request = parse_request(row.request)
+            self.create_job.run(request, request_source)
+        except RejectedError as error:
+            is_invalid = isinstance(error, InvalidRequestError)
+            message = at_row(row.number, str(error)) if is_invalid else str(error)
+            refusal = Refusal(row=row.number, code=error.code, message=message[:_MAX_MESSAGE])
+            self.batches.refuse(batch, refusal)

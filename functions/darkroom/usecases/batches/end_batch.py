@@ -20,7 +20,7 @@ class EndBatch:
     metrics: Metrics
     now: Clock
 
-    def __call__(self, batch: Batch, status: BatchStatus, **changes: object) -> None:
+    def run(self, batch: Batch, status: BatchStatus, **changes: object) -> None:
         """End the batch with `status`; do nothing if the batch has ended already."""
         ended = self.batches.update(
             batch.batch_id,

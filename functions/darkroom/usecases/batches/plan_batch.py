@@ -6,7 +6,7 @@ from darkroom.domain.batch import RowProblem
 from darkroom.domain.batch_file import FIELDS, MAX_BATCH_FILE_BYTES, BatchFileFormat, guess
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import InvalidRequestError, megabytes
-from darkroom.domain.parsing import RETIRED_FIELDS, parse_request, unknown_field
+from darkroom.domain.parsing import RETIRED_FIELDS, unknown_field
 from darkroom.domain.references import (
     BadReferenceError,
     S3Object,
@@ -66,28 +66,27 @@ class PlanBatch:
     references: References
     files: BatchFiles
     prices: Prices
-    max_deadline: int
 
-    def __call__(self, batch_file: BatchFile, caller: Caller) -> Plan:
+    def run(self, batch_file: BatchFile, caller: Caller) -> Plan:
         """Return the plan. Raises InvalidRequestError if the whole file cannot be used."""
         template = None if batch_file.prompt is None else Template(batch_file.prompt)
         defaults = dict(batch_file.defaults)
         _reject_retired(defaults)
         source = self._find(batch_file.source, caller)
         data = self.files.read(source)
-        rows = list(
+        parsed = list(
             rows_of(
                 data,
                 batch_file.format or guess(source.key, data),
                 template=template,
                 defaults=defaults,
-                max_deadline_seconds=self.max_deadline,
             )
         )
+        rows = [row for row, _ in parsed]
         if not rows:
             message = "The batch file has no rows. Add at least one row."
             raise InvalidRequestError.of("source", message, "one row or more")
-        prices = [self._price(row) for row in rows if row.request is not None]
+        prices = [self._price(request) for _, request in parsed if request is not None]
         known = [price for price in prices if price is not None]
         return Plan(source, rows, sum(known), len(prices) - len(known))
 
@@ -113,8 +112,7 @@ class PlanBatch:
             raise InvalidRequestError.of("source", message, allowed)
         return stored.reference
 
-    def _price(self, row: Row) -> int | None:
-        request: JobRequest = parse_request(row.request, max_deadline_seconds=self.max_deadline)
+    def _price(self, request: JobRequest) -> int | None:
         quote = self.prices.quote(request.model, request.input, len(request.references))
         return None if quote is None else quote.micro_usd
 

@@ -14,13 +14,11 @@ from darkroom.domain.errors import (
 )
 from darkroom.domain.identity import job_id
 from darkroom.domain.rows import chunks, line_of
-from darkroom.ports import Batches, BatchFiles, BatchWorkflow, Clock, Metrics
+from darkroom.domain.sweeping import START_GRACE
+from darkroom.ports import Batches, BatchFiles, Clock, Metrics, Workflow
 from darkroom.usecases.batches.plan_batch import BatchFile, Plan, PlanBatch
 from darkroom.usecases.jobs.create_job import RequestSource
 
-# The execution starts right after the record is written. After this time, the sweep checks that it
-# was started.
-START_GRACE = timedelta(minutes=2)
 # Limits of one chunk, so that a step takes seconds and little memory.
 _CHUNK_ROWS, _CHUNK_BYTES = 12, 4_000_000
 _MAX_STORED_PROBLEMS = 20  # on the record; the result files have all
@@ -34,12 +32,12 @@ class StartBatch:
     plan: PlanBatch
     batches: Batches
     files: BatchFiles
-    workflow: BatchWorkflow
+    workflow: Workflow
     metrics: Metrics
     now: Clock
     retention: timedelta
 
-    def __call__(
+    def run(
         self,
         batch_file: BatchFile,
         request_source: RequestSource,
@@ -56,7 +54,7 @@ class StartBatch:
         file_fingerprint = _fingerprint(batch_file)
         batch = self.batches.get(identity)
         if batch is None:
-            plan = self.plan(batch_file, request_source.caller)
+            plan = self.plan.run(batch_file, request_source.caller)
             _check(plan, confirmed)
             lines = [line_of(row) for row in plan.rows]
             # The state machine and CollectBatch read the rows from S3, so no state contains rows.
@@ -72,7 +70,7 @@ class StartBatch:
                 " Use a new key."
             )
         if batch.is_open:
-            self.workflow.start(batch)
+            self.workflow.start(batch.batch_id, batch.attempt)
         return batch
 
     def _new(

@@ -23,7 +23,7 @@ class CancelJob:
     end: EndJob
     now: Clock
 
-    def __call__(self, caller: Caller, job_id: str) -> Job:
+    def run(self, caller: Caller, job_id: str) -> Job:
         """Return the job, either ended or still open with `canceled_at`. Idempotent.
 
         Raises NotFoundError, or EndedError if the job has ended and was not canceled.

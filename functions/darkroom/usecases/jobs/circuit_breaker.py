@@ -1,65 +1,52 @@
-"""Circuit breaker: update the queue shards by what each response says about the provider."""
+"""Circuit breaker: record what the results of submits say about the provider."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from darkroom.domain.breaker import Health
 from darkroom.domain.errors import Code
-from darkroom.domain.submit_queue import QueueShard
+from darkroom.domain.job import Job
 from darkroom.ports import Clock, Metrics, SubmitQueue
 
+# Results that change nothing are not written, so concurrent writers are few.
 _TRIES = 40
 
 
 @dataclass(frozen=True)
 class CircuitBreaker:
-    """Open or close the circuit breaker of the queue shards."""
+    """Open or close the circuit breaker, and pause submission after a 429."""
 
     queue: SubmitQueue
     metrics: Metrics
     now: Clock
     breaker_seconds: float
 
-    def __call__(
-        self, number: int, health: Health, reason: Code = Code.PROVIDER_UNAVAILABLE
+    def run(
+        self,
+        job: Job,
+        health: Health,
+        reason: Code = Code.PROVIDER_UNAVAILABLE,
+        *,
+        pause_seconds: int = 0,
     ) -> None:
-        """Record the provider's health in shard `number`; write nothing if nothing changes.
+        """Record the result of a job's submit; write nothing if it changes nothing.
 
-        `Health.BLOCKED` is recorded in every shard.
+        `reason`: why the breaker opens. `pause_seconds`: how long submission pauses for every job.
         """
         if health is Health.UNREACHABLE:
             self.metrics.count("ProviderUnreachable")
+        sent_at = (job.submitting_at or job.accepted_at).timestamp()
         for _ in range(_TRIES):
-            shard = self.queue.read(number)
-            after = self.updated(shard, health, reason)
-            if after.breaker == shard.breaker:
+            before, now = self.queue.read_provider(), self.now().timestamp()
+            after = before.after(
+                health, reason, sent_at=sent_at, now=now, base=self.breaker_seconds
+            )
+            if pause_seconds:
+                after = after.paused(now + pause_seconds)
+            if after == before:
                 return
-            if self.queue.swap(shard, after):
-                self.count_trip(shard, after)
-                if health is Health.BLOCKED:
-                    self.update_others(number, lambda other: self.updated(other, health, reason))
+            if self.queue.swap_provider(before, after):
+                if after.trips > before.trips:
+                    self.metrics.count("BreakerOpen")
+                    self.metrics.count("BreakerOpened", code=str(after.reason))
                 return
-        raise RuntimeError("too many conflicts on a queue shard")
-
-    def update_others(self, number: int, change: Callable[[QueueShard], QueueShard]) -> None:
-        """Apply `change` to every shard but `number`: one response can concern all jobs."""
-        for listed in self.queue.read_all():
-            shard, tries = listed, 0
-            while shard.index != number and not self.queue.swap(shard, change(shard)):
-                shard, tries = self.queue.read(shard.index), tries + 1
-                if tries == _TRIES:
-                    raise RuntimeError("too many conflicts on a queue shard")
-
-    def updated(
-        self, shard: QueueShard, health: Health, reason: Code = Code.PROVIDER_UNAVAILABLE
-    ) -> QueueShard:
-        """Return the shard with its breaker updated by the provider's health."""
-        now = self.now().timestamp()
-        breaker = shard.breaker.after(health, reason, now, self.breaker_seconds)
-        return shard.model_copy(update={"breaker": breaker})
-
-    def count_trip(self, before: QueueShard, after: QueueShard) -> None:
-        """Count the metrics `BreakerOpen` and `BreakerOpened` if the breaker has opened."""
-        if after.breaker.trips > before.breaker.trips:
-            self.metrics.count("BreakerOpen")
-            self.metrics.count("BreakerOpened", code=str(after.breaker.reason))
+        raise RuntimeError("too many conflicts on the provider's state")

@@ -17,14 +17,11 @@ from darkroom.domain.references import (
     require_image,
     require_size,
 )
-from darkroom.domain.requests import JobRequest
+from darkroom.domain.requests import DEFAULT_DEADLINE_SECONDS, JobRequest
 from darkroom.domain.submit_queue import Priority
+from darkroom.domain.sweeping import START_GRACE
 from darkroom.ports import Clock, Jobs, Metrics, Prices, References, Workflow
 from darkroom.usecases.jobs.budget import Budget
-
-# An entry point starts the job right after the record is written. After this time, the sweep checks
-# that the job was started.
-START_GRACE = timedelta(minutes=2)
 
 type ParsedReference = Url | S3Object | bytes
 
@@ -55,16 +52,15 @@ class CreateJob:
     budget: Budget
     metrics: Metrics
     now: Clock
-    default_deadline: int
     retention: timedelta
 
-    def __call__(self, request: JobRequest, request_source: RequestSource) -> Job:
+    def run(self, request: JobRequest, request_source: RequestSource) -> Job:
         """Return the job. Raises InvalidRequestError, ConflictError or BudgetExceededError.
 
         Idempotent: after a crash between the record and the start, the next call starts the job.
         """
         identity = job_id(request_source.caller.name, request_source.key)
-        references = self._parse(request, request_source)
+        references = self._parse(request)
         request_fingerprint = fingerprint(request, (_name(reference) for reference in references))
         job = self.jobs.get(identity)
         if job is None:
@@ -114,7 +110,7 @@ class CreateJob:
             batch_id=request_source.batch_id,
             preset=request_source.preset,
             prefix=f"{request_source.folder or 'jobs'}/{identity}",
-            deadline_seconds=request.deadline_seconds or self.default_deadline,
+            deadline_seconds=request.deadline_seconds or DEFAULT_DEADLINE_SECONDS,
             estimated_cost_micro_usd=quote and quote.micro_usd,
             priced_as_of=quote and quote.as_of,
             priority=request.priority or request_source.priority,
@@ -123,15 +119,16 @@ class CreateJob:
             expires_at=int((now + self.retention).timestamp()),
         )
 
-    def _parse(self, request: JobRequest, request_source: RequestSource) -> list[ParsedReference]:
+    def _parse(self, request: JobRequest) -> list[ParsedReference]:
         parsed: list[ParsedReference] = []
         problems: list[FieldProblem] = []
-        for index, text in enumerate(request.references):
-            if request_source.source is not None and text == str(request_source.source):
-                parsed.append(request_source.source)
-                continue
+        for index, image in enumerate(request.references):
             try:
-                parsed.append(self.references.resolve(text) or parse_reference(text))
+                parsed.append(
+                    image
+                    if isinstance(image, S3Object)
+                    else self.references.resolve(image) or parse_reference(image)
+                )
             except BadReferenceError as error:
                 problems.append(reference_problem(index, error))
         if problems:

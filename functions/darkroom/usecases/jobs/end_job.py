@@ -1,12 +1,12 @@
 """End a job: write one terminal status conditionally, then publish the terminal event."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from darkroom.domain import job_events
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import OPEN, Asset, Job, Status
+from darkroom.domain.sweeping import sweep_after
 from darkroom.ports import (
     Clock,
     Conflict,
@@ -18,12 +18,10 @@ from darkroom.ports import (
     SideWrite,
     SubmitQueue,
 )
+from darkroom.usecases.jobs.release_slot import release_slot
 
 # A conflict on the job or on its queue shard is retried after a fresh read.
 _TRIES = 40
-# The sweep inspects an ended job after this time: its event may be unpublished, or its result
-# may arrive late.
-SWEEP_DELAY = timedelta(minutes=2)
 # Failures caused by the caller: they are left out of the failure rate.
 _CALLER_FAILURES = (Code.INVALID_REQUEST, Code.MODERATED, Code.REJECTED, Code.CANCELED)
 
@@ -86,25 +84,26 @@ class EndJob:
             "status": Status.FAILED if code else Status.COMPLETED,
             "code": code,
             "ended_at": now,
-            "sweep_after": now + SWEEP_DELAY,
             "wake_token": None,
         }
-        ended = job.model_copy(update=changes)
-        side_writes: list[SideWrite] = []
-        # `absent` makes the write conflict if the job has meanwhile been canceled, entered the
-        # queue or released its in-flight slot.
-        absent = "canceled_at" if job.canceled_at is None and code is None else None
+        changes["sweep_after"] = sweep_after(job, now, **changes)
+        is_charged = job.model_copy(update=changes).charge is not Charged.NO
+        side_writes: list[SideWrite] = (
+            [] if is_charged else [Release(reservation) for reservation in job.reservations]
+        )
         if job.is_in_flight:
-            side_writes.append(QueueChange(in_flight_delta=-1, shard=job.queue_shard))
-            absent = "provider_completed_at"  # set by the check that releases the in-flight slot
-        elif job.is_in_queue:
+            return release_slot(
+                self.jobs, job, when=[job.status], side_writes=side_writes, **changes
+            )
+        # `absent` makes the write conflict if the job has meanwhile been canceled or entered the
+        # queue.
+        absent = "canceled_at" if job.canceled_at is None and code is None else None
+        if job.is_in_queue:
             shard = self.queue.read(job.queue_shard)
             waiting = shard.waiting(job.priority).leave(job.caller, job.slot_seconds)
             side_writes.append(QueueChange(shard, shard.with_waiting(job.priority, waiting)))
         elif job.status is Status.QUEUED:
             absent = "queue_position"
-        if ended.charge is Charged.NO:
-            side_writes += [Release(reservation) for reservation in job.reservations]
         return self.jobs.transact(
             job.job_id, side_writes, when=[job.status], absent=absent, **changes
         )
@@ -122,9 +121,14 @@ class EndJob:
                 self.events.publish(job_events.completed(job, self.assets_bucket))
             else:
                 self.events.publish(job_events.failed(job))
-            # The sweep keeps polling an abandoned prediction, whose result may arrive late.
-            sweep = {} if job.is_recoverable else {"sweep_after": None}
-            self.jobs.update(job.job_id, when=[job.status], published_at=self.now(), **sweep)
+            now = self.now()
+            self.jobs.update(
+                job.job_id,
+                when=[job.status],
+                published_at=now,
+                # The sweep keeps polling an abandoned prediction, whose result may arrive late.
+                sweep_after=sweep_after(job, now, published_at=now),
+            )
         return job
 
     def _count_metrics(self, job: Job) -> None:

@@ -27,7 +27,7 @@ class ExpectDuration:
     _read_at: datetime | None = None
     _histograms: dict[ImageKind, Counter[int]] = field(default_factory=dict)
 
-    def __call__(self, job: Job) -> ExpectedDuration:
+    def run(self, job: Job) -> ExpectedDuration:
         """Return the expected duration of a job that is about to be submitted."""
         kind, prior = kind_of(job), published(job.input, self.scale)
         if not kind.is_known:

@@ -1,49 +1,62 @@
-"""Finalize: store the outputs of a prediction, then end the job."""
+"""Finalize: poll a prediction once, store its outputs, and end the job."""
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from darkroom.domain import polling
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Step
-from darkroom.ports import Failed, Jobs, Metrics, NotDownloaded, Provider, Succeeded
+from darkroom.ports import Jobs, Metrics, NotDownloaded
 from darkroom.usecases.jobs.end_job import EndJob
+from darkroom.usecases.jobs.poll_prediction import Finished, PollPrediction, Unfinished
 from darkroom.usecases.jobs.store_outputs import StoreOutputs
 
 
 @dataclass(frozen=True)
 class FinalizeJob:
-    """Store every output of a prediction, and end the job with the stored assets."""
+    """Store every output of a finished prediction, and end the job with the stored assets.
+
+    A webhook leads here without a check, so the prediction may still run.
+    """
 
     jobs: Jobs
-    provider: Provider
+    poll: PollPrediction
     store_outputs: StoreOutputs
     metrics: Metrics
     end: EndJob
 
-    def __call__(self, step: Step) -> Step:
+    def run(self, step: Step) -> Step:
         """Return the step with its outcome.
 
         Idempotent: object keys are the same on each run, and objects are never overwritten.
         """
         job = self.jobs.get(step.job_id)
-        if job is None:
-            return step.failed(Code.INTERNAL_ERROR)
-        if not job.is_open:
-            return self._step_after_end(step, self.end.publish_end(job))
-        # Read the prediction again: output URLs are kept neither in the state nor in the record.
-        prediction = self.provider.check(job.prediction_id or "")
-        match prediction:
-            case Succeeded():
-                assets = self.store_outputs(job, prediction.outputs)
+        if job is None or not job.is_open:
+            return step.ended(job and self.end.publish_end(job))
+        # Output URLs are kept neither in the state nor in the record.
+        polled = self.poll.run(step, job)
+        match polled:
+            case Finished():
+                assets = self.store_outputs.run(polled.job, polled.outputs)
                 if isinstance(assets, NotDownloaded):
-                    return self._retry(step, job, assets)
-                return self._step_after_end(step, self.end.complete(job.job_id, assets))
-            case Failed():
-                return step.failed(prediction.code)
+                    return self._retry(polled.step, job, assets)
+                return polled.step.ended(self.end.complete(job.job_id, assets))
+            case Unfinished():
+                return self._wait(polled, job)
+            case Step():
+                return polled
             case _:
-                failure = NotDownloaded(Code.ASSET_UNAVAILABLE, "the prediction could not be read")
-                return self._retry(step, job, failure)
+                assert_never(polled)
+
+    def _wait(self, polled: Unfinished, job: Job) -> Step:
+        if job.provider_completed_at is not None:  # an earlier poll could read it
+            failure = NotDownloaded(Code.ASSET_UNAVAILABLE, "the prediction could not be read")
+            return self._retry(polled.step, job, failure)
+        step = polled.step
+        if job.has_webhook and polled.is_running:
+            step = step.awaiting_webhook(polling.webhook_wait(*polled.progress))
+        return self.poll.record(step, job)
 
     def _retry(self, step: Step, job: Job, failure: NotDownloaded) -> Step:
         self.metrics.count("CopyFailures")
@@ -52,8 +65,3 @@ class FinalizeJob:
             self.jobs.update(job.job_id, when=[Status.SUBMITTED], detail=failure.reason)
             return step.failed(failure.code)
         return step.processing(polling.COPY_WAITS[step.copies - 1])
-
-    def _step_after_end(self, step: Step, job: Job | None) -> Step:
-        if job and job.status is Status.COMPLETED:
-            return step.stored()
-        return step.failed((job and job.code) or Code.INTERNAL_ERROR)

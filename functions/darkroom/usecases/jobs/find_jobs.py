@@ -9,7 +9,7 @@ from darkroom.domain.errors import NotFoundError
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.requests import Operation
-from darkroom.ports import Cursor, JobLists, Jobs, Sleep
+from darkroom.ports import Cursor, Jobs, Sleep
 
 _POLL_INTERVAL = 1.0  # seconds
 # A filtered list reads at most this many records, in pages, and then returns what matched.
@@ -23,7 +23,6 @@ class FindJobs:
     """Read the job records that a caller may read."""
 
     jobs: Jobs
-    lists: JobLists
     sleep: Sleep
     monotonic: Callable[[], float] = time.monotonic
 
@@ -74,7 +73,7 @@ class FindJobs:
         size_so_far = 0
         for _ in range(_MAX_PAGES):
             size = _PAGE if is_filtered else limit
-            jobs, next_cursor = self.lists.page(caller, limit=size, after=after)
+            jobs, next_cursor = self.jobs.page(caller, limit=size, after=after)
             for job in jobs:
                 if status not in (None, job.status) or operation not in (None, job.operation):
                     continue

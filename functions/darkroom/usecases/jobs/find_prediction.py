@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from darkroom.domain.job import Job, Status
+from darkroom.domain.sweeping import sweep_after
 from darkroom.ports import Claim, Claims, Clock, Conflict, Jobs, Provider
 
 # Search window around the POST: clocks differ, and a prediction can be created long after its POST.
@@ -34,7 +35,7 @@ class FindPrediction:
     provider: Provider
     now: Clock
 
-    def __call__(self, job: Job) -> Job | Missing:
+    def run(self, job: Job) -> Job | Missing:
         """Return the job with its claimed prediction, or why none was found. Idempotent."""
         last_post_at = job.submitting_at or job.accepted_at
         # An earlier POST without a response may be the one that created the prediction.
@@ -65,20 +66,12 @@ def claim_prediction(jobs: Jobs, job: Job, prediction_id: str, now: datetime) ->
     """
     changes: dict[str, Any] = {"prediction_id": prediction_id, "queue_position": None}
     if job.is_open:
-        changes |= {
-            "status": Status.SUBMITTED,
-            "submitted_at": now,
-            "sweep_after": _sweep_after(job, now),
-        }
+        changes |= {"status": Status.SUBMITTED, "submitted_at": now}
+        changes["sweep_after"] = sweep_after(job, now, **changes)
     else:
-        changes |= {"sweep_after": now}
+        changes["sweep_after"] = now
     claimed = jobs.transact(job.job_id, [Claim(prediction_id)], when=[job.status], **changes)
     return None if isinstance(claimed, Conflict) else claimed
-
-
-def _sweep_after(job: Job, submitted_at: datetime) -> datetime:
-    """Return when the sweep inspects a submitted job: 15 minutes after its deadline."""
-    return submitted_at + timedelta(seconds=job.deadline_seconds, minutes=15)
 
 
 def digest(url: str) -> str:

@@ -7,13 +7,15 @@ from darkroom.domain.batch_file import BATCH_FILE_TYPES, MAX_BATCH_FILE_BYTES
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import FieldProblem, InvalidRequestError, megabytes
 from darkroom.domain.references import MAX_REFERENCE_BYTES, unsupported_file
-from darkroom.ports import Clock, PresignedUpload, Uploads
+from darkroom.ports import Clock, PresignedUpload, References
 
-# Maximum size in bytes by content type: images and batch files.
-_SIZES = {
-    known.content_type: MAX_REFERENCE_BYTES for known in media.REFERENCE_FORMATS
-} | dict.fromkeys(BATCH_FILE_TYPES.values(), MAX_BATCH_FILE_BYTES)
-
+# File extension and maximum size in bytes by content type: images and batch files.
+_TYPES = {
+    known.content_type: (known.extension, MAX_REFERENCE_BYTES) for known in media.REFERENCE_FORMATS
+} | {
+    content_type: (extension, MAX_BATCH_FILE_BYTES)
+    for extension, content_type in BATCH_FILE_TYPES.items()
+}
 _IMPLAUSIBLE = 10**12  # bytes; a message does not repeat a longer number
 
 
@@ -21,27 +23,29 @@ _IMPLAUSIBLE = 10**12  # bytes; a message does not repeat a longer number
 class MakeUpload:
     """Check the content type and size of a file, and presign an upload for exactly these."""
 
-    uploads: Uploads
+    references: References
     now: Clock
 
-    def __call__(
+    def run(
         self, caller: Caller, content_type: object, size: object, name: str | None = None
     ) -> PresignedUpload:
         """Return the presigned upload. Raises InvalidRequestError.
 
         `name` is the file name, if it is known.
         """
-        limit = _SIZES.get(str(content_type))
-        problems = [] if limit else [_content_type_problem(content_type, name)]
-        if problem := _size_problem(size, limit or MAX_REFERENCE_BYTES, name):
+        extension, limit = _TYPES.get(str(content_type), ("", MAX_REFERENCE_BYTES))
+        problems = [] if extension else [_content_type_problem(content_type, name)]
+        if problem := _size_problem(size, limit, name):
             problems.append(problem)
         if problems:
             raise InvalidRequestError(problems)
-        return self.uploads.presign(caller.name, str(content_type), int(str(size)), self.now())
+        return self.references.presign_upload(
+            caller.name, str(content_type), extension, int(str(size)), self.now()
+        )
 
 
 def _content_type_problem(content_type: object, name: str | None) -> FieldProblem:
-    allowed = ", ".join(_SIZES)
+    allowed = ", ".join(_TYPES)
     if content_type is None:
         message = f"`content_type` is missing. Use one of {allowed}."
     else:

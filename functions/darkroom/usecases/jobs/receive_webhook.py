@@ -32,7 +32,7 @@ class ReceiveWebhook:
     metrics: Metrics
     now: Clock
 
-    def __call__(self, job_id: str, token: str, headers: Mapping[str, str], body: bytes) -> bool:
+    def run(self, job_id: str, token: str, headers: Mapping[str, str], body: bytes) -> bool:
         """Return whether the webhook is genuine. Idempotent, in any order and at any time.
 
         `token` comes from the webhook URL. Header names are in lower case.

@@ -1,11 +1,11 @@
 """Recover: store the late result of a job that was abandoned."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from darkroom.domain import job_events
 from darkroom.domain.errors import Charged, failure
 from darkroom.domain.job import Job, Status
+from darkroom.domain.sweeping import sweep_after
 from darkroom.ports import (
     Clock,
     Events,
@@ -19,9 +19,6 @@ from darkroom.ports import (
 )
 from darkroom.usecases.jobs.find_prediction import FindPrediction
 from darkroom.usecases.jobs.store_outputs import StoreOutputs
-
-# Minutes between the polls of a late result. The provider keeps results for 7 days.
-_POLL_MINUTES = (5, 15, 60, 240, 720, 1440, 2880)
 
 
 @dataclass(frozen=True)
@@ -37,19 +34,19 @@ class RecoverJob:
     now: Clock
     assets_bucket: str
 
-    def __call__(self, job: Job) -> bool:
+    def run(self, job: Job) -> bool:
         """Return whether the outputs are stored; if not, schedule the next poll on the record."""
         if job.assets and job.stored_at:
             return self._publish_recovered(job)
         if job.prediction_id is None:
-            result = self.find(job)
+            result = self.find.run(job)
             if not isinstance(result, Job):
                 return self._schedule_poll(job)
             job = result
         prediction = self.provider.check(job.prediction_id or "")
         match prediction:
             case Succeeded():
-                assets = self.store_outputs(job, prediction.outputs)
+                assets = self.store_outputs.run(job, prediction.outputs)
                 if isinstance(assets, NotDownloaded):
                     return self._schedule_poll(job)
                 now = self.now()
@@ -92,17 +89,11 @@ class RecoverJob:
         return True
 
     def _schedule_poll(self, job: Job) -> bool:
+        polls = job.recovery_polls + 1
         self.jobs.update(
             job.job_id,
             when=[Status.FAILED],
-            recovery_polls=job.recovery_polls + 1,
-            sweep_after=next_recovery_poll(job.recovery_polls, self.now()),
+            recovery_polls=polls,
+            sweep_after=sweep_after(job, self.now(), recovery_polls=polls),
         )
         return False
-
-
-def next_recovery_poll(recovery_polls: int, now: datetime) -> datetime | None:
-    """Return the time of the next poll after `recovery_polls` polls; None after the last one."""
-    if recovery_polls >= len(_POLL_MINUTES):
-        return None
-    return now + timedelta(minutes=_POLL_MINUTES[recovery_polls])

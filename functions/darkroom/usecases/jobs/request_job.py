@@ -5,16 +5,9 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
-from darkroom.domain import events
+from darkroom.domain import events, job_events
 from darkroom.domain.callers import Caller
-from darkroom.domain.errors import (
-    BudgetExceededError,
-    Code,
-    ConflictError,
-    FieldProblem,
-    InvalidRequestError,
-    sentence,
-)
+from darkroom.domain.errors import InvalidRequestError, RejectedError
 from darkroom.domain.job import Job
 from darkroom.domain.parsing import parse_request
 from darkroom.ports import Events, Metrics
@@ -30,37 +23,21 @@ class RequestJob:
     create_job: CreateJob
     events: Events
     metrics: Metrics
-    max_deadline: int
 
-    def __call__(self, detail: object, *, caller: Caller, event_id: str) -> Job | None:
+    def run(self, detail: object, *, caller: Caller, event_id: str) -> Job | None:
         """Return the job, or None if the request was rejected. Idempotent."""
         key: str | None = None
-        code = Code.INVALID_REQUEST
         try:
             key, body = _split(detail)
-            request = parse_request(body, max_deadline_seconds=self.max_deadline)
-            return self.create_job(request, RequestSource(caller, key or event_id, event_id))
-        except InvalidRequestError as error:
-            problems = error.problems
-        except BudgetExceededError as error:
-            code, problems = Code.BUDGET_EXCEEDED, [error.problem]
-        except ConflictError as error:
-            problems = [
-                FieldProblem(field="idempotency_key", message=str(error), allowed="a new key")
-            ]
-        self.metrics.count("RequestsRejected")
-        self.events.publish(
-            events.JobRejected(
-                id=f"{event_id}.rejected",
-                caller=caller.name,
-                request_id=event_id,
-                code=code,
-                message=sentence(problems),
-                errors=tuple(problems),
-                idempotency_key=key,
+            request = parse_request(body)
+            return self.create_job.run(request, RequestSource(caller, key or event_id, event_id))
+        except RejectedError as error:
+            event = job_events.rejected(
+                error, caller=caller.name, request_id=event_id, idempotency_key=key
             )
-        )
-        return None
+            self.metrics.count("RequestsRejected")
+            self.events.publish(event)
+            return None
 
 
 def _split(detail: object) -> tuple[str | None, object]:

@@ -24,7 +24,7 @@ class StoreOutputs:
     downloads: Downloads
     assets: Assets
 
-    def __call__(self, job: Job, outputs: tuple[str, ...]) -> tuple[Asset, ...] | NotDownloaded:
+    def run(self, job: Job, outputs: tuple[str, ...]) -> tuple[Asset, ...] | NotDownloaded:
         """Return the stored assets, or why an output could not be downloaded.
 
         Idempotent: object keys are the same on each run, and objects are never overwritten.

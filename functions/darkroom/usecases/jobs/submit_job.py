@@ -27,6 +27,7 @@ from darkroom.ports import (
     Unknown,
 )
 from darkroom.usecases.jobs.acquire_slot import AcquireSlot, Deferred
+from darkroom.usecases.jobs.circuit_breaker import CircuitBreaker
 from darkroom.usecases.jobs.find_prediction import FindPrediction, Missing, claim_prediction, digest
 
 # Seconds that presigned URLs stay valid beyond the deadline, for the provider's queue and its own
@@ -45,6 +46,7 @@ class SubmitJob:
     references: References
     provider: Provider
     acquire: AcquireSlot
+    breaker: CircuitBreaker
     find: FindPrediction
     flag_store: FlagStore
     events: Events
@@ -54,11 +56,11 @@ class SubmitJob:
     duration_scale: float
     resubmits: bool
 
-    def __call__(self, step: Step) -> Step:
+    def run(self, step: Step) -> Step:
         """Return the step with its outcome. Idempotent: a second run never sends a second POST."""
         job = self.jobs.get(step.job_id)
         if job is None:
-            return step.failed(Code.INTERNAL_ERROR)
+            return step.ended(None)
         match job.status:
             case Status.QUEUED:
                 return self._submit(step, job)
@@ -67,10 +69,8 @@ class SubmitJob:
                 return self._find_unanswered(step, job)
             case Status.SUBMITTED:
                 return self._report_submitted(step, job)
-            case Status.COMPLETED:
-                return step.stored()
-            case Status.FAILED:
-                return step.failed(job.code or Code.INTERNAL_ERROR)
+            case Status.COMPLETED | Status.FAILED:
+                return step.ended(job)
             case _:
                 assert_never(job.status)
 
@@ -86,10 +86,10 @@ class SubmitJob:
         images = self._images(job)
         self.provider.prepare()
         digests = tuple(digest(image) for image in images)
-        acquired = self.acquire(job, digests, has_webhook=flags.webhook_url is not None)
+        acquired = self.acquire.run(job, digests, has_webhook=flags.webhook_url is not None)
         match acquired:
             case None:
-                return self(step)
+                return self.run(step)
             case Deferred():
                 return self._defer(step, job, acquired.seconds, acquired.blocked_by)
             case Job():
@@ -105,24 +105,28 @@ class SubmitJob:
                 # Record the prediction before anything else: the process may crash here, and the
                 # prediction is paid for.
                 next_step = self._record_accepted(step, job, submission.prediction_id)
-                self.acquire.breaker(job.queue_shard, Health.OK)
+                self.breaker.run(job, Health.OK)
                 return next_step
             case NotSent():
                 next_step = self._put_back(step, job, polling.unsent_wait(job.submit_attempts))
-                self.acquire.breaker(job.queue_shard, Health.UNREACHABLE)
+                self.breaker.run(job, Health.UNREACHABLE)
                 return next_step
             case Throttled():
                 self.metrics.count("Throttled")
                 wait = polling.throttled_wait(submission.retry_after)
-                return self._put_back(step, job, wait, pause_all_seconds=wait)
+                next_step = self._put_back(step, job, wait)
+                self.breaker.run(job, Health.OK, pause_seconds=wait)
+                return next_step
             case Refused(blocks_account=True):
-                return self._put_back(step, job, 1, blocked_by=submission.code)
+                next_step = self._put_back(step, job, 1, blocked_by=submission.code)
+                self.breaker.run(job, Health.BLOCKED, submission.code)
+                return next_step
             case Refused():
                 self.jobs.update(job.job_id, when=OPEN, detail=submission.detail or None)
-                self.acquire.breaker(job.queue_shard, Health.OK)
+                self.breaker.run(job, Health.OK)
                 return step.failed(submission.code)
             case Unknown():
-                self.acquire.breaker(job.queue_shard, Health.UNREACHABLE)
+                self.breaker.run(job, Health.UNREACHABLE)
                 return self._find_unanswered(step, job)
             case _:
                 assert_never(submission)
@@ -148,27 +152,25 @@ class SubmitJob:
         if current is not None and not current.is_open:
             # The job ended during the POST. The sweep recovers the paid prediction.
             claim_prediction(self.jobs, current, prediction_id, self.now())
-        return self(step)
+        return self.run(step)
 
     def _report_submitted(self, step: Step, job: Job) -> Step:
         # Publish on every run: an earlier run may have crashed before the event was published.
         self.events.publish(job_events.submitted(job, job.prediction_id or ""))
-        elapsed = (self.now() - (job.submitted_at or job.accepted_at)).total_seconds()
-        expected, remaining = job.expectation(self.duration_scale), job.deadline_seconds - elapsed
+        progress = job.progress(self.now(), self.duration_scale)
         if job.has_webhook:
-            wait_seconds = polling.webhook_wait(elapsed, expected, remaining)
-            return step.submitted(0).wait_for_webhook(wait_seconds)
-        return step.submitted(polling.first_wait(elapsed, expected, remaining))
+            return step.awaiting_webhook(polling.webhook_wait(*progress))
+        return step.processing(polling.first_wait(*progress))
 
     def _find_unanswered(self, step: Step, job: Job) -> Step:
         """Find the prediction of an unanswered POST; retry while the provider's list may lag."""
-        result = self.find(job)
+        result = self.find.run(job)
         if isinstance(result, Job):
             self.metrics.count("SubmissionsFound")
-            return self._report_submitted(step, result) if result.is_open else self(step)
+            return self._report_submitted(step, result) if result.is_open else self.run(step)
         current = self.jobs.get(job.job_id)
         if current is None or current.status is not Status.SUBMITTING:
-            return self(step)  # the job has moved on, for example by its webhook
+            return self.run(step)  # the job has moved on, for example by its webhook
         searched = (self.now() - (job.submitting_at or job.accepted_at)).total_seconds()
         was_read = result is Missing.ABSENT
         wait = polling.search_wait(searched, self.duration_scale, was_read=was_read)
@@ -185,18 +187,12 @@ class SubmitJob:
         job: Job,
         wait: int,
         *,
-        pause_all_seconds: int = 0,
         blocked_by: Code | None = None,
         is_unanswered: bool = False,
     ) -> Step:
-        queued = self.acquire.put_back(
-            job,
-            pause_all_seconds=pause_all_seconds,
-            blocked_by=blocked_by,
-            is_unanswered=is_unanswered,
-        )
+        queued = self.acquire.put_back(job, is_unanswered=is_unanswered)
         if queued is None:
-            return self(step)
+            return self.run(step)
         if queued.canceled_at is not None:
             return step.failed(Code.CANCELED)
         return self._defer(step, queued, wait, blocked_by)

@@ -6,19 +6,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from darkroom.domain import callers, events, job_events, uploads
-from darkroom.domain.errors import (
-    BudgetExceededError,
-    Code,
-    ConflictError,
-    FieldProblem,
-    InvalidRequestError,
-    sentence,
-)
+from darkroom.domain import callers, job_events, uploads
+from darkroom.domain.errors import ConflictError, InvalidRequestError, RejectedError
 from darkroom.domain.job import Job
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.presets import REFERENCES_FOLDER, Preset
-from darkroom.domain.references import unsupported_file
+from darkroom.domain.references import S3Object, unsupported_file
 from darkroom.domain.requests import MAX_IMAGES
 from darkroom.domain.submit_queue import Priority
 from darkroom.domain.uploads import Upload
@@ -43,9 +36,8 @@ class UploadJob:
     events: Events
     metrics: Metrics
     now: Clock
-    max_deadline: int
 
-    def __call__(self, upload: Upload, *, event_id: str) -> Job | None:
+    def run(self, upload: Upload, *, event_id: str) -> Job | None:
         """Return the job, or None if the upload starts no job or was rejected. Idempotent."""
         is_description = upload.key.lower().endswith(uploads.JOB_SUFFIX)
         if upload.key.endswith("/"):  # the S3 console creates a folder as an empty object
@@ -67,13 +59,11 @@ class UploadJob:
                 if is_description
                 else self._edit(upload, request_source)
             )
-        except InvalidRequestError as error:
-            self._refuse(upload, request_source, Code.INVALID_REQUEST, error.problems)
-        except BudgetExceededError as error:
-            self._refuse(upload, request_source, Code.BUDGET_EXCEEDED, [error.problem])
         except ConflictError as error:
             # Two notifications of one version ran concurrently, and the presets changed between.
             self.metrics.count("UploadsRepeated", reason=type(error).__name__)
+        except RejectedError as error:
+            self._refuse(upload, request_source, error)
         else:
             if job:  # a note about an older version no longer applies
                 self.assets.remove(uploads.error_key(upload))
@@ -88,8 +78,8 @@ class UploadJob:
         body = _json(opened.body, upload.name)
         if isinstance(body, Mapping) and isinstance(body.get("images"), list):
             body = {**body, "images": self._references(body["images"], upload)}
-        request = parse_request(body, max_deadline_seconds=self.max_deadline)
-        return self.create_job(request, request_source)
+        request = parse_request(body)
+        return self.create_job.run(request, request_source)
 
     def _edit(self, upload: Upload, request_source: RequestSource) -> Job | None:
         if not upload.key.lower().endswith(uploads.IMAGE_SUFFIXES):
@@ -101,7 +91,7 @@ class UploadJob:
         _reject_output(opened, upload.name)
         metadata = opened.metadata
         references = self._references(uploads.references_of(metadata), upload)
-        body = uploads.edit_of(preset, metadata, str(upload.object), references)
+        body = uploads.edit_of(preset, metadata, [upload.object, *references])
         request_source = replace(
             request_source,
             preset=label,
@@ -109,8 +99,8 @@ class UploadJob:
             daily_budget_micro_usd=preset.daily_budget_micro_usd,
         )
         try:
-            request = parse_request(body, max_deadline_seconds=self.max_deadline)
-            return self.create_job(request, request_source)
+            request = parse_request(body)
+            return self.create_job.run(request, request_source)
         except InvalidRequestError as error:
             mapped = [uploads.map_error(problem, upload, metadata) for problem in error.problems]
             raise InvalidRequestError(mapped) from None
@@ -133,49 +123,38 @@ class UploadJob:
         return preset, f"{upload.preset}@{presets.version}"
 
     def _references(self, names: list[Any], upload: Upload) -> list[Any]:
-        """Return the S3 URIs of names. A list that is too long for a job is not resolved."""
+        """Return the objects of names. A list that is too long for a job is not resolved."""
         if len(names) > MAX_IMAGES:
             return names
         return [self._reference(name, upload) for name in names]
 
     def _reference(self, name: Any, upload: Upload) -> Any:
-        """Return the S3 URI of a name. Other values are unchanged; parsing validates them."""
+        """Return the object of a name. Other values are unchanged; parsing validates them."""
         keys = uploads.candidates(name, upload.folder) if isinstance(name, str) else []
         if not keys:
             return name
         existing = next((key for key in keys if self.inbox.has(key)), keys[0])
-        return f"s3://{upload.bucket}/{existing}"
+        return S3Object(bucket=upload.bucket, key=existing)
 
-    def _refuse(
-        self,
-        upload: Upload,
-        request_source: RequestSource,
-        code: Code,
-        problems: list[FieldProblem],
-    ) -> None:
-        message = sentence(problems)
-        source = job_events.s3_location(upload.object)
+    def _refuse(self, upload: Upload, request_source: RequestSource, error: RejectedError) -> None:
         note = {
             "message": (
-                f"{upload.key} was rejected. {message} No job was started, and nothing was charged."
+                f"{upload.key} was rejected. {error} No job was started, and nothing was charged."
             ),
-            "code": code,
-            "errors": [problem.model_dump() for problem in problems],
-            "source": source.model_dump(),
+            "code": error.code,
+            "errors": [problem.model_dump() for problem in error.problems],
+            "source": job_events.s3_location(upload.object).model_dump(),
             "event_id": request_source.request_id,
             "at": self.now().isoformat(),
         }
         self.metrics.count("UploadsRejected")
         self.assets.write_json(uploads.error_key(upload), note)
         self.events.publish(
-            events.JobRejected(
-                id=f"{request_source.request_id}.rejected",
+            job_events.rejected(
+                error,
                 caller=request_source.caller.name,
                 request_id=request_source.request_id,
-                code=code,
-                message=message,
-                errors=tuple(problems),
-                source=source,
+                source=upload.object,
             )
         )
 

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from darkroom.domain.stats import Day, Durations, ImageKind, durations_of
-from darkroom.domain.submit_queue import QueueShard
+from darkroom.domain.submit_queue import QueueSnapshot
 from darkroom.ports import Clock, Stats, SubmitQueue
 
 
 @dataclass(frozen=True)
 class StatsReport:
-    """Statistics of a range of days, and the current queue shards."""
+    """Statistics of a range of days, and the current submit queue."""
 
     since: date
     until: date
     days: list[Day]
     durations: list[Durations]
-    shards: list[QueueShard]
+    queue: QueueSnapshot
     paused_seconds: float  # until the first shard may submit, 0 if none is paused
 
 
@@ -29,9 +29,9 @@ class ReadStats:
     queue: SubmitQueue
     now: Clock
 
-    def __call__(self, days: int, caller: str | None) -> StatsReport:
+    def run(self, days: int, caller: str | None) -> StatsReport:
         """Return the last `days` days, today included, of one caller, or of all callers if None."""
-        now, shards = self.now(), self.queue.read_all()
+        now, queue = self.now(), self.queue.read_all()
         until = now.date()
         since = until - timedelta(days=days - 1)
         kinds: dict[ImageKind, Counter[int]] = {}
@@ -43,6 +43,6 @@ class ReadStats:
             until=until,
             days=self.stats.days(since, until, caller),
             durations=[durations_of(kind, counts) for kind, counts in sorted(kinds.items())],
-            shards=shards,
-            paused_seconds=max(0.0, min(shard.next_at for shard in shards) - now.timestamp()),
+            queue=queue,
+            paused_seconds=max(0.0, queue.next_at - now.timestamp()),
         )

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from darkroom.domain.bills import LedgerEntry, Report, SentJob, bounds, charged
 from darkroom.domain.reconciliation import REFUNDED_AFTER, reconcile
-from darkroom.ports import Assets, Billing, Claims, Clock, Cursor, JobLists, Metrics
+from darkroom.ports import Assets, Billing, Claims, Clock, Cursor, Jobs, Metrics
 
 _PAGE = 100
 _MICRO = 1_000_000
@@ -23,14 +23,14 @@ _MAX_LOOKUPS = 10_000
 class ReconcileBilling:
     """Match jobs and charges by prediction id, and report charges without a job."""
 
-    lists: JobLists
+    jobs: Jobs
     claims: Claims
     billing: Billing
     assets: Assets
     metrics: Metrics
     now: Clock
 
-    def __call__(self, day: date) -> Report:
+    def run(self, day: date) -> Report:
         """Return the stored report of a day (UTC).
 
         Raises ValueError if the day is not over, and RuntimeError if the billing cannot be read; a
@@ -57,7 +57,7 @@ class ReconcileBilling:
         """Yield the sent jobs that were accepted from `start` to before `end`."""
         after: Cursor | None = Cursor(end, "")
         while after is not None:
-            jobs, after = self.lists.page(None, limit=_PAGE, after=after)
+            jobs, after = self.jobs.page(None, limit=_PAGE, after=after)
             for job in jobs:
                 if job.accepted_at < start:
                     return

@@ -13,7 +13,7 @@ class RecordStats:
     jobs: Jobs
     stats: Stats
 
-    def __call__(self, job_id: str) -> bool:
+    def run(self, job_id: str) -> bool:
         """Return True if the job was counted by this call.
 
         Return False if the job was counted before, is still open, or has no record.

@@ -1,14 +1,13 @@
 """Sweep batches: restart batches without a running execution, and close those that cannot end."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from darkroom.domain.batch import Batch, BatchStatus
-from darkroom.ports import Batches, BatchWorkflow, Clock, Execution, Metrics
+from darkroom.domain.executions import Execution
+from darkroom.domain.sweeping import INTERVAL
+from darkroom.ports import Batches, Clock, Metrics, Workflow
 from darkroom.usecases.batches.end_batch import EndBatch
 
-# Time until the next inspection of a batch whose execution runs.
-_INTERVAL = timedelta(minutes=10)
 _MAX_ATTEMPTS = 10
 
 
@@ -20,16 +19,28 @@ class SweepBatches:
     """
 
     batches: Batches
-    workflow: BatchWorkflow
+    workflow: Workflow
     end: EndBatch
     metrics: Metrics
     now: Clock
 
-    def __call__(self) -> list[str]:
-        """Return the ids of the batches that were restarted or closed. Idempotent."""
-        return [
-            batch.batch_id for batch in self.batches.due(self.now()) if self._repair(batch.batch_id)
-        ]
+    def run(self) -> list[str]:
+        """Return the ids of the batches that were restarted or closed. Idempotent.
+
+        A failure is raised after the other batches, and its batch is due again after INTERVAL.
+        """
+        batch_ids: list[str] = []
+        failure: Exception | None = None
+        for batch in self.batches.due(self.now()):
+            try:
+                if self._repair(batch.batch_id):
+                    batch_ids.append(batch.batch_id)
+            except Exception as error:
+                failure = error
+                self._update(batch)
+        if failure is not None:
+            raise failure
+        return batch_ids
 
     def _repair(self, batch_id: str) -> bool:
         batch = self.batches.get(batch_id)  # the index is eventually consistent
@@ -38,17 +49,17 @@ class SweepBatches:
         if not batch.is_open:
             self.end.publish_end(batch)
             return True
-        execution = self.workflow.status(batch)
+        execution = self.workflow.status(batch.batch_id, batch.attempt)
         if execution is Execution.RUNNING:
             self._update(batch)
             return False
         if execution is None:
-            self.workflow.start(batch)
+            self.workflow.start(batch.batch_id, batch.attempt)
             self._update(batch)
         elif batch.attempt < _MAX_ATTEMPTS:
             self._restart(batch, execution)
         else:
-            self.end(batch, BatchStatus.FAILED)
+            self.end.run(batch, BatchStatus.FAILED)
         self.metrics.count("BatchesRestarted")
         return True
 
@@ -62,10 +73,10 @@ class SweepBatches:
             **(cancellation if execution is Execution.ABORTED else {}),
         )
         if restarted is not None:
-            self.workflow.start(restarted)
+            self.workflow.start(restarted.batch_id, restarted.attempt)
 
     def _update(self, batch: Batch, **changes: object) -> Batch | None:
-        sweep_after = self.now() + _INTERVAL
+        sweep_after = self.now() + INTERVAL
         return self.batches.update(
             batch.batch_id, when=[BatchStatus.RUNNING], sweep_after=sweep_after, **changes
         )

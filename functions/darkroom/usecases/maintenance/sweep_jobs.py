@@ -6,17 +6,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from darkroom.domain.errors import Code
-from darkroom.domain.job import OPEN, Job, Status
-from darkroom.ports import Clock, Execution, JobLists, Jobs, Metrics, SubmitQueue, Workflow
+from darkroom.domain.executions import Execution, failure_code
+from darkroom.domain.job import Job, Status
+from darkroom.domain.sweeping import INTERVAL
+from darkroom.ports import Clock, Jobs, Metrics, SubmitQueue, Workflow
 from darkroom.usecases.jobs.end_job import EndJob
 from darkroom.usecases.jobs.recover_job import RecoverJob
 
 _PAGE = 50
-# Time until the next inspection of a job whose execution runs.
-_INTERVAL = timedelta(minutes=10)
 # A job that is open this long after its deadline is stuck, even if its execution runs.
 _STUCK_AFTER = timedelta(hours=1)
-_CODES = {Execution.ABORTED: Code.CANCELED, Execution.TIMED_OUT: Code.DEADLINE_EXCEEDED}
 
 
 class SweepResult(StrEnum):
@@ -33,7 +32,6 @@ class SweepJobs:
     """Repair every job that its execution does not end."""
 
     jobs: Jobs
-    lists: JobLists
     queue: SubmitQueue
     workflow: Workflow
     end: EndJob
@@ -41,7 +39,7 @@ class SweepJobs:
     metrics: Metrics
     now: Clock
 
-    def __call__(self, can_continue: Callable[[], bool] = lambda: True) -> dict[str, list[str]]:
+    def run(self, can_continue: Callable[[], bool] = lambda: True) -> dict[str, list[str]]:
         """Return the ids of the inspected jobs by result; stop when `can_continue` returns False.
 
         Idempotent, also while another sweep runs.
@@ -57,11 +55,9 @@ class SweepJobs:
                 job_ids.setdefault(str(self._repair(job)), []).append(job.job_id)
             except Exception as error:
                 failure = error
-                sweep_after = self.now() + _INTERVAL
-                self.jobs.update(job.job_id, when=[job.status], sweep_after=sweep_after)
+                self._schedule_next(job)
         self.metrics.count("StuckJobs", stuck)
-        is_breaker_open = any(not shard.breaker.is_closed for shard in self.queue.read_all())
-        self.metrics.count("BreakerOpen", int(is_breaker_open))
+        self.metrics.count("BreakerOpen", int(not self.queue.read_provider().is_closed))
         if failure is not None:
             raise failure
         return job_ids
@@ -70,7 +66,7 @@ class SweepJobs:
         """Yield the overdue jobs. Each record is read again: the index is eventually consistent."""
         seen: set[str] = set()
         while True:
-            listed = self.lists.due(start, limit=_PAGE)
+            listed = self.jobs.due(start, limit=_PAGE)
             new_ids = [job.job_id for job in listed if job.job_id not in seen]
             seen.update(new_ids)
             for job in filter(None, map(self.jobs.get, new_ids)):
@@ -84,7 +80,7 @@ class SweepJobs:
             self.end.publish_end(job)
             return SweepResult.CLOSED
         if not job.is_open:
-            return SweepResult.RECOVERED if self.recover(job) else SweepResult.LEFT
+            return SweepResult.RECOVERED if self.recover.run(job) else SweepResult.LEFT
         execution = self.workflow.status(job.job_id)
         if execution is None and job.status is Status.QUEUED:
             self.workflow.start(job.job_id)
@@ -100,15 +96,12 @@ class SweepJobs:
         return SweepResult.CLOSED
 
     def _schedule_next(self, job: Job) -> None:
-        self.jobs.update(job.job_id, when=OPEN, sweep_after=self.now() + _INTERVAL)
+        self.jobs.update(job.job_id, when=[job.status], sweep_after=self.now() + INTERVAL)
 
     def _is_stuck_at_provider(self, job: Job) -> bool:
         """Return whether the prediction still runs an hour after the job's deadline."""
-        if job.submitted_at is None or job.provider_completed_at is not None:
-            return False
-        return (
-            self.now() > job.submitted_at + timedelta(seconds=job.deadline_seconds) + _STUCK_AFTER
-        )
+        runs = job.submitted_at is not None and job.provider_completed_at is None
+        return runs and self._is_stuck(job)
 
     def _is_stuck(self, job: Job) -> bool:
         since = job.submitted_at or job.submitting_at
@@ -121,6 +114,4 @@ class SweepJobs:
             return Code.CANCELED
         if job.status is Status.SUBMITTING:
             return Code.SUBMISSION_UNKNOWN
-        if execution is Execution.RUNNING:
-            return Code.DEADLINE_EXCEEDED
-        return _CODES.get(execution, Code.INTERNAL_ERROR) if execution else Code.INTERNAL_ERROR
+        return failure_code(execution)

@@ -1,0 +1,234 @@
+"""HTTP requests, with their caller and validated parameters, and JSON responses."""
+
+import base64
+import json
+import re
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from pydantic import BaseModel
+from pydantic_core import from_json
+
+from darkroom.api.problems import MediaTypeError, TooLargeError
+from darkroom.api.schemas import MAX_BODY_BYTES, WAVESPEED_PREFIX
+from darkroom.domain import callers
+from darkroom.domain.callers import Caller, Role
+from darkroom.domain.errors import ForbiddenError, InvalidRequestError, megabytes
+from darkroom.domain.identity import is_job_id
+from darkroom.domain.parsing import MAX_FIELD_NAME
+from darkroom.ports import Cursor
+from darkroom.usecases.jobs.create_job import RequestSource
+
+_KEY = re.compile(r"[\x21-\x7e]{1,256}")
+_JSON = re.compile(r"application/([\w.+-]+\+)?json *(; *charset *= *\"?utf-8\"?)? *", re.I)
+# API Gateway replaces bytes that are not UTF-8 with this character.
+_REPLACEMENT = "\ufffd"
+_MAX_CALLER = 256  # characters of a name
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """A request of an authorized caller."""
+
+    event: APIGatewayProxyEvent
+    caller: Caller
+    role: Role
+    daily_budget_micro_usd: int | None
+
+    @classmethod
+    def of(cls, event: APIGatewayProxyEvent) -> "HttpRequest":
+        """Return the request with the caller from the authorizer's context."""
+        context = event.raw_event["requestContext"]["authorizer"]
+        role, budget = Role(context["role"]), context.get("daily_budget_micro_usd")
+        caller = callers.of_key(context["name"], role)
+        return cls(event, caller, role, int(budget) if budget else None)
+
+    def must_submit(self) -> None:
+        """Raise ForbiddenError if the key has the role read."""
+        if self.role is Role.READ:
+            raise ForbiddenError(
+                "This API key has the role read. Use a key with the role submit or admin."
+            )
+
+    def header(self, name: str) -> str | None:
+        """Return a header, ignoring the case of its name; None if it is missing."""
+        headers: dict[str, str] = self.event.raw_event.get("headers") or {}
+        return next((value for key, value in headers.items() if key.lower() == name), None)
+
+    def query(self, name: str) -> str | None:
+        """Return a query parameter; None if it is missing."""
+        return self._query.get(name)
+
+    def only(self, *names: str) -> None:
+        """Raise InvalidRequestError if the query has a parameter that is not in `names`."""
+        for name in self._query.keys() - set(names):
+            allowed = ", ".join(names) or "none"
+            field = name[:MAX_FIELD_NAME]
+            message = f"`{field}` is not a parameter of this route. Allowed parameters: {allowed}."
+            raise InvalidRequestError.of(field, message, allowed)
+
+    def owner_filter(self) -> str | None:
+        """Return the name of the caller to list, or None to list all callers.
+
+        Raises ForbiddenError if the key may not list that caller, or InvalidRequestError.
+        """
+        owner = self.query("caller")
+        if owner is not None and not 1 <= len(owner) <= _MAX_CALLER:
+            raise _invalid("caller", f"1 to {_MAX_CALLER} characters")
+        if self.caller.can_read_all:
+            return owner
+        if owner not in (None, self.caller.name):
+            raise ForbiddenError(
+                "Only a key with the role admin can read other callers' data. Leave out `caller`."
+            )
+        return self.caller.name
+
+    def number(self, name: str, low: int, high: int) -> int | None:
+        """Return a query parameter as a number; None if missing. Raises InvalidRequestError."""
+        text = self.query(name)
+        if text is None:
+            return None
+        if not (re.fullmatch(r"[0-9]{1,9}", text) and low <= int(text) <= high):
+            raise _invalid(name, f"a whole number, {low} to {high}")
+        return int(text)
+
+    def choice[E: StrEnum](self, name: str, values: type[E]) -> E | None:
+        """Return a query parameter as an enum; None if missing. Raises InvalidRequestError."""
+        text = self.query(name)
+        if text is not None and text not in list(values):
+            allowed = ", ".join(values)
+            raise InvalidRequestError.of(name, f"`{name}` must be one of {allowed}.", allowed)
+        return None if text is None else values(text)
+
+    def idempotency_key(self) -> str:
+        """Return the Idempotency-Key header, or a random key. Raises InvalidRequestError."""
+        key = self.header("idempotency-key")
+        if key is None:
+            return f"request-{uuid.uuid4()}"
+        if not _KEY.fullmatch(key):
+            raise _invalid("Idempotency-Key", "1 to 256 characters of ASCII without spaces")
+        return key
+
+    def cursor(self) -> Cursor | None:
+        """Return the parameter `cursor`; None if missing. Raises InvalidRequestError."""
+        encoded = self.query("cursor")
+        return None if encoded is None else _decode_cursor(encoded)
+
+    def source(self) -> RequestSource:
+        """Return the origin of a job or batch. Raises InvalidRequestError."""
+        return RequestSource(
+            self.caller,
+            self.idempotency_key(),
+            self.event.request_context.request_id,
+            daily_budget_micro_usd=self.daily_budget_micro_usd,
+        )
+
+    def json_object(self, fields: Iterable[str]) -> dict[str, Any]:
+        """Return the parsed body, an object with `fields`. Raises like `json`."""
+        body = self.json()
+        if not isinstance(body, dict):
+            allowed = ", ".join(fields)
+            message = f"The body must be a JSON object with the fields {allowed}."
+            raise InvalidRequestError.of("", message, allowed)
+        return body
+
+    def json(self) -> Any:
+        """Return the parsed body. Raises MediaTypeError, TooLargeError or InvalidRequestError."""
+        if not _JSON.fullmatch((self.header("content-type") or "").strip()):
+            raise MediaTypeError("Send the body with Content-Type: application/json, in UTF-8.")
+        body = self._bytes()
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLargeError(
+                f"The body is {megabytes(len(body))}; the limit is {megabytes(MAX_BODY_BYTES)}."
+                " Upload larger images with POST /v1/uploads, or refer to them by URL."
+            )
+        if _REPLACEMENT.encode() in body:
+            raise _bad_body("UTF-8")
+        try:
+            # NaN and lone surrogates are rejected, because a response could not contain them.
+            return from_json(body, allow_inf_nan=False)
+        except ValueError:
+            raise _bad_body("JSON") from None
+
+    @property
+    def _query(self) -> dict[str, str]:
+        return self.event.raw_event.get("queryStringParameters") or {}
+
+    def _bytes(self) -> bytes:
+        body: str = self.event.raw_event.get("body") or ""
+        if not self.event.raw_event.get("isBase64Encoded"):
+            return body.encode(errors="replace")
+        try:
+            return base64.b64decode(body)
+        except ValueError:
+            return b""
+
+    @property
+    def full_path(self) -> str:
+        """The path of the request, including the stage name."""
+        path: str = self.event.raw_event["requestContext"]["path"]
+        return path
+
+    @property
+    def base_url(self) -> str:
+        """The URL up to the API's own path: scheme, host and a path prefix."""
+        scheme = self.header("x-forwarded-proto") or "http"
+        return f"{scheme}://{self.header('host')}{self.full_path.partition(WAVESPEED_PREFIX)[0]}"
+
+
+def _invalid(name: str, allowed: str) -> InvalidRequestError:
+    return InvalidRequestError.of(name, f"`{name}` must be {allowed}.", allowed)
+
+
+def _bad_body(form: str) -> InvalidRequestError:
+    allowed = "JSON in UTF-8"
+    return InvalidRequestError.of("", f"The body is not valid {form}. Send {allowed}.", allowed)
+
+
+def reply(
+    status: int,
+    body: BaseModel | dict[str, object],
+    content_type: str = "application/json",
+    **headers: str,
+) -> Response[str]:
+    """Return a response. Header names have underscores instead of dashes."""
+    text = body.model_dump_json() if isinstance(body, BaseModel) else json.dumps(body)
+    extra_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    # Responses depend on the caller and the time, so caches must not store them.
+    return Response(
+        status_code=status,
+        content_type=content_type,
+        body=text,
+        headers={"Cache-Control": "no-store", **extra_headers},
+    )
+
+
+def encode_cursor(cursor: Cursor | None) -> str | None:
+    """Return a cursor as an opaque string."""
+    if cursor is None:
+        return None
+    text = json.dumps([cursor.accepted_at.isoformat(), cursor.job_id])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decode_cursor(encoded: str) -> Cursor:
+    """Return the cursor from `encode_cursor`. Raises InvalidRequestError if it is not valid."""
+    try:
+        text = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        time_text, id_value = json.loads(text)
+        accepted_at, job_id = datetime.fromisoformat(time_text).astimezone(UTC), str(id_value)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        accepted_at, job_id = datetime.now(UTC), ""
+    if not is_job_id(job_id):
+        raise InvalidRequestError.of(
+            "cursor",
+            "`cursor` is not valid. Use the `cursor` of the previous page.",
+            "the cursor of the page before",
+        )
+    return Cursor(accepted_at, job_id)

@@ -1,0 +1,258 @@
+"""The routes of Darkroom's own API, under /v1: jobs, estimates, uploads, batches, the caller."""
+
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+
+from darkroom.api import schemas as contract
+from darkroom.api import views
+from darkroom.api.http import HttpRequest, encode_cursor, reply
+from darkroom.domain.batch import Batch
+from darkroom.domain.callers import Role
+from darkroom.domain.errors import STACK, InvalidRequestError
+from darkroom.domain.identity import is_job_id
+from darkroom.domain.job import Job, Status
+from darkroom.domain.parsing import parse_request, unknown_field, validate
+from darkroom.domain.requests import Operation
+from darkroom.observability import correlate
+from darkroom.usecases.batches.plan_batch import BatchFile
+
+if TYPE_CHECKING:
+    from darkroom.app import App
+
+
+class Routes:
+    """Registers the routes on a resolver."""
+
+    def __init__(self, resolver: APIGatewayRestResolver, app: "App") -> None:
+        self._resolver = resolver
+        self._settings = app.settings
+        self._create_job = app.create_job
+        self._find_jobs = app.find_jobs
+        self._cancel_job = app.cancel_job
+        self._make_upload = app.make_upload
+        self._read_stats = app.read_stats
+        self._budget = app.budget
+        self._start_batch = app.start_batch
+        self._find_batches = app.find_batches
+        self._references = app.ports.references
+        self._prices = app.ports.prices
+        self._presets = app.ports.presets
+        self._batch_files = app.ports.batch_files
+        self._now = app.ports.now
+        resolver.post("/v1/jobs")(self.create_job)
+        resolver.get("/v1/jobs")(self.list_jobs)
+        resolver.get("/v1/jobs/<job_id>")(self.get_job)
+        resolver.delete("/v1/jobs/<job_id>")(self.cancel_job)
+        resolver.post("/v1/estimates")(self.estimate)
+        resolver.post("/v1/uploads")(self.make_upload)
+        resolver.post("/v1/batches")(self.create_batch)
+        resolver.get("/v1/batches")(self.list_batches)
+        resolver.get("/v1/batches/<batch_id>")(self.get_batch)
+        resolver.delete("/v1/batches/<batch_id>")(self.cancel_batch)
+        resolver.get("/v1/presets")(self.presets)
+        resolver.get("/v1/me")(self.me)
+        resolver.get("/v1/stats")(self.stats)
+
+    def create_job(self) -> Response[str]:
+        """Create a job."""
+        request = self._request()
+        request.must_submit()
+        request_source = request.source()
+        job_request = parse_request(request.json())
+        job = self._create_job.run(job_request, request_source)
+        location = f"{request.full_path.rstrip('/')}/{job.job_id}"
+        return self._show_job(202, job, Location=location)
+
+    def get_job(self, job_id: str) -> Response[str]:
+        """Return a job, at once or after its next change."""
+        request = self._request("wait")
+        known = views.revisions(request.header("if-none-match") or "")
+        wait = request.number("wait", 1, contract.MAX_WAIT_SECONDS)
+        if wait is None:
+            job = self._find_jobs.one(request.caller, job_id)
+        else:
+            job = self._find_jobs.changed(request.caller, job_id, seconds=wait, known=known)
+        if known & {job.revision, "*"}:
+            return Response(status_code=304, body="", headers={"ETag": views.etag(job)})
+        return self._show_job(200, job)
+
+    def cancel_job(self, job_id: str) -> Response[str]:
+        """Cancel a job."""
+        request = self._request()
+        request.must_submit()
+        job = self._cancel_job.run(request.caller, job_id)
+        return self._show_job(202 if job.is_open else 200, job)
+
+    def list_jobs(self) -> Response[str]:
+        """Return a page of jobs, newest first."""
+        request = self._request("status", "limit", "cursor", "caller", "operation", "text", "batch")
+        owner = request.owner_filter()
+        text = request.query("text")
+        if text is not None and not 1 <= len(text) <= contract.MAX_TEXT:
+            allowed = f"1 to {contract.MAX_TEXT} characters"
+            raise InvalidRequestError.of("text", f"`text` must be {allowed}.", allowed)
+        batch = request.query("batch")
+        if batch is not None and not is_job_id(batch):
+            allowed = "the id of a batch"
+            raise InvalidRequestError.of("batch", f"`batch` must be {allowed}.", allowed)
+        jobs, next_cursor = self._find_jobs.page(
+            owner,
+            status=request.choice("status", Status),
+            operation=request.choice("operation", Operation),
+            text=text,
+            batch_id=batch,
+            limit=request.number("limit", 1, contract.MAX_PAGE) or 20,
+            after=request.cursor(),
+        )
+        presign, scale = self._references.presign, self._settings.duration_scale
+        job_views = tuple(views.job_view(job, presign, scale) for job in jobs)
+        return reply(200, contract.JobPage(jobs=job_views, cursor=encode_cursor(next_cursor)))
+
+    def estimate(self) -> Response[str]:
+        """Return the estimated cost of a request."""
+        job_request = parse_request(self._request().json())
+        quote = self._prices.quote(
+            job_request.model, job_request.input, len(job_request.references)
+        )
+        return reply(
+            200,
+            contract.Estimate(
+                operation=job_request.operation,
+                model=job_request.model,
+                estimated_cost_micro_usd=quote and quote.micro_usd,
+                priced_as_of=quote and quote.as_of,
+            ),
+        )
+
+    def make_upload(self) -> Response[str]:
+        """Return a presigned upload for a file."""
+        request = self._request()
+        request.must_submit()
+        fields = contract.UploadRequest.model_fields
+        body = request.json_object(fields)
+        if unknown := [unknown_field(name, fields) for name in body if name not in fields]:
+            raise InvalidRequestError(unknown)
+        presigned = self._make_upload.run(
+            request.caller, body.get("content_type"), body.get("size")
+        )
+        return reply(
+            201,
+            contract.PresignedUploadView(
+                upload_id=presigned.upload_id,
+                reference=f"upload:{presigned.upload_id}",
+                uri=str(presigned.location),
+                url=presigned.url,
+                headers=presigned.headers,
+                expires_at=presigned.expires_at,
+            ),
+        )
+
+    def create_batch(self) -> Response[str]:
+        """Start a batch, or only plan it."""
+        request = self._request()
+        request.must_submit()
+        body = request.json_object(contract.BatchRequest.model_fields)
+        batch_request = validate(contract.BatchRequest, body)
+        batch_file = BatchFile(
+            source=batch_request.source,
+            format=batch_request.format,
+            prompt=batch_request.prompt,
+            defaults=tuple(sorted((batch_request.defaults or {}).items())),
+        )
+        if batch_request.dry_run:
+            plan = self._start_batch.plan.run(batch_file, request.caller)
+            return reply(200, views.plan_view(batch_request.name, plan))
+        batch = self._start_batch.run(
+            batch_file,
+            request.source(),
+            name=batch_request.name,
+            confirmed=batch_request.confirm_micro_usd,
+        )
+        location = f"{request.full_path.rstrip('/')}/{batch.batch_id}"
+        return reply(202, self._batch_view(batch), Location=location)
+
+    def get_batch(self, batch_id: str) -> Response[str]:
+        """Return a batch, at once or after its next change."""
+        request = self._request("wait")
+        wait = request.number("wait", 1, contract.MAX_WAIT_SECONDS)
+        find = self._find_batches
+        if wait is None:
+            return reply(200, self._batch_view(find.one(request.caller, batch_id)))
+        return reply(200, self._batch_view(find.changed(request.caller, batch_id, wait)))
+
+    def list_batches(self) -> Response[str]:
+        """Return a page of batches, newest first."""
+        request = self._request("limit", "cursor", "caller")
+        batches, next_cursor = self._find_batches.page(
+            request.owner_filter(),
+            limit=request.number("limit", 1, contract.MAX_PAGE) or 20,
+            after=request.cursor(),
+        )
+        batch_views = tuple(map(self._batch_view, batches))
+        cursor = encode_cursor(next_cursor)
+        return reply(200, contract.BatchPage(batches=batch_views, cursor=cursor))
+
+    def cancel_batch(self, batch_id: str) -> Response[str]:
+        """Cancel a batch: no further row is started, and started jobs are canceled."""
+        request = self._request()
+        request.must_submit()
+        batch = self._find_batches.cancel(request.caller, batch_id)
+        return reply(202 if batch.is_open else 200, self._batch_view(batch))
+
+    def presets(self) -> Response[str]:
+        """Return the presets in use."""
+        self._request()
+        presets, problem = self._presets.read()
+        return reply(200, contract.PresetsView(**dict(presets), problem=problem))
+
+    def me(self) -> Response[str]:
+        """Return the caller of the key and the remaining budgets of today."""
+        request, budget = self._request(), self._budget
+        own, stack = request.daily_budget_micro_usd, budget.stack_micro_usd
+        return reply(
+            200,
+            contract.Me(
+                caller=request.caller.name,
+                role=request.role,
+                can_read_all=request.caller.can_read_all,
+                can_submit=request.role is not Role.READ,
+                day=self._now().date(),
+                daily_budget_micro_usd=own,
+                left_micro_usd=None if own is None else budget.remaining(request.caller.name, own),
+                stack_budget_micro_usd=stack,
+                stack_left_micro_usd=None if stack is None else budget.remaining(STACK, stack),
+            ),
+        )
+
+    def stats(self) -> Response[str]:
+        """Return daily statistics and the state of the submit queue."""
+        request = self._request("days")
+        days = request.number("days", 1, contract.MAX_DAYS) or 30
+        return reply(200, views.stats_view(self._read_stats.run(days, request.owner_filter())))
+
+    def _show_job(self, status: int, job: Job, **headers: str) -> Response[str]:
+        correlate(job.job_id)
+        if job.is_open:
+            seconds = views.retry_after(job, self._now(), self._settings.duration_scale)
+            headers["Retry_After"] = str(seconds)
+        view = views.job_view(
+            job,
+            self._references.presign,
+            self._settings.duration_scale,
+            self._settings.assets_bucket,
+        )
+        return reply(status, view, ETag=views.etag(job), **headers)
+
+    def _batch_view(self, batch: Batch) -> contract.BatchView:
+        def url(name: str) -> str:
+            location = self._batch_files.results(batch.batch_id, name)
+            return self._references.presign(location, views.URL_SECONDS)
+
+        return views.batch_view(batch, url)
+
+    def _request(self, *query: str) -> HttpRequest:
+        """Return the request. Raises InvalidRequestError for a parameter not in `query`."""
+        request = HttpRequest.of(self._resolver.current_event)
+        request.only(*query)
+        return request

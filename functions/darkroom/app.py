@@ -1,0 +1,443 @@
+"""Composition root: builds each use case from the settings and the ports, once, on first use.
+
+Imports are inside the properties, so that each Lambda function loads only its own dependencies.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from darkroom.settings import Settings
+
+if TYPE_CHECKING:
+    from darkroom.aws import AwsPorts
+    from darkroom.usecases.authorize import Authorize
+    from darkroom.usecases.batches.collect_batch import CollectBatch
+    from darkroom.usecases.batches.create_rows import CreateRows
+    from darkroom.usecases.batches.end_batch import EndBatch
+    from darkroom.usecases.batches.find_batches import FindBatches
+    from darkroom.usecases.batches.start_batch import StartBatch
+    from darkroom.usecases.jobs.acquire_slot import AcquireSlot
+    from darkroom.usecases.jobs.budget import Budget
+    from darkroom.usecases.jobs.cancel_job import CancelJob
+    from darkroom.usecases.jobs.check_job import CheckJob
+    from darkroom.usecases.jobs.circuit_breaker import CircuitBreaker
+    from darkroom.usecases.jobs.create_job import CreateJob
+    from darkroom.usecases.jobs.end_job import EndJob
+    from darkroom.usecases.jobs.finalize_job import FinalizeJob
+    from darkroom.usecases.jobs.find_jobs import FindJobs
+    from darkroom.usecases.jobs.find_prediction import FindPrediction
+    from darkroom.usecases.jobs.make_upload import MakeUpload
+    from darkroom.usecases.jobs.poll_prediction import PollPrediction
+    from darkroom.usecases.jobs.receive_webhook import ReceiveWebhook
+    from darkroom.usecases.jobs.recover_job import RecoverJob
+    from darkroom.usecases.jobs.request_job import RequestJob
+    from darkroom.usecases.jobs.store_outputs import StoreOutputs
+    from darkroom.usecases.jobs.submit_job import SubmitJob
+    from darkroom.usecases.jobs.upload_job import UploadJob
+    from darkroom.usecases.maintenance.read_stats import ReadStats
+    from darkroom.usecases.maintenance.reconcile_billing import ReconcileBilling
+    from darkroom.usecases.maintenance.record_stats import RecordStats
+    from darkroom.usecases.maintenance.sweep_batches import SweepBatches
+    from darkroom.usecases.maintenance.sweep_jobs import SweepJobs
+
+# Seconds that the circuit breaker first stays open.
+BREAKER_SECONDS = 30
+
+
+@cache
+def app() -> App:
+    """Return the app of this Lambda function."""
+    from darkroom.aws import AwsPorts
+
+    settings = Settings.read()
+    return App(settings, AwsPorts(settings))
+
+
+class App:
+    """The use cases. Tests replace `AwsPorts` by an object with the same attributes in memory."""
+
+    def __init__(self, settings: Settings, ports: AwsPorts) -> None:
+        self.settings = settings
+        self.ports = ports
+
+    # Entry points
+
+    @cached_property
+    def create_job(self) -> CreateJob:
+        """Creates and starts jobs, for every entry point."""
+        from darkroom.usecases.jobs.create_job import CreateJob
+
+        return CreateJob(
+            jobs=self.ports.jobs,
+            references=self.ports.references,
+            workflow=self.ports.workflow,
+            prices=self.ports.prices,
+            budget=self.budget,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+            retention=timedelta(days=self.settings.record_retention_days),
+        )
+
+    @cached_property
+    def budget(self) -> Budget:
+        """Reserves the prices of jobs in daily budgets."""
+        from darkroom.usecases.jobs.budget import Budget
+
+        return Budget(
+            jobs=self.ports.jobs,
+            budgets=self.ports.budgets,
+            events=self.ports.events,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+            # 0 means no budget. To spend nothing, turn submission off with the runtime flag.
+            stack_micro_usd=round(self.settings.daily_budget_usd * 1_000_000) or None,
+        )
+
+    @cached_property
+    def request_job(self) -> RequestJob:
+        """Creates jobs from JobRequested events."""
+        from darkroom.usecases.jobs.request_job import RequestJob
+
+        return RequestJob(
+            create_job=self.create_job,
+            events=self.ports.events,
+            metrics=self.ports.metrics,
+        )
+
+    @cached_property
+    def upload_job(self) -> UploadJob:
+        """Creates jobs from uploads to the inbox bucket."""
+        from darkroom.usecases.jobs.upload_job import UploadJob
+
+        return UploadJob(
+            create_job=self.create_job,
+            inbox=self.ports.inbox,
+            presets=self.ports.presets,
+            assets=self.ports.assets,
+            events=self.ports.events,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+        )
+
+    @cached_property
+    def receive_webhook(self) -> ReceiveWebhook:
+        """Verifies webhooks and ends the wait of their job."""
+        from darkroom.usecases.jobs.receive_webhook import ReceiveWebhook
+
+        return ReceiveWebhook(
+            jobs=self.ports.jobs,
+            workflow=self.ports.workflow,
+            secrets=self.ports.webhook_secrets,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+        )
+
+    @cached_property
+    def authorize(self) -> Authorize:
+        """Verifies API keys."""
+        from darkroom.usecases.authorize import Authorize
+
+        return Authorize(keys=self.ports.keys, now=self.ports.now)
+
+    @cached_property
+    def find_jobs(self) -> FindJobs:
+        """Reads the jobs of a caller."""
+        from darkroom.usecases.jobs.find_jobs import FindJobs
+
+        return FindJobs(
+            jobs=self.ports.jobs, sleep=self.ports.sleep, monotonic=self.ports.monotonic
+        )
+
+    @cached_property
+    def cancel_job(self) -> CancelJob:
+        """Cancels jobs."""
+        from darkroom.usecases.jobs.cancel_job import CancelJob
+
+        return CancelJob(
+            find=self.find_jobs, jobs=self.ports.jobs, end=self.end_job, now=self.ports.now
+        )
+
+    @cached_property
+    def make_upload(self) -> MakeUpload:
+        """Presigns uploads of reference images and batch files."""
+        from darkroom.usecases.jobs.make_upload import MakeUpload
+
+        return MakeUpload(references=self.ports.references, now=self.ports.now)
+
+    @cached_property
+    def read_stats(self) -> ReadStats:
+        """Reads the statistics."""
+        from darkroom.usecases.maintenance.read_stats import ReadStats
+
+        return ReadStats(stats=self.ports.stats, queue=self.ports.queue, now=self.ports.now)
+
+    # Steps of a job
+
+    @cached_property
+    def submit_job(self) -> SubmitJob:
+        """Submits jobs to the provider."""
+        from darkroom.usecases.jobs.submit_job import SubmitJob
+
+        return SubmitJob(
+            jobs=self.ports.jobs,
+            references=self.ports.references,
+            provider=self.ports.provider,
+            acquire=self.acquire_slot,
+            breaker=self.circuit_breaker,
+            find=self.find_prediction,
+            flag_store=self.ports.flag_store,
+            events=self.ports.events,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+            max_queue=timedelta(seconds=self.settings.max_queue_seconds),
+            duration_scale=self.settings.duration_scale,
+            resubmits=self.settings.ambiguous_submit == "resubmit",
+        )
+
+    @cached_property
+    def acquire_slot(self) -> AcquireSlot:
+        """Returns when a job may be submitted."""
+        from darkroom.domain.submit_queue import RateLimit
+        from darkroom.usecases.jobs.acquire_slot import AcquireSlot
+        from darkroom.usecases.jobs.expect_duration import ExpectDuration
+
+        return AcquireSlot(
+            jobs=self.ports.jobs,
+            queue=self.ports.queue,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+            sleep=self.ports.sleep,
+            rate_limit=RateLimit(self.settings.images_per_minute, self.settings.jobs_in_flight),
+            expect=ExpectDuration(self.ports.stats, self.ports.now, self.settings.duration_scale),
+        )
+
+    @cached_property
+    def circuit_breaker(self) -> CircuitBreaker:
+        """Pauses submission while the provider accepts no jobs."""
+        from darkroom.usecases.jobs.circuit_breaker import CircuitBreaker
+
+        return CircuitBreaker(
+            queue=self.ports.queue,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+            breaker_seconds=BREAKER_SECONDS * self.settings.duration_scale,
+        )
+
+    @cached_property
+    def find_prediction(self) -> FindPrediction:
+        """Finds the prediction of a POST without a response."""
+        from darkroom.usecases.jobs.find_prediction import FindPrediction
+
+        return FindPrediction(
+            jobs=self.ports.jobs,
+            claims=self.ports.claims,
+            provider=self.ports.provider,
+            now=self.ports.now,
+        )
+
+    @cached_property
+    def check_job(self) -> CheckJob:
+        """Polls the prediction of a job."""
+        from darkroom.usecases.jobs.check_job import CheckJob
+
+        return CheckJob(
+            jobs=self.ports.jobs,
+            poll=self.poll_prediction,
+            now=self.ports.now,
+            sleep=self.ports.sleep,
+            check_poll_seconds=self.settings.check_poll_seconds,
+        )
+
+    @cached_property
+    def poll_prediction(self) -> PollPrediction:
+        """Polls predictions once."""
+        from darkroom.usecases.jobs.poll_prediction import PollPrediction
+
+        return PollPrediction(
+            jobs=self.ports.jobs,
+            provider=self.ports.provider,
+            breaker=self.circuit_breaker,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+            duration_scale=self.settings.duration_scale,
+        )
+
+    @cached_property
+    def finalize_job(self) -> FinalizeJob:
+        """Stores the outputs of a prediction and completes its job."""
+        from darkroom.usecases.jobs.finalize_job import FinalizeJob
+
+        return FinalizeJob(
+            jobs=self.ports.jobs,
+            poll=self.poll_prediction,
+            store_outputs=self.store_outputs,
+            metrics=self.ports.metrics,
+            end=self.end_job,
+        )
+
+    @cached_property
+    def store_outputs(self) -> StoreOutputs:
+        """Copies outputs to the assets bucket."""
+        from darkroom.usecases.jobs.store_outputs import StoreOutputs
+
+        return StoreOutputs(
+            jobs=self.ports.jobs, downloads=self.ports.downloads, assets=self.ports.assets
+        )
+
+    @cached_property
+    def end_job(self) -> EndJob:
+        """Ends jobs and publishes their terminal events."""
+        from darkroom.usecases.jobs.end_job import EndJob
+
+        return EndJob(
+            jobs=self.ports.jobs,
+            queue=self.ports.queue,
+            events=self.ports.events,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+            assets_bucket=self.settings.assets_bucket,
+        )
+
+    # Batches
+
+    @cached_property
+    def start_batch(self) -> StartBatch:
+        """Plans and starts batches."""
+        from darkroom.usecases.batches.plan_batch import PlanBatch
+        from darkroom.usecases.batches.start_batch import StartBatch
+
+        return StartBatch(
+            plan=PlanBatch(
+                references=self.ports.references,
+                files=self.ports.batch_files,
+                prices=self.ports.prices,
+            ),
+            batches=self.ports.batches,
+            files=self.ports.batch_files,
+            workflow=self.ports.batch_workflow,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+            retention=timedelta(days=self.settings.record_retention_days),
+        )
+
+    @cached_property
+    def find_batches(self) -> FindBatches:
+        """Reads and cancels the batches of a caller."""
+        from darkroom.usecases.batches.find_batches import FindBatches
+
+        return FindBatches(
+            batches=self.ports.batches,
+            now=self.ports.now,
+            sleep=self.ports.sleep,
+            monotonic=self.ports.monotonic,
+        )
+
+    @cached_property
+    def create_rows(self) -> CreateRows:
+        """Creates the jobs of a chunk of rows."""
+        from darkroom.usecases.batches.create_rows import CreateRows
+
+        return CreateRows(
+            batches=self.ports.batches,
+            files=self.ports.batch_files,
+            queue=self.ports.queue,
+            create_job=self.create_job,
+            max_queue=self.settings.max_queue_seconds,
+        )
+
+    @cached_property
+    def collect_batch(self) -> CollectBatch:
+        """Collects the results of a batch."""
+        from darkroom.usecases.batches.collect_batch import CollectBatch
+
+        return CollectBatch(
+            batches=self.ports.batches,
+            files=self.ports.batch_files,
+            jobs=self.ports.jobs,
+            cancel=self.cancel_job,
+            end=self.end_batch,
+            now=self.ports.now,
+        )
+
+    @cached_property
+    def end_batch(self) -> EndBatch:
+        """Ends batches and publishes their terminal events."""
+        from darkroom.usecases.batches.end_batch import EndBatch
+
+        return EndBatch(
+            batches=self.ports.batches,
+            files=self.ports.batch_files,
+            events=self.ports.events,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+        )
+
+    # Maintenance
+
+    @cached_property
+    def sweep_jobs(self) -> SweepJobs:
+        """Restarts, closes or recovers overdue jobs."""
+        from darkroom.usecases.maintenance.sweep_jobs import SweepJobs
+
+        return SweepJobs(
+            jobs=self.ports.jobs,
+            queue=self.ports.queue,
+            workflow=self.ports.workflow,
+            end=self.end_job,
+            recover=self.recover_job,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+        )
+
+    @cached_property
+    def recover_job(self) -> RecoverJob:
+        """Stores outputs that were finished after their job had failed."""
+        from darkroom.usecases.jobs.recover_job import RecoverJob
+
+        return RecoverJob(
+            jobs=self.ports.jobs,
+            find=self.find_prediction,
+            provider=self.ports.provider,
+            store_outputs=self.store_outputs,
+            events=self.ports.events,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+            assets_bucket=self.settings.assets_bucket,
+        )
+
+    @cached_property
+    def sweep_batches(self) -> SweepBatches:
+        """Restarts or closes overdue batches."""
+        from darkroom.usecases.maintenance.sweep_batches import SweepBatches
+
+        return SweepBatches(
+            batches=self.ports.batches,
+            workflow=self.ports.batch_workflow,
+            end=self.end_batch,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+        )
+
+    @cached_property
+    def record_stats(self) -> RecordStats:
+        """Counts ended jobs."""
+        from darkroom.usecases.maintenance.record_stats import RecordStats
+
+        return RecordStats(jobs=self.ports.jobs, stats=self.ports.stats)
+
+    @cached_property
+    def reconcile_billing(self) -> ReconcileBilling:
+        """Compares a day's jobs with the provider's billing."""
+        from darkroom.usecases.maintenance.reconcile_billing import ReconcileBilling
+
+        return ReconcileBilling(
+            jobs=self.ports.jobs,
+            claims=self.ports.claims,
+            billing=self.ports.billing,
+            assets=self.ports.assets,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+        )

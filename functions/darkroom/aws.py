@@ -1,0 +1,262 @@
+"""The ports on AWS and at the provider. Each client and adapter is created on first use.
+
+Imports are inside the properties, so that each Lambda function loads only its own dependencies.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+from botocore.config import Config
+
+from darkroom.observability import PowertoolsMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
+
+    from darkroom import ports
+    from darkroom.adapters.provider_key import ProviderKey
+    from darkroom.adapters.wavespeed.client import WaveSpeed
+    from darkroom.settings import Settings
+
+# At most 3 x 6 seconds per call, plus backoff: below the functions' timeouts, POST included.
+_AWS = Config(
+    connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3}
+)
+
+
+def utc_now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)
+
+
+def s3_client() -> S3Client:
+    """Return the S3 client for all buckets."""
+    # Presigned URLs need signature version 4 and the regional host. By default botocore signs for
+    # the global host, which redirects to other regions, and the redirect breaks the signature.
+    return boto3.client(
+        "s3",
+        config=_AWS.merge(
+            Config(signature_version="s3v4", s3={"addressing_style": "virtual"}, read_timeout=20)
+        ),
+    )
+
+
+class _LazyClient:
+    """A client that is created on first use."""
+
+    def __init__(self, create: Callable[[], object]) -> None:
+        self._create = create
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._create(), name)
+
+
+class AwsPorts:
+    """The ports of a Lambda function. The arguments replace the system's clocks in tests."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        now: ports.Clock = utc_now,
+        sleep: ports.Sleep = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._table = settings.table_name
+        self._assets_bucket = settings.assets_bucket
+        self.now = now
+        self.sleep = sleep
+        self.monotonic = monotonic
+        self.metrics: ports.Metrics = PowertoolsMetrics()
+
+    # The table
+
+    @cached_property
+    def _dynamodb(self) -> DynamoDBClient:
+        return boto3.client("dynamodb", config=_AWS)
+
+    @cached_property
+    def jobs(self) -> ports.Jobs:
+        """The job records."""
+        from darkroom.adapters.dynamodb.jobs import JobTable
+
+        return JobTable(self._dynamodb, self._table)
+
+    @cached_property
+    def queue(self) -> ports.SubmitQueue:
+        """The submit queue."""
+        from darkroom.adapters.dynamodb.queue import QueueTable
+
+        return QueueTable(self._dynamodb, self._table)
+
+    @cached_property
+    def claims(self) -> ports.Claims:
+        """The claims of predictions."""
+        from darkroom.adapters.dynamodb.jobs import ClaimTable
+
+        return ClaimTable(self._dynamodb, self._table)
+
+    @cached_property
+    def budgets(self) -> ports.Budgets:
+        """The daily budgets."""
+        from darkroom.adapters.dynamodb.jobs import BudgetTable
+
+        return BudgetTable(self._dynamodb, self._table)
+
+    @cached_property
+    def batches(self) -> ports.Batches:
+        """The batch records."""
+        from darkroom.adapters.dynamodb.batches import BatchTable
+
+        return BatchTable(self._dynamodb, self._table)
+
+    @cached_property
+    def stats(self) -> ports.Stats:
+        """The statistics."""
+        from darkroom.adapters.dynamodb.stats import StatsTable
+
+        return StatsTable(self._dynamodb, self._table)
+
+    @cached_property
+    def keys(self) -> ports.Keys:
+        """The API keys."""
+        from darkroom.adapters.dynamodb.keys import KeyTable
+
+        return KeyTable(self._dynamodb, self._table)
+
+    # The buckets
+
+    @cached_property
+    def _s3(self) -> S3Client:
+        return s3_client()
+
+    @cached_property
+    def references(self) -> ports.References:
+        """The reference images.
+
+        Few jobs have any, and the S3 client takes longer to create than all others: it is created
+        with the first reference.
+        """
+        from darkroom.adapters.s3.references import ReferenceStore
+
+        client = cast("S3Client", _LazyClient(lambda: self._s3))
+        return ReferenceStore(client, self._assets_bucket)
+
+    @cached_property
+    def assets(self) -> ports.Assets:
+        """The assets bucket."""
+        from darkroom.adapters.s3.assets import AssetBucket
+
+        return AssetBucket(self._s3, self._assets_bucket)
+
+    @cached_property
+    def inbox(self) -> ports.Inbox:
+        """The inbox bucket."""
+        from darkroom.adapters.s3.inbox import InboxBucket
+
+        return InboxBucket(self._s3, self._settings.inbox_bucket)
+
+    @cached_property
+    def presets(self) -> ports.PresetStore:
+        """The presets in the assets bucket."""
+        from darkroom.adapters.s3.presets import PresetDocument
+
+        return PresetDocument(self._s3, self._assets_bucket)
+
+    @cached_property
+    def batch_files(self) -> ports.BatchFiles:
+        """The files of batches in the assets bucket."""
+        from darkroom.adapters.s3.batch_files import BatchBucket
+
+        return BatchBucket(self._s3, self._assets_bucket)
+
+    # The provider
+
+    @cached_property
+    def _provider_key(self) -> ProviderKey:
+        from darkroom.adapters.provider_key import ProviderKey
+
+        client = boto3.client("secretsmanager", config=_AWS)
+        return ProviderKey(client, self._settings.provider_secret_id)
+
+    @cached_property
+    def _wavespeed(self) -> WaveSpeed:
+        from darkroom.adapters.wavespeed.client import WaveSpeed
+
+        return WaveSpeed(self._settings.provider_url, self._provider_key)
+
+    @cached_property
+    def provider(self) -> ports.Provider:
+        """The provider's API."""
+        return self._wavespeed
+
+    @cached_property
+    def webhook_secrets(self) -> ports.Secrets:
+        """The signing secrets of webhooks."""
+        from darkroom.adapters.wavespeed.webhook_secrets import WebhookSecrets
+
+        return WebhookSecrets(self._wavespeed, self.monotonic)
+
+    @cached_property
+    def prices(self) -> ports.Prices:
+        """The provider's prices."""
+        from darkroom.adapters.wavespeed.prices import WaveSpeedPrices
+
+        return WaveSpeedPrices(self._settings.provider_url, self._provider_key, self.now)
+
+    @cached_property
+    def billing(self) -> ports.Billing:
+        """The provider's billing."""
+        from darkroom.adapters.wavespeed.billing import WaveSpeedBilling
+
+        return WaveSpeedBilling(self._settings.provider_url, self._provider_key, sleep=self.sleep)
+
+    @cached_property
+    def downloads(self) -> ports.Downloads:
+        """Downloads of outputs from the provider's CDN."""
+        from darkroom.adapters.cdn import Cdn
+
+        return Cdn([host.strip().lower() for host in self._settings.asset_hosts.split(",")])
+
+    # Other services
+
+    @cached_property
+    def _states(self) -> SFNClient:
+        return boto3.client("stepfunctions", config=_AWS)
+
+    @cached_property
+    def workflow(self) -> ports.Workflow:
+        """The executions of jobs."""
+        from darkroom.adapters.workflow import StateMachine
+
+        return StateMachine(self._states, self._settings.state_machine_arn)
+
+    @cached_property
+    def batch_workflow(self) -> ports.Workflow:
+        """The executions of batches."""
+        from darkroom.adapters.workflow import StateMachine
+
+        return StateMachine(self._states, self._settings.batch_state_machine_arn, "batch_id")
+
+    @cached_property
+    def events(self) -> ports.Events:
+        """The event bus."""
+        from darkroom.adapters.event_bus import EventBus
+
+        return EventBus(boto3.client("events", config=_AWS), self._settings.event_bus_name)
+
+    @cached_property
+    def flag_store(self) -> ports.FlagStore:
+        """The runtime flags."""
+        from darkroom.adapters.runtime_flags import ParameterFlags
+
+        return ParameterFlags(boto3.client("ssm", config=_AWS), self._settings.runtime_flags)

@@ -1,1 +1,0 @@
-"""Wiring: creates the clients and selects the adapters of each use case."""

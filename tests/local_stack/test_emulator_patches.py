@@ -1,0 +1,118 @@
+"""The patches of the emulator that keep it responsive, tested with fake MiniStack modules.
+
+The end-to-end tests need the other patches: with any of them missing, tests of the stack fail.
+"""
+
+import importlib
+import sys
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from threading import Event
+from types import ModuleType
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+SERVICES = {
+    "lambda_svc": ("_acquire_execution_slot", "_release_execution_slot"),
+    "s3": ("_fire_s3_event",),
+    "eventbridge": ("_dispatch_event",),
+    "apigateway_v1": ("_build_lambda_event_v1", "_import_rest_api"),
+    "stepfunctions": ("_execute_task", "_apply_jsonata_template"),
+}
+SLOTS = 2
+
+
+@pytest.fixture
+def lambdas(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Put fake modules in place of MiniStack's; return the Lambda service."""
+    fakes = {f"services.{name}": functions for name, functions in SERVICES.items()}
+    fakes |= {"core.lambda_runtime": ("kill_workers",), "app": ()}
+    for name, functions in fakes.items():
+        module = ModuleType(f"ministack.{name}")
+        for function in functions:
+            setattr(module, function, None)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    service: Any = sys.modules["ministack.services.lambda_svc"]
+    service._ACCOUNT_CONCURRENCY_CAP = SLOTS
+    return service
+
+
+def launcher() -> Any:
+    """Return the launcher, imported again: the import binds MiniStack's functions."""
+    sys.modules.pop("local.launch_emulator", None)
+    return importlib.import_module("local.launch_emulator")
+
+
+def test_call_waits_while_all_slots_are_taken(lambdas: Any) -> None:
+    lambdas._acquire_execution_slot = lambda *_: ("slot", None)
+    lambdas._release_execution_slot = lambda _slot: None
+    started = launcher()
+    for _ in range(SLOTS):
+        assert started.wait_for_slot({}, {}) == ("slot", None)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(started.wait_for_slot, {}, {})
+        assert not wait([waiting], timeout=0.05).done
+        started.return_slot("slot")
+        assert waiting.result(timeout=5) == ("slot", None)
+
+
+def test_call_above_reserved_concurrency_is_throttled_and_takes_no_slot(lambdas: Any) -> None:
+    lambdas._acquire_execution_slot = lambda *_: (None, "function")
+    started = launcher()
+
+    throttled = [started.wait_for_slot({}, {}) for _ in range(SLOTS + 1)]
+
+    assert throttled == [(None, "function")] * (SLOTS + 1)
+
+
+def test_same_code_is_unpacked_once(
+    lambdas: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    contents = {"first": "1", "same": "1", "other": "2"}
+    started = launcher()
+
+    for name, content in contents.items():
+        with ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            archive.writestr("package/handler.py", content)
+        (tmp_path / name).mkdir()
+        with started.SharedZip(tmp_path / f"{name}.zip") as archive:
+            archive.extractall(str(tmp_path / name))
+
+    links = {name: (tmp_path / name).readlink() for name in contents}
+    assert links["first"] == links["same"] != links["other"]
+    for name, content in contents.items():
+        assert (tmp_path / name / "package" / "handler.py").read_text() == content
+
+
+def test_caller_does_not_wait_for_the_end_of_stopped_workers(lambdas: Any) -> None:
+    stopped: list[str] = []
+    done, may_stop = Event(), Event()
+
+    def kill(workers: list[str]) -> None:
+        may_stop.wait(5)
+        stopped.extend(workers)
+        done.set()
+
+    sys.modules["ministack.core.lambda_runtime"].__dict__["kill_workers"] = kill
+
+    launcher().kill_in_background(["worker"])
+
+    assert stopped == []
+    may_stop.set()
+    assert done.wait(5)
+    assert stopped == ["worker"]
+
+
+def test_rule_invokes_its_function_asynchronously(lambdas: Any) -> None:
+    lambdas._get_func_record_for_ref = lambda arn: ({"arn": arn}, {"config": 1}, "name")
+    lambdas._execution_record_for_config = lambda function, _config: function
+    invoked: list[Any] = []
+    lambdas.invoke_async_with_retry = lambda *arguments: invoked.append(arguments)
+
+    launcher().dispatch("arn:of:function", '{"id": "1"}')
+
+    assert invoked == [({"arn": "arn:of:function"}, {"id": "1"})]
