@@ -1,9 +1,10 @@
-"""Generate the OpenAPI document in infra/api/ from the models and the table of routes.
+"""Generate the OpenAPI documents in infra/api/ from the models and the table of routes.
 
-`make schemas` runs this module. A test fails if the file or the app's routes differ. API Gateway
-imports the document, so it is OpenAPI 3.0 with Amazon's extensions (`x-amazon-apigateway-…`).
+`make schemas` runs this module. openapi.yaml describes the API for people and clients (OpenAPI
+3.1). gateway.yaml is what API Gateway imports (OpenAPI 3.0 with `x-amazon-apigateway-…`).
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import yaml
 from infra.openapi_routes import ROUTES, Route
 from infra.openapi_schemas import components, reference
 
-TARGET = Path(__file__).parent / "api" / "openapi.yaml"
+FOLDER = Path(__file__).parent / "api"
 # Seconds for which API Gateway caches an authorizer's policy. A revoked key works that long.
 AUTHORIZER_TTL = 30
 
@@ -38,7 +39,7 @@ _ERRORS = {
 _KEYED = (403, 404)  # on every route that needs a key
 _NO_ROUTE = "This route does not exist. Check the method and the path."
 # Responses by API Gateway itself. Each body is both a problem and the provider's envelope.
-_GATEWAY = {
+_GATEWAY_RESPONSES = {
     "UNAUTHORIZED": (
         401,
         "unauthorized",
@@ -57,11 +58,6 @@ _GATEWAY = {
     "BAD_REQUEST_BODY": (400, "invalid-request", "The body is not valid."),
     "BAD_REQUEST_PARAMETERS": (400, "invalid-request", "A parameter is not valid."),
     "THROTTLED": (429, "too-many-requests", "Too many requests per second. Try again later."),
-    "REQUEST_TOO_LARGE": (
-        413,
-        "too-large",
-        "The body is too large. Upload large images with POST /v1/uploads.",
-    ),
     "DEFAULT_5XX": (
         500,
         "internal-error",
@@ -71,25 +67,77 @@ _GATEWAY = {
 }
 
 
-def document() -> dict[str, Any]:
-    """Return the OpenAPI document."""
+def public() -> dict[str, Any]:
+    """Return the document for people and clients."""
     paths: dict[str, Any] = {}
     for route in ROUTES:
-        path_item = paths.setdefault(route.path, {})
-        path_item[route.method] = _operation(route)
-    for path, path_item in paths.items():
-        path_item["options"] = _preflight(path)
+        # OpenAPI has no parameter that includes slashes.
+        paths.setdefault(route.path.replace("+}", "}"), {})[route.method] = _operation(route)
     return {
-        "openapi": "3.0.1",
+        "openapi": "3.1.0",
         "info": {
             "title": "Darkroom",
             "version": "1",
             "description": "GPT Image 2 as durable jobs in your own AWS account. See docs/http.md.",
         },
+        "servers": [
+            {
+                "url": "https://{api_id}.execute-api.{region}.amazonaws.com/live",
+                "description": "The output ApiUrl of the stack.",
+                "variables": {
+                    "api_id": {"default": "abcdef1234"},
+                    "region": {"default": "us-east-1"},
+                },
+            }
+        ],
         "paths": paths,
-        "components": {"schemas": components(), "securitySchemes": {"key": _key()}},
+        "components": {
+            "schemas": components(),
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "An API key: `dk_…`"}
+            },
+        },
+    }
+
+
+def gateway() -> dict[str, Any]:
+    """Return the document for API Gateway: only what it uses, and only what it supports.
+
+    It has no models: the functions validate requests, and the import of a model fails at many
+    keywords of JSON Schema. Amazon API Gateway important notes, "REST APIs", lists what API Gateway
+    does not support.
+    """
+    paths: dict[str, Any] = {}
+    for route in ROUTES:
+        security: list[Any] = [] if route.is_open else [{"key": []}]
+        operation = _gateway_operation(route.path, route.function, security)
+        paths.setdefault(route.path, {})[route.method] = operation
+    for path, item in paths.items():
+        item["options"] = _gateway_operation(path, "ApiFunction", [])  # CORS preflights
+    return {
+        "openapi": "3.0.1",
+        "info": {"title": "Darkroom", "version": "1"},
+        "paths": paths,
+        "components": {"securitySchemes": {"key": _authorizer()}},
         "x-amazon-apigateway-gateway-responses": {
-            name: _gateway_response(*fields) for name, fields in _GATEWAY.items()
+            name: _gateway_response(*fields) for name, fields in _GATEWAY_RESPONSES.items()
+        },
+    }
+
+
+def _gateway_operation(path: str, function: str, security: list[Any]) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)\+?}", path)
+    ]
+    return {
+        **({"parameters": parameters} if parameters else {}),
+        "responses": {"200": {"description": "The response of the function."}},
+        "security": security,
+        "x-amazon-apigateway-integration": {
+            "type": "aws_proxy",
+            "httpMethod": "POST",
+            "uri": _invocation(function),
         },
     }
 
@@ -106,13 +154,11 @@ def _operation(route: Route) -> dict[str, Any]:
     operation["responses"] = {
         **{str(status): _response(route, status) for status in route.success},
         **{
-            # Inlined, because API Gateway does not resolve references to responses.
             str(status): _error(status, is_wavespeed=route.is_wavespeed)
             for status in sorted({401, 429, 500, *(() if route.is_open else _KEYED), *route.errors})
         },
     }
     operation["security"] = [] if route.is_open else [{"key": []}]
-    operation["x-amazon-apigateway-integration"] = _integration(route.function)
     return operation
 
 
@@ -139,45 +185,15 @@ def _error(status: int, *, is_wavespeed: bool) -> dict[str, Any]:
     }
 
 
-def _preflight(path: str) -> dict[str, Any]:
-    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-    operation: dict[str, Any] = {"summary": "CORS preflight."}
-    if names:
-        operation["parameters"] = [
-            {"name": n.rstrip("+"), "in": "path", "required": True, "schema": {"type": "string"}}
-            for n in names
-        ]
-    operation["responses"] = {
-        "204": {"description": "The headers have the allowed origin, methods and headers."},
-        "404": {
-            "description": "The deployment allows no other origin (`AllowedOrigin`).",
-            "content": {kind: {"schema": {"type": "object"}} for kind in (_JSON, _PROBLEM)},
-        },
-    }
-    operation["security"] = []
-    operation["x-amazon-apigateway-integration"] = _integration("ApiFunction")
-    return operation
-
-
-def _integration(function: str) -> dict[str, Any]:
-    return {"type": "aws_proxy", "httpMethod": "POST", "uri": _invocation(function)}
-
-
 def _invocation(function: str) -> dict[str, Any]:
-    latest = {"Fn::Sub": _URI % f"{function}.Arn"}
-    if function == "OnWebhookFunction":
-        return latest
-    # SnapStart works for versions only. This is SAM's name for the alias of the latest version.
-    alias = {"Fn::Sub": _URI % f"{function}Aliaslive"}
-    return {"Fn::If": ["SnapStartEnabled", alias, latest]}
+    return {"Fn::Sub": _URI % f"{function}.Arn"}
 
 
-def _key() -> dict[str, Any]:
+def _authorizer() -> dict[str, Any]:
     return {
         "type": "apiKey",
         "name": "Authorization",
         "in": "header",
-        "description": "The API key as a bearer token: `Authorization: Bearer dk_…`",
         "x-amazon-apigateway-authtype": "custom",
         "x-amazon-apigateway-authorizer": {
             "type": "request",
@@ -221,12 +237,16 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def text() -> str:
-    """Return the text of the generated file."""
-    body = yaml.dump(document(), Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
+DOCUMENTS = {"openapi.yaml": public, "gateway.yaml": gateway}
+
+
+def text(document: dict[str, Any]) -> str:
+    """Return the text of a generated file."""
+    body = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
     return f"# Generated by `make schemas` from the models and infra/openapi_routes.py.\n{body}"
 
 
 if __name__ == "__main__":
-    TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(text())
+    FOLDER.mkdir(exist_ok=True)
+    for file, document in DOCUMENTS.items():
+        (FOLDER / file).write_text(text(document()))

@@ -1,9 +1,9 @@
-"""The component schemas of the OpenAPI document: Pydantic's JSON Schemas in OpenAPI 3.0."""
+"""The component schemas of infra/api/openapi.yaml: Pydantic's JSON Schemas."""
 
 from functools import cache
 from typing import Any
 
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from darkroom.api import schemas as contract
 from darkroom.domain.requests import AnyModel, Edit, TextToImage
@@ -76,45 +76,24 @@ def reference(*names: str) -> dict[str, Any]:
     return references[0] if len(references) == 1 else {"oneOf": references}
 
 
+class _Schemas(GenerateJsonSchema):
+    """Pydantic's JSON Schemas without a title for each field."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002
+        """Return False: a title would repeat the field's name."""
+        return False
+
+
 @cache
 def components() -> dict[str, Any]:
     """Return every schema by name."""
     schemas: dict[str, Any] = {}
     for models, mode in ((_REQUESTS, "validation"), (_RESPONSES, "serialization")):
         pairs: Any = [(model, mode) for model in models]
-        _, document = models_json_schema(pairs, ref_template=_REF + "{model}")
+        _, document = models_json_schema(
+            pairs, ref_template=_REF + "{model}", schema_generator=_Schemas
+        )
         for name, schema in document["$defs"].items():
-            converted = convert(schema)
-            if schemas.setdefault(name, converted) != converted:
+            if schemas.setdefault(name, schema) != schema:
                 raise ValueError(f"{name} differs between requests and responses")
     return dict(sorted((schemas | _WAVESPEED).items()))
-
-
-def convert(schema: Any) -> Any:
-    """Convert a JSON Schema (2020-12) to OpenAPI 3.0."""
-    if isinstance(schema, list):
-        return [convert(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    result = {k: v for k, v in schema.items() if k not in ("title", "propertyNames")}
-    if "const" in result:
-        result["enum"] = [result.pop("const")]
-    if result.get("default", 0) is None:
-        del result["default"]
-    if patterns := result.pop("patternProperties", None):  # OpenAPI 3.0 has none
-        (result["additionalProperties"],) = patterns.values()
-    if "$ref" in result and len(result) > 1:  # OpenAPI 3.0 ignores siblings of $ref
-        result = {"allOf": [{"$ref": result.pop("$ref")}], **result}
-    options = result.get("anyOf")
-    if options and {"type": "null"} in options:
-        del result["anyOf"]
-        (option,) = [option for option in options if option != {"type": "null"}]
-        result = {
-            **({"allOf": [option]} if "$ref" in option else option),
-            "nullable": True,
-            **result,
-        }
-    return {
-        key: {k: convert(v) for k, v in value.items()} if key == "properties" else convert(value)
-        for key, value in result.items()
-    }

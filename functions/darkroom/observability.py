@@ -36,8 +36,8 @@ class PowertoolsMetrics:
 def observed(*builds: Callable[[], object]) -> Callable[[Handler], Handler]:
     """Add a correlation id to the logs of a handler, and make its exceptions safe to report.
 
-    On Lambda, the use cases of `builds` are built during initialization. There a function has full
-    CPU at any memory size, and the result becomes part of a snapshot (SnapStart).
+    On Lambda, the use cases of `builds` are built during initialization, when a function has a full
+    CPU at any memory size.
 
     An exception's message may quote a prompt or a presigned URL, and Step Functions stores it in
     the execution's history. So the log has only the exception's type and stack, and the error that

@@ -9,7 +9,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DEFINITION = ROOT / "infra/statemachines/image_job.asl.yaml"
 BATCH_DEFINITION = ROOT / "infra/statemachines/batch.asl.yaml"
-OPENAPI = ROOT / "infra/api/openapi.yaml"
+GATEWAY = ROOT / "infra/api/gateway.yaml"
 
 
 class _Loader(yaml.SafeLoader):
@@ -79,7 +79,7 @@ def parameters() -> dict[str, dict[str, Any]]:
 @cache
 def api() -> dict[str, Any]:
     """Return the OpenAPI document, which CloudFormation includes; it uses long-form functions."""
-    document: dict[str, Any] = yaml.safe_load(OPENAPI.read_text())
+    document: dict[str, Any] = yaml.safe_load(GATEWAY.read_text())
     return document
 
 

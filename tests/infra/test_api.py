@@ -1,6 +1,6 @@
-"""The REST API resource: its stage, its limits and the references of its OpenAPI document.
+"""The REST API: its stage, its limits, and gateway.yaml, the document that API Gateway imports.
 
-The routes of the document are tested in test_openapi.py.
+test_openapi.py tests the document for people and clients.
 """
 
 import json
@@ -8,8 +8,18 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.infra.template import OPENAPI, ROOT, api, functions, parameters, properties, template
+import pytest
 
+from darkroom.api.problems import KINDS
+from tests.infra.template import GATEWAY, ROOT, api, parameters, properties, template
+from tests.unit.http import DOCUMENT, validator
+
+OPERATIONS = [
+    (path, method, operation)
+    for path, item in api()["paths"].items()
+    for method, operation in item.items()
+]
+GATEWAY_RESPONSES: dict[str, Any] = api()["x-amazon-apigateway-gateway-responses"]
 # Pseudo parameters of CloudFormation.
 _PSEUDO = re.compile(r"AWS::(Partition|Region|AccountId|URLSuffix|NoValue)")
 
@@ -36,12 +46,12 @@ def referenced_ids() -> Iterator[str]:
                 yield from re.findall(r"\${([\w:]+)(?:\.Arn)?}", argument)
 
 
-def test_api_includes_the_openapi_document() -> None:
+def test_api_includes_the_document() -> None:
     body = properties("RestApi")["DefinitionBody"]
 
     include = body["Fn::Transform"]
     assert include["Name"] == "AWS::Include"
-    assert ROOT / include["Parameters"]["Location"] == OPENAPI
+    assert ROOT / include["Parameters"]["Location"] == GATEWAY
     assert "DefinitionUri" not in properties("RestApi")
 
 
@@ -59,12 +69,7 @@ def test_api_is_deployed_with_every_stack_update() -> None:
 
 def test_references_of_the_document_exist_in_the_template() -> None:
     """Linters do not read the included document."""
-    aliases = {
-        f"{name}Alias{properties(name)['AutoPublishAlias']}"
-        for name in functions()
-        if "AutoPublishAlias" in properties(name)
-    }
-    known = {*template()["Resources"], *parameters(), *aliases}
+    known = {*template()["Resources"], *parameters()}
     missing = {
         name for name in referenced_ids() if name not in known and not _PSEUDO.fullmatch(name)
     }
@@ -77,12 +82,123 @@ def test_references_of_the_document_exist_in_the_template() -> None:
 def test_document_uses_only_functions_allowed_in_an_include() -> None:
     """Only long forms: CloudFormation does not read short tags in an included file."""
     assert {name for name, _ in intrinsics(api())} <= {"Fn::Sub", "Fn::If", "Ref"}
-    assert not re.search(r"^[^#'\"]*:\s+!(Ref|Sub|If|GetAtt)\b", OPENAPI.read_text(), re.M)
+    assert not re.search(r"^[^#'\"]*:\s+!(Ref|Sub|If|GetAtt)\b", GATEWAY.read_text(), re.M)
 
 
 def test_document_is_within_the_cloudformation_size_limits() -> None:
-    assert OPENAPI.stat().st_size < 460_800
+    assert GATEWAY.stat().st_size < 460_800
     assert len(json.dumps(api())) + len((ROOT / "template.yaml").read_text()) < 1_000_000
+
+
+# ------------------------------------------------------------ what API Gateway imports
+
+
+def test_document_has_only_what_api_gateway_supports() -> None:
+    """ "Amazon API Gateway important notes" lists what it ignores and what fails an import.
+
+    Without models, none of it can occur.
+    """
+    document = api()
+    assert document["openapi"].startswith("3.0.")
+    assert document.keys() == {
+        "openapi", "info", "paths", "components", "x-amazon-apigateway-gateway-responses",
+    }  # fmt: skip
+    assert document["components"].keys() == {"securitySchemes"}
+    for path, _, operation in OPERATIONS:
+        # A parameter is a whole segment; only the last one may include slashes.
+        assert re.fullmatch(r"/|(/([\w.-]+|\{\w+\}))*(/\{\w+\+\})?", path), path
+        assert operation.keys() <= {
+            "parameters", "responses", "security", "x-amazon-apigateway-integration",
+        }  # fmt: skip
+        assert all(
+            response.keys() == {"description"} for response in operation["responses"].values()
+        )
+        assert operation.get("parameters", []) == [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in re.findall(r"\{(\w+)\+?\}", path)
+        ]
+
+
+def test_both_documents_have_the_same_routes() -> None:
+    routes = {
+        (path.replace("+}", "}"), method, bool(operation["security"]))
+        for path, method, operation in OPERATIONS
+        if method != "options"
+    }
+
+    assert routes == {
+        (path, method, bool(operation["security"]))
+        for path, item in DOCUMENT["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def test_operations_invoke_their_function_and_preflights_need_no_key() -> None:
+    for path, method, operation in OPERATIONS:
+        integration = operation["x-amazon-apigateway-integration"]
+        is_webhook = path.startswith("/webhooks/") and method == "post"
+        function = "OnWebhookFunction" if is_webhook else "ApiFunction"
+        assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
+        assert f"${{{function}.Arn}}/" in integration["uri"]["Fn::Sub"]
+        assert method != "options" or operation["security"] == [], path
+    assert {path for path, method, _ in OPERATIONS if method == "options"} == set(api()["paths"])
+
+
+def test_authorizer_reads_the_authorization_header() -> None:
+    scheme = api()["components"]["securitySchemes"]["key"]
+    authorizer = scheme["x-amazon-apigateway-authorizer"]
+
+    assert (scheme["in"], scheme["name"]) == ("header", "Authorization")
+    assert authorizer["identitySource"] == "method.request.header.Authorization"
+    assert authorizer["authorizerResultTtlInSeconds"] <= 60
+
+
+@pytest.mark.parametrize("name", GATEWAY_RESPONSES)
+def test_gateway_response_matches_problem_and_wavespeed_error_schemas(name: str) -> None:
+    response = GATEWAY_RESPONSES[name]
+    template = response["responseTemplates"]["application/json"]
+    body = json.loads(template)
+
+    assert not {"$", "#"} & set(template)  # these characters are code in a template
+    assert body["status"] == body["code"] == int(response["statusCode"])
+    problem = {k: v for k, v in body.items() if k not in ("code", "message")}
+    schemas = DOCUMENT["components"]["schemas"]
+    validator(schemas["Problem"]).validate(problem)
+    validator(schemas["WaveSpeedError"]).validate(body)
+    assert body["type"].startswith("urn:darkroom:problem:")
+    content_type = response["responseParameters"]["gatewayresponse.header.Content-Type"]
+    assert content_type == "'application/problem+json'"
+
+
+def test_gateway_responses_are_of_types_that_can_be_customized() -> None:
+    """API Gateway does not customize its 413 (REQUEST_TOO_LARGE)."""
+    assert set(GATEWAY_RESPONSES) == {
+        "UNAUTHORIZED", "ACCESS_DENIED", "DEFAULT_4XX", "MISSING_AUTHENTICATION_TOKEN",
+        "WAF_FILTERED", "BAD_REQUEST_BODY", "BAD_REQUEST_PARAMETERS", "THROTTLED", "DEFAULT_5XX",
+    }  # fmt: skip
+
+
+def test_gateway_and_app_use_the_same_problem_types() -> None:
+    types_by_status = {int(status): name for name, status in KINDS.values()} | {
+        500: "internal-error"
+    }
+
+    for response in GATEWAY_RESPONSES.values():
+        body = json.loads(response["responseTemplates"]["application/json"])
+        name = body["type"].removeprefix("urn:darkroom:problem:")
+        assert types_by_status.get(body["status"], name) == name
+
+
+def test_gateway_responses_have_the_headers_of_their_status() -> None:
+    prefix = "gatewayresponse.header."
+    for name in ("UNAUTHORIZED", "ACCESS_DENIED"):
+        headers = GATEWAY_RESPONSES[name]["responseParameters"]
+        assert headers[f"{prefix}WWW-Authenticate"] == "'Bearer'"
+    throttled = GATEWAY_RESPONSES["THROTTLED"]["responseParameters"]
+    assert throttled[f"{prefix}Retry-After"] == "'1'"
+
+
+# --------------------------------------------------------------------------- the stage
 
 
 def test_all_routes_have_the_configured_throttling() -> None:

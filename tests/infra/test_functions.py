@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from darkroom.settings import Settings
 from tests.infra.template import (
-    OPENAPI,
+    GATEWAY,
     ROOT,
     functions,
     main_functions,
@@ -82,7 +82,7 @@ def test_every_parameter_is_in_a_group_and_is_used() -> None:
     text = (ROOT / "template.yaml").read_text().partition("\nMappings:")[2]
 
     assert sorted(grouped) == sorted(parameters())
-    used = OPENAPI.read_text() + text
+    used = GATEWAY.read_text() + text
     assert [name for name in parameters() if not re.search(rf"(Ref:? |\$\{{){name}\b", used)] == []
 
 

@@ -208,11 +208,7 @@ def test_only_the_api_can_invoke_its_functions(permission: str, function: str, s
 
     assert properties(permission) == {
         "Action": "lambda:InvokeFunction",
-        "FunctionName": (
-            {"Fn::If": ["SnapStartEnabled", {"Ref": f"{function}Aliaslive"}, {"Ref": function}]}
-            if "SnapStart" in properties(function)
-            else {"Ref": function}
-        ),
+        "FunctionName": {"Ref": function},
         "Principal": "apigateway.amazonaws.com",
         "SourceArn": {"Fn::Sub": prefix + source},
     }

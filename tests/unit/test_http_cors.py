@@ -3,12 +3,10 @@
 import pytest
 
 from tests.fakes.world import TEXT_TO_IMAGE, World
-from tests.unit.http import DOCUMENT, V1_JOBS, Client, Response
+from tests.unit.http import GATEWAY, V1_JOBS, Client, Response
 
 ORIGIN = "https://shop.example"
-PATHS = [
-    path.replace("{job_id}", "a" * 26).replace("{model+}", "a/b") for path in DOCUMENT["paths"]
-]
+PATHS = [path.replace("{job_id}", "a" * 26).replace("{model+}", "a/b") for path in GATEWAY["paths"]]
 
 
 def request(allowed: str, origin: str | None, method: str = "GET", path: str = V1_JOBS) -> Response:
