@@ -33,7 +33,7 @@ OUTPUTS = {
 def test_data_is_retained_when_the_stack_is_deleted(resource: str) -> None:
     definition = template()["Resources"][resource]
 
-    assert definition["DeletionPolicy"] == "Retain"
+    assert definition["DeletionPolicy"] == "RetainExceptOnCreate"
     assert definition["UpdateReplacePolicy"] == "Retain"
 
 
