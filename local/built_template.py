@@ -44,12 +44,15 @@ def load_template(path: Path) -> dict[str, Any]:
     return template
 
 
-def finish(path: Path) -> None:
+def finish(path: Path, emulator: str = "none") -> None:
     """Zip the code of the template's functions and convert its state machines to JSON.
 
+    `emulator` is the value of the parameter Emulator for which the code was built. The built
+    template accepts no other value: functions of another architecture would crash at import.
     The template is written as JSON, which is YAML too: SAM reads it faster.
     """
     template = load_template(path)
+    template["Parameters"]["Emulator"] |= {"Default": emulator, "AllowedValues": [emulator]}
     resources = template["Resources"]
     _zip_code([r["Properties"] for r in resources.values() if r["Type"] == FUNCTION], path.parent)
     for name, resource in resources.items():

@@ -10,6 +10,8 @@ from local.built_template import finish
 
 CODE = {"Api": "1", "Submit": "1", "Thumbnail": "2"}
 TEMPLATE = """
+Parameters:
+  Emulator: {Type: String, Default: none, AllowedValues: [none, arm64, x86_64]}
 Resources:
   Api: {Type: AWS::Serverless::Function, Properties: {CodeUri: Api}}
   Submit: {Type: AWS::Serverless::Function, Properties: {CodeUri: Submit}}
@@ -86,3 +88,14 @@ def test_machine_is_written_as_json_and_intrinsics_are_kept(built: Path) -> None
     }
     assert template["Resources"]["Policy"]["Properties"]["Version"] == "2012-10-17"
     assert template["Outputs"]["Name"]["Value"] == {"Fn::Sub": "${Submit}-x"}
+
+
+@pytest.mark.parametrize("emulator", ["none", "x86_64"])
+def test_built_template_accepts_only_the_architecture_of_its_code(
+    built: Path, emulator: str
+) -> None:
+    """CloudFormation refuses another value before it changes anything."""
+    finish(built, emulator)
+
+    parameter = json.loads(built.read_text())["Parameters"]["Emulator"]
+    assert parameter == {"Type": "String", "Default": emulator, "AllowedValues": [emulator]}
