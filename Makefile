@@ -50,6 +50,15 @@ build: $(project) $(sam) ## Run sam build and compile the bytecode, which halves
 deploy: build ## Run sam deploy: ARGS="--guided"
 	@SAM_CLI_TELEMETRY=0 $(VENVS)/sam/bin/sam deploy $(ARGS)
 
+# PARAMETERS: those that differ from the defaults or from the deployed stack, separated by spaces.
+.PHONY: preflight
+preflight: build ## Ask AWS whether a deployment would succeed: STACK=darkroom PARAMETERS="Tier=gold"
+	@$(BIN)/python -m infra.preflight
+
+.PHONY: destroy
+destroy: $(project) ## Delete a stack with its images and records: STACK=darkroom KEEP=data
+	@$(BIN)/darkroom destroy --stack "$${STACK:?make destroy needs STACK=}" $${KEEP:+--keep-data}
+
 ##@ API keys of the local stack, or of STACK=name on AWS
 
 stack_option = $${STACK:+--stack "$$STACK"}

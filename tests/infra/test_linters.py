@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from tests.infra.template import ROOT, api, definition, properties, resources
+from tests.infra.test_sam_translation import expanded
 from tests.infra.tools import ASL_VALIDATOR, CFN_LINT, CHECKOV, run
 
 pytestmark = pytest.mark.linters
 
-TEMPLATES = ["template.yaml", "infra/observability.yaml"]
+SHIPPED = ["template.yaml", "infra/observability.yaml"]
+EXAMPLES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/examples/*.yaml"))
+TEMPLATES = [*SHIPPED, *EXAMPLES]
 
 
 def write_template(machine: dict[str, Any], folder: Path) -> Path:
@@ -50,6 +53,14 @@ def broken() -> dict[str, Any]:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_cfn_lint_accepts_the_template(name: str) -> None:
     assert run(CFN_LINT, name) == (0, "")
+
+
+def test_cfn_lint_accepts_the_expanded_template(tmp_path: Path) -> None:
+    """What CloudFormation receives from SAM: roles, permissions, rules and the API's document."""
+    path = tmp_path / "expanded.json"
+    path.write_text(json.dumps(expanded()))
+
+    assert run(CFN_LINT, path) == (0, "")
 
 
 def test_cfn_lint_accepts_the_state_machine(tmp_path: Path) -> None:
@@ -92,7 +103,7 @@ def test_asl_validator_reports_a_defect(
     assert code != 0, output
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_checkov_reports_no_failed_checks(name: str) -> None:
     code, output = run(CHECKOV, "--file", name)
 
@@ -109,10 +120,11 @@ def test_all_templates_are_linted() -> None:
         for stack in resources("AWS::CloudFormation::Stack").values()
     }
 
-    assert {"template.yaml", *nested} == set(TEMPLATES)
+    assert {"template.yaml", *nested} == set(SHIPPED)
+    assert EXAMPLES
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_parameter_is_used_and_described(name: str) -> None:
     text = (ROOT / name).read_text()
     document = json.dumps(api()) + text

@@ -9,39 +9,22 @@ from typing import Any
 
 import pytest
 
-from tests.infra.template import api, functions, properties, template
-from tests.infra.tools import SAM_PYTHON, run
+from infra.expand import expand
+from tests.infra.template import api, functions, properties
 
 pytestmark = pytest.mark.linters
 
-# An empty policy map, because SAM would otherwise query IAM for managed policy ARNs.
-_TRANSLATE = """
-import json, sys
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-print(json.dumps(Translator({}, Parser()).translate(json.load(sys.stdin), {})))
-"""
-
 
 @cache
+def expanded() -> dict[str, Any]:
+    """Return the template that CloudFormation receives from SAM."""
+    return expand()
+
+
 def translated() -> dict[str, dict[str, Any]]:
-    """Return the resources that CloudFormation receives."""
-    sam_input = json.loads(json.dumps(template()))
-    for parameter in sam_input["Parameters"].values():
-        parameter.setdefault("Default", "secret")
-    # CloudFormation includes the document before SAM translates the template.
-    sam_input["Resources"]["RestApi"]["Properties"]["DefinitionBody"] = api()
-    for resource in sam_input["Resources"].values():
-        # SAM reads these from S3; other tests cover them.
-        if "DefinitionUri" in resource.get("Properties", {}):
-            resource["Properties"]["DefinitionUri"] = "s3://bucket/machine.json"
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = "s3://bucket/functions.zip"
-    code, output = run(SAM_PYTHON, "-c", _TRANSLATE, stdin=json.dumps(sam_input))
-    assert code == 0, output
-    # SAM can print notices after the first line.
-    document: dict[str, dict[str, Any]] = json.loads(output.splitlines()[0])["Resources"]
-    return document
+    """Return the resources of the expanded template."""
+    resources: dict[str, dict[str, Any]] = expanded()["Resources"]
+    return resources
 
 
 def resources_of(kind: str) -> dict[str, dict[str, Any]]:
@@ -210,19 +193,3 @@ def test_state_machine_role_is_for_step_functions_only() -> None:
     ]["Statement"]
 
     assert statement["Principal"] == {"Service": ["states.amazonaws.com"]}
-
-
-def test_versions_are_published_for_snapstart_functions_only() -> None:
-    """A new version is published only when the parameter SnapStart changes."""
-    versioned = {
-        name for name in functions() if "SnapStart" in resources_of("AWS::Lambda::Function")[name]
-    }
-
-    assert versioned == {"ApiFunction", "AuthorizerFunction"}
-    for name in versioned:
-        function = resources_of("AWS::Lambda::Function")[name]
-        assert function["SnapStart"] == {
-            "ApplyOn": {"Fn::If": ["SnapStartEnabled", "PublishedVersions", "None"]}
-        }
-        assert properties(name)["AutoPublishCodeSha256"] == {"Ref": "SnapStart"}
-    assert len(resources_of("AWS::Lambda::Version")) == len(versioned)

@@ -1,4 +1,4 @@
-"""Commands for the operator of a stack, with AWS credentials: API keys and dead letters.
+"""Commands for the operator of a stack, with AWS credentials: keys, dead letters, deletion.
 
 They act on the local stack of the checkout, or with --stack on a stack in the AWS account. They
 import their library on first use: boto3 would double the start-up time of the other commands.
@@ -114,6 +114,27 @@ def redrive(
     screen.line(f"{delivered} delivered, {kept} kept")
     if kept:
         raise typer.Exit(Exit.INTERNAL)
+
+
+@top.command("destroy")
+def destroy(
+    stack: Annotated[str, typer.Option("--stack", help="Name of the stack on AWS.")],
+    keep_data: Annotated[
+        bool, typer.Option("--keep-data", help="Keep the table and the buckets with the images.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a stack with all its images and records."""
+    from darkroom_cli.operator import teardown
+
+    screen = Screen(as_json=False)
+    with _stack(stack) as found:
+        data = teardown.data_of(found)
+        deleted = f"the stack {stack}" if keep_data else f"the stack {stack}, {data}"
+        screen.note(f"This deletes {deleted}. It cannot be undone.")
+        if not yes and typer.prompt("Type the name of the stack to go on", err=True) != stack:
+            raise CliError(Exit.USAGE, "The names differ. Nothing was deleted.")
+        teardown.destroy(found, data, keep_data=keep_data, say=screen.line)
 
 
 @contextmanager

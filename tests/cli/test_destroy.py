@@ -1,0 +1,115 @@
+"""`darkroom destroy`: what is deleted, what is kept, and the confirmation."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from darkroom_cli import main
+from darkroom_cli.errors import Exit
+from darkroom_cli.operator import stack
+
+NAMES = {
+    "TableName": "images-Table",
+    "AssetsBucketName": "images-assets",
+    "InboxBucketName": "images-inbox",
+}
+
+type Destroy = Callable[..., int]
+
+
+class Formation:
+    """A fake of CloudFormation, which keeps the data of a deleted stack."""
+
+    def __init__(self) -> None:
+        self.deleted: list[str] = []
+
+    def delete_stack(self, *, StackName: str) -> None:  # noqa: N803
+        self.deleted.append(StackName)
+
+    def get_waiter(self, _name: str) -> Any:
+        return type("Waiter", (), {"wait": lambda *_, **__: None})()
+
+
+class FakeStack:
+    """A fake of the stack, with clients of moto except for CloudFormation."""
+
+    name = "images"
+
+    def __init__(self, formation: Formation) -> None:
+        self.formation = formation
+
+    def output(self, name: str) -> str:
+        return NAMES[name]
+
+    def client(self, service: Any) -> Any:
+        return self.formation if service == "cloudformation" else boto3.client(service)
+
+
+@pytest.fixture
+def formation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Formation]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    fake = Formation()
+    monkeypatch.setattr(stack, "find", lambda *_: FakeStack(fake))
+    with mock_aws():
+        s3 = boto3.client("s3")
+        for bucket in (NAMES["AssetsBucketName"], NAMES["InboxBucketName"]):
+            s3.create_bucket(Bucket=bucket)
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+            for body in (b"1", b"2"):
+                s3.put_object(Bucket=bucket, Key="photo.png", Body=body)
+            s3.delete_object(Bucket=bucket, Key="photo.png")
+        boto3.client("dynamodb").create_table(
+            TableName=NAMES["TableName"],
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        )
+        yield fake
+
+
+def left() -> tuple[int, int]:
+    """Return the number of buckets and tables."""
+    buckets = boto3.client("s3").list_buckets()["Buckets"]
+    return len(buckets), len(boto3.client("dynamodb").list_tables()["TableNames"])
+
+
+def test_stack_and_all_versions_of_its_data_are_deleted(
+    formation: Formation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run(["destroy", "--stack", "images", "--yes"]) == Exit.DONE
+
+    assert formation.deleted == ["images"]
+    assert left() == (0, 0)
+    out, err = capsys.readouterr()
+    assert all(name in out and name in err for name in NAMES.values())
+
+
+def test_data_is_kept_if_asked(formation: Formation, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["destroy", "--stack", "images", "--keep-data", "--yes"]) == Exit.DONE
+
+    assert (formation.deleted, left()) == (["images"], (2, 1))
+    assert f"kept the table {NAMES['TableName']}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("answer", "deleted"), [("images", ["images"]), ("other", [])])
+def test_name_of_the_stack_confirms(
+    formation: Formation, monkeypatch: pytest.MonkeyPatch, answer: str, deleted: list[str]
+) -> None:
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: answer)
+
+    code = main.run(["destroy", "--stack", "images"])
+
+    assert formation.deleted == deleted
+    assert (code == Exit.DONE) is bool(deleted)
+
+
+def test_data_that_is_already_gone_is_no_error(formation: Formation) -> None:
+    boto3.client("dynamodb").delete_table(TableName=NAMES["TableName"])
+
+    assert main.run(["destroy", "--stack", "images", "--yes"]) == Exit.DONE
+    assert left() == (0, 0)
