@@ -1,7 +1,7 @@
 """Ask AWS whether a deployment would succeed. `make preflight` runs this module.
 
-It needs AWS credentials and changes nothing that stays: it creates a change set that is not
-executed, and an API that is deleted at once. Every finding says what to do. The exit code is 1 if
+It needs AWS credentials. It creates a change set that is not executed, and an API that is deleted
+at once; only SAM's bucket for uploads stays. Every finding says what to do. The exit code is 1 if
 the deployment would fail.
 """
 
@@ -202,7 +202,11 @@ def run(deployment: Deployment) -> list[Finding]:
         try:
             findings += check(deployment)
         except (BotoCoreError, ClientError) as error:
-            findings.append(Finding("unchecked", check.__name__.replace("_", " "), str(error)))
+            name = check.__name__.replace("_", " ")
+            message = (
+                f"{str(error).rstrip(' :')}. docs/examples/deploy-policy.json has the permissions."
+            )
+            findings.append(Finding("unchecked", name, message))
     return findings
 
 
