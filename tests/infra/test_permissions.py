@@ -146,6 +146,17 @@ def test_entry_points_cannot_write_outputs() -> None:
         assert folders <= {"references", "uploads", "errors", "batches"}
 
 
+@pytest.mark.parametrize(
+    "function", [f for f in functions() if "ReferenceObjectArns" in str(granted_actions(f))]
+)
+def test_reference_objects_are_readable_at_a_version(function: str) -> None:
+    """S3 requires GetObjectVersion for a request with a version id, and GetObject otherwise."""
+    granted = granted_actions(function)
+
+    assert "ReferenceObjectArns" in granted["s3:GetObject"]
+    assert "ReferenceObjectArns" in granted["s3:GetObjectVersion"]
+
+
 def test_objects_are_deleted_only_in_the_folder_of_upload_errors() -> None:
     for function in functions():
         deletable = granted_actions(function).get("s3:DeleteObject", set())
