@@ -1,4 +1,4 @@
-"""Start MiniStack with eight patches. The emulator's own Python runs this script.
+"""Start MiniStack with nine patches. The emulator's own Python runs this script.
 
 1. MiniStack refuses a call while 16 function calls run. AWS allows 1,000, so the call waits.
 2. Every worker unpacks its function's code: 1,500 files. Workers of the same code share one copy.
@@ -12,6 +12,8 @@
    name. AWS sends both.
 7. The import of an OpenAPI document drops its gateway responses.
 8. A task's TimeoutSeconds must be a literal. An expression is now evaluated, as in other fields.
+9. A throttled call of a state machine fails with Lambda.Unknown. On AWS, this is the error of a
+   function that timed out; a throttled call fails with Lambda.TooManyRequestsException.
 
 Written for the version pinned in requirements/emulator.in.
 """
@@ -48,6 +50,8 @@ build_event = gateway._build_lambda_event_v1  # noqa: SLF001
 import_document = gateway._import_rest_api  # noqa: SLF001
 execute_task = machines._execute_task  # noqa: SLF001
 evaluate = machines._apply_jsonata_template  # noqa: SLF001
+call_function = machines._call_lambda  # noqa: SLF001
+ExecutionError = machines._ExecutionError  # noqa: SLF001
 
 
 def wait_for_slot(function: dict[str, Any], config: dict[str, Any]) -> tuple[Any, Any]:
@@ -144,6 +148,16 @@ def run_task(state: dict[str, Any], task_input: Any, execution: Any, context: An
     return execute_task(state, task_input, execution, context)
 
 
+def call(function: str, event: Any) -> Any:
+    """Call a function of a task; a throttled call fails with the error name of AWS."""
+    try:
+        return call_function(function, event)
+    except ExecutionError as error:
+        if "TooManyRequestsException" not in error.cause or error.error != "Lambda.Unknown":
+            raise
+        raise ExecutionError("Lambda.TooManyRequestsException", error.cause) from None
+
+
 if __name__ == "__main__":
     lambdas._acquire_execution_slot = wait_for_slot  # noqa: SLF001
     lambdas._release_execution_slot = return_slot  # noqa: SLF001
@@ -155,4 +169,5 @@ if __name__ == "__main__":
     gateway._import_rest_api = import_all  # noqa: SLF001
     rules._dispatch_to_lambda = dispatch  # noqa: SLF001
     machines._execute_task = run_task  # noqa: SLF001
+    machines._call_lambda = call  # noqa: SLF001
     app.main()

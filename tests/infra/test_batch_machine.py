@@ -1,11 +1,15 @@
 """The batch state machine: bounded, retried, and without row data in its states."""
 
+import math
 import re
 from typing import Any
 
 import pytest
 import yaml
 
+from darkroom.domain.rows import MAX_ROWS
+from darkroom.usecases.batches import start_batch
+from tests.infra.retries import THROTTLING_ERRORS, longest_duration
 from tests.infra.template import BATCH_DEFINITION, properties
 
 TEXT = BATCH_DEFINITION.read_text()
@@ -50,12 +54,23 @@ def test_task_timeout_exceeds_the_function_timeout(name: str) -> None:
 def test_task_is_retried_with_jitter_and_a_maximum_delay(name: str) -> None:
     throttled, crashed = TASKS[name]["Retry"]
 
-    assert set(throttled["ErrorEquals"]) == {"Lambda.TooManyRequestsException", "Lambda.Unknown"}
+    assert set(throttled["ErrorEquals"]) == THROTTLING_ERRORS
     assert set(crashed["ErrorEquals"]) == {"States.TaskFailed", "States.Timeout"}
     for retry in (throttled, crashed):
         assert retry["JitterStrategy"] == "FULL"
         assert retry["MaxAttempts"] >= 8
         assert retry["MaxDelaySeconds"] <= 60
+
+
+def test_timeout_exceeds_the_sum_of_all_retries() -> None:
+    """Also if every chunk of the longest batch takes all of its retries."""
+    chunks = math.ceil(MAX_ROWS / start_batch._CHUNK_ROWS)
+    rounds = math.ceil(chunks / CREATE_ALL["MaxConcurrency"])
+
+    longest = rounds * longest_duration(TASKS["CreateRows"]) + longest_duration(
+        TASKS["CollectBatch"]
+    )
+    assert MACHINE["TimeoutSeconds"] > longest
 
 
 def test_each_loop_has_a_wait_state() -> None:

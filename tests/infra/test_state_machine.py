@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain import polling
 from darkroom.domain.requests import MAX_DEADLINE_SECONDS
 from darkroom.domain.steps import Outcome, Step
+from darkroom.usecases.jobs import submit_job
+from tests.infra.retries import THROTTLING_ERRORS, longest_duration
 from tests.infra.template import DEFINITION, definition, parameters, properties
 
 STATES: dict[str, dict[str, Any]] = definition()["States"]
@@ -45,16 +48,6 @@ def next_states(state: dict[str, Any]) -> set[str]:
     return targets | ({state["Default"]} if "Default" in state else set())
 
 
-def longest_duration(task: str) -> int:
-    """Return the longest task duration in seconds: throttling, then a timeout at each attempt."""
-    state = STATES[task]
-    throttled, crashed = state["Retry"]
-    crash_seconds = (crashed["MaxAttempts"] + 1) * (
-        state["TimeoutSeconds"] + crashed["MaxDelaySeconds"]
-    )
-    return int(throttled["MaxAttempts"] * throttled["MaxDelaySeconds"] + crash_seconds)
-
-
 def function_of(task: str) -> str:
     """Return the logical id of the function that a task invokes."""
     placeholder = STATES[task]["Arguments"]["FunctionName"].removeprefix("${").removesuffix("}")
@@ -76,13 +69,25 @@ def test_definition_uses_jsonata() -> None:
 
 
 def test_timeout_exceeds_the_sum_of_all_inner_limits() -> None:
-    """A timeout cannot be caught, so it exceeds queue time, deadline and all task attempts."""
-    limits = parameters()
+    """A timeout cannot be caught. A limit ends a job at its next step, whose retries take longer.
+
+    The search for an unanswered POST is that of AWS, where DurationScale is 1.
+    """
+    submit, check, finalize, fail = (longest_duration(STATES[name]) for name in TASKS)
+    queue_seconds = parameters()["MaxQueueSeconds"]["MaxValue"]
+    search_seconds = polling._SEARCH_SECONDS * polling._UNREAD_FACTOR
+    copies = len(polling.COPY_WAITS) + 1
+
     longest = (
-        limits["MaxQueueSeconds"]["MaxValue"]
+        queue_seconds
+        + submit
+        + submit_job._MAX_SUBMITS * (search_seconds + submit)
         + MAX_DEADLINE_SECONDS
-        + sum(longest_duration(name) for name in TASKS)
+        + copies * (check + finalize)
+        + sum(polling.COPY_WAITS)
+        + fail
     )
+    assert TASKS == ["Submit", "Check", "Finalize", "Fail"]
     assert definition()["TimeoutSeconds"] > longest
 
 
@@ -106,7 +111,8 @@ def test_task_timeout_exceeds_the_function_timeout(name: str) -> None:
 def test_task_is_retried_with_jitter_and_a_maximum_delay(name: str) -> None:
     throttled, crashed = STATES[name]["Retry"]
 
-    assert set(throttled["ErrorEquals"]) == {"Lambda.TooManyRequestsException", "Lambda.Unknown"}
+    # Lambda.Unknown is a function that timed out or had too little memory: a crash.
+    assert set(throttled["ErrorEquals"]) == THROTTLING_ERRORS
     assert throttled["MaxAttempts"] * throttled["MaxDelaySeconds"] >= 900
     assert set(crashed["ErrorEquals"]) == {"States.TaskFailed", "States.Timeout"}
     assert crashed["MaxAttempts"] >= 8

@@ -19,7 +19,12 @@ SERVICES = {
     "s3": ("_fire_s3_event",),
     "eventbridge": ("_dispatch_event",),
     "apigateway_v1": ("_build_lambda_event_v1", "_import_rest_api"),
-    "stepfunctions": ("_execute_task", "_apply_jsonata_template"),
+    "stepfunctions": (
+        "_execute_task",
+        "_apply_jsonata_template",
+        "_call_lambda",
+        "_ExecutionError",
+    ),
 }
 SLOTS = 2
 
@@ -116,3 +121,33 @@ def test_rule_invokes_its_function_asynchronously(lambdas: Any) -> None:
     launcher().dispatch("arn:of:function", '{"id": "1"}')
 
     assert invoked == [({"arn": "arn:of:function"}, {"id": "1"})]
+
+
+class ExecutionError(Exception):
+    """The error of a failed task, as in MiniStack."""
+
+    def __init__(self, error: str, cause: str) -> None:
+        super().__init__(error)
+        self.error = error
+        self.cause = cause
+
+
+@pytest.mark.parametrize(
+    ("cause", "name"),
+    [
+        ('{"__type": "TooManyRequestsException"}', "Lambda.TooManyRequestsException"),
+        ('{"errorMessage": "Task timed out"}', "Lambda.Unknown"),
+    ],
+)
+def test_throttled_call_of_a_task_has_the_error_name_of_aws(
+    lambdas: Any, cause: str, name: str
+) -> None:
+    def call(*_: object) -> None:
+        raise ExecutionError("Lambda.Unknown", cause)
+
+    machines: Any = sys.modules["ministack.services.stepfunctions"]
+    machines._call_lambda, machines._ExecutionError = call, ExecutionError
+
+    with pytest.raises(ExecutionError, match=name) as failure:
+        launcher().call("arn:of:function", {})
+    assert failure.value.cause == cause
