@@ -1,4 +1,4 @@
-"""Start MiniStack with nine patches. The emulator's own Python runs this script.
+"""Start MiniStack with ten patches. The emulator's own Python runs this script.
 
 1. MiniStack refuses a call while 16 function calls run. AWS allows 1,000, so the call waits.
 2. Every worker unpacks its function's code: 1,500 files. Workers of the same code share one copy.
@@ -14,6 +14,8 @@
 8. A task's TimeoutSeconds must be a literal. An expression is now evaluated, as in other fields.
 9. A throttled call of a state machine fails with Lambda.Unknown. On AWS, this is the error of a
    function that timed out; a throttled call fails with Lambda.TooManyRequestsException.
+10. The permission for GetParameters is checked on no parameter. AWS checks it on each; here, it is
+    checked on the first.
 
 Written for the version pinned in requirements/emulator.in.
 """
@@ -36,6 +38,7 @@ rules: Any = import_module("ministack.services.eventbridge")
 s3: Any = import_module("ministack.services.s3")
 gateway: Any = import_module("ministack.services.apigateway_v1")
 machines: Any = import_module("ministack.services.stepfunctions")
+permissions: Any = import_module("ministack.core.iam_actions")
 
 version: ContextVar[str | None] = ContextVar("version", default=None)
 slots = BoundedSemaphore(lambdas._ACCOUNT_CONCURRENCY_CAP)  # noqa: SLF001
@@ -52,6 +55,7 @@ execute_task = machines._execute_task  # noqa: SLF001
 evaluate = machines._apply_jsonata_template  # noqa: SLF001
 call_function = machines._call_lambda  # noqa: SLF001
 ExecutionError = machines._ExecutionError  # noqa: SLF001
+find_resource = permissions.extract_resource_arn
 
 
 def wait_for_slot(function: dict[str, Any], config: dict[str, Any]) -> tuple[Any, Any]:
@@ -158,6 +162,13 @@ def call(function: str, event: Any) -> Any:
         raise ExecutionError("Lambda.TooManyRequestsException", error.cause) from None
 
 
+def resource(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> Any:
+    """Return the ARN on which a permission is checked; of several parameters, that of the first."""
+    if service == "ssm" and (names := json.loads(body or b"{}").get("Names")):
+        body = json.dumps({"Name": names[0]}).encode()
+    return find_resource(service, method, path, headers, body, *rest)
+
+
 if __name__ == "__main__":
     lambdas._acquire_execution_slot = wait_for_slot  # noqa: SLF001
     lambdas._release_execution_slot = return_slot  # noqa: SLF001
@@ -170,4 +181,5 @@ if __name__ == "__main__":
     rules._dispatch_to_lambda = dispatch  # noqa: SLF001
     machines._execute_task = run_task  # noqa: SLF001
     machines._call_lambda = call  # noqa: SLF001
+    permissions.extract_resource_arn = resource
     app.main()

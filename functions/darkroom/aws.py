@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from botocore.config import Config
 
-from darkroom.observability import PowertoolsMetrics
+from darkroom.observability import PowertoolsMetrics, log_stale_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,7 +186,8 @@ class AwsPorts:
         from darkroom.adapters.provider_key import ProviderKey
 
         client = boto3.client("secretsmanager", config=_AWS)
-        return ProviderKey(client, self._settings.provider_secret_id)
+        secret_id = self._settings.provider_secret_id
+        return ProviderKey(client, secret_id, self.now, log_stale_value)
 
     @cached_property
     def _wavespeed(self) -> WaveSpeed:
@@ -259,4 +260,5 @@ class AwsPorts:
         """The runtime flags."""
         from darkroom.adapters.runtime_flags import ParameterFlags
 
-        return ParameterFlags(boto3.client("ssm", config=_AWS), self._settings.runtime_flags)
+        client, prefix = boto3.client("ssm", config=_AWS), self._settings.runtime_flags
+        return ParameterFlags(client, prefix, self.now, log_stale_value)

@@ -77,6 +77,11 @@ def log_crash(error: Exception) -> None:
     logger.error("crashed", error=describe(error), at=frames)
 
 
+def log_stale_value(error: Exception) -> None:
+    """Log that a cached value stays in use, because it could not be read again."""
+    logger.warning("stale value", error=describe(error))
+
+
 def correlate(job_id: str | None) -> None:
     """Add the job id to every following log line."""
     logger.set_correlation_id(job_id)

@@ -1,14 +1,14 @@
 """Runtime flags in Systems Manager (moto), cached for a few seconds."""
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities.parameters import base
+from botocore.exceptions import ClientError
 
-from darkroom.adapters.runtime_flags import ParameterFlags
+from darkroom.adapters.runtime_flags import MAX_AGE, ParameterFlags
 from darkroom.ports import RuntimeFlags
+from tests.fakes.signals import StoppedClock
 from tests.infra.template import properties
 
 if TYPE_CHECKING:
@@ -16,22 +16,6 @@ if TYPE_CHECKING:
 
 PREFIX = "/darkroom/switches"
 URL = "https://abc123.execute-api.eu-central-1.amazonaws.com/prod"
-
-
-class Clock:
-    """The clock of the parameter cache."""
-
-    time = datetime(2026, 11, 22, 12)  # noqa: DTZ001 - the cache uses naive times
-
-    def now(self) -> datetime:
-        return self.time
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    fake_clock = Clock()
-    monkeypatch.setattr(base, "datetime", fake_clock)
-    return fake_clock
 
 
 @pytest.fixture
@@ -50,9 +34,34 @@ def set_flag(client: "SSMClient", name: str, value: str) -> None:
     client.put_parameter(Name=f"{PREFIX}/{name}", Value=value, Type="String", Overwrite=True)
 
 
+class Flags:
+    """The flags of one function instance, with its clock and the reported errors."""
+
+    def __init__(self, client: "SSMClient") -> None:
+        self.clock = StoppedClock()
+        self.reported: list[Exception] = []
+        self._flags = ParameterFlags(client, PREFIX, self.clock, self.reported.append)
+
+    def read(self, after: float = 0) -> RuntimeFlags:
+        self.clock.advance(after)
+        return self._flags.read()
+
+
 def read(client: "SSMClient") -> RuntimeFlags:
     """Read the flags without a cached value, as a new function instance does."""
-    return ParameterFlags(client, PREFIX).read()
+    return Flags(client).read()
+
+
+def throttle(client: "SSMClient", monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Refuse every read; return the list of refused reads."""
+    refused: list[Any] = []
+
+    def refuse(**request: Any) -> None:
+        refused.append(request)
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetParameters")
+
+    monkeypatch.setattr(client, "get_parameters", refuse)
+    return refused
 
 
 def test_initial_flags_enable_submits_and_disable_webhooks(client: "SSMClient") -> None:
@@ -81,15 +90,59 @@ def test_webhook_url_has_no_trailing_slash(client: "SSMClient", url: str) -> Non
     assert read(client) == RuntimeFlags(submits=True, webhook_url=URL)
 
 
-def test_flags_are_cached_for_five_seconds(client: "SSMClient", clock: Clock) -> None:
-    flags = ParameterFlags(client, PREFIX)
+def test_one_call_reads_both_flags(client: "SSMClient") -> None:
+    called: list[str] = []
+    client.meta.events.register("before-call.ssm", lambda model, **_: called.append(model.name))
+
+    read(client)
+
+    assert called == ["GetParameters"]
+
+
+def test_flags_are_cached_for_ten_seconds(client: "SSMClient") -> None:
+    flags = Flags(client)
     flag_history = [flags.read()]
     set_flag(client, "submits", "off")
     set_flag(client, "webhooks", URL)
 
-    for seconds in (0, 5, 1):
-        clock.time += timedelta(seconds=seconds)
-        flag_history.append(flags.read())
+    flag_history += [flags.read(after=seconds) for seconds in (0, 9, 1)]
 
     old, new = RuntimeFlags(), RuntimeFlags(submits=False, webhook_url=URL)
     assert flag_history == [old, old, old, new]
+
+
+def test_400_busy_functions_stay_below_the_default_throughput_of_parameter_store() -> None:
+    assert 400 / MAX_AGE.total_seconds() <= 40
+
+
+def test_flags_stay_in_use_while_reads_are_throttled(
+    client: "SSMClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_flag(client, "submits", "off")
+    flags = Flags(client)
+    flags.read()
+    with monkeypatch.context() as patch:
+        refused = throttle(client, patch)
+
+        assert [flags.read(after=seconds) for seconds in (10, 4, 1)] == [
+            RuntimeFlags(submits=False)
+        ] * 3
+        assert len(refused) == len(flags.reported) == 2  # at once, and 5 seconds later
+    set_flag(client, "submits", "on")
+
+    assert flags.read(after=5) == RuntimeFlags(submits=True)
+
+
+def test_first_read_must_succeed(client: "SSMClient", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a known value, Submit crashes and is retried: submission may be disabled."""
+    throttle(client, monkeypatch)
+
+    with pytest.raises(ClientError):
+        read(client)
+
+
+def test_missing_parameter_raises(client: "SSMClient") -> None:
+    client.delete_parameter(Name=f"{PREFIX}/submits")
+
+    with pytest.raises(KeyError):
+        read(client)

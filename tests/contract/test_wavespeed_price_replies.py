@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
 from darkroom.adapters.wavespeed.prices import WaveSpeedPrices
@@ -102,7 +102,7 @@ def test_refused_key_is_not_retried_for_every_job() -> None:
 def test_unreadable_key_uses_the_table() -> None:
     class NoKeys(Keys):
         def read(self, *, fresh: bool = False) -> SecretStr:
-            raise GetParameterError("throttled")
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetSecretValue")
 
     assert quote_with(prices_over(ScriptedHttp(priced(price=1)), NoKeys())) == TABLE
 

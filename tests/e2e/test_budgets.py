@@ -86,7 +86,7 @@ def test_submits_flag_stops_submits_but_not_submitted_jobs(
     api_client.wait_for_status(submitted["job_id"], "submitted")
     parameters.put_parameter(Name=name, Value="off", Overwrite=True)
     try:
-        functions.restart(["Submit"])  # discards the flags that Submit caches for five seconds
+        functions.restart(["Submit"])  # discards the flags that Submit caches for ten seconds
         queued = api_client.create_job(prompt="Not to be sent yet")
 
         assert api_client.wait_for_status(submitted["job_id"])["status"] == "completed"

@@ -52,7 +52,7 @@ def test_flag_has_the_name_that_submit_can_read(name: str) -> None:
     (statement,) = [
         statement
         for statement in statements(properties("SubmitFunction")["Policies"])
-        if statement.get("Action") == "ssm:GetParameter"
+        if statement.get("Action") == "ssm:GetParameters"
     ]
 
     parameter_name = properties(FLAGS[name])["Name"]["Fn::Sub"]

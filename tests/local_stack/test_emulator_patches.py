@@ -33,7 +33,11 @@ SLOTS = 2
 def lambdas(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Put fake modules in place of MiniStack's; return the Lambda service."""
     fakes = {f"services.{name}": functions for name, functions in SERVICES.items()}
-    fakes |= {"core.lambda_runtime": ("kill_workers",), "app": ()}
+    fakes |= {
+        "core.lambda_runtime": ("kill_workers",),
+        "core.iam_actions": ("extract_resource_arn",),
+        "app": (),
+    }
     for name, functions in fakes.items():
         module = ModuleType(f"ministack.{name}")
         for function in functions:

@@ -12,7 +12,14 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from darkroom.observability import CrashError, PowertoolsMetrics, correlate, logger, observed
+from darkroom.observability import (
+    CrashError,
+    PowertoolsMetrics,
+    correlate,
+    log_stale_value,
+    logger,
+    observed,
+)
 
 SECRET = "sesame-4711"
 CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
@@ -152,3 +159,12 @@ def test_dependencies_are_built_at_initialization_on_lambda(
     observed(lambda: built.append("one"), lambda: built.append("two"))
 
     assert built == ["one", "two"]
+
+
+def test_stale_value_is_logged_as_a_warning_without_the_message(read_logs: ReadLogs) -> None:
+    log_stale_value(CLIENT_ERROR)
+
+    (line,) = read_logs()
+    assert (line["level"], line["message"]) == ("WARNING", "stale value")
+    assert line["error"] == "UpdateItem: ValidationException"
+    assert SECRET not in json.dumps(line)

@@ -4,13 +4,11 @@ import json
 import ssl
 from collections import defaultdict
 from functools import cache, partial
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import httpx
 import pytest
-from aws_lambda_powertools.utilities.parameters import base as parameters
 from moto.core.serialize import ResponseSerializer
 
 from darkroom import aws
@@ -246,8 +244,6 @@ class Cloud:
             monotonic=lambda: self.clock.elapsed,
         )
         self._patch.setattr(aws, "AwsPorts", ports)
-        # Caches with a maximum age: runtime flags and keys.
-        self._patch.setattr(parameters, "datetime", SimpleNamespace(now=lambda: self.clock.now))
         self._patch.setattr(
             httpx.HTTPTransport, "handle_request", lambda _, request: handle(request)
         )

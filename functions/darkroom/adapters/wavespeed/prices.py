@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom.adapters.wavespeed.http import Key, authorized, micro_usd, read_data, tls_context
 from darkroom.domain import pricing
@@ -92,7 +92,7 @@ class WaveSpeedPrices:
                     f"{self._base}/{path}",
                     {"model_id": model, "inputs": inputs},
                 )
-            except (httpx.TransportError, httpx.DecodingError, GetParameterError):
+            except (httpx.TransportError, httpx.DecodingError, BotoCoreError, ClientError):
                 # Every model would fail alike: pause, so that further requests do not wait.
                 self._paused_until = self._now() + _FAILURE_CACHE_TIME
                 return None
