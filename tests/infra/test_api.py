@@ -202,7 +202,7 @@ def test_gateway_responses_have_the_headers_of_their_status() -> None:
 
 
 def test_all_routes_have_the_configured_throttling() -> None:
-    (settings,) = properties("RestApi")["MethodSettings"]
+    settings, _ = properties("RestApi")["MethodSettings"]
 
     assert settings == {
         "HttpMethod": "*",
@@ -211,6 +211,25 @@ def test_all_routes_have_the_configured_throttling() -> None:
         "ThrottlingBurstLimit": {"Ref": "RequestsPerSecond"},
     }
     assert parameters()["RequestsPerSecond"]["MinValue"] >= 1  # 0 would close the API
+
+
+def test_webhooks_have_a_limit_of_their_own() -> None:
+    """API Gateway limits each method of a stage separately."""
+    _, settings = properties("RestApi")["MethodSettings"]
+    by_tier = {"Fn::FindInMap": ["Tiers", {"Ref": "Tier"}, "WebhooksPerSecond"]}
+
+    path = settings["ResourcePath"].removeprefix("/").replace("~1", "/")
+    assert settings["HttpMethod"].lower() in api()["paths"][path]
+    assert path == "/webhooks/wavespeed/{job_id}"
+    assert settings["ThrottlingRateLimit"] == settings["ThrottlingBurstLimit"] == by_tier
+
+
+@pytest.mark.parametrize("tier", parameters()["Tier"]["AllowedValues"])
+def test_webhook_limit_exceeds_the_images_per_second(tier: str) -> None:
+    limits = template()["Mappings"]["Tiers"][tier]
+    custom_maximum = parameters()["ImagesPerMinute"]["MaxValue"]
+
+    assert limits["WebhooksPerSecond"] > (limits["ImagesPerMinute"] or custom_maximum) / 60
 
 
 def test_api_endpoint_is_regional() -> None:
