@@ -2,12 +2,13 @@
 
 import hashlib
 from contextlib import suppress
+from os import fstat
 from threading import Barrier, Lock
 from typing import IO, Any
 
 import pytest
 
-from darkroom.domain import polling
+from darkroom.domain import media, polling
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.events import JobCompleted
 from darkroom.domain.job import OPEN, Asset, Status
@@ -29,6 +30,7 @@ from tests.fakes.images import JPEG, PNG
 from tests.fakes.invariants import assert_queue_counts
 from tests.fakes.provider import OUTPUT, PREDICTION
 from tests.fakes.world import TEXT_TO_IMAGE, World
+from tests.infra.template import properties
 
 SECOND = "https://cdn.test/output/1.bin"
 RUNNING = Running("processing", known=True)
@@ -150,6 +152,34 @@ def test_at_most_four_outputs_are_copied_concurrently() -> None:
     assert max_running == 4
     stored = [asset.key for asset in world.job(step.job_id).assets]
     assert stored == [f"jobs/{step.job_id}/{n}.png" for n in range(8)]
+
+
+@pytest.mark.parametrize("function", ["FinalizeFunction", "SweepFunction"])
+def test_concurrent_outputs_of_the_largest_size_fit_into_tmp(function: str) -> None:
+    """The files are sparse, so they need no space here."""
+    outputs = [f"https://cdn.test/output/{n}.mp4" for n in range(4)]
+    world, step = job_with_completed_prediction(*outputs)
+    size = max(media._MAX_BYTES_OTHER, *media._MAX_BYTES.values())
+    barrier, sizes = Barrier(4), list[int]()
+
+    def fetch(url: str, into: IO[bytes]) -> Download:
+        assert url in outputs
+        into.truncate(size)
+        barrier.wait(timeout=30)  # waits for four concurrent copies
+        sizes.append(fstat(into.fileno()).st_size)
+        barrier.wait(timeout=30)
+        return Download(media.PNG, size, "digest", None)
+
+    def store(key: str, *_: object) -> Asset:
+        return Asset(bucket="assets", key=key, content_type="video/mp4", size=size, sha256="digest")
+
+    world.downloads.fetch = fetch  # type: ignore[method-assign]
+    world.assets.store = store  # type: ignore[method-assign, assignment]
+
+    world.app.finalize_job.run(step)
+
+    assert len(sizes) == 4
+    assert sum(sizes) <= properties(function)["EphemeralStorage"]["Size"] * 2**20
 
 
 def test_unavailable_output_is_retried_after_a_wait() -> None:

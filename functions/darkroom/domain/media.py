@@ -70,7 +70,7 @@ _PNG_END = b"IEND\xaeB`\x82"  # type and checksum of the last chunk, which has n
 # WebP's limit, and above a JPEG's maximum. A PNG that declares more is invalid or an image bomb.
 _MAX_PIXELS = 2**32 - 1
 _MAX_BYTES = {MediaKind.IMAGE: 50_000_000}
-_MAX_BYTES_OTHER = 400_000_000  # fits into the function's /tmp of 512 MB
+_MAX_BYTES_OTHER = 400_000_000  # four fit into the /tmp of the functions that store outputs
 
 
 def sniff(head: bytes) -> Format | None:

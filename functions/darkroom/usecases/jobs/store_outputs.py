@@ -12,7 +12,7 @@ from darkroom.ports import Assets, Downloads, Jobs, NotDownloaded
 
 # Larger files are spooled to /tmp, so memory use is bounded.
 _SPOOL_BYTES = 4 * 1024 * 1024
-# Concurrent copies. /tmp has room for twice as many files of the largest size.
+# Concurrent copies. /tmp has room for as many files of the largest size.
 _CONCURRENCY = 4
 
 
