@@ -1,4 +1,4 @@
-"""The longest job stays below 25,000 events, the limit of a Step Functions execution history."""
+"""The longest job and batch stay below 25,000 events, the limit of an execution's history."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,13 @@ import pytest
 
 from darkroom import app
 from darkroom.domain import breaker, polling
+from darkroom.domain.batch import collect_interval
 from darkroom.domain.durations import ExpectedDuration, published
 from darkroom.domain.requests import MAX_DEADLINE_SECONDS, Quality, Resolution
 from darkroom.domain.submit_queue import AHEAD
 from darkroom.usecases.jobs import submit_job
 from tests.infra.template import definition, parameters
+from tests.infra.test_batch_machine import COLLECT_BRANCH, MACHINE
 
 MAX_EVENTS = 25_000
 # Events that AWS writes per visit of a state, by state type.
@@ -34,6 +36,14 @@ def events(*names: str) -> int:
 DEFERRED_EVENTS = events("Submit", "SubmitResult", "WaitForSlot")
 POLL_EVENTS = events("WaitBeforeCheck", "Check", "CheckResult")
 WEBHOOK_WAIT_EVENTS = events("WaitForWebhook", "Finalize", "FinalizeResult")
+
+
+# One round of the branch that collects a batch: all of its states but the end.
+COLLECT_EVENTS = sum(
+    EVENTS[state["Type"]]
+    for state in COLLECT_BRANCH["States"].values()
+    if state["Type"] != "Succeed"
+)
 
 
 def breaker_wait(base: float) -> float:
@@ -124,3 +134,13 @@ def test_recovery_of_an_ambiguous_submit_is_bounded() -> None:
 
 def test_event_counts_match_step_functions() -> None:
     assert (DEFERRED_EVENTS, POLL_EVENTS, WEBHOOK_WAIT_EVENTS) == (9, 9, 13)
+    assert COLLECT_EVENTS == 9
+
+
+def test_batch_with_one_slow_row_fits_into_the_history_until_its_timeout() -> None:
+    """The worst case: each estimate says that the last row ends at once."""
+    elapsed, rounds = 0, 0
+    while elapsed < MACHINE["TimeoutSeconds"]:
+        elapsed, rounds = elapsed + collect_interval(0, elapsed), rounds + 1
+
+    assert rounds * COLLECT_EVENTS + OTHER_EVENTS < MAX_EVENTS

@@ -16,6 +16,9 @@ from darkroom.domain.rows import Row, at_row
 CONFIRM_ABOVE = 5_000_000
 # Limits of the seconds between two runs of CollectBatch.
 _MIN_INTERVAL, _MAX_INTERVAL = 5, 600
+# One slow row can stay open for a day while the estimate says seconds. So the shortest interval
+# grows with the elapsed time. Otherwise the execution would reach its limit of 25,000 events.
+_MIN_INTERVAL_SHARE = 1 / 60
 
 
 class BatchStatus(StrEnum):
@@ -207,7 +210,9 @@ def collect_interval(remaining: int | None, elapsed: float) -> int:
     """Return the seconds until the next run of CollectBatch, from 5 to 600.
 
     The interval is a quarter of the elapsed time, because early rates are imprecise, but at most an
-    eighth of the estimated remaining time. Few runs keep the cost low.
+    eighth of the estimated remaining time, and at least a sixtieth of the elapsed time. Few runs
+    keep the cost low.
     """
     wait = elapsed / 4 if remaining is None else min(elapsed / 4, remaining / 8)
-    return round(min(_MAX_INTERVAL, max(_MIN_INTERVAL, wait)))
+    shortest = max(_MIN_INTERVAL, elapsed * _MIN_INTERVAL_SHARE)
+    return round(min(_MAX_INTERVAL, max(shortest, wait)))
