@@ -79,6 +79,12 @@ def test_additional_dimension_makes_another_metric(write_metric: Any) -> None:
     assert write_metric("BreakerOpen", code="unauthorized") != write_metric("BreakerOpen")
 
 
+def test_metric_with_an_additional_dimension_still_names_its_stack(write_metric: Any) -> None:
+    dimensions = write_metric("JobsFailed", code="unauthorized")["Dimensions"]
+
+    assert {"Name": "service", "Value": "the stack"} in dimensions
+
+
 @pytest.mark.parametrize("alarm", OWN_METRIC_ALARMS)
 def test_alarm_metric_is_counted_without_additional_dimensions(
     alarm: str,

@@ -9,7 +9,8 @@ import pytest
 from tests.infra.template import ROOT
 from tests.infra.test_alarms import ALARMS, NESTED_TEMPLATE
 
-BODY = NESTED_TEMPLATE["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+DASHBOARD = NESTED_TEMPLATE["Resources"]["Dashboard"]["Properties"]
+BODY = DASHBOARD["DashboardBody"]["Fn::Sub"]
 WIDGETS: list[dict[str, Any]] = json.loads(BODY)["widgets"]
 PLOTTED = [
     metric
@@ -19,6 +20,11 @@ PLOTTED = [
 ]
 SOURCE = "\n".join(path.read_text() for path in (ROOT / "functions/darkroom").rglob("*.py"))
 COUNTED = set(re.findall(r'metrics\.count\(\s*"(\w+)"', SOURCE))
+
+
+def test_dashboard_name_differs_by_stack_and_region() -> None:
+    """CloudWatch replaces a dashboard of the same name, also one of another region."""
+    assert DASHBOARD["DashboardName"] == {"Fn::Sub": "${Name}-${AWS::Region}"}
 
 
 def test_sections_are_the_four_questions() -> None:
@@ -56,6 +62,7 @@ def test_search_uses_a_written_dimension() -> None:
     (expression,) = [metric[0]["expression"] for metric in PLOTTED if isinstance(metric[0], dict)]
 
     assert "{Darkroom,code,service}" in expression
+    assert 'service="${Name}"' in expression  # not the metrics of other stacks
     assert 'MetricName="JobsFailed"' in expression
     assert re.search(r'count\("JobsFailed", code=', SOURCE)
 
