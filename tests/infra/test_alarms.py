@@ -26,7 +26,7 @@ PAGE = (ROOT / "docs/operations.md").read_text()
 # alarm of evaluated periods, and treatment of missing data.
 CONDITIONS = {
     "DeadLettersAlarm": ("Maximum", "> 0", 300, (1, 1), "ignore"),
-    "StuckJobsAlarm": ("Maximum", "> 0", 900, (2, 2), "missing"),
+    "StuckJobsAlarm": ("Maximum", "> 0", 900, (2, 2), "breaching"),
     "FailureRateAlarm": ("Average", "> 0.2", 300, (3, 6), "notBreaching"),
     "ExecutionThrottledAlarm": ("Sum", "> 0", 300, (1, 1), "notBreaching"),
     "ProviderUnreachableAlarm": ("Sum", ">= 10", 300, (1, 1), "notBreaching"),

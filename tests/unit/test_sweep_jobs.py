@@ -68,6 +68,15 @@ def test_job_without_an_execution_is_started_once() -> None:
     assert_all_ended(world)
 
 
+def test_run_without_jobs_is_reported() -> None:
+    """StuckJobsAlarm alarms if the metric is missing."""
+    world = World()
+
+    assert world.app.sweep_jobs.run() == {}
+
+    assert [r.value for r in world.metrics.recorded if r.name == "StuckJobs"] == [0]
+
+
 def test_recent_job_without_an_execution_is_not_started() -> None:
     world, _ = deployment()
     unstarted_job(world)
