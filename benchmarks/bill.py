@@ -1,28 +1,40 @@
-"""AWS cost of one job without waiting, metered while the shipped state machine runs in moto.
+"""AWS cost of one job without waiting: the shipped handlers in moto, routed by the shipped state machine.
 
-Table writes and reads are counted by item size, as DynamoDB bills them. Calls, events and log bytes
-are counted as they occur. The run time of functions cannot be measured in moto: it is assumed.
+Transitions, table units, calls, invocations and log bytes are counted as they occur. The run time of
+functions cannot be measured in moto: it is assumed.
 """
 
 import contextlib
+import hashlib
 import io
 import json
-import math
+import os
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, NamedTuple
+from importlib import import_module
+from types import SimpleNamespace
+from typing import IO, Any, NamedTuple
+from unittest.mock import patch
 
-import pytest
+import boto3
+import yaml
+from jsonata import Jsonata  # type: ignore[import-untyped]
 from moto import mock_aws
-from moto.dynamodb.models import dynamodb_backends
-from moto.dynamodb.models.dynamo_type import DynamoType
 
 from benchmarks import prices
-from benchmarks.report import Section, dollars, table
-from tests.infra.template import properties
-from tests.workflow.cloud import REQUEST, Cloud
-from tests.workflow.deployment import ACCOUNT, REGION, TABLE, session
+from benchmarks.meter import Meter
+from benchmarks.report import ROOT, Section, dollars, table
+from benchmarks.template import VARIABLES, memory, properties
+from darkroom import aws
+from darkroom.app import app
+from darkroom.aws import AwsPorts
+from darkroom.domain.media import PNG
+from darkroom.handlers.api import api
+from darkroom.observability import logger
+from darkroom.ports import Accepted, Download, Quote, RuntimeFlags, Succeeded
+from simulator.webhooks import signed_headers
 
 # Run time in seconds without waits: assumed, from design notes on similar functions.
 _RUN_SECONDS = {
@@ -30,14 +42,11 @@ _RUN_SECONDS = {
     "RecordStatsFunction": 0.1, "ThumbnailFunction": 0.7, "AuthorizerFunction": 0.05,
     "OnWebhookFunction": 0.1,
 }  # fmt: skip
-_WEBHOOK_AT = 30  # seconds after the submit
-_WAKE_TOKEN_UNITS = 2  # WaitForWebhook writes its token to the record of 1 to 2 kB
-_UNUSED = {True: "CheckFunction", False: "OnWebhookFunction"}  # with and without a webhook
+_NOT_RUN = ("AuthorizerFunction", "ThumbnailFunction")  # counted, with one PUT of a thumbnail
 _PLATFORM_LOG = 350  # bytes of the START, END and REPORT lines of each invocation
-_INDEXES = [
-    tuple(key["AttributeName"] for key in index["KeySchema"])
-    for index in properties("Table")["GlobalSecondaryIndexes"]
-]
+_TOKEN_LENGTH = 800  # characters of a task token: assumed
+_API_URL, _SECRET, _PREDICTION = "https://api.example.com/live", "whsec_bench", "5" * 32
+_OUTPUT, _IMAGE = f"https://cdn.wavespeed.ai/{_PREDICTION}/1.png", b"image"
 
 
 class Bill(NamedTuple):
@@ -62,160 +71,171 @@ class Bill(NamedTuple):
 def one_job(*, webhook: bool = False) -> Bill:
     """Run one text-to-image job from its HTTP request to its statistics, and meter the usage."""
     log = io.StringIO()
-    with (
-        contextlib.redirect_stdout(log),
-        mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        cloud = Cloud(patch)
-        if webhook:
-            cloud.enable_webhooks()
-            cloud.provider.set_duration(_WEBHOOK_AT)
-            cloud.clock.schedule(_WEBHOOK_AT, cloud.deliver_webhook)
-        with _metered(cloud) as meter:
-            response = cloud.call("POST", "/v1/jobs", body=REQUEST)
-            job_id = json.loads(response["body"])["job_id"]
-            cloud.machine.run_pending()
-            event = {"id": "event", "detail": {"job_id": job_id}}
-            cloud.lambdas.deliver("RecordStatsFunction", event)
-        states = cloud.inspect(job_id).states
-    run_seconds = {
-        name: seconds for name, seconds in _RUN_SECONDS.items() if name != _UNUSED[webhook]
+    with _deployment(log) as meter:
+        job = _Job(has_webhook=webhook)
+        with patch.object(aws, "AwsPorts", job.ports):
+            states = job.run()
+    invocations = job.invocations + Counter(_NOT_RUN)
+    log_bytes = len(log.getvalue().encode()) + _PLATFORM_LOG * invocations.total()
+    puts, events = meter.calls["PutObject"] + 1, meter.calls["PutEvents"]
+    requests = invocations["ApiFunction"] + invocations["OnWebhookFunction"]
+    run_usd = sum(
+        prices.function(memory(name), _RUN_SECONDS[name] * count, count)
+        for name, count in invocations.items()
+    )
+    items = {
+        "write units": (meter.write_units, meter.write_units * prices.WRITE_UNIT),
+        "read units": (meter.read_units, meter.read_units * prices.READ_UNIT),
+        "S3 PUTs, 1 GET": (puts, puts * prices.S3_PUT + prices.S3_GET),
+        "events": (events, events * prices.EVENT),
+        "HTTP requests": (requests, requests * prices.API_CALL),
+        "invocations": (invocations.total(), run_usd),
+        "kB of logs": (log_bytes / 1000, log_bytes * prices.LOG_BYTE),
     }
-    write_units = meter.write_units + (_WAKE_TOKEN_UNITS if webhook else 0)
-    log_bytes = len(log.getvalue().encode()) + _PLATFORM_LOG * len(run_seconds)
-    puts = meter.calls["PutObject"] + 1  # the thumbnail
-    requests = 2 if webhook else 1
-    usd = {
-        "write units": write_units * prices.WRITE_UNIT,
-        "read units": meter.read_units * prices.READ_UNIT,
-        "S3 PUTs, 1 GET": puts * prices.S3_PUT + prices.S3_GET,
-        "events": meter.calls["PutEvents"] * prices.EVENT,
-        "HTTP requests": requests * prices.API_CALL,
-        "invocations": sum(
-            prices.function(memory(name), seconds) for name, seconds in run_seconds.items()
-        ),
-        "kB of logs": log_bytes * prices.LOG_BYTE,
-    }
-    amounts = (
-        write_units, meter.read_units, puts, meter.calls["PutEvents"], requests, len(run_seconds),
-        log_bytes / 1000,
-    )  # fmt: skip
-    return Bill(tuple(states), dict(zip(usd, amounts, strict=True)), usd)
-
-
-def memory(function: str) -> float:
-    """Return the memory of a function in the template, in MB."""
-    return float(properties(function)["MemorySize"])
-
-
-class _Meter:
-    """Counts the AWS calls of handlers."""
-
-    def __init__(self) -> None:
-        self.calls: Counter[str] = Counter()
-        self.write_units, self.read_units = 0, 0.0
-
-    def before(self, operation: str, params: Any, context: Any) -> None:
-        """Count a call and remember the items that it affects."""
-        self.calls[operation] += 1
-        context["items"] = _affected_items(operation, params["body"])
-        if operation == "Query":
-            context["is_consistent"] = json.loads(params["body"]).get("ConsistentRead", False)
-
-    def after(self, operation: str, context: Any, parsed: Any) -> None:
-        """Bill the units of a call."""
-        for key, old in context.get("items", []):
-            self._bill(operation, old, _item(key))
-        if "is_consistent" in context:  # the items of a query are billed together
-            units = max(1, math.ceil(sum(map(_size, parsed["Items"])) / 4096))
-            self.read_units += units if context["is_consistent"] else units / 2
-
-    def _bill(self, operation: str, old: dict[str, Any], new: dict[str, Any]) -> None:
-        factor = 2 if operation == "TransactWriteItems" else 1
-        size = max(_size(old), _size(new))
-        if operation == "GetItem":
-            self.read_units += max(1, math.ceil(size / 4096))
-            return
-        self.write_units += max(1, math.ceil(size / 1024)) * factor
-        for keys in _INDEXES:
-            before, after = ([item.get(key) for key in keys] for item in (old, new))
-            if before != after:  # an index entry is deleted, added, or both
-                self.write_units += (None not in before) + (None not in after)
-
-
-# The session and its clients outlive a job; their events go to the meter of the current job.
-_CURRENT: list[tuple[_Meter, Cloud]] = []
-
-
-@cache
-def _register_hooks() -> None:
-    def before(model: Any, params: Any, context: Any, **_: Any) -> None:
-        for meter, cloud in _CURRENT:
-            if cloud.lambdas.is_running:
-                meter.before(model.name, params, context)
-
-    def after(model: Any, context: Any, parsed: Any, **_: Any) -> None:
-        for meter, _cloud in _CURRENT:
-            meter.after(model.name, context, parsed)
-
-    session().events.register("before-call", before)
-    session().events.register("after-call", after)
+    amounts = {name: amount for name, (amount, _) in items.items()}
+    return Bill(tuple(states), amounts, {name: usd for name, (_, usd) in items.items()})
 
 
 @contextlib.contextmanager
-def _metered(cloud: Cloud) -> Iterator[_Meter]:
-    """Meter the AWS calls of this deployment's handlers."""
-    _register_hooks()
-    meter = _Meter()
-    _CURRENT.append((meter, cloud))
-    yield meter
-    _CURRENT.pop()
+def _deployment(log: io.StringIO) -> Iterator[Meter]:
+    """Create the table, the bus and the bucket in moto; meter the calls and collect the logs."""
+    with (
+        mock_aws(),
+        patch.dict(os.environ, VARIABLES),
+        patch.object(boto3, "DEFAULT_SESSION", session := boto3.Session()),
+        patch.object(logger.registered_handler, "stream", log),
+        contextlib.redirect_stdout(log),  # metrics
+    ):
+        attributes = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
+        session.client("dynamodb").create_table(
+            TableName=VARIABLES["TABLE_NAME"],
+            **{name: properties("Table")[name] for name in attributes},
+        )
+        session.client("events").create_event_bus(Name=VARIABLES["EVENT_BUS_NAME"])
+        session.client("s3").create_bucket(Bucket=VARIABLES["ASSETS_BUCKET"])
+        app.cache_clear()
+        api.cache_clear()
+        try:
+            yield Meter(session, VARIABLES["TABLE_NAME"])
+        finally:
+            app.cache_clear()
+            api.cache_clear()
+            logger.remove_keys(["function_name"])
 
 
-def _affected_items(operation: str, body: Any) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    if operation not in ("GetItem", "PutItem", "UpdateItem", "TransactWriteItems"):
-        return []
-    request = json.loads(body)
-    writes = [next(iter(write.values())) for write in request.get("TransactItems", [])]
-    keys = [
-        write.get("Key") or {name: write["Item"][name] for name in ("pk", "sk")}
-        for write in writes or [request]
-    ]
-    return [(key, _item(key)) for key in keys]
+class _Job:
+    """One job in simulated time, with its provider in memory."""
+
+    def __init__(self, *, has_webhook: bool) -> None:
+        self.invocations: Counter[str] = Counter()
+        self._flags = RuntimeFlags(webhook_url=_API_URL if has_webhook else None)
+        self._webhook_url: str | None = None
+        self._now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    def ports(self, settings: Any) -> AwsPorts:
+        """Return the ports in moto, with the provider, executions and flags in memory."""
+        ports = AwsPorts(settings, now=lambda: self._now, sleep=self._sleep)
+        vars(ports).update(
+            provider=SimpleNamespace(
+                prepare=lambda: None, submit=self._submit, check=lambda _: Succeeded((_OUTPUT,))
+            ),
+            prices=SimpleNamespace(quote=lambda *_: Quote(60_000, "2026-11-22")),
+            downloads=SimpleNamespace(fetch=_download),
+            webhook_secrets=SimpleNamespace(read=lambda _: [_SECRET]),
+            workflow=SimpleNamespace(start=lambda *_: True, wake=lambda _: None),
+            flag_store=SimpleNamespace(read=lambda: self._flags),
+        )
+        return ports
+
+    def run(self) -> list[str]:
+        """Create the job over HTTP, run it to its statistics, and return the entered states."""
+        request = {"operation": "text-to-image", "prompt": "A lighthouse at night"}
+        response = self._invoke("ApiFunction", _http_event("/v1/jobs", json.dumps(request)))
+        job_id = json.loads(response["body"])["job_id"]
+        states = list(self._execute({"job_id": job_id}))
+        self._invoke("RecordStatsFunction", {"id": "event", "detail": {"job_id": job_id}})
+        return states
+
+    def _execute(self, step: dict[str, Any]) -> Iterator[str]:
+        """Run the shipped state machine, and yield the name of each state."""
+        path = ROOT / properties("ImageJobStateMachine")["DefinitionUri"]
+        machine = yaml.safe_load(path.read_text())
+        name = machine["StartAt"]
+        while True:
+            yield name
+            match machine["States"][name]:
+                case {"Type": "Choice", "Choices": choices, "Default": default}:
+                    matching = (c["Next"] for c in choices if _evaluate(c["Condition"], step))
+                    name = next(matching, default)
+                    continue
+                case {"Type": "Wait", "Seconds": seconds}:
+                    self._sleep(_evaluate(seconds, step))
+                case {"Type": "Task", "Arguments": {"FunctionName": function}}:
+                    step = self._invoke(function.removeprefix("${").removesuffix("Arn}"), step)
+                case {"Type": "Task", "Arguments": arguments}:  # WaitForWebhook
+                    boto3.client("dynamodb").update_item(**_evaluate(arguments, step))
+                    self._deliver_webhook()
+                case {"Type": "Succeed"}:
+                    return
+                case _:
+                    raise ValueError(f"the job failed in {name}: {step}")
+            name = machine["States"][name]["Next"]
+
+    def _invoke(self, function: str, event: dict[str, Any]) -> Any:
+        self.invocations[function] += 1
+        logger.append_keys(function_name=function)
+        module, _, name = properties(function)["Handler"].rpartition(".")
+        context = SimpleNamespace(aws_request_id="b4acd59f-3e51-4a6c-9a7b-1f5b6e3d2c10")
+        return json.loads(json.dumps(getattr(import_module(module), name)(event, context)))
+
+    def _sleep(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+    def _submit(self, _model: str, _input: object, webhook: str | None = None) -> Accepted:
+        self._webhook_url = webhook
+        return Accepted(_PREDICTION)
+
+    def _deliver_webhook(self) -> None:
+        self._sleep(30)
+        assert self._webhook_url is not None
+        path, _, token = self._webhook_url.removeprefix(_API_URL).partition("?token=")
+        body = json.dumps({"id": _PREDICTION, "status": "completed", "outputs": []})
+        event = _http_event(path, body) | {
+            "headers": signed_headers(
+                _SECRET, _PREDICTION, int(self._now.timestamp()), body.encode()
+            ),
+            "pathParameters": {"job_id": path.rpartition("/")[2]},
+            "queryStringParameters": {"token": token},
+        }
+        assert self._invoke("OnWebhookFunction", event)["statusCode"] == 204
 
 
-def _item(key: dict[str, Any]) -> dict[str, Any]:
-    stored = dynamodb_backends[ACCOUNT][REGION].get_table(TABLE)
-    found = stored.get_item(DynamoType(key["pk"]), DynamoType(key["sk"]))
-    attributes = found.attrs if found else {}
-    text = json.dumps(
-        {name: value.to_json() for name, value in attributes.items()}, default=_to_json
-    )
-    item: dict[str, Any] = json.loads(text)
-    return item
+def _http_event(path: str, body: str) -> dict[str, Any]:
+    """Return the event of API Gateway for a POST of an admin."""
+    authorizer = {"name": "bench", "role": "admin", "daily_budget_micro_usd": ""}
+    return {
+        "httpMethod": "POST", "path": path, "resource": "/{proxy+}", "body": body, "isBase64Encoded": False,
+        "headers": {"Host": "api.example.com", "Content-Type": "application/json"}, "queryStringParameters": None,
+        "requestContext": {"requestId": "bench", "path": f"/live{path}", "authorizer": authorizer},
+    }  # fmt: skip
 
 
-def _to_json(value: Any) -> Any:
-    return value.to_json() if hasattr(value, "to_json") else str(value)
+def _download(_url: str, into: IO[bytes]) -> Download:
+    into.write(_IMAGE)
+    return Download(PNG, len(_IMAGE), hashlib.sha256(_IMAGE).hexdigest(), (1024, 1024))
 
 
-def _size(value: Any) -> int:
-    """Return the size that DynamoDB bills for an item or a typed value, in bytes."""
+def _evaluate(value: Any, step: dict[str, Any]) -> Any:
+    """Return a value of the definition with its expressions and substitutions replaced."""
     match value:
-        case {"S": str(text)}:
-            return len(text.encode())
-        case {"N": str(number)}:
-            return len(number.strip("-").replace(".", "")) // 2 + 2
-        case {"BOOL": _} | {"NULL": _}:
-            return 1
-        case {"L": list(values)}:
-            return 3 + sum(1 + _size(element) for element in values)
-        case {"M": dict(fields)}:
-            return 3 + sum(1 + len(name.encode()) + _size(field) for name, field in fields.items())
         case dict():
-            return sum(len(name.encode()) + _size(field) for name, field in value.items())
-    raise ValueError(f"not a DynamoDB item: {value}")
+            return {name: _evaluate(field, step) for name, field in value.items()}
+        case str() if value.startswith("{%"):
+            expression = Jsonata(value.removeprefix("{%").removesuffix("%}"))
+            token = {"Task": {"Token": "t" * _TOKEN_LENGTH}}
+            expression.assign("states", {"input": step, "context": token})
+            return expression.evaluate(None)
+    return value.replace("${TableName}", VARIABLES["TABLE_NAME"])
 
 
 def run() -> Section:
@@ -232,8 +252,8 @@ def run() -> Section:
     )))  # fmt: skip
     return Section(
         "AWS cost of a job without waiting",
-        "One text-to-image job in moto, requested over HTTP, from the request to the statistics. State machine "
-        "and handlers are the shipped code. The run time of functions is assumed. List prices of us-east-1, "
-        "2026-11, without the free tier.",
+        "One text-to-image job in moto, requested over HTTP, from the request to the statistics, without a daily "
+        "budget. State machine and handlers are the shipped code. The run time of functions and the length of a "
+        "task token are assumed. List prices of us-east-1, 2026-11, without the free tier.",
         table(("item", "without webhooks", "with a webhook"), rows),
     )

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import boto3
 
 from benchmarks.report import Section, table
-from darkroom.settings import Settings
+from benchmarks.template import VARIABLES
 from local.build import build
 from local.paths import STATE
 from local.processes import Supervisor
@@ -31,16 +31,6 @@ USE_CASES = {
     "fail": "end_job", "on_execution_ended": "end_job", "record_stats": "record_stats", "sweep": "sweep_jobs",
     "reconcile": "reconcile_billing", "create_rows": "create_rows", "collect_batch": "collect_batch",
 }  # fmt: skip
-# The variables of template.yaml. No handler calls AWS or the provider.
-_VARIABLES = dict.fromkeys((name.upper() for name in Settings.model_fields), "1") | {
-    "AMBIGUOUS_SUBMIT": "fail",
-    "PROVIDER_URL": "https://api.example.com",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "POWERTOOLS_SERVICE_NAME": "darkroom",
-    "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
-}
 _BASELINE = "import boto3\nmark()\nboto3.client('dynamodb')"
 # Packages of the Lambda runtime. Everything else comes from the artifact.
 _RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "dateutil", "six.py", "jmespath", "urllib3")
@@ -113,7 +103,7 @@ def _measure(path: list[str], uncompiled_path: list[str]) -> dict[str, tuple[flo
     scripts = {name: (path, body) for name, body in bodies.items()}
     scripts["submit, without compiled bytecode"] = uncompiled_path, bodies["submit"]
     samples: dict[str, list[list[float]]] = defaultdict(list)
-    env = _VARIABLES | {"PATH": os.environ["PATH"]}
+    env = VARIABLES | {"PATH": os.environ["PATH"]}
     for _ in range(RUNS):
         for name, (search_path, body) in scripts.items():
             process = subprocess.run(

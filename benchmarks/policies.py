@@ -5,14 +5,15 @@ import statistics
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from benchmarks import bill, prices
+from benchmarks import prices
 from benchmarks.report import dollars
+from benchmarks.template import memory
 from benchmarks.wait_simulation import POLL_SECONDS, WaitResult, simulate_darkroom, simulate_loop
 from darkroom.domain.durations import ExpectedDuration
 
 # The share of jobs that take five times as long, and the share of lost webhooks.
 JOBS, SEED, OUTLIERS, LOST_WEBHOOKS = 1500, 7, 0.01, 0.01
-POLLING_MB, WEBHOOK_MB = bill.memory("CheckFunction"), bill.memory("FinalizeFunction")
+POLLING_MB, WEBHOOK_MB = memory("CheckFunction"), memory("FinalizeFunction")
 LOOP_MB = 256.0
 
 type Policy = Callable[[float, ExpectedDuration, random.Random], WaitResult]
@@ -39,7 +40,7 @@ def _loop(pause: Callable[[int], float], states: int = 3) -> Policy:
 
 
 def _oracle(duration: float, _kind: ExpectedDuration, _rng: random.Random) -> WaitResult:
-    return WaitResult(POLL_SECONDS / 2, 1, 8, POLL_SECONDS, duration)
+    return WaitResult(POLL_SECONDS / 2, 1, 6, POLL_SECONDS, duration)  # one wait, no Check
 
 
 POLICIES: dict[str, Policy] = {

@@ -12,6 +12,7 @@ from benchmarks import bill, prices
 from benchmarks.contention import attempts_per_write
 from benchmarks.policies import durations
 from benchmarks.report import Section, table
+from benchmarks.template import memory
 from benchmarks.traffic import (
     BATCH_ROWS,
     CREATORS,
@@ -158,9 +159,9 @@ def _usd_per_job(result: TrafficResult, check_seconds: float) -> float:
     return (
         bill.one_job().total
         + _extra_write_units(result) * prices.WRITE_UNIT
-        + prices.function(bill.memory("CheckFunction"), check_seconds)
+        + prices.function(memory("CheckFunction"), check_seconds)
         + deferrals * prices.function(256, 0.1)
-        + room_checks * prices.function(bill.memory("CreateRowsFunction"), 0.1)
+        + room_checks * prices.function(memory("CreateRowsFunction"), 0.1)
         + head_polls * prices.function(256, HEAD_POLL_SECONDS)
         + sum(result.transitions.values()) / result.jobs * prices.TRANSITION
     )

@@ -1,10 +1,11 @@
-"""Deterministic targets of the benchmarks: waiting, rate limiting and queue contention."""
+"""Deterministic results of the benchmarks: cost, waiting, rate limiting and queue contention."""
 
 import re
 from importlib import import_module
 
 import pytest
 
+from benchmarks import bill
 from benchmarks.__main__ import NAMES
 from benchmarks.contention import attempts_per_write
 from benchmarks.policies import POLLING_MB, WEBHOOK_MB, darkroom, measure_policy
@@ -56,6 +57,14 @@ def test_batch_reaches_90_percent_of_rate_limit_without_refused_submits(
 def test_more_shards_need_fewer_attempts_per_write() -> None:
     assert attempts_per_write(60, 1) > 2 * attempts_per_write(60, 5)
     assert attempts_per_write(10, 1) < 1.5
+
+
+@pytest.mark.parametrize("item", ["write units", "read units", "events", "state transitions"])
+def test_page_has_what_the_shipped_job_uses(item: str) -> None:
+    rows = [row for row in bill.run().body.splitlines() if row.startswith(f"| {item} ")]
+
+    assert len(rows) == 1
+    assert rows[0] in PAGE.read_text().splitlines()
 
 
 @pytest.mark.parametrize("name", NAMES)
