@@ -8,12 +8,17 @@ from local.emulator import Emulator
 
 # More cold starts at once take longer in total: each needs a processor.
 AT_ONCE = 4
-# For the steps, a job without a record; for the entry points, an invalid request. Nothing starts.
+# For the steps, a job or batch without a record; for the entry points, an invalid request. Nothing
+# starts.
 EVENT = {
     "id": "warm-up",
     "job_id": "warm-up",
+    "batch_id": "warm-up",
+    "chunk": {},
     "caller": "warm-up",
     "detail": {
+        "job_id": "warm-up",
+        "assets": [],
         "name": "warm-up",
         "status": "FAILED",
         "bucket": {"name": "warm-up"},
