@@ -492,6 +492,9 @@ class Inbox(Protocol):
         be read.
         """
 
+    def mark_processed(self, upload: Upload) -> None:
+        """Let the upload expire with the records. Does nothing if it was deleted. Idempotent."""
+
     def has(self, key: str) -> bool:
         """Return whether an object exists at `key`."""
 

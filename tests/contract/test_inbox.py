@@ -7,8 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
+from mypy_boto3_s3.type_defs import TagTypeDef
 
-from darkroom.adapters.s3.inbox import InboxBucket
+from darkroom.adapters.s3.inbox import TAG, InboxBucket
 from darkroom.domain.errors import InvalidRequestError
 from darkroom.domain.uploads import Upload, decode, encode
 from darkroom.ports import Inbox, InboxFile
@@ -150,6 +151,46 @@ def test_unversioned_bucket_opens_only_the_current_object(
     assert first.version_id is None
     assert harness.inbox.open(first, 9) is None
     assert harness.inbox.open(second, 9) == InboxFile({}, b"two")
+
+
+def tags(s3: S3Client, upload: Upload) -> list[TagTypeDef]:
+    """Return the tags of the upload's version."""
+    assert upload.version_id
+    return s3.get_object_tagging(Bucket="assets", Key=upload.key, VersionId=upload.version_id)[
+        "TagSet"
+    ]
+
+
+def test_processed_version_is_tagged_once_and_keeps_its_other_tags(s3: S3Client) -> None:
+    harness = S3Harness(s3)
+    own: TagTypeDef = {"Key": "team", "Value": "shop"}
+    first = harness.put("a.png", b"one", {})
+    s3.put_object_tagging(Bucket="assets", Key="a.png", Tagging={"TagSet": [own]})
+    second = harness.put("a.png", b"two", {})
+
+    for _ in range(2):
+        harness.inbox.mark_processed(first)
+
+    assert tags(s3, first) == [own, TAG]
+    assert tags(s3, second) == []
+
+
+def test_upload_with_ten_tags_keeps_them(s3: S3Client) -> None:
+    harness = S3Harness(s3)
+    upload = harness.put("a.png", b"one", {})
+    own: list[TagTypeDef] = [{"Key": str(number), "Value": ""} for number in range(10)]
+    s3.put_object_tagging(Bucket="assets", Key="a.png", Tagging={"TagSet": own})
+
+    harness.inbox.mark_processed(upload)
+
+    assert tags(s3, upload) == own
+
+
+def test_deleted_upload_is_not_marked(harness: InboxHarness) -> None:
+    upload = harness.put("a.png", b"one", {})
+    harness.remove(upload)
+
+    harness.inbox.mark_processed(upload)
 
 
 @pytest.mark.parametrize("code", ["SlowDown", "InternalError", "ExpiredToken"])

@@ -18,6 +18,7 @@ class InMemoryInbox:
     references: InMemoryReferences
     bucket: str = "inbox"
     metadata: dict[tuple[str, int], dict[str, str]] = field(default_factory=dict)
+    processed: set[str] = field(default_factory=set)  # keys
 
     def put(self, key: str, data: bytes, **metadata: str) -> Upload:
         """Store an object and return its notification."""
@@ -40,6 +41,10 @@ class InMemoryInbox:
         if not 1 <= version <= len(versions):
             return None
         return InboxFile(dict(self.metadata[upload.key, version]), versions[version - 1][:limit])
+
+    def mark_processed(self, upload: Upload) -> None:
+        if (self.bucket, upload.key) in self.references.objects:
+            self.processed.add(upload.key)
 
     def has(self, key: str) -> bool:
         return (self.bucket, key) in self.references.objects

@@ -163,6 +163,17 @@ def test_objects_are_deleted_only_in_the_folder_of_upload_errors() -> None:
         assert deletable <= {"${AssetsBucket.Arn}/errors/*"}
 
 
+def test_only_on_upload_can_tag_objects_and_only_those_of_the_inbox() -> None:
+    tagging = {f: {a for a in granted_actions(f) if "Tagging" in a} for f in functions()}
+    actions = {"s3:GetObjectVersionTagging", "s3:PutObjectVersionTagging"}
+
+    assert {f: granted for f, granted in tagging.items() if granted} == {
+        "OnUploadFunction": actions
+    }
+    for action in actions:
+        assert granted_actions("OnUploadFunction")[action] == {"${InboxBucket.Arn}/*"}
+
+
 def test_no_function_can_write_to_the_inbox() -> None:
     """An upload cannot cause another upload, so there is no loop."""
     for function in functions():

@@ -1,14 +1,16 @@
 """Buckets, queues and the table: private, encrypted, and retained when the stack is deleted."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from darkroom.adapters.dynamodb import items
+from darkroom.adapters.s3 import inbox
 from darkroom.domain.job import Job
-from tests.infra.policies import name
-from tests.infra.template import ROOT, properties, resources, template
+from darkroom.domain.requests import MAX_DEADLINE_SECONDS
+from tests.infra.policies import granted_actions, name
+from tests.infra.template import ROOT, functions, properties, resources, template
 
 BUCKETS = list(resources("AWS::S3::Bucket"))
 # Outputs that callers and local/ read; their names must not change.
@@ -82,12 +84,48 @@ def test_references_uploads_batches_and_errors_expire_with_the_records() -> None
         assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
 
 
-def test_inbox_publishes_events_and_never_expires_objects() -> None:
-    inbox = properties("InboxBucket")
+def test_replaced_and_deleted_objects_of_each_written_folder_are_deleted() -> None:
+    rules = properties("AssetsBucket")["LifecycleConfiguration"]["Rules"]
+    deleted = {rule["Prefix"] for rule in rules if "NoncurrentVersionExpiration" in rule}
+    targets = {t for f in functions() for t in granted_actions(f).get("s3:PutObject", set())}
 
-    values = inbox["NotificationConfiguration"]
+    written = {target.removeprefix("${AssetsBucket.Arn}/").removesuffix("*") for target in targets}
+    assert deleted == written
+    for rule in rules:  # a rule with days also removes expired delete markers
+        if "NoncurrentVersionExpiration" in rule:
+            assert ("ExpirationInDays" in rule) != ("ExpiredObjectDeleteMarker" in rule)
+
+
+def test_inbox_publishes_events() -> None:
+    values = properties("InboxBucket")["NotificationConfiguration"]
+
     assert values == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
-    assert not [r for r in inbox["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in r]
+
+
+def test_processed_uploads_expire_with_the_records_and_other_objects_are_kept() -> None:
+    """Objects in references/ are not processed."""
+    rules = properties("InboxBucket")["LifecycleConfiguration"]["Rules"]
+    (rule,) = [rule for rule in rules if "ExpirationInDays" in rule]
+
+    assert rule == {
+        "Id": "processed-uploads",
+        "Status": "Enabled",
+        "TagFilters": [inbox.TAG],
+        "ExpirationInDays": {"Ref": "RecordRetentionDays"},
+    }
+
+
+def test_replaced_uploads_are_deleted_when_no_job_or_dead_letter_can_need_them() -> None:
+    rules = properties("InboxBucket")["LifecycleConfiguration"]["Rules"]
+    (rule,) = [rule for rule in rules if "NoncurrentVersionExpiration" in rule]
+
+    kept = timedelta(days=rule["NoncurrentVersionExpiration"]["NoncurrentDays"])
+    dead_letters = timedelta(seconds=properties("DeadLetters")["MessageRetentionPeriod"])
+    queue_limit = template()["Parameters"]["MaxQueueSeconds"]["MaxValue"]
+    longest_job = timedelta(seconds=queue_limit + MAX_DEADLINE_SECONDS)
+    assert kept >= dead_letters + longest_job
+    assert rule["ExpiredObjectDeleteMarker"] is True
+    assert not {"Prefix", "TagFilters"} & rule.keys()
 
 
 def test_assets_bucket_has_no_notifications() -> None:

@@ -167,9 +167,19 @@ def test_folders_and_references_are_ignored(key: str) -> None:
     world = World()
 
     assert world.app.upload_job.run(world.inbox.put(key, b""), event_id="event-1") is None
+    assert world.inbox.processed == set()
 
     assert (world.jobs.records, world.events.published) == ({}, [])
     assert world.assets.documents == {}
+
+
+@pytest.mark.parametrize("data", [PNG, b"no image"])
+def test_accepted_and_rejected_uploads_expire(data: bytes) -> None:
+    world = World()
+
+    world.app.upload_job.run(world.inbox.put(PAGE, data), event_id="event-1")
+
+    assert world.inbox.processed == {PAGE}
 
 
 def test_description_creates_a_job_of_any_operation() -> None:

@@ -10,7 +10,11 @@ from darkroom.ports import InboxFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+    from mypy_boto3_s3.type_defs import (
+        GetObjectRequestTypeDef,
+        GetObjectTaggingRequestTypeDef,
+        TagTypeDef,
+    )
 
 # Includes the errors for keys that S3 does not accept.
 _NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound", "400", "KeyTooLongError"})
@@ -18,6 +22,9 @@ _NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound", "400", "KeyTooLongError"
 _NOT_READABLE = frozenset({"AccessDenied", "InvalidObjectState", "InvalidRequest", "403"})
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "PreconditionFailed",
                    "404", "405", "412"})  # fmt: skip
+# The tag of processed uploads. The bucket's lifecycle rule has the same.
+TAG: "TagTypeDef" = {"Key": "darkroom", "Value": "processed"}
+_MAX_TAGS = 10  # the limit of S3
 
 
 class InboxBucket:
@@ -52,6 +59,19 @@ class InboxBucket:
             raise
         with response["Body"] as body:
             return InboxFile(response["Metadata"], body.read(limit) if limit else b"")
+
+    def mark_processed(self, upload: Upload) -> None:
+        """Tag the upload, so that it expires. Its other tags stay; with ten of them, it is kept."""
+        request: GetObjectTaggingRequestTypeDef = {"Bucket": self._bucket, "Key": upload.key}
+        if upload.version_id:
+            request["VersionId"] = upload.version_id
+        try:
+            tags = self._client.get_object_tagging(**request)["TagSet"]
+            if TAG not in tags and len(tags) < _MAX_TAGS:
+                self._client.put_object_tagging(**request, Tagging={"TagSet": [*tags, TAG]})
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                raise
 
     def has(self, key: str) -> bool:
         """Return whether an object exists at `key`; any string is accepted."""

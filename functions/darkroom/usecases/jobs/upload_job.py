@@ -44,6 +44,7 @@ class UploadJob:
             return None
         if upload.preset == REFERENCES_FOLDER and not is_description:
             return None
+        self.inbox.mark_processed(upload)
         by_preset = upload.preset and not is_description
         caller = callers.of_preset(upload.preset) if by_preset else callers.INBOX
         # Low priority: inbox uploads are not interactive, and many files can arrive at once.
