@@ -15,7 +15,7 @@ WAVESPEED_FILE: dict[str, Any] = {"filename": "a.png", "size": 68}
 TYPES = "image/png, image/jpeg, image/webp, text/csv, application/x-ndjson"
 SIZES = "a whole number of bytes, 1 to 20000000"
 INVALID_TYPES: list[object] = ["image/jpg", "", 5, ["image/png"], {}]
-INVALID_SIZES: list[object] = [0, -1, 1.5, 5.0, "5", True, [], {}, 10**40]
+INVALID_SIZES: list[object] = [0, -1, 1.5, "5", True, [], {}, 10**40]
 NOT_OBJECTS: list[object] = [[], "x", None]
 
 

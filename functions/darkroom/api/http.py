@@ -22,10 +22,13 @@ from darkroom.domain.callers import Caller, Role
 from darkroom.domain.errors import ForbiddenError, InvalidRequestError, megabytes
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.parsing import MAX_FIELD_NAME
+from darkroom.domain.values import given
 from darkroom.ports import Cursor
 from darkroom.usecases.jobs.create_job import RequestSource
 
 _KEY = re.compile(r"[\x21-\x7e]{1,256}")
+# A string of a structured header (RFC 8941).
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _JSON = re.compile(r"application/([\w.+-]+\+)?json *(; *charset *= *\"?utf-8\"?)? *", re.I)
 # API Gateway replaces bytes that are not UTF-8 with this character.
 _REPLACEMENT = "\ufffd"
@@ -101,16 +104,25 @@ class HttpRequest:
     def choice[E: StrEnum](self, name: str, values: type[E]) -> E | None:
         """Return a query parameter as an enum; None if missing. Raises InvalidRequestError."""
         text = self.query(name)
-        if text is not None and text not in list(values):
+        if text is None:
+            return None
+        try:
+            return values(text.strip().lower())
+        except ValueError:
             allowed = ", ".join(values)
-            raise InvalidRequestError.of(name, f"`{name}` must be one of {allowed}.", allowed)
-        return None if text is None else values(text)
+            message = f"`{name}` must be one of {allowed}."
+            raise InvalidRequestError.of(name, message, allowed) from None
 
     def idempotency_key(self) -> str:
-        """Return the Idempotency-Key header, or a random key. Raises InvalidRequestError."""
+        """Return the Idempotency-Key header, or a random key. Raises InvalidRequestError.
+
+        A quoted key, as in the RFC draft of the header, is the same key as without quotes.
+        """
         key = self.header("idempotency-key")
         if key is None:
             return f"request-{uuid.uuid4()}"
+        if quoted := _QUOTED.fullmatch(key.strip()):
+            key = re.sub(r"\\(.)", r"\1", quoted[1])
         if not _KEY.fullmatch(key):
             raise _invalid("Idempotency-Key", "1 to 256 characters of ASCII without spaces")
         return key
@@ -130,13 +142,13 @@ class HttpRequest:
         )
 
     def json_object(self, fields: Iterable[str]) -> dict[str, Any]:
-        """Return the parsed body, an object with `fields`. Raises like `json`."""
+        """Return the given fields of the body, an object with `fields`. Raises like `json`."""
         body = self.json()
         if not isinstance(body, dict):
             allowed = ", ".join(fields)
             message = f"The body must be a JSON object with the fields {allowed}."
             raise InvalidRequestError.of("", message, allowed)
-        return body
+        return given(body)
 
     def json(self) -> Any:
         """Return the parsed body. Raises MediaTypeError, TooLargeError or InvalidRequestError."""

@@ -16,6 +16,7 @@ from darkroom.domain.references import MAX_REFERENCE_BYTES
 from darkroom.domain.requests import MAX_PROMPT_CHARACTERS, Operation
 from darkroom.domain.stats import Day, Durations
 from darkroom.domain.submit_queue import Priority
+from darkroom.domain.values import WHOLE, Body
 
 WAVESPEED_PREFIX = "/api/v3/"  # routes under this prefix use the provider's wire format
 # API Gateway passes at most 6 MB to a function, including what it adds to the body.
@@ -177,7 +178,7 @@ class StatsView(_Model):
     queue: QueueView
 
 
-class UploadRequest(BaseModel):
+class UploadRequest(Body):
     """A file to upload."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -207,7 +208,7 @@ class PresignedUploadView(_Model):
     expires_at: datetime = Field(description="When the URL expires.")
 
 
-class BatchRequest(BaseModel):
+class BatchRequest(Body):
     """A file of rows, and settings for all of them."""
 
     model_config = ConfigDict(
@@ -240,10 +241,8 @@ class BatchRequest(BaseModel):
         bool,
         Field(strict=True, description="Validate and price the rows without starting a batch."),
     ] = False
-    confirm_micro_usd: int | None = Field(
+    confirm_micro_usd: Annotated[int, Field(ge=0, strict=True), WHOLE] | None = Field(
         default=None,
-        ge=0,
-        strict=True,
         description=f"Confirms the cost: the highest acceptable estimate in micro-USD. Required "
         f"above {CONFIRM_ABOVE}, or with unpriced rows.",
     )

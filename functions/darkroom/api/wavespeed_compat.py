@@ -131,7 +131,7 @@ def _parse(model: str, body: object) -> Any:
             "", "The body must be a JSON object: the model's input.", "the model's input"
         )
     # WaveSpeed's samples and clients send both options as false, which is the only supported value.
-    model_input = {k: v for k, v in body.items() if not (k in NEVER_SENT and v is False)}
+    model_input = {k: v for k, v in body.items() if k not in NEVER_SENT or v not in (False, None)}
     try:
         return parse_request({"model": model, "input": model_input})
     except InvalidRequestError as error:

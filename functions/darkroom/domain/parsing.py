@@ -18,6 +18,7 @@ from darkroom.domain.requests import (
     Operation,
     TextToImage,
 )
+from darkroom.domain.values import given
 
 # Retired fields, and what to use instead.
 RETIRED_FIELDS = {"lane": "Use `priority`: normal or low."}
@@ -45,7 +46,8 @@ def parse_request(body: object) -> JobRequest:
         raise InvalidRequestError.of(
             "", f"The request is {_type_name(body)}, not a JSON object.", "a JSON object"
         )
-    return _parse_model(body) if "model" in body else _parse_operation(body)
+    fields = given(body)
+    return _parse_model(fields) if "model" in fields else _parse_operation(fields)
 
 
 def field_problems(
@@ -71,13 +73,16 @@ def unknown_field(name: str, names: Iterable[str]) -> FieldProblem:
 
 
 def _parse_operation(body: Mapping[str, Any], prefix: str = "") -> TextToImage | Edit:
-    operation = body.get("operation")
-    request_type = _OPERATIONS.get(operation) if isinstance(operation, str) else None
-    if request_type is None:
+    try:
+        operation = Operation(str(body.get("operation")))
+        request_type = _OPERATIONS[operation]
+    except (KeyError, ValueError):
         allowed = f"{' or '.join(_OPERATIONS)}; or send model and input instead"
-        problem = "is missing" if operation is None else "is not known"
-        raise InvalidRequestError.of("operation", f"`operation` {problem}. Use {allowed}.", allowed)
-    return validate(request_type, body, prefix)
+        problem = "is not known" if "operation" in body else "is missing"
+        raise InvalidRequestError.of(
+            "operation", f"`operation` {problem}. Use {allowed}.", allowed
+        ) from None
+    return validate(request_type, {**body, "operation": operation}, prefix)
 
 
 def _parse_model(body: Mapping[str, Any]) -> JobRequest:
@@ -87,7 +92,7 @@ def _parse_model(body: Mapping[str, Any]) -> JobRequest:
         return request
     # The same rules apply to the model under its provider name.
     for name in DARKROOM_FIELDS:
-        if name in request.input:
+        if request.input.get(name) is not None:
             field = f"input.{name}"
             message = f"`{field}` is not a field of the model. Remove the field."
             raise InvalidRequestError.of(field, message, "leave it out")

@@ -6,7 +6,6 @@ from importlib import resources
 from typing import Annotated
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
@@ -16,6 +15,7 @@ from pydantic import (
 
 from darkroom.domain.parsing import explain
 from darkroom.domain.requests import ImageInput, invalid
+from darkroom.domain.values import WHOLE, Body
 
 # Objects in this folder are references for other uploads and start no job.
 REFERENCES_FOLDER = "references"
@@ -41,13 +41,13 @@ class Preset(ImageInput):
         return None if self.daily_budget_usd is None else round(self.daily_budget_usd * 1_000_000)
 
 
-class Presets(BaseModel):
+class Presets(Body):
     """The presets document."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     # A larger number would not fit into the metadata of an output.
-    version: Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)] = Field(
+    version: Annotated[int, Field(ge=1, le=1_000_000_000, strict=True), WHOLE] = Field(
         description="The operator's version number. Jobs record it with the preset's name."
     )
     presets: Annotated[dict[PresetName, Preset], Field(min_length=1)]

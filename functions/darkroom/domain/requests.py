@@ -5,12 +5,12 @@ A rule about one field is a validator of the field, which raises `invalid` with 
 
 import json
 import re
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from darkroom.domain.references import S3Object
 from darkroom.domain.submit_queue import Priority
+from darkroom.domain.values import WHOLE, Body, Choice, is_blank
 
 TEXT_TO_IMAGE_MODEL = "openai/gpt-image-2/text-to-image"
 EDIT_MODEL = "openai/gpt-image-2/edit"
@@ -45,29 +46,66 @@ NOT_MODELS = frozenset(
 NEVER_SENT = ("enable_sync_mode", "enable_base64_output")
 _MODEL_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)+$")
 
-AspectRatio = Literal[
+_Ratio = Literal[
     "1:1", "1:2", "2:1", "1:3", "3:1", "2:3", "3:2", "3:4",
     "4:3", "4:5", "5:4", "9:16", "16:9", "9:21", "21:9",
 ]  # fmt: skip
+_RATIOS: tuple[str, ...] = get_args(_Ratio)
+_ALLOWED_RATIOS = f"{', '.join(map(repr, _RATIOS[:-1]))} or {_RATIOS[-1]!r}"
+# What a spreadsheet makes of a ratio: 16:09, 09:16, 01:01:00, 9:16 AM; 0.672916667; 16. Sep,
+# Sep-16; 2026-09-16 00:00.
+_TIME = re.compile(
+    r"\d+:0\d|0\d:\d+|\d+:\d+(:\d+)?( ?[ap]m)|\d+:\d+:\d+|\d*[.,]\d+(e-?\d+)?"
+    r"|\d+[-/. ]+[^\W\d]+.*|[^\W\d]+[-/. ]+\d+|\d+([-/.])\d+\4 ?\d+.*",
+    re.I,
+)
 
 
-class Operation(StrEnum):
+def _read_ratio(value: object) -> object:
+    """Return a ratio without spaces, and None for the studio's name of the default."""
+    if isinstance(value, float):
+        value = str(value)
+    if not isinstance(value, str):
+        return value
+    ratio = "".join(value.split()).replace("\uff1a", ":").lower()
+    if ratio == "auto":
+        return None
+    if ratio not in _RATIOS and _TIME.fullmatch(value.strip()):
+        message = (
+            "is a time, date or number, into which a spreadsheet turns a ratio. Format the cells"
+            f" as text, and enter {_ALLOWED_RATIOS}."
+        )
+        raise invalid(message, _ALLOWED_RATIOS)
+    return ratio
+
+
+class Operation(Choice):
     """The kind of work of a job. `model` is any model other than GPT Image 2."""
 
     TEXT_TO_IMAGE = "text-to-image"
     EDIT = "edit"
     MODEL = "model"
 
+    @classmethod
+    def synonyms(cls) -> Mapping[str, str]:
+        """Return the name of edits on WaveSpeed's page."""
+        return {"image-to-image": cls.EDIT}
 
-class Resolution(StrEnum):
+
+class Resolution(Choice):
     """Size class of the output. WaveSpeed chooses the exact dimensions in pixels."""
 
     R1K = "1k"
     R2K = "2k"
     R4K = "4k"
 
+    @classmethod
+    def synonyms(cls) -> Mapping[str, str]:
+        """Return the name of the smallest resolution on WaveSpeed's page."""
+        return {"base": cls.R1K}
 
-class Quality(StrEnum):
+
+class Quality(Choice):
     """Rendering quality. Higher quality costs more and takes longer."""
 
     LOW = "low"
@@ -75,12 +113,17 @@ class Quality(StrEnum):
     HIGH = "high"
 
 
-class OutputFormat(StrEnum):
+class OutputFormat(Choice):
     """File format of the output."""
 
     PNG = "png"
     JPEG = "jpeg"
     WEBP = "webp"
+
+    @classmethod
+    def synonyms(cls) -> Mapping[str, str]:
+        """Return the other common name of JPEG."""
+        return {"jpg": cls.JPEG}
 
 
 def invalid(message: str, allowed: str, part: str = "") -> PydanticCustomError:
@@ -94,7 +137,7 @@ def invalid(message: str, allowed: str, part: str = "") -> PydanticCustomError:
 
 
 def _check_prompt(prompt: str) -> str:
-    if not prompt.strip():
+    if is_blank(prompt):
         raise invalid("is empty. Use at least 1 character.", "at least 1 character")
     return prompt
 
@@ -153,9 +196,11 @@ Prompt = Annotated[
     StringConstraints(min_length=1, max_length=MAX_PROMPT_CHARACTERS),
     AfterValidator(_check_prompt),
 ]
+AspectRatio = Annotated[_Ratio | None, BeforeValidator(_read_ratio)]
 Deadline = Annotated[
     int,
     Field(strict=True),
+    WHOLE,
     AfterValidator(_check_deadline),
     WithJsonSchema(
         {"type": "integer", "minimum": MIN_DEADLINE_SECONDS, "maximum": MAX_DEADLINE_SECONDS}
@@ -171,13 +216,13 @@ def _check_image(image: object, check_text: ValidatorFunctionWrapHandler) -> str
 Image = Annotated[str, StringConstraints(min_length=1), WrapValidator(_check_image)]
 
 
-class ImageSettings(BaseModel):
+class ImageSettings(Body):
     """WaveSpeed's settings of an image: the request parameters that change the output.
 
     Requests, presets, metadata overrides and batch columns derive from these fields.
     """
 
-    aspect_ratio: AspectRatio | None = Field(
+    aspect_ratio: AspectRatio = Field(
         default=None, description="Width to height. Default: WaveSpeed's default."
     )
     resolution: Resolution = Resolution.R1K
@@ -196,7 +241,7 @@ class ImageInput(ImageSettings):
         return self.model_dump(mode="json", include=set(ImageInput.model_fields), exclude_none=True)
 
 
-class BaseRequest(BaseModel):
+class BaseRequest(Body):
     """The fields of every request. They are for Darkroom; the provider does not receive them."""
 
     # Pydantic's messages would quote the input, and appear in logs and the execution history.

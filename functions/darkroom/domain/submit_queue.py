@@ -13,13 +13,13 @@ state of the provider.
 
 import hashlib
 import math
-from enum import StrEnum
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from darkroom.domain.breaker import ProviderState
 from darkroom.domain.errors import Code
+from darkroom.domain.values import Choice
 
 # How much later than its slot a send may reach the provider, in seconds: waits are whole seconds.
 _JITTER = 1.5
@@ -33,7 +33,7 @@ _IMAGES_PER_SHARD = 600  # per minute
 _MAX_IN_FLIGHT_WAIT, _IN_FLIGHT_WAIT_SHARE = 5.0, 0.125
 
 
-class Priority(StrEnum):
+class Priority(Choice):
     """A job's priority. Jobs of normal priority go first and may use the burst reserve."""
 
     NORMAL = "normal"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,6 +32,11 @@ _MAX_NAME = 100  # characters of a file name in a message
 _OVERRIDES = {field.replace("_", "-"): field for field in ImageInput.model_fields}
 # The subject of a message about a reference.
 _IMAGE_NOUN = re.compile(r"^Reference image \d+")
+
+# A text that may be percent-encoded as a whole: no spaces, and each % begins an encoded byte.
+_PERCENT_ENCODED = re.compile(r"(?:[!-$&-~]|%[0-9A-Fa-f]{2})+")
+# The encoded commas or bracket of a list of keys. A URL keeps its encoding.
+_ENCODED_LIST = re.compile(r"^(?!.*://)(?:.*%2C|%5B)", re.I)
 
 
 class Upload(BaseModel):
@@ -94,7 +100,7 @@ def edit_of(
     `images` has the upload first, then its references.
     """
     overrides = {
-        field: _header_text(metadata[name])
+        field: _metadata_text(metadata[name])
         for name, field in _OVERRIDES.items()
         if name in metadata
     }
@@ -107,6 +113,8 @@ def references_of(metadata: Mapping[str, str]) -> list[str]:
     Raises InvalidRequestError if the JSON list is not valid.
     """
     text = _header_text(metadata.get("references", "")).strip()
+    if _ENCODED_LIST.search(text):
+        text = _percent_decoded(text)
     if not text.startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]
     try:
@@ -159,8 +167,12 @@ def candidates(text: str, folder: str) -> list[str]:
     """
     if "://" in text[:16] or text[:5].lower() == "data:" or not _is_unicode(text):
         return []
-    relative = f"{folder}/{text}" if folder else text
-    return list(dict.fromkeys([relative, text.removeprefix("/")]))
+    keys = [
+        key
+        for name in (text, _percent_decoded(text))
+        for key in (f"{folder}/{name}" if folder else name, name.removeprefix("/"))
+    ]
+    return list(dict.fromkeys(keys))
 
 
 def _is_unicode(text: str) -> bool:
@@ -204,6 +216,24 @@ def decode(text: str) -> str:
     try:
         return str(make_header(decode_header(text))) if "=?" in text else text
     except (LookupError, ValueError, HeaderParseError):
+        return text
+
+
+def _metadata_text(value: str) -> str:
+    """Return metadata as text. Clients that send only ASCII percent-encode or form-encode it."""
+    text = _header_text(value)
+    decoded = _percent_decoded(text)
+    is_form = decoded != text and "+" in text and "%20" not in text
+    return _percent_decoded(text.replace("+", "%20")) if is_form else decoded
+
+
+def _percent_decoded(text: str) -> str:
+    """Return a percent-encoded text decoded; other texts are unchanged."""
+    if "%" not in text or not _PERCENT_ENCODED.fullmatch(text):
+        return text
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
         return text
 
 

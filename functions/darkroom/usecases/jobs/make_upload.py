@@ -7,6 +7,7 @@ from darkroom.domain.batch_file import BATCH_FILE_TYPES, MAX_BATCH_FILE_BYTES
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import FieldProblem, InvalidRequestError, megabytes
 from darkroom.domain.references import MAX_REFERENCE_BYTES, unsupported_file
+from darkroom.domain.values import whole
 from darkroom.ports import Clock, PresignedUpload, References
 
 # File extension and maximum size in bytes by content type: images and batch files.
@@ -33,6 +34,7 @@ class MakeUpload:
 
         `name` is the file name, if it is known.
         """
+        size = whole(size)
         extension, limit = _TYPES.get(str(content_type), ("", MAX_REFERENCE_BYTES))
         problems = [] if extension else [_content_type_problem(content_type, name)]
         if problem := _size_problem(size, limit, name):
