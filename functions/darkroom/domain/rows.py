@@ -1,21 +1,64 @@
 """Rows: the records of a batch file as requests, or as problems."""
 
 import json
-from collections.abc import Iterator, Mapping
-from string import Formatter
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import from_json
 
-from darkroom.domain.batch_file import ID, BatchFileFormat, field_of, objects, records, set_twice
+from darkroom.domain.batch_file import (
+    ID,
+    MAX_COLUMNS,
+    SETTING,
+    BatchFileFormat,
+    Record,
+    Sheet,
+    column_name,
+    decode,
+    field_of,
+    is_empty,
+    is_id,
+    objects,
+    resembles,
+    set_twice,
+)
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.parsing import MAX_FIELD_NAME, REQUIRED, parse_request
-from darkroom.domain.references import BadReferenceError, parse_reference, reference_problem
-from darkroom.domain.requests import JobRequest, Operation
+from darkroom.domain.references import (
+    BadReferenceError,
+    parse_reference,
+    reference_problem,
+    require_image,
+    require_size,
+)
+from darkroom.domain.requests import MAX_PROMPT_CHARACTERS, JobRequest, Operation
+from darkroom.domain.values import given, whole
 
 MAX_ROWS = 10_000
+# Characters of all filled prompts of a batch, which are in memory at once.
+MAX_PROMPTS = 64_000_000
 _MAX_ID = 256
+_MAX_LISTED = 20  # columns in a warning
 _BRACES = "columns in braces, as in {product} on white; {{ for a brace"
+_BRACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+# A brace that a template or a prompt has as text, around the name of a column.
+_LITERAL = re.compile(r"\{([^{}]{1,100})\}")
+_NOT_IN_A_NAME = frozenset(".[]!:")
+# References in one cell are separated before the next scheme: a URL can contain a comma, and a
+# key can contain a space.
+_SEPARATOR = re.compile(r"[\s,;|]+(?=(?:https?://|s3://|upload:|data:))", re.I)
+_SCHEME = re.compile(r"(?:https?://|s3://|upload:|data:)", re.I)
+# Two file names in one reference: the second one lacks its scheme.
+_RUN_ON = re.compile(r"\.(?:png|jpe?g|jfif|webp)\s*[,;|\s]\s*[^?]*\.(?:png|jpe?g|jfif|webp)", re.I)
+# An attachment as Airtable exports it: the file name, and the URL in parentheses.
+_ATTACHMENT = re.compile(r"[^()]*\((https://[^\s()]+)\)[\s,]*")
+_ONE_REFERENCE = (
+    "has several file names. Begin each reference with https://, s3:// or upload:, or write a JSON"
+    " list."
+)
 
 
 class Row(BaseModel):
@@ -24,6 +67,7 @@ class Row(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
     number: int
+    line: int | None = None  # of the file, where the row begins
     id: str | None = None
     request: dict[str, Any] | None = None
     errors: tuple[FieldProblem, ...] = ()
@@ -33,25 +77,79 @@ class Template:
     """A prompt with columns in braces. Raises InvalidRequestError if the text is not valid."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        try:
-            parts = list(Formatter().parse(text))
-        except ValueError as error:
-            raise InvalidRequestError.of(
-                "prompt", f"`prompt` is not a valid template: {error}. Use {_BRACES}.", _BRACES
-            ) from None
-        self.names = {name for _, name, _, _ in parts if name is not None}
-        for _, name, form, conversion in parts:
-            if name is not None and (not name or form or conversion or set(name) & set("[].")):
-                message = f"`prompt` has braces without a column name. Use {_BRACES}."
-                raise InvalidRequestError.of("prompt", message, _BRACES)
+        self._parts: list[tuple[str, str]] = []  # a text, and the column after it
+        start, literal = 0, ""
+        for brace in _BRACE.finditer(text):
+            literal += text[start : brace.start()]
+            start = brace.end()
+            if brace[0] in ("{{", "}}"):
+                literal += brace[0][0]
+                continue
+            name = column_name(brace[1] or "")
+            if not name or name.isdigit() or set(name) & _NOT_IN_A_NAME:
+                raise _bad_braces(brace[0], brace.start() + 1)
+            self._parts.append((literal, name))
+            literal = ""
+        self._end = literal + text[start:]
+        self._uses = Counter(name for _, name in self._parts)
+        self._literal_length = sum(len(text) for text, _ in self._parts) + len(self._end)
+        self.names = set(self._uses)
 
     def fill(self, columns: Mapping[str, Any]) -> str:
-        """Return the prompt of a row. Raises InvalidRequestError if a column has no value."""
-        missing = sorted(name for name in self.names if columns.get(name) in (None, ""))
-        if missing:
-            raise InvalidRequestError([_no_value(name[:MAX_FIELD_NAME]) for name in missing])
-        return self._text.format_map({name: str(columns[name]) for name in self.names})
+        """Return the prompt of a row.
+
+        Raises InvalidRequestError if a column has no value, is a list or an object, or if the
+        prompt would be too long. The length is computed before the prompt is built.
+        """
+        values: dict[str, str] = {}
+        problems: list[FieldProblem] = []
+        for name in sorted(self.names):
+            value = _text_of(columns.get(name))
+            if value is None:
+                problems.append(_no_text(name[:MAX_FIELD_NAME]))
+            elif is_empty(value):
+                problems.append(_no_value(name[:MAX_FIELD_NAME]))
+            else:
+                values[name] = value
+        if problems:
+            raise InvalidRequestError(problems)
+        length = sum(count * len(values[name]) for name, count in self._uses.items())
+        length += self._literal_length
+        if length > MAX_PROMPT_CHARACTERS:
+            allowed = f"at most {MAX_PROMPT_CHARACTERS:,} characters"
+            longest = max(values, key=lambda name: self._uses[name] * len(values[name]), default="")
+            message = (
+                f"The prompt would have {length:,} characters, most of them from column"
+                f' "{longest[:MAX_FIELD_NAME]}". Use {allowed}.'
+            )
+            raise InvalidRequestError.of("prompt", message, allowed)
+        return "".join(text + values[name] for text, name in self._parts) + self._end
+
+
+def _bad_braces(text: str, position: int) -> InvalidRequestError:
+    message = (
+        f"`prompt` has {text[:MAX_FIELD_NAME]} at character {position}, which names no column. Use"
+        f" {_BRACES}."
+    )
+    return InvalidRequestError.of("prompt", message, _BRACES)
+
+
+def _text_of(value: object) -> str | None:
+    """Return a value as text; None if it is a list or an object."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value.strip()
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            try:
+                return str(whole(value))
+            except ValueError:  # thousands of digits
+                return None
+        case _:
+            return None
 
 
 def _no_value(name: str) -> FieldProblem:
@@ -62,45 +160,205 @@ def _no_value(name: str) -> FieldProblem:
     )
 
 
+def _no_text(name: str) -> FieldProblem:
+    allowed = "a text or a number"
+    return FieldProblem(
+        field=name, message=f'Column "{name}" must be {allowed}: the prompt uses it.',
+        allowed=allowed,
+    )  # fmt: skip
+
+
+class Rows:
+    """The rows of a batch file. Iterating yields each row, and its request if the row is valid.
+
+    Iterating raises InvalidRequestError if the whole file cannot be used. `warnings` are complete
+    after the last row.
+    """
+
+    def __init__(
+        self,
+        data: bytes,
+        file_format: BatchFileFormat,
+        template: Template | None,
+        defaults: Mapping[str, Any],
+    ) -> None:
+        self._data = data
+        self._format = file_format
+        self._template = template
+        self._names = None if template is None else template.names
+        self._defaults = given(defaults)
+        self._columns: dict[str, None] = {}
+        self._ids: dict[str, int] = {}
+        self._prompts = 0  # characters
+        self._literal: dict[str, int] = {}  # the first row of each column name in a prompt
+        self._filled = 0  # rows with the template's prompt
+
+    def __iter__(self) -> Iterator[tuple[Row, JobRequest | None]]:
+        for number, record in enumerate(self._records(), 1):
+            if number > MAX_ROWS:
+                message = (
+                    f"The file has more than {MAX_ROWS:,} rows: line {record.line}. Split it into"
+                    " smaller files."
+                )
+                raise InvalidRequestError.of("source", message, f"at most {MAX_ROWS:,}")
+            yield self._row(number, record)
+
+    def _records(self) -> Iterable[Record]:
+        text = decode(self._data, self._format)
+        if self._format is BatchFileFormat.CSV:
+            sheet = Sheet(text, self._names)
+            self._columns |= dict.fromkeys(sheet.columns)
+            return sheet
+        return objects(text)
+
+    def _row(self, number: int, record: Record) -> tuple[Row, JobRequest | None]:
+        values, line = record.values, record.line
+        row_id: object = None
+        try:
+            if record.error is not None:
+                raise record.error
+            if self._format is BatchFileFormat.JSONL and len(self._columns) < MAX_COLUMNS:
+                self._columns |= dict.fromkeys(values)
+            row_id = whole(_row_id(values))
+            _check_id(row_id, number, self._ids)
+            body = self._request(values)
+            request = parse_request(body)
+            _check_references(request)
+            self._check_prompt(request, number)
+            row = Row(number=number, line=line, id=_id(row_id), request=body)
+        except InvalidRequestError as error:
+            problems = error.problems
+            if self._format is BatchFileFormat.CSV:
+                setters = {field_of(name, self._names) or name: name for name in values}
+                problems = [_name_column(problem, setters) for problem in problems]
+            return Row(number=number, line=line, id=_id(row_id), errors=tuple(problems)), None
+        return row, request
+
+    def _request(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the request of a row. Values of the row override the defaults."""
+        settings: dict[str, Any] = {}
+        setters: dict[str, str] = {}
+        for column, value in values.items():
+            field = field_of(column, self._names)
+            if field is None or value is None:
+                continue
+            if field in settings:
+                raise set_twice(field, setters[field], column)
+            settings[field], setters[field] = value, column
+        body = {**self._defaults, **settings}
+        # A row's own prompt overrides the template.
+        if self._template is not None and not settings.get("prompt"):
+            body["prompt"] = self._template.fill(values)
+            self._count_prompt(body["prompt"])
+        if isinstance(body.get("images"), str):
+            body["images"] = split_references(body["images"])
+        if "operation" not in body and "model" not in body:
+            body["operation"] = Operation.EDIT if "images" in body else Operation.TEXT_TO_IMAGE
+        return body
+
+    def _count_prompt(self, prompt: str) -> None:
+        self._filled += 1
+        self._prompts += len(prompt)
+        if self._prompts > MAX_PROMPTS:
+            message = (
+                f"The prompts of the first {self._filled:,} rows have more than"
+                f" {MAX_PROMPTS // 1_000_000} million characters. Split the file."
+            )
+            raise InvalidRequestError.of("prompt", message, f"at most {MAX_PROMPTS:,} characters")
+
+    def _check_prompt(self, request: JobRequest, number: int) -> None:
+        """Note a prompt that has the name of a column in braces as text."""
+        prompt = request.input.get("prompt")
+        if isinstance(prompt, str) and "{" in prompt:
+            for name in _LITERAL.findall(prompt):
+                if name in self._columns:
+                    self._literal.setdefault(name, number)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is valid, but probably not intended."""
+        return tuple(self._warn())
+
+    def _warn(self) -> Iterator[str]:
+        if self._filled > 1 and not self._names:
+            yield (
+                f"The prompt names no column, so {self._filled:,} rows have the same prompt. Write"
+                " {product} to insert the column product."
+            )
+        for name, number in self._literal.items():
+            hint = "Use single braces" if self._template else "Pass the prompt as a template"
+            yield (
+                f"The prompt of row {number} has the text {{{name}}}, and {name} is a column."
+                f" {hint} to insert the column."
+            )
+        unused: list[str] = []
+        for column in self._columns:
+            if field_of(column, self._names) or column in (self._names or ()) or is_id(column):
+                continue
+            setting = resembles(column)
+            if setting is None:
+                unused.append(column)
+                continue
+            shown = column[:MAX_FIELD_NAME]
+            yield (
+                f'Column "{shown}" looks like the setting {setting}, but is not used. To set'
+                f' {setting}, name the column "{SETTING}{setting}".'
+            )
+        if unused:
+            listed = ", ".join(f'"{column[:MAX_FIELD_NAME]}"' for column in unused[:_MAX_LISTED])
+            more = f" and {len(unused) - _MAX_LISTED:,} more" if unused[_MAX_LISTED:] else ""
+            yield f"These columns are not used: {listed}{more}."
+
+
 def rows_of(
     data: bytes,
     form: BatchFileFormat,
     *,
     template: Template | None,
     defaults: Mapping[str, Any],
-) -> Iterator[tuple[Row, JobRequest | None]]:
-    """Yield every row, and its parsed request if the row is valid.
+) -> Rows:
+    """Return the rows of a batch file. `defaults` are the fields that a row does not set."""
+    return Rows(data, form, template, defaults)
 
-    Raises InvalidRequestError if the whole file cannot be used.
+
+def _row_id(values: Mapping[str, Any]) -> object:
+    if ID in values:
+        return values[ID]
+    return next((value for column, value in values.items() if is_id(column)), None)
+
+
+def split_references(cell: str) -> list[str]:
+    """Return the references in one cell.
+
+    Commas, semicolons, vertical bars, line breaks and spaces separate them, if a reference follows.
+    A cell can also be a JSON list, or a list of attachments as Airtable exports it. Raises
+    InvalidRequestError if a reference has the names of two files.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        message = "The file is not in UTF-8. Save it as UTF-8."
-        raise InvalidRequestError.of("source", message, "UTF-8") from None
-    is_csv = form is BatchFileFormat.CSV
-    names = None if template is None else template.names
-    ids: dict[str, int] = {}
-    for number, columns in enumerate(records(text, names) if is_csv else objects(text), 1):
-        if number > MAX_ROWS:
-            message = f"The file has more than {MAX_ROWS:,} rows. Split it into smaller files."
-            raise InvalidRequestError.of("source", message, f"at most {MAX_ROWS:,}")
-        row_id: object = None
+    if cell.startswith("["):
         try:
-            if isinstance(columns, InvalidRequestError):
-                raise columns
-            row_id = columns.get(ID)
-            _check_id(row_id, number, ids)
-            body = _request(columns, template, defaults)
-            request = parse_request(body)
-            _check_references(request)
-            yield Row(number=number, id=_id(row_id), request=body), request
-        except InvalidRequestError as error:
-            problems = error.problems
-            if is_csv and isinstance(columns, dict):
-                setters = {field_of(name, names) or name: name for name in columns}
-                problems = [_name_column(problem, setters) for problem in problems]
-            yield Row(number=number, id=_id(row_id), errors=tuple(problems)), None
+            values = from_json(cell)
+        except ValueError:
+            values = None
+        if isinstance(values, list) and all(isinstance(value, str) for value in values):
+            return values
+    if not _SCHEME.match(cell) and "(https://" in cell:
+        urls, end = [], 0
+        while match := _ATTACHMENT.match(cell, end):
+            urls.append(match[1])
+            end = match.end()
+        if end == len(cell):
+            return urls
+    parts = (part.strip(" \t\r\n,;|") for part in _SEPARATOR.split(cell))
+    references = [
+        reference
+        for part in parts
+        for reference in ([part] if _SCHEME.match(part) else re.split(r"[\s,;|]+", part))
+        if reference
+    ]
+    for index, reference in enumerate(references):
+        if reference[:5].lower() != "data:" and _RUN_ON.search(reference):
+            raise InvalidRequestError([reference_problem(index, BadReferenceError(_ONE_REFERENCE))])
+    return references
 
 
 def at_row(number: int, text: str) -> str:
@@ -124,56 +382,46 @@ def _name_column(problem: FieldProblem, setters: Mapping[str, str]) -> FieldProb
     return problem.model_copy(update={"message": problem.message.replace(f"`{field}`", name, 1)})
 
 
-def _request(
-    columns: Mapping[str, Any], template: Template | None, defaults: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the request of a row. Values of the row override `defaults`."""
-    names = None if template is None else template.names
-    settings: dict[str, Any] = {}
-    for column, value in columns.items():
-        field = field_of(column, names)
-        if field is None:
-            continue
-        if field in settings:
-            raise set_twice(field, field)
-        settings[field] = value
-    body = {**defaults, **settings}
-    # A row's own prompt overrides the template.
-    if template is not None and not settings.get("prompt"):
-        body["prompt"] = template.fill(columns)
-    if "operation" not in body and "model" not in body:
-        body["operation"] = Operation.EDIT if body.get("images") else Operation.TEXT_TO_IMAGE
-    return body
-
-
 def _check_references(request: JobRequest) -> None:
-    """Raise InvalidRequestError if the form of a reference is not valid. No reference is read."""
+    """Raise InvalidRequestError if a reference is not valid. No reference is read."""
     problems: list[FieldProblem] = []
     for index, image in enumerate(request.references):
         try:
-            if isinstance(image, str) and not image.startswith("upload:"):
-                parse_reference(image)
+            if isinstance(image, str):
+                _check_reference(image)
         except BadReferenceError as error:
             problems.append(reference_problem(index, error))
     if problems:
         raise InvalidRequestError(problems)
 
 
+def _check_reference(text: str) -> None:
+    if re.fullmatch(r"upload:\S+", text):
+        return
+    parsed = parse_reference(text)
+    if isinstance(parsed, bytes):
+        require_size(len(parsed))
+        require_image(parsed[:64])
+
+
 def _check_id(row_id: object, number: int, ids: dict[str, int]) -> None:
     if row_id is None:
         return
-    if _id(row_id) is None:
+    text = _id(row_id)
+    if text is None:
         allowed = f"1 to {_MAX_ID} characters, or a whole number"
         raise InvalidRequestError.of("id", f"`id` must be {allowed}.", allowed)
-    first = ids.setdefault(str(row_id), number)
+    first = ids.setdefault(text, number)
     if first != number:
         message = f"`id` is the same as in row {first}. Give each row its own id, or none."
         raise InvalidRequestError.of("id", message, "an id of its own, or none")
 
 
 def _id(row_id: object) -> str | None:
-    is_id = isinstance(row_id, str | int) and not isinstance(row_id, bool)
-    return str(row_id) if is_id and 1 <= len(str(row_id)) <= _MAX_ID else None
+    if isinstance(row_id, bool) or not isinstance(row_id, str | int):
+        return None
+    text = _text_of(row_id) or ""
+    return text if 1 <= len(text) <= _MAX_ID else None
 
 
 def chunks(lines: list[bytes], rows: int, size: int) -> list[dict[str, int]]:
