@@ -10,12 +10,11 @@ import httpx
 
 from reliability import faults
 from reliability.audit import AuditRow, RequestedJob
-from reliability.aws_faults import aws_faults
 from reliability.fault_cases import FaultCase
 from reliability.harness import ChaosHarness
+from reliability.injector import Call, Injector, injector
 from reliability.replay import RequestRecorder, deliver, duplicate_and_shuffle
 from reliability.skew import skewed
-from reliability.worker_killer import KillPoint, Moment, WorkerKiller, worker_killer
 from simulator.webhooks import signed_headers
 
 _NO_FAULT = FaultCase("")
@@ -28,7 +27,7 @@ _KILLS_PER_ROUND = 6
 def services(harness: ChaosHarness, jobs: int, probability: float = 0.2) -> list[AuditRow]:
     """Inject every kind of fault into each AWS service, at random, while jobs run."""
     rows: list[AuditRow] = []
-    with aws_faults(harness.stack, seed=harness.seed) as aws:
+    with injector(harness.stack, seed=harness.seed) as aws:
         for service in faults.SERVICES:
             kinds = {
                 "throttled": faults.throttle(service, probability=probability),
@@ -69,9 +68,9 @@ def kills(
     """
     rows: list[AuditRow] = []
     cases = {"": _NO_FAULT, ", run fails": _FAILED_RUN, ", submit unanswered": _LOST_RESPONSE}
-    with worker_killer(harness.stack, functions) as killer:
+    with injector(harness.stack, functions) as killer:
         for suffix, case in cases.items():
-            killer.reset()
+            killer.set()
             harness.run([(f"no kill{suffix}", case)])
             rows += _kill_at_each_point(harness, killer, suffix, case, max_rounds)
     return rows
@@ -79,14 +78,14 @@ def kills(
 
 def _kill_at_each_point(
     harness: ChaosHarness,
-    killer: WorkerKiller,
+    killer: Injector,
     suffix: str,
     case: FaultCase,
     max_rounds: int | None,
 ) -> list[AuditRow]:
     # The POST and its recording first: a crash there can cost money.
-    points = sorted(dict.fromkeys(killer.kill_points()), key=_priority)
-    moments: tuple[Moment, Moment] = ("before", "after")
+    points = sorted(dict.fromkeys(killer.calls), key=_priority)
+    moments: tuple[faults.Moment, ...] = ("before", "after")
     # One moment per round: of two kills at one request, only the first would happen.
     rounds = [
         (group, moment)
@@ -96,16 +95,15 @@ def _kill_at_each_point(
     requested: list[RequestedJob] = []
     workers: Counter[str] = Counter()
     for group, moment in rounds[:max_rounds]:
-        killer.reset()
-        scheduled = [
-            killer.kill_at(point.function, point.operation, nth=point.nth, moment=moment)
+        killer.set(*(
+            faults.kill(point.function, point.operation, nth=point.nth, moment=moment)
             for point in group
-        ]
+        ))  # fmt: skip
         row = f"killed {moment}: {', '.join(sorted({point.function for point in group}))}{suffix}"
         jobs = harness.requester.request_all([(row, case)] * len(group))
         harness.operator.settle([job.job_id for job in jobs], seconds=300)
         requested += jobs
-        workers[row] += sum(kill.target is not None for kill in scheduled)
+        workers[row] += len(killer.fired)
     rows = harness.audit(requested)
     for audited in rows:
         audited.unexpected.clear()  # a job killed in its POST may end as submission_unknown
@@ -113,7 +111,7 @@ def _kill_at_each_point(
     return rows
 
 
-def _priority(point: KillPoint) -> tuple[int, str]:
+def _priority(point: Call) -> tuple[int, str]:
     is_post = point.operation.startswith("POST")
     return (0 if is_post else 1 if point.function == "Submit" else 2, point.function)
 

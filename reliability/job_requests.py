@@ -20,10 +20,9 @@ _ATTEMPTS = 10
 
 
 class JobRequester:
-    """Requests jobs as several callers. `requested` lists every job so far."""
+    """Requests jobs as several callers."""
 
     def __init__(self, stack: Stack, callers: int = 1) -> None:
-        self.requested: list[RequestedJob] = []
         self._stack = stack
         table = stack.client("dynamodb")
         self._keys = [
@@ -33,9 +32,7 @@ class JobRequester:
     def request_all(self, requests: Sequence[tuple[str, FaultCase]]) -> list[RequestedJob]:
         """Request jobs over HTTP in parallel; each request is a row name and its fault case."""
         with ThreadPoolExecutor(_THREADS) as pool:
-            jobs = list(pool.map(self._request, range(len(requests)), requests))
-        self.requested += jobs
-        return jobs
+            return list(pool.map(self._request, range(len(requests)), requests))
 
     def request_by_event(self, row: str, case: FaultCase, count: int) -> list[RequestedJob]:
         """Request jobs by JobRequested events, each with its own idempotency key."""
@@ -44,7 +41,6 @@ class JobRequester:
             label, key = f"{row} {secrets.token_hex(6)}", secrets.token_hex(8)
             put(self._stack, _body(label, case) | {"idempotency_key": key})
             jobs.append(RequestedJob(row, label, job_id("events", key), case.allowed_codes))
-        self.requested += jobs
         return jobs
 
     def _request(self, number: int, request: tuple[str, FaultCase]) -> RequestedJob:

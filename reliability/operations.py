@@ -6,7 +6,7 @@ Ids in paths become `*`, so that the same request of two jobs has one name.
 import re
 from urllib.parse import parse_qs, urlsplit
 
-from reliability.http_messages import Request
+from reliability.proxy import Request
 
 _SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 _ID = re.compile(r"/[0-9a-f-]{16,}(?![^/])")

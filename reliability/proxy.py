@@ -1,57 +1,89 @@
-"""A small HTTP/1.1 proxy that passes each complete request to a handler.
+"""A small HTTP/1.1 proxy: a handler gets each complete request and returns the whole response.
 
-Bodies are buffered in memory: the handler gets a complete request and returns a complete response.
+Headers and target of a request stay unchanged, because they are signed.
 """
 
+import select
 import socket
 import struct
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from functools import cached_property
+from http.client import HTTPConnection, HTTPException, IncompleteRead
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
-from threading import Thread
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from local.errors import LocalError
 from local.ports import LOOPBACK
-from reliability import process_lookup
-from reliability.http_messages import (
-    HOP_BY_HOP,
-    DropError,
-    Request,
-    Response,
-    close_connections,
-)
+from reliability import workers
 
-type RequestHandler = Callable[[ProxiedRequest], Response]
+type Headers = tuple[tuple[str, str], ...]
+type RequestHandler = Callable[[Request], Response]
 
+FORWARD_SECONDS = 120
+# The proxy reads whole messages and frames them again, so these headers are not forwarded.
+HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length", "expect")
+# Connections are reused: a new one per request would leave thousands in TIME_WAIT for a minute.
+# After a longer idle time the upstream may close a connection just as it is used.
+IDLE_SECONDS = 2.0
+METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 STATUSES_WITHOUT_BODY = (204, 304)
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: close() sends RST
+_thread = threading.local()
+
+
+class DropError(Exception):
+    """No response follows: the proxy resets the client's connection."""
 
 
 @dataclass
-class ClientConnection:
+class Client:
     """A client's connection to the proxy."""
 
-    client: process_lookup.Address
-    server: process_lookup.Address
+    address: workers.Address
+    server: workers.Address
 
     @cached_property
-    def worker(self) -> process_lookup.Worker | None:
+    def worker(self) -> workers.Worker | None:
         """The Lambda worker that opened the connection, or None."""
-        return process_lookup.find_worker(self.client, self.server)
+        return workers.find(self.address, self.server)
 
 
 @dataclass(frozen=True)
-class ProxiedRequest:
+class Request:
     """A request, and the connection that it came from."""
 
-    request: Request
-    client: ClientConnection
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+    client: Client | None = None
+
+    def header(self, name: str) -> str:
+        """Return a header's value, or an empty string."""
+        return _find(self.headers, name)
+
+
+@dataclass(frozen=True)
+class Response:
+    """The upstream's response. `is_truncated`: the connection ended before the body did."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    reason: str = ""
+    is_truncated: bool = False
+
+    def header(self, name: str) -> str:
+        """Return a header's value, or an empty string."""
+        return _find(self.headers, name)
 
 
 class Proxy:
@@ -61,7 +93,9 @@ class Proxy:
         self._server = _Server((LOOPBACK, 0), _Handler)
         self._server.handle = handle
         self.url = f"http://{LOOPBACK}:{self._server.server_address[1]}"
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -107,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.server.connections.add(self.connection)
-        self._client = ClientConnection(self.client_address, self.connection.getsockname())
+        self._client = Client(self.client_address, self.connection.getsockname())
 
     def finish(self) -> None:
         self.server.connections.discard(self.connection)
@@ -118,9 +152,10 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             # Not `self.path`: it drops one of two leading slashes, which may start an S3 key.
             target = self.raw_requestline.split(b" ")[1].decode("latin-1")
-            body = _read_body(self.rfile, self.headers)
-            request = Request(self.command, target, tuple(self.headers.items()), body)
-            self._send(self.server.handle(ProxiedRequest(request, self._client)))
+            body = _read_request_body(self.rfile, self.headers)
+            headers = tuple(self.headers.items())
+            request = Request(self.command, target, headers, body, self._client)
+            self._send(self.server.handle(request))
         except (DropError, ConnectionError):
             self._reset()
         except Exception as error:
@@ -157,19 +192,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.rfile.close()
         self.wfile.close()
-        _abort(self.connection)
+        with suppress(OSError):  # already closed
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+            self.connection.close()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Log nothing."""
 
 
-def _abort(connection: socket.socket) -> None:
-    with suppress(OSError):  # already closed
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
-        connection.close()
-
-
-def _read_body(stream: BufferedIOBase, headers: Message) -> bytes:
+def _read_request_body(stream: BufferedIOBase, headers: Message) -> bytes:
     if "chunked" in headers.get("Transfer-Encoding", "").lower():
         return b"".join(iter(lambda: _read_chunk(stream), b""))
     return _read_exactly(stream, int(headers.get("Content-Length") or 0))
@@ -189,3 +220,61 @@ def _read_exactly(stream: BufferedIOBase, size: int) -> bytes:
     if len(data) < size:
         raise ConnectionError("the request body is truncated")
     return data
+
+
+def forward(upstream: str, request: Request) -> Response:
+    """Forward a request and return the whole response. Raise DropError if there is none."""
+    connection = _connection(upstream)
+    try:
+        connection.putrequest(
+            request.method, request.target, skip_host=True, skip_accept_encoding=True
+        )
+        for name, value in request.headers:
+            if name.lower() not in HOP_BY_HOP:
+                connection.putheader(name, value)
+        if request.body or request.method in METHODS_WITH_BODY:
+            connection.putheader("Content-Length", str(len(request.body)))
+        connection.endheaders(request.body or None)
+        response = connection.getresponse()
+        try:
+            body, is_truncated = response.read(), False
+        except IncompleteRead as error:
+            body, is_truncated = error.partial, True
+    except (HTTPException, OSError) as error:
+        connection.close()
+        raise DropError(f"{upstream}: {error}") from error
+    if is_truncated:
+        connection.close()
+    headers = tuple(response.getheaders())
+    return Response(response.status, headers, body, response.reason, is_truncated)
+
+
+def close_connections() -> None:
+    """Close the upstream connections of this thread."""
+    for connection, _ in vars(_thread).pop("connections", {}).values():
+        connection.close()
+
+
+def _connection(upstream: str) -> HTTPConnection:
+    """Return this thread's connection to an upstream, reopened if it may have been closed."""
+    connections: dict[str, tuple[HTTPConnection, float]]
+    connections = vars(_thread).setdefault("connections", {})
+    connection, last_used = connections.get(upstream, (None, 0.0))
+    now = time.monotonic()
+    if connection is None:
+        address = urlsplit(upstream)
+        connection = HTTPConnection(address.hostname or "", address.port, timeout=FORWARD_SECONDS)
+    elif now - last_used > IDLE_SECONDS or _is_closed(connection):
+        connection.close()  # the next request reopens the connection
+    connections[upstream] = (connection, now)
+    return connection
+
+
+def _is_closed(connection: HTTPConnection) -> bool:
+    # An idle connection is readable only if the upstream has closed it.
+    sock: socket.socket | None = connection.sock
+    return sock is not None and bool(select.select([sock], [], [], 0)[0])
+
+
+def _find(headers: Headers, name: str) -> str:
+    return next((value for key, value in headers if key.lower() == name.lower()), "")

@@ -9,8 +9,8 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
-from reliability.http_messages import Request
 from reliability.operations import name
+from reliability.proxy import Request
 
 CALLS: dict[str, Callable[[Any], object]] = {
     "dynamodb UpdateItem": lambda c: c.update_item(TableName="t", Key={"pk": {"S": "x"}}),

@@ -4,14 +4,14 @@ import http.client
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
 
 from local.errors import LocalError
-from reliability.http_messages import DropError, Request, Response, forward
-from reliability.proxy import ProxiedRequest, Proxy
+from reliability.proxy import DropError, Proxy, Request, Response, forward
 
 OK = Response(200, (), b"done", "OK")
 
@@ -23,8 +23,8 @@ class Upstream:
         self.requests: list[Request] = []
         self.response = OK
 
-    def serve(self, proxied: ProxiedRequest) -> Response:
-        self.requests.append(proxied.request)
+    def serve(self, request: Request) -> Response:
+        self.requests.append(request)
         return self.response
 
 
@@ -38,7 +38,7 @@ def upstream() -> Iterator[tuple[Upstream, str]]:
 @pytest.fixture
 def proxied(upstream: tuple[Upstream, str]) -> Iterator[str]:
     _, url = upstream
-    with Proxy(lambda proxied: forward(url, proxied.request)) as proxy:
+    with Proxy(partial(forward, url)) as proxy:
         yield proxy.url
 
 
@@ -168,23 +168,23 @@ def test_repeated_response_headers_are_kept(upstream: tuple[Upstream, str], prox
 def test_missing_upstream_response_resets_the_connection() -> None:
     with (
         raw_server(lambda _sock: None) as url,
-        Proxy(lambda proxied: forward(url, proxied.request)) as proxy,
+        Proxy(partial(forward, url)) as proxy,
         pytest.raises(ConnectionResetError),
     ):
         exchange(proxy.url, b"GET / HTTP/1.1\r\n\r\n")
 
 
 @pytest.mark.parametrize(
-    "partial",
+    "raw",
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\npart",
     ],
 )
-def test_truncated_upstream_response_is_truncated_for_the_client(partial: bytes) -> None:
+def test_truncated_upstream_response_is_truncated_for_the_client(raw: bytes) -> None:
     with (
-        raw_server(lambda sock: sock.sendall(partial)) as url,
-        Proxy(lambda proxied: forward(url, proxied.request)) as proxy,
+        raw_server(lambda sock: sock.sendall(raw)) as url,
+        Proxy(partial(forward, url)) as proxy,
         closing(http.client.HTTPConnection(urlsplit(proxy.url).netloc)) as client,
     ):
         client.request("GET", "/")
@@ -193,7 +193,7 @@ def test_truncated_upstream_response_is_truncated_for_the_client(partial: bytes)
 
 
 def test_drop_error_resets_the_connection() -> None:
-    def serve(_proxied: ProxiedRequest) -> Response:
+    def serve(_request: Request) -> Response:
         raise DropError("on purpose")
 
     with Proxy(serve) as proxy, pytest.raises(ConnectionResetError):
@@ -201,7 +201,7 @@ def test_drop_error_resets_the_connection() -> None:
 
 
 def test_handler_exception_is_raised_on_exit() -> None:
-    def serve(_proxied: ProxiedRequest) -> Response:
+    def serve(_request: Request) -> Response:
         raise ValueError("a mistake")
 
     with (
@@ -213,7 +213,7 @@ def test_handler_exception_is_raised_on_exit() -> None:
 
 
 def test_open_connections_are_closed_on_exit() -> None:
-    with Proxy(lambda _proxied: OK) as proxy:
+    with Proxy(lambda _request: OK) as proxy:
         sock = connect(proxy.url)
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert sock.recv(1000).endswith(b"done")

@@ -4,8 +4,8 @@ Linux only: reads /proc, which needs no package and no privilege.
 """
 
 import os
+import select
 import signal
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ type Address = tuple[str, int]
 PROC = Path("/proc")
 WORKER_SCRIPT = b"_worker.py"  # the emulator's program that runs a function
 FUNCTION_VARIABLE = b"AWS_LAMBDA_FUNCTION_NAME="
-EXIT_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,14 @@ class Worker:
     function: str
 
     def kill(self) -> None:
-        """Send SIGKILL, and wait until the process has exited. Raise LocalError after 5 s."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        deadline = time.monotonic() + EXIT_SECONDS
-        while _is_running(self.pid):
-            if time.monotonic() > deadline:
-                raise LocalError(f"process {self.pid} does not exit")
-            time.sleep(0.001)
+        """Send SIGKILL, and wait until the process has exited."""
+        try:
+            process = os.pidfd_open(self.pid)
+        except ProcessLookupError:  # it has exited
+            return
+        with os.fdopen(process):
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+            select.select([process], [], [])  # readable once the process has exited
 
 
 def require_proc() -> None:
@@ -44,7 +43,7 @@ def require_proc() -> None:
         raise LocalError("finding a worker by its connection needs Linux (/proc/net/tcp)")
 
 
-def find_worker(client: Address, server: Address) -> Worker | None:
+def find(client: Address, server: Address) -> Worker | None:
     """Return the worker that owns the client socket of a connection, or None."""
     inode = _socket_inode(client, server)
     if inode is None:
@@ -101,9 +100,3 @@ def _read(pid: int, name: str) -> bytes:
         return (PROC / str(pid) / name).read_bytes()
     except OSError:  # the process has exited
         return b""
-
-
-def _is_running(pid: int) -> bool:
-    # The state follows the name, which is in parentheses and may contain any character.
-    state = _read(pid, "stat").rpartition(b")")[2].split()
-    return bool(state) and state[0] not in (b"Z", b"X")

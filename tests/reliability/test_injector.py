@@ -1,8 +1,14 @@
-"""boto3 calls through the fault proxy: requests pass unchanged, and faults look like AWS errors."""
+"""Requests through the injector: AWS errors, resets, and killed workers."""
 
 import json
+import signal
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from subprocess import Popen
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -12,11 +18,26 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from local.emulator import ROOT_KEY
 from local.errors import LocalError
 from local.waiting import until
-from reliability.aws_faults import AwsFaults
-from reliability.faults import Fault, lost, outage, partial_put_events, reset, slow, throttle
-from reliability.http_messages import Request, Response
-from reliability.proxy import ProxiedRequest, Proxy
+from reliability import workers
+from reliability.faults import (
+    Fault,
+    Moment,
+    kill,
+    lost,
+    outage,
+    partial_put_events,
+    reset,
+    slow,
+    throttle,
+)
+from reliability.injector import Call, Injector
+from reliability.proxy import DropError, Proxy, Request, Response
+from reliability.workers import Worker
+from tests.reliability import fake_workers
 
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+SESSION = boto3.Session(ROOT_KEY, ROOT_KEY, region_name="us-east-1")
 SPECIAL_KEY = "/a b+c%41 & (d)/ü 写真 ?.webp"
 CALLS: dict[str, Callable[[Any], object]] = {
     "dynamodb": lambda c: c.get_item(TableName="t", Key={"pk": {"S": "x"}}),
@@ -34,10 +55,10 @@ class Emulator:
     def __init__(self) -> None:
         self.requests: list[Request] = []
 
-    def serve(self, proxied: ProxiedRequest) -> Response:
-        self.requests.append(proxied.request)
-        is_s3 = "/s3/" in proxied.request.header("Authorization")
-        length = (("Content-Length", "123"),) if proxied.request.method == "HEAD" else ()
+    def serve(self, request: Request) -> Response:
+        self.requests.append(request)
+        is_s3 = "/s3/" in request.header("Authorization")
+        length = (("Content-Length", "123"),) if request.method == "HEAD" else ()
         return Response(200, length, b"" if is_s3 else b"{}", "OK")
 
 
@@ -55,18 +76,16 @@ class Bus:
 class Scene(NamedTuple):
     emulator: Emulator
     bus: Bus
-    aws: AwsFaults
+    faults: Injector
     url: str
     emulator_url: str
-    callers: list[str | None]
 
     def client(self, service: Any, url: str | None = None) -> Any:
         """Return a client of the proxy that makes one attempt."""
         config = Config(retries={"total_max_attempts": 1}, read_timeout=1)
         if service == "s3":
             config = config.merge(Config(signature_version="s3v4"))
-        session = boto3.Session(ROOT_KEY, ROOT_KEY, region_name="us-east-1")
-        return session.client(service, endpoint_url=url or self.url, config=config)
+        return SESSION.client(service, endpoint_url=url or self.url, config=config)
 
     def call(self, service: str) -> object:
         return CALLS[service](self.client(service))
@@ -76,17 +95,22 @@ class Scene(NamedTuple):
         return self.client("events").put_events(Entries=entries)
 
     def fired(self) -> list[str]:
-        return [str(fault) for fault in self.aws.fired]
+        return [str(fault) for fault in self.faults.fired]
+
+
+def short_name(function: str) -> str:
+    return function.split("-")[1]
 
 
 @pytest.fixture
-def scene() -> Iterator[Scene]:
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """Return an injector before an emulator. This process counts as a worker of Submit."""
+    monkeypatch.setattr(workers, "find", lambda *_: Worker(0, "stack-Submit-1"))
     emulator, bus = Emulator(), Bus()
-    callers: list[str | None] = ["Submit"]
     with Proxy(emulator.serve) as server:
-        faults = AwsFaults(server.url, bus.put, lambda _proxied: callers[0], seed=7)
+        faults = Injector(server.url, "http://provider.invalid", bus.put, short_name, seed=7)
         with Proxy(faults.serve) as proxy:
-            yield Scene(emulator, bus, faults, proxy.url, server.url, callers)
+            yield Scene(emulator, bus, faults, proxy.url, server.url)
 
 
 @pytest.mark.parametrize("service", CALLS)
@@ -113,7 +137,7 @@ def test_service_fails_with_its_own_error_code(
     scene: Scene, service: str, fault: Callable[[str], Fault]
 ) -> None:
     expected = fault(service)
-    scene.aws.set(expected)
+    scene.faults.set(expected)
 
     with pytest.raises(ClientError) as failed:
         scene.call(service)
@@ -125,14 +149,14 @@ def test_service_fails_with_its_own_error_code(
 
 
 def test_head_request_fails_with_the_status(scene: Scene) -> None:
-    scene.aws.set(throttle("s3"))
+    scene.faults.set(throttle("s3"))
 
     with pytest.raises(ClientError, match="503"):
         scene.client("s3").head_object(Bucket="b", Key="k")
 
 
 def test_reset_connection_has_no_effect(scene: Scene) -> None:
-    scene.aws.set(reset("dynamodb"))
+    scene.faults.set(reset("dynamodb"))
 
     with pytest.raises(ConnectionClosedError):
         scene.call("dynamodb")
@@ -142,7 +166,7 @@ def test_reset_connection_has_no_effect(scene: Scene) -> None:
 
 
 def test_lost_response_follows_effect(scene: Scene) -> None:
-    scene.aws.set(lost("dynamodb", "GetItem", times=1))
+    scene.faults.set(lost("dynamodb", "GetItem", times=1))
 
     with pytest.raises(ConnectionClosedError):
         scene.call("dynamodb")
@@ -153,7 +177,7 @@ def test_lost_response_follows_effect(scene: Scene) -> None:
 
 
 def test_slow_call_takes_effect_after_client_timeout(scene: Scene) -> None:
-    scene.aws.set(slow("dynamodb", milliseconds=(1200, 1200), times=1))
+    scene.faults.set(slow("dynamodb", milliseconds=(1200, 1200), times=1))
 
     with pytest.raises(ReadTimeoutError):
         scene.call("dynamodb")
@@ -165,7 +189,7 @@ def test_slow_call_takes_effect_after_client_timeout(scene: Scene) -> None:
 
 
 def test_single_entry_fails_with_200(scene: Scene) -> None:
-    scene.aws.set(partial_put_events(times=1))
+    scene.faults.set(partial_put_events(times=1))
 
     rejected, accepted = scene.put_events("a"), scene.put_events("b")
 
@@ -179,7 +203,7 @@ def test_single_entry_fails_with_200(scene: Scene) -> None:
 
 
 def test_some_of_several_entries_fail_and_the_rest_are_accepted(scene: Scene) -> None:
-    scene.aws.set(partial_put_events("ThrottlingException"))
+    scene.faults.set(partial_put_events("ThrottlingException"))
 
     result = scene.put_events("abcdefgh")
 
@@ -204,16 +228,16 @@ def test_some_of_several_entries_fail_and_the_rest_are_accepted(scene: Scene) ->
     ids=str,
 )
 def test_fault_does_not_fire_for_other_calls(scene: Scene, fault: Fault) -> None:
-    scene.aws.set(fault)
+    scene.faults.set(fault)
 
     scene.call("dynamodb")
 
     assert scene.fired() == []
 
 
-def test_presigned_url_bypasses_faults(scene: Scene) -> None:
-    scene.callers[0] = None  # no worker sent the request
-    scene.aws.set(throttle("s3"), lost("s3"))
+def test_presigned_url_bypasses_faults(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "find", lambda *_: None)  # no worker sent the request
+    scene.faults.set(throttle("s3"), lost("s3"))
 
     scene.call("s3")
 
@@ -224,7 +248,7 @@ def test_setting_faults_resets_random_draws_to_seed(scene: Scene) -> None:
     client = scene.client("ssm")
 
     def outcomes() -> list[bool]:
-        scene.aws.set(throttle("ssm", probability=0.5))
+        scene.faults.set(throttle("ssm", probability=0.5))
         succeeded = []
         for _ in range(20):
             try:
@@ -245,3 +269,100 @@ def test_setting_faults_resets_random_draws_to_seed(scene: Scene) -> None:
 def test_fault_of_unknown_service_raises_error() -> None:
     with pytest.raises(LocalError, match="sqs"):
         outage("sqs")
+
+
+# --- Killed workers: processes that look like the emulator's workers
+
+PUTS = ["PUT /a one", "PUT /b two", "PUT /b three"]
+
+
+class Kills(NamedTuple):
+    faults: Injector
+    received: list[tuple[str, str]]  # upstream and body
+    start: Callable[..., Popen[str]]
+
+
+@pytest.fixture
+def kills(tmp_path: Path) -> Iterator[Kills]:
+    received: list[tuple[str, str]] = []
+    started: list[Popen[str]] = []
+
+    def receive(upstream: str, request: Request) -> Response:
+        received.append((upstream, request.body.decode()))
+        if request.target == "/drop":
+            raise DropError("on purpose")
+        return Response(200, (), b"done")
+
+    def start(host: str, requests: list[str], **options: str) -> Popen[str]:
+        started.append(fake_workers.start(tmp_path, host, requests, **options))
+        return started[-1]
+
+    with Proxy(partial(receive, "aws")) as aws, Proxy(partial(receive, "provider")) as provider:
+        faults = Injector(aws.url, provider.url, lambda _: {}, short_name)
+        with Proxy(faults.serve) as proxy:
+            yield Kills(faults, received, partial(start, urlsplit(proxy.url).netloc))
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def end(worker: Popen[str]) -> tuple[list[str], int]:
+    out, _ = worker.communicate(timeout=20)
+    return out.split(), worker.returncode
+
+
+@on_linux
+def test_calls_are_recorded_and_forwarded_by_path(kills: Kills) -> None:
+    assert end(kills.start([*PUTS, "POST /api/v3/model four"])) == (["200"] * 4, 0)
+
+    assert kills.faults.calls == [
+        Call("Submit", "PUT /a", 1),
+        Call("Submit", "PUT /b", 1),
+        Call("Submit", "PUT /b", 2),
+        Call("Submit", "POST /api/v3/model", 1),
+    ]
+    assert kills.received == [
+        ("aws", "one"), ("aws", "two"), ("aws", "three"), ("provider", "four"),
+    ]  # fmt: skip
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("moment", "received"), [("before", ["one", "two"]), ("after", ["one", "two", "three"])]
+)
+def test_worker_is_killed_at_nth_matching_request(
+    kills: Kills, moment: Moment, received: list[str]
+) -> None:
+    fault = kill("Submit", "PUT /b", nth=2, moment=moment)
+    kills.faults.set(fault)
+
+    assert end(kills.start([*PUTS, "PUT /c never"])) == (["200"] * 2, -signal.SIGKILL)
+
+    assert [body for _, body in kills.received] == received
+    assert kills.faults.fired == [fault]
+
+
+@on_linux
+def test_worker_is_killed_when_upstream_resets_the_connection(kills: Kills) -> None:
+    kills.faults.set(kill("Submit", "*", moment="after"))
+
+    assert end(kills.start(["GET /drop x"])) == ([], -signal.SIGKILL)
+
+
+@on_linux
+def test_kill_happens_once_and_only_to_its_function(kills: Kills) -> None:
+    kills.faults.set(kill("Submit", "PUT *"))
+
+    assert end(kills.start(PUTS, function="stack-Check-2")) == (["200"] * 3, 0)
+    assert end(kills.start(PUTS)) == ([], -signal.SIGKILL)
+    assert end(kills.start(PUTS)) == (["200"] * 3, 0)
+
+
+@on_linux
+def test_kills_count_independently(kills: Kills) -> None:
+    first, second = kill("Submit", "PUT /a"), kill("Submit", "PUT *", nth=3)
+    kills.faults.set(first, second)
+
+    assert end(kills.start(PUTS)) == ([], -signal.SIGKILL)
+    assert end(kills.start(PUTS)) == (["200"], -signal.SIGKILL)
+    assert kills.faults.fired == [first, second]
