@@ -39,6 +39,12 @@ SERVICES = (
     "states",
     "sts",
 )
+CONFIGS = {
+    "s3": Config(signature_version="s3v4"),
+    # An invocation ends with its function. By default, boto3 would invoke the function a second
+    # time after 60 s, while the first invocation still runs or waits.
+    "lambda": Config(read_timeout=1000, retries={"total_max_attempts": 1}),
+}
 LAUNCHER = Path(__file__).with_name("launch_emulator.py")
 START_SECONDS = 30
 PORT_TAKEN = "already in use"
@@ -60,8 +66,7 @@ class Emulator:
 
     def client(self, service: Any) -> Any:
         """Return a boto3 client of this emulator; S3 URLs have signature version 4."""
-        config = Config(signature_version="s3v4") if service == "s3" else None
-        return self.session.client(service, endpoint_url=self.url, config=config)
+        return self.session.client(service, endpoint_url=self.url, config=CONFIGS.get(service))
 
     @property
     def environment(self) -> dict[str, str]:

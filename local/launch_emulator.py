@@ -1,20 +1,22 @@
-"""Start MiniStack with ten patches. The emulator's own Python runs this script.
+"""Start MiniStack with eleven patches. The emulator's own Python runs this script.
 
 1. MiniStack refuses a call while 16 function calls run. AWS allows 1,000, so the call waits.
-2. Every worker unpacks its function's code: 1,500 files. Workers of the same code share one copy.
-3. MiniStack answers no request while it waits for the end of stopped workers and removes their
+2. All workers start at once. That takes the processors from running calls, which time out on a busy
+   machine. One worker per processor starts at a time; the timeout of its call begins afterwards.
+3. Every worker unpacks its function's code: 1,500 files. Workers of the same code share one copy.
+4. MiniStack answers no request while it waits for the end of stopped workers and removes their
    files. A thread does both.
-4. An event rule invokes a function without retries, so a crash loses the event. On AWS the
+5. An event rule invokes a function without retries, so a crash loses the event. On AWS the
    invocation is asynchronous: crashes are retried, then go to the failure destination. MiniStack
    does this for `InvocationType=Event`; rules now use it too.
-5. S3 events lack the object's version id. AWS includes it for every versioned object.
-6. A function behind API Gateway gets a path without the prefix of the client's URL, and no domain
+6. S3 events lack the object's version id. AWS includes it for every versioned object.
+7. A function behind API Gateway gets a path without the prefix of the client's URL, and no domain
    name. AWS sends both.
-7. The import of an OpenAPI document drops its gateway responses.
-8. A task's TimeoutSeconds must be a literal. An expression is now evaluated, as in other fields.
-9. A throttled call of a state machine fails with Lambda.Unknown. On AWS, this is the error of a
-   function that timed out; a throttled call fails with Lambda.TooManyRequestsException.
-10. The permission for GetParameters is checked on no parameter. AWS checks it on each; here, it is
+8. The import of an OpenAPI document drops its gateway responses.
+9. A task's TimeoutSeconds must be a literal. An expression is now evaluated, as in other fields.
+10. A throttled call of a state machine fails with Lambda.Unknown. On AWS, this is the error of a
+    function that timed out; a throttled call fails with Lambda.TooManyRequestsException.
+11. The permission for GetParameters is checked on no parameter. AWS checks it on each; here, it is
     checked on the first.
 
 Written for the version pinned in requirements/emulator.in.
@@ -22,6 +24,7 @@ Written for the version pinned in requirements/emulator.in.
 
 import hashlib
 import json
+import os
 import tempfile
 import zipfile
 from contextvars import ContextVar
@@ -42,10 +45,12 @@ permissions: Any = import_module("ministack.core.iam_actions")
 
 version: ContextVar[str | None] = ContextVar("version", default=None)
 slots = BoundedSemaphore(lambdas._ACCOUNT_CONCURRENCY_CAP)  # noqa: SLF001
+starts = BoundedSemaphore(os.cpu_count() or 1)
 unpacking = Lock()
 # The private names below are MiniStack's.
 acquire_slot = lambdas._acquire_execution_slot  # noqa: SLF001
 release_slot = lambdas._release_execution_slot  # noqa: SLF001
+start_worker = workers.Worker._spawn  # noqa: SLF001
 kill_workers = workers.kill_workers
 fire_event = s3._fire_s3_event  # noqa: SLF001
 dispatch_event = rules._dispatch_event  # noqa: SLF001
@@ -75,6 +80,12 @@ def return_slot(slot: Any) -> None:
     """End a call, so that a waiting call starts."""
     release_slot(slot)
     slots.release()
+
+
+def start_in_turn(worker: Any) -> None:
+    """Start the process of a worker when a processor is free for it."""
+    with starts:
+        start_worker(worker)
 
 
 class SharedZip(zipfile.ZipFile):
@@ -172,6 +183,7 @@ def resource(service: str, method: str, path: str, headers: Any, body: bytes, *r
 if __name__ == "__main__":
     lambdas._acquire_execution_slot = wait_for_slot  # noqa: SLF001
     lambdas._release_execution_slot = return_slot  # noqa: SLF001
+    workers.Worker._spawn = start_in_turn  # noqa: SLF001
     workers.zipfile = SimpleNamespace(**vars(zipfile) | {"ZipFile": SharedZip})
     workers.kill_workers = kill_in_background
     s3._fire_s3_event = fire  # noqa: SLF001

@@ -6,8 +6,6 @@ from typing import Any
 
 from local.emulator import Emulator
 
-# More cold starts at once take longer in total: each needs a processor.
-AT_ONCE = 4
 # For the steps, a job or batch without a record; for the entry points, an invalid request. Nothing
 # starts.
 EVENT = {
@@ -33,7 +31,7 @@ EVENT = {
 
 
 def warm_up(emulator: Emulator, stack_name: str) -> int:
-    """Invoke the stack's functions, a few at once; return their number."""
+    """Invoke the stack's functions; return their number."""
     resources = emulator.client("cloudformation").describe_stack_resources(StackName=stack_name)
     names = [
         resource["PhysicalResourceId"]
@@ -45,6 +43,6 @@ def warm_up(emulator: Emulator, stack_name: str) -> int:
     def call(name: str) -> Any:
         return client.invoke(FunctionName=name, Payload=json.dumps(EVENT))
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor() as pool:
         list(pool.map(call, names))
     return len(names)

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.errors import LocalError
 from local.stack import Stack
-from local.warmup import AT_ONCE, EVENT
+from local.warmup import EVENT
 
 type Variables = Mapping[str, str]
 
@@ -85,5 +85,5 @@ class Functions:
 
 
 def _for_each(names: Iterable[str], action: Callable[[str], object]) -> None:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor() as pool:
         list(pool.map(action, names))

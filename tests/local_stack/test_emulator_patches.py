@@ -7,8 +7,9 @@ import importlib
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from queue import Empty, Queue
 from threading import Event
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from zipfile import ZipFile
 
@@ -43,6 +44,8 @@ def lambdas(monkeypatch: pytest.MonkeyPatch) -> Any:
         for function in functions:
             setattr(module, function, None)
         monkeypatch.setitem(sys.modules, module.__name__, module)
+    runtime: Any = sys.modules["ministack.core.lambda_runtime"]
+    runtime.Worker = SimpleNamespace(_spawn=None)
     service: Any = sys.modules["ministack.services.lambda_svc"]
     service._ACCOUNT_CONCURRENCY_CAP = SLOTS
     return service
@@ -75,6 +78,29 @@ def test_call_above_reserved_concurrency_is_throttled_and_takes_no_slot(lambdas:
     throttled = [started.wait_for_slot({}, {}) for _ in range(SLOTS + 1)]
 
     assert throttled == [(None, "function")] * (SLOTS + 1)
+
+
+def test_one_worker_per_processor_starts_at_a_time(
+    lambdas: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: SLOTS)
+    begun, may_end = Queue[str](), Event()
+
+    def start(worker: str) -> None:
+        begun.put(worker)
+        may_end.wait(5)
+
+    sys.modules["ministack.core.lambda_runtime"].__dict__["Worker"]._spawn = start
+    started = launcher()
+
+    with ThreadPoolExecutor() as pool:
+        starts = [pool.submit(started.start_in_turn, name) for name in "abc"]
+        assert {begun.get(timeout=5) for _ in range(SLOTS)} < set("abc")
+        with pytest.raises(Empty):
+            begun.get(timeout=0.05)
+        may_end.set()
+        begun.get(timeout=5)
+    assert all(start.result() is None for start in starts)
 
 
 def test_same_code_is_unpacked_once(
