@@ -1,16 +1,18 @@
 """CheckJob: each provider response updates the job; the deadline ends the polling."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from darkroom.domain import polling
-from darkroom.domain.errors import Code
-from darkroom.domain.job import Job, Status
+from darkroom.domain.errors import Charged, Code
+from darkroom.domain.job import Status
 from darkroom.domain.steps import Outcome, Step
 from darkroom.ports import Failed, Prediction, Running, Succeeded, Unreadable
-from tests.fakes.invariants import assert_queue_counts
+from tests.fakes.machine import deployment
 from tests.fakes.provider import OUTPUT, PREDICTION
+from tests.fakes.provider_account import ProviderAccount
 from tests.fakes.world import DEADLINE, TEXT_TO_IMAGE, World
 
 RUNNING = Running("processing", known=True)
@@ -56,37 +58,6 @@ def test_completed_prediction_makes_the_job_ready() -> None:
     assert OUTPUT not in step.model_dump_json() + job.model_dump_json()
 
 
-def test_completed_prediction_frees_its_slot_before_the_output_is_stored() -> None:
-    world, step = submitted_job(Succeeded((OUTPUT,)))
-    assert world.jobs.queue.shard.in_flight == 1
-
-    ready = check(world, step)
-    assert world.jobs.queue.shard.in_flight == 0
-    assert check(world, step).outcome is Outcome.READY  # idempotent: frees one slot
-    assert_queue_counts(world.jobs)
-
-    world.app.finalize_job.run(ready)
-    assert_queue_counts(world.jobs)
-
-
-def test_concurrent_end_and_check_free_one_slot() -> None:
-    world, step = submitted_job(Succeeded((OUTPUT,)))
-    get, calls = world.jobs.get, list[bool]()
-
-    def get_before_check(job_id: str) -> Job | None:
-        job = get(job_id)
-        if not calls:
-            calls.append(True)
-            world.app.check_job.run(step)
-        return job
-
-    world.jobs.get = get_before_check  # type: ignore[method-assign]
-    world.app.end_job.fail(step.job_id, Code.CANCELED)
-
-    assert world.job(step.job_id).code is Code.CANCELED
-    assert_queue_counts(world.jobs)
-
-
 def test_waits_between_checks_of_a_running_prediction_grow() -> None:
     world, step = submitted_job(*[RUNNING] * 6, Succeeded((OUTPUT,)))
 
@@ -101,13 +72,14 @@ def test_waits_between_checks_of_a_running_prediction_grow() -> None:
 
 @pytest.mark.parametrize("code", [Code.MODERATED, Code.PROVIDER_FAILED])
 def test_failed_prediction_fails_the_job_with_its_code_and_detail(code: Code) -> None:
-    world, step = submitted_job(Failed(code, "the provider's message"))
+    world, step = submitted_job(Failed(code, "the provider's message", Charged.YES))
 
     step = check(world, step)
 
     assert (step.outcome, step.code) == (Outcome.FAILED, code)
     assert "message" not in step.model_dump_json()
-    assert world.job(step.job_id).detail == "the provider's message"
+    job = world.job(step.job_id)
+    assert (job.detail, job.charged, job.checks) == ("the provider's message", Charged.YES, 1)
 
 
 @pytest.mark.parametrize("deadline", [30, 60, 900, 3600])
@@ -137,14 +109,6 @@ def test_unknown_status_is_counted_and_fails_at_the_deadline() -> None:
 
     assert steps[-1].code is Code.DEADLINE_EXCEEDED
     assert world.metrics.total("UnknownStatuses") == len(steps) - 1
-
-
-def test_known_status_is_not_counted_as_unknown() -> None:
-    world, step = submitted_job(RUNNING)
-
-    check(world, step)
-
-    assert world.metrics.total("UnknownStatuses") == 0
 
 
 def test_readable_response_resets_the_unreadable_count() -> None:
@@ -206,23 +170,6 @@ def test_completed_prediction_that_reports_running_again_fails_eventually(
     assert world.job(step.job_id).provider_completed_at == completed_at
 
 
-def test_first_completion_time_is_kept() -> None:
-    world, step = submitted_job(Succeeded((OUTPUT,)))
-    step = check(world, step)
-    first = world.job(step.job_id).provider_completed_at
-    world.clock.advance(60)
-
-    check(world, step)
-
-    assert world.job(step.job_id).provider_completed_at == first
-
-
-def test_check_keeps_the_count_of_copies() -> None:
-    world, step = submitted_job(Succeeded((OUTPUT,)))
-
-    assert check(world, step.model_copy(update={"copies": 3})).copies == 3
-
-
 @pytest.mark.parametrize(
     ("status", "outcome", "code"),
     [
@@ -238,6 +185,67 @@ def test_ended_job_is_not_polled(status: Status, outcome: Outcome, code: Code | 
 
     assert (step.outcome, step.code) == (outcome, code)
     assert world.provider.polled == []
+
+
+def polling_world(run_seconds: float, **request: Any) -> tuple[World, ProviderAccount, Step]:
+    """Return a submitted job that one Check polls for up to five minutes."""
+    world, account = deployment(check_poll_seconds=300)
+    account.run_seconds = run_seconds
+    job = world.accept_job(TEXT_TO_IMAGE | request)
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
+    world.clock.advance(step.wait_seconds)
+    return world, account, step
+
+
+@pytest.mark.parametrize(("run_seconds", "max_delay"), [(1, 0), (24, 1.25), (60, 1.25), (200, 30)])
+def test_one_check_polls_until_the_prediction_has_finished(
+    run_seconds: float, max_delay: float
+) -> None:
+    world, account, step = polling_world(run_seconds)
+    first_poll = world.clock()
+
+    step = check(world, step)
+
+    assert (step.outcome, step.checks) == (Outcome.READY, len(account.polled))
+    job = world.job(step.job_id)
+    assert job.submitted_at is not None
+    finished_at = max(first_poll, job.submitted_at + timedelta(seconds=run_seconds))
+    assert timedelta() <= world.clock() - finished_at <= timedelta(seconds=max_delay)
+    if 20 < run_seconds <= 60:
+        assert job.took_seconds == pytest.approx(run_seconds, abs=0.7)
+
+
+def test_long_prediction_is_polled_by_a_second_check() -> None:
+    world, account, step = polling_world(500)
+    started = world.clock()
+
+    step = check(world, step)
+
+    assert step.outcome is Outcome.PROCESSING
+    assert world.clock() - started <= timedelta(seconds=300)
+    assert world.job(step.job_id).checks == step.checks == len(account.polled) > 1
+    world.clock.advance(step.wait_seconds)
+    assert check(world, step).outcome is Outcome.READY
+
+
+def test_last_poll_within_a_check_is_at_the_deadline() -> None:
+    world, _, step = polling_world(10**6, deadline_seconds=120)
+
+    assert check(world, step).code is Code.DEADLINE_EXCEEDED
+
+    job = world.job(step.job_id)
+    assert job.submitted_at is not None
+    assert (world.clock() - job.submitted_at).total_seconds() == pytest.approx(120)
+
+
+def test_unreadable_provider_fails_the_job_within_one_check() -> None:
+    world, account, step = polling_world(10)
+    account.can_poll, started = False, world.clock()
+
+    assert check(world, step).code is Code.PROVIDER_UNAVAILABLE
+
+    assert len(account.polled) == polling.MAX_UNREADABLE
+    assert timedelta(seconds=120) <= world.clock() - started <= timedelta(seconds=300)
 
 
 def test_check_of_a_job_that_was_not_submitted_raises() -> None:

@@ -1,4 +1,4 @@
-"""Fixtures: one deployment per test, whose counts and logs are checked at the end."""
+"""Fixtures: one deployment per test, whose counts, permissions and logs are checked at the end."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,7 @@ import pytest
 from moto import mock_aws
 
 from darkroom.observability import logger
-from tests.workflow.cloud import Cloud
-from tests.workflow.invariants import PRIVATE
+from tests.workflow.cloud import PRIVATE, Cloud, tokens
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     log_records = [
         str(vars(record)) for record in caplog.get_records("call") if record.name == logger.name
     ]
-    private = (*PRIVATE, *deployed.tokens)
+    private = (*PRIVATE, *tokens(deployed.provider.posts))
     assert not [line for line in log_records for text in private if text in line]
 
 

@@ -5,11 +5,10 @@ from functools import cache
 from typing import Any
 
 import boto3
-import pytest
 import yaml
 
 from tests.infra.template import DEFINITION, properties
-from tests.workflow.responses import API, CDN, KEY
+from tests.workflow.provider import API, CDN, KEY
 
 REGION, ACCOUNT, STACK = "us-east-1", "123456789012", "darkroom"
 TABLE, BUS, BUCKET, SECRET, MACHINE = "records", "darkroom-events", "assets", "key", "image-job"
@@ -18,7 +17,7 @@ STATES = f"arn:aws:states:{REGION}:{ACCOUNT}"
 MACHINE_ARN = f"{STATES}:stateMachine:{MACHINE}"
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
 _FLAGS = ("SubmitsFlag", "WebhooksFlag")
-# Environment variables of the functions. High rate limits, which only test_limiter.py lowers.
+# Environment variables of the functions.
 VARIABLES = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_ACCESS_KEY_ID": "testing",
@@ -40,17 +39,11 @@ VARIABLES = {
     "AMBIGUOUS_SUBMIT": "fail",
     "DAILY_BUDGET_USD": "1000",
     "DURATION_SCALE": "1",
-    "CHECK_POLL_SECONDS": "0",  # one poll per round, except in test_check_polling.py
+    "CHECK_POLL_SECONDS": "0",  # one poll per round
     "RECORD_RETENTION_DAYS": "91",
     "ALLOWED_ORIGIN": "",
     "RUNTIME_FLAGS": f"/{STACK}/switches",
 }
-
-
-def set_variables(patch: pytest.MonkeyPatch, **changes: str) -> None:
-    """Set the environment variables of the functions."""
-    for name, value in (VARIABLES | changes).items():
-        patch.setenv(name, value)
 
 
 class _Session(boto3.Session):

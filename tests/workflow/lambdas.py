@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from functools import cache
@@ -14,7 +13,7 @@ from tests.infra.template import properties
 from tests.workflow.machine import FunctionError
 from tests.workflow.permissions import denied_requests
 
-# AWS write operations of handlers; the POST to the provider is recorded separately.
+# AWS write operations of handlers; the POST to the provider is reported by the provider.
 _WRITES = (
     "dynamodb.PutItem",
     "dynamodb.UpdateItem",
@@ -42,19 +41,18 @@ class KilledError(BaseException):
 class Lambdas:
     """Invokes functions by logical id, with scripted faults."""
 
-    def __init__(self) -> None:
-        self.effects: list[str] = []
+    def __init__(self, session: boto3.Session) -> None:
         self.on_effect: Callable[[str], None] = lambda _: None
-        self.on_records: Callable[[set[str]], None] = lambda _: None
-        self.refused_events = 0
         self.denied: list[str] = []  # requests without a permission in the template
         self._faults: dict[str, Iterator[Fault | None]] = {}
-        self._thread_state = threading.local()  # each execution runs in its own thread
+        self._running: list[tuple[str, str]] = []  # function and job id; a handler can be nested
+        _CURRENT[:] = [self]
+        _register_hooks(session)
 
     @property
     def job_id(self) -> str:
         """The id of the job that the running handler processes."""
-        return str(self._running[-1][1]) if self._running else ""
+        return self._running[-1][1] if self._running else ""
 
     @property
     def is_running(self) -> bool:
@@ -90,41 +88,26 @@ class Lambdas:
                 continue
         return None
 
-    def watch(self, session: boto3.Session) -> None:
-        """Record all writes of handlers through the clients of the session."""
-        _CURRENT[:] = [self]
-        _register_hooks(session)
-
-    def record_write(self, name: str) -> None:
-        """Record a write of the running handler, before or after it."""
-        if self._running:
-            label = self._label(name)
-            self.effects.append(label)
-            self._run_callback(lambda: self.on_effect(label))
-
-    def report_read(self, name: str) -> None:
-        """Report a read of the running handler, before or after it."""
-        label = self._label(name)
-        self._run_callback(lambda: self.on_effect(label))
-
-    def _run_callback(self, callback: Callable[[], None]) -> None:
-        """Run a callback of the test; its table requests do not count for the handler."""
-        running, self._thread_state.running = self._running, []
+    def report(self, effect: str) -> None:
+        """Report an effect of the running handler, such as `Submit: before POST`."""
+        if not self._running:
+            return
+        label = f"{self._running[-1][0].removesuffix('Function')}: {effect}"
+        # Table requests of the test itself do not count for the handler.
+        running, self._running = self._running, []
         try:
-            callback()
+            self.on_effect(label)
         finally:
-            self._thread_state.running = running
+            self._running = running
 
-    def _label(self, name: str) -> str:
-        return f"{self._running[-1][0].removesuffix('Function')}: {name}"
-
-    @property
-    def _running(self) -> list[tuple[str, Any]]:
-        running: list[tuple[str, Any]] = self._thread_state.__dict__.setdefault("running", [])
-        return running
+    def on_table(self, event_name: str, params: dict[str, Any], **_: Any) -> None:
+        """Record table requests of the running handler that the template does not permit."""
+        if self._running:
+            operation = event_name.rsplit(".", 1)[-1]
+            self.denied += denied_requests(self._running[-1][0], operation, params["body"])
 
     def _run(self, name: str, payload: Any) -> Any:
-        self._running.append((name, payload.get("job_id")))
+        self._running.append((name, str(payload.get("job_id"))))
         try:
             return json.loads(json.dumps(_handler(name)(payload, _Context())))
         except KilledError:
@@ -134,26 +117,8 @@ class Lambdas:
         finally:
             self._running.pop()
 
-    def on_table(self, event_name: str, params: dict[str, Any], **_: Any) -> None:
-        """Record table requests of the running handler that the template does not permit."""
-        if self._running:
-            operation = event_name.rsplit(".", 1)[-1]
-            self.denied += denied_requests(self._running[-1][0], operation, params["body"])
 
-    def on_call(self, event_name: str, context: dict[str, Any], **call: Any) -> None:
-        """Record a write of the running handler, before or after it."""
-        phase, _, operation = event_name.split(".")
-        if phase == "before-call":
-            context["records"] = _job_ids(call["params"]["body"])
-        elif "Error" not in call["parsed"] and self._running:
-            self._run_callback(lambda: self.on_records(context["records"]))
-        if phase == "after-call" and operation == "PutEvents" and self.refused_events:
-            self.refused_events -= 1
-            call["parsed"].update(FailedEntryCount=1, Entries=[{"ErrorCode": "InternalFailure"}])
-        self.record_write(f"{phase.removesuffix('-call')} {operation}")
-
-
-# The session outlives a test; its events go to the Lambdas of the current test.
+# The session and its clients outlive a test; their events go to the Lambdas of the current test.
 _CURRENT: list[Lambdas] = []
 
 
@@ -165,25 +130,13 @@ def _register_hooks(session: boto3.Session) -> None:
     session.events.register("before-call.dynamodb", _on_table)
 
 
-def _on_call(**call: Any) -> None:
-    _CURRENT[0].on_call(**call)
+def _on_call(event_name: str, **_: Any) -> None:
+    phase, _service, operation = event_name.split(".")
+    _CURRENT[0].report(f"{phase.removesuffix('-call')} {operation}")
 
 
 def _on_table(**call: Any) -> None:
     _CURRENT[0].on_table(**call)
-
-
-def _job_ids(body: Any) -> set[str]:
-    """Return the ids of the jobs whose records a request writes."""
-    try:
-        request = json.loads(body)
-    except (TypeError, ValueError):
-        return set()
-    parts = request.get("TransactItems")
-    items = [request] if parts is None else [next(iter(part.values())) for part in parts]
-    keys = [item.get("Key") or item.get("Item") or {} for item in items]
-    names = [key["pk"]["S"] for key in keys if "pk" in key]
-    return {name.removeprefix("JOB#") for name in names if name.startswith("JOB#")}
 
 
 class _Context:

@@ -1,9 +1,8 @@
 """Hooks that make moto run the shipped state machine. Only this file uses private names of moto.
 
-There are four hooks: JSONata (moto has the syntax but no evaluator, getmoto/moto#10105), Lambda
-(Python callables instead of containers), time (waits, callback timeouts and retry delays use a
-simulated clock), and executions that have not started, which moto cannot query.
-test_machine.py fails when moto no longer needs one of the hooks.
+JSONata: moto has the syntax but no evaluator (getmoto/moto#10105). Lambda: Python callables instead
+of containers. Time: waits, callback timeouts and retry delays use a simulated clock. Start: an
+execution runs when the clock runs, instead of in a thread.
 """
 
 import json
@@ -26,6 +25,7 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
 from moto.stepfunctions.parser.asl.eval.callback.callback import (
     CallbackEndpoint,
     CallbackOutcomeSuccess,
+    CallbackOutcomeTimedOut,
 )
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -33,8 +33,6 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from tests.workflow.clock import Clock
-
-Callback = state_task_service_callback.StateTaskServiceCallback
 
 
 class FunctionError(Exception):
@@ -68,55 +66,43 @@ class Machine:
     ) -> None:
         self._clock = clock
         self._lambda = invoke
-        self._limit: float | None = None
-        self._stopped: set[object] = set()
+        callback = state_task_service_callback.StateTaskServiceCallback
         patch.setattr(moto_jsonata, "_eval_jsonata", evaluate)
         patch.setattr(AmazonStateLanguageParser, "parse", staticmethod(parse))
         patch.setattr(lambda_eval_utils, "_invoke_lambda_function", self._invoke)
         patch.setattr(retrier_decl, "time", SimpleNamespace(sleep=clock.wait))
         patch.setattr(WaitFunction, "_wait_interval", self._wait)
-        patch.setattr(Callback, "_wait_for_task_token_timeout", self._wait_for_token)
+        patch.setattr(callback, "_eval_wait_for_task_token", self._wait_for_token)
+        # A closure instead of a bound method, so that it receives the worker.
         patch.setattr(
-            CallbackEndpoint, "notify", with_callback(CallbackEndpoint.notify, clock.end_wait)
+            ExecutionWorker, "start", lambda worker: clock.schedule(0, worker._execution_logic)
         )
-        # `run_pending` runs the executions.
-        patch.setattr(ExecutionWorker, "start", self._starter())
-        patch.setattr(ExecutionWorker, "stop", with_callback(ExecutionWorker.stop, self._end_wait))
 
     def run_pending(self) -> None:
         """Run every started execution to its end."""
         self._clock.run()
 
-    def time_out_after(self, seconds: float | None) -> None:
-        """Time out the execution at the first wait that ends after so many seconds."""
-        self._limit = seconds
-
-    def _starter(self) -> Callable[[ExecutionWorker], None]:
-        def start(worker: ExecutionWorker) -> None:
-            worker.env = _NotStarted()  # type: ignore[assignment]
-            self._clock.schedule(0, worker._execution_logic, key=worker)
-
-        return start
-
     def _wait(self, env: Any, wait_seconds: int) -> None:
         # AWS waits whole seconds, at least 1; a fraction would fail the execution.
         assert isinstance(wait_seconds, int)
         assert wait_seconds > 0
-        self._clock.wait(wait_seconds)
-        if self._limit and self._clock.elapsed > self._limit:
-            env.set_timed_out()
+        self._clock.wait(wait_seconds, is_over=lambda: not env.is_running())
 
-    def _wait_for_token(self, timeout_seconds: int, callback_endpoint: CallbackEndpoint) -> Any:
-        if callback_endpoint.get_outcome() is None:
-            self._clock.wait(timeout_seconds, key=callback_endpoint)
-        if self._clock.current_key in self._stopped:
-            # In moto, a timeout would undo the stop.
-            return CallbackOutcomeSuccess(callback_endpoint.callback_id, "{}")
-        return callback_endpoint.get_outcome()
+    def _wait_for_token(
+        self,
+        env: Any,
+        timeout_seconds: int,
+        callback_endpoint: CallbackEndpoint,
+        heartbeat_endpoint: object,
+    ) -> Any:
+        def is_over() -> bool:
+            return callback_endpoint.get_outcome() is not None or not env.is_running()
 
-    def _end_wait(self, worker: object) -> None:
-        self._stopped.add(worker)
-        self._clock.end_wait(worker)
+        self._clock.wait(timeout_seconds, is_over)
+        callback_id = callback_endpoint.callback_id
+        if not env.is_running():  # in moto, a timeout would undo the stop of the execution
+            return CallbackOutcomeSuccess(callback_id, "{}")
+        return callback_endpoint.get_outcome() or CallbackOutcomeTimedOut(callback_id)
 
     def _invoke(self, parameters: dict[str, Any], region: str, state_credentials: Any) -> Any:
         payload = json.loads(parameters["Payload"])
@@ -128,25 +114,6 @@ class Machine:
             failure = {"errorType": error.error_type, "errorMessage": error.message}
             return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": failure}
         return {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": response}
-
-
-class _NotStarted:
-    """The environment of an execution that has not started and so has no task tokens."""
-
-    def __init__(self) -> None:
-        self.callback_pool_manager = SimpleNamespace(notify=lambda **_: False)
-
-
-def with_callback(
-    method: Callable[..., None], after: Callable[[object], None]
-) -> Callable[..., None]:
-    """Return a method that calls `after` with its object at the end."""
-
-    def wrapped(owner: object, *args: Any, **kwargs: Any) -> None:
-        method(owner, *args, **kwargs)
-        after(owner)
-
-    return wrapped
 
 
 def evaluate(expression: str) -> Any:

@@ -12,13 +12,11 @@ from darkroom.domain.errors import Charged
 from darkroom.domain.job import Job
 from darkroom.observability import logger
 from tests.infra.template import ROOT
-from tests.workflow import insights
-from tests.workflow.actions import stop_at
+from tests.workflow import deployment, insights
 from tests.workflow.cloud import Cloud
 from tests.workflow.insights import Row
 from tests.workflow.machine import FunctionError
-from tests.workflow.provider import Accepted
-from tests.workflow.responses import error_response, failed
+from tests.workflow.provider import error_response, failed
 
 SECTION = (ROOT / "docs/operations.md").read_text().partition("## Log queries")[2]
 QUERIES = dict(re.findall(r"^([A-Z][^\n]*):\n\n```logs-insights\n(.+?)```", SECTION, re.M | re.S))
@@ -53,7 +51,7 @@ def log(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> Iterator[Log]:
     assert isinstance(handler, logging.StreamHandler)
     before = handler.setStream(stream)
     logger.append_keys(function_name="darkroom-SubmitFunction-1a2b")
-    cloud.provider.script_submits(error_response(402, "no money"), Accepted())
+    cloud.provider.refusals = [error_response(402)]
     completed = cloud.run().job
     cloud.provider.script_polls(failed("content policy"))
     failed_id = cloud.request(event_id="failed")
@@ -61,9 +59,9 @@ def log(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> Iterator[Log]:
     with pytest.raises(FunctionError):
         cloud.lambdas.invoke("SubmitFunction", {"job_id": None})
     cloud.sweep()
-    cloud.set_submits("off")
+    deployment.set_flag("SubmitsFlag", "off")
     stopped_id = cloud.request(event_id="stopped")
-    stop_at(cloud, 30, stopped_id)
+    cloud.clock.schedule(30, lambda: cloud.stop(stopped_id))
     cloud.clock.schedule(3600, cloud.sweep)
     cloud.machine.run_pending()
 
