@@ -29,12 +29,15 @@ PRIORITIES = st.sampled_from(Priority)
 KINDS = st.sampled_from([("low", "1k"), ("medium", "1k"), ("high", "4k")])
 
 
-def arrivals(
-    callers: str = "abcd", priorities: st.SearchStrategy[Priority] = PRIORITIES
-) -> st.SearchStrategy[list[Arrival]]:
-    arrival = st.builds(Arrival, ARRIVAL_TIMES, st.sampled_from(callers), priorities)
+def arrivals(kinds: st.SearchStrategy[tuple[str, str]]) -> st.SearchStrategy[list[Arrival]]:
+    arrival = st.builds(
+        Arrival, ARRIVAL_TIMES, st.sampled_from("abcd"), PRIORITIES, st.none(), kinds
+    )
     groups = st.lists(st.tuples(arrival, st.integers(1, 15)), min_size=1, max_size=6)
     return groups.map(lambda groups: [arrival for arrival, times in groups for _ in range(times)])
+
+
+EQUAL_ARRIVALS = arrivals(st.just(("medium", "1k")))
 
 
 def slot_seconds(traffic: Traffic) -> float:
@@ -45,14 +48,22 @@ def gaps(sent: list[SentPost], distance: int = 1) -> list[float]:
     return [second.at - first.at for first, second in zip(sent, sent[distance:], strict=False)]
 
 
-@given(RATE_LIMITS, arrivals(), st.randoms(use_true_random=False), st.booleans(), st.floats(1, 90))
+@given(
+    RATE_LIMITS,
+    arrivals(KINDS),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+    st.none() | st.floats(1, 90),
+)
 def test_rate_and_in_flight_limits_hold_with_late_wakeups(
     rate_limit: RateLimit,
     jobs: list[Arrival],
     random: Random,
     is_late: bool,
-    in_flight_seconds: float,
+    in_flight_seconds: float | None,
 ) -> None:
+    """Fast and slow jobs in one queue, whose functions and POSTs may be late."""
+
     def delay() -> float:
         return random.random() if is_late else 0.0
 
@@ -101,8 +112,8 @@ def test_per_shard_limits_add_up_to_at_most_the_rate_limit(images: int, in_fligh
         assert rate_limit.per_shard == rate_limit
 
 
-@given(UNBOUNDED_RATE_LIMITS, arrivals())
-def test_jobs_of_one_caller_and_priority_are_sent_in_order_of_arrival(
+@given(UNBOUNDED_RATE_LIMITS, EQUAL_ARRIVALS)
+def test_jobs_of_one_caller_are_sent_by_priority_and_order_of_arrival(
     rate_limit: RateLimit, jobs: list[Arrival]
 ) -> None:
     traffic = Traffic(rate_limit)
@@ -112,12 +123,13 @@ def test_jobs_of_one_caller_and_priority_are_sent_in_order_of_arrival(
     slack = 1 + slot_seconds(traffic) if slot_seconds(traffic) < 1 else TOLERANCE
     for second in sent:
         for first in sent:
-            is_same_order = (first.arrival.caller, first.arrival.priority) == (
-                second.arrival.caller,
-                second.arrival.priority,
-            )
-            if is_same_order and first.arrival.at < second.arrival.at:
-                assert first.at <= second.at + slack
+            ahead, behind = first.arrival, second.arrival
+            if (ahead.priority, behind.priority) == (Priority.NORMAL, Priority.LOW):
+                is_ahead = ahead.at < second.decided_at  # of any caller
+            else:
+                is_same = (ahead.caller, ahead.priority) == (behind.caller, behind.priority)
+                is_ahead = is_same and ahead.at < behind.at
+            assert not is_ahead or first.at <= second.at + slack
 
 
 @given(UNBOUNDED_RATE_LIMITS, st.integers(1, 3), st.integers(10, 20), TENTHS, PRIORITIES)
@@ -137,22 +149,7 @@ def test_single_job_waits_at_most_two_rounds_of_the_other_callers(
     assert single.at - at <= 2 * other_callers * slot_seconds(traffic) + 1 + AHEAD
 
 
-@given(UNBOUNDED_RATE_LIMITS, arrivals())
-def test_low_priority_job_is_sent_only_when_no_normal_job_waits(
-    rate_limit: RateLimit, jobs: list[Arrival]
-) -> None:
-    traffic = Traffic(rate_limit)
-
-    sent = traffic.run(jobs)
-
-    slack = 1 + slot_seconds(traffic) if slot_seconds(traffic) < 1 else TOLERANCE
-    for low in (post for post in sent if post.arrival.priority is Priority.LOW):
-        for normal in (post for post in sent if post.arrival.priority is Priority.NORMAL):
-            if normal.arrival.at < low.decided_at:
-                assert normal.at <= low.at + slack
-
-
-@given(UNBOUNDED_RATE_LIMITS, arrivals())
+@given(UNBOUNDED_RATE_LIMITS, EQUAL_ARRIVALS)
 def test_queue_sends_continuously_while_jobs_wait(
     rate_limit: RateLimit, jobs: list[Arrival]
 ) -> None:
@@ -164,19 +161,6 @@ def test_queue_sends_continuously_while_jobs_wait(
     for number, (post, gap) in enumerate(zip(sent, gaps(sent), strict=False), start=1):
         if arrival_times[number] <= post.at:  # more jobs have arrived than were sent
             assert gap <= slot_seconds(traffic) + 1
-
-
-@given(UNBOUNDED_RATE_LIMITS | RATE_LIMITS, st.lists(KINDS, min_size=2, max_size=40))
-def test_limits_hold_with_fast_and_slow_jobs_in_one_queue(
-    rate_limit: RateLimit, kinds: list[tuple[str, str]]
-) -> None:
-    traffic = Traffic(rate_limit)
-
-    sent = traffic.run([Arrival(kind=kind) for kind in kinds], until=100_000)
-
-    assert len(sent) == len(kinds)
-    assert all(gap >= 60 - TOLERANCE for gap in gaps(sent, rate_limit.images_per_minute))
-    assert traffic.peak_in_flight <= rate_limit.max_in_flight
 
 
 @pytest.mark.parametrize("rate_limit", [RateLimit(2, 2), RateLimit(10, 3), RateLimit(100, 10)])
@@ -202,15 +186,6 @@ def test_job_on_an_idle_queue_is_sent_immediately(rate_limit: RateLimit, times: 
         if post.arrival.at - previous > max(slot_seconds(traffic), 1):
             assert (post.at, post.deferrals) == (post.arrival.at, 0)
         previous = post.at
-
-
-@given(UNBOUNDED_RATE_LIMITS, arrivals(callers="a", priorities=st.just(Priority.LOW)))
-def test_job_is_deferred_at_most_once_with_one_caller(
-    rate_limit: RateLimit, jobs: list[Arrival]
-) -> None:
-    sent = Traffic(rate_limit).run(jobs)
-
-    assert max(post.deferrals for post in sent) <= 1
 
 
 @given(UNBOUNDED_RATE_LIMITS, st.integers(1, 4), st.integers(1, 30))
@@ -246,23 +221,10 @@ def test_two_throttled_jobs_return_to_their_queue_positions() -> None:
     assert [post.number for post in sent] == [0, 1]
 
 
-@pytest.mark.parametrize("canceled", range(4))
-def test_canceled_job_does_not_block_the_queue(canceled: int) -> None:
-    jobs = [Arrival(cancel_after=5.0 if number == canceled else None) for number in range(5)]
-    traffic = Traffic(RateLimit(2, 10))
-
-    sent = traffic.run(jobs, until=3600)
-
-    expected = [
-        number for number in range(5) if number != canceled or canceled == 0
-    ]  # job 0 is already sent
-    assert [post.number for post in sent] == expected
-
-
 @settings(max_examples=examples(25))
 @given(
     RATE_LIMITS,
-    arrivals(),
+    EQUAL_ARRIVALS,
     st.dictionaries(st.integers(1, 30), st.integers(1, 120), max_size=6),
     st.dictionaries(st.integers(0, 30), st.integers(0, 120), max_size=6),
     st.randoms(use_true_random=False),

@@ -1,5 +1,6 @@
 """Crashes before or after any call of any port: one POST, one end, one terminal event id."""
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -102,24 +103,19 @@ def test_listed_prediction_is_not_resubmitted_despite_crashes(
         assert job.charge is not Charged.NO
 
 
-def fatal_crashes(resubmits: bool) -> list[tuple[int, CrashTiming]]:
-    """Return the crashes after which the job does not complete."""
+@pytest.mark.parametrize("resubmits", [False, True])
+def test_only_a_crash_just_before_the_post_fails_the_job(resubmits: bool) -> None:
+    """After the write of `submitting` and before the POST; without resubmits."""
     timings: tuple[CrashTiming, ...] = ("before", "after")
     fatal = []
     for at in range(40):
         for timing in timings:
             world, account = deployment(crash_at=CrashAt({at: timing}), resubmits=resubmits)
-            if run_one_job(world).status is not Status.COMPLETED:
-                fatal.append((at, timing))
+            job = run_one_job(world)
             assert len(account.created) <= 1
             assert_consistent(world)
-    return fatal
+            if job.status is not Status.COMPLETED:
+                fatal.append((at, timing))
+                assert (job.code, account.created) == (Code.SUBMISSION_UNKNOWN, [])
 
-
-def test_only_a_crash_just_before_the_post_fails_the_job() -> None:
-    # 0-2 create, 3 get, 4 flags, 5 prepare, 6 read the queue, 7 queued -> submitting, 8 the POST.
-    assert fatal_crashes(resubmits=False) == [(7, "after"), (8, "before")]
-
-
-def test_with_resubmits_no_single_crash_fails_the_job() -> None:
-    assert fatal_crashes(resubmits=True) == []
+    assert len(fatal) == (0 if resubmits else 2)

@@ -183,10 +183,9 @@ class RandomOrder(RuleBasedStateMachine):
     def ended_jobs_do_not_change(self) -> None:
         for job in self.world.jobs.records.values():
             if not job.is_open:
-                assert self.ended.setdefault(job.job_id, (job.status, job.code)) == (
-                    job.status,
-                    job.code,
-                )
+                end = (job.status, job.code)
+                assert self.ended.setdefault(job.job_id, end) == end
+                assert job.canceled_at is None or job.status is Status.FAILED
         assert all(len(ids) == 1 for ids in terminal_event_ids(self.world).values())
 
     def teardown(self) -> None:
