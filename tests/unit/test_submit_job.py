@@ -2,6 +2,8 @@
 
 import hashlib
 from datetime import timedelta
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -13,8 +15,8 @@ from darkroom.domain.references import S3Object
 from darkroom.domain.steps import Outcome, Step
 from darkroom.ports import Accepted, NotSent, Refused, Submission, Throttled
 from tests.fakes.images import PNG
-from tests.fakes.provider import PREDICTION
-from tests.fakes.world import DEADLINE, MAX_QUEUE, World
+from tests.fakes.provider import OUTPUT, PREDICTION
+from tests.fakes.world import DEADLINE, MAX_QUEUE, TEXT_TO_IMAGE, World
 
 
 def submit(world: World, job: Job) -> Step:
@@ -67,7 +69,10 @@ def test_s3_references_are_presigned_at_submit_and_not_stored() -> None:
     seconds = DEADLINE + 3600
     presigned = f"https://public.s3.test/a.png?versionId=v1&X-Amz-Expires={seconds}"
     assert body == job.input | {"images": [presigned, url]}
-    assert "X-Amz" not in world.job(job.job_id).model_dump_json()
+    stored = world.job(job.job_id)
+    assert "X-Amz" not in stored.model_dump_json()
+    digests = [hashlib.sha256(sent.encode()).hexdigest() for sent in (presigned, url)]
+    assert stored.sent_images == tuple(digests)
     assert job.references[0] == S3Object(bucket="public", key="a.png", version_id="v1")
 
 
@@ -231,11 +236,68 @@ def test_queue_time_does_not_count_against_the_deadline() -> None:
     assert world.job(job.job_id).submitted_at == job.accepted_at + timedelta(seconds=DEADLINE + 1)
 
 
-def test_record_has_the_digests_of_the_sent_images() -> None:
-    world = World()
-    url = "https://example.com/b.png?x=1"
-    job = world.accept_job({"operation": "edit", "prompt": "x", "images": [url]})
+def test_submit_without_webhooks_sends_no_url_and_waits_without_a_token() -> None:
+    world, job = queued_job(Accepted(PREDICTION))
+
+    step = submit(world, job)
+
+    assert world.provider.webhooks == [None]
+    assert step.outcome is Outcome.PROCESSING
+
+
+def test_webhook_url_has_the_job_id_and_a_token_per_post() -> None:
+    world, job = queued_job(NotSent(), Accepted(PREDICTION))
+    world.flag_store.set(webhook_url="https://api.test/prod")
 
     submit(world, job)
+    first = world.job(job.job_id).submit_token
+    step = submit(world, job)
+    second = world.job(job.job_id).submit_token
 
-    assert world.job(job.job_id).sent_images == (hashlib.sha256(url.encode()).hexdigest(),)
+    root = f"https://api.test/prod/webhooks/wavespeed/{job.job_id}?token="
+    assert first != second
+    assert world.provider.webhooks == [f"{root}{first}", f"{root}{second}"]
+    assert step.outcome is Outcome.AWAITING_WEBHOOK
+
+
+def test_submitted_job_needs_no_flags() -> None:
+    """The flags become unreadable while the provider accepts the POST."""
+    world, job = queued_job(Accepted(PREDICTION))
+    world.downloads.files = {OUTPUT: PNG}
+    submit_original, lost = world.provider.submit, LookupError("no parameter")
+
+    def lose_flags_then_submit(*post: Any) -> Submission:
+        world.flag_store.read = Mock(side_effect=lost)  # type: ignore[method-assign]
+        return submit_original(*post)
+
+    world.provider.submit = lose_flags_then_submit  # type: ignore[assignment,method-assign]
+
+    step = world.app.check_job.run(submit(world, job))
+
+    assert world.app.finalize_job.run(step).outcome is Outcome.STORED
+
+
+def test_webhook_wait_ends_at_the_deadline() -> None:
+    world = World()
+    world.flag_store.set(webhook_url="https://api.test")
+    job = world.accept_job(TEXT_TO_IMAGE | {"deadline_seconds": 60})
+
+    step = submit(world, job)
+
+    assert (step.outcome, step.wait_seconds) == (Outcome.AWAITING_WEBHOOK, 60)
+
+
+def test_submits_flag_defers_submits_but_not_checks() -> None:
+    world, job = queued_job(Accepted("p-1"), Accepted("p-2"))
+    sent = submit(world, world.accept_job(key="sent before"))
+    world.flag_store.set(submits=False)
+
+    step = submit(world, job)
+
+    assert (step.outcome, step.wait_seconds, step.deferred_by) == (Outcome.DEFERRED, 45, None)
+    assert len(world.provider.posts) == 1
+    assert world.metrics.total("SubmitsDisabled") == 1
+    assert world.app.check_job.run(sent).outcome is Outcome.READY
+
+    world.flag_store.set(submits=True)
+    assert submit(world, job).outcome is Outcome.PROCESSING

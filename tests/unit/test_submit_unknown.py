@@ -143,15 +143,6 @@ def test_resubmits_follow_a_readable_list_and_send_at_most_three_posts() -> None
     assert_queue_counts(world.jobs)
 
 
-def test_accepted_resubmit_completes_the_job() -> None:
-    world, account, job = job_with_post_results(PostResult.REQUEST_LOST, resubmits=True)
-
-    StateMachine(world).run()
-
-    assert world.job(job.job_id).status is Status.COMPLETED
-    assert len(account.posts) == 2
-
-
 def test_canceled_job_is_not_resubmitted_and_stays_possibly_charged() -> None:
     world, account, job = job_with_post_results(PostResult.REQUEST_LOST, resubmits=True)
     world.app.submit_job.run(Step(job_id=job.job_id))
@@ -181,26 +172,17 @@ def test_failed_resubmit_leaves_the_first_post_possibly_charged(second: PostResu
     assert_all_ended(world)
 
 
-def test_prediction_of_the_first_post_is_claimed_after_a_resubmit() -> None:
+@pytest.mark.parametrize(("resubmits", "list_lag"), [(1, 150), (2, 270)])
+def test_prediction_of_the_first_post_is_claimed_after_resubmits(
+    resubmits: int, list_lag: int
+) -> None:
     world, account, job = job_with_post_results(
-        PostResult.RESPONSE_LOST, PostResult.REQUEST_LOST, resubmits=True
+        PostResult.RESPONSE_LOST, *[PostResult.REQUEST_LOST] * resubmits, resubmits=True
     )
-    account.list_lag = timedelta(seconds=150)
+    account.list_lag = timedelta(seconds=list_lag)
 
     StateMachine(world).run()
 
     assert world.job(job.job_id).prediction_id == "p-1"
-    assert (len(account.posts), len(account.created)) == (2, 1)
+    assert (len(account.posts), len(account.created)) == (1 + resubmits, 1)
     assert world.job(job.job_id).status is Status.COMPLETED
-
-
-def test_prediction_of_the_first_post_is_claimed_after_two_resubmits() -> None:
-    world, account, job = job_with_post_results(
-        PostResult.RESPONSE_LOST, PostResult.REQUEST_LOST, PostResult.REQUEST_LOST, resubmits=True
-    )
-    account.list_lag = timedelta(seconds=270)
-
-    StateMachine(world).run()
-
-    assert world.job(job.job_id).prediction_id == "p-1"
-    assert (len(account.posts), len(account.created)) == (3, 1)
