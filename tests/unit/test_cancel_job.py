@@ -1,17 +1,20 @@
-"""CancelJob: uncharged before the submit; later, the result is stored and the job ends canceled."""
+"""CancelJob: uncharged before the submit; later, the result is stored. The first write wins."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from darkroom.domain.callers import Caller, Role, of_key
-from darkroom.domain.errors import Charged, Code, EndedError, NotFoundError
+from darkroom.domain.callers import Caller
+from darkroom.domain.errors import Charged, Code, EndedError
 from darkroom.domain.events import JobFailed
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.steps import Outcome, Step
-from darkroom.ports import Failed
+from darkroom.domain.submit_queue import RateLimit
+from darkroom.ports import Accepted, Conflict, Failed, NotSent, Submission, Throttled
 from tests.fakes.images import PNG
-from tests.fakes.provider import OUTPUT
+from tests.fakes.invariants import assert_queue_counts
+from tests.fakes.provider import OUTPUT, PREDICTION
 from tests.fakes.world import TEST_CALLER, World
 
 
@@ -51,17 +54,6 @@ def test_queued_job_ends_immediately_and_uncharged() -> None:
     assert world.metrics.total("JobsFailed") == 1
 
 
-def test_job_canceled_in_the_queue_is_never_submitted() -> None:
-    world = World()
-    job = world.accept_job()
-    cancel(world, job)
-
-    step = world.app.submit_job.run(Step(job_id=job.job_id))
-
-    assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
-    assert world.provider.posts == []
-
-
 @pytest.mark.parametrize("status", [Status.SUBMITTING, Status.SUBMITTED])
 def test_submitted_job_stays_open_and_is_marked_as_canceled(status: Status) -> None:
     world = World()
@@ -80,11 +72,15 @@ def test_later_result_of_a_canceled_job_is_stored_and_charged() -> None:
     world, job, step = submitted_job()
     cancel(world, job)
 
+    canceled_at = world.clock()
     step = world.app.finalize_job.run(world.app.check_job.run(step))
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
     stored = world.job(job.job_id)
     assert (stored.status, stored.code) == (Status.FAILED, Code.CANCELED)
+    assert cancel(world, job) == stored, "a repeated cancel returns the ended job"
+    [manifest] = world.assets.documents.values()
+    assert manifest["canceled_at"] == canceled_at.isoformat()
     assert world.assets.files == {asset.key: PNG for asset in stored.assets}
     assert len(stored.assets) == 1
     assert stored.stored_at == stored.ended_at == world.clock()
@@ -94,17 +90,6 @@ def test_later_result_of_a_canceled_job_is_stored_and_charged() -> None:
     assert event.assets == stored.assets
     assert world.events.of_type("JobCompleted") == []
     assert world.metrics.total("JobsCompleted") == 0
-
-
-def test_manifest_of_a_canceled_job_has_canceled_at() -> None:
-    world, job, step = submitted_job()
-    cancel(world, job)
-    canceled_at = world.clock().isoformat()
-
-    world.app.finalize_job.run(world.app.check_job.run(step))
-
-    [manifest] = world.assets.documents.values()
-    assert manifest["canceled_at"] == canceled_at
 
 
 def test_canceled_job_that_fails_at_the_provider_ends_with_that_code() -> None:
@@ -151,26 +136,108 @@ def test_cancel_is_idempotent(status: Status) -> None:
     assert len(world.events.published) == (1 if status is Status.QUEUED else 0)
 
 
-def test_repeated_cancel_after_the_end_returns_the_ended_job() -> None:
-    world, job, step = submitted_job()
-    cancel(world, job)
-    world.app.finalize_job.run(world.app.check_job.run(step))
+def during_post(world: World, action: Callable[[], object]) -> None:
+    """Run `action` during the next POST."""
+    submit_original = world.provider.submit
 
-    assert cancel(world, job) == world.job(job.job_id)
+    def submit(model: str, model_input: dict[str, Any], webhook: str | None = None) -> Submission:
+        world.provider.submit = submit_original  # type: ignore[method-assign]
+        action()
+        return submit_original(model, model_input, webhook)
+
+    world.provider.submit = submit  # type: ignore[method-assign]
 
 
-def test_job_of_another_caller_is_not_found() -> None:
+def before_the_next_update(world: World, action: Callable[[], object]) -> None:
+    """Run `action` just before the next update of a record."""
+    transact = world.jobs.transact
+
+    def transact_after_action(*arguments: Any, **change: Any) -> Job | Conflict:
+        world.jobs.transact = transact  # type: ignore[method-assign]
+        action()
+        return transact(*arguments, **change)
+
+    world.jobs.transact = transact_after_action  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("response", [NotSent(), Throttled(5)])
+def test_unsuccessful_post_of_a_canceled_job_is_not_repeated(response: Submission) -> None:
     world = World()
-    job = world.accept_job(caller=of_key("ada", Role.SUBMIT))
+    world.provider.submissions = [response, Accepted(PREDICTION)]
+    job = world.accept_job()
+    during_post(world, lambda: cancel(world, job))
 
-    with pytest.raises(NotFoundError):
-        cancel(world, job, of_key("bob", Role.SUBMIT))
-    assert world.job(job.job_id) == job
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
+    assert step.code is not None
+    world.app.end_job.fail(job.job_id, step.code)
 
-    assert cancel(world, job, of_key("owner", Role.ADMIN)).code is Code.CANCELED
+    assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
+    assert len(world.provider.posts) == 1
+    event = failed_event(world, job)
+    assert (event.code, event.charged) == (Code.CANCELED, Charged.NO)
 
 
-@pytest.mark.parametrize("job_id", ["none", "a" * 26, "", "../x"])
-def test_missing_job_is_not_found(job_id: str) -> None:
-    with pytest.raises(NotFoundError):
-        World().app.cancel_job.run(TEST_CALLER, job_id)
+def test_canceled_job_is_not_sent_after_a_crash_that_follows_its_put_back() -> None:
+    world = World()
+    job = world.accept_job()
+    submitting = world.app.acquire_slot.run(job, ())
+    assert isinstance(submitting, Job)
+    cancel(world, job)
+    assert world.app.acquire_slot.put_back(submitting) is not None  # the function crashes here
+
+    step = world.app.submit_job.run(Step(job_id=job.job_id))
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
+    assert world.provider.posts == []
+
+
+def test_cancel_before_the_completion_write_wins() -> None:
+    world, job, step = submitted_job()
+    step = world.app.check_job.run(step)
+    before_the_next_update(world, lambda: cancel(world, job))
+
+    step = world.app.finalize_job.run(step)
+
+    assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
+    stored = world.job(job.job_id)
+    assert (stored.status, stored.canceled_at) == (Status.FAILED, world.clock())
+    assert failed_event(world, job).assets == stored.assets != ()
+    assert world.events.of_type("JobCompleted") == []
+
+
+def test_cancel_after_the_completion_write_raises_ended_error() -> None:
+    world, job, step = submitted_job()
+    step = world.app.check_job.run(step)
+    before_the_next_update(world, lambda: world.app.finalize_job.run(step))
+
+    with pytest.raises(EndedError):
+        cancel(world, job)
+
+    stored = world.job(job.job_id)
+    assert (stored.status, stored.canceled_at) == (Status.COMPLETED, None)
+
+
+def test_cancel_of_a_job_that_just_acquired_its_slot_only_marks_it() -> None:
+    world = World()
+    job = world.accept_job()
+    before_the_next_update(world, lambda: world.app.acquire_slot.run(job, ()))
+
+    canceled = cancel(world, job)
+
+    assert (canceled.status, canceled.code) == (Status.SUBMITTING, None)
+    assert canceled.canceled_at == world.clock()
+    assert world.events.published == []
+    assert_queue_counts(world.jobs)
+
+
+def test_cancel_of_a_job_that_just_entered_the_queue_removes_it() -> None:
+    world = World(rate_limit=RateLimit(2, 2))
+    world.app.submit_job.run(Step(job_id=world.accept_job(key="ahead").job_id))
+    job = world.accept_job()
+    before_the_next_update(world, lambda: world.app.acquire_slot.run(job, ()))
+
+    canceled = cancel(world, job)
+
+    assert canceled.code is Code.CANCELED
+    assert len(world.jobs.queue.shard.normal) == 0
+    assert_queue_counts(world.jobs)
