@@ -1,4 +1,4 @@
-"""RecoverJob: the paid output of a failed job is stored when it becomes available."""
+"""RecoverJob: the paid output of a failed job is stored, and unspent money is released."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,7 +11,7 @@ from darkroom.domain.events import JobRecovered
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Step
 from darkroom.ports import Failed, NotDownloaded, Succeeded
-from tests.fakes.crashes import CrashTiming, SimulatedCrashError
+from tests.fakes.crashes import Interruption
 from tests.fakes.images import JPEG, PNG
 from tests.fakes.invariants import (
     assert_all_ended,
@@ -137,20 +137,6 @@ def test_missing_output_of_several_is_recovered() -> None:
     assert len(world.events.of_type("JobRecovered")) == 1
 
 
-def test_output_of_a_stopped_job_is_stored() -> None:
-    world, account = deployment()
-    job = world.accept_job()
-    machine = StateMachine(world)
-    machine.run(5)
-    machine.stop(job.job_id)
-    assert world.job(job.job_id).code is Code.CANCELED
-
-    sweep_until_done(world, job)
-
-    assert_recovered(world, job)
-    assert len(account.posts) == 1
-
-
 @pytest.mark.parametrize("charged", [None, Charged.MAYBE, Charged.YES])
 def test_failed_prediction_ends_the_recovery_without_an_event(
     charged: Charged | None,
@@ -186,32 +172,6 @@ def test_recovery_polls_slow_down_and_end_after_four_days(has_prediction: bool) 
     assert_all_ended(world)
 
 
-@pytest.mark.parametrize("timing", ["before", "after"])
-@pytest.mark.parametrize("at", range(18))
-def test_recovery_with_a_crash_stores_once_under_one_event_id(at: int, timing: CrashTiming) -> None:
-    world, account = deployment()
-    account.post_results, account.list_lag = [PostResult.RESPONSE_LOST], timedelta(seconds=130)
-    job = world.accept_job()
-    StateMachine(world).run()
-    world.clock.advance(130)
-    world.crash_at.plan = {world.crash_at.calls + at: timing}
-    for _ in range(20):
-        try:
-            world.app.sweep_jobs.run()
-        except SimulatedCrashError:
-            world.downloads.files = {OUTPUT: PNG + b"other"}
-        world.clock.advance(60)
-
-    [data] = world.assets.files.values()  # the bytes of the first download
-    assert {event.id for event in world.events.of_type("JobRecovered")} == {
-        f"{job.job_id}.recovered"
-    }
-    [asset] = world.job(job.job_id).assets
-    assert asset.size == len(data)
-    assert world.job(job.job_id).sweep_after is None
-    assert_all_ended(world)
-
-
 def test_job_with_a_refused_post_does_not_claim_an_identical_jobs_prediction() -> None:
     world, account = deployment()
     refused, identical = world.accept_job(key="refused"), world.accept_job(key="identical")
@@ -241,3 +201,90 @@ def test_abandoned_job_does_not_claim_a_claimed_prediction() -> None:
 
     assert world.job(job.job_id).prediction_id is None
     assert world.assets.files == {}
+
+
+FREE = Failed(Code.PROVIDER_FAILED, "no")
+PRICE = 60_000
+
+
+def remaining_budget(world: World) -> int:
+    """Return the remaining stack budget, limited to the price of one job."""
+    return world.app.budget.remaining("STACK", PRICE)
+
+
+def job_that_fails_late(result: Failed = FREE) -> tuple[World, ProviderAccount, Job]:
+    """Return a job that failed at its deadline and fails at the provider later."""
+    world, account, job = timed_out_job(2000)
+    account.created[0].result = result
+    assert (world.job(job.job_id).charge, remaining_budget(world)) == (Charged.MAYBE, 0)
+    return world, account, job
+
+
+@pytest.mark.parametrize(
+    ("result", "charge"),
+    [
+        (FREE, Charged.NO),
+        (Failed(Code.PROVIDER_FAILED, "stopped", Charged.MAYBE), Charged.MAYBE),
+        (Failed(Code.PROVIDER_FAILED, "nothing came", Charged.YES), Charged.YES),
+        (Failed(Code.MODERATED, "no"), Charged.MAYBE),
+    ],
+)
+def test_reservation_follows_the_final_charge_of_the_provider(
+    result: Failed, charge: Charged
+) -> None:
+    world, _, job = job_that_fails_late(result)
+
+    sweep_until_done(world, job)
+
+    assert world.job(job.job_id).charge is charge
+    assert remaining_budget(world) == (PRICE if charge is Charged.NO else 0)
+    assert_budgets(world.jobs, CAPS)
+
+
+def test_unanswered_post_stays_possibly_charged_after_an_uncharged_resubmit() -> None:
+    world, account = deployment(stack_budget=10**9, resubmits=True)
+    account.post_results, account.results, account.run_seconds = (
+        [PostResult.REQUEST_LOST],
+        [FREE],
+        2000,
+    )
+    job = world.accept_job()
+    StateMachine(world).run()
+    assert world.job(job.job_id).code is Code.DEADLINE_EXCEEDED
+
+    sweep_until_done(world, job)
+
+    assert world.job(job.job_id).charge is Charged.MAYBE
+    assert remaining_budget(world) == 0
+    assert_budgets(world.jobs, CAPS)
+
+
+def test_changed_provider_result_ends_the_recovery() -> None:
+    world, account = deployment(stack_budget=10**9)
+    account.results = [Failed(Code.PROVIDER_UNAVAILABLE, "canceled", Charged.MAYBE)]
+    job = world.accept_job()
+    StateMachine(world).run()
+    assert world.job(job.job_id).charge is Charged.MAYBE
+    account.created[0].result = FREE
+
+    for _ in range(20):
+        world.clock.advance(120)
+        world.app.sweep_jobs.run()
+
+    assert world.job(job.job_id).sweep_after is None
+    assert_budgets(world.jobs, CAPS)
+
+
+@pytest.mark.parametrize("at", range(12))
+def test_concurrent_sweeps_release_the_reservation_once(at: int) -> None:
+    crash_at = Interruption({})
+    world, _, job = job_that_fails_late()
+    world.crash_at = crash_at
+    world.clock.advance(3600)
+    crash_at.at, crash_at.action = at, lambda: world.without_crashes().app.sweep_jobs.run()
+
+    world.app.sweep_jobs.run()
+
+    assert remaining_budget(world) == PRICE
+    assert world.job(job.job_id).sweep_after is None
+    assert_budgets(world.jobs, CAPS)
