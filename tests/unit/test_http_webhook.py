@@ -137,24 +137,6 @@ def test_unsigned_or_stale_webhook_returns_401_and_changes_nothing(
     assert world.job(job_id) == before
 
 
-@pytest.mark.parametrize(("token", "is_claimed"), [(None, True), ("another", False), ("", False)])
-def test_matching_token_claims_the_prediction_of_an_unanswered_post(
-    world: World, token: str | None, is_claimed: bool
-) -> None:
-    job = world.accept_job()
-    fields: dict[str, Any] = {
-        "submitting_at": START,
-        "submit_token": "the-post",
-        "submit_attempts": 1,
-    }
-    world.jobs.update(job.job_id, when=[Status.QUEUED], status=Status.SUBMITTING, **fields)
-    query = {"token": "the-post" if token is None else token}
-
-    assert call_handler(event(job.job_id, queryStringParameters=query)) == 204
-
-    assert world.job(job.job_id).prediction_id == (PREDICTION if is_claimed else None)
-
-
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"id": 5}', b"{}"])
 def test_signed_body_without_a_prediction_returns_204_and_changes_nothing(
     world: World, body: bytes

@@ -1,4 +1,4 @@
-"""ReceiveWebhook: wakes the waiting execution and restores a lost prediction id."""
+"""ReceiveWebhook: wakes the waiting execution, and claims a prediction by the URL token."""
 
 import json
 from typing import Any
@@ -11,10 +11,11 @@ from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Outcome, Step
 from darkroom.ports import Failed, Prediction
-from tests.fakes.invariants import assert_claims
+from tests.fakes.crashes import Interruption, SimulatedCrashError
+from tests.fakes.invariants import assert_claims, assert_queue_counts
 from tests.fakes.machine import StateMachine, deployment
 from tests.fakes.provider_account import CreatedPrediction, PostResult, ProviderAccount
-from tests.fakes.world import World
+from tests.fakes.world import TEST_CALLER, World
 from tests.unit.test_webhooks import signature_of
 
 SECRET = "whsec_of_the_tests"
@@ -120,41 +121,6 @@ def test_webhook_during_a_poll_prevents_the_next_wait() -> None:
     assert world.job(job.job_id).woken_at is not None, "the wait does not begin"
 
 
-def test_job_submitted_without_a_webhook_does_not_wait_for_one() -> None:
-    world, _, job = job_with_webhook()
-    world.flag_store.set(webhook_url=None)
-    step = submit(world, job)
-    world.flag_store.set(webhook_url="https://api.test")
-
-    assert step.outcome is Outcome.PROCESSING
-    assert submit(world, job).outcome is Outcome.PROCESSING
-    assert world.app.finalize_job.run(step).outcome is Outcome.PROCESSING
-
-
-def test_execution_completes_when_the_webhook_arrives() -> None:
-    world, account, job = job_with_webhook()
-    account.run_seconds = 5
-    machine = StateMachine(world)
-    machine.run(4)
-    world.clock.advance(6)
-    deliver_webhook(world, job, account.created[0])
-
-    machine.run()
-
-    completed = world.job(job.job_id)
-    assert completed.ended_at is not None
-    assert completed.status is Status.COMPLETED
-    assert (completed.ended_at - completed.accepted_at).total_seconds() < 12
-
-
-def test_execution_completes_without_the_webhook() -> None:
-    world, _, job = job_with_webhook()
-
-    StateMachine(world).run()
-
-    assert world.job(job.job_id).status is Status.COMPLETED
-
-
 def test_webhook_of_another_prediction_is_ignored() -> None:
     world, account, job = job_with_webhook()
     submit(world, job)
@@ -240,9 +206,141 @@ def test_rotated_secret_is_read_immediately_only_with_a_valid_token(
     assert reads == [300, max_age] * 2
 
 
-@pytest.mark.parametrize("job_id", ["", "none", "a" * 26, "../x", "A" * 26])
-def test_webhook_of_a_missing_job_is_accepted(job_id: str) -> None:
+def test_webhook_before_the_response_to_its_post_claims_the_prediction() -> None:
     world, account, job = job_with_webhook()
+    create_original = account.create_prediction
+
+    def create_and_deliver_webhook(*post: Any) -> CreatedPrediction:
+        prediction = create_original(*post)
+        assert deliver_webhook(world.without_crashes(), job, prediction)
+        return prediction
+
+    account.create_prediction = create_and_deliver_webhook  # type: ignore[assignment,method-assign]
     submit(world, job)
 
-    assert deliver_webhook(world, job, account.created[0], job_id=job_id)
+    stored = world.job(job.job_id)
+    assert (stored.status, stored.prediction_id) == (Status.SUBMITTED, "p-1")
+    assert len(account.posts) == 1
+    assert {event.id for event in world.events.published} == {f"{job.job_id}.submitted"}
+    assert_queue_counts(world.jobs)
+    assert_claims(world.jobs)
+
+
+def test_webhook_claims_the_prediction_of_an_unanswered_post_by_its_token() -> None:
+    world, account, job = job_with_webhook(PostResult.RESPONSE_LOST)
+    account.can_list = False
+    step = submit(world, job)
+    assert world.job(job.job_id).status is Status.SUBMITTING
+
+    assert deliver_webhook(world, job, account.created[0])
+
+    stored = world.job(job.job_id)
+    assert (stored.status, stored.prediction_id) == (Status.SUBMITTED, "p-1")
+    assert world.app.submit_job.run(step).outcome is Outcome.AWAITING_WEBHOOK
+    assert_queue_counts(world.jobs)
+    assert_claims(world.jobs)
+
+
+@pytest.mark.parametrize("token", ["", "another", "é", "\ud800"])
+def test_webhook_with_another_token_claims_nothing(token: str) -> None:
+    world, account, job = job_with_webhook(PostResult.RESPONSE_LOST)
+    account.can_list = False
+    submit(world, job)
+    before = world.job(job.job_id)
+
+    assert deliver_webhook(world, job, account.created[0], token=token)
+
+    assert world.job(job.job_id) == before
+    assert world.jobs.claims.owners == {}
+
+
+def test_claimed_prediction_is_not_claimed_by_a_webhook() -> None:
+    world, account, job = job_with_webhook(PostResult.RESPONSE_LOST)
+    account.can_list = False
+    submit(world, job)
+    world.jobs.claims.owners["p-1"] = "another"
+
+    assert deliver_webhook(world, job, account.created[0])
+
+    assert world.job(job.job_id).prediction_id is None
+
+
+@pytest.mark.parametrize("canceled", [True, False])
+def test_webhook_of_an_unsent_job_changes_nothing(canceled: bool) -> None:
+    world, account, job = job_with_webhook()
+    prediction = account.create_prediction(job.model, job.input)
+    if canceled:
+        world.app.cancel_job.run(TEST_CALLER, job.job_id)
+    before = world.job(job.job_id)
+
+    assert deliver_webhook(world, job, prediction)
+
+    assert world.job(job.job_id) == before
+
+
+def test_webhook_of_a_failed_job_schedules_the_next_sweep() -> None:
+    world, account, job = job_with_webhook(PostResult.RESPONSE_LOST)
+    account.can_list = False
+    submit(world, job)
+    world.app.end_job.fail(job.job_id, Code.SUBMISSION_UNKNOWN)
+    world.clock.advance(3600 * 30)
+
+    assert deliver_webhook(world, job, account.created[0])
+
+    stored = world.job(job.job_id)
+    assert (stored.status, stored.prediction_id) == (Status.FAILED, "p-1")
+    assert stored.sweep_after == world.clock()
+    assert_queue_counts(world.jobs)
+    assert_claims(world.jobs)
+
+
+def test_webhook_of_a_job_that_ends_meanwhile_claims_the_prediction() -> None:
+    """The job ends after the webhook has read it, and before the webhook writes the claim."""
+    world, account, job = job_with_webhook(PostResult.RESPONSE_LOST)
+    account.can_list = False
+    submit(world, job)
+    end = world.without_crashes().app.end_job
+    world.crash_at = Interruption({}, at=1, action=lambda: end.fail(job.job_id, Code.CANCELED))
+
+    assert deliver_webhook(world, job, account.created[0])
+
+    stored = world.job(job.job_id)
+    assert (stored.status, stored.prediction_id) == (Status.FAILED, "p-1")
+    assert stored.sweep_after == world.clock()
+    assert_claims(world.jobs)
+
+
+@pytest.mark.parametrize("timing", ["before", "after"])
+@pytest.mark.parametrize("at", range(5))
+def test_next_delivery_completes_a_crashed_webhook(at: int, timing: str) -> None:
+    world, account, job = job_with_webhook(PostResult.RESPONSE_LOST)
+    account.can_list = False
+    submit(world, job)
+    world.crash_at.plan = {world.crash_at.calls + at: timing}  # type: ignore[dict-item]
+    try:
+        deliver_webhook(world, job, account.created[0])
+    except SimulatedCrashError:
+        deliver_webhook(world, job, account.created[0])
+
+    stored = world.job(job.job_id)
+    assert (stored.status, stored.prediction_id) == (Status.SUBMITTED, "p-1")
+    assert stored.woken_at is not None
+    assert_queue_counts(world.jobs)
+    assert_claims(world.jobs)
+
+
+def test_webhook_long_after_the_deadline_schedules_a_recovery() -> None:
+    world, account, job = job_with_webhook()
+    account.run_seconds = 86_400 * 6
+    StateMachine(world).run()
+    while world.job(job.job_id).sweep_after is not None:  # until the recovery ends
+        world.clock.time = max(
+            world.clock.time, world.job(job.job_id).sweep_after or world.clock.time
+        )
+        world.app.sweep_jobs.run()
+    world.clock.advance(86_400 * 3)
+
+    assert deliver_webhook(world, job, account.created[0])
+
+    assert world.job(job.job_id).sweep_after == world.clock()
+    assert world.app.sweep_jobs.run() == {"recovered": [job.job_id]}
