@@ -7,11 +7,8 @@ import pytest
 from darkroom.domain import callers
 from darkroom.domain.callers import Caller, Role
 from darkroom.domain.errors import InvalidRequestError
-from darkroom.domain.job import Job
-from darkroom.domain.parsing import parse_request
 from darkroom.domain.references import S3Object, Url
-from darkroom.usecases.jobs.create_job import RequestSource
-from tests.fakes.images import JPEG, PNG
+from tests.fakes.images import PNG
 from tests.fakes.world import World
 
 OWN_KEY = callers.of_key("mine", Role.SUBMIT)
@@ -120,49 +117,3 @@ def test_s3_url_and_s3_uri_of_one_object_make_the_same_request() -> None:
 )
 def test_url_of_another_host_is_not_resolved_to_an_object(url: str) -> None:
     assert World().accept_job(edit(url), caller=OWN_KEY).references == (Url(url=url),)
-
-
-SOURCE = S3Object(bucket="inbox", key="scan/a.png", version_id="v1")
-
-
-def accept_upload_job(world: World, *images: str | S3Object) -> Job:
-    request = parse_request(edit(*images))
-    request_source = RequestSource(
-        callers.of_preset("scan"),
-        "s3:key",
-        "event-1",
-        source=SOURCE,
-        preset="scan@3",
-        folder="edits/scan/a.png",
-    )
-    return world.app.create_job.run(request, request_source)
-
-
-def test_upload_reference_uses_the_version_of_the_event() -> None:
-    world = World()
-    world.references.objects["inbox", "scan/a.png"] = [PNG, JPEG]
-
-    job = accept_upload_job(world, SOURCE)
-
-    assert job.references == (SOURCE,)
-
-
-def test_second_inbox_object_is_pinned_to_its_newest_version() -> None:
-    world = World()
-    world.references.objects["inbox", "scan/a.png"] = [PNG]
-    world.references.objects["inbox", "scan/b.png"] = [PNG, JPEG]
-
-    job = accept_upload_job(world, SOURCE, "s3://inbox/scan/b.png")
-
-    assert job.references[1] == S3Object(bucket="inbox", key="scan/b.png", version_id="v2")
-
-
-def test_job_records_its_source_preset_and_prefix() -> None:
-    world = World()
-    world.references.objects["inbox", "scan/a.png"] = [PNG]
-
-    job = accept_upload_job(world, SOURCE)
-
-    assert (job.caller, job.request_id, job.idempotency_key) == ("inbox:scan", "event-1", "s3:key")
-    assert (job.source, job.preset) == (SOURCE, "scan@3")
-    assert job.prefix == f"edits/scan/a.png/{job.job_id}"

@@ -88,12 +88,6 @@ def test_same_key_and_request_return_the_same_job() -> None:
     assert world.metrics.total("JobsAccepted") == 1
 
 
-def test_another_key_creates_another_job() -> None:
-    world = World()
-
-    assert world.accept_job(key="one").job_id != world.accept_job(key="two").job_id
-
-
 @pytest.mark.parametrize(
     "changes", [{"prompt": "less fog"}, {"images": [URL, URL]}, {"deadline_seconds": 60}]
 )

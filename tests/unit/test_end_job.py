@@ -91,31 +91,6 @@ def test_first_end_wins_and_is_published_once(codes: list[Code | None]) -> None:
     assert world.metrics.total("JobsCompleted") + world.metrics.total("JobsFailed") == 1
 
 
-@pytest.mark.parametrize("status", OPEN)
-@pytest.mark.parametrize("code", [None, *Code])
-def test_ended_job_leaves_the_queue_counts(status: Status, code: Code | None) -> None:
-    world, job = job_in_status(status)
-    assert_queue_counts(world.jobs)
-
-    if code:
-        world.app.end_job.fail(job.job_id, code)
-    elif status is Status.SUBMITTED:
-        world.app.end_job.complete(job.job_id, ())
-
-    assert world.job(job.job_id).is_open == (code is None and status is not Status.SUBMITTED)
-    assert_queue_counts(world.jobs)
-
-
-def test_ended_waiting_job_leaves_the_queue() -> None:
-    world, job = waiting_job()
-    assert len(world.jobs.queue.shard.normal) == 1
-
-    world.app.end_job.fail(job.job_id, Code.PROVIDER_UNAVAILABLE)
-
-    assert len(world.jobs.queue.shard.normal) == 0
-    assert_queue_counts(world.jobs)
-
-
 def test_ended_job_removes_its_own_slot_seconds_from_the_queue() -> None:
     world, fast = waiting_job()
     slow = world.accept_job(TEXT_TO_IMAGE | {"quality": "high", "resolution": "4k"}, key="slow")
@@ -210,15 +185,6 @@ def test_unpublished_end_stays_due_for_the_sweep(completes: bool) -> None:
     assert world.events.published == []
 
     assert world.job(job.job_id).sweep_after == world.clock() + timedelta(minutes=2)
-
-
-def test_published_event_is_not_published_again() -> None:
-    world, job = job_in_status(Status.QUEUED)
-
-    world.app.end_job.fail(job.job_id, Code.CANCELED)
-    world.app.end_job.fail(job.job_id, Code.CANCELED)
-
-    assert len(world.events.published) == 1
 
 
 def test_execution_without_a_job_changes_nothing() -> None:

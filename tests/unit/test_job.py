@@ -1,4 +1,4 @@
-"""Job ids, fingerprints, failure codes and events, which must stay stable over releases."""
+"""Jobs: ids, fingerprints, codes and events, which must stay stable, and the public view."""
 
 import re
 from typing import Any
@@ -7,18 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from darkroom.api import schemas
 from darkroom.domain import events, job_events
 from darkroom.domain.errors import Charged, Code, failure
 from darkroom.domain.identity import fingerprint, job_id
-from darkroom.domain.job import Asset, Job, Status
+from darkroom.domain.job import INTERNAL_FIELDS, Asset, Job, Status
 from darkroom.domain.parsing import parse_request
-from darkroom.domain.references import Url
+from darkroom.domain.references import S3Object, Url
 from tests.fakes.signals import START
 from tests.fakes.world import TEXT_TO_IMAGE
+from tests.unit.http import V1_JOBS, Client, complete_job
 
 ASSET = Asset(
     bucket="assets", key="jobs/j/0.png", content_type="image/png", size=9, sha256="ab" * 32
 )
+SOURCE = S3Object(bucket="inbox", key="scan/a.png", version_id="v1")
 
 
 def job(**changes: Any) -> Job:
@@ -149,39 +152,40 @@ def test_completed_event_has_the_asset_and_manifest_locations() -> None:
     assert (event.prediction_id, event.checks, event.estimated_cost_micro_usd) == ("p", 3, 70_000)
 
 
-def test_failed_job_that_was_not_sent_is_uncharged() -> None:
-    unsent = job_events.failed(job(status=Status.FAILED, code=Code.INTERNAL_ERROR))
-    sent = job_events.failed(
-        job(status=Status.FAILED, code=Code.INTERNAL_ERROR, submitting_at=START)
-    )
-
-    assert (unsent.charged, sent.charged) == (Charged.NO, Charged.MAYBE)
-
-
 def test_failed_job_without_a_code_has_internal_error() -> None:
     assert job_events.failed(job(status=Status.FAILED)).code is Code.INTERNAL_ERROR
 
 
-@pytest.mark.parametrize(
-    ("facts", "charged"),
-    [
-        ({"submitting_at": None}, Charged.NO),
-        ({"code": Code.UNAUTHORIZED}, Charged.NO),
-        ({"code": Code.UNAUTHORIZED, "prediction_id": "p"}, Charged.MAYBE),
-        ({"code": Code.PROVIDER_FAILED, "prediction_id": "p"}, Charged.NO),
-        ({"code": Code.PROVIDER_FAILED, "charged": Charged.MAYBE}, Charged.MAYBE),
-        ({"code": Code.PROVIDER_FAILED, "charged": Charged.YES}, Charged.YES),
-        ({"code": Code.UNAUTHORIZED, "provider_completed_at": START}, Charged.YES),
-        ({"code": Code.CANCELED}, Charged.MAYBE),
-    ],
-)
-def test_observed_facts_override_the_charge_of_the_code(
-    facts: dict[str, Any], charged: Charged
-) -> None:
-    ended = {"status": "failed", "code": Code.CANCELED, "submitting_at": START}
-    event = job_events.failed(job(**{"prediction_id": None} | ended | facts))
+OPEN_CHARGES: list[tuple[dict[str, Any], Charged]] = [
+    ({}, Charged.NO),
+    ({"status": "submitting", "submitting_at": START}, Charged.MAYBE),
+    ({"status": "submitted", "submitting_at": START, "prediction_id": "p"}, Charged.YES),
+]
+# Of a failed job; observed facts override the code.
+FAILED_CHARGES: list[tuple[dict[str, Any], Charged]] = [
+    ({"code": Code.CANCELED, "submitting_at": None}, Charged.NO),
+    ({"code": Code.CANCELED}, Charged.MAYBE),
+    ({"code": Code.CANCELED, "prediction_id": "p"}, Charged.MAYBE),
+    ({"code": Code.CANCELED, "provider_completed_at": START}, Charged.YES),
+    ({"code": Code.SUBMISSION_UNKNOWN}, Charged.MAYBE),
+    ({"code": Code.UNAUTHORIZED}, Charged.NO),
+    ({"code": Code.UNAUTHORIZED, "prediction_id": "p"}, Charged.MAYBE),
+    ({"code": Code.UNAUTHORIZED, "provider_completed_at": START}, Charged.YES),
+    ({"code": Code.PROVIDER_FAILED, "prediction_id": "p"}, Charged.NO),
+    ({"code": Code.PROVIDER_FAILED, "charged": Charged.MAYBE}, Charged.MAYBE),
+    ({"code": Code.PROVIDER_FAILED, "charged": Charged.YES}, Charged.YES),
+    ({"code": Code.PROVIDER_FAILED, "unanswered_submits": 1}, Charged.MAYBE),
+]
+FAILED = {"status": "failed", "submitting_at": START}
 
-    assert event.charged is charged
+
+@pytest.mark.parametrize(
+    ("facts", "charge"),
+    [*OPEN_CHARGES, *((FAILED | facts, charge) for facts, charge in FAILED_CHARGES)],
+)
+def test_charge_follows_from_status_code_and_facts(facts: dict[str, Any], charge: Charged) -> None:
+    assert job(**facts).charge is charge
+    assert job_events.failed(job(**facts)).charged is charge
 
 
 @pytest.mark.parametrize(
@@ -203,24 +207,78 @@ def test_is_in_queue_and_is_in_flight_by_status(
 
 
 @pytest.mark.parametrize(
-    "internal_fields",
+    "change",
     [
-        {"queue_position": 7},
-        {"sweep_after": START},
-        {"recovery_polls": 2},
-        {"submit_token": "t"},
-        {"wake_token": "t"},
-        {"woken_at": START},
-        {"sent_images": ("digest",)},
-        {"submitting_at": START},
-        {"published_at": START},
-        {"reservations": ({"day": START.date(), "scope": "s", "micro_usd": 1},)},
+        {"status": Status.SUBMITTED},
+        {"code": Code.CANCELED},
+        {"detail": "words"},
+        {"checks": 1},
+        {"prediction_id": "p"},
+        {"canceled_at": START},
+        {"submitted_at": START},
+        {"stored_at": START},
+        {"assets": (ASSET,)},
     ],
 )
-def test_internal_fields_do_not_change_the_revision(internal_fields: dict[str, Any]) -> None:
-    assert job(**internal_fields).revision == job().revision
+def test_revision_changes_with_public_fields(change: dict[str, Any]) -> None:
+    assert job(**change).revision != job().revision
 
 
-def test_status_and_cancel_change_the_revision() -> None:
-    assert job(status="submitted").revision != job().revision
-    assert job(canceled_at=START).revision != job().revision
+@pytest.mark.parametrize(
+    "change",
+    [{"published_at": START}, {"submit_token": "t"}, {"submit_attempts": 2}, {"expires_at": 1}],
+)
+def test_revision_ignores_internal_fields(change: dict[str, Any]) -> None:
+    assert job(**change).revision == job().revision
+
+
+def test_every_job_field_is_internal_or_returned() -> None:
+    returned = {
+        *schemas.JobView.model_fields, *schemas.FailureView.model_fields,
+        *events.Timings.model_fields, *events.JobEvent.model_fields,
+        "prefix",  # of the keys of the assets
+    }  # fmt: skip
+
+    assert set(Job.model_fields) - INTERNAL_FIELDS <= returned
+    assert not INTERNAL_FIELDS & schemas.JobView.model_fields.keys()
+
+
+def test_revision_is_the_same_after_serialization() -> None:
+    stored = job(assets=(ASSET,), source=SOURCE, detail="Ö")
+
+    assert Job.model_validate_json(stored.model_dump_json()).revision == stored.revision
+    assert stored.revision.isalnum()
+
+
+def test_events_of_an_upload_job_have_the_source_location() -> None:
+    upload_job = job(source=SOURCE, preset="scan@3", status=Status.FAILED)
+
+    published = [job_events.submitted(upload_job, "p"), job_events.completed(upload_job, "assets")]
+
+    location = events.S3Location(bucket="inbox", key="scan/a.png", version_id="v1")
+    assert [event.source for event in [*published, job_events.failed(upload_job)]] == [location] * 3
+    assert job_events.failed(job(status=Status.FAILED)).source is None
+
+
+def test_job_has_its_last_event_and_listed_jobs_have_none() -> None:
+    ada = Client()
+    job_id = ada.accept_job(TEXT_TO_IMAGE).job_id
+    assert ada.get(f"{V1_JOBS}/{job_id}").json["event"] is None
+
+    complete_job(ada.world, job_id)
+
+    job_event = ada.get(f"{V1_JOBS}/{job_id}").json["event"]
+    (event,) = ada.world.events.of_type("JobCompleted")
+    assert job_event == {"detail_type": "JobCompleted", "detail": event.model_dump(mode="json")}
+    (listed,) = ada.get(V1_JOBS).json["jobs"]
+    assert listed["event"] is None
+
+
+def test_failed_job_has_its_failure_event() -> None:
+    ada = Client()
+    job_id = ada.accept_job(TEXT_TO_IMAGE).job_id
+    ada.world.app.end_job.fail(job_id, Code.REJECTED)
+
+    job_event = ada.get(f"{V1_JOBS}/{job_id}").json["event"]
+    (event,) = ada.world.events.of_type("JobFailed")
+    assert job_event == {"detail_type": "JobFailed", "detail": event.model_dump(mode="json")}
