@@ -127,17 +127,3 @@ def test_gpt_image_2_model_id_has_the_same_validation(
 )
 def test_other_provider_endpoints_are_not_models(model: str) -> None:
     assert problems({"model": model, "input": {"ids": ["other-caller"]}}).keys() == {"model"}
-
-
-@pytest.mark.parametrize("deadline", ["100", True, 99.5])
-def test_deadline_must_be_a_whole_number(deadline: object) -> None:
-    body = {"operation": "text-to-image", "prompt": "x", "deadline_seconds": deadline}
-
-    assert problems(body).keys() == {"deadline_seconds"}
-
-
-def test_deadline_of_any_model_is_limited() -> None:
-    assert "deadline_seconds" in problems({"model": "a/b", "input": {}, "deadline_seconds": 3601})
-    assert "deadline_seconds" in problems(
-        {"model": TEXT_TO_IMAGE_MODEL, "input": {"prompt": "x"}, "deadline_seconds": 3601}
-    )

@@ -185,20 +185,6 @@ def test_bad_rows_do_not_affect_other_rows() -> None:
     ]  # fmt: skip
 
 
-def test_duplicate_row_id_is_refused() -> None:
-    rows = read('{"id": 1, "prompt": "x"}\n{"id": "1", "prompt": "y"}')
-
-    assert problems(rows) == [
-        (2, "id", "`id` is the same as in row 1. Give each row its own id, or none.")
-    ]
-
-
-def test_csv_row_with_too_many_cells_is_a_bad_row() -> None:
-    assert problems(read("prompt,quality\nx,low,oops\n")) == [
-        (1, "", "There are 3 cells, but the first line has 2 columns.")
-    ]
-
-
 @pytest.mark.parametrize(
     ("text", "prompt", "message"),
     [

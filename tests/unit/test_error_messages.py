@@ -1,12 +1,10 @@
 """Error messages for people: complete sentences that say what is wrong, where, and what to do."""
 
-import json
 import re
 from typing import Any
 
 import pytest
 
-from darkroom.domain import callers
 from darkroom.domain.batch_file import BatchFileFormat
 from darkroom.domain.errors import (
     STACK,
@@ -86,30 +84,6 @@ def test_lane_in_batch_defaults_is_refused_with_a_hint(dry_run: bool) -> None:
     assert response.json["detail"] == LANE
 
 
-def test_lane_in_an_event_is_refused_with_a_hint() -> None:
-    world = World()
-    caller = callers.of_rule("events", can_read_all=True)
-
-    assert (
-        world.app.request_job.run(TEXT_TO_IMAGE | {"lane": "x"}, caller=caller, event_id="e")
-        is None
-    )
-
-    assert rejection(world).message == LANE
-
-
-def test_lane_in_a_job_description_is_refused_with_a_hint() -> None:
-    world = World()
-    data = json.dumps(TEXT_TO_IMAGE | {"lane": "interactive"}).encode()
-
-    assert world.app.upload_job.run(world.inbox.put("x.job.json", data), event_id="e") is None
-
-    assert rejection(world).message == LANE
-    assert world.assets.documents["errors/x.job.json.json"]["message"] == (
-        f"x.job.json was rejected. {LANE} No job was started, and nothing was charged."
-    )
-
-
 @pytest.mark.parametrize("template", [None, "{product}"])
 def test_lane_column_is_refused_with_a_hint(template: str | None) -> None:
     with pytest.raises(InvalidRequestError) as caught:
@@ -118,12 +92,6 @@ def test_lane_column_is_refused_with_a_hint(template: str | None) -> None:
 
     assert 'Column "lane" is not a field of a request' in str(caught.value)
     assert str(caught.value).endswith("Use `priority`: normal or low.")
-
-
-def test_lane_in_a_jsonl_row_is_refused_with_a_hint() -> None:
-    line = '{"lane": "batch", "product": "x"}'
-
-    assert row_problems(line, "{product}", BatchFileFormat.JSONL) == [f"Row 1: {LANE}"]
 
 
 def test_template_may_use_a_column_named_lane() -> None:
@@ -183,27 +151,6 @@ def test_inbox_message_names_the_file_and_its_format(key: str, data: bytes, mess
     assert world.app.upload_job.run(world.inbox.put(key, data), event_id="e") is None
 
     assert rejection(world).message == message
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ({"content_type": "image/png", "size": 25_000_000},
-         "The file is 25 MB; the limit is 20 MB."),
-        ({"content_type": "text/csv", "size": 40_000_000},
-         "The file is 40 MB; the limit is 32 MB."),
-        ({"content_type": "image/heic", "size": 1},
-         "HEIC is not supported. Export the file as JPEG."),
-    ],
-)  # fmt: skip
-def test_upload_message_has_the_size_or_format(body: dict[str, Any], message: str) -> None:
-    assert Client().post("/v1/uploads", body).json["detail"] == message
-
-
-def test_upload_message_names_the_file_where_it_is_known() -> None:
-    response = Client().post("/api/v3/media/uploads", {"filename": "big.png", "size": 25_000_000})
-
-    assert response.json["message"] == "big.png is 25 MB; the limit is 20 MB."
 
 
 @pytest.mark.parametrize(

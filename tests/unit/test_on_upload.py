@@ -1,18 +1,12 @@
 """OnUpload: one `Object Created` event from EventBridge becomes a job."""
 
-import copy
-from types import SimpleNamespace
-from typing import Any, cast
-
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.handlers import on_upload
-from darkroom.observability import CrashError
 from tests.fakes.images import PNG
 from tests.fakes.world import World
+from tests.unit.http import CONTEXT
 
-CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
 KEY = "clean-scan/a b+c 100%/größe.png"
 EVENT = {
     "version": "0",
@@ -61,29 +55,6 @@ def test_event_creates_a_job_for_its_object_version(world: World) -> None:
     assert (job.source.bucket, job.source.key, job.source.version_id) == ("inbox", KEY, "v1")
     assert on_upload.handler(EVENT, CONTEXT) == response
     assert world.workflow.started == [job.job_id]
-
-
-def test_rejected_or_missing_object_creates_no_job(world: World) -> None:
-    world.inbox.put(KEY, b"no picture")
-
-    assert on_upload.handler(EVENT, CONTEXT) == {"job_id": None}
-
-    [event] = world.events.published
-    assert event.id == f"{EVENT['id']}.rejected"
-    world.references.objects.clear()
-    assert on_upload.handler(EVENT, CONTEXT) == {"job_id": None}
-    assert len(world.events.published) == 1
-
-
-@pytest.mark.parametrize("missing", ["bucket", "object"])
-def test_event_of_another_shape_raises(world: World, missing: str) -> None:
-    event: dict[str, Any] = copy.deepcopy(EVENT)
-    del event["detail"][missing]
-
-    with pytest.raises(CrashError, match="KeyError"):
-        on_upload.handler(event, CONTEXT)
-
-    assert world.events.published == []
 
 
 def test_object_key_and_prompt_are_not_logged(

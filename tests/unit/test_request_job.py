@@ -1,6 +1,5 @@
 """RequestJob: an event becomes a job, or JobRejected is published with the reasons."""
 
-import base64
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from darkroom.domain.errors import Code
 from darkroom.domain.events import JobRejected
 from darkroom.domain.identity import job_id
 from darkroom.domain.job import Job
-from darkroom.domain.references import MAX_REFERENCE_BYTES
 from tests.fakes.crashes import SimulatedCrashError
 from tests.fakes.images import PNG
 from tests.fakes.world import TEXT_TO_IMAGE, World
@@ -61,32 +59,15 @@ def test_idempotency_key_returns_the_job_of_another_event() -> None:
     assert first.job_id == job_id("events", "k")
 
 
-LARGE = base64.b64encode(PNG.ljust(MAX_REFERENCE_BYTES + 1, b"\x00")).decode()
 BAD_REQUESTS: dict[str, tuple[object, str, str]] = {
-    "empty prompt": (TEXT_TO_IMAGE | {"prompt": ""}, "prompt", "at least 1 character"),
-    "no prompt": ({"operation": "text-to-image"}, "prompt", "required"),
     "long prompt": (TEXT_TO_IMAGE | {"prompt": "x" * 32_001}, "prompt", "at most 32,000"),
-    "0 images": (edit(), "images", "at least 1 item"),
-    "17 images": (edit(*[URL] * 17), "images", "at most 16 items"),
-    "wrong enum": (TEXT_TO_IMAGE | {"quality": "best"}, "quality", "'low', 'medium' or 'high'"),
-    "unknown field": (TEXT_TO_IMAGE | {"size": "1x1"}, "size", "aspect_ratio"),
-    "not an image": (edit(base64.b64encode(b"<html>").decode()), "images.0", "PNG, JPEG or WebP"),
-    "large image": (edit(LARGE), "images.0", "PNG, JPEG or WebP"),
-    "missing object": (edit("s3://public/none.png"), "images.0", "s3://bucket/key"),
     "forbidden": (edit(URL, "s3://private/a.png"), "images.1", "s3://bucket/key"),
-    "bad base64": (edit("data:image/png;base64,%%%"), "images.0", "data URI"),
-    "http": (edit("http://example.com/a.png"), "images.0", "https:// URL"),
     "private": (edit("https://169.254.169.254/x"), "images.0", "https:// URL"),
     "no detail": ("a lighthouse", "", "a JSON object"),
     "bad key": (TEXT_TO_IMAGE | {"idempotency_key": ""}, "idempotency_key", "1 to 256"),
     "key not a string": (TEXT_TO_IMAGE | {"idempotency_key": 7}, "idempotency_key", "1 to 256"),
     "long key": (TEXT_TO_IMAGE | {"idempotency_key": "k" * 257}, "idempotency_key", "1 to 256"),
-    "lone surrogate": (
-        TEXT_TO_IMAGE | {"idempotency_key": "\ud800"},
-        "idempotency_key",
-        "1 to 256",
-    ),
-    "long deadline": (TEXT_TO_IMAGE | {"deadline_seconds": 3601}, "deadline_seconds", "30 to 3600"),
+    "bad Unicode": (TEXT_TO_IMAGE | {"idempotency_key": "\ud800"}, "idempotency_key", "1 to 256"),
 }
 
 

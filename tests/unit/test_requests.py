@@ -118,7 +118,10 @@ def test_edit_accepts_1_to_16_images(count: int) -> None:
         ({"enable_base64_output": False}, "enable_base64_output", "one of"),
         ({"deadline_seconds": 29}, "deadline_seconds", "30"),
         ({"deadline_seconds": 3601}, "deadline_seconds", "30 to 3600"),
-        ({"deadline_seconds": "soon"}, "deadline_seconds", "a whole number"),
+        *(
+            ({"deadline_seconds": deadline}, "deadline_seconds", "a whole number")
+            for deadline in ("soon", True, 99.5)
+        ),
         ({"operation": "draw"}, "operation", "text-to-image or edit"),
         ({"operation": ["edit"]}, "operation", "text-to-image or edit"),
         ({"operation": None}, "operation", "model and input"),

@@ -62,40 +62,6 @@ def test_image_format_is_detected_from_the_bytes(name: str, data: bytes) -> None
     assert upload_file(World(), f"clean-scan/{name}", data).operation is Operation.EDIT
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["a b.png", "a+b.png", "100%.png", "%2F.png", "größe/字/\U0001f3ee.png", "a//b.png", "/a.png",
-     "a\n\t\x01.png", "?x=#y&z.png", "d/" * 100 + "deep.png", "x" * 1009 + ".png"],
-)  # fmt: skip
-def test_any_object_key_is_supported(name: str) -> None:
-    key = f"clean-scan/{name}"
-
-    job = upload_file(World(), key)
-
-    assert job.references == (object_at(key),)
-    assert job.prefix == f"edits/{key}"[: 1024 - 41] + f"/{job.job_id}"
-    assert len(f"{job.prefix}/manifest.json".encode()) <= 1024
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "field", "expected"),
-    [("prompt", "only crop it", "prompt", "only crop it"), ("quality", "low", "quality", "low"),
-     ("prompt", encode("größer, 大"), "prompt", "größer, 大"), ("prompt", "a\nb", "prompt", "a\nb"),
-     ("resolution", "4k", "resolution", "4k"), ("aspect-ratio", "16:9", "aspect_ratio", "16:9"),
-     ("output-format", "webp", "output_format", "webp")],
-)  # fmt: skip
-def test_metadata_overrides_the_preset_field(
-    name: str, value: str, field: str, expected: str
-) -> None:
-    world = World()
-    preset_input = upload_file(world, PAGE).input
-
-    assert upload_file(world, PAGE, PNG, **{name: value, "colour": "red"}).input == {
-        **preset_input,
-        field: expected,
-    }
-
-
 def test_references_are_relative_keys_full_keys_or_uris() -> None:
     world = World()
     for key in ("clean-scan/x/logo.png", "logo.png", "references/ä,b.png", "references/new.png"):
@@ -230,8 +196,12 @@ def test_outputs_have_the_prefix_and_metadata_of_their_upload(key: str, header: 
 
     [(output, metadata)] = world.assets.metadata.items()
     assert output == f"{job.prefix}/0.png"
-    assert list(world.assets.documents) == [f"{job.prefix}/manifest.json"]
+    [(manifest_key, manifest)] = world.assets.documents.items()
+    assert manifest_key == f"{job.prefix}/manifest.json"
+    assert manifest["source"] == {"bucket": "inbox", "key": key, "version_id": "v1"}
+    assert (manifest["preset"], manifest["caller"]) == ("clean-scan@1", "inbox:clean-scan")
     assert metadata["source-key"] == (header or encode(key))
+    assert all(value.isascii() for value in metadata.values())
     names = ("darkroom-job-id", "source-bucket", "source-version-id", "preset", "prediction-id")
     assert [metadata[name] for name in names] == [
         job.job_id, "inbox", "v1", "clean-scan@1", PREDICTION

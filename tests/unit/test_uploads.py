@@ -39,17 +39,6 @@ def upload(key: str = "scan/a.png", **changes: Any) -> Upload:
     return Upload.model_validate({**fields, "key": key, **changes})
 
 
-@pytest.mark.parametrize(
-    "key", ["a b+c.png", "100%25.png", "%2B.png", "ü/字.png", "a\n\x01.png", "x" * MAX_KEY]
-)
-def test_notification_key_is_not_decoded(key: str) -> None:
-    notified_object = {"key": key, "etag": "e1", "sequencer": "01", "version-id": "v1", "size": 7}
-
-    assert parse_notification({"bucket": {"name": "inbox"}, "object": notified_object}) == upload(
-        key
-    )
-
-
 def test_notification_of_an_unversioned_bucket_has_no_version() -> None:
     notice = parse_notification(
         {"bucket": {"name": "inbox"}, "object": {"key": "a.png", "etag": "e1"}}
