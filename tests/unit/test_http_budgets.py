@@ -86,13 +86,3 @@ def test_balance_excludes_open_and_charged_jobs_of_today() -> None:
     balances.append(balance(ada))
 
     assert balances == [0.5, 0.44, 0.22]
-
-
-def test_uncharged_canceled_job_releases_its_reservation_once() -> None:
-    ada = Client(daily_budget=500_000)
-    path = f"{V1_JOBS}/{ada.accept_job().job_id}"
-
-    for _ in range(2):
-        assert ada.delete(path).status == 200
-
-    assert balance(ada) == 0.5

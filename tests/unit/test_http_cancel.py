@@ -54,20 +54,6 @@ def test_cancel_during_the_submit_reports_an_unknown_charge() -> None:
     assert (response.status, response.json["charged"]) == (202, "maybe")
 
 
-@pytest.mark.parametrize("is_sent", [False, True])
-def test_cancel_is_idempotent(is_sent: bool) -> None:
-    ada = Client()
-    job = ada.accept_job()
-    if is_sent:
-        submit_job(ada.world, job.job_id)
-    first = ada.delete(f"{V1_JOBS}/{job.job_id}")
-    ada.world.clock.advance(5)
-    second = ada.delete(f"{V1_JOBS}/{job.job_id}")
-
-    assert (second.status, second.text) == (first.status, first.text)
-    assert len(ada.world.events.of_type("JobFailed")) == (0 if is_sent else 1)
-
-
 @pytest.mark.parametrize("is_completed", [True, False])
 def test_cancel_of_an_ended_job_returns_409(is_completed: bool) -> None:
     ada = Client()

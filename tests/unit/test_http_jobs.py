@@ -1,20 +1,15 @@
 """Jobs over HTTP: create with an idempotency key, and read."""
 
 import re
-import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 import pytest
 
 from darkroom.domain.errors import Code
-from darkroom.domain.job import Job, Status
+from darkroom.domain.job import Status
 from darkroom.ports import Refused
 from tests.fakes.signals import START
-from tests.fakes.storage import InMemoryJobs
-from tests.fakes.world import TEXT_TO_IMAGE, World
-from tests.unit.http import DOCUMENT, STAGE, V1_JOBS, Client, Response, complete_job, submit_job
+from tests.fakes.world import TEXT_TO_IMAGE
+from tests.unit.http import DOCUMENT, STAGE, V1_JOBS, Client, complete_job, submit_job
 
 KEY = {"Idempotency_Key": "order-4711"}
 EDIT = {"operation": "edit", "prompt": "x", "images": ["https://a.test/b.png?signature=s"]}
@@ -52,12 +47,6 @@ def test_repeated_request_returns_the_same_job_in_any_status() -> None:
     assert len(ada.world.provider.posts) == 1
 
 
-def test_same_idempotency_key_of_another_caller_creates_another_job() -> None:
-    ada = Client()
-
-    assert ada.accept_job(**KEY).job_id != ada.as_("bob").accept_job(**KEY).job_id
-
-
 def test_same_idempotency_key_with_another_request_returns_409() -> None:
     ada = Client()
     first = ada.accept_job(**KEY)
@@ -66,39 +55,6 @@ def test_same_idempotency_key_with_another_request_returns_409() -> None:
 
     assert (response.status, response.json["type"]) == (409, "urn:darkroom:problem:conflict")
     assert ada.world.workflow.started == [first.job_id]
-
-
-@dataclass
-class ConcurrentJobs(InMemoryJobs):
-    """A table in which 20 threads reach `create` before the first write; writes are serialized."""
-
-    barrier: threading.Barrier = field(default_factory=lambda: threading.Barrier(20))
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    created: int = 0
-
-    def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
-        self.barrier.wait(timeout=10)
-        with self.lock:
-            is_first = super().create(job, caps)
-            self.created += is_first
-        return is_first
-
-
-def test_20_concurrent_identical_requests_create_one_job() -> None:
-    jobs = ConcurrentJobs()
-    world = World(jobs=jobs)
-    clients = [Client(world) for _ in range(20)]
-
-    def post(client: Client) -> Response:
-        return client.post(V1_JOBS, TEXT_TO_IMAGE, **KEY)
-
-    with ThreadPoolExecutor(20) as pool:
-        responses = list(pool.map(post, clients))
-
-    assert {response.status for response in responses} == {202}
-    assert len({response.json["job_id"] for response in responses}) == 1
-    assert (jobs.created, len(jobs.records)) == (1, 1)
-    assert len(world.workflow.started) == 1
 
 
 def test_completed_job_has_presigned_asset_urls() -> None:

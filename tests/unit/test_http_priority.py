@@ -30,13 +30,6 @@ def test_job_has_the_priority_of_its_request(body: dict[str, Any], priority: Pri
     assert "priority" not in payload["input"]
 
 
-@pytest.mark.parametrize("priority", [None, "normal"])
-def test_priority_is_normal_by_default(priority: str | None) -> None:
-    assert (
-        Client().post(V1_JOBS, TEXT_TO_IMAGE | {"priority": priority}).json["priority"] == "normal"
-    )
-
-
 @pytest.mark.parametrize("priority", ["", "slow", "BATCH", 1, True, ["low"], {}])
 def test_invalid_priority_returns_400(priority: object) -> None:
     ada = Client()

@@ -1,6 +1,5 @@
 """The WaveSpeed-compatible API: envelopes, statuses and messages that the WaveSpeed SDKs read."""
 
-import base64
 import json
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Status
 from darkroom.ports import Refused
-from tests.fakes.images import PNG
 from tests.unit.http import HOST, STAGE, V1_JOBS, Client, complete_job, error_message, submit_job
 
 T2I = "/api/v3/openai/gpt-image-2/text-to-image"
@@ -172,12 +170,3 @@ def test_invalid_field_is_named_without_the_input_prefix() -> None:
 @pytest.mark.parametrize("path", [T2I, "/api/v3/media/uploads", "/api/v3/maker/model"])
 def test_read_key_cannot_submit_or_upload(path: str) -> None:
     assert "read" in error_message(Client(role="read").post(path, INPUT), 403)
-
-
-def test_base64_and_urls_are_accepted_as_references() -> None:
-    ada = Client()
-    images = [base64.b64encode(PNG).decode(), "https://a.test/b.png"]
-
-    job_id = ada.post(EDIT, INPUT | {"images": images}).json["data"]["id"]
-
-    assert len(ada.world.job(job_id).references) == 2
