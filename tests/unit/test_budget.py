@@ -1,18 +1,21 @@
-"""Budget: reservations of a day's jobs, refusals, and the event at the threshold."""
+"""Budget: reservations of a day's jobs at each entry point, refusals, and the threshold event."""
 
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from darkroom.domain import callers, presets
 from darkroom.domain.callers import Caller, Role, of_key
 from darkroom.domain.errors import STACK, BudgetExceededError, Code
-from darkroom.domain.events import BudgetThresholdReached
+from darkroom.domain.events import BudgetThresholdReached, JobRejected
 from darkroom.domain.job import Job, Reservation
 from darkroom.domain.parsing import parse_request
+from darkroom.domain.submit_queue import Priority
 from darkroom.ports import Quote
 from darkroom.usecases.jobs.create_job import RequestSource
 from tests.fakes.crashes import SimulatedCrashError
+from tests.fakes.images import PNG
 from tests.fakes.world import TEXT_TO_IMAGE, World
 
 ADA = of_key("ada", Role.SUBMIT)
@@ -86,15 +89,6 @@ def test_job_over_budget_is_refused_with_the_remaining_money() -> None:
     [problem] = error.problems
     assert problem.field == "budget"
     assert problem.allowed == "at most $0.04"
-
-
-def test_budget_can_be_spent_completely() -> None:
-    world = World()
-
-    for number in range(2):
-        create_job(world, f"key-{number}", cap=2 * PRICE)
-
-    assert refused_job_error(world, cap=2 * PRICE).left == 0
 
 
 def test_stack_budget_limits_a_caller_with_remaining_budget() -> None:
@@ -199,3 +193,74 @@ def test_lost_threshold_event_is_published_with_the_next_refusal() -> None:
     refused_job_error(world, cap=PRICE)
 
     assert len(threshold_events(world)) == 1
+
+
+def world_with_folder_budget(dollars: float, **settings: Any) -> World:
+    """Return a world in which the folder `warmer-light` has this daily budget in USD."""
+    world = World(**settings)
+    shipped = presets.shipped()
+    preset = shipped.presets["warmer-light"].model_copy(update={"daily_budget_usd": dollars})
+    world.presets.current = shipped.model_copy(
+        update={"presets": shipped.presets | {"warmer-light": preset}}
+    )
+    return world
+
+
+def drop(world: World, key: str, data: bytes = PNG, **metadata: str) -> Job | None:
+    job = world.app.upload_job.run(world.inbox.put(key, data, **metadata), event_id=f"event-{key}")
+    return job and world.job(job.job_id)
+
+
+def rejection(world: World) -> JobRejected:
+    [event] = world.events.of_type("JobRejected")
+    assert isinstance(event, JobRejected)
+    return event
+
+
+def test_inbox_folder_has_its_own_budget() -> None:
+    world = world_with_folder_budget(0.15)
+
+    first = drop(world, "warmer-light/a.png")
+    assert first is not None
+    assert first.reservations[0].scope == "inbox:warmer-light"
+    assert drop(world, "warmer-light/b.png") is not None
+    assert drop(world, "warmer-light/c.png") is None
+
+    assert drop(world, "remove-background/c.png") is not None, "another folder has its own budget"
+    event = rejection(world)
+    assert (event.code, event.errors[0].field) == (Code.BUDGET_EXCEEDED, "budget")
+    assert (event.caller, event.job_id) == ("inbox:warmer-light", None)
+    note = world.assets.documents["errors/warmer-light/c.png.json"]
+    assert note["code"] == "budget_exceeded"
+    assert "$0.01 is left today" in note["message"]
+    assert len(world.workflow.started) == 3
+
+
+def test_bus_request_over_budget_is_rejected_with_the_remaining_money() -> None:
+    world = World(stack_budget=50_000)
+    caller = callers.of_rule("events", can_read_all=False)
+
+    assert world.app.request_job.run(TEXT_TO_IMAGE, caller=caller, event_id="e-1") is None
+
+    event = rejection(world)
+    assert (event.code, event.id) == (Code.BUDGET_EXCEEDED, "e-1.rejected")
+    assert event.errors[0].allowed == "at most $0.05"
+    assert world.jobs.records == {}
+    assert world.metrics.total("RequestsRejected") == 1
+
+
+def test_inbox_jobs_have_low_priority_by_default() -> None:
+    world = World()
+
+    dropped = drop(world, "warmer-light/a.png")
+    described = drop(world, "a.job.json", b'{"operation": "text-to-image", "prompt": "x"}')
+    with_priority = drop(
+        world,
+        "b.job.json",
+        b'{"operation": "text-to-image", "prompt": "x", "priority": "normal"}',
+    )
+    caller = callers.of_rule("events", can_read_all=False)
+    requested = world.app.request_job.run(TEXT_TO_IMAGE, caller=caller, event_id="e-1")
+
+    priorities = [job and job.priority for job in (dropped, described, with_priority, requested)]
+    assert priorities == [Priority.LOW, Priority.LOW, Priority.NORMAL, Priority.NORMAL]

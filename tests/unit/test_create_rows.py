@@ -3,10 +3,8 @@
 from random import Random
 from statistics import fmean
 from types import SimpleNamespace
-from typing import cast
 
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,8 +13,8 @@ from darkroom.handlers import create_rows
 from darkroom.usecases.batches.create_rows import seconds_until_room
 from tests.fakes.world import World
 from tests.unit.batches import running_batch
+from tests.unit.http import CONTEXT
 
-CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
 RANDOM = st.randoms(use_true_random=False)
 ROOM = 20.0
 SPAN = {"start": 0, "end": 10**6}

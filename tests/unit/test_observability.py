@@ -1,12 +1,10 @@
 """Logs, metrics and crashes: the job id on every line, and no exception messages."""
 
-import io
 import json
 import logging
 import traceback
 from collections.abc import Callable, Generator
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,9 +18,9 @@ from darkroom.observability import (
     logger,
     observed,
 )
+from tests.unit.http import CONTEXT, capture_logs
 
 SECRET = "sesame-4711"
-CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
 
 type ReadLogs = Callable[[], list[dict[str, Any]]]
 
@@ -30,12 +28,8 @@ type ReadLogs = Callable[[], list[dict[str, Any]]]
 @pytest.fixture
 def read_logs() -> Generator[ReadLogs]:
     """Yield a function that returns the log lines so far."""
-    stream = io.StringIO()
-    handler = logger.registered_handler
-    assert isinstance(handler, logging.StreamHandler)
-    before = handler.setStream(stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    handler.setStream(before)
+    with capture_logs() as stream:
+        yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     correlate(None)
 
 

@@ -159,16 +159,6 @@ def test_search_lasts_2_minutes_with_a_readable_list_and_10_without(
     assert limit - 1e-6 <= searched < limit + max(1, 15 * scale) + 0.5
 
 
-def test_search_with_a_readable_list_ends_after_120_seconds() -> None:
-    assert polling.search_wait(90, 1, was_read=True) == 15
-    assert polling.search_wait(120, 1, was_read=True) is None
-
-
-def test_search_with_an_unreadable_list_ends_after_600_seconds() -> None:
-    assert polling.search_wait(120, 1, was_read=False) == 15
-    assert polling.search_wait(600, 1, was_read=False) is None
-
-
 @given(st.integers(1, 120))
 def test_a_day_in_the_queue_stays_below_the_execution_history_limit(
     wait: int,
