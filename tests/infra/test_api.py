@@ -55,10 +55,6 @@ def test_api_includes_the_document() -> None:
     assert "DefinitionUri" not in properties("RestApi")
 
 
-def test_openapi_version_matches_the_document() -> None:
-    assert properties("RestApi")["OpenApiVersion"] == api()["openapi"]
-
-
 def test_api_is_deployed_with_every_stack_update() -> None:
     """SAM creates a deployment only when the document text changes, not when a parameter does."""
     chosen = {name for name in referenced_ids() if name in parameters()}
@@ -83,11 +79,6 @@ def test_document_uses_only_functions_allowed_in_an_include() -> None:
     """Only long forms: CloudFormation does not read short tags in an included file."""
     assert {name for name, _ in intrinsics(api())} <= {"Fn::Sub", "Fn::If", "Ref"}
     assert not re.search(r"^[^#'\"]*:\s+!(Ref|Sub|If|GetAtt)\b", GATEWAY.read_text(), re.M)
-
-
-def test_document_is_within_the_cloudformation_size_limits() -> None:
-    assert GATEWAY.stat().st_size < 460_800
-    assert len(json.dumps(api())) + len((ROOT / "template.yaml").read_text()) < 1_000_000
 
 
 # ------------------------------------------------------------ what API Gateway imports
@@ -232,25 +223,6 @@ def test_webhook_limit_exceeds_the_images_per_second(tier: str) -> None:
     assert limits["WebhooksPerSecond"] > (limits["ImagesPerMinute"] or custom_maximum) / 60
 
 
-def test_api_endpoint_is_regional() -> None:
-    assert properties("RestApi")["EndpointConfiguration"] == {"Type": "REGIONAL"}
-
-
 def test_api_functions_time_out_before_api_gateway() -> None:
     assert properties("ApiFunction")["Timeout"] <= 29
     assert properties("AuthorizerFunction")["Timeout"] <= 10
-
-
-def test_allowed_origin_is_one_origin_or_empty() -> None:
-    allowed = re.compile(parameters()["AllowedOrigin"]["AllowedPattern"])
-
-    for valid in ("", "https://example.com", "http://localhost:5173"):
-        assert allowed.fullmatch(valid), valid
-    for invalid in (
-        "*",
-        "example.com",
-        "https://a.com/",
-        "https://a.com,https://b.com",
-        "https://a'",
-    ):
-        assert not allowed.fullmatch(invalid), invalid

@@ -1,7 +1,6 @@
 """The batch state machine: bounded, retried, and without row data in its states."""
 
 import math
-import re
 from typing import Any
 
 import pytest
@@ -21,12 +20,6 @@ TASKS: dict[str, dict[str, Any]] = {
     "CreateRows": MAP_STATES["CreateRows"],
     "CollectBatch": COLLECT_BRANCH["States"]["CollectBatch"],
 }
-
-
-def test_rows_are_created_by_a_distributed_map_over_a_file_in_s3() -> None:
-    assert CREATE_ALL["ItemReader"]["Resource"] == "arn:aws:states:::s3:getObject"
-    assert CREATE_ALL["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
-    assert 0 < CREATE_ALL["MaxConcurrency"] <= 10
 
 
 def test_failed_chunk_does_not_stop_the_other_chunks() -> None:
@@ -81,9 +74,3 @@ def test_each_loop_has_a_wait_state() -> None:
         assert states[wait]["Type"] == "Wait"
         (task,) = [name for name, state in states.items() if state["Type"] == "Task"]
         assert [n for n, s in states.items() if s.get("Next") == task] == [wait]
-
-
-def test_placeholders_match_the_substitutions() -> None:
-    placeholders = set(re.findall(r"\${(\w+)}", TEXT))
-
-    assert placeholders == set(properties("BatchStateMachine")["DefinitionSubstitutions"])

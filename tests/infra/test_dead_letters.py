@@ -58,7 +58,3 @@ def test_queue_receives_only_failed_invocations_and_undelivered_events() -> None
     assert senders == {("OnFailure", "Destination"), ("DeadLetterConfig", "Arn")}
     for function in functions():
         assert "DeadLetterQueue" not in properties(function)  # would add another message type
-
-
-def test_stack_output_has_the_queue_url() -> None:
-    assert template()["Outputs"]["DeadLettersUrl"]["Value"] == {"Ref": "DeadLetters"}

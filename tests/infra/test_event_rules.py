@@ -32,18 +32,6 @@ def rule_properties(function: str, name: str) -> dict[str, Any]:
     return rule
 
 
-def test_functions_with_events() -> None:
-    assert ASYNCHRONOUS == [
-        "OnUploadFunction",
-        "OnRequestFunction",
-        "OnExecutionEndedFunction",
-        "RecordStatsFunction",
-        "ThumbnailFunction",
-        "SweepFunction",
-        "ReconcileFunction",
-    ]
-
-
 @pytest.mark.parametrize("function", ASYNCHRONOUS)
 def test_asynchronous_function_has_retries_and_a_dead_letter_queue(function: str) -> None:
     config = properties(function)["EventInvokeConfig"]
@@ -64,24 +52,6 @@ def test_rule_has_retries_and_a_dead_letter_queue(rule: dict[str, Any]) -> None:
 
     assert rule["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
     assert rule.get("RetryPolicy") == (no_retries if rule.get("Schedule") == EACH_MINUTE else None)
-
-
-def test_event_entry_point_matches_job_requests_of_any_source() -> None:
-    rule = rule_properties("OnRequestFunction", "JobRequested")
-
-    assert rule["EventBusName"] == {"Ref": "EventBus"}
-    assert rule["Pattern"] == {"detail-type": ["JobRequested"]}
-
-
-def test_event_entry_point_gets_a_fixed_caller_and_the_detail() -> None:
-    """The template has no other placeholder, and EventBridge sets the id."""
-    transformer = rule_properties("OnRequestFunction", "JobRequested")["InputTransformer"]
-
-    assert transformer["InputPathsMap"] == {"id": "$.id", "detail": "$.detail"}
-    # A placeholder in quotes would be text, which a detail with quotes would break.
-    assert transformer["InputTemplate"] == (
-        '{"caller": "events", "can_read_all": true, "id": <id>, "detail": <detail>}'
-    )
 
 
 @pytest.mark.parametrize("detail", DETAILS)
@@ -105,18 +75,6 @@ def test_sender_cannot_set_the_caller(detail: dict[str, Any]) -> None:
     }
 
 
-def test_upload_entry_point_matches_objects_created_in_the_inbox() -> None:
-    rule = rule_properties("OnUploadFunction", "ObjectCreated")
-
-    assert "EventBusName" not in rule  # S3 publishes to the default bus
-    assert "InputTransformer" not in rule
-    assert rule["Pattern"] == {
-        "source": ["aws.s3"],
-        "detail-type": ["Object Created"],
-        "detail": {"bucket": {"name": [{"Ref": "InboxBucket"}]}},
-    }
-
-
 def test_on_execution_ended_matches_failed_executions() -> None:
     rule = rule_properties("OnExecutionEndedFunction", "ExecutionEnded")
 
@@ -129,10 +87,6 @@ def test_on_execution_ended_matches_failed_executions() -> None:
             "status": ["FAILED", "TIMED_OUT", "ABORTED"],
         },
     }
-
-
-def test_sweep_runs_every_minute() -> None:
-    assert rule_properties("SweepFunction", "EveryMinute")["Schedule"] == EACH_MINUTE
 
 
 def test_sweep_stops_before_its_timeout() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -72,6 +73,7 @@ PUBLISHED = [
     *(job_events.failed(JOB.model_copy(update={"code": code})) for code in Code),
     REJECTED,
 ]
+ONE_PER_TYPE = {type(event): event for event in PUBLISHED}.values()
 REQUESTS: list[dict[str, Any]] = [
     {"operation": "text-to-image", "prompt": "A lighthouse"},
     {"operation": "text-to-image", "prompt": "A", "quality": "high", "idempotency_key": "k"},
@@ -89,6 +91,7 @@ INVALID_REQUESTS: list[object] = [
 ]
 
 
+@cache
 def validator(name: str) -> Draft202012Validator:
     schema = json.loads((TARGET / f"{name}.json").read_text())
     Draft202012Validator.check_schema(schema)
@@ -109,7 +112,7 @@ def test_published_event_matches_its_schema(event: events.Event) -> None:
     assert detail["version"] == "1"
 
 
-@pytest.mark.parametrize("event", PUBLISHED, ids=lambda event: type(event).__name__)
+@pytest.mark.parametrize("event", ONE_PER_TYPE, ids=lambda event: type(event).__name__)
 def test_schema_refuses_additional_and_invalid_fields(event: events.Event) -> None:
     detail = json.loads(event.model_dump_json())
 

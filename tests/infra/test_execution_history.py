@@ -132,11 +132,6 @@ def test_recovery_of_an_ambiguous_submit_is_bounded() -> None:
         assert attempts * DEFERRED_EVENTS < MAX_EVENTS / 5
 
 
-def test_event_counts_match_step_functions() -> None:
-    assert (DEFERRED_EVENTS, POLL_EVENTS, WEBHOOK_WAIT_EVENTS) == (9, 9, 13)
-    assert COLLECT_EVENTS == 9
-
-
 def test_batch_with_one_slow_row_fits_into_the_history_until_its_timeout() -> None:
     """The worst case: each estimate says that the last row ends at once."""
     elapsed, rounds = 0, 0

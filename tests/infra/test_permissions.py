@@ -238,25 +238,6 @@ def test_only_the_api_can_invoke_its_functions(permission: str, function: str, s
     assert properties("RestApi")["StageName"] == "live"
 
 
-def test_rules_are_defined_as_function_events() -> None:
-    rules = {
-        f"{function}.{key}": event["Type"]
-        for function in functions()
-        for key, event in properties(function).get("Events", {}).items()
-    }
-
-    assert rules == {
-        "OnUploadFunction.ObjectCreated": "EventBridgeRule",
-        "OnRequestFunction.JobRequested": "EventBridgeRule",
-        "SweepFunction.EveryMinute": "Schedule",
-        "ReconcileFunction.EveryMorning": "Schedule",
-        "OnExecutionEndedFunction.ExecutionEnded": "EventBridgeRule",
-        "RecordStatsFunction.JobEnded": "EventBridgeRule",
-        "ThumbnailFunction.JobStored": "EventBridgeRule",
-    }
-    assert not resources("AWS::Events::Rule")
-
-
 def test_eventbridge_can_send_undelivered_events_to_the_queue() -> None:
     policy = properties("DeadLettersPolicy")
     allow, deny = statements(policy["PolicyDocument"]["Statement"])

@@ -1,7 +1,6 @@
 """The template after SAM translation: roles and permissions that the emulator does not check."""
 
 import copy
-import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.expand import expand
-from tests.infra.template import api, functions, properties
+from tests.infra.template import functions, properties
 
 pytestmark = pytest.mark.linters
 
@@ -116,25 +115,6 @@ def test_only_rules_and_the_api_can_invoke_functions() -> None:
         assert "${RestApi}" in permission["SourceArn"]["Fn::Sub"]
 
 
-def test_input_transformers_are_translated() -> None:
-    transformers = {
-        target["Arn"]["Fn::GetAtt"][0]: target.get("InputTransformer")
-        for rule in resources_of("AWS::Events::Rule").values()
-        for target in rule["Targets"]
-    }
-
-    event_properties = properties("OnRequestFunction")["Events"]["JobRequested"]["Properties"]
-    assert transformers == {
-        "OnRequestFunction": event_properties["InputTransformer"],
-        "OnUploadFunction": None,
-        "SweepFunction": None,
-        "ReconcileFunction": None,
-        "OnExecutionEndedFunction": None,
-        "RecordStatsFunction": None,
-        "ThumbnailFunction": None,
-    }
-
-
 def test_api_has_only_the_stage_live() -> None:
     """By default, SAM would add a second stage named Stage without throttling."""
     ((_, stage),) = resources_of("AWS::ApiGateway::Stage").items()
@@ -144,32 +124,6 @@ def test_api_has_only_the_stage_live() -> None:
     assert stage["DeploymentId"] == {"Ref": deployment_id}
     assert stage["MethodSettings"] == properties("RestApi")["MethodSettings"]
     assert "StageName" not in deployment
-
-
-def test_translated_api_keeps_its_document() -> None:
-    body = resources_of("AWS::ApiGateway::RestApi")["RestApi"]["Body"]
-
-    assert body["paths"].keys() == api()["paths"].keys()
-    assert body["components"].keys() == api()["components"].keys()
-    responses = "x-amazon-apigateway-gateway-responses"
-    assert body[responses].keys() == api()[responses].keys()
-
-
-@pytest.mark.parametrize("function", functions())
-def test_function_has_its_own_role_for_lambda_only(function: str) -> None:
-    role = translated()[function]["Properties"]["Role"]["Fn::GetAtt"][0]
-    (statement,) = resources_of("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
-
-    assert role == f"{function}Role"
-    assert statement["Principal"] == {"Service": ["lambda.amazonaws.com"]}
-
-
-@pytest.mark.parametrize("function", functions())
-def test_managed_policies_are_logging_and_those_of_the_template(function: str) -> None:
-    logs, *others = resources_of("AWS::IAM::Role")[f"{function}Role"]["ManagedPolicyArns"]
-
-    assert "AWSLambdaBasicExecutionRole" in json.dumps(logs)
-    assert others == [policy for policy in properties(function)["Policies"] if "Ref" in policy]
 
 
 @pytest.mark.parametrize("function", [f for f in functions() if "Events" in properties(f)])
@@ -185,11 +139,3 @@ def test_asynchronous_function_can_send_to_the_dead_letter_queue(function: str) 
     assert [statement["Resource"] for statement in send_statements] == [
         {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     ]
-
-
-def test_state_machine_role_is_for_step_functions_only() -> None:
-    (statement,) = resources_of("AWS::IAM::Role")["ImageJobStateMachineRole"][
-        "AssumeRolePolicyDocument"
-    ]["Statement"]
-
-    assert statement["Principal"] == {"Service": ["states.amazonaws.com"]}
