@@ -51,21 +51,9 @@ def test_repeated_creation_reserves_once(stores: Stores) -> None:
 
     assert not create(stores, [reservation(60)], [1000])
     assert not create(stores, [reservation(70)], [1000])
-
-    assert stores.reserved("tests") == 60
-
-
-def test_repeated_creation_ignores_an_exhausted_budget(stores: Stores) -> None:
-    assert create(stores, [reservation(60)], [60])
-
-    assert not create(stores, [reservation(60)], [60])
     assert not create(stores, [reservation(60)], [0])
 
-
-def test_job_without_reservations_needs_no_budget(stores: Stores) -> None:
-    assert create(stores, [], [])
-
-    assert stores.reserved("tests") == 0
+    assert stores.reserved("tests") == 60
 
 
 def test_lowered_cap_applies_immediately(stores: Stores) -> None:
@@ -82,32 +70,6 @@ def test_each_day_has_its_own_budget(stores: Stores) -> None:
     assert create(stores, [later], [60])
 
     assert stores.reserved("tests") == stores.budgets.reserved(TOMORROW, "tests").micro_usd == 60
-
-
-def test_released_amount_can_be_reserved_again(stores: Stores) -> None:
-    reservations = [reservation(60, "ada"), reservation(60, "STACK")]
-    assert create(stores, reservations, [60, 60], "first")
-
-    released = stores.jobs.transact(
-        "first",
-        [Release(reserved_amount) for reserved_amount in reservations],
-        when=OPEN,
-        status=Status.FAILED,
-    )
-
-    assert isinstance(released, Job)
-    assert (stores.reserved("ada"), stores.reserved("STACK")) == (0, 0)
-    assert create(stores, reservations, [60, 60])
-
-
-def test_release_is_rolled_back_if_the_job_has_ended(stores: Stores) -> None:
-    assert create(stores, [reservation(60)], [100])
-    stores.jobs.update("j", when=OPEN, status=Status.COMPLETED)
-
-    failed = stores.jobs.transact("j", [Release(reservation(60))], when=OPEN, status=Status.FAILED)
-
-    assert failed is Conflict.JOB
-    assert stores.reserved("tests") == 60
 
 
 def test_warning_is_recorded_per_day_and_scope_without_changing_the_sum(stores: Stores) -> None:
@@ -132,7 +94,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=examples(15))
+@settings(max_examples=examples(6))
 @given(cap=st.integers(0, 150), stack=st.integers(0, 150), steps=STEPS)
 def test_reserved_sum_equals_open_jobs_and_never_exceeds_a_cap(
     stores: Stores, cap: int, stack: int, steps: list[tuple[str, int]]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.adapters.cdn import Cdn
@@ -14,6 +14,7 @@ from darkroom.domain.errors import Code
 from darkroom.ports import Download, NotDownloaded
 from tests.contract.scripted_http import ScriptedHttp, file
 from tests.fakes.images import PNG
+from tests.profiles import examples
 from tests.unit.test_ssrf import AMBIGUOUS, OTHER_SCHEMES, short
 
 HOSTS = ("cdn.test", "*.cloudfront.net")
@@ -70,8 +71,14 @@ def redirect(request: httpx.Request, to: str, status: int = 302) -> httpx.Respon
     return httpx.Response(status, headers={"Location": to})
 
 
-@pytest.mark.parametrize("to", ["/moved", "https://x.cloudfront.net/moved", "//cdn.test/moved"])
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("to", "status"),
+    [
+        *(("/moved", status) for status in (301, 302, 303, 307, 308)),
+        ("https://x.cloudfront.net/moved", 302),
+        ("//cdn.test/moved", 302),
+    ],
+)
 def test_redirect_to_an_allowed_host_is_followed(to: str, status: int) -> None:
     result, written, _ = fetch(functools.partial(redirect, to=to, status=status))
 
@@ -132,6 +139,7 @@ def test_url_with_port_credentials_or_odd_host_name_is_refused(
     assert http.requests == []
 
 
+@settings(max_examples=examples(8))
 @given(st.text(max_size=60), st.sampled_from(["", "https://", "https://cdn.ok", "//", "http://["]))
 def test_arbitrary_urls_and_redirects_never_raise(text: str, start: str) -> None:
     for response, url in (

@@ -7,13 +7,10 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 from jsonschema import Draft202012Validator
-from mypy_boto3_stepfunctions import SFNClient
 
 from darkroom.adapters.event_bus import EventBus, NotPublishedError
-from darkroom.adapters.workflow import StateMachine
 from darkroom.domain import job_events
 from darkroom.domain.batch import Counts
 from darkroom.domain.errors import Code, FieldProblem
@@ -27,8 +24,8 @@ from darkroom.domain.events import (
 )
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.requests import Operation
-from darkroom.ports import Events, Workflow
-from tests.fakes.signals import START, InMemoryEvents, InMemoryWorkflow
+from darkroom.ports import Events
+from tests.fakes.signals import START, InMemoryEvents
 
 SCHEMAS = Path(__file__).parents[2] / "infra" / "events"
 ASSET = Asset(bucket="b", key="jobs/j/0.png", content_type="image/png", size=9, sha256="ab" * 32)
@@ -124,62 +121,3 @@ def test_failed_entry_raises() -> None:
 
         with pytest.raises(NotPublishedError, match="ThrottlingException"):
             EventBus(client, "darkroom").publish(REJECTED)
-
-
-@pytest.fixture(params=["memory", "stepfunctions"])
-def workflow(request: pytest.FixtureRequest) -> tuple[Workflow, Callable[[], list[str]]]:
-    """Return a workflow and a function that returns the ids of its executions."""
-    if request.param == "memory":
-        memory = InMemoryWorkflow()
-        return memory, lambda: sorted(memory.started)
-    request.getfixturevalue("aws")
-    client = boto3.client("stepfunctions")
-    arn = create_machine(client)
-
-    def started() -> list[str]:
-        return sorted(e["name"] for e in client.list_executions(stateMachineArn=arn)["executions"])
-
-    return StateMachine(client, arn), started
-
-
-def create_machine(client: SFNClient) -> str:
-    states = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
-    return client.create_state_machine(
-        name="image", definition=json.dumps(states), roleArn="arn:aws:iam::123456789012:role/x"
-    )["stateMachineArn"]
-
-
-def test_start_is_idempotent(workflow: tuple[Workflow, Callable[[], list[str]]]) -> None:
-    start, started = workflow[0].start, workflow[1]
-
-    for job_id in ("a" * 26, "b" * 26, "a" * 26):
-        start(job_id)
-
-    assert started() == ["a" * 26, "b" * 26]
-
-
-@pytest.mark.usefixtures("aws")
-def test_execution_input_is_the_job_id_only() -> None:
-    client = boto3.client("stepfunctions")
-    arn = create_machine(client)
-
-    StateMachine(client, arn).start("j")
-
-    [execution] = client.list_executions(stateMachineArn=arn)["executions"]
-    description = client.describe_execution(executionArn=execution["executionArn"])
-    assert json.loads(description["input"]) == {"job_id": "j"}
-
-
-@pytest.mark.usefixtures("aws")
-@pytest.mark.parametrize("code", ["ExecutionAlreadyExists", "StateMachineDoesNotExist"])
-def test_start_ignores_an_existing_execution_and_raises_other_errors(code: str) -> None:
-    client = boto3.client("stepfunctions")
-    with Stubber(client) as stub:
-        stub.add_client_error("start_execution", code)
-        start = StateMachine(client, "arn:aws:states:eu-central-1:1:stateMachine:x").start
-
-        if code == "ExecutionAlreadyExists":
-            start("j")
-        else:
-            with pytest.raises(ClientError, match=code):
-                start("j")

@@ -1,7 +1,6 @@
 """Contract of the port Workflow: status of an execution and end of its task-token wait."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -18,52 +17,79 @@ from tests.fakes.signals import InMemoryWorkflow
 ARN = "arn:aws:states:eu-central-1:123456789012:stateMachine:image"
 EXECUTION = "arn:aws:states:eu-central-1:123456789012:execution:image:j"
 
-type Stop = Callable[[str], None]
-
 
 @pytest.fixture
 def client(aws: None) -> SFNClient:
     return boto3.client("stepfunctions")
 
 
-@pytest.fixture(params=["memory", "stepfunctions"])
-def workflow(request: pytest.FixtureRequest) -> tuple[Workflow, Stop]:
-    """Return a workflow and a function that aborts an execution from outside."""
-    if request.param == "memory":
-        memory = InMemoryWorkflow()
-        return memory, lambda job_id: memory.ended.update({job_id: Execution.ABORTED})
-    client: SFNClient = request.getfixturevalue("client")
+def machine_over(client: SFNClient, id_name: str = "job_id") -> StateMachine:
+    """Return the workflow over a state machine that waits."""
     wait = {"Type": "Wait", "Seconds": 600, "End": True}
     arn = client.create_state_machine(
         name="image",
         definition=json.dumps({"StartAt": "Wait", "States": {"Wait": wait}}),
         roleArn="arn:aws:iam::123456789012:role/x",
     )["stateMachineArn"]
-
-    def stop(job_id: str) -> None:
-        [execution] = client.list_executions(stateMachineArn=arn)["executions"]
-        assert execution["name"] == job_id
-        client.stop_execution(executionArn=execution["executionArn"])
-
-    return StateMachine(client, arn), stop
+    return StateMachine(client, arn, id_name)
 
 
-def test_unstarted_job_has_no_execution(workflow: tuple[Workflow, Stop]) -> None:
-    machine, _ = workflow
+@pytest.fixture(params=["memory", "stepfunctions"])
+def workflow(request: pytest.FixtureRequest) -> Workflow:
+    if request.param == "memory":
+        return InMemoryWorkflow()
+    return machine_over(request.getfixturevalue("client"))
 
-    assert machine.status("a" * 26) is None
+
+def abort(workflow: Workflow, job_id: str) -> None:
+    """Abort an execution from outside."""
+    if isinstance(workflow, InMemoryWorkflow):
+        workflow.ended[job_id] = Execution.ABORTED
+        return
+    assert isinstance(workflow, StateMachine)
+    client = boto3.client("stepfunctions")
+    [arn] = [
+        execution["executionArn"]
+        for execution in client.list_executions(stateMachineArn=workflow._arn)["executions"]
+        if execution["name"] == job_id
+    ]
+    client.stop_execution(executionArn=arn)
 
 
-def test_execution_runs_until_it_is_stopped(workflow: tuple[Workflow, Stop]) -> None:
-    machine, stop = workflow
-    assert machine.start("a" * 26)
-    statuses = [machine.status("a" * 26), machine.status("b" * 26)]
+def test_execution_is_started_once_and_runs_until_it_is_aborted(workflow: Workflow) -> None:
+    job, other = "a" * 26, "b" * 26
+    assert workflow.status(job) is None
+    assert workflow.start(job)
+    workflow.start(job)  # does nothing
+    assert (workflow.status(job), workflow.status(other)) == (Execution.RUNNING, None)
 
-    stop("a" * 26)
+    abort(workflow, job)
 
-    assert statuses == [Execution.RUNNING, None]
-    assert machine.status("a" * 26) is Execution.ABORTED
-    assert not machine.start("a" * 26)
+    assert workflow.status(job) is Execution.ABORTED
+    assert not workflow.start(job)
+
+
+def test_execution_input_is_the_id_and_each_attempt_has_its_own_execution(
+    client: SFNClient,
+) -> None:
+    machine = machine_over(client, "batch_id")
+
+    machine.start("b", 1)
+
+    assert (machine.status("b", 1), machine.status("b", 2)) == (Execution.RUNNING, None)
+    [execution] = client.list_executions(stateMachineArn=machine._arn)["executions"]
+    description = client.describe_execution(executionArn=execution["executionArn"])
+    assert json.loads(description["input"]) == {"batch_id": "b"}
+
+
+def test_start_ignores_an_existing_execution_and_raises_other_errors(client: SFNClient) -> None:
+    with Stubber(client) as stub:
+        stub.add_client_error("start_execution", "ExecutionAlreadyExists")
+        stub.add_client_error("start_execution", "StateMachineDoesNotExist")
+
+        StateMachine(client, ARN).start("j")
+        with pytest.raises(ClientError, match="StateMachineDoesNotExist"):
+            StateMachine(client, ARN).start("j")
 
 
 def execution_description(status: str) -> dict[str, Any]:

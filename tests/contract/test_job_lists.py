@@ -103,14 +103,14 @@ def test_jobs_with_the_same_time_are_listed_once(
     assert sorted(listed) == sorted(created)
 
 
-@pytest.mark.parametrize("caller", ["tests", None])
-def test_more_than_100_jobs_are_read_in_pages_of_100(jobs: Lists, caller: str | None) -> None:
-    created = [add(jobs, f"j{number:03}", number).job_id for number in range(130)]
+def test_more_than_100_jobs_are_read_in_pages_of_100(jobs: Lists) -> None:
+    created = [add(jobs, f"j{number:03}", number).job_id for number in range(103)]
 
-    pages = all_pages(jobs, caller, limit=100)
+    for caller in ("tests", None):
+        pages = all_pages(jobs, caller, limit=100)
 
-    assert [len(page) for page in pages] == [100, 30]
-    assert [name for page in pages for name in page] == created[::-1]
+        assert [len(page) for page in pages] == [100, 3]
+        assert [name for page in pages for name in page] == created[::-1]
 
 
 def test_other_items_of_the_table_are_not_listed(dynamodb: DynamoDBClient) -> None:

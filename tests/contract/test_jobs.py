@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -19,6 +19,7 @@ from darkroom.ports import Jobs
 from tests.contract.conftest import TABLE
 from tests.contract.stores import Stores, job, reservation
 from tests.fakes.signals import START
+from tests.profiles import examples
 
 ASSET = Asset(
     bucket="assets", key="jobs/j/0.png", content_type="image/png", size=9, sha256="ab" * 32,
@@ -151,6 +152,7 @@ JOB_CHANGES = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=examples(10))
 @given(JOB_CHANGES)
 def test_any_job_is_read_back_unchanged(jobs: Jobs, changes: dict[str, Any]) -> None:
     expected = job(**changes)

@@ -169,7 +169,7 @@ def test_outcome_does_not_depend_on_the_chunk_size(size: int) -> None:
     ]
 
 
-@every_file
+@pytest.mark.parametrize("name", STORED)
 def test_dimensions_match_a_decoder_where_it_decodes(name: str) -> None:
     data, decoded_size = FILES[name], None
     file_format = media.sniff(data[: media.MAGIC_BYTES])

@@ -37,6 +37,8 @@ def test_type_length_owner_and_if_none_match_are_signed(
 ) -> None:
     presigned = uploads.presign_upload("key:ada", "image/png", "png", 68, START)
 
+    # A checksum in the URL would be the checksum of an empty body.
+    assert {name for name in query(presigned) if not name.startswith("X-Amz-")} == set()
     [signed] = query(presigned)["X-Amz-SignedHeaders"]
     header_names = {name.lower() for name in presigned.headers}
     assert set(signed.split(";")) == header_names | CLIENT_HEADERS
@@ -45,38 +47,6 @@ def test_type_length_owner_and_if_none_match_are_signed(
         "If-None-Match": "*",
         "x-amz-meta-darkroom-caller": "key:ada",
     }
-
-
-def test_url_requires_no_other_parameters(uploads: ReferenceStore) -> None:
-    presigned = uploads.presign_upload("key:ada", "image/png", "png", 68, START)
-
-    # A checksum in the URL would be the checksum of an empty body.
-    assert {name for name in query(presigned) if not name.startswith("X-Amz-")} == set()
-    assert "checksum" not in presigned.url.lower()
-
-
-@pytest.mark.parametrize(
-    ("other", "is_same"),
-    [
-        (("key:ada", "image/png", "png", 69), False),
-        (("key:ada", "image/jpeg", "png", 68), False),
-        (("key:bob", "image/png", "png", 68), False),
-        (("key:ada", "image/png", "png", 68), True),
-    ],
-)
-def test_signature_depends_on_length_type_and_owner(
-    uploads: ReferenceStore,
-    monkeypatch: pytest.MonkeyPatch,
-    other: tuple[str, str, str, int],
-    is_same: bool,
-) -> None:
-    monkeypatch.setattr("secrets.token_hex", lambda size: "0" * 2 * size)
-    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: START, raising=False)
-
-    one = uploads.presign_upload("key:ada", "image/png", "png", 68, START)
-    two = uploads.presign_upload(*other, START)
-
-    assert (query(one)["X-Amz-Signature"] == query(two)["X-Amz-Signature"]) is is_same
 
 
 def test_presigned_upload_is_valid_for_15_minutes_in_the_bucket_region(

@@ -1,4 +1,4 @@
-"""Contract of the port References: in memory and over S3 (moto)."""
+"""Contract of the port References: versions, owners, URLs and upload ids."""
 
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
@@ -9,33 +9,37 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
-from darkroom import aws
 from darkroom.adapters.s3.references import ReferenceStore
 from darkroom.domain.media import JPEG, PNG
 from darkroom.domain.references import S3Object
 from darkroom.ports import References
-from tests.contract.conftest import REGION
 from tests.fakes import images
 from tests.fakes.storage import InMemoryReferences
 
-type Put = Callable[[str, bytes], None]
+UPLOAD = "0123456789abcdef0123456789abcdef.png"
+URL = "https://assets.s3.eu-central-1.amazonaws.com/jobs/j/0.png"
+
+type Put = Callable[..., None]
 
 
 @pytest.fixture(params=["memory", "s3"])
 def store(request: pytest.FixtureRequest) -> tuple[References, Put]:
-    """Return a store and a function that puts an object into the bucket `assets`."""
+    """Return a store and a function that puts an object of an owner into the bucket `assets`."""
     if request.param == "memory":
         memory = InMemoryReferences()
 
-        def put_in_memory(key: str, data: bytes) -> None:
+        def put_in_memory(key: str, data: bytes, owner: str | None = None) -> None:
             memory.objects.setdefault(("assets", key), []).append(data)
+            if owner:
+                memory.owners[key] = owner
 
         return memory, put_in_memory
 
     client: S3Client = request.getfixturevalue("s3")
 
-    def put(key: str, data: bytes) -> None:
-        client.put_object(Bucket="assets", Key=key, Body=data)
+    def put(key: str, data: bytes, owner: str | None = None) -> None:
+        metadata = {"darkroom-caller": owner} if owner else {}
+        client.put_object(Bucket="assets", Key=key, Body=data, Metadata=metadata)
 
     return ReferenceStore(client, "assets"), put
 
@@ -44,34 +48,26 @@ def s3_object(key: str, bucket: str = "assets") -> S3Object:
     return S3Object(bucket=bucket, key=key)
 
 
-def test_inspect_returns_version_size_and_first_bytes(
+def test_inspect_returns_the_current_version_its_size_and_first_bytes(
     store: tuple[References, Put],
 ) -> None:
     references, put = store
     data = images.PNG.ljust(5000, b"\x00")
+    put("a.png", b"one")
+    first = references.inspect(s3_object("a.png"))
     put("a.png", data)
 
     inspected = references.inspect(s3_object("a.png"))
 
+    assert first is not None
     assert inspected is not None
     pinned = inspected.reference
     assert (pinned.bucket, pinned.key, inspected.size) == ("assets", "a.png", 5000)
     assert pinned.version_id
+    assert pinned.version_id != first.reference.version_id
+    assert first.head == b"one"
     assert data.startswith(inspected.head)
     assert len(inspected.head) >= 32
-
-
-def test_inspect_pins_the_current_version(store: tuple[References, Put]) -> None:
-    references, put = store
-    put("a.png", b"one")
-    first = references.inspect(s3_object("a.png"))
-    put("a.png", b"three")
-    second = references.inspect(s3_object("a.png"))
-
-    assert first is not None
-    assert second is not None
-    assert first.reference.version_id != second.reference.version_id
-    assert (first.head, second.head) == (b"one", b"three")
 
 
 @pytest.mark.parametrize(
@@ -100,25 +96,6 @@ def test_keys_with_special_characters_are_found(store: tuple[References, Put], k
 
     assert inspected is not None
     assert (inspected.reference.key, inspected.head) == (key, b"odd")
-
-
-@pytest.mark.parametrize(
-    ("data", "file_format", "extension"),
-    [(images.PNG, PNG, ".png"), (images.JPEG, JPEG, ".jpg")],
-)
-def test_stored_bytes_can_be_inspected(
-    store: tuple[References, Put], data: bytes, file_format: object, extension: str
-) -> None:
-    references, _ = store
-
-    stored = references.store("job-1", "tests", data, PNG if file_format == PNG else JPEG)
-
-    assert stored.bucket == "assets"
-    assert stored.key.startswith("references/job-1/")
-    assert stored.key.endswith(extension)
-    inspected = references.inspect(stored)
-    assert inspected is not None
-    assert inspected.size == len(data)
 
 
 def test_same_bytes_of_a_job_are_stored_under_the_same_key(store: tuple[References, Put]) -> None:
@@ -166,14 +143,15 @@ def test_unversioned_bucket_pins_no_version(s3: S3Client) -> None:
     assert inspected.reference == s3_object("a.png", bucket="plain")
 
 
-@pytest.mark.parametrize("key", ["é" * 1000, "x" * 1025])
-def test_key_refused_by_s3_is_none(s3: S3Client, key: str) -> None:
-    assert ReferenceStore(s3, "assets").inspect(s3_object(key)) is None
-
-
-@pytest.mark.parametrize("bucket", ["a..b", "Assets", "a/b", "arn:aws:s3:::x", "-ab"])
-def test_invalid_bucket_name_is_none(s3: S3Client, bucket: str) -> None:
-    assert ReferenceStore(s3, "assets").inspect(s3_object("a.png", bucket=bucket)) is None
+@pytest.mark.parametrize(
+    ("bucket", "key"),
+    [
+        ("assets", "é" * 1000), ("assets", "x" * 1025), ("a..b", "a.png"), ("Assets", "a.png"),
+        ("a/b", "a.png"), ("arn:aws:s3:::x", "a.png"), ("-ab", "a.png"),
+    ],
+)  # fmt: skip
+def test_invalid_key_or_bucket_name_is_none(s3: S3Client, bucket: str, key: str) -> None:
+    assert ReferenceStore(s3, "assets").inspect(s3_object(key, bucket=bucket)) is None
 
 
 @pytest.mark.parametrize(
@@ -198,11 +176,100 @@ def test_s3_error_raises(s3: S3Client, code: str) -> None:
             ReferenceStore(s3, "assets").inspect(s3_object("a.png"))
 
 
-def test_deployed_client_presigns_for_its_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    store = ReferenceStore(aws.s3_client(), "assets")
+@pytest.mark.parametrize("owner", ["key:mine", "inbox:scan", None])
+def test_object_in_the_own_bucket_has_its_owner(
+    store: tuple[References, Put], owner: str | None
+) -> None:
+    references, put = store
+    put("a.png", images.PNG, owner)
 
-    url = store.presign(S3Object(bucket="my-photos", key="a.png"), 60)
+    inspected = references.inspect(s3_object("a.png"))
 
-    assert urlsplit(url).netloc == f"my-photos.s3.{REGION}.amazonaws.com"
-    assert REGION in url.partition("X-Amz-Credential=")[2]
+    assert inspected is not None
+    assert (inspected.owner, inspected.is_owned) == (owner, True)
+
+
+@pytest.mark.parametrize("caller", ["key:mine", "Büro ✿", "=?odd", " spaced "])
+def test_stored_bytes_belong_to_their_caller(store: tuple[References, Put], caller: str) -> None:
+    references, _ = store
+
+    stored = references.store("job-1", caller, images.JPEG, JPEG)
+
+    assert stored.bucket == "assets"
+    assert stored.key.startswith("references/job-1/")
+    assert stored.key.endswith(".jpg")
+    inspected = references.inspect(stored)
+    assert inspected is not None
+    assert inspected.size == len(images.JPEG)
+    assert (inspected.owner, inspected.is_owned) == (caller, True)
+
+
+def test_upload_id_resolves_to_its_object(store: tuple[References, Put]) -> None:
+    references, put = store
+    put(f"uploads/{UPLOAD}", images.PNG, "key:mine")
+
+    resolved = references.resolve(f"upload:{UPLOAD}")
+
+    assert resolved == s3_object(f"uploads/{UPLOAD}")
+    assert resolved is not None
+    inspected = references.inspect(resolved)
+    assert inspected is not None
+    assert inspected.owner == "key:mine"
+
+
+@pytest.mark.parametrize("version", [None, "v1"])
+@pytest.mark.parametrize(
+    "key",
+    ["jobs/j/0.png", "edits/a b/ü.png", "a//b", "x" * 1000],
+)
+def test_own_presigned_url_resolves_to_its_object(
+    store: tuple[References, Put], key: str, version: str | None
+) -> None:
+    references, _ = store
+    url = references.presign(S3Object(bucket="assets", key=key, version_id=version), 60)
+
+    assert references.resolve(url) == s3_object(key)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://example.com/a.png", "s3://assets/a.png", "assets/a.png", "data:image/png;base64,aGk=",
+     "aGk=", "", "upload", "https://assets.example.com/a.png"],
+)  # fmt: skip
+def test_other_text_resolves_to_none(store: tuple[References, Put], text: str) -> None:
+    assert store[0].resolve(text) is None
+
+
+@pytest.mark.parametrize("key", ["?#%20+&=.png", "%41.png", "/slash", "\U0001f3ee", "a?b=c"])
+def test_keys_with_special_characters_resolve_from_a_url(s3: S3Client, key: str) -> None:
+    store = ReferenceStore(s3, "assets")
+
+    assert store.resolve(store.presign(s3_object(key), 60)) == s3_object(key)
+
+
+def test_object_in_another_bucket_is_not_owned(s3: S3Client) -> None:
+    s3.put_object(Bucket="plain", Key="a.png", Body=b"x", Metadata={"darkroom-caller": "key:mine"})
+
+    inspected = ReferenceStore(s3, "assets").inspect(s3_object("a.png", bucket="plain"))
+
+    assert inspected is not None
+    assert not inspected.is_owned
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["upload:", "upload:../jobs/j/0.png", "upload:A.png", "upload:a/b", "upload:a.png\n",
+     f"upload:{'a' * 65}", "UPLOAD:a.png", URL.partition("jobs")[0], URL.replace("https", "http"),
+     URL.replace("amazonaws.com", "amazonaws.com.example.com"), URL.replace(".com/", ".com:443/")],
+)  # fmt: skip
+def test_similar_urls_and_upload_ids_resolve_to_none(s3: S3Client, text: str) -> None:
+    assert ReferenceStore(s3, "assets").resolve(text) is None
+
+
+def test_stored_bytes_have_caller_metadata(s3: S3Client) -> None:
+    stored = ReferenceStore(s3, "assets").store("job-1", "key:mine", images.PNG, PNG)
+
+    head = s3.head_object(Bucket="assets", Key=stored.key)
+    assert head["Metadata"] == {"darkroom-caller": "key:mine"}
+    assert head["ContentType"] == "image/png"
+    assert head["VersionId"] == stored.version_id

@@ -16,11 +16,9 @@ from darkroom.domain.errors import Code
 from darkroom.ports import (
     Accepted,
     Download,
-    Failed,
     NotSent,
     Provider,
     Refused,
-    Running,
     Submission,
     Succeeded,
     Throttled,
@@ -66,20 +64,6 @@ def test_image_is_downloaded_unchanged(simulator: testing.Provider, provider: Wa
     assert "authorization" not in str(simulator.requests(origin="cdn")).lower()
 
 
-def test_one_submit_is_one_charge(simulator: testing.Provider, provider: WaveSpeed) -> None:
-    finish(simulator, provider)
-
-    assert len(simulator.submissions()) == len(simulator.ledger()) == 1
-
-
-def test_unfinished_prediction_is_running(simulator: testing.Provider, provider: WaveSpeed) -> None:
-    simulator.options(time_scale=1)
-    submission = provider.submit(MODEL, INPUT)
-    assert isinstance(submission, Accepted)
-
-    assert provider.check(submission.prediction_id) == Running("created", known=True)
-
-
 def test_unknown_prediction_and_unknown_key_are_unreadable(
     provider: WaveSpeed, connect: Connect
 ) -> None:
@@ -92,14 +76,6 @@ def test_unknown_prediction_and_unknown_key_are_unreadable(
     assert refused.code is Code.UNAUTHORIZED
 
 
-def test_rotated_key_works_immediately(simulator: testing.Provider, connect: Connect) -> None:
-    keys = Keys("wsk_revoked", simulator.key)
-
-    assert isinstance(connect(keys).submit(MODEL, INPUT), Accepted)
-
-    assert len(simulator.ledger()) == 1
-
-
 def test_refused_connection_is_not_sent() -> None:
     with socket.socket() as unused_socket:
         unused_socket.bind(("127.0.0.1", 0))
@@ -108,23 +84,17 @@ def test_refused_connection_is_not_sent() -> None:
     assert WaveSpeed(f"http://127.0.0.1:{port}", Keys()).submit(MODEL, INPUT) == NotSent()
 
 
+# Faults of the connection; test_wavespeed_submit.py has all responses.
 SUBMITS: list[tuple[str, dict[str, Any], Submission | type[Refused], int]] = [
     ("submit.accept_then_close", {}, Unknown(), 1),
     ("submit.accept_then_hang", {"seconds": 0.2}, Unknown(), 1),
-    ("submit.no_id", {}, Unknown(), 1),
-    ("submit.not_json", {}, Unknown(), 0),
     ("submit.truncated", {}, Unknown(), 1),
     ("submit.close", {"how": "reset"}, Unknown(), 0),
     ("submit.close", {"how": "fin"}, Unknown(), 0),
     ("submit.hang", {"seconds": 0.2}, Unknown(), 0),
-    ("submit.http", {"status": 500}, Unknown(), 0),
     ("submit.http", {"status": 502, "body": "html", "accepted": True}, Unknown(), 1),
-    ("submit.http", {"status": 504, "body": "empty", "accepted": True}, Unknown(), 1),
-    ("submit.http", {"status": 429}, Throttled(None), 0),
     ("submit.http", {"status": 429, "retry_after": 9}, Throttled(9), 0),
     ("submit.http", {"status": 403, "error_code": "x"}, Refused, 0),
-    ("submit.body_code", {"code": 400, "message": "bad"}, Refused, 0),
-    ("submit.body_code", {"code": 500}, Unknown(), 0),
 ]
 
 
@@ -170,32 +140,3 @@ def test_account_without_credit_is_refused_with_insufficient_credits(
     assert isinstance(result, Refused)
     assert (result.code, result.blocks_account) == (Code.INSUFFICIENT_CREDITS, True)
     assert simulator.ledger() == []
-
-
-@pytest.mark.parametrize(
-    ("fault", "params", "code"),
-    [
-        ("run.failed", {"code": 1403}, Code.PROVIDER_FAILED),
-        ("run.failed", {"code": 1407}, Code.INSUFFICIENT_CREDITS),
-        ("run.moderated", {}, Code.MODERATED),
-        ("run.hiccup", {}, Code.PROVIDER_FAILED),
-        ("run.cancelled", {}, Code.PROVIDER_FAILED),
-        ("run.timeout", {}, Code.PROVIDER_FAILED),
-        ("run.empty_outputs", {}, Code.PROVIDER_FAILED),
-        ("run.null_outputs", {}, Code.PROVIDER_FAILED),
-        ("run.no_outputs", {}, Code.PROVIDER_FAILED),
-    ],
-)
-def test_failed_run_has_its_code(
-    simulator: testing.Provider,
-    provider: WaveSpeed,
-    fault: str,
-    params: dict[str, Any],
-    code: Code,
-) -> None:
-    simulator.fault(fault, **params)
-
-    result = finish(simulator, provider)
-
-    assert isinstance(result, Failed)
-    assert result.code is code

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from darkroom.domain.breaker import ProviderState
-from darkroom.domain.job import OPEN, Job, Status
+from darkroom.domain.job import OPEN, Status
 from darkroom.domain.submit_queue import Priority, QueueShard
 from darkroom.ports import Claim, Conflict, ProviderChange, QueueChange, Release, SideWrite
 from tests.contract.stores import Stores, job, reservation
-from tests.fakes.signals import START
 
 PRICE = reservation(60)
 
@@ -136,39 +135,3 @@ def test_first_failed_side_write_is_returned(
     prepared: Stores, side_writes: list[SideWrite], conflict: Conflict
 ) -> None:
     assert prepared.jobs.transact("j", side_writes, when=OPEN, checks=1) is conflict
-
-
-@pytest.mark.parametrize("status", Status)
-@pytest.mark.parametrize("when", [[Status.QUEUED], list(OPEN), [Status.FAILED]])
-def test_transaction_requires_one_of_the_statuses(
-    stores: Stores, status: Status, when: list[Status]
-) -> None:
-    stores.jobs.create(job(status=status))
-
-    updated = stores.jobs.transact("j", [QueueChange(in_flight_delta=1)], when=when, checks=7)
-
-    assert isinstance(updated, Job) == (status in when)
-    assert stores.queue.read().in_flight == (1 if status in when else 0)
-
-
-def test_second_change_of_the_same_shard_version_conflicts(prepared: Stores) -> None:
-    shard = prepared.queue.read()
-    change = QueueChange(shard, with_waiting_job(shard))
-
-    results = [
-        prepared.jobs.transact(name, [change], when=OPEN, queue_position=number)
-        for number, name in enumerate(["j", "other"])
-    ]
-
-    assert isinstance(results[0], Job)
-    assert results[1] is Conflict.QUEUE
-    assert prepared.job("other").queue_position is None
-
-
-def test_transaction_without_side_writes_is_an_update(prepared: Stores) -> None:
-    shard = prepared.queue.read()
-
-    updated = prepared.jobs.transact("j", [], when=OPEN, detail="words", sweep_after=START)
-
-    assert updated == prepared.job() == job(reservations=[PRICE], detail="words", sweep_after=START)
-    assert prepared.queue.read() == shard

@@ -55,16 +55,6 @@ def test_refusal_is_not_retried(status: int) -> None:
     assert delays == []
 
 
-def test_401_is_retried_once_with_a_fresh_key() -> None:
-    http = ScriptedHttp(error(401), page(entry()), page())
-
-    entries = WaveSpeedBilling(BASE, Keys("old", "new"), http.transport).charges(NOON, NOON + HOUR)
-
-    assert entries is not None
-    assert len(entries) == 1
-    assert read(error(401), error(401)) is None
-
-
 def test_each_hour_and_type_is_queried_with_a_margin_of_one_second() -> None:
     http = ScriptedHttp(page())
 

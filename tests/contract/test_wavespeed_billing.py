@@ -62,20 +62,6 @@ def test_charges_and_refunds_have_prediction_and_amount(
     assert all(entry.at.tzinfo is UTC for entry in entries)
 
 
-def test_each_entry_of_many_pages_is_returned_once(
-    simulator: testing.Provider, provider: WaveSpeed, billing: WaveSpeedBilling
-) -> None:
-    start, prediction_ids = now(simulator), []
-    for number in range(130):
-        if number % 50 == 0:
-            simulator.advance(1_200)
-        prediction_ids.append(submit(provider))
-
-    entries = billing.charges(start, now(simulator)) or []
-
-    assert sorted(entry.prediction_id for entry in entries) == sorted(prediction_ids)
-
-
 def test_window_includes_its_start_and_excludes_its_end(
     simulator: testing.Provider, provider: WaveSpeed, billing: WaveSpeedBilling
 ) -> None:
@@ -89,28 +75,18 @@ def test_window_includes_its_start_and_excludes_its_end(
     ]
 
 
-@pytest.mark.parametrize(
-    ("fault", "params"),
-    [
-        ("billing.http", {"status": 500}),
-        ("billing.close", {}),
-        ("billing.body_code", {}),
-    ],
-)
 def test_failed_page_is_retried_three_times_then_none(
     simulator: testing.Provider,
     provider: WaveSpeed,
     billing: WaveSpeedBilling,
     delays: list[float],
-    fault: str,
-    params: dict[str, Any],
 ) -> None:
     start = now(simulator)
     submit(provider)
 
-    simulator.fault(fault, times=3, **params)
+    simulator.fault("billing.close", times=3)
     assert len(billing.charges(start, start + HOUR) or []) == 1
     assert delays == [2, 10, 60]
 
-    simulator.fault(fault, times=0, **params)
+    simulator.fault("billing.close", times=0)
     assert billing.charges(start, start + HOUR) is None

@@ -3,15 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
-import pytest
-
-from darkroom.adapters.wavespeed import client as wavespeed
 from darkroom.adapters.wavespeed.client import WaveSpeed
 from darkroom.ports import Accepted, ListedPrediction
 from simulator import testing
-from tests.contract.scripted_http import Keys
-from tests.contract.simulator_calls import INPUT, MODEL, Connect
+from tests.contract.simulator_calls import INPUT, MODEL
 
 EDIT = "openai/gpt-image-2/edit"
 IMAGES = ["https://a.example/red-fox.jpg?X-Amz-Signature=s%2Fs&x=y", "https://a.example/two.jpg"]
@@ -54,14 +49,6 @@ def test_prediction_is_listed_with_its_time_and_exact_inputs(
     assert predictions.created_at.utcoffset() == timedelta(0)
 
 
-def test_list_contains_one_model_only(provider: WaveSpeed) -> None:
-    text, edit = submit(provider), submit(provider, EDIT, images=IMAGES[:1])
-
-    assert ids(listed(provider)) == {text}
-    assert ids(listed(provider, EDIT)) == {edit}
-    assert read(provider, "maker/other") == []
-
-
 def test_window_is_exact_to_a_microsecond(simulator: testing.Provider, provider: WaveSpeed) -> None:
     created = []
     for _ in range(3):
@@ -79,26 +66,3 @@ def test_window_is_exact_to_a_microsecond(simulator: testing.Provider, provider:
     assert window(first.created_at + microsecond, third.created_at - microsecond) == {created[1]}
     assert window(first.created_at, third.created_at + microsecond) == set(created)
     assert window(third.created_at + microsecond, third.created_at + timedelta(days=1)) == set()
-
-
-@pytest.mark.parametrize(
-    ("kind", "params"), [("http", {"status": 500}), ("truncated", {}), ("close", {"how": "fin"})]
-)
-def test_unreadable_list_is_none(
-    simulator: testing.Provider, provider: WaveSpeed, kind: str, params: dict[str, Any]
-) -> None:
-    created = submit(provider)
-    simulator.fault(f"list.{kind}", **params)
-
-    assert listed(provider) is None
-
-    assert ids(listed(provider)) == {created}
-
-
-def test_list_timeout_is_none(
-    simulator: testing.Provider, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wavespeed, "_CHECK_TIMEOUT", httpx.Timeout(10, read=0.3))
-    simulator.fault("list.hang", seconds=20)
-
-    assert listed(connect(Keys(simulator.key))) is None

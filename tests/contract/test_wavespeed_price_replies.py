@@ -80,15 +80,6 @@ def test_invalid_price_response_uses_the_table(response: ScriptedResponse) -> No
     assert quote(response) == TABLE
 
 
-def test_401_is_retried_once_with_a_fresh_key() -> None:
-    http, keys = ScriptedHttp(error(401), priced(price=0.5)), Keys("old", "new")
-
-    assert quote_with(prices_over(http, keys)) == Quote(500_000, TODAY)
-
-    sent = [request.headers["authorization"] for request in http.requests]
-    assert sent == ["Bearer old", "Bearer new"]
-
-
 def test_refused_key_is_not_retried_for_every_job() -> None:
     http = ScriptedHttp(error(401))
     prices = prices_over(http)

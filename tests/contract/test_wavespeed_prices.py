@@ -16,8 +16,6 @@ from tests.fakes.signals import StoppedClock
 
 INPUT = {"prompt": "our secret plans", "quality": "high", "resolution": "2k", "seed": 7}
 TODAY, TABLE = "2026-11-22", Quote(440_000, AS_OF)
-QUALITY_AND_RESOLUTION = [(q, r) for q in ("low", "medium", "high") for r in ("1k", "2k", "4k")]
-
 type RequestBody = dict[str, Any]
 
 
@@ -50,14 +48,12 @@ def price_requests(simulator: testing.Provider) -> list[tuple[str, RequestBody]]
     return [(record["path"].removeprefix("/api/v3/"), record["body"]) for record in log]
 
 
-@pytest.mark.parametrize("images", [1, 3, 16])
-@pytest.mark.parametrize(("quality", "resolution"), QUALITY_AND_RESOLUTION)
-def test_quote_matches_the_price_table(
-    any_prices: Prices, quality: str, resolution: str, images: int
-) -> None:
+@pytest.mark.parametrize("resolution", ["1k", "2k", "4k"])
+@pytest.mark.parametrize("quality", ["low", "medium", "high"])
+def test_quote_matches_the_price_table(any_prices: Prices, quality: str, resolution: str) -> None:
     model_input = {"prompt": "x", "quality": quality, "resolution": resolution}
 
-    for model, count in ((TEXT_TO_IMAGE_MODEL, 0), (EDIT_MODEL, images)):
+    for model, count in ((TEXT_TO_IMAGE_MODEL, 0), (EDIT_MODEL, 1), (EDIT_MODEL, 3)):
         result = any_prices.quote(model, model_input, count)
         assert result is not None
         assert result.micro_usd == estimate_cost(model, model_input, count)
@@ -179,13 +175,3 @@ def test_request_contains_no_prompt_and_no_url_of_the_caller(
         "text": "xxxx", "negative_prompt": "xxxx", "size": "1024*1024", "duration": 5,
         "strict": True, "image": image_url, "notes": {"to": ["xxxxxxxx", image_url]},
     }  # fmt: skip
-
-
-def test_price_request_has_a_short_timeout(
-    simulator: testing.Provider, prices: WaveSpeedPrices
-) -> None:
-    assert prices._client.timeout.as_dict() == {"connect": 2, "read": 3, "write": 3, "pool": 3}
-    simulator.fault("price.hang", seconds=30)
-    prices._client.timeout = 0.2
-
-    assert quote_with(prices) == TABLE

@@ -1,7 +1,6 @@
 """Webhooks of the provider: the registered URL and the signing secret."""
 
 from collections.abc import Generator
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -12,15 +11,12 @@ from darkroom.domain import webhooks
 from darkroom.ports import Accepted
 from simulator import testing
 from tests.contract.scripted_http import (
-    BASE,
-    ID,
-    Keys,
     ScriptedHttp,
     ScriptedResponse,
     envelope,
 )
 from tests.contract.scripted_http import provider as scripted_provider
-from tests.contract.simulator_calls import INPUT, MODEL, Connect
+from tests.contract.simulator_calls import INPUT, MODEL
 from tests.simulator.receiver import Receiver, receiving
 
 PATH = "/live/webhooks/wavespeed/va25h4nuse5chs5cqgiu6rb6gm"
@@ -81,20 +77,6 @@ def test_submit_without_a_url_sends_no_webhook(
     assert simulator.deliveries() == []
 
 
-def test_url_is_one_query_value_and_not_in_the_body() -> None:
-    http = ScriptedHttp(envelope({"id": ID}))
-
-    scripted_provider(http).submit(
-        MODEL, {"prompt": "x"}, "https://api.test/live/x?token=a+b&c=%20#d"
-    )
-
-    [request] = http.requests
-    assert str(request.url) == (
-        f"{BASE}/api/v3/{MODEL}?webhook=https%3A%2F%2Fapi.test%2Flive%2Fx%3Ftoken%3Da%2Bb%26c%3D%2520%23d"
-    )
-    assert request.content == b'{"prompt":"x"}'
-
-
 def test_secret_is_read_from_an_object(simulator: testing.Provider, provider: WaveSpeed) -> None:
     assert provider.webhook_secret() == simulator.webhook_secret()
 
@@ -116,18 +98,3 @@ def test_secret_can_be_plain_text(simulator: testing.Provider, provider: WaveSpe
 )  # fmt: skip
 def test_invalid_secret_response_is_none(response: ScriptedResponse) -> None:
     assert scripted_provider(ScriptedHttp(response)).webhook_secret() is None
-
-
-def test_secret_request_is_retried_with_a_fresh_key(
-    simulator: testing.Provider, connect: Connect
-) -> None:
-    keys = Keys("wsk_old", simulator.key)
-
-    assert connect(keys).webhook_secret() == simulator.webhook_secret()
-
-    assert keys.reads == [False, True]
-    secret_requests = simulator.requests(origin="api", method="GET")
-    assert [urlsplit(record["path"]).path for record in secret_requests] == [
-        "/api/v3/webhook/secret"
-    ] * 2
-    assert connect(Keys("wsk_nobodys")).webhook_secret() is None

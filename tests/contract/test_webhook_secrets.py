@@ -4,9 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from darkroom.adapters.wavespeed.client import WaveSpeed
 from darkroom.adapters.wavespeed.webhook_secrets import WebhookSecrets
-from simulator import testing
 
 
 @dataclass
@@ -99,16 +97,3 @@ def test_failed_request_is_repeated_on_the_next_read() -> None:
     cache.source.secret = "one"
 
     assert cache.read(30, after=31) == ["one"]
-
-
-def test_both_secrets_are_known_after_a_rotation(
-    simulator: testing.Provider, provider: WaveSpeed
-) -> None:
-    clock = Clock()
-    secrets = WebhookSecrets(provider, clock)
-    [old] = secrets.read(300)
-    new = simulator.rotate_webhook_secret()
-    clock.time += 31
-
-    assert secrets.read(300) == [old]
-    assert secrets.read(30) == [new, old]
