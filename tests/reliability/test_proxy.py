@@ -127,7 +127,7 @@ def test_chunked_request_body_is_forwarded(upstream: tuple[Upstream, str], proxi
 def test_connection_is_reused_for_requests_with_large_bodies(
     upstream: tuple[Upstream, str], proxied: str
 ) -> None:
-    body = bytes(20_000_000)
+    body = bytes(2_000_000)
     upstream[0].response = Response(200, (), body)
 
     with closing(http.client.HTTPConnection(urlsplit(proxied).netloc)) as client:
@@ -152,17 +152,6 @@ def test_response_without_body_keeps_content_length(
             client.request(method, "/")
             response = client.getresponse()
             assert (response.read(), response.getheader("Content-Length")) == (b"", length)
-
-
-def test_repeated_response_headers_are_kept(upstream: tuple[Upstream, str], proxied: str) -> None:
-    upstream[0].response = Response(200, (("Set-Cookie", "a"), ("Set-Cookie", "b")), b"")
-
-    with closing(http.client.HTTPConnection(urlsplit(proxied).netloc)) as client:
-        client.request("GET", "/")
-        response = client.getresponse()
-        response.read()
-
-    assert response.headers.get_all("Set-Cookie") == ["a", "b"]
 
 
 def test_missing_upstream_response_resets_the_connection() -> None:

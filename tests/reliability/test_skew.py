@@ -1,14 +1,11 @@
 """Clock skew shifts every wall-clock reading and leaves elapsed time unchanged."""
 
-import datetime as dt
 import json
 import os
 import subprocess
 import sys
 import time
 from typing import Any
-
-import pytest
 
 from reliability import skew
 
@@ -58,32 +55,14 @@ def read(seconds: float) -> dict[str, Any]:
     return readings
 
 
-@pytest.mark.parametrize("seconds", [SECONDS, 0.0])
-def test_every_wall_clock_has_the_same_skew(seconds: float) -> None:
+def test_every_wall_clock_has_the_same_skew() -> None:
     before = time.time()
-    readings = read(seconds)
+    readings = read(SECONDS)
     after = time.time()
 
     unshifted, monotonic = readings.pop("unshifted"), readings.pop("monotonic")
-    assert before - 1 < readings["time"] - seconds < after
+    assert before - 1 < readings["time"] - SECONDS < after
     for name, moment in readings.items():
-        assert before - 2 < moment - seconds < after + 1, name
+        assert before - 2 < moment - SECONDS < after + 1, name
     assert monotonic < time.monotonic() < monotonic + (after - before) + 1
     assert unshifted == [1970, "1970", "1970", "2026-01-01T00:00:00+00:00", True, True, 1970]
-
-
-def test_utcnow_and_today_are_shifted() -> None:
-    code = "import datetime; print(datetime.datetime.utcnow(), datetime.date.today())"
-
-    process = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env={**os.environ, **skew.variables(10 * 86_400), "TZ": "UTC"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    expected = dt.datetime.now(dt.UTC) + dt.timedelta(days=10)
-    moment, day = process.stdout.rsplit(maxsplit=1)
-    assert abs(dt.datetime.fromisoformat(moment + "+00:00") - expected) < dt.timedelta(seconds=20)
-    assert abs(dt.date.fromisoformat(day) - expected.date()) <= dt.timedelta(days=1)

@@ -25,14 +25,6 @@ def test_invalid_admin_request_returns_400(
     assert response.json()["message"]
 
 
-def test_set_balance_affects_only_its_key(api: Api, other_api: Api) -> None:
-    before = api.balance()
-
-    api.provider.set_balance(1.25, other_api.http.headers["authorization"].split()[1])
-
-    assert (api.balance(), other_api.balance()) == (before, 1.25)
-
-
 def test_reset_clears_all_state(api: Api) -> None:
     done = api.run()
     api.download(done)

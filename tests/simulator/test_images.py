@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageStat
 from simulator.art.images import ImageSpec, paint
 from simulator.catalog import RATIOS
 from simulator.options import Setup
-from simulator.sizes import LEAST_PIXELS, LONGEST_EDGE, MOST_PIXELS, ratio_size, shape_size
+from simulator.sizes import LEAST_PIXELS, LONGEST_EDGE, MOST_PIXELS, ratio_size
 from simulator.testing import running
 from tests.simulator.client import EDIT, REFERENCE, Api
 
@@ -28,24 +28,12 @@ def test_every_ratio_gives_a_legal_size(ratio: str, resolution: str) -> None:
     assert LEAST_PIXELS <= width * height <= MOST_PIXELS
 
 
-@pytest.mark.parametrize("resolution", ["1k", "2k", "4k"])
-def test_every_reference_shape_gives_a_legal_size(resolution: str) -> None:
-    for step in range(1, 1000):
-        width, height = shape_size(0.005 * step, resolution)
-        assert max(width, height) <= min(LONGEST_EDGE, 3 * min(width, height))
-        assert LEAST_PIXELS <= width * height <= MOST_PIXELS
-
-
 @pytest.mark.parametrize(
     ("inputs", "size", "megabytes"),
     [
         ({}, (1024, 1024), (0.7, 3)),
-        ({"aspect_ratio": "4:3"}, (1536, 1024), (0.7, 4)),
-        ({"resolution": "2k", "aspect_ratio": "4:5"}, (1824, 2288), (2, 8)),
-        ({"resolution": "4k", "quality": "high"}, (2880, 2880), (4, 12)),
         ({"resolution": "4k", "quality": "high", "output_format": "jpeg"}, (2880, 2880), (1, 10)),
-        ({"resolution": "4k", "quality": "high", "output_format": "webp"}, (2880, 2880), (1, 10)),
-        ({"quality": "low", "aspect_ratio": "3:1"}, (1776, 592), (0.5, 3)),
+        ({"aspect_ratio": "3:1", "output_format": "webp"}, (1776, 592), (0.02, 3)),
     ],
 )
 def test_outputs_have_the_requested_size_and_format(
@@ -86,9 +74,7 @@ def test_a_second_simulator_with_the_same_seed_paints_the_same_images() -> None:
     assert not set(series[0]) & set(series[2])
 
 
-@pytest.mark.parametrize(
-    "prompt", ["日本の山", "🦊", "x" * 3000, "word " * 6000, "\x00\u200b", "a\nb"]
-)
+@pytest.mark.parametrize("prompt", ["日本の山🦊", "x" * 3000, "word " * 6000, "\x00\u200b"])
 def test_every_prompt_can_be_typeset(prompt: str) -> None:
     assert paint(ImageSpec(prompt, (592, 1776))).size == (592, 1776)
 
@@ -148,11 +134,6 @@ def test_served_reports_hash_and_length_of_downloads(api: Api, done: dict[str, A
         "is_complete": True,
         "fault": None,
     }
-
-
-def test_cdn_ignores_keys_and_returns_403_for_unknown_files(api: Api, done: dict[str, Any]) -> None:
-    assert api.download(done, headers={"Authorization": "Bearer unknown"}).status_code == 200
-    assert api.anonymous.get(f"{api.provider.cdn_url}/output/none.png").status_code == 403
 
 
 def test_slow_fault_delays_or_throttles_a_download(api: Api, done: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from simulator.options import Options
 from tests.simulator.client import TEXT, Api
 
 
@@ -23,17 +22,6 @@ def test_submit_above_concurrency_limit_returns_429(api: Api, other_api: Api) ->
     assert other_api.submit()["status"] == "created"
     api.finish(running[0])
     assert api.submit()["status"] == "created"
-
-
-@pytest.mark.parametrize(
-    ("tier", "concurrent"),
-    [("bronze", 2), ("older bronze", 3), ("silver", 300), ("older gold", 2000)],
-)
-def test_tier_supplies_unset_limits(tier: str, concurrent: int) -> None:
-    limits = Options().changed({"limits": {"tier": tier}}).limits
-
-    assert limits.values[1] == concurrent
-    assert limits.model_copy(update={"concurrent": 7}).values == (limits.values[0], 7)
 
 
 @pytest.mark.parametrize("retry_after", [None, 7])

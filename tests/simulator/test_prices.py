@@ -1,6 +1,5 @@
 from typing import Any
 
-import jsonata  # type: ignore[import-untyped]
 import pytest
 
 from tests.simulator.client import EDIT, REFERENCE, TEXT, Api
@@ -35,29 +34,6 @@ def test_quotes_match_the_published_tables(api: Api, table: str, model: str) -> 
             assert quote["price"] == pytest.approx((milli + further * (images - 1)) / 1000)
 
 
-@pytest.mark.parametrize(("table", "model"), PUBLISHED)
-def test_formula_gives_the_quoted_price(api: Api, table: str, model: str) -> None:
-    api.provider.options(prices=table)
-    listed = {model["model_id"]: model for model in api.data(api.get("/models"))}
-    formula = jsonata.Jsonata(listed[model]["formula"])
-
-    for quality, resolution in CELLS:
-        inputs = inputs_for(model, quality, resolution, 3)
-        quote = api.data(api.post("/model/price", {"model_id": model, "inputs": inputs}))
-        assert formula.evaluate(inputs) == pytest.approx(quote["price"] * 1_000_000)
-
-
-@pytest.mark.parametrize("images", [1, 3])
-def test_charge_is_the_price_in_micro_usd(api: Api, images: int) -> None:
-    inputs = inputs_for(EDIT, "high", "4k", images)
-    prediction = api.data(api.post(f"/{EDIT}", inputs))
-
-    [charge] = api.provider.ledger(prediction["id"])
-
-    assert charge["kind"] == "deduct"
-    assert charge["amount_micro_usd"] == 730_000 + 12_000 * (images - 1)
-
-
 def test_discount_lowers_the_charge_but_not_the_price(api: Api) -> None:
     api.provider.options(discount_rate=0.25)
     quote = api.data(api.post("/model/price", {"model_id": TEXT, "inputs": {}}))
@@ -65,17 +41,6 @@ def test_discount_lowers_the_charge_but_not_the_price(api: Api) -> None:
 
     assert (quote["price"], quote["discounted_price"]) == (0.06, 0.045)
     assert api.provider.ledger(prediction["id"])[0]["amount_micro_usd"] == 45_000
-
-
-def test_price_and_charge_faults_are_independent(api: Api) -> None:
-    api.provider.fault("price.off", factor=0.5)
-    api.provider.fault("run.charge", factor=2)
-
-    quote = api.data(api.post("/model/price", {"model_id": TEXT, "inputs": {}}))
-    prediction = api.submit()
-
-    assert quote["price"] == 0.03
-    assert api.provider.ledger(prediction["id"])[0]["amount_micro_usd"] == 120_000
 
 
 def test_model_list_includes_schemas(api: Api) -> None:

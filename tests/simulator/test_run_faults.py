@@ -26,21 +26,6 @@ def test_backwards_fault_returns_to_created(api: Api) -> None:
     assert statuses == ["processing", "created", "created", "processing", "completed"]
 
 
-def test_two_outputs_differ(api: Api) -> None:
-    api.provider.fault("run.two_outputs")
-
-    first, second = (api.download({"outputs": [url]}) for url in api.run()["outputs"])
-
-    assert first.status_code == second.status_code == 200
-    assert first.content != second.content
-
-
-def test_wrong_size_fault_changes_the_image_size(api: Api) -> None:
-    api.provider.fault("run.wrong_size", width=320, height=200)
-
-    assert api.image(api.run(resolution="4k")).size == (320, 200)
-
-
 def test_stale_poll_returns_a_running_prediction(api: Api) -> None:
     done = api.run()
     api.provider.fault("poll.stale", times=2)

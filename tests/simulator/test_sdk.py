@@ -6,7 +6,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import wavespeed  # type: ignore[import-untyped]
 from PIL import Image
 from wavespeed.api import Client  # type: ignore[import-untyped]
 
@@ -36,10 +35,6 @@ def image(url: str) -> Image.Image:
         return image
 
 
-def test_sdk_version_is_pinned() -> None:
-    assert wavespeed.__version__ == "2.0.5"
-
-
 def test_run_returns_an_image(sdk: Client) -> None:
     result = sdk.run(TEXT, {"prompt": "a lake", "aspect_ratio": "16:9"}, **FAST_POLLING)
 
@@ -59,11 +54,6 @@ def test_run_no_throw_reports_failure(sdk: Client, marker: str, error: str) -> N
     assert (result["status"], result["outputs"]) == ("failed", None)
     assert error in result["error"]
     assert len(result["task_id"]) == 32
-
-
-def test_run_raises_for_invalid_input(sdk: Client) -> None:
-    with pytest.raises(RuntimeError, match=r"HTTP 400.*prompt"):
-        sdk.run(TEXT, {}, **FAST_POLLING)
 
 
 def test_lost_submit_response_is_charged_once(sdk: Client, fast_provider: Provider) -> None:

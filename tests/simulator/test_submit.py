@@ -1,4 +1,3 @@
-import base64
 import re
 import threading
 from typing import Any
@@ -25,24 +24,16 @@ def test_submit_returns_the_created_prediction(api: Api) -> None:
     [
         (TEXT, {}, "prompt"),
         (TEXT, {"prompt": ""}, "prompt"),
-        (TEXT, {"prompt": " \n "}, "prompt"),
-        (TEXT, {"prompt": 3}, "prompt"),
         (TEXT, {"prompt": "x" * 32_001}, "prompt"),
         (TEXT, {"prompt": "x", "aspect_ratio": "square"}, "aspect_ratio"),
-        (TEXT, {"prompt": "x", "resolution": "1K"}, "resolution"),
         (TEXT, {"prompt": "x", "quality": "best"}, "quality"),
-        (TEXT, {"prompt": "x", "output_format": "gif"}, "output_format"),
-        (TEXT, {"prompt": "x", "enable_sync_mode": "yes"}, "enable_sync_mode"),
         (TEXT, {"prompt": "x", "size": "1024x1024"}, "size"),
         (TEXT, {"prompt": "x", "images": [REFERENCE]}, "images"),
         (EDIT, {"prompt": "x"}, "images"),
         (EDIT, {"prompt": "x", "images": []}, "images"),
         (EDIT, {"prompt": "x", "images": [REFERENCE] * 17}, "images"),
-        (EDIT, {"prompt": "x", "images": REFERENCE}, "images"),
         (EDIT, {"prompt": "x", "images": ["data:image/png;base64,AAAA"]}, "image 1"),
         (EDIT, {"prompt": "x", "images": [REFERENCE, "iVBORw0KGgo="]}, "image 2"),
-        (EDIT, {"prompt": "x", "images": ["s3://bucket/key.png"]}, "image 1"),
-        (EDIT, {"prompt": "x", "images": ["https://[broken"]}, "image 1"),
     ],
 )
 def test_invalid_input_returns_400_with_the_field_and_no_charge(
@@ -86,22 +77,6 @@ def test_unknown_model_or_prediction_returns_404_envelope(api: Api, path: str) -
     response = api.get(path) if "predictions" in path else api.post(path, {"prompt": "x"})
 
     assert (response.status_code, response.json()["code"]) == (404, 404)
-
-
-def test_base64_with_webhook_returns_400_without_envelope(api: Api) -> None:
-    response = api.post(
-        f"/{TEXT}?webhook=https%3A%2F%2Fhooks.example%2Fa",
-        {"prompt": "x", "enable_base64_output": True},
-    )
-
-    assert response.status_code == 400
-    assert set(response.json()) == {"error"}
-
-
-def test_base64_output_is_decodable(api: Api) -> None:
-    done = api.run("x", enable_base64_output=True)
-
-    assert base64.b64decode(done["outputs"][0]).startswith(b"\x89PNG")
 
 
 def test_sync_mode_times_out_with_5004(api: Api) -> None:

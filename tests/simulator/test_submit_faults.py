@@ -61,16 +61,6 @@ def test_http_fault_returns_the_given_body_and_header(api: Api) -> None:
     assert response.headers["retry-after"] == "3"
 
 
-def test_body_code_fault_returns_the_error_in_a_200(api: Api) -> None:
-    api.provider.fault("submit.body_code", code=402, message="insufficient credits", error="why")
-
-    assert api.post(f"/{TEXT}", BODY).json() == {
-        "code": 402,
-        "message": "insufficient credits",
-        "data": {"status": "failed", "error": "why"},
-    }
-
-
 def test_accepted_fault_does_not_accept_invalid_input(api: Api) -> None:
     api.provider.fault("submit.accept_then_close")
 

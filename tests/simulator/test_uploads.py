@@ -85,7 +85,3 @@ def test_form_upload_can_be_edited(api: Api, png: bytes) -> None:
 
     assert uploaded["size"] == len(png)
     assert api.image(done).size == (1184, 880)
-
-
-def test_form_without_file_returns_400(api: Api) -> None:
-    assert api.http.post("/media/upload/binary", data={"file": "text"}).status_code == 400

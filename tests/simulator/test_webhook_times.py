@@ -110,13 +110,3 @@ def test_cancelled_sends_a_webhook_only_with_any_end(
     received = [receiver.next().prediction for _ in range(len(statuses) + 1)]
     assert [prediction["status"] for prediction in received] == [*statuses, "completed"]
     assert received[-1]["id"] == last["id"]
-
-
-def test_stuck_prediction_has_no_early_webhook(api: Api, receiver: Receiver) -> None:
-    api.provider.fault("run.stuck_processing")
-    api.provider.fault("webhook.early")
-
-    prediction = receiver.submit(api)
-
-    assert api.finish(prediction)["status"] == "processing"
-    assert api.provider.deliveries() == []
