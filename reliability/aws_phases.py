@@ -20,6 +20,8 @@ from simulator.webhooks import signed_headers
 _NO_FAULT = FaultCase("")
 _FAILED_RUN = FaultCase("run.failed code=1403", ("provider_failed",))
 _LOST_RESPONSE = FaultCase("submit.accept_then_close")
+# Kinds of jobs whose workers are killed, by the end of their row's name.
+_KILL_CASES = {"": _NO_FAULT, ", run fails": _FAILED_RUN, ", submit unanswered": _LOST_RESPONSE}
 # Concurrent kills, each in another job's worker.
 _KILLS_PER_ROUND = 6
 
@@ -61,15 +63,16 @@ def kills(
     harness: ChaosHarness,
     max_rounds: int | None = None,
     functions: Sequence[str] | None = None,
+    cases: Sequence[str] = tuple(_KILL_CASES),
 ) -> list[AuditRow]:
     """Kill the worker of each of these functions (None: all) before and after each of its requests.
 
-    `max_rounds` limits the rounds of concurrent kills, for each kind of job.
+    `max_rounds` limits the rounds of concurrent kills, for each kind of job in `cases`.
     """
     rows: list[AuditRow] = []
-    cases = {"": _NO_FAULT, ", run fails": _FAILED_RUN, ", submit unanswered": _LOST_RESPONSE}
     with injector(harness.stack, functions) as killer:
-        for suffix, case in cases.items():
+        for suffix in cases:
+            case = _KILL_CASES[suffix]
             killer.set()
             harness.run([(f"no kill{suffix}", case)])
             rows += _kill_at_each_point(harness, killer, suffix, case, max_rounds)

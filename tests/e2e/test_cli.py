@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from darkroom.domain.callers import Role
 from local import paths
 from tests.e2e.deployment import Deployment, png_image
 
@@ -89,13 +88,6 @@ def test_no_wait_job_is_canceled(cli: Cli) -> None:
     assert watched.returncode == 8, watched.stderr
 
 
-def test_rejected_job_returns_7_with_its_code(cli: Cli) -> None:
-    result = cli("generate", "Rejected at a terminal [[fault submit.http status=400]]", *SMALL)
-
-    assert (result.returncode, result.stdout) == (7, "")
-    assert "invalid_request" in result.stderr
-
-
 def test_price_and_presets_are_printed(cli: Cli) -> None:
     assert cli("price", *SMALL).stdout == "$0.0100\n"
     assert "warmer-light" in document(cli("presets", "--json"))["presets"]
@@ -109,13 +101,6 @@ def test_invalid_key_and_unreachable_url_return_a_hint(cli: Cli) -> None:
     assert "make key" in rejected.stderr
     assert "make up" in unreachable.stderr
     assert "dk_wrong" not in rejected.stderr
-
-
-def test_read_only_key_cannot_generate(deployment: Deployment, cli: Cli) -> None:
-    reader = deployment.create_key("terminal", Role.READ)
-
-    assert cli("generate", "x", DARKROOM_KEY=reader).returncode == 4
-    assert cli("jobs", "list", DARKROOM_KEY=reader).returncode == 0
 
 
 def test_batch_is_planned_run_and_its_results_saved(cli: Cli, tmp_path: Path) -> None:

@@ -55,23 +55,12 @@ def test_run_creates_an_image_by_each_entry_point_and_prints_its_details() -> No
     assert "WAVESPEED_API_KEY" in printed
 
 
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({"QUALITY": "ultra"}, "QUALITY"),
-        ({"PROMPT": " "}, "PROMPT"),
-        ({"PROVIDER": "wavespeed", "WAVESPEED_API_KEY": ""}, "WAVESPEED_API_KEY"),
-        ({"PROVIDER_URL": "http://127.0.0.1:9"}, "PROVIDER_KEY"),
-    ],
-)
-def test_run_reports_invalid_variables_before_it_starts_the_stack(
-    variables: dict[str, str], expected: str
-) -> None:
-    with command("run", **variables) as process:
+def test_run_reports_an_invalid_variable_before_it_starts_the_stack() -> None:
+    with command("run", QUALITY="ultra") as process:
         printed, _ = process.communicate(timeout=SECONDS)
 
     assert process.returncode == 1
-    assert expected in printed
+    assert "QUALITY" in printed
     assert "emulator" not in printed
 
 

@@ -1,4 +1,4 @@
-"""Fifty concurrent jobs: all complete, each is charged once, and assets equal the CDN files."""
+"""Thirty concurrent jobs: all complete, each is charged once, and assets equal the CDN files."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ import pytest
 from local.events import Event
 from tests.e2e.deployment import Deployment, sha256
 
-JOBS = 50
+JOBS = 30
 
 
 @pytest.fixture(scope="module")

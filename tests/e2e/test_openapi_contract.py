@@ -64,7 +64,7 @@ def test_responses_match_the_document(
     operation: Any, mode: GenerationMode, deployment: Deployment, headers: dict[str, str]
 ) -> None:
     @settings(
-        max_examples=examples(10),
+        max_examples=examples(3),
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

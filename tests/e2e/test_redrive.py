@@ -1,6 +1,5 @@
 """`darkroom redrive`: dead letters are processed exactly once after their cause is repaired."""
 
-import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -110,38 +109,3 @@ def test_redrive_creates_one_job_after_the_repair(
     remaining = sqs.receive_message(QueueUrl=queue)["Messages"]
     assert [message["Body"] for message in remaining] == [MALFORMED]
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=remaining[0]["ReceiptHandle"])
-
-
-def test_redrive_of_a_completed_request_creates_no_job(
-    deployment: Deployment, resource_ids: dict[str, str], checkout: Path
-) -> None:
-    """As after a function that crashed when its work was complete."""
-    prompt = "Requested twice by one event"
-    event_id = deployment.request_job(prompt=prompt)
-    deployment.wait_for_request(event_id)
-    events, bus = deployment.stack.client("events"), deployment.stack.event_bus
-    target = f"arn:aws:lambda:us-east-1:000000000000:function:{resource_ids['OnRequestFunction']}"
-    attributes = {
-        "RULE_ARN": next(
-            rule["Arn"]
-            for rule in events.list_rules(EventBusName=bus)["Rules"]
-            if "JobRequested" in rule["Name"]
-        ),
-        "TARGET_ARN": target,
-        "ERROR_CODE": "SDK_CLIENT_ERROR",
-    }
-    detail = {"operation": "text-to-image", "quality": "low", "resolution": "1k", "prompt": prompt}
-    deployment.stack.client("sqs").send_message(
-        QueueUrl=resource_ids["DeadLetters"],
-        MessageBody=json.dumps(
-            {"id": event_id, "detail-type": "JobRequested", "source": "a.b", "detail": detail}
-        ),
-        MessageAttributes={
-            k: {"DataType": "String", "StringValue": v} for k, v in attributes.items()
-        },
-    )
-
-    redriven = redrive(checkout)
-
-    assert "1 delivered, 0 kept" in redriven.stdout
-    assert len(deployment.submits_with(prompt)) == 1

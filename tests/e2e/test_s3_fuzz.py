@@ -7,8 +7,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.e2e.deployment import Deployment, png_image
+from tests.profiles import examples
 
-CASES = 40
+CASES = examples(12)
 FOLDERS = ["clean-scan/", "warmer-light/a/", "holiday/", "", "extend-to-16x9//"]
 EXTENSIONS = [".png", ".JPG", ".webp", ".job.json", ".txt", ""]
 # No slash at the end, which would only create a folder.
