@@ -18,6 +18,8 @@ _IMAGE_TYPES = (
 )
 _BATCH_FILE_TYPES = {
     ".csv": "text/csv",
+    ".tsv": "text/csv",
+    ".txt": "text/csv",
     ".jsonl": "application/x-ndjson",
     ".ndjson": "application/x-ndjson",
 }
@@ -77,7 +79,7 @@ def batch_file(path: Path) -> LocalFile:
     """Return a batch file; raises CliError if the API would reject its format or size."""
     content_type = _BATCH_FILE_TYPES.get(path.suffix.lower())
     if content_type is None:
-        hint = "Export it as .csv or .jsonl. A file in S3 begins with s3://"
+        hint = "Export it as CSV UTF-8 or JSON Lines. A file in S3 begins with s3://"
         raise CliError(Exit.BAD_REQUEST, f"{path} is not a CSV or JSONL file.", hint)
     _check_size(path, MAX_BATCH_FILE_BYTES)
     return LocalFile(path, content_type)

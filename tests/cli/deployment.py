@@ -50,9 +50,15 @@ def batch(status: str = "completed", **changes: Any) -> dict[str, Any]:
         "status": status, "rows": 3, "bad_rows": 1, "estimated_cost_micro_usd": 20_000,
         "unpriced_rows": 0, "spent_micro_usd": 20_000, "eta_seconds": None, "ended_at": ended,
         "errors": [
-            {"row": 2, "field": "prompt", "message": "Row 2: `prompt` is missing.",
+            {"row": 2, "line": 3, "field": "prompt", "message": "Row 2: `prompt` is missing.",
              "allowed": "required"},
         ],
+        "warnings": ["The prompt names no column."],
+        "preview": [
+            {"row": 1, "id": None, "model": "openai/gpt-image-2/edit",
+             "input": {"prompt": "A teapot", "quality": "low"},
+             "references": ["https://a.test/fox.png"]},
+        ] if status == "planned" else [],
         "progress": counts | {"completed": 2, "bad": 1},
         "results": {
             "csv_url": "https://files.example.com/results.csv",

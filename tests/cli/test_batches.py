@@ -44,7 +44,9 @@ def test_batch_run_uploads_plans_starts_and_saves_the_results(
 
     out, err = capsys.readouterr()
     assert code == Exit.DONE
-    assert "Row 2: `prompt` is missing." in err
+    assert "Row 1: A teapot (quality low, image https://a.test/fox.png)\n" in err
+    assert "Warning: The prompt names no column.\n" in err
+    assert "Line 3: Row 2: `prompt` is missing." in err
     assert "2 of 3 rows are valid. Price: $0.0200" in err
     assert out.split("\t")[:3] == [BATCH_ID, "rows.csv", "completed"]
     assert Path("out/results.csv").read_bytes() == IMAGE

@@ -87,7 +87,7 @@ def test_results_are_written_and_published_when_every_row_has_ended() -> None:
     assert (ended.status, ended.counts) == (
         BatchStatus.COMPLETED, Counts(completed=1, failed=1, bad=1),
     )  # fmt: skip
-    text = world.batch_files.written[batch.batch_id, "results.csv"].decode()
+    text = world.batch_files.written[batch.batch_id, "results.csv"].decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [(row["id"], row["status"], row["code"]) for row in rows] == [
         ("a", "completed", ""), ("b", "bad", "invalid_request"), ("c", "failed", "internal_error"),

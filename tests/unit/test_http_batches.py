@@ -30,6 +30,7 @@ def test_dry_run_returns_the_plan() -> None:
     assert payload["errors"] == [
         {
             "row": 2,
+            "line": 2,
             "field": "prompt",
             "message": "Row 2: `prompt` is empty. Use at least 1 character.",
             "allowed": "at least 1 character",

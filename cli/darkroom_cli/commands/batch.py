@@ -117,14 +117,26 @@ def _request(session: Session, source: str, prompt: str | None, name: str | None
 
 def _show_plan(session: Session, plan: Json) -> None:
     note = session.screen.note
+    for request in plan["preview"]:
+        note(f"Row {request['row']}: {_request_text(request)}")
+    for warning in plan["warnings"]:
+        note(f"Warning: {warning}")
     for error in plan["errors"][:_MAX_SHOWN_ERRORS]:
-        note(error["message"])
+        note(f"Line {error['line']}: {error['message']}" if error["line"] else error["message"])
     if (more := len(plan["errors"]) - _MAX_SHOWN_ERRORS) > 0:
         note(f"… and {more} more problems")
     valid = plan["rows"] - plan["bad_rows"]
     unpriced = f", plus {plan['unpriced_rows']} of unknown price" if plan["unpriced_rows"] else ""
     cost = usd(plan["estimated_cost_micro_usd"])
     note(f"{valid} of {plan['rows']} rows are valid. Price: {cost}{unpriced}")
+
+
+def _request_text(request: Json) -> str:
+    """Return the prompt of a request in a plan, its settings and its references."""
+    settings = {name: value for name, value in request["input"].items() if name != "prompt"}
+    texts = [f"{name} {value}" for name, value in settings.items()]
+    texts += [f"image {reference}" for reference in request["references"]]
+    return f"{request['input'].get('prompt', request['model'])} ({', '.join(texts)})"
 
 
 def _start(session: Session, request: Json, plan: Json, yes: bool, once: str | None) -> Json:

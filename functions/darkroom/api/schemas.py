@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from darkroom.domain.batch import CONFIRM_ABOVE, BatchStatus, Counts, RowProblem
+from darkroom.domain.batch import CONFIRM_ABOVE, BatchStatus, Counts, RequestPreview, RowProblem
 from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, BatchFileFormat
 from darkroom.domain.callers import Role
 from darkroom.domain.errors import Charged, Code, FieldProblem
@@ -271,6 +271,15 @@ class BatchView(_Model):
     unpriced_rows: int = Field(description="Valid rows without a known price.")
     errors: tuple[RowProblem, ...] = Field(
         description="The first problems of invalid rows. The results have all of them."
+    )
+    warnings: tuple[str, ...] = Field(
+        description="What is valid in the file, but probably not intended: a template without "
+        "columns, columns that are not used."
+    )
+    preview: tuple[RequestPreview, ...] = Field(
+        default=(),
+        description="A dry run: the first three requests, exactly as WaveSpeed will receive them. "
+        "Empty for a batch.",
     )
     progress: Counts = Field(
         description="Rows by status, up to 10 minutes old while the batch is running."

@@ -159,6 +159,8 @@ def plan_view(name: str | None, plan: Plan) -> BatchView:
         estimated_cost_micro_usd=plan.estimated_cost_micro_usd,
         unpriced_rows=plan.unpriced_rows,
         errors=plan.problems(_MAX_ROW_PROBLEMS),
+        warnings=plan.warnings,
+        preview=plan.previews,
         progress=Counts(waiting=plan.valid_rows, bad=bad),
         spent_micro_usd=0,
         uncertain_micro_usd=0,

@@ -72,6 +72,24 @@ class RowProblem(FieldProblem):
     """An invalid field of a row."""
 
     row: int = Field(description="Row number, starting at 1.")
+    line: int | None = Field(
+        default=None,
+        description="Line of the file on which the row begins. null: the file is a JSON list.",
+    )
+
+
+class RequestPreview(BaseModel):
+    """The request of a row, exactly as WaveSpeed will receive it."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    row: int = Field(description="Row number, starting at 1.")
+    id: str | None = Field(description="The row's own id.")
+    model: str = Field(description="WaveSpeed's model id.")
+    input: dict[str, object] = Field(description="The model's input, without reference images.")
+    references: tuple[str, ...] = Field(
+        description="The reference images as in the file; base64 is given by its length."
+    )
 
 
 class Batch(BaseModel):
@@ -91,6 +109,9 @@ class Batch(BaseModel):
     bad_rows: int
     problems: tuple[RowProblem, ...] = Field(
         default=(), description="The first problems; the results have all."
+    )
+    warnings: tuple[str, ...] = Field(
+        default=(), description="What is valid in the file, but probably not intended."
     )
     estimated_cost_micro_usd: int = Field(description="Of all rows with a known price.")
     unpriced_rows: int = 0

@@ -241,6 +241,8 @@ class Sheet:
         self._names += [column_name(cell) for cell in header]
         while self._names and not self._names[-1]:
             self._names.pop()
+        # The first column of a file from pandas is its index, without a name.
+        self._nameless = [i for i, name in enumerate(self._names) if i and not name]
         self._cells = self._used_cells()
 
     @property
@@ -262,7 +264,7 @@ class Sheet:
                 return index + 1, match[1]
             if line.strip(_DELIMITERS + " \r\n"):
                 return index, None
-        return 0, None
+        return len(self._lines), None
 
     def _header(self, start: int) -> tuple[int, int, list[str]]:
         """Return the line of the header, the index of the line after it, and its cells."""
@@ -277,25 +279,28 @@ class Sheet:
     def _rows(self, start: int) -> Iterator[tuple[int, list[str] | InvalidRequestError]]:
         """Yield the line and the cells of each row from a line on, or the error of a row.
 
-        A quote that is not closed joins the next lines. Reading then resumes at the next line that
-        is a complete row, with as many cells as the header.
+        A malformed row ends at the line with which its number of quotes is even. Without such a
+        line, it ends before the next line that is a complete row, with as many cells as the header.
         """
-        lost: tuple[int, int] | None = None  # the lines that a malformed row has joined
+        lost: tuple[int, int] | None = None  # the first and last line of a malformed row
+        is_odd = False
         while start < len(self._lines):
             for line, cells, end in self._read(start):
+                start = line if cells is None else end
                 if lost and cells is not None and len(cells) >= max(2, len(self._names)):
                     yield lost[0], self._malformed(*lost, until=line - 1)
-                    lost = None
+                    lost, is_odd = None, False
                 if lost is None and cells is not None:
                     yield line, cells
-                elif lost is None and end == line:
-                    yield line, self._malformed(line, end, until=line)
-                elif lost is None:
-                    lost = line, end
-                start = line if cells is None else end
+                    continue
+                lost = lost or (line, end)
+                is_odd ^= sum(text.count('"') for text in self._lines[line - 1 : start]) % 2 == 1
+                if not is_odd:
+                    yield lost[0], self._malformed(*lost, until=start)
+                    lost = None
         if lost:
             error = self._malformed(*lost, until=len(self._lines))
-            if len(self._names) < 2:
+            if len(self._names) < 2 and lost[0] < len(self._lines):
                 raise _refuse(f"The file cannot be read. {error}", "CSV as in RFC 4180")
             yield lost[0], error
 
@@ -366,9 +371,8 @@ class Sheet:
         if len(cells) > width and any(map(str.strip, cells[width:])):
             message = f"There are {len(cells)} cells, but the first line has {width} columns."
             return _bad(line, "", message, f"{width}, as the first line has")
-        # The first column of a file from pandas is its index, without a name.
-        for index, name in enumerate(self._names[1 : len(cells)], 1):
-            if not name and cells[index].strip():
+        for index in self._nameless:
+            if index < len(cells) and cells[index].strip():
                 message = f"Cell {index + 1} has a value, but its column has no name."
                 return _bad(line, "", message, "a name for each column")
         values: dict[str, Any] = {}

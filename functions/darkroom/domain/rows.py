@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -41,7 +42,7 @@ MAX_ROWS = 10_000
 # Characters of all filled prompts of a batch, which are in memory at once.
 MAX_PROMPTS = 64_000_000
 _MAX_ID = 256
-_MAX_LISTED = 20  # columns in a warning
+_MAX_LISTED = _MAX_WARNINGS = 20  # columns in a warning, and warnings of a file
 _BRACES = "columns in braces, as in {product} on white; {{ for a brace"
 _BRACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 # A brace that a template or a prompt has as text, around the name of a column.
@@ -54,7 +55,7 @@ _SCHEME = re.compile(r"(?:https?://|s3://|upload:|data:)", re.I)
 # Two file names in one reference: the second one lacks its scheme.
 _RUN_ON = re.compile(r"\.(?:png|jpe?g|jfif|webp)\s*[,;|\s]\s*[^?]*\.(?:png|jpe?g|jfif|webp)", re.I)
 # An attachment as Airtable exports it: the file name, and the URL in parentheses.
-_ATTACHMENT = re.compile(r"[^()]*\((https://[^\s()]+)\)[\s,]*")
+_ATTACHMENT = re.compile(r".*?\((https://[^\s()]+)\)[\s,]*", re.S)
 _ONE_REFERENCE = (
     "has several file names. Begin each reference with https://, s3:// or upload:, or write a JSON"
     " list."
@@ -144,10 +145,7 @@ def _text_of(value: object) -> str | None:
         case bool():
             return str(value).lower()
         case int() | float():
-            try:
-                return str(whole(value))
-            except ValueError:  # thousands of digits
-                return None
+            return str(whole(value))
         case _:
             return None
 
@@ -202,6 +200,13 @@ class Rows:
                 )
                 raise InvalidRequestError.of("source", message, f"at most {MAX_ROWS:,}")
             yield self._row(number, record)
+            if self._prompts > MAX_PROMPTS:
+                message = (
+                    f"The prompts up to line {record.line} have more than"
+                    f" {MAX_PROMPTS // 1_000_000} million characters. Split the file."
+                )
+                allowed = f"at most {MAX_PROMPTS:,} characters"
+                raise InvalidRequestError.of("prompt", message, allowed)
 
     def _records(self) -> Iterable[Record]:
         text = decode(self._data, self._format)
@@ -249,22 +254,13 @@ class Rows:
         # A row's own prompt overrides the template.
         if self._template is not None and not settings.get("prompt"):
             body["prompt"] = self._template.fill(values)
-            self._count_prompt(body["prompt"])
+            self._filled += 1
+            self._prompts += len(body["prompt"])
         if isinstance(body.get("images"), str):
             body["images"] = split_references(body["images"])
         if "operation" not in body and "model" not in body:
             body["operation"] = Operation.EDIT if "images" in body else Operation.TEXT_TO_IMAGE
         return body
-
-    def _count_prompt(self, prompt: str) -> None:
-        self._filled += 1
-        self._prompts += len(prompt)
-        if self._prompts > MAX_PROMPTS:
-            message = (
-                f"The prompts of the first {self._filled:,} rows have more than"
-                f" {MAX_PROMPTS // 1_000_000} million characters. Split the file."
-            )
-            raise InvalidRequestError.of("prompt", message, f"at most {MAX_PROMPTS:,} characters")
 
     def _check_prompt(self, request: JobRequest, number: int) -> None:
         """Note a prompt that has the name of a column in braces as text."""
@@ -277,7 +273,7 @@ class Rows:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is valid, but probably not intended."""
-        return tuple(self._warn())
+        return tuple(islice(self._warn(), _MAX_WARNINGS))
 
     def _warn(self) -> Iterator[str]:
         if self._filled > 1 and not self._names:
@@ -420,7 +416,7 @@ def _check_id(row_id: object, number: int, ids: dict[str, int]) -> None:
 def _id(row_id: object) -> str | None:
     if isinstance(row_id, bool) or not isinstance(row_id, str | int):
         return None
-    text = _text_of(row_id) or ""
+    text = str(row_id)
     return text if 1 <= len(text) <= _MAX_ID else None
 
 

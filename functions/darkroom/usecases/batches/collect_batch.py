@@ -1,5 +1,6 @@
 """Collect a batch: count its rows by status, cancel jobs if requested, and write the results."""
 
+import codecs
 import csv
 import io
 import tempfile
@@ -21,6 +22,8 @@ from darkroom.usecases.jobs.cancel_job import CancelJob
 
 _PAGE = 100  # records; DynamoDB reads at most 100 items in one call
 _IN_MEMORY = 8_000_000  # bytes; larger results are spooled to disk
+# How a formula begins in a spreadsheet, also in full-width characters.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _COLUMNS = (
     "row", "id", "status", "job_id", "code", "message", "charged", "cost_usd", "assets",
 )  # fmt: skip
@@ -77,7 +80,7 @@ class CollectBatch:
             tempfile.SpooledTemporaryFile(_IN_MEMORY) as csv_file,
         ):
             snapshot = _Snapshot(jsonl, csv_file)
-            snapshot.csv.write(_csv_line(_COLUMNS))
+            snapshot.csv.write(codecs.BOM_UTF8 + _csv_line(_COLUMNS))
             for result in self._results(batch, can_continue):
                 snapshot.add(result)
             changes = {
@@ -138,5 +141,10 @@ def _cells(result: Result) -> tuple[object, ...]:
 
 def _csv_line(cells: tuple[object, ...]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerow(cells)
+    csv.writer(text).writerow(map(_plain_cell, cells))
     return text.getvalue().encode()
+
+
+def _plain_cell(cell: object) -> object:
+    """Return a cell that a spreadsheet shows as text: an apostrophe goes before a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

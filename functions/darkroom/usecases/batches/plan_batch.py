@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from darkroom.domain.batch import RowProblem
+from darkroom.domain.batch import RequestPreview, RowProblem
 from darkroom.domain.batch_file import FIELDS, MAX_BATCH_FILE_BYTES, BatchFileFormat, guess
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import InvalidRequestError, megabytes
@@ -17,6 +17,8 @@ from darkroom.domain.requests import JobRequest
 from darkroom.domain.rows import Row, Template, at_row, rows_of
 from darkroom.ports import BatchFiles, Prices, References
 
+_PREVIEWS = 3  # requests in a plan
+_MAX_REFERENCE = 8192  # characters of a URL in a preview
 ALLOWED_SOURCES = "upload:<id> of POST /v1/uploads, or s3://bucket/key"
 
 
@@ -38,6 +40,8 @@ class Plan:
     rows: list[Row]
     estimated_cost_micro_usd: int  # of all rows whose price is known
     unpriced_rows: int
+    warnings: tuple[str, ...]
+    previews: tuple[RequestPreview, ...]  # the first requests
 
     @property
     def valid_rows(self) -> int:
@@ -49,6 +53,7 @@ class Plan:
         problems = [
             RowProblem(
                 row=row.number,
+                line=row.line,
                 field=problem.field,
                 message=at_row(row.number, problem.message),
                 allowed=problem.allowed,
@@ -74,21 +79,29 @@ class PlanBatch:
         _reject_retired(defaults)
         source = self._find(batch_file.source, caller)
         data = self.files.read(source)
-        parsed = list(
-            rows_of(
-                data,
-                batch_file.format or guess(source.key, data),
-                template=template,
-                defaults=defaults,
-            )
-        )
-        rows = [row for row, _ in parsed]
+        file_format = batch_file.format or guess(source.key, data)
+        parsed = rows_of(data, file_format, template=template, defaults=defaults)
+        rows: list[Row] = []
+        prices: list[int | None] = []
+        previews: list[RequestPreview] = []
+        for row, request in parsed:
+            rows.append(row)
+            if request is not None:
+                prices.append(self._price(request))
+                if len(previews) < _PREVIEWS:
+                    previews.append(_preview(row, request))
         if not rows:
             message = "The batch file has no rows. Add at least one row."
             raise InvalidRequestError.of("source", message, "one row or more")
-        prices = [self._price(request) for _, request in parsed if request is not None]
         known = [price for price in prices if price is not None]
-        return Plan(source, rows, sum(known), len(prices) - len(known))
+        return Plan(
+            source,
+            rows,
+            sum(known),
+            len(prices) - len(known),
+            warnings=parsed.warnings,
+            previews=tuple(previews),
+        )
 
     def _find(self, text: str, caller: Caller) -> S3Object:
         """Return the batch file, pinned to its version. Raises InvalidRequestError."""
@@ -115,6 +128,22 @@ class PlanBatch:
     def _price(self, request: JobRequest) -> int | None:
         quote = self.prices.quote(request.model, request.input, len(request.references))
         return None if quote is None else quote.micro_usd
+
+
+def _preview(row: Row, request: JobRequest) -> RequestPreview:
+    return RequestPreview(
+        row=row.number,
+        id=row.id,
+        model=request.model,
+        input=request.input,
+        references=tuple(map(_shown, request.references)),
+    )
+
+
+def _shown(reference: str | S3Object) -> str:
+    text = str(reference)
+    is_data = text[:5].lower() == "data:" or len(text) > _MAX_REFERENCE
+    return f"base64, {len(text):,} characters" if is_data else text
 
 
 def _bad_source(message: str) -> InvalidRequestError:

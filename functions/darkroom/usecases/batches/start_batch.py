@@ -95,6 +95,7 @@ class StartBatch:
             rows=len(plan.rows),
             bad_rows=bad,
             problems=plan.problems(_MAX_STORED_PROBLEMS),
+            warnings=plan.warnings,
             estimated_cost_micro_usd=plan.estimated_cost_micro_usd,
             unpriced_rows=plan.unpriced_rows,
             daily_budget_micro_usd=request_source.daily_budget_micro_usd,
