@@ -465,8 +465,11 @@ class References(Protocol):
     def store(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
         """Store an image from a request body, and return its location."""
 
-    def presign(self, reference: S3Object, seconds: int) -> str:
-        """Return a presigned URL of the object, valid for `seconds`."""
+    def presign(self, reference: S3Object, seconds: int, disposition: str | None = None) -> str:
+        """Return a presigned URL of the object, valid for `seconds`.
+
+        `disposition` is the Content-Disposition of the response.
+        """
 
     def presign_upload(
         self, caller: str, content_type: str, extension: str, size: int, now: datetime

@@ -113,7 +113,7 @@ function actions(job) {
     }
   };
   return element("div", { className: "actions" },
-    asset ? element("a", { className: "button primary", href: asset.url, download: asset.key.split("/").pop(), target: "_blank", rel: "noopener" }, "Download") : null,
+    asset ? element("a", { className: "button primary", href: asset.url, download: asset.filename, target: "_blank", rel: "noopener" }, "Download") : null,
     asset ? button("Use as reference", () => form.fill({}, { operation: "edit", images: assetsAsReferences(job) })) : null,
     isRepeatable ? button(job.operation === "edit" ? "Edit again" : "Generate again",
       () => form.fill(job.input, { operation: job.operation, images: ownReferences(job) })) : null,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import IO, Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from darkroom.domain.errors import BudgetExceededError
 from darkroom.domain.job import Asset, Job, Status
@@ -167,9 +167,14 @@ class InMemoryReferences:
         self.owners[key] = caller
         return S3Object(bucket=self.bucket, key=key, version_id=f"v{len(versions)}")
 
-    def presign(self, reference: S3Object, seconds: int) -> str:
-        version_query = f"versionId={reference.version_id}&" if reference.version_id else ""
-        return f"https://{reference.bucket}.s3.test/{reference.key}?{version_query}X-Amz-Expires={seconds}"
+    def presign(self, reference: S3Object, seconds: int, disposition: str | None = None) -> str:
+        query = {
+            "versionId": reference.version_id,
+            "X-Amz-Expires": str(seconds),
+            "response-content-disposition": disposition,
+        }
+        given = urlencode({name: value for name, value in query.items() if value})
+        return f"https://{reference.bucket}.s3.test/{reference.key}?{given}"
 
     def presign_upload(
         self, caller: str, content_type: str, extension: str, size: int, now: datetime

@@ -39,6 +39,9 @@ class AssetView(Asset):
     url: str = Field(
         description="Presigned URL, valid for at most one hour. Store `key` instead of the URL."
     )
+    filename: str = Field(
+        description="Name for the saved file: the prompt's words and the job's id."
+    )
     thumbnail_url: str | None = Field(
         description="Presigned URL of a WebP thumbnail of at most 320 pixels per side, available a "
         "few seconds after the job ends. null if not an image."

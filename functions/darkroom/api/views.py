@@ -16,6 +16,7 @@ from darkroom.api.schemas import (
 from darkroom.domain import job_events, polling
 from darkroom.domain.batch import Batch, BatchStatus, Counts
 from darkroom.domain.errors import Code, failure
+from darkroom.domain.file_names import disposition, file_name
 from darkroom.domain.job import Asset, Job
 from darkroom.domain.references import S3Object
 from darkroom.usecases.batches.end_batch import CSV, JSONL
@@ -36,7 +37,7 @@ _BREAKER_MESSAGES = {
 }
 _UNREACHABLE = "WaveSpeed does not answer. Jobs wait and resume automatically."
 
-type Presign = Callable[[S3Object, int], str]
+type Presign = Callable[[S3Object, int, str | None], str]
 
 
 def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = None) -> JobView:
@@ -62,7 +63,7 @@ def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = 
             **{name: getattr(job, name) for name in shared},
             "references": [str(reference) for reference in job.references],
             "reference_urls": [
-                presign(reference, URL_SECONDS)
+                presign(reference, URL_SECONDS, None)
                 if isinstance(reference, S3Object) and reference.bucket == own_bucket
                 else None
                 for reference in job.references
@@ -75,7 +76,8 @@ def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = 
             "assets": [
                 AssetView(
                     **dict(asset),
-                    url=asset_url(asset, presign),
+                    url=asset_url(job, asset, presign),
+                    filename=file_name(job, asset),
                     thumbnail_url=_thumbnail_url(job, index, presign),
                 )
                 for index, asset in enumerate(job.assets)
@@ -93,9 +95,10 @@ def _event(job: Job, bucket: str) -> EventView | None:
     return EventView(detail_type=type(event).__name__, detail=event.model_dump(mode="json"))
 
 
-def asset_url(asset: Asset, presign: Presign) -> str:
-    """Return a presigned URL of a stored output."""
-    return presign(S3Object(bucket=asset.bucket, key=asset.key), URL_SECONDS)
+def asset_url(job: Job, asset: Asset, presign: Presign) -> str:
+    """Return a presigned URL of a stored output. Browsers save it under its file name."""
+    name = disposition(file_name(job, asset), asset.content_type)
+    return presign(S3Object(bucket=asset.bucket, key=asset.key), URL_SECONDS, name)
 
 
 def _thumbnail_url(job: Job, index: int, presign: Presign) -> str | None:
@@ -104,7 +107,7 @@ def _thumbnail_url(job: Job, index: int, presign: Presign) -> str | None:
     if not asset.content_type.startswith("image/"):
         return None
     key = f"thumbnails/{job.job_id}/{index}.webp"
-    return presign(S3Object(bucket=asset.bucket, key=key), URL_SECONDS)
+    return presign(S3Object(bucket=asset.bucket, key=key), URL_SECONDS, None)
 
 
 def etag(job: Job) -> str:

@@ -159,7 +159,7 @@ def _prediction(job: Job, request: HttpRequest, references: "References") -> dic
     ended = job.provider_completed_at or job.ended_at
     seconds = (ended - (job.submitted_at or job.accepted_at)).total_seconds() if ended else 0
     is_done = job.status is Status.COMPLETED
-    urls = [views.asset_url(asset, references.presign) for asset in job.assets]
+    urls = [views.asset_url(job, asset, references.presign) for asset in job.assets]
     prediction: dict[str, object] = {
         "id": job.job_id,
         "model": job.model,

@@ -98,9 +98,14 @@ class ReferenceStore:
         )
         return S3Object(bucket=self._bucket, key=key, version_id=response.get("VersionId"))
 
-    def presign(self, reference: S3Object, seconds: int) -> str:
-        """Return a URL that reads the object, valid for `seconds`."""
+    def presign(self, reference: S3Object, seconds: int, disposition: str | None = None) -> str:
+        """Return a URL that reads the object, valid for `seconds`.
+
+        `disposition` is the Content-Disposition of the response.
+        """
         parameters: GetObjectRequestTypeDef = {"Bucket": reference.bucket, "Key": reference.key}
+        if disposition:
+            parameters["ResponseContentDisposition"] = disposition
         if reference.version_id:
             parameters["VersionId"] = reference.version_id
         return self._client.generate_presigned_url(

@@ -1,0 +1,40 @@
+"""Names of saved outputs: from the prompt and the job's id, so that no output replaces another."""
+
+import re
+import unicodedata
+from urllib.parse import quote
+
+from darkroom.domain.job import Asset, Job
+
+_MAX_WORDS = 40  # characters of the prompt's words
+_SHORT_ID = 8  # characters of the job's id
+# Types that a browser shows without running code. It saves all others: an SVG can run scripts.
+_SHOWN = re.compile(r"image/(avif|gif|jpeg|png|webp)|audio/.*|video/.*")
+
+
+def file_name(job: Job, asset: Asset) -> str:
+    """Return the file name of an output: `a-red-bicycle-va25h4nu.png`."""
+    extension = asset.key.rpartition("/")[2].rpartition(".")[2]
+    index = job.assets.index(asset)
+    number = f"-{index + 1}" if index else ""
+    words = slug(str(job.input.get("prompt", ""))) or str(job.operation)
+    return f"{words}-{job.job_id[:_SHORT_ID]}{number}.{extension}"
+
+
+def slug(text: str) -> str:
+    """Return the first words of a text for a file name: letters and digits, joined by dashes."""
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold())
+    name = words[0][:_MAX_WORDS] if words else ""
+    for word in words[1:]:
+        if len(name) + len(word) >= _MAX_WORDS:
+            break
+        name = f"{name}-{word}"
+    return name
+
+
+def disposition(name: str, content_type: str) -> str:
+    """Return the Content-Disposition of an output, so that browsers save it under its name."""
+    kind = "inline" if _SHOWN.fullmatch(content_type) else "attachment"
+    plain = name.encode("ascii", "ignore").decode()
+    encoded = "" if name.isascii() else f"; filename*=UTF-8''{quote(name)}"
+    return f'{kind}; filename="{plain}"{encoded}'
