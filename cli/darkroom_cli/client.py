@@ -2,15 +2,15 @@
 
 import time
 import uuid
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx
 
 from darkroom_cli.errors import CliError, Exit, ProblemError
 from darkroom_cli.files import LocalFile
-from darkroom_cli.target import Target
+from darkroom_cli.target import Target, is_header
+from darkroom_cli.text import is_unicode
 
 type Json = dict[str, Any]
 
@@ -25,14 +25,19 @@ class Client:
 
     def __init__(self, target: Target, transport: httpx.BaseTransport | None = None) -> None:
         self._target = target
-        self._api = httpx.Client(
-            base_url=target.url,
-            headers={"Authorization": f"Bearer {target.key}"},
-            timeout=_TIMEOUT,
-            transport=transport,
-        )
-        # For presigned URLs. Requests to S3 must not carry the API key.
-        self._storage = httpx.Client(timeout=_TIMEOUT, transport=transport)
+        try:
+            self._api = httpx.Client(
+                base_url=target.url,
+                headers={"Authorization": f"Bearer {target.key}"},
+                timeout=_TIMEOUT,
+                transport=transport,
+            )
+            # For presigned URLs. Requests to S3 must not carry the API key.
+            self._storage = httpx.Client(timeout=_TIMEOUT, transport=transport)
+        except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
+            message = f"Cannot use {target.url}: {error}."
+            hint = "Check the URL, and the variables for proxies and certificates."
+            raise CliError(Exit.NO_TARGET, message, hint) from None
 
     def __enter__(self) -> Self:
         return self
@@ -49,12 +54,22 @@ class Client:
     def get(self, path: str, **query: Any) -> Json:
         """Return the response of a GET without the parameters that are None; raises CliError."""
         parameters = {name: value for name, value in query.items() if value is not None}
+        _check_unicode(parameters)
         return self._call("GET", path, params=parameters)
 
     def post(self, path: str, body: Json, idempotency_key: str | None = None) -> Json:
         """Return the response of a POST; raises CliError. Retries reuse one idempotency key."""
-        headers = {"Idempotency-Key": idempotency_key or f"cli-{uuid.uuid4()}"}
-        return self._call("POST", path, json=body, headers=headers)
+        key = f"cli-{uuid.uuid4()}" if idempotency_key is None else idempotency_key
+        if not is_header(key):
+            message = "--idempotency-key must have 1 to 256 ASCII characters without spaces."
+            raise CliError(Exit.USAGE, message)
+        _check_unicode(body)
+        try:
+            return self._call("POST", path, json=body, headers={"Idempotency-Key": key})
+        except KeyboardInterrupt:
+            message = f"Stopped. {self._target.url} may have accepted the request."
+            hint = f"Repeat it with --idempotency-key {key}, or check: darkroom jobs list"
+            raise CliError(Exit.STILL_RUNNING, message, hint) from None
 
     def delete(self, path: str) -> Json:
         """Return the response of a DELETE; raises CliError."""
@@ -73,21 +88,17 @@ class Client:
             raise CliError(Exit.INTERNAL, message, "Run the command again.")
         return str(presigned["reference"])
 
-    def download(self, url: str, path: Path, retry: str) -> None:
-        """Save the body of a presigned URL to a file; raises CliError.
-
-        `retry` is the command that repeats the download.
-        """
+    def download(self, url: str, file: IO[bytes]) -> None:
+        """Write the body of a presigned URL to a file; raises CliError, or OSError of the file."""
         try:
             with self._storage.stream("GET", url) as response:
                 response.raise_for_status()
-                with path.open("wb") as file:
-                    for chunk in response.iter_bytes(1 << 20):
-                        file.write(chunk)
-        except (httpx.HTTPError, OSError) as error:
-            reason = (isinstance(error, OSError) and error.strerror) or type(error).__name__
-            message = f"Cannot save {path}: {reason}."
-            raise CliError(Exit.INTERNAL, message, f"Try again with: {retry}") from None
+                for chunk in response.iter_bytes(1 << 20):
+                    file.write(chunk)
+        except httpx.HTTPStatusError as error:
+            raise CliError(Exit.INTERNAL, f"HTTP {error.response.status_code}.") from None
+        except httpx.HTTPError as error:
+            raise CliError(Exit.INTERNAL, f"{type(error).__name__}.") from None
 
     def _call(self, method: str, path: str, **options: Any) -> Json:
         response = self._send(self._api, method, path, **options)
@@ -121,3 +132,12 @@ class Client:
                 return response
             time.sleep(pause)
         raise AssertionError("unreachable")
+
+
+def _check_unicode(fields: Json) -> None:
+    for name, value in fields.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not is_unicode(text):
+                raise CliError(Exit.USAGE, f"{name} is not UTF-8: {text}")
+        if isinstance(value, dict):
+            _check_unicode(value)

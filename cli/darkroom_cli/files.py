@@ -1,6 +1,7 @@
 """Local files that can be uploaded: type and size are checked before the upload."""
 
 import math
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,7 @@ _UNSUPPORTED_MAGIC = (
     (0, b"MM\x00*", "TIFF"),
     (0, b"%PDF", "PDF"),
 )
+_USE_A_FILE = "Pass a file, or a reference that begins with https://, s3:// or upload:"
 _UNSUPPORTED_SUFFIXES = {
     ".heic": "HEIC", ".heif": "HEIF", ".avif": "AVIF", ".gif": "GIF", ".bmp": "BMP",
     ".tif": "TIFF", ".tiff": "TIFF", ".svg": "SVG", ".pdf": "PDF", ".psd": "PSD",
@@ -58,6 +60,7 @@ class LocalFile:
 
 def image(path: Path) -> LocalFile:
     """Return a reference image; raises CliError if the API would reject its format or size."""
+    size = _size(path)
     try:
         with path.open("rb") as file:
             head = file.read(_MAGIC_BYTES)
@@ -65,7 +68,7 @@ def image(path: Path) -> LocalFile:
         raise _unreadable(path, error) from None
     for offset, magic, content_type in _IMAGE_TYPES:
         if head.startswith(magic, offset):
-            _check_size(path, MAX_IMAGE_BYTES)
+            _check_size(path, size, MAX_IMAGE_BYTES)
             return LocalFile(path, content_type)
     unsupported = _unsupported_format(path, head)
     if unsupported:
@@ -81,7 +84,7 @@ def batch_file(path: Path) -> LocalFile:
     if content_type is None:
         hint = "Export it as CSV UTF-8 or JSON Lines. A file in S3 begins with s3://"
         raise CliError(Exit.BAD_REQUEST, f"{path} is not a CSV or JSONL file.", hint)
-    _check_size(path, MAX_BATCH_FILE_BYTES)
+    _check_size(path, _size(path), MAX_BATCH_FILE_BYTES)
     return LocalFile(path, content_type)
 
 
@@ -92,11 +95,20 @@ def _unsupported_format(path: Path, head: bytes) -> str | None:
     return _UNSUPPORTED_SUFFIXES.get(path.suffix.lower())
 
 
-def _check_size(path: Path, limit: int) -> None:
+def _size(path: Path) -> int:
+    """Return the size of a file in bytes; raises CliError for a folder or a pipe."""
     try:
-        size = path.stat().st_size
+        status = path.stat()
     except OSError as error:
         raise _unreadable(path, error) from None
+    if stat.S_ISDIR(status.st_mode):
+        raise CliError(Exit.BAD_REQUEST, f"{path} is a folder.", _USE_A_FILE)
+    if not stat.S_ISREG(status.st_mode):
+        raise CliError(Exit.BAD_REQUEST, f"{path} is not a file. Save its content to a file first.")
+    return status.st_size
+
+
+def _check_size(path: Path, size: int, limit: int) -> None:
     if size == 0:
         raise CliError(Exit.BAD_REQUEST, f"{path} is empty.")
     if size > limit:
@@ -111,5 +123,5 @@ def _megabytes(size: int) -> str:
 
 def _unreadable(path: Path, error: OSError) -> CliError:
     if isinstance(error, FileNotFoundError):
-        return CliError(Exit.BAD_REQUEST, f"{path} does not exist.")
+        return CliError(Exit.BAD_REQUEST, f"{path} does not exist.", _USE_A_FILE)
     return CliError(Exit.BAD_REQUEST, f"Cannot read {path}: {error.strerror}.")

@@ -1,6 +1,6 @@
 """Command-line options that describe an image, and the API request built from them."""
 
-import sys
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +10,23 @@ from typer.models import OptionInfo
 from darkroom_cli import files
 from darkroom_cli.client import Client
 from darkroom_cli.errors import CliError, Exit
+from darkroom_cli.outputs import Destination
+from darkroom_cli.text import read_stdin
 
 _REFERENCE_SCHEMES = ("https://", "s3://", "upload:", "data:")
 _MAX_IMAGES = 16
 
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+def check_id(value: str | None) -> str | None:
+    """Return an id from the command line; raises CliError if no job or batch can have it."""
+    if value is not None and not _ID.fullmatch(value):
+        raise CliError(Exit.BAD_REQUEST, f'"{value}" is not the id of a job or batch.')
+    return value
+
+
+JobId = Annotated[str, typer.Argument(callback=check_id, help="The id of the job.")]
 Prompt = Annotated[str, typer.Argument(help="The prompt; - reads it from stdin.")]
 # The option of each image setting. The API validates the values, and applies its defaults.
 SETTINGS: dict[str, OptionInfo] = {
@@ -30,7 +43,9 @@ Wait = Annotated[
 Timeout = Annotated[
     int | None, typer.Option(help="Seconds to wait at most. Jobs continue after the timeout.")
 ]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder or file name for the image.")]
+Out = Annotated[
+    str | None, typer.Option("--out", "-o", help="Folder, or file name with an image's extension.")
+]
 Once = Annotated[
     str | None,
     typer.Option(
@@ -47,10 +62,16 @@ def body(prompt: str, settings: Settings, deadline: int | None = None) -> dict[s
     """Return a text-to-image request."""
     request: dict[str, Any] = {
         "operation": "text-to-image",
-        "prompt": sys.stdin.read().strip() if prompt == "-" else prompt,
+        "prompt": read_stdin() if prompt == "-" else prompt,
         **settings,
     }
     return request if deadline is None else {**request, "deadline_seconds": deadline}
+
+
+def with_format(settings: Settings, destination: Destination | None) -> Settings:
+    """Return the settings with the format that the file name of the output asks for."""
+    implied = destination and destination.format
+    return Settings({"output_format": implied, **settings}) if implied else settings
 
 
 def references(client: Client, images: list[str]) -> list[str]:
@@ -58,12 +79,8 @@ def references(client: Client, images: list[str]) -> list[str]:
     if len(images) > _MAX_IMAGES:
         message = f"At most {_MAX_IMAGES} reference images; {len(images)} were given."
         raise CliError(Exit.BAD_REQUEST, message)
-    checked = [image if image.startswith(_REFERENCE_SCHEMES) else _file(image) for image in images]
+    checked = [
+        image if image.startswith(_REFERENCE_SCHEMES) else files.image(Path(image))
+        for image in images
+    ]
     return [each if isinstance(each, str) else client.upload(each) for each in checked]
-
-
-def _file(image: str) -> files.LocalFile:
-    if not Path(image).is_file():
-        hint = "Pass an image file, or a reference that begins with https://, s3:// or upload:"
-        raise CliError(Exit.BAD_REQUEST, f"{image} does not exist.", hint)
-    return files.image(Path(image))

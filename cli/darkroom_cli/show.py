@@ -10,8 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from darkroom_cli.errors import CliError
+from darkroom_cli.text import cell, escape
 
 _COLORS = {"completed": "green", "failed": "red", "canceled": "yellow", "bad": "red"}
 
@@ -21,50 +23,53 @@ class Screen:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.out = Console(soft_wrap=True, highlight=False)
-        self.err = Console(stderr=True, soft_wrap=True, highlight=False)
+        self.out = Console(soft_wrap=True, highlight=False, emoji=False)
+        self.err = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
     def document(self, value: Any) -> None:
         """Print one indented JSON document."""
-        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        self._write(_json(value, indent=2))
 
     def json_line(self, value: Any) -> None:
         """Print one JSON document on one line, and flush."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        self._write(_json(value))
 
     def note(self, text: str) -> None:
         """Print a message to stderr, unless the output is JSON."""
         if not self.as_json:
-            self.err.print(text, markup=False)
+            self.err.print(escape(text), markup=False)
 
     def line(self, text: str) -> None:
         """Print one line of the result."""
-        self.out.print(text, markup=False)
+        self.out.print(escape(text), markup=False)
+
+    def row(self, cells: list[str]) -> None:
+        """Print one tab-separated row of the result."""
+        self._write("\t".join(map(cell, cells)))
 
     def table(self, columns: list[str], rows: list[list[str]]) -> None:
         """Print rows: aligned on a terminal, tab-separated without a header in a pipe."""
         if not self.out.is_terminal:
             for row in rows:
-                sys.stdout.write("\t".join(row) + "\n")
+                self.row(row)
             return
-        table = Table(box=None, pad_edge=False)
-        for name in columns:
-            table.add_column(name, overflow="fold")
-        for row in rows:
-            table.add_row(*(_colored(cell) for cell in row))
-        self.out.print(table)
+        self.out.print(table(columns, rows))
 
     def error(self, error: CliError) -> None:
         """Print an error and its hint to stderr."""
-        self.err.print(f"darkroom: {error.message}", markup=False)
+        self.err.print(escape(f"darkroom: {error.message}"), markup=False)
         if error.hint:
-            self.err.print(error.hint, markup=False, style="dim")
+            self.err.print(escape(error.hint), markup=False, style="dim")
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
 
     @contextmanager
     def progress(self, text: str, total: int | None = None) -> Iterator["Bar"]:
         """Show a progress bar on stderr, if stderr is a terminal."""
-        columns = [TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
+        columns = [TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()]
         if total is not None:
             columns.insert(2, MofNCompleteColumn())
         with Progress(
@@ -107,8 +112,21 @@ def usd(micro: int | None) -> str:
     return "unknown" if micro is None else f"${micro / 1_000_000:.4f}"
 
 
-def _colored(cell: str) -> str:
-    from rich.markup import escape
+def table(columns: list[str], rows: list[list[str]]) -> Table:
+    """Return an aligned table. The cells are text, never markup."""
+    aligned = Table(box=None, pad_edge=False)
+    for name in columns:
+        aligned.add_column(name, overflow="fold")
+    for row in rows:
+        aligned.add_row(*(Text(cell(text), _COLORS.get(text, "")) for text in row))
+    return aligned
 
-    color = _COLORS.get(cell)
-    return f"[{color}]{escape(cell)}[/]" if color else escape(cell)
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """Return a JSON document that stdout can encode."""
+    text = escape(json.dumps(value, indent=indent, ensure_ascii=False))
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent)
+    return text

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,7 +47,15 @@ def find(url: str | None, key: str | None, environment: Mapping[str, str], folde
     if not first_url.startswith(("https://", "http://")):
         message = f"The URL from {source} does not begin with https://."
         raise CliError(Exit.NO_TARGET, message, "Use the stack output ApiUrl.")
+    if not is_header(first_key):
+        message = "The API key has characters that no key has."
+        raise CliError(Exit.REFUSED_KEY, message, "A key is dk_ and letters, digits, - and _.")
     return Target(first_url.rstrip("/"), first_key)
+
+
+def is_header(text: str) -> bool:
+    """Return whether an HTTP header can have the text as its value: ASCII without spaces."""
+    return re.fullmatch(r"[!-~]{1,256}", text) is not None
 
 
 def config_file(environment: Mapping[str, str]) -> Path:
@@ -58,14 +67,18 @@ def config_file(environment: Mapping[str, str]) -> Path:
 def checkout(folder: Path) -> Path | None:
     """Return the root of the checkout that contains the folder, or None."""
     for candidate in (folder, *folder.parents):
-        if (candidate / "template.yaml").is_file() and (candidate / "Makefile").is_file():
+        # os.path.isfile returns False for a folder that may not be read.
+        if all(os.path.isfile(candidate / name) for name in ("template.yaml", "Makefile")):  # noqa: PTH113
             return candidate
     return None
 
 
 def current_folder() -> Path:
     """Return the working directory of the shell."""
-    return Path(os.environ.get("PWD") or Path.cwd())
+    try:
+        return Path(os.environ.get("PWD") or Path.cwd())
+    except OSError:  # the folder was deleted
+        return Path()
 
 
 def _first(sources: list[tuple[str, dict[str, str | None]]], part: str) -> tuple[str | None, str]:
@@ -81,7 +94,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str | None]:
 
 def _from_config(path: Path) -> dict[str, str | None]:
     try:
-        config = tomllib.loads(path.read_text())
+        config = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -96,10 +109,10 @@ def local_stack(folder: Path) -> dict[str, str]:
     if root is None:
         return {}
     try:
-        stack: dict[str, str] = json.loads((root / _STACK).read_text())
+        stack = json.loads((root / _STACK).read_text())
     except (OSError, ValueError):
         return {}
-    return stack
+    return stack if isinstance(stack, dict) else {}
 
 
 def _from_stack(folder: Path) -> dict[str, str | None]:

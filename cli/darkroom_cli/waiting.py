@@ -2,23 +2,25 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from darkroom_cli.client import LONG_POLL_SECONDS, Client, Json
 from darkroom_cli.errors import CliError, Exit
+from darkroom_cli.outputs import Destination, save
 from darkroom_cli.session import Session
 from darkroom_cli.show import Screen, usd
 
 ENDED = ("completed", "failed")
-_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
 
 
 def finish(
-    session: Session, job: Json, *, wait: bool, timeout: int | None, out: Path | None
+    session: Session, job: Json, *, timeout: int | None, destination: Destination | None
 ) -> None:
-    """Wait for the job if `wait` is set, save its images, and print the result."""
+    """Wait for the job, save its images, and print the result.
+
+    Without a destination, print the id of the job and return.
+    """
     screen = session.screen
-    if not wait:
+    if destination is None:
         if screen.as_json:
             screen.document(job)
         else:
@@ -26,7 +28,7 @@ def finish(
             screen.note(f"{job['status']}. Wait for it with: darkroom watch {job['job_id']}")
         return
     job = until_ended(session.client, screen, job, timeout)
-    paths = save(session.client, job, out) if job["status"] == "completed" else []
+    paths = save(session.client, job, destination) if job["status"] == "completed" else []
     if screen.as_json:
         screen.document({**job, "files": [str(path) for path in paths]})
     else:
@@ -103,23 +105,6 @@ def raise_if_failed(job: Json) -> None:
     elif failure["retryable"]:
         hint = f"Run it again with: darkroom jobs retry {job_id}"
     raise CliError(Exit.CANCELED if is_canceled else Exit.FAILED, message, hint)
-
-
-def save(client: Client, job: Json, out: Path | None) -> list[Path]:
-    """Save every image of a job; return the paths."""
-    assets = job["assets"]
-    folder, name = Path(), str(job["job_id"])
-    if out is not None:
-        is_file = bool(out.suffix) and not out.is_dir()
-        folder, name = (out.parent, out.stem) if is_file else (out, name)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for index, asset in enumerate(assets):
-        extension = _EXTENSIONS.get(asset["content_type"], Path(asset["key"]).suffix.lstrip("."))
-        number = f"-{index}" if len(assets) > 1 else ""
-        paths.append(folder / f"{name}{number}.{extension}")
-        client.download(asset["url"], paths[-1], retry=f"darkroom jobs open {job['job_id']}")
-    return paths
 
 
 def summary(job: Json) -> str:

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import boto3
@@ -21,34 +22,46 @@ def main(folder: Path, preset: str) -> None:
     s3 = boto3.client("s3")
     inbox, assets = os.environ["INBOX_BUCKET"], os.environ["ASSETS_BUCKET"]
     photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-    started_at = time.time()
-    for photo in photos:
-        s3.upload_file(str(photo), inbox, f"{preset}/{photo.name}")
     edited = folder / "edited"
     edited.mkdir(exist_ok=True)
-    open_photos = {photo.name for photo in photos}
+    # Upload times by the clock of S3: results of earlier uploads are older.
+    uploaded_at: dict[str, datetime] = {}
+    for photo in photos:
+        key = f"{preset}/{photo.name}"
+        s3.upload_file(str(photo), inbox, key)
+        uploaded_at[photo.name] = s3.head_object(Bucket=inbox, Key=key)["LastModified"]
 
-    def new_keys(prefix: str) -> list[str]:
+    def new_keys(prefix: str, name: str) -> list[str]:
         objects = s3.list_objects_v2(Bucket=assets, Prefix=prefix).get("Contents", [])
-        return [o["Key"] for o in objects if o["LastModified"].timestamp() > started_at - 5]
+        return [o["Key"] for o in objects if o["LastModified"] >= uploaded_at[name]]
 
-    while open_photos and time.time() < started_at + TIMEOUT:
+    open_photos, deadline = set(uploaded_at), time.monotonic() + TIMEOUT
+    while open_photos and time.monotonic() < deadline:
         for name in sorted(open_photos):
-            keys = new_keys(f"edits/{preset}/{name}/")
+            keys = new_keys(f"edits/{preset}/{name}/", name)
             # The manifest is written after the images.
             if any(key.endswith("manifest.json") for key in keys):
                 for key in (key for key in keys if not key.endswith(".json")):
-                    target = edited / f"{Path(name).stem}{Path(key).suffix}"
+                    target = free_path(edited / f"{name}{Path(key).suffix}")
                     s3.download_file(assets, key, str(target))
                     print(f"{name} -> {target}")
-                    open_photos.discard(name)
-            for key in new_keys(f"errors/{preset}/{name}.json"):
+                open_photos.discard(name)
+            for key in new_keys(f"errors/{preset}/{name}.json", name):
                 error = json.loads(s3.get_object(Bucket=assets, Key=key)["Body"].read())
                 print(f"{name}: rejected: {error['message']}")
                 open_photos.discard(name)
         time.sleep(1)
     for name in sorted(open_photos):
         print(f"{name}: no result after {TIMEOUT} s")
+
+
+def free_path(path: Path) -> Path:
+    """Return the path, or with a number if a file has its name."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_stem(f"{path.stem}-{number}")
+    return free
 
 
 if __name__ == "__main__":

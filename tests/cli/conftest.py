@@ -22,6 +22,7 @@ def deployment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Deployment:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("PWD", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("DARKROOM_TRACEBACK", "1")
     monkeypatch.chdir(tmp_path)
     return deployment
 

@@ -10,6 +10,7 @@ import httpx
 URL, KEY = "https://api.example.com/live", "dk_sesame"
 JOB_ID, BATCH_ID = "va25h4nuse5chs5cqgiu6rb6gm", "cmjb2hb7562g6nkk3rro3j6g5c"
 IMAGE = b"\x89PNG\r\n\x1a\n image"
+IMAGE_NAME = "a-red-bicycle-va25h4nu.png"
 
 type Reply = httpx.Response | BaseException | dict[str, Any]
 
@@ -21,6 +22,7 @@ def job(status: str = "completed", **changes: Any) -> dict[str, Any]:
             "bucket": "assets",
             "key": f"jobs/{JOB_ID}/0.png",
             "content_type": "image/png",
+            "filename": IMAGE_NAME,
             "url": "https://files.example.com/0.png?X-Amz-Signature=secret",
         }
     ]
@@ -70,7 +72,7 @@ def batch(status: str = "completed", **changes: Any) -> dict[str, Any]:
 def problem(status: int, kind: str = "invalid-request", **more: Any) -> httpx.Response:
     """An error response of the API."""
     body = {"type": f"urn:darkroom:problem:{kind}", "detail": "`prompt` is missing.", **more}
-    return httpx.Response(status, json=body)
+    return httpx.Response(status, content=json.dumps(body))
 
 
 @dataclass
@@ -79,6 +81,8 @@ class Deployment:
 
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     requests: list[httpx.Request] = field(default_factory=list)
+    # The reply of every presigned URL.
+    files: httpx.Response = field(default_factory=lambda: httpx.Response(200, content=IMAGE))
 
     def on(self, call: str, *replies: Reply) -> None:
         """Script the replies of a call such as `GET /v1/jobs`."""
@@ -89,7 +93,7 @@ class Deployment:
         request.read()
         self.requests.append(request)
         if request.url.host == "files.example.com":
-            return httpx.Response(200, content=IMAGE)
+            return self.files
         call = f"{request.method} {request.url.path.removeprefix('/live')}"
         replies = self.replies.get(call)
         assert replies, f"no reply is scripted for {call}"
@@ -100,7 +104,8 @@ class Deployment:
             case httpx.Response():
                 return reply
             case _:
-                return httpx.Response(200, json=reply)
+                # The escapes of json.dumps can also express half a surrogate pair.
+                return httpx.Response(200, content=json.dumps(reply))
 
     def bodies(self, path: str) -> list[dict[str, Any]]:
         """The JSON bodies of the requests to a path."""

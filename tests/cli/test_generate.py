@@ -8,7 +8,18 @@ import httpx
 import pytest
 
 from darkroom_cli.errors import Exit
-from tests.cli.deployment import IMAGE, JOB_ID, KEY, Deployment, Reply, Run, failed, job, problem
+from tests.cli.deployment import (
+    IMAGE,
+    IMAGE_NAME,
+    JOB_ID,
+    KEY,
+    Deployment,
+    Reply,
+    Run,
+    failed,
+    job,
+    problem,
+)
 
 
 def test_generate_waits_and_saves_the_image(
@@ -20,9 +31,9 @@ def test_generate_waits_and_saves_the_image(
     assert darkroom("generate", "a red bicycle", "--quality", "low") == Exit.DONE
 
     out, err = capsys.readouterr()
-    assert out == f"{JOB_ID}.png\n"
+    assert out == f"{IMAGE_NAME}\n"
     assert "completed  $0.0100 charged" in err
-    assert Path(f"{JOB_ID}.png").read_bytes() == IMAGE
+    assert Path(IMAGE_NAME).read_bytes() == IMAGE
     assert deployment.bodies("/v1/jobs") == [
         {"operation": "text-to-image", "prompt": "a red bicycle", "quality": "low"}
     ]
@@ -52,7 +63,7 @@ def test_no_wait_prints_the_job_id(
 def test_prompt_is_read_from_stdin(
     darkroom: Run, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("a teapot\n"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a teapot\n")))
     deployment.on("POST /v1/jobs", job())
 
     assert darkroom("generate", "-") == Exit.DONE

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from darkroom_cli.errors import Exit
-from tests.cli.deployment import JOB_ID, Deployment, Run, failed, job
+from tests.cli.deployment import IMAGE_NAME, JOB_ID, Deployment, Run, failed, job
 
 type Capture = pytest.CaptureFixture[str]
 
@@ -85,7 +85,7 @@ def test_open_saves_the_image_of_a_completed_job(
     deployment.on(f"GET /v1/jobs/{JOB_ID}", job(), job("queued"))
 
     assert darkroom("jobs", "open", JOB_ID) == Exit.DONE
-    assert capsys.readouterr().out == f"{JOB_ID}.png\n"
+    assert capsys.readouterr().out == f"{IMAGE_NAME}\n"
     assert darkroom("jobs", "open", JOB_ID) == Exit.STILL_RUNNING
 
 

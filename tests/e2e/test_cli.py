@@ -69,8 +69,11 @@ def test_image_is_saved_edited_shown_listed_and_retried(cli: Cli, tmp_path: Path
 
     shown = document(cli("jobs", "show", edited["job_id"], "--json"))
     assert shown["references"][0].startswith("s3://")
-    listed = cli("jobs", "list").stdout.splitlines()
-    assert [line.split("\t")[0] for line in listed] == [edited["job_id"], file.stem]
+    edited_id, generated_id = (
+        line.split("\t")[0] for line in cli("jobs", "list").stdout.splitlines()
+    )
+    assert edited_id == edited["job_id"]
+    assert file.name == f"a-kite-by-command-{generated_id[:8]}.png"
 
     retried = document(cli("jobs", "retry", edited["job_id"], "--json"))
     assert retried["input"] == edited["input"]

@@ -12,7 +12,7 @@ import pytest
 
 from local import paths
 from local.waiting import until
-from tests.e2e.deployment import Deployment
+from tests.e2e.deployment import Deployment, png_image
 from tests.e2e.test_event_entry_point import example, outputs
 
 EXAMPLES = paths.ROOT / "docs" / "examples"
@@ -51,13 +51,17 @@ def run(environment: dict[str, str], *arguments: str | Path) -> str:
 
 def test_product_photos_recipe_edits_a_folder(environment: dict[str, str], tmp_path: Path) -> None:
     shutil.copy(PHOTO, tmp_path / "lake.jpg")
+    (tmp_path / "lake.png").write_bytes(png_image())
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    (tmp_path / "edited").mkdir()
+    (tmp_path / "edited" / "lake.png.png").write_bytes(b"mine")
 
     output = run(environment, EXAMPLES / "product_photos.py", tmp_path, "clean-scan")
 
-    (edited,) = (tmp_path / "edited").iterdir()
-    assert edited.stem == "lake"
-    assert f"lake.jpg -> {edited}" in output
+    edited = {path.name: path for path in (tmp_path / "edited").iterdir()}
+    assert edited.keys() == {"lake.jpg.png", "lake.png.png", "lake.png-2.png"}
+    assert edited["lake.png.png"].read_bytes() == b"mine"
+    assert f"lake.jpg -> {edited['lake.jpg.png']}" in output
     assert "broken.jpg: rejected:" in output
 
 

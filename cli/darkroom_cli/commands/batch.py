@@ -1,23 +1,30 @@
 """Commands for batches: run, list, show, cancel."""
 
+import io
+import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from darkroom_cli import files
+from darkroom_cli import files as local_files
 from darkroom_cli.client import Json
 from darkroom_cli.errors import CliError, Exit, ProblemError
-from darkroom_cli.requests import Once, Settings, Timeout
+from darkroom_cli.outputs import Destination, download, make_folder, row_name, save
+from darkroom_cli.requests import Once, Settings, Timeout, check_id
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
 from darkroom_cli.waiting import poll_until_ended
 
 batch = typer.Typer(help="Batches: one image per row of a CSV or JSONL file.", no_args_is_help=True)
 
-BatchId = Annotated[str, typer.Argument(help="The id of the batch.")]
+BatchId = Annotated[str, typer.Argument(callback=check_id, help="The id of the batch.")]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="File for the results, .csv or .jsonl.")
+]
+Images = Annotated[
+    Path | None, typer.Option(help="Folder for the images, each named by the id of its row.")
 ]
 _COLUMNS = ["batch", "name", "status", "rows", "completed", "failed", "bad", "spent"]
 _MAX_SHOWN_ERRORS = 20
@@ -51,9 +58,11 @@ def run(
     ] = True,
     timeout: Timeout = None,
     out: Out = None,
+    images: Images = None,
     once: Once = None,
 ) -> None:
     """Plan a batch, confirm its price, and run it. Invalid rows are skipped."""
+    _check_destinations(out, images)
     request = _request(session, source, prompt, name)
     request["defaults"] = settings
     plan = session.client.post("/v1/batches", {**request, "dry_run": True})
@@ -63,7 +72,7 @@ def run(
             session.screen.document(plan)
         return
     record = _start(session, request, plan, yes, once)
-    _finish(session, record, wait, timeout, out)
+    _finish(session, record, wait, timeout, out, images)
 
 
 @command(batch, "list")
@@ -88,9 +97,12 @@ def show(
     ] = False,
     timeout: Timeout = None,
     out: Out = None,
+    images: Images = None,
 ) -> None:
-    """Show the progress of a batch, and download its results."""
-    _finish(session, session.client.get(f"/v1/batches/{batch_id}"), wait, timeout, out)
+    """Show the progress of a batch, and download its results and images."""
+    _check_destinations(out, images)
+    record = session.client.get(f"/v1/batches/{batch_id}")
+    _finish(session, record, wait, timeout, out, images)
 
 
 @command(batch, "cancel")
@@ -106,8 +118,9 @@ def cancel(session: Session, batch_id: BatchId) -> None:
 def _request(session: Session, source: str, prompt: str | None, name: str | None) -> Json:
     request: dict[str, Any] = {"source": source}
     if not source.startswith(("s3://", "upload:")):
-        file = files.batch_file(Path(source))
-        request = {"source": session.client.upload(file), "name": file.path.name}
+        file = local_files.batch_file(Path(source))
+        shown_name = os.fsencode(file.path.name).decode(errors="replace")
+        request = {"source": session.client.upload(file), "name": shown_name}
     if name is not None:
         request["name"] = name
     if prompt is not None:
@@ -157,20 +170,39 @@ def _start(session: Session, request: Json, plan: Json, yes: bool, once: str | N
     return session.client.post("/v1/batches", {**request, "confirm_micro_usd": cost}, once)
 
 
+def _check_destinations(out: Path | None, images: Path | None) -> None:
+    """Create the folders of the results and the images; raises CliError."""
+    if out is not None:
+        if os.path.isdir(out):  # noqa: PTH112 - never raises
+            raise CliError(Exit.USAGE, f"{out} is a folder. Name a file, such as results.csv.")
+        make_folder(out.parent)
+    if images is not None:
+        make_folder(images)
+
+
 def _finish(
-    session: Session, record: Json, wait: bool, timeout: int | None, out: Path | None
+    session: Session,
+    record: Json,
+    wait: bool,
+    timeout: int | None,
+    out: Path | None,
+    images: Path | None,
 ) -> None:
     batch_id, screen = record["batch_id"], session.screen
+    files: list[Path] = []
     if wait:
         record = _until_ended(session, record, timeout)
     if out is not None and record["results"] is not None:
         url = "csv_url" if out.suffix.lower() == ".csv" else "jsonl_url"
-        out.parent.mkdir(parents=True, exist_ok=True)
         retry = f"darkroom batch show {batch_id} --out {out}"
-        session.client.download(record["results"][url], out, retry)
+        files.append(download(session.client, record["results"][url], out, retry))
+    if images is not None and record["results"] is not None:
+        files += _save_images(session, record, images)
     if screen.as_json:
-        screen.document(record)
+        screen.document({**record, "files": [str(path) for path in files]})
     else:
+        for path in files:
+            screen.note(f"Saved {path}")
         screen.table(_COLUMNS, [_row(record)])
         if record["results"] is None:
             screen.note(f"Wait for the results with: darkroom batch show --wait {batch_id}")
@@ -184,6 +216,28 @@ def _finish(
         if record["results"] is not None:
             hint = f"Save the reason of each row with: {_save_command(batch_id)}"
         raise CliError(Exit.FAILED, message, hint)
+
+
+def _save_images(session: Session, record: Json, folder: Path) -> list[Path]:
+    """Save the images of a batch, each named by the id or the number of its row."""
+    results = io.BytesIO()
+    session.client.download(record["results"]["jsonl_url"], results)
+    rows = {row["job_id"]: row for row in map(json.loads, results.getvalue().splitlines())}
+    paths: list[Path] = []
+    cursor: str | None = None
+    completed = record["progress"]["completed"]
+    with session.screen.progress("Saving images", total=completed) as bar:
+        while True:
+            page = session.client.get(
+                "/v1/jobs", batch=record["batch_id"], status="completed", limit=100, cursor=cursor
+            )
+            for job in page["jobs"]:
+                name = row_name(rows[job["job_id"]])
+                paths += save(session.client, job, Destination(folder), name)
+                bar.update("Saving images", len(paths))
+            cursor = page["cursor"]
+            if cursor is None:
+                return paths
 
 
 def _save_command(batch_id: str) -> str:

@@ -7,14 +7,14 @@ import typer
 from darkroom_cli import requests, waiting
 from darkroom_cli.client import Json
 from darkroom_cli.errors import CliError, Exit
-from darkroom_cli.requests import Deadline, Once, Out, Prompt, Settings, Timeout, Wait
+from darkroom_cli.outputs import Destination, save
+from darkroom_cli.requests import Deadline, JobId, Once, Out, Prompt, Settings, Timeout, Wait
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
 
 top = typer.Typer()
 jobs = typer.Typer(help="Jobs: list, show, cancel, retry, open.", no_args_is_help=True)
 
-JobId = Annotated[str, typer.Argument(help="The id of the job.")]
 COLUMNS = ["job", "status", "request", "price", "charged", "created", "prompt"]
 _MAX_PROMPT_LENGTH = 60  # characters in a table
 _CHARGED = {"yes": "yes", "no": "no", "maybe": "not confirmed"}
@@ -32,9 +32,10 @@ def generate(
     once: Once = None,
 ) -> None:
     """Generate an image from a prompt."""
-    request = requests.body(prompt, settings, deadline)
+    destination = Destination.of(out) if wait else None
+    request = requests.body(prompt, requests.with_format(settings, destination), deadline)
     job = session.client.post("/v1/jobs", request, once)
-    waiting.finish(session, job, wait=wait, timeout=timeout, out=out)
+    waiting.finish(session, job, timeout=timeout, destination=destination)
 
 
 @command(top, "edit")
@@ -55,11 +56,12 @@ def edit(
     once: Once = None,
 ) -> None:
     """Edit images with a prompt. Local files are uploaded: PNG, JPEG or WebP, up to 20 MB each."""
-    request = requests.body(prompt, settings, deadline)
+    destination = Destination.of(out) if wait else None
+    request = requests.body(prompt, requests.with_format(settings, destination), deadline)
     references = requests.references(session.client, images)
     request |= {"operation": "edit", "images": references}
     job = session.client.post("/v1/jobs", request, once)
-    waiting.finish(session, job, wait=wait, timeout=timeout, out=out)
+    waiting.finish(session, job, timeout=timeout, destination=destination)
 
 
 @command(jobs, "list")
@@ -129,9 +131,10 @@ def retry(
     once: Once = None,
 ) -> None:
     """Submit the request of a job again as a new job, which is charged separately."""
+    destination = Destination.of(out) if wait else None
     previous = session.client.get(f"/v1/jobs/{job_id}")
     job = session.client.post("/v1/jobs", _request(previous), once)
-    waiting.finish(session, job, wait=wait, timeout=timeout, out=out)
+    waiting.finish(session, job, timeout=timeout, destination=destination)
 
 
 @command(jobs, "open")
@@ -141,7 +144,7 @@ def open_job(session: Session, job_id: JobId, out: Out = None) -> None:
     waiting.raise_if_failed(job)
     if job["status"] != "completed":
         raise waiting.still_running(job, f"is {job['status']}")
-    paths = waiting.save(session.client, job, out)
+    paths = save(session.client, job, Destination.of(out))
     if session.screen.as_json:
         session.screen.document({**job, "files": [str(path) for path in paths]})
         return

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 from rich.live import Live
-from rich.table import Table
 
-from darkroom_cli import waiting
+from darkroom_cli import show, waiting
 from darkroom_cli.client import Json
 from darkroom_cli.commands.jobs import COLUMNS, row
-from darkroom_cli.requests import Out, Timeout
+from darkroom_cli.outputs import Destination
+from darkroom_cli.requests import Out, Timeout, check_id
 from darkroom_cli.session import Session, command
 
 top = typer.Typer()
@@ -22,15 +22,17 @@ _REFRESH_SECONDS = 2.0
 def watch(
     session: Session,
     job_id: Annotated[
-        str | None, typer.Argument(help="The id of a job; default: the newest jobs.")
+        str | None,
+        typer.Argument(callback=check_id, help="The id of a job; default: the newest jobs."),
     ] = None,
     timeout: Timeout = None,
     out: Out = None,
 ) -> None:
     """Watch one job until it ends, or the newest jobs until Ctrl-C."""
     if job_id is not None:
+        destination = Destination.of(out)
         job = session.client.get(f"/v1/jobs/{job_id}")
-        waiting.finish(session, job, wait=True, timeout=timeout, out=out)
+        waiting.finish(session, job, timeout=timeout, destination=destination)
         return
     deadline = time.monotonic() + (timeout if timeout is not None else float("inf"))
     try:
@@ -50,10 +52,8 @@ def _newest(session: Session) -> list[Json]:
 def _live(session: Session, deadline: float) -> None:
     with Live(console=session.screen.out, auto_refresh=False, transient=False) as live:
         while True:
-            table = Table(*COLUMNS, box=None, pad_edge=False)
-            for job in _newest(session):
-                table.add_row(*row(job))
-            live.update(table, refresh=True)
+            rows = [row(job) for job in _newest(session)]
+            live.update(show.table(COLUMNS, rows), refresh=True)
             if time.monotonic() + _REFRESH_SECONDS > deadline:
                 return
             time.sleep(_REFRESH_SECONDS)
@@ -70,7 +70,7 @@ def _lines(session: Session, deadline: float) -> None:
             if session.screen.as_json:
                 session.screen.json_line(job)
             else:
-                session.screen.line("\t".join(row(job)))
+                session.screen.row(row(job))
         if time.monotonic() + _REFRESH_SECONDS > deadline:
             return
         time.sleep(_REFRESH_SECONDS)

@@ -1,0 +1,274 @@
+"""Text of users and of the API is shown as text: no markup, no escape codes, no traceback."""
+
+import io
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from rich.console import Console
+
+from darkroom_cli import show
+from darkroom_cli.commands.jobs import COLUMNS, row
+from darkroom_cli.errors import Exit
+from darkroom_cli.main import run
+from darkroom_cli.text import cell, escape
+from tests.cli.deployment import BATCH_ID, JOB_ID, Deployment, Run, batch, failed, job, problem
+
+type Capture = pytest.CaptureFixture[str]
+
+HOSTILE = [
+    "[/red] [bold]x [link=https://x]y[/link] :smile: {x} %s [ \\",
+    "\x1b[2J\x1b]0;title\x07 \x9b31m a\rb\x08c\x7f a\tb\nc \x00 \u202egnp.exe\u2066 \u200b\ufeff",
+    "half \ud83d \u2028 \U000e0041",
+]
+# What a terminal obeys, except the line breaks and tabs of the output itself.
+OBEYED = {chr(code) for code in [*range(32), *range(127, 160), 0x202E, 0x2066, 0x200B, 0xFEFF]} - {
+    "\n", "\t",
+}  # fmt: skip
+
+
+def hostile_job(text: str) -> dict[str, Any]:
+    """A failed job with the text in every field that a user or the provider can set."""
+    failure = {"code": "provider_failed", "message": text, "detail": text, "retryable": True}
+    return job(
+        "failed", failure=failure, caller=text, references=[text], model=text,
+        input={"prompt": text, "quality": text, text: text},
+    )  # fmt: skip
+
+
+def on_terminal(text: str) -> str:
+    """The text of a table of jobs on a terminal."""
+    console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=400)
+    console.print(show.table(COLUMNS, [row(hostile_job(text))]))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("jobs", "list"), ("jobs", "list", "--json"), ("jobs", "show", JOB_ID),
+        ("jobs", "show", JOB_ID, "--json"), ("watch", "--timeout", "0"), ("watch", JOB_ID),
+        ("watch", "--timeout", "0", "--json"), ("jobs", "open", JOB_ID), ("presets",), ("stats",),
+        ("batch", "list"), ("batch", "show", BATCH_ID), ("generate", "x"), ("price",),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_hostile_text_is_shown_as_text(
+    darkroom: Run, deployment: Deployment, capsys: Capture, text: str, arguments: tuple[str, ...]
+) -> None:
+    shown = hostile_job(text)
+    deployment.on("GET /v1/jobs", {"jobs": [shown], "cursor": None})
+    deployment.on(f"GET /v1/jobs/{JOB_ID}", shown)
+    deployment.on("POST /v1/jobs", problem(400, detail=text))
+    deployment.on("POST /v1/estimates", problem(400, detail=text))
+    deployment.on("GET /v1/batches", {"batches": [batch(name=text)]})
+    deployment.on(f"GET /v1/batches/{BATCH_ID}", batch(name=text))
+    deployment.on("GET /v1/presets", {"presets": {text: {"prompt": text}}, "problem": text})
+    deployment.on("GET /v1/stats", {
+        "days": [{"day": text, "caller": text, "completed": 1, "failed": 1, "failures": {text: 1},
+                  "spent_micro_usd": 1}],
+        "durations": [],
+        "queue": {"waiting_normal": 0, "waiting_low": 0, "in_flight": 0, "message": text},
+    })  # fmt: skip
+
+    darkroom(*arguments)
+
+    out, err = capsys.readouterr()
+    assert OBEYED.isdisjoint(out + err)
+    (out + err).encode()
+    if "--json" in arguments:
+        document = json.loads(out)
+        (document,) = document.get("jobs", [document])
+        assert document["input"]["prompt"] == text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_table_on_a_terminal_shows_text_without_markup(text: str) -> None:
+    shown = on_terminal(text)
+
+    assert OBEYED.isdisjoint(shown)
+    assert cell(" ".join(text.split())) in shown
+
+
+@pytest.mark.parametrize("text", ["Ein Café, 猫 👩‍👩‍👧 — “x”", "\u05d0\u0628", "नमस्ते"])
+def test_letters_of_all_languages_are_shown_unchanged(text: str) -> None:
+    assert escape(text) == text
+
+
+def test_escaped_json_has_the_same_value() -> None:
+    value = {text: text for text in HOSTILE}
+
+    assert json.loads(escape(json.dumps(value, ensure_ascii=False, indent=2))) == value
+
+
+# ------------------------------------------------------------------- arguments, stdin and files
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("generate", "caf\udce9"),
+        ("generate", "x", "--quality", "\udcff"),
+        ("edit", "https://x.test/\udcff.png", "-p", "x"),
+        ("jobs", "list", "--text", "\udcff"),
+        ("batch", "run", "s3://b/k.csv", "--name", "\udcff"),
+        ("batch", "run", "s3://b/k.csv", "--quality", "\udcff"),
+    ],
+)
+def test_argument_that_is_not_utf_8_is_refused(
+    darkroom: Run, deployment: Deployment, capsys: Capture, arguments: tuple[str, ...]
+) -> None:
+    assert darkroom(*arguments) == Exit.USAGE
+    assert "is not UTF-8" in capsys.readouterr().err
+    assert deployment.requests == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("jobs", "show", "../keys"), ("jobs", "show", ""), ("jobs", "cancel", "\udcff"),
+        ("jobs", "open", "a?b#c"), ("watch", "[/red]"), ("batch", "show", "."),
+        ("batch", "cancel", "a b"), ("jobs", "retry", "é"),
+    ],
+)  # fmt: skip
+def test_text_that_is_no_id_is_refused(
+    darkroom: Run, deployment: Deployment, capsys: Capture, arguments: tuple[str, ...]
+) -> None:
+    assert darkroom(*arguments) == Exit.BAD_REQUEST
+    assert "is not the id of a job or batch" in capsys.readouterr().err
+    assert deployment.requests == []
+
+
+@pytest.mark.parametrize("key", ["Schlüssel", "a b", "a\nb", "", "x" * 257, "\udcff"])
+def test_idempotency_key_that_no_header_can_have_is_refused(
+    darkroom: Run, deployment: Deployment, key: str
+) -> None:
+    assert darkroom("generate", "x", "--idempotency-key", key) == Exit.USAGE
+    assert deployment.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--key", "dk_schlüssel"), Exit.REFUSED_KEY),
+        (("--key", "dk_a\nb"), Exit.REFUSED_KEY),
+        (("--url", "https://é..x"), Exit.NO_TARGET),
+        (("--url", "https://x.test/\x1b"), Exit.NO_TARGET),
+    ],
+)
+def test_impossible_target_is_reported(
+    darkroom: Run, deployment: Deployment, options: tuple[str, ...], code: Exit
+) -> None:
+    assert darkroom("presets", *options) == code
+    assert deployment.requests == []
+
+
+@pytest.mark.parametrize(
+    ("data", "prompt"),
+    [
+        ("Ein Café\n".encode(), "Ein Café"),
+        ("\ufeffEin Café".encode(), "Ein Café"),
+        ("Ein Café\r\n".encode("utf-16"), "Ein Café"),
+        (b"\xfe\xff" + "Ein Café".encode("utf-16-be"), "Ein Café"),
+    ],
+)
+def test_prompt_on_stdin_is_unicode_of_any_encoding_form(
+    darkroom: Run, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, data: bytes, prompt: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), "ascii"))
+    deployment.on("POST /v1/jobs", job())
+
+    assert darkroom("generate", "-") == Exit.DONE
+    assert deployment.bodies("/v1/jobs")[0]["prompt"] == prompt
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"Ein Caf\xe9", "not UTF-8 (byte 8)"),
+        (b"\xff\xfeodd", "not UTF-8 (byte 5)"),
+        (b"x" * 1_000_001, "longer than 1 MB"),
+    ],
+)
+def test_unreadable_prompt_on_stdin_is_refused(
+    darkroom: Run,
+    deployment: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+    data: bytes,
+    message: str,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    assert darkroom("generate", "-") == Exit.BAD_REQUEST
+    assert message in capsys.readouterr().err
+    assert deployment.requests == []
+
+
+@pytest.mark.parametrize("name", ["folder.csv", "pipe.csv", "n" * 300 + ".csv", "missing.csv"])
+@pytest.mark.parametrize("command", [("edit", "-p", "x"), ("batch", "run")], ids=" ".join)
+def test_what_is_no_readable_file_is_refused(
+    darkroom: Run, deployment: Deployment, capsys: Capture, name: str, command: tuple[str, ...]
+) -> None:
+    Path("folder.csv").mkdir()
+    os.mkfifo("pipe.csv")
+    assert stat.S_ISFIFO(Path("pipe.csv").stat().st_mode)
+
+    assert darkroom(*command, name) == Exit.BAD_REQUEST
+    assert name in capsys.readouterr().err.replace("\n", "")
+    assert deployment.requests == []
+
+
+def test_file_whose_name_is_not_utf_8_is_uploaded(darkroom: Run, deployment: Deployment) -> None:
+    name = os.fsdecode(b"caf\xe9.csv")
+    Path(name).write_text("prompt\nx\n")
+    presigned = {"url": "https://files.example.com/put", "headers": {}, "reference": "upload:1.csv"}
+    deployment.on("POST /v1/uploads", presigned)
+    deployment.on("POST /v1/batches", batch("planned"))
+
+    assert darkroom("batch", "run", name, "--dry-run") == Exit.DONE
+    assert deployment.bodies("/v1/batches")[0]["name"] == "caf\ufffd.csv"
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"url = 5\nkey = [1]", b"[", b"\xef\xbb\xbfkey=1"]
+)
+def test_unusable_config_file_is_reported(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+) -> None:
+    monkeypatch.delenv("DARKROOM_URL")
+    config = tmp_path / "config" / "darkroom" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_bytes(content)
+
+    assert run(["presets"]) == Exit.NO_TARGET
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {},
+        {"job_id": 5},
+        httpx.Response(200, text="[]"),
+        httpx.Response(200, content=b"\xff"),
+        failed(),
+    ],
+)
+def test_unexpected_reply_is_a_message(
+    darkroom: Run,
+    deployment: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+    reply: httpx.Response | dict[str, Any],
+) -> None:
+    monkeypatch.delenv("DARKROOM_TRACEBACK")
+    deployment.on("GET /v1/batches", reply)
+
+    assert darkroom("batch", "list") in (Exit.INTERNAL, Exit.NO_TARGET)
+    assert capsys.readouterr().err.startswith("darkroom: ")
