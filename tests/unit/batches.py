@@ -5,11 +5,8 @@ from typing import Any
 
 from darkroom.domain.batch import Batch
 from darkroom.domain.callers import Caller
-from darkroom.domain.steps import Step
 from darkroom.usecases.batches.plan_batch import BatchFile
 from darkroom.usecases.jobs.create_job import RequestSource
-from tests.fakes.images import PNG
-from tests.fakes.provider import OUTPUT
 from tests.fakes.world import World
 
 SHOP = Caller(name="key:shop")
@@ -39,13 +36,6 @@ def create_all_jobs(world: World, batch: Batch) -> None:
     for span in spans:
         world.app.create_rows.run(batch.batch_id, span)
     world.batches.update(batch.batch_id, when=[batch.status], creation_finished=True)
-
-
-def complete_job(world: World, job_id: str) -> None:
-    """Run a job from Submit to Finalize."""
-    world.downloads.files.setdefault(OUTPUT, PNG)
-    step = world.app.submit_job.run(Step(job_id=job_id))
-    world.app.finalize_job.run(world.app.check_job.run(step))
 
 
 def result_rows(world: World, batch: Batch) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from darkroom.domain.errors import Charged, Code, EndedError
 from darkroom.domain.events import JobFailed
 from darkroom.domain.job import OPEN, Job, Status
 from darkroom.domain.steps import Outcome, Step
-from darkroom.domain.submit_queue import RateLimit
 from darkroom.ports import Accepted, Conflict, Failed, NotSent, Submission, Throttled
 from tests.fakes.images import PNG
 from tests.fakes.invariants import assert_queue_counts
@@ -227,17 +226,4 @@ def test_cancel_of_a_job_that_just_acquired_its_slot_only_marks_it() -> None:
     assert (canceled.status, canceled.code) == (Status.SUBMITTING, None)
     assert canceled.canceled_at == world.clock()
     assert world.events.published == []
-    assert_queue_counts(world.jobs)
-
-
-def test_cancel_of_a_job_that_just_entered_the_queue_removes_it() -> None:
-    world = World(rate_limit=RateLimit(2, 2))
-    world.app.submit_job.run(Step(job_id=world.accept_job(key="ahead").job_id))
-    job = world.accept_job()
-    before_the_next_update(world, lambda: world.app.acquire_slot.run(job, ()))
-
-    canceled = cancel(world, job)
-
-    assert canceled.code is Code.CANCELED
-    assert len(world.jobs.queue.shard.normal) == 0
     assert_queue_counts(world.jobs)

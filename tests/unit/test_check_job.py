@@ -122,6 +122,7 @@ def test_readable_response_resets_the_unreadable_count() -> None:
     assert steps[-1].outcome is Outcome.READY
     assert steps[tolerated].unreadable == 0
     assert world.metrics.total("UnreadableChecks") == 2 * tolerated
+    assert world.metrics.total("ProviderUnreachable") == 2 * tolerated
 
 
 @pytest.mark.parametrize("code", [Code.PROVIDER_UNAVAILABLE, Code.UNAUTHORIZED])

@@ -15,7 +15,8 @@ from darkroom.domain.steps import Step
 from darkroom.domain.submit_queue import Priority
 from tests.fakes.crashes import CrashAt, SimulatedCrashError
 from tests.fakes.world import World
-from tests.unit.batches import SHOP, complete_job, create_all_jobs, result_rows, running_batch
+from tests.unit.batches import SHOP, create_all_jobs, result_rows, running_batch
+from tests.unit.http import complete_job
 
 ROWS = [{"id": "a", "prompt": "x"}, {"id": "b", "prompt": ""}, {"id": "c", "prompt": "z"}]
 

@@ -71,6 +71,22 @@ def test_end_emits_metrics_with_code_and_duration() -> None:
     assert "Checks" in records
 
 
+@pytest.mark.parametrize(
+    ("code", "outcomes"),
+    [(None, [0]), (Code.INTERNAL_ERROR, [1]), (Code.MODERATED, []), (Code.CANCELED, [])],
+)
+def test_failures_of_the_caller_are_no_outcome_of_the_service(
+    code: Code | None, outcomes: list[float]
+) -> None:
+    world, job = job_in_status(Status.SUBMITTED)
+    end = world.app.end_job
+
+    end.complete(job.job_id, ()) if code is None else end.fail(job.job_id, code)
+
+    recorded = [record.value for record in world.metrics.recorded if record.name == "JobOutcome"]
+    assert recorded == outcomes
+
+
 @given(st.lists(st.sampled_from([None, *Code]), min_size=1, max_size=5))
 def test_first_end_wins_and_is_published_once(codes: list[Code | None]) -> None:
     world, job = job_in_status(Status.SUBMITTED)

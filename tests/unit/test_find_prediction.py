@@ -158,14 +158,6 @@ def test_listed_prediction_without_inputs_leaves_the_result_unknown_unless_claim
     assert find(world, job) is (Missing.UNREAD if unclaimed else Missing.ABSENT)
 
 
-def test_unreadable_list_leaves_the_result_unknown() -> None:
-    world = World()
-    job = job_with_unanswered_post(world)
-    world.provider.listed = None
-
-    assert find(world, job) is Missing.UNREAD
-
-
 def test_matching_prediction_is_claimed_despite_a_prediction_without_inputs() -> None:
     world = World()
     job = job_with_unanswered_post(world)
@@ -174,20 +166,6 @@ def test_matching_prediction_is_claimed_despite_a_prediction_without_inputs() ->
     world.provider.listed.append(ListedPrediction("p-1", START, None))
 
     assert isinstance(find(world, job), Job)
-
-
-def test_second_search_finds_the_same_prediction() -> None:
-    world = World()
-    job = job_with_unanswered_post(world)
-    list_prediction(world, job, 1)
-    list_prediction(world, job, 2)
-
-    find(world, job)
-    second = find(world, job)
-
-    assert isinstance(second, Job)
-    assert second.prediction_id == "p-1"
-    assert world.jobs.claims.owners == {"p-1": job.job_id}
 
 
 @given(

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.batches import SMALL_IMAGE, complete_job, create_all_jobs, upload_rows
-from tests.unit.http import Client
+from tests.unit.batches import SMALL_IMAGE, create_all_jobs, upload_rows
+from tests.unit.http import Client, complete_job
 
 PATH = "/v1/batches"
 

@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.api.schemas import UploadRequest
 from infra.openapi_routes import ROUTES
 from tests.fakes.world import TEXT_TO_IMAGE, World
+from tests.profiles import examples
 from tests.unit.http import Client
 
 APP_ROUTES = [(route.method, route.path) for route in ROUTES if route.function == "ApiFunction"]
@@ -47,6 +48,7 @@ HEADER_VALUES = st.sampled_from(VALUES) | TEXTS
 
 
 @pytest.mark.parametrize(("method", "path"), APP_ROUTES)
+@settings(max_examples=examples(10))
 @given(
     job_id=st.sampled_from(["own", "other"]) | st.text(min_size=1, max_size=30),
     model=st.sampled_from(MODELS) | st.text(min_size=1),

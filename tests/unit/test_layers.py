@@ -96,11 +96,6 @@ def test_only_settings_reads_the_environment(path: Path) -> None:
     assert not reads or layer(path) == "settings"
 
 
-@per_module
-def test_every_module_has_a_docstring(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text()))
-
-
 IMPORT_SCRIPT = """
 import sys
 sys.path[:0] = [{package!r}]
@@ -110,20 +105,20 @@ def refuse(*_, **__):
 boto3.client = boto3.resource = boto3.Session.client = socket.socket.connect = refuse
 import darkroom.settings
 darkroom.settings.Settings.read = refuse
-import darkroom.handlers.{handler} as module
-assert callable(module.handler)
-for name in ("httpx", "darkroom.api", "darkroom.aws", "darkroom.usecases"):
-    assert name not in sys.modules, name + " must be loaded on first use"
+from importlib import import_module
+for handler in {handlers}:
+    assert callable(import_module("darkroom.handlers." + handler).handler)
+    for name in ("httpx", "darkroom.api", "darkroom.aws", "darkroom.usecases"):
+        assert name not in sys.modules, name + " must be loaded on first use: " + handler
 """
 
 
-@pytest.mark.parametrize("handler", HANDLERS)
-def test_importing_a_handler_creates_no_client_and_reads_no_environment(handler: str) -> None:
-    code = IMPORT_SCRIPT.format(package=str(PACKAGE.parent), handler=handler)
+def test_importing_handlers_creates_no_client_and_reads_no_environment() -> None:
+    code = IMPORT_SCRIPT.format(package=str(PACKAGE.parent), handlers=HANDLERS)
 
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], env={}, capture_output=True, text=True,
-        check=False, timeout=30,
+        check=False, timeout=120,
     )  # fmt: skip
 
     assert result.stderr == ""

@@ -45,16 +45,6 @@ def test_quantile_of_an_empty_histogram_is_none() -> None:
     assert quantile({}, 0.5) is None
 
 
-def test_ended_job_is_recorded_once() -> None:
-    world = World()
-    job = world.accept_job()
-    complete_job(world, job.job_id)
-
-    assert world.app.record_stats.run(job.job_id)
-    assert not world.app.record_stats.run(job.job_id)
-    assert len(world.stats.added) == 1
-
-
 def test_open_or_missing_job_is_not_recorded() -> None:
     world = World()
 

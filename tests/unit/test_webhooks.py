@@ -52,13 +52,6 @@ def test_signature_vectors(body: bytes, digest: str) -> None:
     assert is_genuine(headers(f"v3,{digest}"), body)
 
 
-@given(st.integers(0, len(BODY) - 1), st.integers(1, 255))
-def test_tampered_body_is_refused(at: int, flip: int) -> None:
-    tampered = BODY[:at] + bytes([BODY[at] ^ flip]) + BODY[at + 1 :]
-
-    assert not is_genuine(headers(), tampered)
-
-
 @given(st.binary(max_size=200), st.text(max_size=20), st.text(min_size=1, max_size=40))
 def test_any_change_of_body_secret_or_id_invalidates_the_signature(
     body: bytes, webhook_id: str, secret: str

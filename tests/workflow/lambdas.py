@@ -54,11 +54,6 @@ class Lambdas:
         """The id of the job that the running handler processes."""
         return self._running[-1][1] if self._running else ""
 
-    @property
-    def is_running(self) -> bool:
-        """Whether a handler is running."""
-        return bool(self._running)
-
     def faults(self, function: str, faults: Iterable[Fault | None]) -> None:
         """Script the faults of the next invocations of a function."""
         self._faults[function] = iter(faults)
