@@ -15,8 +15,6 @@ TABLE, BUS, BUCKET, SECRET, MACHINE = "records", "darkroom-events", "assets", "k
 PUBLIC_URL = "https://api.example.com/live"
 STATES = f"arn:aws:states:{REGION}:{ACCOUNT}"
 MACHINE_ARN = f"{STATES}:stateMachine:{MACHINE}"
-_ROLE = f"arn:aws:iam::{ACCOUNT}:role/machine"
-_FLAGS = ("SubmitsFlag", "WebhooksFlag")
 # Environment variables of the functions.
 VARIABLES = {
     "AWS_DEFAULT_REGION": REGION,
@@ -81,15 +79,17 @@ def deploy() -> str:
     )
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=KEY)
-    for resource in _FLAGS:
-        set_flag(resource, "on" if resource == "SubmitsFlag" else "off")
+    set_flag("SubmitsFlag", "on")
+    set_flag("WebhooksFlag", "off")
     queue: str = boto3.client("sqs").create_queue(QueueName="listener")["QueueUrl"]
     events = boto3.client("events")
     events.create_event_bus(Name=BUS)
     events.put_rule(Name="all", EventBusName=BUS, EventPattern='{"source": ["darkroom"]}')
     listener = f"arn:aws:sqs:{REGION}:{ACCOUNT}:listener"
     events.put_targets(Rule="all", EventBusName=BUS, Targets=[{"Id": "all", "Arn": listener}])
-    create_machine(MACHINE, definition())
+    boto3.client("stepfunctions").create_state_machine(
+        name=MACHINE, definition=definition(), roleArn=f"arn:aws:iam::{ACCOUNT}:role/machine"
+    )
     return queue
 
 
@@ -103,16 +103,8 @@ def set_flag(resource: str, value: str) -> None:
     )
 
 
-def create_machine(name: str, machine: dict[str, Any]) -> str:
-    """Create a state machine; return its ARN."""
-    created = boto3.client("stepfunctions").create_state_machine(
-        name=name, definition=json.dumps(machine), roleArn=_ROLE
-    )
-    return str(created["stateMachineArn"])
-
-
 @cache
-def definition() -> dict[str, Any]:
+def definition() -> str:
     """Return the shipped definition with its substitutions: function ARNs and the table name."""
     text = DEFINITION.read_text()
     for name, value in properties("ImageJobStateMachine")["DefinitionSubstitutions"].items():
@@ -124,5 +116,4 @@ def definition() -> dict[str, Any]:
             case _:
                 raise ValueError(f"no substitution for {value}")
         text = text.replace(f"${{{name}}}", substitute)
-    document: dict[str, Any] = yaml.safe_load(text)
-    return document
+    return json.dumps(yaml.safe_load(text))
