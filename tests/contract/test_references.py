@@ -273,3 +273,64 @@ def test_stored_bytes_have_caller_metadata(s3: S3Client) -> None:
     assert head["Metadata"] == {"darkroom-caller": "key:mine"}
     assert head["ContentType"] == "image/png"
     assert head["VersionId"] == stored.version_id
+
+
+OWN_URLS = [
+    f"https://assets.s3.{REGION}.amazonaws.com/a%20b.png",
+    "https://assets.s3.amazonaws.com/a%20b.png",
+    "https://ASSETS.S3.amazonaws.com:443/a%20b.png",
+    f"https://assets.s3-{REGION}.amazonaws.com/a%20b.png",
+    f"https://assets.s3.dualstack.{REGION}.amazonaws.com/a%20b.png",
+    "https://assets.s3-accelerate.amazonaws.com/a%20b.png",
+    "https://assets.s3-fips.us-gov-west-1.amazonaws.com/a%20b.png",
+    "https://assets.s3.cn-north-1.amazonaws.com.cn/a%20b.png",
+    f"https://s3.{REGION}.amazonaws.com/assets/a%20b.png",
+    "https://s3.amazonaws.com/assets/a%20b.png",
+    "http://s3.amazonaws.com/assets/a%20b.png",
+]
+
+
+@pytest.mark.parametrize("url", OWN_URLS)
+@pytest.mark.parametrize(
+    "query",
+    ["", "?X-Amz-Expires=1&X-Amz-Signature=expired", "?AWSAccessKeyId=x&Signature=y&Expires=1",
+     "?versionId=v1&response-content-type=text/html", "#fragment"],
+)  # fmt: skip
+def test_url_of_the_bucket_in_any_style_and_with_any_query_is_its_object(
+    s3: S3Client, url: str, query: str
+) -> None:
+    assert ReferenceStore(s3, "assets").resolve(url + query) == s3_object("a b.png")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://other.s3.amazonaws.com/assets/a.png",
+        "https://s3.amazonaws.com/other/assets/a.png",
+        "https://assets.s3.amazonaws.com.evil.test/a.png",
+        "https://evil.test/assets/a.png",
+        "https://assets.evil.test/a.png",
+        "https://assets.s3.amazonaws.com/",
+        "https://s3.amazonaws.com/assets/",
+        "https://s3.amazonaws.com/assets",
+        "https://assets.s3.amazonaws.com:8443/a.png",
+        "https://assets.s3.amazonaws.com@evil.test/a.png",
+        "https://[::1/a.png",
+        "ftp://assets.s3.amazonaws.com/a.png",
+        "assets.s3.amazonaws.com/a.png",
+        "a lighthouse",
+    ],
+)
+def test_other_text_is_no_object_of_the_bucket(s3: S3Client, url: str) -> None:
+    assert ReferenceStore(s3, "assets").resolve(url) is None
+
+
+@pytest.mark.parametrize("key", ["a b/ü?#.png", "uploads/1.png"])
+def test_presigned_url_resolves_to_its_object_in_every_endpoint_style(
+    s3: S3Client, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4599")
+    for client in (s3, aws.s3_client()):
+        store = ReferenceStore(client, "assets")
+
+        assert store.resolve(store.presign(s3_object(key), 60)) == s3_object(key)

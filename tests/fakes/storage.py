@@ -142,6 +142,7 @@ class InMemoryReferences:
 
     def resolve(self, text: str) -> S3Object | None:
         base_url = f"https://{self.bucket}.s3.test/"
+        text = text.replace(f"https://s3.test/{self.bucket}/", base_url)
         if text.startswith("upload:"):
             return S3Object(bucket=self.bucket, key=f"uploads/{text.removeprefix('upload:')}")
         if text.startswith(base_url):

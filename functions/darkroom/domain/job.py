@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from darkroom.domain.durations import ExpectedDuration, published
 from darkroom.domain.errors import Charged, Code, failure
-from darkroom.domain.references import Reference, S3Object
+from darkroom.domain.references import Reference, S3Object, map_texts
 from darkroom.domain.requests import Operation
 from darkroom.domain.submit_queue import Priority
 
@@ -216,6 +217,14 @@ class Job(BaseModel):
         """A digest of the fields that the API returns; the ETag of the job."""
         visible = self.model_dump_json(exclude=INTERNAL_FIELDS)
         return hashlib.sha256(visible.encode()).hexdigest()[:32]
+
+    def provider_input(self, urls: Sequence[str]) -> dict[str, Any]:
+        """Return the input that the provider receives, with the URLs of the references."""
+        if self.operation is Operation.MODEL:
+            signed = dict(zip(map(str, self.references), urls, strict=True))
+            filled: dict[str, Any] = map_texts(self.input, lambda text, _: signed.get(text, text))
+            return filled
+        return {**self.input, "images": list(urls)} if urls else self.input
 
     @property
     def charge(self) -> Charged:

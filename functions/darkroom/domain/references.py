@@ -4,7 +4,8 @@ import base64
 import binascii
 import ipaddress
 import re
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 from unicodedata import category, normalize
 from urllib.parse import urlsplit, urlunsplit
 
@@ -91,6 +92,37 @@ class BadReferenceError(ValueError):
     """A reference that cannot be used. The text is a predicate: "is empty."."""
 
 
+def s3_object(text: str) -> S3Object | None:
+    """Return the object that an s3://bucket/key URI names; None for any other text."""
+    match = _S3_URI.fullmatch(text)
+    # Directory buckets (…--x-s3) have a different API.
+    if match is None or match["bucket"].endswith("--x-s3"):
+        return None
+    return S3Object(bucket=match["bucket"], key=match["key"])
+
+
+def map_texts(value: Any, change: Callable[[str, str], str], path: str = "") -> Any:
+    """Return a JSON value with every text replaced by `change(text, path)`.
+
+    The path is dotted, as in `images.0.url`.
+    """
+    match value:
+        case str():
+            return change(value, path)
+        case dict():
+            return {
+                name: map_texts(item, change, f"{path}.{name}".lstrip("."))
+                for name, item in value.items()
+            }
+        case list():
+            return [
+                map_texts(item, change, f"{path}.{index}".lstrip("."))
+                for index, item in enumerate(value)
+            ]
+        case _:
+            return value
+
+
 def reference_problem(index: int, error: BadReferenceError) -> FieldProblem:
     """Return the problem of the reference at `index`, from 0."""
     return FieldProblem(
@@ -148,11 +180,10 @@ def parse_reference(text: str) -> Url | S3Object | bytes:
     if scheme.startswith("https://"):
         return _url(text)
     if scheme.startswith("s3://"):
-        match = _S3_URI.fullmatch(text)
-        # Directory buckets (…--x-s3) have a different API.
-        if match is None or match["bucket"].endswith("--x-s3"):
+        named = s3_object(text)
+        if named is None:
             raise BadReferenceError("is not an s3://bucket/key URI of a general purpose bucket.")
-        return S3Object(bucket=match["bucket"], key=match["key"])
+        return named
     if scheme.startswith("data:"):
         match = _DATA_URI.match(text)
         if match is None or ";base64" not in match["parameters"].lower():

@@ -4,9 +4,8 @@ import hashlib
 import re
 import secrets
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from botocore.exceptions import ClientError, EndpointProviderError, ParamValidationError
 
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
 _UPLOADS = "uploads/"
 _UPLOAD_VALIDITY = timedelta(minutes=15)
 _HEAD_BYTES = 64  # enough for the magic number of every format
+# Regional, global, dual-stack, accelerated and FIPS endpoints, and the older form with a hyphen.
+_AWS_ENDPOINT = re.compile(
+    r"s3(-accelerate|-fips)?(\.dualstack)?([.-][a-z]{2}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?"
+)
 _UPLOAD_ID = re.compile(r"upload:([a-z0-9.]{1,64})")
 _UNREADABLE = frozenset(
     {"403", "404", "400", "AccessDenied", "NoSuchKey", "NoSuchBucket", "NoSuchVersion",
@@ -38,23 +41,36 @@ class ReferenceStore:
         self._bucket = bucket
 
     def resolve(self, text: str) -> S3Object | None:
-        """Return the object of a presigned URL of the assets bucket, or of an upload id.
+        """Return the object of a URL of the assets bucket, or of an upload id.
 
-        Return None for any other text. The object is stored instead of the URL, because a
-        presigned URL expires, and a URL of the local stack is not reachable from outside.
+        The URL may have any style of S3 and any query, such as an expired signature. Return None
+        for any other text. The object is stored instead of the URL, because a presigned URL
+        expires, and a URL of the local stack is not reachable from outside.
         """
         if upload := _UPLOAD_ID.fullmatch(text):
             return S3Object(bucket=self._bucket, key=f"{_UPLOADS}{upload[1]}")
-        if not text.startswith(self._root):
+        if not text[:8].lower().startswith(("http://", "https://")):
             return None
-        key = unquote(text.removeprefix(self._root).partition("?")[0])
-        return S3Object(bucket=self._bucket, key=key) if key else None
+        try:
+            parts = urlsplit(text)
+            host, port = (parts.hostname or "").rstrip("."), parts.port
+        except ValueError:
+            return None
+        path = unquote(parts.path).removeprefix("/")
+        if self._is_endpoint(host.removeprefix(f"{self._bucket}."), port):
+            if host.startswith(f"{self._bucket}."):  # virtual-hosted style
+                return S3Object(bucket=self._bucket, key=path) if path else None
+            bucket, _, key = path.partition("/")
+            if bucket == self._bucket and key:
+                return S3Object(bucket=self._bucket, key=key)
+        return None
 
-    @cached_property
-    def _root(self) -> str:
-        """The common prefix of all presigned URLs of the bucket, in the URL style of the SDK."""
-        example = S3Object(bucket=self._bucket, key="x")
-        return self.presign(example, 1).partition("?")[0].removesuffix("x")
+    def _is_endpoint(self, host: str, port: int | None) -> bool:
+        """Return whether S3 answers at a host: this client's endpoint, or any endpoint of AWS."""
+        endpoint = urlsplit(self._client.meta.endpoint_url)
+        if (host, port) == (endpoint.hostname, endpoint.port):
+            return True
+        return port in (None, 80, 443) and _AWS_ENDPOINT.fullmatch(host) is not None
 
     def inspect(self, reference: S3Object) -> StoredObject | None:
         """Return the object's pinned version, size, first bytes and owner; None if unreadable."""

@@ -1,29 +1,58 @@
 """Create a job: the use case that every entry point shares."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, NamedTuple
 
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
 from darkroom.domain.identity import fingerprint, job_id
 from darkroom.domain.job import Job, Status
+from darkroom.domain.parsing import MAX_FIELD_NAME
 from darkroom.domain.references import (
     BadReferenceError,
     S3Object,
     Url,
+    map_texts,
     parse_reference,
     reference_problem,
     require_image,
     require_size,
+    s3_object,
 )
-from darkroom.domain.requests import DEFAULT_DEADLINE_SECONDS, JobRequest
+from darkroom.domain.requests import DEFAULT_DEADLINE_SECONDS, AnyModel, JobRequest
 from darkroom.domain.submit_queue import Priority
 from darkroom.domain.sweeping import START_GRACE
 from darkroom.ports import Clock, Jobs, Metrics, Prices, References, Workflow
 from darkroom.usecases.jobs.budget import Budget
 
 type ParsedReference = Url | S3Object | bytes
+
+
+# S3 objects in the input of a model; each is read before the job is created.
+_MAX_OBJECTS = 64
+
+
+class _Reference(NamedTuple):
+    """A reference, and its place: the index of an image, or the field of a model's input."""
+
+    value: ParsedReference
+    place: int | str
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the reference must be an image. A model may take any file."""
+        return isinstance(self.place, int)
+
+    def problem(self, error: BadReferenceError) -> FieldProblem:
+        """Return the problem of the reference."""
+        if isinstance(self.place, int):
+            return reference_problem(self.place, error)
+        field = self.place[:MAX_FIELD_NAME]
+        allowed = "an object that this caller may read"
+        return FieldProblem(field=field, message=f"`{field}` {error}", allowed=allowed)
 
 
 @dataclass(frozen=True)
@@ -60,8 +89,8 @@ class CreateJob:
         Idempotent: after a crash between the record and the start, the next call starts the job.
         """
         identity = job_id(request_source.caller.name, request_source.key)
-        references = self._parse(request)
-        request_fingerprint = fingerprint(request, (_name(reference) for reference in references))
+        request, references = self._parse(request)
+        request_fingerprint = fingerprint(request, (_name(parsed.value) for parsed in references))
         job = self.jobs.get(identity)
         if job is None:
             stored = self._store_references(references, identity, request_source.caller)
@@ -71,10 +100,7 @@ class CreateJob:
             else:  # a concurrent delivery of the same request has created the job
                 job = self.jobs.get(identity) or job
         if job.fingerprint != request_fingerprint:
-            raise ConflictError(
-                f"This idempotency key was already used for another request (job {identity})."
-                " Use a new key."
-            )
+            raise _conflict(job, request, references)
         if job.status is Status.QUEUED:
             self.workflow.start(identity)
         return job
@@ -95,7 +121,7 @@ class CreateJob:
         stored: list[Url | S3Object],
     ) -> Job:
         now = self.now()
-        quote = self.prices.quote(request.model, request.input, len(stored))
+        quote = self.prices.quote(request.model, request.input, len(request.references))
         return Job(
             job_id=identity,
             caller=request_source.caller.name,
@@ -119,33 +145,60 @@ class CreateJob:
             expires_at=int((now + self.retention).timestamp()),
         )
 
-    def _parse(self, request: JobRequest) -> list[ParsedReference]:
-        parsed: list[ParsedReference] = []
+    def _parse(self, request: JobRequest) -> tuple[JobRequest, list[_Reference]]:
+        """Return the request and its references."""
+        if isinstance(request, AnyModel):
+            return self._parse_input(request)
+        parsed: list[_Reference] = []
         problems: list[FieldProblem] = []
         for index, image in enumerate(request.references):
             try:
-                parsed.append(
+                value = (
                     image
                     if isinstance(image, S3Object)
                     else self.references.resolve(image) or parse_reference(image)
                 )
+                parsed.append(_Reference(value, index))
             except BadReferenceError as error:
                 problems.append(reference_problem(index, error))
         if problems:
             raise InvalidRequestError(problems)
-        return parsed
+        return request, parsed
+
+    def _parse_input(self, request: AnyModel) -> tuple[AnyModel, list[_Reference]]:
+        """Return the request with the S3 URIs of the objects that its input names, and the objects.
+
+        A presigned URL expires, so Submit signs the object anew.
+        """
+        objects: dict[str, _Reference] = {}
+
+        def name_object(text: str, path: str) -> str:
+            named = self.references.resolve(text.strip()) or s3_object(text.strip())
+            if named is None:
+                return text
+            objects.setdefault(str(named), _Reference(named, f"input.{path}"))
+            return str(named)
+
+        model_input = map_texts(request.input, name_object)
+        if len(objects) > _MAX_OBJECTS:
+            allowed = f"at most {_MAX_OBJECTS} S3 objects"
+            raise InvalidRequestError.of(
+                "input", f"`input` names too many. Use {allowed}.", allowed
+            )
+        references = [objects[name] for name in sorted(objects)]
+        return request.model_copy(update={"input": model_input}), references
 
     def _store_references(
-        self, references: list[ParsedReference], identity: str, caller: Caller
+        self, references: list[_Reference], identity: str, caller: Caller
     ) -> list[Url | S3Object]:
         """Check every reference, then store the inline ones. Nothing is stored if one is bad."""
         problems: list[FieldProblem] = []
         inspected: list[ParsedReference] = []
-        for index, reference in enumerate(references):
+        for reference in references:
             try:
                 inspected.append(self._inspect(reference, caller))
             except BadReferenceError as error:
-                problems.append(reference_problem(index, error))
+                problems.append(reference.problem(error))
         if problems:
             raise InvalidRequestError(problems)
         return [
@@ -155,25 +208,59 @@ class CreateJob:
             for reference in inspected
         ]
 
-    def _inspect(self, reference: ParsedReference, caller: Caller) -> ParsedReference:
-        match reference:
-            case Url():
-                return reference
-            case bytes():
-                require_size(len(reference))
-                require_image(reference)
-                return reference
-            case S3Object():
-                if reference.has_dots:
+    def _inspect(self, reference: _Reference, caller: Caller) -> ParsedReference:
+        match reference.value:
+            case Url() as url:
+                return url
+            case bytes() as data:
+                require_size(len(data))
+                require_image(data)
+                return data
+            case S3Object() as location:
+                if location.has_dots:
                     raise BadReferenceError(
                         "has a . or .. in its path, which a URL cannot contain. Rename the object."
                     )
-                stored = self.references.inspect(reference)
+                stored = self.references.inspect(location)
                 if stored is None or not stored.is_readable_by(caller):
                     raise BadReferenceError("does not exist, or this caller may not read it.")
-                require_size(stored.size)
-                require_image(stored.head)
+                if reference.is_image:
+                    require_size(stored.size)
+                    require_image(stored.head)
                 return stored.reference
+
+
+def _conflict(job: Job, request: JobRequest, references: list[_Reference]) -> ConflictError:
+    """Return the error for a key that `job` has used, with a hint if a signature has changed."""
+    before = _urls(job.input, job.references)
+    now = _urls(request.input, [parsed.value for parsed in references])
+    hint = (
+        " The URL of a file has another query, such as a new signature, than in the first request."
+        if any(now[place] != before[place] for place in now.keys() & before.keys())
+        else ""
+    )
+    return ConflictError(
+        f"This idempotency key was already used for another request (job {job.job_id}).{hint}"
+        " Use a new key."
+    )
+
+
+def _urls(
+    model_input: dict[str, Any], references: Iterable[ParsedReference]
+) -> dict[str, set[str]]:
+    """Return the URLs of files by their part before the query."""
+    urls = [reference.url for reference in references if isinstance(reference, Url)]
+
+    def collect(text: str, _: str) -> str:
+        if text.lower().startswith("https://"):
+            urls.append(text)
+        return text
+
+    map_texts(model_input, collect)
+    by_place: dict[str, set[str]] = {}
+    for url in urls:
+        by_place.setdefault(url.partition("?")[0], set()).add(url)
+    return by_place
 
 
 def _name(reference: ParsedReference) -> str:

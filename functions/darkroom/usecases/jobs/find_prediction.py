@@ -8,6 +8,8 @@ from operator import attrgetter
 from typing import Any
 
 from darkroom.domain.job import Job, Status
+from darkroom.domain.references import map_texts
+from darkroom.domain.requests import Operation
 from darkroom.domain.sweeping import sweep_after
 from darkroom.ports import Claim, Claims, Clock, Conflict, Jobs, Provider
 
@@ -76,13 +78,18 @@ def claim_prediction(jobs: Jobs, job: Job, prediction_id: str, now: datetime) ->
 
 def digest(url: str) -> str:
     """Return the SHA-256 of a URL; URLs may be signed, so only their digests are stored."""
-    return hashlib.sha256(url.encode()).hexdigest()
+    return hashlib.sha256(url.encode(errors="replace")).hexdigest()
 
 
 def _is_match(job: Job, inputs: dict[str, Any]) -> bool:
     """Return whether the listed inputs contain the job's input; further fields are ignored."""
+    if job.operation is Operation.MODEL:
+        names = dict(zip(job.sent_images, map(str, job.references), strict=False))
+        inputs = map_texts(inputs, lambda text, _: names.get(digest(text), text))
     if any(inputs.get(name) != value for name, value in job.input.items()):
         return False
+    if job.operation is Operation.MODEL and job.sent_images:
+        return True
     images = inputs.get("images")
     if not job.sent_images:
         return not images or "images" in job.input

@@ -96,9 +96,8 @@ class SubmitJob:
                 return self._send(step, acquired, images, flags)
 
     def _send(self, step: Step, job: Job, images: list[str], flags: RuntimeFlags) -> Step:
-        model_input = {**job.input, "images": images} if images else job.input
         submission = self.provider.submit(
-            job.model, model_input, flags.webhook(job.job_id, job.submit_token)
+            job.model, job.provider_input(images), flags.webhook(job.job_id, job.submit_token)
         )
         match submission:
             case Accepted():
