@@ -43,10 +43,16 @@ class NotSent:
 
 
 @dataclass(frozen=True)
+class Intercepted:
+    """An edge in front of the API answered in its place, so the API accepted nothing."""
+
+
+@dataclass(frozen=True)
 class Throttled:
     """The provider did not accept the request (429)."""
 
     retry_after: int | None  # seconds, from the Retry-After header
+    by_edge: bool = False  # whether an edge in front of the API answered
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Unknown:
     """The request was sent and got no conclusive answer: a prediction may exist and be charged."""
 
 
-type Submission = Accepted | NotSent | Throttled | Refused | Unknown
+type Submission = Accepted | NotSent | Intercepted | Throttled | Refused | Unknown
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,10 @@ class Running:
 
 @dataclass(frozen=True)
 class Succeeded:
-    """The prediction has completed. `outputs` are URLs on the provider's CDN."""
+    """The prediction has completed. Each output is a URL on the provider's CDN, or its content.
+
+    The outputs may come later than the status: then `outputs` is empty, or has an empty text.
+    """
 
     outputs: tuple[str, ...]
 
@@ -187,8 +196,13 @@ class NotDownloaded:
 class Downloads(Protocol):
     """The provider's CDN."""
 
-    def fetch(self, url: str, into: IO[bytes]) -> Download | NotDownloaded:
-        """Stream a file into `into`, and verify it from its bytes."""
+    def fetch(
+        self, output: str, into: IO[bytes], *, only_images: bool = True
+    ) -> Download | NotDownloaded:
+        """Write an output into `into`: the file at its URL, or its content. Verify the bytes.
+
+        `only_images`: whether anything but an image is refused.
+        """
 
 
 # --------------------------------------------------------------------------------------------- Jobs

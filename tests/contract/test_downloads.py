@@ -66,7 +66,7 @@ def test_complete_file_is_downloaded(
 ) -> None:
     buffer = io.BytesIO()
 
-    result = serve(content).fetch(URL, buffer)
+    result = serve(content).fetch(URL, buffer, only_images=dimensions is not None)
 
     assert result == Download(
         file_format, len(content), hashlib.sha256(content).hexdigest(), dimensions

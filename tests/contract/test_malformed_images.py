@@ -54,7 +54,6 @@ STORED: dict[str, tuple[str, tuple[int, int] | None]] = {
     # Output formats of other models; their dimensions are not read.
     "with-a-page-behind.gif": ("gif", None),
     "gif-that-is-a-script.gif": ("gif", None),
-    "zip-called.png": ("zip", None),
     # The bytes determine the format, not the name.
     "png-called.jpg": ("png", (1, 1)),
     "jpeg-called.png": ("jpg", (3, 2)),
@@ -78,13 +77,13 @@ NO_MEDIA = {
     "ff-flood.bin", "zero-flood.bin", "page-that-says-webp.webp", "page-that-says-ftyp.mp4",
     "script.svg", "script-with-prolog.svg", "svg-called.png", "page.html", "page-called.jpg",
     "error-called.png", "program-called.png", "postscript-called.jpg", "bitmap-called.png",
-    "tiff-called.png", "icon-called.png",
+    "tiff-called.png", "icon-called.png", "zip-called.png",
 }  # fmt: skip
 REFUSED = {
     "empty.png": (Code.ASSET_UNAVAILABLE, "the output is empty"),
     **dict.fromkeys(CUT_OFF, (Code.ASSET_UNAVAILABLE, "the output is cut off")),
     **dict.fromkeys(NO_DIMENSIONS, (Code.ASSET_INVALID, "the output has no dimensions")),
-    **dict.fromkeys(NO_MEDIA, (Code.ASSET_INVALID, "the output is no known media file")),
+    **dict.fromkeys(NO_MEDIA, (Code.ASSET_INVALID, "the output is no known image file")),
 }
 NO_REFERENCE = {
     "empty.png": "is empty.",

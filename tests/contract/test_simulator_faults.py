@@ -68,8 +68,8 @@ CDN: list[tuple[str, dict[str, Any], tuple[Code, bool], str]] = [
     ("cdn.truncated", {"kind": "length"}, TEMPORARY, "the download broke off"),
     ("cdn.truncated", {"kind": "consistent"}, TEMPORARY, "the output is cut off"),
     ("cdn.empty", {}, TEMPORARY, "the output is empty"),
-    ("cdn.html", {"content_type": "image/png"}, INVALID, "the output is no known media file"),
-    ("cdn.redirect", {}, FINAL, "the output lies on a host that is not allowed"),
+    ("cdn.html", {"content_type": "image/png"}, INVALID, "the output is no known image file"),
+    ("cdn.redirect", {}, INVALID, "the output lies on a host that is not allowed"),
     ("cdn.foreign_host", {}, FINAL, "the output lies on a host that is not allowed"),
     ("cdn.huge", {"declared": False}, FINAL, "the output is larger than 50 MB"),
 ]

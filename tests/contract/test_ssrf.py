@@ -139,8 +139,10 @@ def test_redirect_to_the_same_name_is_checked_again(
     server.location = "/moved"
 
     # The server closes its connections, so the name is resolved again.
-    refusal_reason(fetch(ScriptedDns([PUBLIC], ["127.0.0.1"]), tls_context=server.tls_context))
+    result = fetch(ScriptedDns([PUBLIC], ["127.0.0.1"]), tls_context=server.tls_context)
 
+    assert isinstance(result, NotDownloaded)
+    assert result.code is Code.ASSET_INVALID
     assert connected == [(PUBLIC, 443)]
 
 

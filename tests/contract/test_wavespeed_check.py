@@ -60,7 +60,13 @@ def test_unknown_status_is_running_and_marked_unknown(status: object) -> None:
 @pytest.mark.parametrize("status", ["completed", "succeeded", "success", "COMPLETED"])
 @pytest.mark.parametrize(
     ("outputs", "urls"),
-    [([URL], (URL,)), ([URL, URL + "2"], (URL, URL + "2")), ([{"url": URL, "x": 1}], (URL,))],
+    [
+        ([URL], (URL,)),
+        ([URL, URL + "2"], (URL, URL + "2")),
+        ([{"url": URL, "x": 1}], (URL,)),
+        (URL, (URL,)),
+        ({"url": URL}, (URL,)),
+    ],
 )
 def test_completed_prediction_has_its_outputs_in_order(
     status: str, outputs: list[Any], urls: tuple[str, ...]
@@ -68,13 +74,6 @@ def test_completed_prediction_has_its_outputs_in_order(
     result = check(prediction(status, outputs=outputs, has_nsfw_contents=[True], executionTime=9))
 
     assert result == Succeeded(urls)
-
-
-@pytest.mark.parametrize("outputs", [None, [], "", [""], [None], [{}], URL, {"url": URL}])
-def test_completed_prediction_without_outputs_has_failed(outputs: object) -> None:
-    result = check(prediction("completed", outputs=outputs))
-
-    assert result == Failed(Code.PROVIDER_FAILED, "completed without outputs", Charged.YES)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,10 @@ class InMemoryDownloads:
     files: dict[str, bytes | list[bytes | NotDownloaded]] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
 
-    def fetch(self, url: str, into: IO[bytes]) -> Download | NotDownloaded:
+    def fetch(
+        self, output: str, into: IO[bytes], *, only_images: bool = True
+    ) -> Download | NotDownloaded:
+        url = output
         self.fetched.append(url)
         script = self.files.get(url)
         content = _next(script) if isinstance(script, list) else script
@@ -77,9 +80,14 @@ class InMemoryDownloads:
             return NotDownloaded(Code.ASSET_UNAVAILABLE, "there is no such file")
         if isinstance(content, NotDownloaded):
             return content
-        media_format = media.sniff(content)
-        if media_format is None:
-            return NotDownloaded(Code.ASSET_INVALID, "the output is no known media file")
+        if only_images:
+            media_format = media.sniff(content)
+            is_refused = media_format is None or media_format.kind is not media.MediaKind.IMAGE
+        else:
+            media_format = media.identify(content, len(content), url)
+            is_refused = media.is_error_page(content, url)
+        if media_format is None or is_refused:
+            return NotDownloaded(Code.ASSET_INVALID, "the output is no known image file")
         into.write(content)
         size, digest = len(content), hashlib.sha256(content).hexdigest()
         return Download(media_format, size, digest, media.dimensions(media_format, content))

@@ -109,7 +109,7 @@ def test_at_most_four_outputs_are_copied_concurrently() -> None:
     world, step = job_with_completed_prediction(*outputs, **dict.fromkeys(outputs, PNG))
     fetch, barrier, lock, running, max_running = world.downloads.fetch, Barrier(4), Lock(), 0, 0
 
-    def fetch_with_barrier(url: str, into: IO[bytes]) -> Download | NotDownloaded:
+    def fetch_with_barrier(url: str, into: IO[bytes], **_: bool) -> Download | NotDownloaded:
         nonlocal running, max_running
         with lock:
             running += 1
@@ -120,7 +120,7 @@ def test_at_most_four_outputs_are_copied_concurrently() -> None:
             running -= 1
         return fetch(url, into)
 
-    world.downloads.fetch = fetch_with_barrier  # type: ignore[method-assign]
+    world.downloads.fetch = fetch_with_barrier  # type: ignore[method-assign, assignment]
 
     world.app.finalize_job.run(step)
 
@@ -289,11 +289,11 @@ def test_slot_is_released_before_the_copy() -> None:
     world, step = submitted_job(Succeeded((OUTPUT,)))
     in_flight, fetch = [world.jobs.queue.shard.in_flight], world.downloads.fetch
 
-    def count_and_fetch(url: str, into: IO[bytes]) -> Download | NotDownloaded:
+    def count_and_fetch(url: str, into: IO[bytes], **_: bool) -> Download | NotDownloaded:
         in_flight.append(world.jobs.queue.shard.in_flight)
         return fetch(url, into)
 
-    world.downloads.fetch = count_and_fetch  # type: ignore[method-assign]
+    world.downloads.fetch = count_and_fetch  # type: ignore[method-assign, assignment]
     world.app.finalize_job.run(step)
 
     assert in_flight == [1, 0]

@@ -155,7 +155,7 @@ def test_failed_prediction_ends_the_recovery_without_an_event(
 
 
 @pytest.mark.parametrize("has_prediction", [True, False])
-def test_recovery_polls_slow_down_and_end_after_four_days(has_prediction: bool) -> None:
+def test_recovery_polls_slow_down_and_end_after_seven_days(has_prediction: bool) -> None:
     world, account = deployment()
     account.post_results = [] if has_prediction else [PostResult.REQUEST_LOST]
     account.run_seconds = 10**9
@@ -166,7 +166,11 @@ def test_recovery_polls_slow_down_and_end_after_four_days(has_prediction: bool) 
 
     pauses = [second - first for first, second in pairwise(polls)]
     assert polls[0] == 120
-    assert pauses == [60 * minutes for minutes in (5, 15, 60, 240, 720, 1440, 2880)]
+    assert pauses[:6] == [60 * minutes for minutes in (5, 15, 60, 240, 720, 720)]
+    assert set(pauses[5:-1]) == {12 * 3600}
+    sent_at = world.job(job.job_id).submitting_at
+    assert sent_at is not None
+    assert world.clock() == sent_at + timedelta(days=7) - timedelta(hours=1)
     assert world.job(job.job_id).sweep_after is None
     assert world.events.of_type("JobRecovered") == []
     assert_all_ended(world)

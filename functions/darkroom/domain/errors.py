@@ -105,12 +105,14 @@ _FAILURES = {
     Code.ASSET_UNAVAILABLE: Failure(
         True,
         Charged.YES,
-        "The finished output could not be downloaded from WaveSpeed. A new try is charged again.",
+        "The finished output could not be downloaded from WaveSpeed yet. Darkroom tries again for"
+        " 7 days and stores the output with this job. A new try is charged again.",
     ),
     Code.ASSET_INVALID: Failure(
         True,
         Charged.YES,
-        "WaveSpeed delivered a damaged file or an unknown file type. A new try is charged again.",
+        "WaveSpeed delivered a damaged file or a page in place of the output. Darkroom tries again"
+        " for 7 days and stores the output with this job. A new try is charged again.",
     ),
     Code.CANCELED: Failure(True, Charged.MAYBE, "The job was canceled."),
     Code.INTERNAL_ERROR: Failure(

@@ -35,15 +35,15 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-# Failures that do not end the prediction: it may be charged, and its result may still arrive.
-RECOVERABLE_CODES = (
-    Code.PROVIDER_UNAVAILABLE,
-    Code.UNAUTHORIZED,
-    Code.SUBMISSION_UNKNOWN,
-    Code.DEADLINE_EXCEEDED,
-    Code.ASSET_UNAVAILABLE,
-    Code.CANCELED,
-    Code.INTERNAL_ERROR,
+# Failures that the provider itself reports: it refused the request, or the prediction has failed.
+# After any other failure, the prediction may be charged, and its result may still arrive.
+FINAL_CODES = (
+    Code.INVALID_REQUEST,
+    Code.BUDGET_EXCEEDED,
+    Code.MODERATED,
+    Code.REJECTED,
+    Code.INSUFFICIENT_CREDITS,
+    Code.PROVIDER_FAILED,
 )
 OPEN = (Status.QUEUED, Status.SUBMITTING, Status.SUBMITTED)
 
@@ -205,7 +205,7 @@ class Job(BaseModel):
         if self.stored_at is not None or not self.was_sent or self.code is None:
             return False
         is_refused = self.code is Code.UNAUTHORIZED and self.prediction_id is None
-        return self.unanswered_submits > 0 or (self.code in RECOVERABLE_CODES and not is_refused)
+        return self.unanswered_submits > 0 or not (self.code in FINAL_CODES or is_refused)
 
     @property
     def was_sent(self) -> bool:

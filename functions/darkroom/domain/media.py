@@ -1,5 +1,7 @@
 """Detect the format, the dimensions and the completeness of a file from its bytes."""
 
+import json
+import re
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -16,6 +18,8 @@ class MediaKind(StrEnum):
     VIDEO = "video"
     AUDIO = "audio"
     MODEL = "model"
+    TEXT = "text"
+    OTHER = "other"
 
 
 class Format(NamedTuple):
@@ -24,6 +28,11 @@ class Format(NamedTuple):
     kind: MediaKind
     content_type: str
     extension: str
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether a browser may show the file: it is media without scripts."""
+        return self in _INLINE
 
 
 PNG = Format(MediaKind.IMAGE, "image/png", "png")
@@ -63,13 +72,34 @@ _MAGIC = (
     (0, b"Kaydara FBX Binary", Format(MediaKind.MODEL, "application/octet-stream", "fbx")),
     (0, b"PK\x03\x04", Format(MediaKind.MODEL, "application/zip", "zip")),
 )
+# Formats that any text may resemble: only the name of the file tells.
+_TEXT_FORMATS = ("ply", "stl", "obj")  # of 3D models
+_INLINE_KINDS = (MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.AUDIO)
+_INLINE = frozenset(known for _, _, known in _MAGIC if known.kind in _INLINE_KINDS)
+_BINARY_EXTENSIONS = frozenset(
+    {known.extension for _, _, known in _MAGIC if known.extension not in _TEXT_FORMATS}
+    | {"jpeg", "tif", "tiff", "bmp", "m4v", "webm", "mkv", "avi", "oga", "opus", "pdf"}
+)
+# The fields of an error in JSON, whoever returns it.
+_ERROR_FIELDS = frozenset(
+    {"error", "errors", "message", "msg", "code", "error_code", "error_name", "status", "detail",
+     "title", "type", "success", "request_id", "requestid", "timestamp", "path", "retryable",
+     "retry_after", "ray_id", "instance", "cloudflare_error", "owner_action_required", "zone"}
+)  # fmt: skip
+_PROLOGUE = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->)+", re.S)
+_HTML = re.compile(rb"<(?:!doctype\s+html|html|head|body|title|h1|center|script)\b", re.I)
+_XML_ERROR = re.compile(rb"<(?:\w+:)?(?:error|errorresponse)\b", re.I)
+_SVG = re.compile(rb"(?:<!doctype\s+svg[^>]*>\s*)?<(?:\w+:)?svg\b", re.I)
+_SVG_END = re.compile(rb"</(?:\w+:)?svg\s*>|/>\s*$", re.I)
+_EXTENSION = re.compile(r"[a-z0-9]{1,12}")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 # Bytes that must come before the magic bytes, by their offset: the container's name, or the first
 # box's small length. Otherwise text with WEBP at offset 8 would pass as an image.
 _PREFIXES = {0: b"", 4: b"\x00\x00", 8: b"RIFF"}
 _PNG_END = b"IEND\xaeB`\x82"  # type and checksum of the last chunk, which has no data
 # WebP's limit, and above a JPEG's maximum. A PNG that declares more is invalid or an image bomb.
 _MAX_PIXELS = 2**32 - 1
-_MAX_BYTES = {MediaKind.IMAGE: 50_000_000}
+_MAX_BYTES: dict[MediaKind | None, int] = {MediaKind.IMAGE: 50_000_000}
 _MAX_BYTES_OTHER = 400_000_000  # four fit into the /tmp of the functions that store outputs
 
 
@@ -81,9 +111,91 @@ def sniff(head: bytes) -> Format | None:
     return None
 
 
-def max_bytes(file_format: Format) -> int:
+def identify(header: bytes, size: int, name: str) -> Format | None:
+    """Return the format of any file: media, text or other; None if it contradicts its name.
+
+    `header` is the file, or its first HEADER_BYTES; `name` is its file name, without a query.
+    """
+    extension = _extension(name)
+    known = sniff(header)
+    is_text = _is_text(header, size)
+    if known is not None and not (is_text and known.extension in _TEXT_FORMATS):
+        return known
+    if known is not None and known.extension == extension:
+        return known
+    if is_text and _SVG.match(_start(header)):
+        return Format(MediaKind.IMAGE, "image/svg+xml", "svg")
+    if not is_text:
+        # A damaged image is not stored as a file of an unknown type.
+        other = Format(MediaKind.OTHER, "application/octet-stream", extension or "bin")
+        return None if extension in _BINARY_EXTENSIONS else other
+    if extension in _BINARY_EXTENSIONS or extension == "svg":
+        return None  # a text in place of a media file
+    if _json(header) is not None:
+        return Format(MediaKind.TEXT, "application/json", extension or "json")
+    if extension == "json" and size <= HEADER_BYTES:
+        return None
+    # HTML and scripts are served as plain text: no browser runs them.
+    return Format(MediaKind.TEXT, "text/plain; charset=utf-8", extension or "txt")
+
+
+def is_error_page(header: bytes, name: str) -> bool:
+    """Return whether a file is a page of a server in place of the file `name`.
+
+    HTML counts as a page unless the name says that the file is HTML, and JSON if it has only the
+    fields of an error.
+    """
+    start = _start(header)
+    if _HTML.match(start):
+        return _extension(name) not in ("html", "htm", "xhtml")
+    if _XML_ERROR.match(start):
+        return True
+    document = _json(header)
+    if not isinstance(document, dict) or document.get("success") is True:
+        return False
+    fields = {field.lower() for field, value in document.items() if value is not None}
+    return fields <= _ERROR_FIELDS and any(
+        document.get(field) for field in ("error", "errors", "message", "msg", "detail")
+    )
+
+
+def _start(header: bytes) -> bytes:
+    """Return the bytes after the byte order mark, white space, XML declaration and comments."""
+    start = header.removeprefix(b"\xef\xbb\xbf")
+    prologue = _PROLOGUE.match(start)
+    return start[prologue.end() :] if prologue else start
+
+
+def _is_text(header: bytes, size: int) -> bool:
+    if _CONTROLS.search(header):
+        return False
+    try:
+        header.decode()
+    except UnicodeDecodeError as error:
+        # The header may end within a character.
+        return size > len(header) and error.start >= len(header) - 3
+    return True
+
+
+def _json(header: bytes) -> object:
+    """Return the JSON object or list in a file; None if it is neither."""
+    if not _start(header).startswith((b"{", b"[")):
+        return None
+    try:
+        document = json.loads(header.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict | list) else None
+
+
+def _extension(name: str) -> str:
+    extension = name.rpartition("/")[2].rpartition(".")[2].lower() if "." in name else ""
+    return extension if _EXTENSION.fullmatch(extension) else ""
+
+
+def max_bytes(file_format: Format | None) -> int:
     """Return the maximum file size of a format, in bytes."""
-    return _MAX_BYTES.get(file_format.kind, _MAX_BYTES_OTHER)
+    return _MAX_BYTES.get(file_format and file_format.kind, _MAX_BYTES_OTHER)
 
 
 def dimensions(file_format: Format, header: bytes) -> tuple[int, int] | None:
@@ -155,4 +267,6 @@ def is_whole(file_format: Format, header: bytes, tail: bytes, size: int) -> bool
     if file_format == WEBP:
         # The file contains the declared RIFF size, and the RIFF size contains the first chunk.
         return 20 + _little_endian(header[16:20]) <= 8 + _little_endian(header[4:8]) <= size
+    if file_format.extension == "svg":
+        return _SVG_END.search(tail) is not None
     return True

@@ -31,8 +31,11 @@ _DEFAULT_RETRY_AFTER = 60
 # 120 seconds, or five times as long while the list cannot be read.
 _SEARCH_SECONDS, _SEARCH_INTERVAL, _UNREAD_FACTOR = 120, 15, 5
 _DEFERRALS_PER_SECOND = 30
-# Seconds before each retry of storing a finished output.
-COPY_WAITS = (2, 5, 15, 30)
+# Seconds before each retry of storing a finished output: about four minutes. After that, the sweep
+# tries again (domain/sweeping.py).
+COPY_WAITS = (2, 5, 15, 30, 60, 120)
+# A Retry-After above one hour is not plausible, and would pause every job.
+_MAX_RETRY_AFTER = 3600
 
 
 def first_wait(elapsed: float, expected: ExpectedDuration, remaining: float) -> int:
@@ -85,7 +88,17 @@ def unsent_wait(attempts: int) -> int:
 
 def throttled_wait(retry_after: int | None) -> int:
     """Return the seconds for which a 429 pauses submission for every job, at least 1."""
-    return max(1, retry_after) if retry_after is not None else _DEFAULT_RETRY_AFTER
+    if retry_after is None:
+        return _DEFAULT_RETRY_AFTER
+    return max(1, min(retry_after, _MAX_RETRY_AFTER))
+
+
+def copy_wait(copies: int, scale: float) -> int | None:
+    """Return the seconds until the next attempt to store the outputs; None to stop.
+
+    `copies` is the number of attempts so far. `scale` multiplies the waits.
+    """
+    return max(1, round(COPY_WAITS[copies - 1] * scale)) if copies <= len(COPY_WAITS) else None
 
 
 def search_wait(searched: float, scale: float, *, was_read: bool) -> int | None:

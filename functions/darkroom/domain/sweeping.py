@@ -9,8 +9,12 @@ START_GRACE = timedelta(minutes=2)
 # A step has ended by then. A record whose execution is known to run is inspected at this interval.
 INTERVAL = timedelta(minutes=10)
 _FINALIZE = timedelta(minutes=15)  # after the deadline, which ends the polling
-# Before each poll of a late result. The provider keeps results for 7 days.
-_RECOVERY_MINUTES = (2, 5, 15, 60, 240, 720, 1440, 2880)
+# The provider keeps predictions and outputs for 7 days. The last poll of a late result is an hour
+# before.
+_KEPT = timedelta(days=7) - timedelta(hours=1)
+# Before each poll of a late result, and then every 12 hours.
+_RECOVERY_MINUTES = (2, 5, 15, 60, 240)
+_LATE_RECOVERY = timedelta(hours=12)
 
 
 def sweep_after(
@@ -30,7 +34,15 @@ def sweep_after(
         case Status.COMPLETED | Status.FAILED:
             if job.published_at is None:
                 return now + START_GRACE
-            polls = job.recovery_polls
-            if (polls or job.is_recoverable) and polls < len(_RECOVERY_MINUTES):
-                return now + timedelta(minutes=_RECOVERY_MINUTES[polls])
-            return None
+            return _recovery_at(job, now) if job.recovery_polls or job.is_recoverable else None
+
+
+def _recovery_at(job: Job, now: datetime) -> datetime | None:
+    """Return the time of the next poll for a late result; None after the last one."""
+    last = (job.submitted_at or job.submitting_at or job.accepted_at) + _KEPT
+    if now >= last:
+        return None
+    polls = job.recovery_polls
+    is_late = polls >= len(_RECOVERY_MINUTES)
+    wait = _LATE_RECOVERY if is_late else timedelta(minutes=_RECOVERY_MINUTES[polls])
+    return min(now + wait, last)

@@ -44,6 +44,8 @@ class AssetBucket:
                 Body=file,
                 ContentLength=asset.size,
                 ContentType=asset.content_type,
+                # An SVG can run scripts: a browser saves it, and shows it in an <img> only.
+                ContentDisposition="inline" if download.format.is_inline else "attachment",
                 ChecksumSHA256=base64.b64encode(bytes.fromhex(asset.sha256)).decode(),
                 Metadata=metadata,
                 IfNoneMatch="*",

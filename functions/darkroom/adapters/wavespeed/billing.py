@@ -17,6 +17,7 @@ from darkroom.adapters.wavespeed.http import (
     tls_context,
     write_moment,
 )
+from darkroom.adapters.wavespeed.replies import read_envelope
 from darkroom.domain.bills import EntryType, LedgerEntry
 from darkroom.ports import Sleep
 
@@ -98,8 +99,10 @@ class WaveSpeedBilling:
             response = authorized(self._client, self._key, "POST", self._url, query)
         except (httpx.TransportError, httpx.DecodingError):
             return None, True
-        can_retry = response.is_success or response.status_code in _TRANSIENT
-        return read_data(response), can_retry
+        data = read_data(response)
+        # A refusal of the API is final, an answer of an edge in its place is not.
+        is_refused = read_envelope(response) is not None and response.status_code not in _TRANSIENT
+        return data, response.is_success or not is_refused
 
 
 def _chunks(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -10,7 +10,8 @@ import httpx
 
 from darkroom.adapters.wavespeed.http import Key, authorized, tls_context, write_moment
 from darkroom.adapters.wavespeed.replies import (
-    read_body,
+    read_envelope,
+    read_interception,
     read_list,
     read_prediction,
     read_refusal,
@@ -70,11 +71,11 @@ class WaveSpeed:
             return NotSent()
         except (httpx.TransportError, httpx.DecodingError):
             return Unknown()
-        body = read_body(response)
+        body = read_envelope(response)
+        if body is None:
+            return read_interception(response)
         if 400 <= response.status_code < 500:
             return self._redact_key(read_refusal(response.status_code, body, response))
-        if body is None:
-            return Unknown()
         data = body.get("data")
         if isinstance(data, Mapping) and isinstance(data.get("id"), str) and data["id"]:
             return Accepted(data["id"])
@@ -92,13 +93,13 @@ class WaveSpeed:
             response = authorized(self._checks, self._key, "GET", url)
         except (httpx.TransportError, httpx.DecodingError) as error:
             return Unreadable(Code.PROVIDER_UNAVAILABLE, type(error).__name__)
-        body = read_body(response)
+        body = read_envelope(response)
         data = body.get("data") if body else None
-        if response.status_code in (401, 403):
+        if body and response.status_code in (401, 403):
             return Unreadable(Code.UNAUTHORIZED, f"HTTP {response.status_code}")
-        if not response.is_success or not isinstance(data, Mapping):
+        if body is None or not response.is_success or not isinstance(data, Mapping):
             return Unreadable(Code.PROVIDER_UNAVAILABLE, f"HTTP {response.status_code}")
-        return self._redact_key(read_prediction(body or {}, data))
+        return self._redact_key(read_prediction(body, data))
 
     def list_predictions(
         self, model: str, after: datetime, before: datetime
@@ -131,8 +132,10 @@ class WaveSpeed:
             response = authorized(self._checks, self._key, method, f"{self._base}/{path}", body)
         except (httpx.TransportError, httpx.DecodingError):
             return None
-        reply = read_body(response)
-        return reply.get("data") if reply and response.is_success else None
+        reply = read_envelope(response)
+        if reply is None or not response.is_success or reply.get("code") not in (None, 200):
+            return None
+        return reply.get("data")
 
     def _redact_key[T](self, result: T) -> T:
         """Remove the API key from the provider's error text, which may quote the key."""

@@ -1,5 +1,6 @@
 """Interpretation of WaveSpeedAI's replies: statuses, error codes and error texts."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from darkroom.adapters.wavespeed.http import read_moment
 from darkroom.domain.errors import Charged, Code
 from darkroom.ports import (
     Failed,
+    Intercepted,
     ListedPrediction,
     Prediction,
     Refused,
@@ -47,6 +49,9 @@ _PREDICTION_CODES = {
 }
 _MODERATION = ("moderation", "sensitive", "flagged", "policy", "safety", "nsfw", "prohibited")
 _CREDITS = ("insufficient credit", "insufficient balance", "top up")
+# Redirects after which a client repeats the request at another URL: nothing was done at this one.
+_NOT_PASSED_ON = frozenset({301, 302, 307, 308})
+_GATEWAY_TIMEOUTS = frozenset({408, 499})
 _SECONDS = re.compile(r"[0-9]{1,9}")  # Retry-After in seconds; the date form is ignored
 _LINK = re.compile(r"(https?://|data:|s3://)\S+", re.I)
 _DETAIL = 300  # characters kept of the provider's error text
@@ -56,10 +61,7 @@ def read_prediction(body: Mapping[str, Any], data: Mapping[str, Any]) -> Predict
     """Return the state of a prediction, from a reply's body and its data."""
     status = str(data.get("status") or "").lower()
     if status in _SUCCEEDED:
-        outputs = _outputs(data.get("outputs"))
-        if not outputs:
-            return Failed(Code.PROVIDER_FAILED, "completed without outputs", Charged.YES)
-        return Succeeded(outputs)
+        return Succeeded(_outputs(data.get("outputs")))
     if status in _FAILED:
         # Use the prediction's code; the code of the envelope may describe another error.
         provider_code, detail = data.get("code"), _detail(body)
@@ -71,23 +73,39 @@ def read_prediction(body: Mapping[str, Any], data: Mapping[str, Any]) -> Predict
 
 
 def _outputs(outputs: object) -> tuple[str, ...]:
-    """Return the output URLs; some models wrap each URL in an object."""
-    if not isinstance(outputs, list):
-        return ()
-    urls = (item.get("url") if isinstance(item, Mapping) else item for item in outputs)
-    return tuple(str(url) for url in urls if url)
+    """Return the outputs as URLs or contents; "" for an output that is not there yet."""
+    return tuple(map(_output, outputs if isinstance(outputs, list) else [outputs]))
 
 
-def read_refusal(
-    status: int, body: Mapping[str, Any] | None, response: httpx.Response
-) -> Submission:
+def _output(item: object) -> str:
+    if isinstance(item, Mapping) and "url" in item:  # some models wrap each URL in an object
+        item = item["url"]
+    if isinstance(item, str):
+        return item.strip()
+    return "" if item in (None, {}, []) else json.dumps(item, ensure_ascii=False)
+
+
+def read_interception(response: httpx.Response) -> Submission:
+    """Return the result of a submit that an edge answered in place of the API.
+
+    A redirect or a refusal of an edge means that the edge did not pass on the request. A gateway's
+    timeout, a 5xx and a success mean that it may have passed it on.
+    """
+    status = response.status_code
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        return Throttled(_retry_after(response), by_edge=True)
+    if status in _NOT_PASSED_ON or (400 <= status < 500 and status not in _GATEWAY_TIMEOUTS):
+        return Intercepted()
+    return Unknown()
+
+
+def read_refusal(status: int, body: Mapping[str, Any], response: httpx.Response) -> Submission:
     """Return the result of a refused submit; `status` is the HTTP status, or the body's code."""
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        after = response.headers.get("retry-after", "")
-        return Throttled(int(after) if _SECONDS.fullmatch(after) else None)
-    if status in (httpx.codes.REQUEST_TIMEOUT, 499):
-        return Unknown()  # a gateway timed out; the request may have succeeded
-    detail = _detail(body or {})
+        return Throttled(_retry_after(response))
+    if status in _GATEWAY_TIMEOUTS:
+        return Unknown()  # the request may have succeeded
+    detail = _detail(body)
     code = _classify(None, detail, _HTTP_CODES.get(status, Code.REJECTED))
     # 403 concerns this model or request; 401 and an empty account concern every job.
     blocks_account = status == httpx.codes.UNAUTHORIZED or code is Code.INSUFFICIENT_CREDITS
@@ -134,10 +152,23 @@ def _detail(body: Mapping[str, Any]) -> str:
     return ""
 
 
-def read_body(response: httpx.Response) -> Mapping[str, Any] | None:
-    """Return the JSON object of a reply, or None if the reply is anything else."""
+def _retry_after(response: httpx.Response) -> int | None:
+    after = response.headers.get("retry-after", "")
+    return int(after) if _SECONDS.fullmatch(after) else None
+
+
+def read_envelope(response: httpx.Response) -> Mapping[str, Any] | None:
+    """Return the body of an answer of the API; None if an edge answered, with a page or otherwise.
+
+    The API answers with `code`, `message` and `data`, and to an invalid input also with an error
+    text alone. Gateways and bot checks answer with HTML, with an empty body, or with other JSON.
+    """
     try:
         body = response.json()
     except (ValueError, RecursionError):  # not JSON, not text, or too large a number or nesting
         return None
-    return body if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping):
+        return None
+    is_refused_input = response.status_code in (400, 422) and _detail(body)
+    is_envelope = "data" in body or isinstance(body.get("code"), int) or is_refused_input
+    return body if is_envelope else None

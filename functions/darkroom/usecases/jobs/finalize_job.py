@@ -61,7 +61,8 @@ class FinalizeJob:
     def _retry(self, step: Step, job: Job, failure: NotDownloaded) -> Step:
         self.metrics.count("CopyFailures")
         step = step.model_copy(update={"copies": step.copies + 1})
-        if failure.final or step.copies > len(polling.COPY_WAITS):
+        wait = polling.copy_wait(step.copies, self.poll.duration_scale)
+        if failure.final or wait is None:
             self.jobs.update(job.job_id, when=[Status.SUBMITTED], detail=failure.reason)
             return step.failed(failure.code)
-        return step.processing(polling.COPY_WAITS[step.copies - 1])
+        return step.processing(wait)

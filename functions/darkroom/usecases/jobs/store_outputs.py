@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from darkroom.domain.errors import Code
 from darkroom.domain.job import Asset, Job
+from darkroom.domain.requests import Operation
 from darkroom.domain.uploads import CALLER_METADATA, JOB_ID_METADATA, encode
 from darkroom.ports import Assets, Downloads, Jobs, NotDownloaded
 
@@ -14,6 +16,8 @@ from darkroom.ports import Assets, Downloads, Jobs, NotDownloaded
 _SPOOL_BYTES = 4 * 1024 * 1024
 # Concurrent copies. /tmp has room for as many files of the largest size.
 _CONCURRENCY = 4
+# The status can be `completed` before the outputs are there.
+_NO_OUTPUT = NotDownloaded(Code.ASSET_UNAVAILABLE, "the prediction has completed without outputs")
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class StoreOutputs:
 
         Idempotent: object keys are the same on each run, and objects are never overwritten.
         """
+        if not outputs:
+            return _NO_OUTPUT
         stored = list(job.assets)  # by an earlier run that was interrupted
         remaining = range(len(stored), len(outputs))
         with ThreadPoolExecutor(_CONCURRENCY) as pool:
@@ -43,9 +49,13 @@ class StoreOutputs:
         self.assets.write_json(f"{job.prefix}/manifest.json", _manifest(job, stored))
         return tuple(stored)
 
-    def _copy(self, job: Job, index: int, url: str) -> Asset | NotDownloaded:
+    def _copy(self, job: Job, index: int, output: str) -> Asset | NotDownloaded:
+        if not output:
+            return _NO_OUTPUT
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as file:
-            download = self.downloads.fetch(url, file)
+            # GPT Image 2 returns images only. Other models return any type of file, and text.
+            only_images = job.operation is not Operation.MODEL
+            download = self.downloads.fetch(output, file, only_images=only_images)
             if isinstance(download, NotDownloaded):
                 return download
             metadata = {

@@ -16,6 +16,7 @@ from darkroom.ports import (
     Clock,
     Events,
     FlagStore,
+    Intercepted,
     Jobs,
     Metrics,
     NotSent,
@@ -106,7 +107,7 @@ class SubmitJob:
                 next_step = self._record_accepted(step, job, submission.prediction_id)
                 self.breaker.run(job, Health.OK)
                 return next_step
-            case NotSent():
+            case NotSent() | Intercepted():
                 next_step = self._put_back(step, job, polling.unsent_wait(job.submit_attempts))
                 self.breaker.run(job, Health.UNREACHABLE)
                 return next_step
@@ -114,7 +115,8 @@ class SubmitJob:
                 self.metrics.count("Throttled")
                 wait = polling.throttled_wait(submission.retry_after)
                 next_step = self._put_back(step, job, wait)
-                self.breaker.run(job, Health.OK, pause_seconds=wait)
+                health = Health.UNREACHABLE if submission.by_edge else Health.OK
+                self.breaker.run(job, health, pause_seconds=wait)
                 return next_step
             case Refused(blocks_account=True):
                 next_step = self._put_back(step, job, 1, blocked_by=submission.code)
