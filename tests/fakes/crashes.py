@@ -1,7 +1,7 @@
 """Simulated crashes: the process ends just before or just after a chosen call of a port."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 type CrashTiming = Literal["before", "after"]
@@ -13,13 +13,17 @@ class SimulatedCrashError(BaseException):
 
 @dataclass
 class CrashAt:
-    """Count the calls of all ports that share this object, and crash at the planned calls."""
+    """Count the calls of all ports that share this object, and crash at the planned calls.
+
+    `plan` is by number of the call; `methods` is by name of a port's method, which crashes once.
+    """
 
     plan: dict[int, CrashTiming]
     calls: int = 0
+    methods: dict[str, CrashTiming] = field(default_factory=dict)
 
-    def intercept[T](self, call: Callable[[], T]) -> T:
-        timing = self.plan.get(self.calls)
+    def intercept[T](self, method: str, call: Callable[[], T]) -> T:
+        timing = self.methods.pop(method, self.plan.get(self.calls))
         self.calls += 1
         if timing == "before":
             raise SimulatedCrashError
@@ -36,11 +40,11 @@ class Interruption(CrashAt):
     at: int = 0
     action: Callable[[], object] | None = None
 
-    def intercept[T](self, call: Callable[[], T]) -> T:
+    def intercept[T](self, method: str, call: Callable[[], T]) -> T:
         if self.action and self.calls >= self.at:
             action, self.action = self.action, None
             action()
-        return super().intercept(call)
+        return super().intercept(method, call)
 
 
 class CrashWrapper:
@@ -54,4 +58,8 @@ class CrashWrapper:
         attribute = getattr(self._port, name)
         if not callable(attribute):
             return attribute
-        return lambda *args, **kwargs: self._crash_at.intercept(lambda: attribute(*args, **kwargs))
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._crash_at.intercept(name, lambda: attribute(*args, **kwargs))
+
+        return call

@@ -122,8 +122,8 @@ def test_successful_probe_closes_the_breaker_for_all_jobs() -> None:
 
 def submit_and_crash(world: World, job: Job) -> None:
     """Submit a job in a function that crashes at its POST."""
-    crash = patch.object(world.provider, "submit", side_effect=SimulatedCrashError)
-    with crash, pytest.raises(SimulatedCrashError):
+    world.crash_at.methods = {"submit": "before"}
+    with pytest.raises(SimulatedCrashError):
         submit(world, job)
 
 

@@ -169,12 +169,12 @@ def test_threshold_event_is_published_once_a_day_at_80_percent() -> None:
     ]
 
 
-@pytest.mark.parametrize("at", [0, 1, 2, 3])
-def test_threshold_event_after_a_crash_has_the_same_id(at: int) -> None:
+@pytest.mark.parametrize("method", ["get", "create", "publish", "start"])
+def test_threshold_event_after_a_crash_has_the_same_id(method: str) -> None:
     world = World()
     for number in range(7):
         create_job(world, f"key-{number}", cap=10 * PRICE)
-    world.crash_at.plan = {world.crash_at.calls + at: "after"}  # calls: get, create, publish, start
+    world.crash_at.methods = {method: "after"}
     with pytest.raises(SimulatedCrashError):
         create_job(world, "eighth", cap=10 * PRICE)
 
@@ -186,7 +186,7 @@ def test_threshold_event_after_a_crash_has_the_same_id(at: int) -> None:
 
 def test_lost_threshold_event_is_published_with_the_next_refusal() -> None:
     world = World()
-    world.crash_at.plan = {world.crash_at.calls + 1: "after"}  # calls: get, create
+    world.crash_at.methods = {"create": "after"}
     with pytest.raises(SimulatedCrashError):
         create_job(world, cap=PRICE)
 

@@ -103,7 +103,7 @@ def test_same_key_with_another_request_raises_conflict_error(changes: dict[str, 
 
 def test_next_attempt_starts_a_job_after_a_crash() -> None:
     world = World()
-    world.crash_at.plan = {2: "before"}  # calls: get, create, start
+    world.crash_at.methods = {"start": "before"}
     with pytest.raises(SimulatedCrashError):
         world.accept_job()
     assert len(world.jobs.records) == 1

@@ -194,7 +194,7 @@ def test_rerun_after_a_crash_publishes_the_end(at: int, when: str, completes: bo
 @pytest.mark.parametrize("completes", [True, False])
 def test_unpublished_end_stays_due_for_the_sweep(completes: bool) -> None:
     world, job = job_in_status(Status.SUBMITTED)
-    world.crash_at.plan = {world.crash_at.calls + 2: "before"}  # calls: get, write, publish
+    world.crash_at.methods = {"publish": "before"}
     end = world.app.end_job
     with pytest.raises(SimulatedCrashError):
         end.complete(job.job_id, ()) if completes else end.fail(job.job_id, Code.MODERATED)

@@ -225,7 +225,7 @@ def test_rerun_after_the_end_is_idempotent() -> None:
 
 def test_rerun_after_a_crash_keeps_the_first_bytes() -> None:
     world, step = job_with_completed_prediction()
-    world.crash_at.plan = {world.crash_at.calls + 3: "after"}  # calls: get, check, fetch, store
+    world.crash_at.methods = {"store": "after"}
     with pytest.raises(SimulatedCrashError):
         world.app.finalize_job.run(step)
     world.downloads.files[OUTPUT] = PNG + b"other"

@@ -108,7 +108,7 @@ def test_same_key_with_another_request_is_rejected() -> None:
 
 def test_rejection_after_a_crash_is_published_with_the_same_id() -> None:
     world = World()
-    world.crash_at.plan = {0: "after"}
+    world.crash_at.methods = {"publish": "after"}
     with pytest.raises(SimulatedCrashError):
         request_job(world, {})
 

@@ -65,7 +65,7 @@ def test_next_attempt_starts_the_batch_after_a_crash(timing: str) -> None:
 def test_sweep_starts_a_batch_without_an_execution() -> None:
     world = World()
     source = upload_rows(world, [SMALL_IMAGE | {"prompt": "x"}])
-    world.crash_at = CrashAt({6: "before"})  # the start of the execution
+    world.crash_at.methods = {"start": "before"}
     with pytest.raises(SimulatedCrashError):
         world.app.start_batch.run(BatchFile(source), REQUEST_SOURCE)
     world = world.without_crashes()

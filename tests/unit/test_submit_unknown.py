@@ -92,8 +92,7 @@ def test_inconclusive_list_is_searched_for_ten_minutes(fault: str) -> None:
 
 def test_prediction_is_found_after_a_crash_during_the_post() -> None:
     world, account, job = job_with_post_results(PostResult.ACCEPTED)
-    # Calls: get, flags, prepare, read, acquire, the POST.
-    world.crash_at.plan = {world.crash_at.calls + 5: "after"}
+    world.crash_at.methods = {"submit": "after"}
     with pytest.raises(SimulatedCrashError):
         world.app.submit_job.run(Step(job_id=job.job_id))
     assert (len(account.created), world.job(job.job_id).prediction_id) == (1, None)

@@ -55,7 +55,7 @@ def advance_to_sweep(world: World, job: Job) -> None:
 
 def unstarted_job(world: World, key: str = "key") -> str:
     """Return a job whose entry point crashed between the record and the start of the execution."""
-    world.crash_at.plan = {world.crash_at.calls + 2: "before"}  # calls: get, create, start
+    world.crash_at.methods = {"start": "before"}
     before = set(world.jobs.records)
     with pytest.raises(SimulatedCrashError):
         world.accept_job(key=key)
@@ -190,7 +190,7 @@ def test_job_with_a_completed_prediction_is_left_to_its_execution() -> None:
 @pytest.mark.parametrize("code", [Code.MODERATED, Code.SUBMISSION_UNKNOWN])
 def test_stored_but_unpublished_end_is_published(code: Code) -> None:
     world, _, job = abandoned_job(Status.SUBMITTED, Execution.FAILED)
-    world.crash_at.plan = {world.crash_at.calls + 2: "before"}  # calls: get, write, publish
+    world.crash_at.methods = {"publish": "before"}
     with pytest.raises(SimulatedCrashError):
         world.app.end_job.fail(job.job_id, code)
     assert terminal_event_ids(world) == {}
