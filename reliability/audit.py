@@ -26,6 +26,7 @@ class RequestedJob:
     label: str
     job_id: str
     allowed_codes: tuple[str | None, ...] = ()  # empty: any; None: completed
+    is_recovered: bool = False  # whether the output must be stored even if the job fails
 
 
 @dataclass
@@ -108,7 +109,8 @@ class Audit:
             prediction["ends_as"] == "completed" and prediction["outputs"]
             for prediction in predictions
         )
-        if has_output and not job.assets and job.code not in _UNSTORABLE_CODES:
+        is_storable = requested.is_recovered or job.code not in _UNSTORABLE_CODES
+        if has_output and not job.assets and is_storable:
             row.lost += 1
         row.mismatched += not self._has_matching_bytes(job, predictions, served)
 
@@ -122,6 +124,9 @@ class Audit:
         served_hashes = {
             body["sha256"] for path in paths for body in served.get(path, []) if body["is_complete"]
         }
+        # A text in place of a URL is the output itself.
+        texts = [text for prediction in predictions for text in prediction["outputs"] or ()]
+        served_hashes |= {hashlib.sha256(str(text).encode()).hexdigest() for text in texts}
         for asset in job.assets:
             stored = self._s3.get_object(Bucket=asset.bucket, Key=asset.key)
             digest = hashlib.sha256()

@@ -46,7 +46,7 @@ def _cases(seed: int, rows: int) -> list[tuple[str, FaultCase]]:
     faults = {
         name: case
         for name, case in JOB_FAULTS.items()
-        if not any(word in case.marker for word in _PRICE_FAULTS)
+        if "model" not in case.request and not any(word in case.marker for word in _PRICE_FAULTS)
     }
     rng = random.Random(seed)  # noqa: S311 - repeatable
     faulty = [(name, faults[name]) for name in rng.choices(list(faults), k=rows // 10)]

@@ -16,7 +16,11 @@ class FaultCase(NamedTuple):
     marker: str
     allowed_codes: tuple[str | None, ...] = _COMPLETED  # None: completed
     request: dict[str, object] = {}  # noqa: RUF012 - never changed
-    unlisted_seconds: int = 0  # how long the prediction is not in the list
+    late_seconds: int = 0  # how long the prediction is not in the list, or its output not there
+    is_recovered: bool = False  # whether the output must be stored even if the job fails
+
+
+_OTHER_MODEL: dict[str, object] = {"model": "wavespeed-ai/z-image/turbo"}
 
 
 def _join(*markers: str) -> str:
@@ -42,7 +46,7 @@ JOB_FAULTS = {
     "submit: accepted, listed late, no webhook": FaultCase(
         _join("submit.accept_then_close", "run.unlisted seconds=30", "webhook.lost"),
         (*_UNKNOWN, None),  # depends on when the search reads the list
-        unlisted_seconds=30,
+        late_seconds=30,
     ),
     "submit: accepted, listed without inputs": FaultCase(
         _join("submit.accept_then_close", "run.unlisted_inputs")
@@ -64,6 +68,10 @@ JOB_FAULTS = {
     "submit: 403": FaultCase(
         "submit.http status=403 error_code=model_not_allowed", _codes("unauthorized")
     ),
+    # Submit: pages of an edge. Nothing was accepted.
+    "submit: 403 HTML page for seconds": FaultCase("submit.http status=403 body=html lasts=12"),
+    "submit: 404 HTML page": FaultCase("submit.http status=404 body=html times=2"),
+    "submit: redirect to a login": FaultCase("submit.redirect times=2"),
     "submit: 404": FaultCase("submit.http status=404", _codes("invalid_request")),
     "submit: 429": FaultCase("submit.http status=429 times=2"),
     "submit: 429, with Retry-After": FaultCase("submit.http status=429 retry_after=2 times=2"),
@@ -104,16 +112,31 @@ JOB_FAULTS = {
     "run: cancelled": FaultCase("run.cancelled", _codes("provider_failed")),
     "run: timeout": FaultCase("run.timeout", _codes("provider_failed")),
     "run: deleted": FaultCase("run.deleted", _codes("provider_failed")),
-    "run: null outputs": FaultCase("run.null_outputs", _codes("provider_failed")),
-    "run: empty outputs": FaultCase("run.empty_outputs", _codes("provider_failed")),
+    "run: null outputs": FaultCase("run.null_outputs", _codes("asset_unavailable")),
+    "run: empty outputs": FaultCase("run.empty_outputs", _codes("asset_unavailable")),
+    # The local stack scales the waits for late outputs: seven attempts within twelve seconds.
+    "run: outputs after the status": FaultCase("run.late_outputs seconds=5"),
+    "run: null outputs, then outputs": FaultCase("run.late_outputs seconds=5 how=null"),
+    "run: outputs 40 seconds after the status": FaultCase(
+        "run.late_outputs seconds=40", _codes("asset_unavailable"), {}, 40, is_recovered=True
+    ),
     "run: NSFW flag": FaultCase("run.nsfw"),
     "run: outputs as objects": FaultCase("run.object_outputs"),
     "run: two outputs": FaultCase("run.two_outputs"),
     "run: wrong image size": FaultCase("run.wrong_size"),
+    **{
+        f"run: output of another model, {form}": FaultCase(
+            f"run.output_file form={form}", _COMPLETED, _OTHER_MODEL
+        )
+        for form in ("svg", "json", "txt", "bin")
+    },
+    "run: words in place of a URL": FaultCase("run.words", _COMPLETED, _OTHER_MODEL),
     # Poll.
     "poll: 429": FaultCase("poll.http status=429 times=2"),
     "poll: 500": FaultCase("poll.http status=500 times=3"),
     "poll: 502 HTML page": FaultCase("poll.http status=502 body=html times=2"),
+    "poll: 403 HTML page for seconds": FaultCase("poll.http status=403 body=html lasts=8"),
+    "poll: redirect to a login": FaultCase("poll.redirect times=2"),
     "poll: no response": FaultCase("poll.hang seconds=15"),
     "poll: 404 at first": FaultCase("poll.not_found times=2"),
     "poll: truncated": FaultCase("poll.truncated times=2"),
@@ -145,10 +168,15 @@ JOB_FAULTS = {
     "cdn: wrong content type": FaultCase("cdn.wrong_type"),
     "cdn: empty body": FaultCase("cdn.empty"),
     "cdn: HTML page once": FaultCase("cdn.html"),
+    "cdn: HTML page six times": FaultCase("cdn.html times=6"),
+    "cdn: HTML page for 40 seconds": FaultCase(
+        "cdn.html lasts=40", _codes("asset_invalid"), {}, 40, is_recovered=True
+    ),
     "cdn: always an HTML page": FaultCase("cdn.html times=0", _codes("asset_invalid")),
     "cdn: redirect to a private address": FaultCase(
         "cdn.redirect times=0", _codes("asset_invalid")
     ),
+    "cdn: redirect to a login twice": FaultCase("cdn.redirect to=https://login.example/ times=2"),
     "cdn: oversized": FaultCase("cdn.huge times=0", _codes("asset_invalid")),
     "cdn: unknown host": FaultCase("cdn.foreign_host", _codes("asset_invalid")),
     # Money.
@@ -160,7 +188,7 @@ JOB_FAULTS = {
         _join("run.failed code=1403", "money.refund_never"), _codes("provider_failed")
     ),
     "list: late entry": FaultCase(
-        _join("submit.accept_then_close", "run.unlisted seconds=3"), unlisted_seconds=3
+        _join("submit.accept_then_close", "run.unlisted seconds=3"), late_seconds=3
     ),
 }
 

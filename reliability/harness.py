@@ -36,7 +36,7 @@ class ChaosHarness:
         requested = self.requester.request_all(requests)
         job_ids = [job.job_id for job in requested]
         # Five seconds more: the provider creates the prediction after the submit is recorded.
-        listed_after = max(case.unlisted_seconds for _, case in requests) + 5
+        listed_after = max(case.late_seconds for _, case in requests) + 5
         self.operator.settle(job_ids, seconds=seconds, listed_after=listed_after)
         return requested
 

@@ -58,17 +58,16 @@ class JobRequester:
             if response.status_code < 500 and response.status_code != httpx.codes.TOO_MANY_REQUESTS:
                 break
         response.raise_for_status()
-        return RequestedJob(row, label, response.json()["job_id"], case.allowed_codes)
+        created = response.json()["job_id"]
+        return RequestedJob(row, label, created, case.allowed_codes, case.is_recovered)
 
 
 def _body(label: str, case: FaultCase) -> dict[str, object]:
     marker = f" [[fault {case.marker}]]" if case.marker else ""
-    return {
-        "operation": "text-to-image",
-        "prompt": f"Case <{label}>{marker}",
-        "quality": "low",
-        **case.request,
-    }
+    prompt = f"Case <{label}>{marker}"
+    if "model" in case.request:
+        return {"input": {"prompt": prompt}, **case.request}
+    return {"operation": "text-to-image", "prompt": prompt, "quality": "low", **case.request}
 
 
 def mixed(

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.chance import seeded
+from simulator.clock import SECOND, Clock
 from simulator.fault_names import FaultName, fault_name
 from simulator.fault_table import Params
 
@@ -28,7 +29,10 @@ class Match(BaseModel):
 
 
 class Rule(BaseModel):
-    """A scripted fault. It applies to `times` matching calls (0: all) from the n-th on."""
+    """A scripted fault. It applies to `times` matching calls (0: all) from the n-th on.
+
+    With `lasts`, it applies for this many seconds after its first match instead.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,9 +40,11 @@ class Rule(BaseModel):
     fault: str
     params: dict[str, Any] = {}
     times: int = Field(default=1, ge=0)
+    lasts: float = Field(default=0, ge=0)
     match: Match = Match()
     seen: int = 0
     hits: int = 0
+    since: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class Marker:
 
     fault: Fault
     times: int
+    lasts: float = 0
 
 
 def markers(prompt: str) -> list[Marker]:
@@ -89,17 +96,20 @@ def _marker(text: str) -> Marker:
         params[key] = value
     # Faults of a run apply to every prediction of the prompt, unless `times` limits them.
     times = int(params.pop("times", 0 if name.point in ("run", "webhook") else 1))
-    return Marker(Fault(name, name.params(params)), times)
+    lasts = float(params.pop("lasts", 0))
+    return Marker(Fault(name, name.params(params)), times, lasts)
 
 
 class Faults:
     """All rules, and the counts of their use."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, clock: Clock) -> None:
         self.rules: list[Rule] = []
+        self._clock = clock
         self._ids = count(1)
         self._rng = seeded(seed, "faults")
         self._used: Counter[tuple[str, int]] = Counter()
+        self._since: dict[tuple[str, int], int] = {}
 
     def add(self, rule: Rule) -> Rule:
         """Append a rule and return it with its id. Raises ValueError for an invalid rule."""
@@ -132,7 +142,8 @@ class Faults:
             if marker.fault.name.point != call.point or (matching and not take_all):
                 continue
             used = (f"{call.point}:{call.scope}", index)
-            if not marker.times or self._used[used] < marker.times:
+            since = self._since.setdefault(used, self._clock.now())
+            if self._applies(marker.times, self._used[used], marker.lasts, since):
                 self._used[used] += 1
                 matching.append(marker.fault)
         for rule in self.rules:
@@ -140,11 +151,19 @@ class Faults:
             if name.point != call.point or not self._matches(rule, call):
                 continue
             rule.seen += 1
-            is_due = rule.seen >= rule.match.nth and (not rule.times or rule.hits < rule.times)
+            if rule.seen < rule.match.nth:
+                continue
+            rule.since = self._clock.now() if rule.since is None else rule.since
+            is_due = self._applies(rule.times, rule.hits, rule.lasts, rule.since)
             if is_due and (take_all or not matching) and self._passes_probability(rule):
                 rule.hits += 1
                 matching.append(Fault(name, rule.params))
         return matching
+
+    def _applies(self, times: int, used: int, lasts: float, since: int) -> bool:
+        if lasts:
+            return self._clock.now() < since + lasts * SECOND
+        return not times or used < times
 
     def _matches(self, rule: Rule, call: Call) -> bool:
         match = rule.match

@@ -1,5 +1,6 @@
 """Output files of a prediction: their names on the CDN and their content."""
 
+import html
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ from simulator import media
 from simulator.art.images import ImageSpec, paint, write
 from simulator.catalog import Model
 from simulator.chance import seeded
+from simulator.envelope import ApiError
 from simulator.faults import without_markers
 from simulator.predictions import Output, Prediction
 from simulator.sizes import Size, ratio_size, shape_size
@@ -21,6 +23,19 @@ MIME = {
     "mp4": "video/mp4",
     "wav": "audio/wav",
     "glb": "model/gltf-binary",
+    "svg": "image/svg+xml",
+    "json": "application/json",
+    "txt": "text/plain",
+    "html": "text/html",
+    "bin": "application/octet-stream",
+}
+# Files that are neither media nor 3D models.
+_DOCUMENTS = {
+    "svg": '<svg xmlns="http://www.w3.org/2000/svg"><title>WORDS</title><script>0</script></svg>\n',
+    "json": '["WORDS"]\n',
+    "txt": "WORDS\n",
+    "html": "<!DOCTYPE html><html><body>WORDS</body></html>\n",
+    "bin": "\x00\x01\x02WORDS",
 }
 _LONGEST = 2048
 
@@ -34,6 +49,15 @@ def new_output(model: Model, inputs: dict[str, Any], cdn_origin: str) -> Output:
     return Output(path, cdn_origin + path, form)
 
 
+def renamed(output: Output, form: str) -> Output:
+    """Return the output as a file of another form."""
+    if form not in MIME:
+        raise ApiError(400, f"run.output_file: form must be one of {', '.join(MIME)}")
+    stem = output.path.rpartition(".")[0]
+    origin = output.url.removesuffix(output.path)
+    return Output(f"{stem}.{form}", f"{origin}{stem}.{form}", form)
+
+
 def make(prediction: Prediction, output: Output, seed: int, target: Path) -> Path:
     """Write an output's file and return its path. Runs in a thread of the painting pool.
 
@@ -43,6 +67,10 @@ def make(prediction: Prediction, output: Output, seed: int, target: Path) -> Pat
     text = without_markers(prediction.prompt)
     nth = prediction.outputs.index(output)
     rng = seeded(seed, text, prediction.number, nth)
+    if output.form in _DOCUMENTS:
+        words = html.escape(f"{text or 'output'} {prediction.number}.{nth}", quote=False)
+        target.write_bytes(_DOCUMENTS[output.form].replace("WORDS", words).encode())
+        return target
     match prediction.model.kind:
         case "image":
             spec = _image_spec(prediction, seed + nth)

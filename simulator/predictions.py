@@ -11,7 +11,7 @@ from simulator.ledger import Account
 
 RETENTION = 7 * DAY
 
-Shape = Literal["strings", "empty", "null", "absent", "objects", "two"]
+Shape = Literal["strings", "empty", "null", "absent", "blank", "objects", "two"]
 
 
 @dataclass
@@ -25,6 +25,10 @@ class Plan:
     code: int = 0
     error: str = ""
     shape: Shape = "strings"
+    late_shape: Shape | None = None  # the shape for `late` nanoseconds after the end
+    late: int = 0
+    words: str | None = None  # in place of the URLs
+    inline_prefix: str | None = None  # of base64 in place of the URLs
     is_nsfw: bool = False
     execution_ms: int | None = None
     get_origin: str | None = None
@@ -118,9 +122,12 @@ class Prediction:
         if finished:
             milliseconds = self._execution_ms()
             body |= {"executionTime": milliseconds, "timings": {"inference": milliseconds}}
-            body |= self._result() if plan.succeeds else {"error": plan.error, "code": plan.code}
-        if finished and plan.shape == "absent":
-            del body["outputs"]
+            shape = self._shape(now)
+            body |= (
+                self._result(shape) if plan.succeeds else {"error": plan.error, "code": plan.code}
+            )
+            if shape == "absent":
+                del body["outputs"]
         return body
 
     def accepted(self, origin: str) -> dict[str, Any]:
@@ -137,14 +144,22 @@ class Prediction:
         end = self.plan.finished_at or self.plan.started_at
         return (end - self.plan.started_at) * 1000 // SECOND
 
-    def _result(self) -> dict[str, Any]:
+    def _shape(self, now: int) -> Shape:
+        """Return the shape of the outputs at a moment after the end."""
+        plan = self.plan
+        is_late = plan.late_shape is not None and now < (plan.finished_at or 0) + plan.late
+        return plan.late_shape if is_late and plan.late_shape else plan.shape
+
+    def _result(self, shape: Shape) -> dict[str, Any]:
         urls = [output.url for output in self.outputs]
-        outputs: list[Any] | None = urls
-        match self.plan.shape:
+        outputs: list[Any] | None = urls if self.plan.words is None else [self.plan.words]
+        match shape:
             case "null":
                 outputs = None
             case "empty" | "absent":
                 outputs = []
+            case "blank":
+                outputs = [""] * len(urls)
             case "objects":
                 outputs = [{"url": url} for url in urls]
         return {"outputs": outputs, "has_nsfw_contents": [self.plan.is_nsfw] * len(urls)}

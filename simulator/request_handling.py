@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from simulator.envelope import ApiError, http_fault_response
 from simulator.fault_responses import ClosedConnection, HangingResponse
@@ -93,6 +93,8 @@ def _fault_response(fault: Fault, normal: Response, world: World) -> Response:
             body = bytes(normal.body)
             kept = body[: int(len(body) * params["keep"])]
             return Response(kept, media_type="application/json")
+        case "redirect":
+            return RedirectResponse(params["to"], params["status"])
         case "no_id":
             return _response_without_id(normal)
     return _error_in_200(params)

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 from simulator.clock import SECOND
+from simulator.envelope import ApiError
 from simulator.fault_table import Params
 from simulator.faults import Fault
+from simulator.outputs import renamed
 from simulator.predictions import Output, Plan, Prediction, Shape
 
 _SHAPES: dict[str, Shape] = {
@@ -14,6 +16,7 @@ _SHAPES: dict[str, Shape] = {
     "objects": "objects",
     "two": "two",
 }
+_LATE_SHAPES = ("empty", "null", "absent", "blank")
 
 
 def apply_fault(prediction: Prediction, fault: Fault) -> None:
@@ -67,6 +70,17 @@ def _apply_result_fault(prediction: Prediction, kind: str, params: Params) -> No
             plan.steps = [(moment, params["status"]) for moment, _ in plan.steps]
         case "nsfw":
             plan.is_nsfw = True
+        case "late_outputs":
+            if params["how"] not in _LATE_SHAPES:
+                msg = f"run.late_outputs: how must be one of {', '.join(_LATE_SHAPES)}"
+                raise ApiError(400, msg)
+            plan.late_shape, plan.late = params["how"], round(params["seconds"] * SECOND)
+        case "output_file":
+            prediction.outputs = [renamed(output, params["form"]) for output in prediction.outputs]
+        case "words":
+            plan.words = params["text"]
+        case "inline":
+            plan.inline_prefix = params["prefix"]
         case "foreign_get":
             plan.get_origin = params["origin"]
         case "foreign_cdn":

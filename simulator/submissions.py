@@ -148,7 +148,11 @@ async def result(world: World, prediction: Prediction) -> dict[str, Any]:
     """Return the current prediction object, with base64 outputs if the inputs request them."""
     now = world.clock.now()
     body = prediction.view(now, world.origin)
-    if prediction.inputs.get("enable_base64_output") and body.get("outputs"):
+    prefix = prediction.plan.inline_prefix
+    is_inline = prediction.inputs.get("enable_base64_output") or prefix is not None
+    if is_inline and body.get("outputs"):
         files = [await world.output_files.file(prediction, output) for output in prediction.outputs]
-        body["outputs"] = [base64.b64encode(file.read_bytes()).decode() for file in files]
+        body["outputs"] = [
+            (prefix or "") + base64.b64encode(file.read_bytes()).decode() for file in files
+        ]
     return body

@@ -26,10 +26,11 @@ class Provider:
         self.key = keys[0]
         self._admin = admin
 
-    def fault(self, name: str, *, times: int = 1, match: dict[str, Any] | None = None,
-              **params: Any) -> dict[str, Any]:  # fmt: skip
+    def fault(self, name: str, *, times: int = 1, lasts: float = 0,
+              match: dict[str, Any] | None = None, **params: Any) -> dict[str, Any]:  # fmt: skip
         """Script a fault; `match` may have prompt, model, nth and probability."""
-        rule = {"fault": name, "times": times, "match": match or {}, "params": params}
+        rule = {"fault": name, "times": times, "lasts": lasts, "match": match or {},
+                "params": params}  # fmt: skip
         return self._object("POST", "/faults", rule)
 
     def advance(self, seconds: float) -> None:

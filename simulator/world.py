@@ -67,7 +67,7 @@ class World:
         self.options = setup.options
         opening = round(setup.options.opening_balance * MICRO)
         self.ledger = Ledger(setup.keys, setup.seed, opening)
-        self.faults = Faults(setup.seed)
+        self.faults = Faults(setup.seed, self.clock)
         self.output_files = OutputFiles(self.folder, self.pool, setup.seed)
 
     def spawn[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

@@ -99,12 +99,34 @@ def test_object_has_content_type_and_metadata(s3: S3Client) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("content_type", "disposition"),
+    [
+        ("image/png", "inline"),
+        ("image/svg+xml", "attachment"),
+        ("text/plain; charset=utf-8", "attachment"),
+        ("application/octet-stream", "attachment"),
+    ],
+)
+def test_object_that_can_run_scripts_is_served_as_a_download(
+    s3: S3Client, content_type: str, disposition: str
+) -> None:
+    file_format = media.Format(media.MediaKind.OTHER, content_type, "x")
+    download = Download(file_format, 1, hashlib.sha256(b"x").hexdigest(), None)
+    AssetBucket(s3, "assets").store(KEY, io.BytesIO(b"x"), download, {})
+
+    served = s3.get_object(Bucket="assets", Key=KEY)
+
+    assert (served["ContentType"], served["ContentDisposition"]) == (content_type, disposition)
+
+
 def test_put_sends_checksum_and_raises_on_conditional_conflict(s3: S3Client) -> None:
     with Stubber(s3) as stub:
         stub.add_client_error(
             "put_object", "ConditionalRequestConflict", http_status_code=409,
             expected_params={"Bucket": "assets", "Key": KEY, "IfNoneMatch": "*", "Body": ANY,
                              "ContentLength": len(images.PNG), "ContentType": "image/png",
+                             "ContentDisposition": "inline",
                              "ChecksumSHA256": base64.b64encode(DIGEST).decode(),
                              "Metadata": ANY},
         )  # fmt: skip

@@ -6,10 +6,12 @@ maintenance pages answer with anything else.
 
 import base64
 import gzip
+import hashlib
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -19,6 +21,7 @@ from darkroom.adapters.wavespeed.billing import WaveSpeedBilling
 from darkroom.adapters.wavespeed.client import WaveSpeed
 from darkroom.domain.errors import Code
 from darkroom.ports import (
+    Accepted,
     Download,
     Intercepted,
     NotDownloaded,
@@ -341,11 +344,111 @@ def test_compressed_text_is_stored_plain() -> None:
 # ------------------------------------------------------------------------------------ the simulator
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_simulated_page_on_submit_creates_nothing(
-    simulator: testing.Provider, provider: WaveSpeed, status: int
+OTHER_MODEL = "wavespeed-ai/z-image/turbo"
+
+
+def outputs_of(simulator: testing.Provider, provider: WaveSpeed) -> tuple[str, ...]:
+    """Return the outputs of a finished prediction of another model."""
+    submission = provider.submit(OTHER_MODEL, {"prompt": "a lighthouse"})
+    assert isinstance(submission, Accepted)
+    simulator.advance(3600)
+    result = provider.check(submission.prediction_id)
+    assert isinstance(result, Succeeded)
+    return result.outputs
+
+
+def stored(simulator: testing.Provider, output: str) -> tuple[Download | NotDownloaded, bytes]:
+    buffer = io.BytesIO()
+    adapter = Cdn([urlsplit(simulator.cdn_url).hostname or ""])
+    with adapter._client:
+        return adapter.fetch(output, buffer, only_images=False), buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("fault", "params"),
+    [(f"submit.{kind}", params) for kind, params in (
+        ("http", {"status": 401, "body": "html"}), ("http", {"status": 403, "body": "html"}),
+        ("http", {"status": 404, "body": "html"}), ("http", {"status": 410, "body": "html"}),
+        ("redirect", {}),
+    )],
+)  # fmt: skip
+def test_simulated_page_on_submit_creates_nothing_until_it_ends(
+    simulator: testing.Provider, provider: WaveSpeed, fault: str, params: dict[str, Any]
 ) -> None:
-    simulator.fault("submit.http", times=0, status=status, body="html")
+    simulator.fault(fault, lasts=20, **params)
 
     assert provider.submit(MODEL, INPUT) == Intercepted()
+    simulator.advance(10)
+    assert provider.submit(MODEL, INPUT) == Intercepted()
     assert simulator.predictions() == []
+
+    simulator.advance(10)
+    assert isinstance(provider.submit(MODEL, INPUT), Accepted)
+    assert len(simulator.ledger()) == 1
+
+
+@pytest.mark.parametrize("how", ["empty", "null", "absent", "blank"])
+def test_simulated_outputs_come_later_than_the_status(
+    simulator: testing.Provider, provider: WaveSpeed, how: str
+) -> None:
+    simulator.fault("run.late_outputs", seconds=7200, how=how)
+
+    late = outputs_of(simulator, provider)
+    [prediction] = simulator.predictions()
+    simulator.advance(7200)
+    result = provider.check(prediction["id"])
+
+    assert not any(late)
+    assert isinstance(result, Succeeded)
+    assert isinstance(stored(simulator, result.outputs[0])[0], Download)
+
+
+@pytest.mark.parametrize(
+    ("form", "content_type"),
+    [("svg", "image/svg+xml"), ("json", JSON), ("txt", TEXT), ("html", TEXT),
+     ("bin", "application/octet-stream")],
+)  # fmt: skip
+def test_simulated_file_of_another_model_is_stored_with_its_type(
+    simulator: testing.Provider, provider: WaveSpeed, form: str, content_type: str
+) -> None:
+    simulator.fault("run.output_file", form=form)
+    [url] = outputs_of(simulator, provider)
+
+    download, content = stored(simulator, url)
+
+    assert isinstance(download, Download)
+    assert (download.format.extension, download.format.content_type) == (form, content_type)
+    [served] = simulator.served()[urlsplit(url).path]
+    assert served["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_simulated_words_are_stored(simulator: testing.Provider, provider: WaveSpeed) -> None:
+    simulator.fault("run.words", text="A lighthouse in fog.")
+    [words] = outputs_of(simulator, provider)
+
+    assert stored(simulator, words)[1] == b"A lighthouse in fog."
+
+
+@pytest.mark.parametrize("prefix", ["", "data:image/jpeg;base64,"])
+def test_simulated_base64_is_stored_as_the_image(
+    simulator: testing.Provider, provider: WaveSpeed, prefix: str
+) -> None:
+    simulator.fault("run.inline_outputs", prefix=prefix)
+    [output] = outputs_of(simulator, provider)
+
+    download, _ = stored(simulator, output)
+
+    assert isinstance(download, Download)
+    assert download.format.extension == "jpg"
+    assert download.dimensions is not None
+
+
+def test_simulated_page_of_the_cdn_ends(simulator: testing.Provider, provider: WaveSpeed) -> None:
+    simulator.fault("cdn.html", lasts=90)
+    [url] = outputs_of(simulator, provider)
+
+    assert isinstance(stored(simulator, url)[0], NotDownloaded)
+    simulator.advance(60)
+    assert isinstance(stored(simulator, url)[0], NotDownloaded)
+    simulator.advance(30)
+    assert isinstance(stored(simulator, url)[0], Download)

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from simulator.clock import SECOND, Clock
 from simulator.fault_names import FAULTS
 from simulator.faults import Call, Faults, Match, Rule, markers, without_markers
 from tests.simulator.client import EDIT, TEXT, Api
@@ -31,14 +32,32 @@ def matching_calls(faults: Faults, times: int, **call: str) -> list[int]:
 def test_rule_applies_to_matching_calls(
     times: int, match: dict[str, Any], expected: list[int]
 ) -> None:
-    faults = Faults(7)
+    faults = Faults(7, Clock())
     faults.add(Rule(fault="submit.http", times=times, match=Match(**match)))
 
     assert matching_calls(faults, 6, prompt="a red fox", model=TEXT) == expected
 
 
+@pytest.mark.parametrize("as_marker", [True, False])
+def test_fault_lasts_for_seconds_after_its_first_match(as_marker: bool) -> None:
+    clock = Clock(lambda: 0)
+    faults = Faults(7, clock)
+    clock.advance(100)
+    prompt = "a fox [[fault submit.http lasts=20]]" if as_marker else "a fox"
+    if not as_marker:
+        faults.add(Rule(fault="submit.http", lasts=20))
+
+    applied = []
+    for _ in range(4):
+        applied.append(faults.take(Call("submit", prompt)) is not None)
+        clock.advance(9)
+
+    assert applied == [True, True, True, False]
+    assert clock.now() == 136 * SECOND
+
+
 def test_rules_apply_in_order_one_per_call() -> None:
-    faults = Faults(7)
+    faults = Faults(7, Clock())
     for status in (500, 502):
         faults.add(Rule(fault="submit.http", params={"status": status}))
 

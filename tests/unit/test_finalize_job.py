@@ -137,7 +137,7 @@ def test_concurrent_outputs_of_the_largest_size_fit_into_tmp(function: str) -> N
     size = max(media._MAX_BYTES_OTHER, *media._MAX_BYTES.values())
     barrier, sizes = Barrier(4), list[int]()
 
-    def fetch(url: str, into: IO[bytes]) -> Download:
+    def fetch(url: str, into: IO[bytes], **_: bool) -> Download:
         assert url in outputs
         into.truncate(size)
         barrier.wait(timeout=30)  # waits for four concurrent copies
@@ -148,7 +148,7 @@ def test_concurrent_outputs_of_the_largest_size_fit_into_tmp(function: str) -> N
     def store(key: str, *_: object) -> Asset:
         return Asset(bucket="assets", key=key, content_type="video/mp4", size=size, sha256="digest")
 
-    world.downloads.fetch = fetch  # type: ignore[method-assign]
+    world.downloads.fetch = fetch  # type: ignore[method-assign, assignment]
     world.assets.store = store  # type: ignore[method-assign, assignment]
 
     world.app.finalize_job.run(step)

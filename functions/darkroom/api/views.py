@@ -18,6 +18,7 @@ from darkroom.domain.batch import Batch, BatchStatus, Counts
 from darkroom.domain.errors import Code, failure
 from darkroom.domain.file_names import disposition, file_name
 from darkroom.domain.job import Asset, Job
+from darkroom.domain.media import REFERENCE_FORMATS
 from darkroom.domain.references import S3Object
 from darkroom.usecases.batches.end_batch import CSV, JSONL
 from darkroom.usecases.batches.plan_batch import Plan
@@ -35,6 +36,8 @@ _BREAKER_MESSAGES = {
         " the key in Secrets Manager."
     ),
 }
+# thumbnails/thumbnail.py reads these formats.
+_THUMBNAIL_TYPES = frozenset(known.content_type for known in REFERENCE_FORMATS)
 _UNREACHABLE = "WaveSpeed does not answer. Jobs wait and resume automatically."
 
 type Presign = Callable[[S3Object, int, str | None], str]
@@ -102,9 +105,9 @@ def asset_url(job: Job, asset: Asset, presign: Presign) -> str:
 
 
 def _thumbnail_url(job: Job, index: int, presign: Presign) -> str | None:
-    """Return a presigned URL of an output's thumbnail; None if the output is not an image."""
+    """Return a presigned URL of an output's thumbnail; None if the output has none."""
     asset = job.assets[index]
-    if not asset.content_type.startswith("image/"):
+    if asset.content_type not in _THUMBNAIL_TYPES:
         return None
     key = f"thumbnails/{job.job_id}/{index}.webp"
     return presign(S3Object(bucket=asset.bucket, key=key), URL_SECONDS, None)

@@ -32,9 +32,14 @@ def slug(text: str) -> str:
     return name
 
 
+def disposition_kind(content_type: str) -> str:
+    """Return whether browsers show a file of this type (`inline`) or save it (`attachment`)."""
+    return "inline" if _SHOWN.fullmatch(content_type) else "attachment"
+
+
 def disposition(name: str, content_type: str) -> str:
     """Return the Content-Disposition of an output, so that browsers save it under its name."""
-    kind = "inline" if _SHOWN.fullmatch(content_type) else "attachment"
+    kind = disposition_kind(content_type)
     plain = name.encode("ascii", "ignore").decode()
     encoded = "" if name.isascii() else f"; filename*=UTF-8''{quote(name)}"
     return f'{kind}; filename="{plain}"{encoded}'

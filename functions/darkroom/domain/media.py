@@ -29,11 +29,6 @@ class Format(NamedTuple):
     content_type: str
     extension: str
 
-    @property
-    def is_inline(self) -> bool:
-        """Whether a browser may show the file: it is media without scripts."""
-        return self in _INLINE
-
 
 PNG = Format(MediaKind.IMAGE, "image/png", "png")
 JPEG = Format(MediaKind.IMAGE, "image/jpeg", "jpg")
@@ -74,8 +69,6 @@ _MAGIC = (
 )
 # Formats that any text may resemble: only the name of the file tells.
 _TEXT_FORMATS = ("ply", "stl", "obj")  # of 3D models
-_INLINE_KINDS = (MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.AUDIO)
-_INLINE = frozenset(known for _, _, known in _MAGIC if known.kind in _INLINE_KINDS)
 _BINARY_EXTENSIONS = frozenset(
     {known.extension for _, _, known in _MAGIC if known.extension not in _TEXT_FORMATS}
     | {"jpeg", "tif", "tiff", "bmp", "m4v", "webm", "mkv", "avi", "oga", "opus", "pdf"}

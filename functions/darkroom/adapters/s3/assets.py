@@ -6,6 +6,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from darkroom.domain.file_names import disposition_kind
 from darkroom.domain.job import Asset
 from darkroom.ports import Download
 
@@ -44,8 +45,8 @@ class AssetBucket:
                 Body=file,
                 ContentLength=asset.size,
                 ContentType=asset.content_type,
-                # An SVG can run scripts: a browser saves it, and shows it in an <img> only.
-                ContentDisposition="inline" if download.format.is_inline else "attachment",
+                # For URLs that others presign; the API's URLs have their own Content-Disposition.
+                ContentDisposition=disposition_kind(asset.content_type),
                 ChecksumSHA256=base64.b64encode(bytes.fromhex(asset.sha256)).decode(),
                 Metadata=metadata,
                 IfNoneMatch="*",
