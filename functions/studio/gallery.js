@@ -26,6 +26,7 @@ function query(parameters = {}) {
 
 /** An image that falls back from thumbnail to asset to an error text. A new asset has no thumbnail yet. */
 function assetImage(asset, alt, endedAt) {
+  if (!asset.content_type.startsWith("image/")) return element("span", { className: "no-image" }, asset.content_type);
   const isNew = Date.now() - Date.parse(endedAt) < THUMBNAIL_MS;
   const src = isNew ? asset.url : asset.thumbnail_url ?? asset.url;
   const image = element("img", { alt, loading: "lazy", decoding: "async", src });

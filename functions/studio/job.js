@@ -28,6 +28,9 @@ function images(job) {
   const reference = job.reference_urls?.[0];
   return job.assets.map((asset, index) => {
     const alt = `${promptOf(job)}${job.assets.length > 1 ? `, ${index + 1}` : ""}`;
+    if (!asset.content_type.startsWith("image/")) {
+      return element("div", { className: "stage empty" }, element("p", {}, `A file of the type ${asset.content_type}. Select Download.`));
+    }
     const content = reference && index === 0 ? compare(reference, asset.url, alt) : element("img", {
       src: asset.url, alt, width: asset.width ?? undefined, height: asset.height ?? undefined,
       onerror: (event) => event.target.replaceWith(element("p", {}, "The image could not be loaded. Reload the page to get a new link.")),
