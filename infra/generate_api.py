@@ -32,7 +32,7 @@ _ERRORS = {
     409: "The idempotency key was used for a different request, the job or batch has ended, or the"
     " cost of the batch needs a confirmation.",
     413: "The body is too large.",
-    415: "The Content-Type is not `application/json` in UTF-8.",
+    415: "The Content-Type is not the one of this route.",
     429: "Too many requests per second. Retry after the seconds in `Retry-After`.",
     500: "Internal error.",
 }
@@ -119,6 +119,10 @@ def gateway() -> dict[str, Any]:
         "info": {"title": "Darkroom", "version": "1"},
         "paths": paths,
         "components": {"securitySchemes": {"key": _authorizer()}},
+        # Bodies of other types are text, in which API Gateway replaces bytes that are not UTF-8.
+        "x-amazon-apigateway-binary-media-types": sorted(
+            {route.body_media for route in ROUTES} - {_JSON}
+        ),
         "x-amazon-apigateway-gateway-responses": {
             name: _gateway_response(*fields) for name, fields in _GATEWAY_RESPONSES.items()
         },
@@ -149,7 +153,7 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.body:
         operation["requestBody"] = {
             "required": True,
-            "content": {_JSON: {"schema": reference(*route.body)}},
+            "content": {route.body_media: {"schema": reference(*route.body)}},
         }
     operation["responses"] = {
         **{str(status): _response(route, status) for status in route.success},

@@ -48,6 +48,7 @@ class Route:
     function: str = "ApiFunction"
     is_open: bool = False  # needs no key
     media: tuple[str, ...] = ()  # media types of text responses
+    body_media: str = "application/json"
 
     @property
     def is_wavespeed(self) -> bool:
@@ -178,6 +179,26 @@ ROUTES = (
           "WaveSpeed's poll: get a job.", {200: "WaveSpeedPrediction"}, parameters=(_JOB_ID,)),
     Route("get", f"{_V3}/predictions/{{job_id}}", "getPrediction", "The same as `getResult`.",
           {200: "WaveSpeedPrediction"}, parameters=(_JOB_ID,)),
+    Route("delete", f"{_V3}/predictions/{{job_id}}", "deletePrediction",
+          "WaveSpeed's delete: cancel an open job, and hide the job.",
+          {200: "WaveSpeedDeletion"}, parameters=(_JOB_ID,)),
+    Route("post", f"{_V3}/predictions", "listPredictions",
+          "WaveSpeed's list: jobs, newest first.",
+          {200: "WaveSpeedPredictions"}, ("PredictionQuery",), errors=_BODY),
+    Route("post", f"{_V3}/predictions/delete", "deletePredictions",
+          "WaveSpeed's delete of several predictions. Unknown ids are ignored.",
+          {200: "WaveSpeedDeletions"}, ("PredictionIds",), errors=_BODY),
+    Route("get", f"{_V3}/models", "listModels",
+          "WaveSpeed's model list: GPT Image 2, and other models that the caller has used.",
+          {200: "WaveSpeedModels"}),
+    Route("post", f"{_V3}/model/price", "getPrice", "WaveSpeed's price of a model with an input.",
+          {200: "WaveSpeedPrice"}, ("PriceQuery",), errors=_BODY),
+    Route("post", f"{_V3}/model/pricing", "getPricing", "The same as `getPrice`.",
+          {200: "WaveSpeedPrice"}, ("PriceQuery",), errors=_BODY),
+    Route("post", f"{_V3}/media/upload/binary", "uploadWaveSpeedFile",
+          "WaveSpeed's older upload: a file of at most 4.5 MB in a form.",
+          {200: "WaveSpeedFile"}, ("WaveSpeedForm",), errors=_BODY,
+          body_media="multipart/form-data"),
     Route("post", f"{_V3}/media/uploads", "createWaveSpeedUpload",
           "WaveSpeed's upload: create a presigned upload.",
           {200: "WaveSpeedUpload"}, ("WaveSpeedUploadRequest",), errors=_BODY),

@@ -9,7 +9,16 @@ from darkroom.api import schemas as contract
 from darkroom.domain.requests import AnyModel, Edit, TextToImage
 
 _REF = "#/components/schemas/"
-_REQUESTS = (TextToImage, Edit, AnyModel, contract.UploadRequest, contract.BatchRequest)
+_REQUESTS = (
+    TextToImage,
+    Edit,
+    AnyModel,
+    contract.UploadRequest,
+    contract.BatchRequest,
+    contract.PredictionQuery,
+    contract.PredictionIds,
+    contract.PriceQuery,
+)
 _RESPONSES = (
     contract.JobView,
     contract.JobPage,
@@ -37,26 +46,62 @@ def _envelope(data: dict[str, Any]) -> dict[str, Any]:
     return _object(("code", "message", "data"), code=code, message=_STRING, data=data)
 
 
+_PREDICTION = _object(
+    ("id", "model", "status", "outputs", "urls", "created_at", "error"),
+    id=_STRING,
+    model=_STRING,
+    status=_STRING | {"enum": ["created", "processing", "completed", "failed", "cancelled"]},
+    outputs={"type": "array", "items": _STRING},
+    urls=_object(get=_STRING),
+    created_at=_STRING,
+    error=_STRING,
+    code={"type": "integer"},
+    inputs={"type": "object"},
+)
 # The provider's wire format, copied from its documentation.
 _WAVESPEED: dict[str, Any] = {
     "WaveSpeedInput": {
         "type": "object",
         "description": "The model's input, in WaveSpeed's format.",
     },
-    "WaveSpeedPrediction": _envelope(
+    "WaveSpeedPrediction": _envelope(_PREDICTION),
+    "WaveSpeedPredictions": _envelope(
         _object(
-            ("id", "model", "status", "outputs", "urls", "created_at", "error"),
-            id=_STRING,
-            model=_STRING,
-            status=_STRING
-            | {"enum": ["created", "processing", "completed", "failed", "cancelled"]},
-            outputs={"type": "array", "items": _STRING},
-            urls=_object(get=_STRING),
-            created_at=_STRING,
-            error=_STRING,
-            code={"type": "integer"},
+            ("page", "page_size", "items"),
+            page={"type": "integer"},
+            page_size={"type": "integer"},
+            items={"type": "array", "items": _PREDICTION},
         )
     ),
+    "WaveSpeedDeletion": _envelope(_object(("id", "status"), id=_STRING, status=_STRING)),
+    "WaveSpeedDeletions": _envelope(_object(("deleted_count",), deleted_count={"type": "integer"})),
+    "WaveSpeedModels": _envelope(
+        {
+            "type": "array",
+            "items": _object(
+                ("model_id", "name", "description", "type", "sort_order", "api_schema"),
+                model_id=_STRING,
+                name=_STRING,
+                description=_STRING,
+                type=_STRING,
+                base_price={"type": "number"},
+                sort_order={"type": "integer"},
+                api_schema={"type": "object"},
+            ),
+        }
+    ),
+    "WaveSpeedPrice": _envelope(
+        _object(
+            ("model_id", "price", "unit_price", "discounted_price", "currency"),
+            model_id=_STRING,
+            price={"type": "number"},
+            unit_price={"type": "number"},
+            discounted_price={"type": "number"},
+            currency=_STRING,
+        )
+    ),
+    "WaveSpeedForm": _object(("file",), file=_STRING | {"contentMediaType": "image/*"}),
+    "WaveSpeedFile": _envelope(_object(("type", "download_url", "filename", "size"))),
     "WaveSpeedWebhook": {"type": "object", "description": "The prediction, as WaveSpeed sends it."},
     "WaveSpeedUploadRequest": _object(
         ("filename", "size"),

@@ -147,8 +147,9 @@ def build(api_id: str, stage: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 def import_all(spec: dict[str, Any], base: dict[str, Any] | None = None) -> Any:
-    """Import an OpenAPI document with its gateway responses."""
-    api_id = import_document(spec, base)
+    """Import an OpenAPI document with its binary media types and gateway responses."""
+    binary = {"binaryMediaTypes": spec.get("x-amazon-apigateway-binary-media-types", [])}
+    api_id = import_document(spec, {**(base or {}), **binary})
     for name, response in spec.get("x-amazon-apigateway-gateway-responses", {}).items():
         status, *_ = gateway._put_gateway_response(api_id, name, response)  # noqa: SLF001
         if status >= 400:

@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.finalize_job import FinalizeJob
     from darkroom.usecases.jobs.find_jobs import FindJobs
     from darkroom.usecases.jobs.find_prediction import FindPrediction
+    from darkroom.usecases.jobs.hide_job import HideJob
     from darkroom.usecases.jobs.make_upload import MakeUpload
     from darkroom.usecases.jobs.poll_prediction import PollPrediction
     from darkroom.usecases.jobs.receive_webhook import ReceiveWebhook
     from darkroom.usecases.jobs.recover_job import RecoverJob
     from darkroom.usecases.jobs.request_job import RequestJob
     from darkroom.usecases.jobs.store_outputs import StoreOutputs
+    from darkroom.usecases.jobs.store_upload import StoreUpload
     from darkroom.usecases.jobs.submit_job import SubmitJob
     from darkroom.usecases.jobs.upload_job import UploadJob
     from darkroom.usecases.maintenance.read_stats import ReadStats
@@ -161,11 +163,27 @@ class App:
         )
 
     @cached_property
+    def hide_job(self) -> HideJob:
+        """Hides jobs from lists."""
+        from darkroom.usecases.jobs.hide_job import HideJob
+
+        return HideJob(
+            find=self.find_jobs, cancel=self.cancel_job, jobs=self.ports.jobs, now=self.ports.now
+        )
+
+    @cached_property
     def make_upload(self) -> MakeUpload:
         """Presigns uploads of reference images and batch files."""
         from darkroom.usecases.jobs.make_upload import MakeUpload
 
         return MakeUpload(references=self.ports.references, now=self.ports.now)
+
+    @cached_property
+    def store_upload(self) -> StoreUpload:
+        """Stores uploads from the bodies of requests."""
+        from darkroom.usecases.jobs.store_upload import StoreUpload
+
+        return StoreUpload(references=self.ports.references)
 
     @cached_property
     def read_stats(self) -> ReadStats:

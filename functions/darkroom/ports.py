@@ -479,6 +479,9 @@ class References(Protocol):
     def store(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
         """Store an image from a request body, and return its location."""
 
+    def store_upload(self, caller: str, data: bytes, content_type: str, extension: str) -> S3Object:
+        """Store a file that `caller` owns, as a presigned upload does; return its location."""
+
     def presign(self, reference: S3Object, seconds: int, disposition: str | None = None) -> str:
         """Return a presigned URL of the object, valid for `seconds`.
 

@@ -138,6 +138,7 @@ class InMemoryReferences:
     objects: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
     owners: dict[str, str] = field(default_factory=dict)  # by key, in `bucket`
+    content_types: dict[str, str] = field(default_factory=dict)  # of stored uploads, by key
     presigned_uploads: list[PresignedUpload] = field(default_factory=list)
 
     def resolve(self, text: str) -> S3Object | None:
@@ -167,6 +168,12 @@ class InMemoryReferences:
         versions.append(data)
         self.owners[key] = caller
         return S3Object(bucket=self.bucket, key=key, version_id=f"v{len(versions)}")
+
+    def store_upload(self, caller: str, data: bytes, content_type: str, extension: str) -> S3Object:
+        key = f"uploads/{len(self.objects) + 1}.{extension}"
+        self.objects[self.bucket, key] = [data]
+        self.owners[key], self.content_types[key] = caller, content_type
+        return S3Object(bucket=self.bucket, key=key)
 
     def presign(self, reference: S3Object, seconds: int, disposition: str | None = None) -> str:
         query = {

@@ -92,7 +92,8 @@ def test_document_has_only_what_api_gateway_supports() -> None:
     document = api()
     assert document["openapi"].startswith("3.0.")
     assert document.keys() == {
-        "openapi", "info", "paths", "components", "x-amazon-apigateway-gateway-responses",
+        "openapi", "info", "paths", "components", "x-amazon-apigateway-binary-media-types",
+        "x-amazon-apigateway-gateway-responses",
     }  # fmt: skip
     assert document["components"].keys() == {"securitySchemes"}
     for path, _, operation in OPERATIONS:

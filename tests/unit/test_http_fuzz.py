@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkroom.api.schemas import UploadRequest
+from darkroom.api.schemas import PredictionIds, PredictionQuery, PriceQuery, UploadRequest
 from infra.openapi_routes import ROUTES
 from tests.fakes.world import TEXT_TO_IMAGE, World
 from tests.profiles import examples
@@ -18,15 +18,38 @@ MODELS = ["openai/gpt-image-2/text-to-image", "openai/gpt-image-2/edit", "maker/
 FIELDS = [
     "operation", "prompt", "images", "quality", "resolution", "aspect_ratio", "output_format",
     "deadline_seconds", "priority", "model", "input", "enable_sync_mode", "filename",
-    *UploadRequest.model_fields,
+    *UploadRequest.model_fields, *PredictionQuery.model_fields, *PredictionIds.model_fields,
+    *PriceQuery.model_fields, "n", "size", "webhook_url",
 ]  # fmt: skip
-WORDS = ["text-to-image", "edit", "1k", "low", "image/png", "upload:1.png", "s3://b/k", *MODELS]
+WORDS = [
+    "1024x1024",
+    "completed",
+    "2026-11-22",
+    "text-to-image",
+    "edit",
+    "1k",
+    "low",
+    "image/png",
+    "upload:1.png",
+    "s3://b/k",
+    *MODELS,
+]
 QUERY = ["wait", "status", "limit", "cursor", "caller", "webhook"]
 HEADERS = [
     "Content-Type", "content-type", "Idempotency-Key", "If-None-Match", "Host", "Origin", "Accept",
     "X-Forwarded-Proto",
 ]  # fmt: skip
-VALUES = ["", "1", "25", "queued", "key:ada", "application/json", "application/json; x=y", '"e"']
+VALUES = [
+    "",
+    "1",
+    "25",
+    "queued",
+    "key:ada",
+    "application/json",
+    "application/json; x=y",
+    '"e"',
+    "multipart/form-data; boundary=b",
+]
 
 # Text includes lone surrogates: a JSON body can contain their escapes.
 TEXTS = st.text(st.characters(exclude_categories=()))
@@ -37,8 +60,16 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 NEAR_REQUESTS = st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6)
 CHANGED_REQUESTS = st.builds(lambda changes: TEXT_TO_IMAGE | changes, NEAR_REQUESTS)
+FORMS = st.builds(
+    lambda head, content: (
+        b"--b\r\nContent-Disposition: form-data; " + head + content + b"\r\n--b--"
+    ),
+    st.sampled_from([b'name="file"; filename="a"', b"name=file; filename*=x''%ff"]) | st.binary(),
+    st.just(b"\r\n\r\nx") | st.binary(),
+)
 BODIES = (
-    st.none()
+    FORMS
+    | st.none()
     | TEXTS
     | st.binary(max_size=50)
     | st.one_of(JSON, NEAR_REQUESTS, CHANGED_REQUESTS).map(json.dumps)

@@ -151,7 +151,7 @@ def test_webhook_parameter_returns_400(url: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["balance", "predictions", "predictions/x/result", "media/upload/binary", "models", "a b/c",
+    ["balance", "billings/search", "predictions/x/result", "account/balance", "models", "a b/c",
      "webhooks/secret", "model", "maker/", "/maker/model", "../v1/jobs", "maker//model", "é/x",
      f"a/{'x' * 200}", "Balance/x"],
 )  # fmt: skip

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email import message_from_string
 from enum import StrEnum
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 from pydantic_core import from_json
 
 from darkroom.api.problems import MediaTypeError, TooLargeError
-from darkroom.api.schemas import MAX_BODY_BYTES, WAVESPEED_PREFIX
+from darkroom.api.schemas import MAX_BODY_BYTES, MAX_FORM_BYTES, WAVESPEED_PREFIX
 from darkroom.domain import callers
 from darkroom.domain.callers import Caller, Role
 from darkroom.domain.errors import ForbiddenError, InvalidRequestError, megabytes
@@ -30,6 +31,10 @@ _KEY = re.compile(r"[\x21-\x7e]{1,256}")
 # A string of a structured header (RFC 8941).
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _JSON = re.compile(r"application/([\w.+-]+\+)?json *(; *charset *= *\"?utf-8\"?)? *", re.I)
+_BOUNDARY = re.compile(
+    r"multipart/form-data *;.*?\bboundary *= *(?:\"([!-~ ]{1,70})\"|([!#-:<-~]{1,70}))(?: *;.*)?",
+    re.I | re.S,
+)
 # API Gateway replaces bytes that are not UTF-8 with this character.
 _REPLACEMENT = "\ufffd"
 _MAX_CALLER = 256  # characters of a name
@@ -167,6 +172,31 @@ class HttpRequest:
             return from_json(body, allow_inf_nan=False)
         except ValueError:
             raise _bad_body("JSON") from None
+
+    def form_file(self) -> tuple[str, bytes]:
+        """Return the name and the content of the field `file` of a multipart form.
+
+        Raises MediaTypeError, TooLargeError or InvalidRequestError.
+        """
+        content_type = self.header("content-type") or ""
+        boundary = _BOUNDARY.fullmatch(content_type.strip())
+        if boundary is None:
+            raise MediaTypeError("Send the file as multipart/form-data, in the field `file`.")
+        delimiter = b"\r\n--" + (boundary[1] or boundary[2]).encode()
+        body = self._bytes()
+        if len(body) > MAX_FORM_BYTES:
+            raise TooLargeError(
+                f"The form is {megabytes(len(body))}; the limit is {megabytes(MAX_FORM_BYTES)}."
+                " Upload larger files with POST /api/v3/media/uploads or POST /v1/uploads."
+            )
+        for part in (b"\r\n" + body).split(delimiter)[1:]:
+            head, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+            fields = message_from_string(head.decode(errors="replace"))
+            if fields.get_param("name", header="content-disposition") == "file" and content:
+                return fields.get_filename("upload"), content
+        raise InvalidRequestError.of(
+            "file", "The form has no `file` with content. Send the file in this field.", "a file"
+        )
 
     @property
     def _query(self) -> dict[str, str]:

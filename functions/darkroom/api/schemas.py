@@ -1,9 +1,9 @@
 """The request and response models of the HTTP API. They generate infra/api/openapi.yaml."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from darkroom.domain.batch import CONFIRM_ABOVE, BatchStatus, Counts, RequestPreview, RowProblem
 from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, BatchFileFormat
@@ -21,6 +21,10 @@ from darkroom.domain.values import WHOLE, Body
 WAVESPEED_PREFIX = "/api/v3/"  # routes under this prefix use the provider's wire format
 # API Gateway passes at most 6 MB to a function, including what it adds to the body.
 MAX_BODY_BYTES = 5_000_000
+# API Gateway passes a form in base64, which is a third longer.
+MAX_FORM_BYTES = 4_500_000
+MAX_DELETED = 100  # predictions per request
+MAX_LISTED = 1000  # predictions that a list can reach
 MAX_WAIT_SECONDS = 25  # API Gateway times out after 29
 MAX_PAGE = 100
 MAX_DAYS = 90
@@ -307,6 +311,51 @@ class BatchPage(_Model):
     cursor: str | None = Field(
         description="Pass it as `cursor` to get the next page. null on the last page."
     )
+
+
+def _as_utc(time: datetime) -> datetime:
+    """Return the time in UTC; a time without an offset is in UTC."""
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("The time is out of range") from None
+
+
+_UtcTime = Annotated[datetime, AfterValidator(_as_utc)]
+
+
+class PredictionQuery(BaseModel):
+    """A list of predictions, newest first, as WaveSpeed's clients ask for it."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    page: int = Field(default=1, ge=1, le=MAX_LISTED)
+    page_size: int = Field(default=20, ge=1, le=MAX_PAGE)
+    model: str | None = Field(default=None, description="Only predictions of this model.")
+    status: (
+        Literal["created", "pending", "processing", "completed", "failed", "cancelled", "timeout"]
+        | None
+    ) = Field(default=None, description="Only predictions with this status.")
+    created_after: _UtcTime | None = None
+    created_before: _UtcTime | None = None
+    include_inputs: bool = False
+
+
+class PredictionIds(BaseModel):
+    """Predictions to delete."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    ids: tuple[str, ...] = Field(max_length=MAX_DELETED)
+
+
+class PriceQuery(BaseModel):
+    """A model and its input, to get the price."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    model_id: str
+    inputs: dict[str, Any] = {}
 
 
 class PresetsView(Presets):

@@ -5,18 +5,24 @@ Statuses, codes and envelopes follow WaveSpeedAI's REST API, as its SDKs (Python
 """
 
 import mimetypes
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
+from darkroom.api import schemas as contract
 from darkroom.api import views
 from darkroom.api.http import HttpRequest, reply
 from darkroom.api.schemas import WAVESPEED_PREFIX
+from darkroom.api.wavespeed_models import model_list
 from darkroom.domain.errors import Code, FieldProblem, InvalidRequestError, NotFoundError, failure
 from darkroom.domain.job import Job, Status
-from darkroom.domain.parsing import parse_request
-from darkroom.domain.requests import EDIT_MODEL, NEVER_SENT
+from darkroom.domain.parsing import parse_request, validate
+from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL, Operation
+from darkroom.domain.wavespeed_input import USE_EVENTS
 from darkroom.observability import correlate
+from darkroom.ports import Cursor
 
 if TYPE_CHECKING:
     from darkroom.app import App
@@ -42,6 +48,14 @@ _CODES = {
     Code.DEADLINE_EXCEEDED: 5004,
 }
 _INTERNAL = 5000
+_USED_MODELS = 100  # jobs whose models the model list has
+_MAX_INPUT_BYTES = 2_000_000  # of the inputs in a list; a response has at most 6 MB
+_MAX_READS = 50  # pages of records that a list reads
+# What a client may leave out of the input of a price.
+_PLACEHOLDERS: dict[str, dict[str, object]] = {
+    TEXT_TO_IMAGE_MODEL: {"prompt": "x"},
+    EDIT_MODEL: {"prompt": "x", "images": ["https://example.com/image.png"]},
+}
 _MAX_FILENAME = 100  # characters in a message
 
 
@@ -53,11 +67,21 @@ class WaveSpeedRoutes:
         self._create_job = app.create_job
         self._find_jobs = app.find_jobs
         self._make_upload = app.make_upload
+        self._store_upload = app.store_upload
+        self._hide_job = app.hide_job
+        self._prices = app.ports.prices
         self._budget = app.budget
         self._references = app.ports.references
         resolver.get(f"{WAVESPEED_PREFIX}predictions/<job_id>/result")(self.result)
         resolver.get(f"{WAVESPEED_PREFIX}predictions/<job_id>")(self.result)
+        resolver.delete(f"{WAVESPEED_PREFIX}predictions/<job_id>")(self.delete)
+        resolver.post(f"{WAVESPEED_PREFIX}predictions")(self.list_predictions)
+        resolver.post(f"{WAVESPEED_PREFIX}predictions/delete")(self.delete_many)
         resolver.post(f"{WAVESPEED_PREFIX}media/uploads")(self.make_upload)
+        resolver.post(f"{WAVESPEED_PREFIX}media/upload/binary")(self.receive_form)
+        resolver.get(f"{WAVESPEED_PREFIX}models")(self.models)
+        resolver.post(f"{WAVESPEED_PREFIX}model/price")(self.price)
+        resolver.post(f"{WAVESPEED_PREFIX}model/pricing")(self.price)
         resolver.get(f"{WAVESPEED_PREFIX}balance")(self.balance)
         resolver.post(f"{WAVESPEED_PREFIX}.+")(self.submit)  # a model id has slashes
 
@@ -66,12 +90,8 @@ class WaveSpeedRoutes:
         request = self._request()
         request.must_submit()
         if request.query("webhook") is not None:
-            raise InvalidRequestError.of(
-                "webhook",
-                "`webhook` is not supported. Poll the result, or subscribe to the deployment's"
-                " event bus.",
-                "poll, or subscribe to the deployment's event bus",
-            )
+            message = f"`webhook` is not supported. {USE_EVENTS}"
+            raise InvalidRequestError.of("webhook", message, "leave it out")
         model = request.event.path.removeprefix(WAVESPEED_PREFIX)
         job_request = _parse(model, request.json())
         job = self._create_job.run(job_request, request.source())
@@ -80,9 +100,83 @@ class WaveSpeedRoutes:
     def result(self, job_id: str) -> Response[str]:
         """Return a job as a prediction."""
         request = self._request()
-        return _success(
-            _prediction(self._find_jobs.one(request.caller, job_id), request, self._references)
+        job = self._find_jobs.one(request.caller, job_id)
+        if job.hidden_at is not None:
+            raise NotFoundError("This prediction was deleted.")
+        return _success(_prediction(job, request, self._references))
+
+    def list_predictions(self) -> Response[str]:
+        """Return a page of predictions, newest first."""
+        request = self._request()
+        query = validate(
+            contract.PredictionQuery, request.json_object(contract.PredictionQuery.model_fields)
         )
+        end = query.page * query.page_size
+        if end > contract.MAX_LISTED:
+            allowed = f"1 to {contract.MAX_LISTED // query.page_size}"
+            message = (
+                f"`page` must be {allowed}: a list reaches {contract.MAX_LISTED} predictions."
+                " Set `created_before` to list older ones."
+            )
+            raise InvalidRequestError.of("page", message, allowed)
+        items: list[dict[str, object]] = []
+        size = 0
+        for number, job in enumerate(self._matching(request, query)):
+            if number >= end:
+                break
+            if number < end - query.page_size:
+                continue
+            items.append(_prediction(job, request, self._references))
+            size += len(job.model_dump_json())
+            if query.include_inputs and size <= _MAX_INPUT_BYTES:
+                items[-1]["inputs"] = _inputs(job)
+        return _success({"page": query.page, "page_size": query.page_size, "items": items})
+
+    def delete(self, job_id: str) -> Response[str]:
+        """Hide a job, and cancel it if it is open."""
+        request = self._request()
+        request.must_submit()
+        self._hide_job.run(request.caller, job_id)
+        return _success({"id": job_id, "status": "deleted"})
+
+    def delete_many(self) -> Response[str]:
+        """Hide several jobs. Unknown ids are ignored."""
+        request = self._request()
+        request.must_submit()
+        body = validate(
+            contract.PredictionIds, request.json_object(contract.PredictionIds.model_fields)
+        )
+        deleted = 0
+        for job_id in dict.fromkeys(body.ids):
+            with suppress(NotFoundError):
+                self._hide_job.run(request.caller, job_id)
+                deleted += 1
+        return _success({"deleted_count": deleted})
+
+    def models(self) -> Response[str]:
+        """Return GPT Image 2's models with schema and price, and other models of the caller."""
+        request = self._request()
+        owner = None if request.caller.can_read_all else request.caller.name
+        used, _ = self._find_jobs.page(
+            owner, status=None, operation=Operation.MODEL, limit=_USED_MODELS, after=None
+        )
+        server = request.base_url.rstrip("/")
+        return reply(200, _envelope(model_list(self._prices, used, server)))
+
+    def price(self) -> Response[str]:
+        """Return the price of a model with an input. Starts nothing."""
+        request = self._request()
+        query = validate(contract.PriceQuery, request.json_object(contract.PriceQuery.model_fields))
+        placeholders = _PLACEHOLDERS.get(query.model_id, {})
+        missing = {n: v for n, v in placeholders.items() if not query.inputs.get(n)}
+        parsed = _parse(query.model_id, query.inputs | missing)
+        quote = self._prices.quote(parsed.model, parsed.input, len(parsed.references))
+        if quote is None:
+            raise NotFoundError("The price of this model with this input is not known.")
+        usd = quote.micro_usd / 1_000_000
+        # `price` and `discounted_price` of /model/price, `unit_price` of the older /model/pricing.
+        prices = dict.fromkeys(("price", "unit_price", "discounted_price"), usd)
+        return _success({"model_id": query.model_id, **prices, "currency": "USD"})
 
     def make_upload(self) -> Response[str]:
         """Return a presigned upload for a file."""
@@ -113,6 +207,21 @@ class WaveSpeedRoutes:
             }
         )
 
+    def receive_form(self) -> Response[str]:
+        """Store the file of a multipart form."""
+        request = self._request()
+        request.must_submit()
+        filename, data = request.form_file()
+        location, content_type = self._store_upload.run(request.caller, data)
+        return _success(
+            {
+                "type": content_type.partition("/")[0],
+                "download_url": self._references.presign(location, views.URL_SECONDS),
+                "filename": filename[:_MAX_FILENAME],
+                "size": len(data),
+            }
+        )
+
     def balance(self) -> Response[str]:
         """Return the remaining daily budget in USD."""
         request = self._request()
@@ -120,6 +229,25 @@ class WaveSpeedRoutes:
         if daily is None:
             return _success({"balance": UNLIMITED_BALANCE})
         return _success({"balance": self._budget.remaining(request.caller.name, daily) / 1_000_000})
+
+    def _matching(self, request: HttpRequest, query: contract.PredictionQuery) -> Iterator[Job]:
+        """Yield the caller's jobs that match, newest first."""
+        owner = None if request.caller.can_read_all else request.caller.name
+        before, after = query.created_before, query.created_after
+        cursor = None if before is None else Cursor(before, "")
+        for _ in range(_MAX_READS):
+            jobs, cursor = self._find_jobs.page(
+                owner, status=None, limit=contract.MAX_PAGE, after=cursor
+            )
+            for job in jobs:
+                if after is not None and job.accepted_at < after:
+                    return
+                if before is not None and job.accepted_at >= before:
+                    continue
+                if query.model in (None, job.model) and query.status in (None, *_names(job)):
+                    yield job
+            if cursor is None:
+                return
 
     def _request(self) -> HttpRequest:
         return HttpRequest.of(self._resolver.current_event)
@@ -130,10 +258,8 @@ def _parse(model: str, body: object) -> Any:
         raise InvalidRequestError.of(
             "", "The body must be a JSON object: the model's input.", "the model's input"
         )
-    # WaveSpeed's samples and clients send both options as false, which is the only supported value.
-    model_input = {k: v for k, v in body.items() if k not in NEVER_SENT or v not in (False, None)}
     try:
-        return parse_request({"model": model, "input": model_input})
+        return parse_request({"model": model, "input": body})
     except InvalidRequestError as error:
         if any(problem.field == "model" for problem in error.problems):
             raise NotFoundError(
@@ -150,7 +276,26 @@ def _as_input(problem: FieldProblem) -> FieldProblem:
 
 
 def _success(data: dict[str, object]) -> Response[str]:
-    return reply(200, {"code": 200, "message": "success", "data": data})
+    return reply(200, _envelope(data))
+
+
+def _envelope(data: object) -> dict[str, object]:
+    return {"code": 200, "message": "success", "data": data}
+
+
+def _status(job: Job) -> str:
+    return "cancelled" if job.code is Code.CANCELED else _STATUSES[job.status]
+
+
+def _names(job: Job) -> tuple[str, ...]:
+    """Return the statuses by which a client finds the job."""
+    status = _status(job)
+    return (status, "pending") if status == "created" else (status,)
+
+
+def _inputs(job: Job) -> dict[str, object]:
+    images = {"images": [str(reference) for reference in job.references]} if job.references else {}
+    return {**job.input, **images}
 
 
 def _prediction(job: Job, request: HttpRequest, references: "References") -> dict[str, object]:
@@ -163,7 +308,7 @@ def _prediction(job: Job, request: HttpRequest, references: "References") -> dic
     prediction: dict[str, object] = {
         "id": job.job_id,
         "model": job.model,
-        "status": "cancelled" if job.code is Code.CANCELED else _STATUSES[job.status],
+        "status": _status(job),
         "outputs": urls if is_done else [],
         "urls": {"get": f"{request.base_url}{WAVESPEED_PREFIX}predictions/{job.job_id}/result"},
         "has_nsfw_contents": [False] * len(urls) if is_done else [],

@@ -152,6 +152,9 @@ class Job(BaseModel):
     canceled_at: datetime | None = Field(
         default=None, description="When a caller canceled the job."
     )
+    hidden_at: Internal[datetime | None] = Field(
+        default=None, description="When the caller deleted the job: lists leave it out."
+    )
     stored_at: datetime | None = None
     ended_at: datetime | None = None
     published_at: Internal[datetime | None] = Field(

@@ -19,6 +19,7 @@ from darkroom.domain.requests import (
     TextToImage,
 )
 from darkroom.domain.values import given
+from darkroom.domain.wavespeed_input import read_input
 
 # Retired fields, and what to use instead.
 RETIRED_FIELDS = {"lane": "Use `priority`: normal or low."}
@@ -86,6 +87,12 @@ def _parse_operation(body: Mapping[str, Any], prefix: str = "") -> TextToImage |
 
 
 def _parse_model(body: Mapping[str, Any]) -> JobRequest:
+    model, model_input = body["model"], body.get("input")
+    if isinstance(model, str) and isinstance(model_input, Mapping):
+        try:
+            body = {**body, "input": read_input(model, model_input)}
+        except InvalidRequestError as error:
+            raise InvalidRequestError([_in_input(problem) for problem in error.problems]) from None
     request = validate(AnyModel, body)
     operation = _GPT_IMAGE_2.get(request.model)
     if operation is None:
@@ -98,6 +105,13 @@ def _parse_model(body: Mapping[str, Any]) -> JobRequest:
             raise InvalidRequestError.of(field, message, "leave it out")
     settings = {name: getattr(request, name) for name in BaseRequest.model_fields}
     return _parse_operation({**request.input, **settings, "operation": operation}, "input.")
+
+
+def _in_input(problem: FieldProblem) -> FieldProblem:
+    """Return a problem of the model's input with its field named relative to the request."""
+    field = f"input.{problem.field}"
+    message = problem.message.replace(f"`{problem.field}`", f"`{field}`", 1)
+    return problem.model_copy(update={"field": field, "message": message})
 
 
 def validate[R: BaseModel](request_type: type[R], body: Mapping[str, Any], prefix: str = "") -> R:

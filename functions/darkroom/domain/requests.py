@@ -41,9 +41,6 @@ NOT_MODELS = frozenset(
     {"account", "balance", "billing", "billings", "media", "model", "models", "prediction",
      "predictions", "upload", "uploads", "user", "webhook", "webhooks"}
 )  # fmt: skip
-# Sync mode returns 504 while the work continues and is billed. Base64 output exceeds the size limit
-# of a workflow step.
-NEVER_SENT = ("enable_sync_mode", "enable_base64_output")
 _MODEL_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)+$")
 
 _Ratio = Literal[
@@ -159,10 +156,6 @@ def _check_model(model: str) -> str:
 
 
 def _check_input(model_input: dict[str, Any]) -> dict[str, Any]:
-    for name in NEVER_SENT:
-        if name in model_input:
-            message = "is not supported: outputs arrive as files. Remove the field."
-            raise invalid(message, "leave it out", name)
     try:
         size = len(json.dumps(model_input, ensure_ascii=False, allow_nan=False).encode())
     except (ValueError, RecursionError):

@@ -114,6 +114,22 @@ class ReferenceStore:
         )
         return S3Object(bucket=self._bucket, key=key, version_id=response.get("VersionId"))
 
+    def store_upload(self, caller: str, data: bytes, content_type: str, extension: str) -> S3Object:
+        """Store a file under a new upload id; `caller` owns it."""
+        location = self._new_upload(extension)
+        self._client.put_object(
+            Bucket=location.bucket,
+            Key=location.key,
+            Body=data,
+            ContentType=content_type,
+            Metadata={CALLER_METADATA: encode(caller)},
+        )
+        return location
+
+    def _new_upload(self, extension: str) -> S3Object:
+        upload_id = f"{secrets.token_hex(16)}.{extension}"
+        return S3Object(bucket=self._bucket, key=f"{_UPLOADS}{upload_id}")
+
     def presign(self, reference: S3Object, seconds: int, disposition: str | None = None) -> str:
         """Return a URL that reads the object, valid for `seconds`.
 
@@ -132,8 +148,7 @@ class ReferenceStore:
         self, caller: str, content_type: str, extension: str, size: int, now: datetime
     ) -> PresignedUpload:
         """Return a PUT URL that is valid once, for exactly this content type, size and owner."""
-        upload_id = f"{secrets.token_hex(16)}.{extension}"
-        location = S3Object(bucket=self._bucket, key=f"{_UPLOADS}{upload_id}")
+        location = self._new_upload(extension)
         owner = encode(caller)
         url = self._client.generate_presigned_url(
             "put_object",
@@ -153,4 +168,5 @@ class ReferenceStore:
             "If-None-Match": "*",
             f"x-amz-meta-{CALLER_METADATA}": owner,
         }
+        upload_id = location.key.removeprefix(_UPLOADS)
         return PresignedUpload(upload_id, location, url, headers, now + _UPLOAD_VALIDITY)

@@ -65,7 +65,7 @@ class FindJobs:
         """Return up to `limit` jobs, newest first, and the next cursor, which is None at the end.
 
         `caller` None returns jobs of all callers. `text` is searched in prompts, ignoring case.
-        A filtered page may have fewer jobs, or none, before the end.
+        Hidden jobs are left out. A page may have fewer jobs, or none, before the end.
         """
         matches: list[Job] = []
         words = None if text is None else text.casefold()
@@ -75,6 +75,8 @@ class FindJobs:
             size = _PAGE if is_filtered else limit
             jobs, next_cursor = self.jobs.page(caller, limit=size, after=after)
             for job in jobs:
+                if job.hidden_at is not None:
+                    continue
                 if status not in (None, job.status) or operation not in (None, job.operation):
                     continue
                 if batch_id not in (None, job.batch_id):
