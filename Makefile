@@ -99,6 +99,7 @@ lint: $(project)
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.12 --cache-dir .mypy_cache/cli cli/darkroom_cli
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive functions thumbnails cli local simulator infra reliability
 
 # Without a vulnerability service, pip-audit crashes or reports no vulnerabilities: a registry without

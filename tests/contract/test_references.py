@@ -336,3 +336,24 @@ def test_presigned_url_resolves_to_its_object_in_every_endpoint_style(
         store = ReferenceStore(client, "assets")
 
         assert store.resolve(store.presign(s3_object(key), 60)) == s3_object(key)
+
+
+def test_stored_upload_has_a_type_an_owner_and_an_id(store: tuple[References, Put]) -> None:
+    references, _ = store
+
+    location = references.store_upload("key:ada", images.PNG, "image/png", "png")
+
+    name = location.key.removeprefix("uploads/")
+    assert name.endswith(".png")
+    assert references.resolve(f"upload:{name}") == location
+    inspected = references.inspect(location)
+    assert inspected is not None
+    assert (inspected.size, inspected.owner) == (len(images.PNG), "key:ada")
+
+
+def test_stored_upload_keeps_its_content_type(s3: S3Client) -> None:
+    location = ReferenceStore(s3, "assets").store_upload("key:ada", b"?", "application/x", "bin")
+
+    response = s3.get_object(Bucket=location.bucket, Key=location.key)
+
+    assert (response["ContentType"], response["Body"].read()) == ("application/x", b"?")

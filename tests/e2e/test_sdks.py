@@ -4,6 +4,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,58 @@ def test_balance_is_the_remaining_daily_budget(deployment: Deployment) -> None:
         deployment.wait_for_job(body["data"]["id"])
 
         assert (before, balance()) == (0.5, 0.49)
+
+
+def test_form_of_the_go_sdk_is_uploaded_byte_by_byte(
+    deployment: Deployment, token: str, file: Path
+) -> None:
+    with deployment.http_client(token) as client, file.open("rb") as content:
+        form = {"file": (file.name, content, "application/octet-stream")}
+        uploaded = client.post("/api/v3/media/upload/binary", files=form).json()["data"]
+        too_large = client.post(
+            "/api/v3/media/upload/binary", files={"file": ("a.png", bytes(4_600_000))}
+        )
+
+        assert uploaded["size"] == file.stat().st_size
+        url = uploaded["download_url"]
+        assert httpx.get(url, trust_env=False).content == file.read_bytes()
+        edit = low_quality("Bluer, by a form", images=[url])
+        job_id = client.post(f"/api/v3/{EDIT}", json=edit).json()["data"]["id"]
+        assert deployment.wait_for_job(job_id).status == "completed"
+        assert (too_large.status_code, too_large.json()["code"]) == (413, 413)
+
+
+def test_skills_command_line_submits_lists_and_cancels(deployment: Deployment, token: str) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "NO_PROXY": "*",
+        "WAVESPEED_API_BASE": f"{deployment.stack.api_url}/api/v3",
+        "WAVESPEED_API_KEY": token,
+    }
+
+    def skills(*arguments: str) -> Any:
+        process = subprocess.run(
+            [sys.executable, "-m", "wavespeedai_skills.cli", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert process.returncode == 0, process.stderr
+        return process.stdout
+
+    job_id = json.loads(skills("submit", TEXT, json.dumps(low_quality("A kite, by skills"))))
+    job_id = job_id["data"]["id"]
+    result = json.loads(skills("result", job_id, "--wait", "--poll-interval", "0.3"))
+    assert result["data"]["status"] == "completed"
+    assert image(result["data"]["outputs"][0]).size
+    assert skills("models", "--filter", "gpt-image-2", "--names-only").split() == [TEXT, EDIT]
+    assert json.loads(skills("balance"))["data"]["balance"] <= 5
+    slow = low_quality("Slow, by skills [[fault run.duration seconds=60]]")
+    slow_id = json.loads(skills("submit", TEXT, json.dumps(slow)))["data"]["id"]
+    assert json.loads(skills("cancel", slow_id))["data"] == {"id": slow_id, "status": "deleted"}
+    assert deployment.job(slow_id).canceled_at or not deployment.job(slow_id).is_open
 
 
 @pytest.fixture(scope="module")
