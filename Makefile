@@ -136,9 +136,10 @@ bench: $(stack) $(plots) ## Measure the tables and plots of docs/benchmarks.md: 
 ##@ Generated files
 
 .PHONY: schemas
-schemas: $(project) ## Generate the event schemas and the OpenAPI document from the models
+schemas: $(project) ## Generate the event schemas, the OpenAPI documents and docs/compatibility.md
 	@$(BIN)/python -m infra.generate_events
 	@$(BIN)/python -m infra.generate_api
+	$(BIN)/python -m infra.generate_compatibility
 
 .PHONY: lock
 lock: $(project) ## Generate the pinned, hashed requirements from the .in files

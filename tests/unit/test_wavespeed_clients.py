@@ -40,6 +40,29 @@ def create(client: Client, body: dict[str, Any] | None = None, path: str = T2I) 
     return str(data(client.post(path, PROMPT if body is None else body))["id"])
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        pytest.param(T2I, PROMPT | {"resolution": "2k", "aspect_ratio": "16:9"}, id="langchain"),
+        pytest.param(T2I, PROMPT | {"aspect_ratio": "4:3"}, id="llama-index"),
+        pytest.param(EDIT, PROMPT | IMAGES | {"enable_sync_mode": False}, id="php"),
+        pytest.param(EDIT, PROMPT | IMAGES | {"output_format": "jpeg"}, id="java"),
+        pytest.param(T2I, PROMPT | {"quality": "low"}, id="go"),
+    ],
+)
+def test_request_of_a_client_creates_a_job(path: str, body: dict[str, Any]) -> None:
+    ada = Client()
+    headers = {
+        "Content-Type": "application/json", "X-Client-Name": "wavespeed-x",
+        "X-Client-Version": "1", "X-Client-OS": "linux",
+    }  # fmt: skip
+
+    job_id = data(ada.send("POST", path, body=json.dumps(body), headers=headers))["id"]
+    result = ada.send("GET", f"{V3}/predictions/{job_id}/result", headers=headers)
+
+    assert data(result)["status"] == "created"
+
+
 # ------------------------------------------------------------------------------ options
 
 
