@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.report import write
 
-NAMES = ("waiting", "bill", "imports", "bytes", "http", "side_by_side", "money", "scale")
+NAMES = ("waiting", "bill", "imports", "bytes", "http", "sheets", "side_by_side", "money", "scale")
 
 
 def main(names: list[str]) -> int:

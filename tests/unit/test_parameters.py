@@ -43,24 +43,25 @@ def accepts(parse: Callable[[], dict[str, Any]], name: str, value: str) -> bool:
         return False
 
 
-def in_request(name: str, value: str) -> bool:
-    body = {"operation": "text-to-image", "prompt": "x", name: value}
+def in_request(name: str, value: str, written: str) -> bool:
+    body = {"operation": "text-to-image", "prompt": "x", name: written}
     return accepts(lambda: parse_request(body).input, name, value)
 
 
-def in_preset(name: str, value: str) -> bool:
-    document = {"version": 1, "presets": {"scan": {"prompt": "flat", name: value}}}
+def in_preset(name: str, value: str, written: str) -> bool:
+    document = {"version": 1, "presets": {"scan": {"prompt": "flat", name: written}}}
     text = json.dumps(document).encode()
     return accepts(lambda: edit_of(presets.parse(text).presets["scan"], {}, []), name, value)
 
 
-def in_metadata(name: str, value: str) -> bool:
-    metadata = {name.replace("_", "-"): value}
-    return edit_of(Preset(prompt="flat"), metadata, []).get(name) == value
+def in_metadata(name: str, value: str, written: str) -> bool:
+    metadata = {name.replace("_", "-"): written}
+    body = edit_of(Preset(prompt="flat"), metadata, ["https://example.com/x.png"])
+    return accepts(lambda: parse_request(body).input, name, value)
 
 
-def in_batch(name: str, value: str) -> bool:
-    text = f"prompt,{name}\nx,{value}\n".encode()
+def in_batch(name: str, value: str, written: str) -> bool:
+    text = f"prompt,{name}\nx,{written}\n".encode()
 
     def parse() -> dict[str, Any]:
         ((_, request),) = rows_of(text, BatchFileFormat.CSV, template=None, defaults={})
@@ -123,12 +124,18 @@ def in_command_line_page(name: str) -> bool:
 def missing_places(name: str) -> list[str]:
     """Return the places that lack a setting or one of its values."""
     values = allowed_values(name)
+    # The values as the provider reads them, and as people write them.
+    pairs = [(v, form) for v in values for form in (v, v.upper(), f" {v.title()} ")]
     places: dict[str, Sequence[object]] = {
-        "request: functions/darkroom/domain/requests.py": [in_request(name, v) for v in values],
-        "preset: functions/darkroom/domain/presets.py": [in_preset(name, v) for v in values],
-        "metadata: functions/darkroom/domain/uploads.py": [in_metadata(name, v) for v in values],
+        "request: functions/darkroom/domain/requests.py": [
+            in_request(name, *pair) for pair in pairs
+        ],
+        "preset: functions/darkroom/domain/presets.py": [in_preset(name, *pair) for pair in pairs],
+        "metadata: functions/darkroom/domain/uploads.py": [
+            in_metadata(name, *pair) for pair in pairs
+        ],
         "batch column: functions/darkroom/domain/batch_file.py": [
-            in_batch(name, v) for v in values
+            in_batch(name, *pair) for pair in pairs
         ],
         "option: SETTINGS in cli/darkroom_cli/requests.py": options_of(name),
         "form: SETTINGS in functions/studio/settings.js": [studio_values(name) >= set(values)],
