@@ -181,7 +181,7 @@ def test_bad_rows_do_not_affect_other_rows() -> None:
 
     assert [row.number for row in rows if row.request is not None] == [1, 9]
     assert [(number, field) for number, field, _ in problems(rows)] == [
-        (2, ""), (3, ""), (4, "quality"), (5, "qualty"), (6, "images.0"), (7, "id"), (8, ""),
+        (2, ""), (3, ""), (4, "quality"), (5, "qualty"), (6, "images.0"), (7, "id"), (8, "prompt"),
     ]  # fmt: skip
 
 

@@ -65,6 +65,7 @@ def refusal(text: str | bytes, prompt: str | None = None) -> str:
         "id\tprompt\tquality\r\n1\tA teapot\tlow\r\n2\tA cup\tlow\r\n",
         "id|prompt|quality\r\n1|A teapot|low\r\n2|A cup|low\r\n",
         "sep=;\r\nid;prompt;quality\r\n1;A teapot;low\r\n2;A cup;low\r\n",
+        '"sep=\t"\nid\tprompt\n1\tA teapot\n2\tA cup\n',
         "id,prompt,quality\r1,A teapot,low\r2,A cup,low\r",
         "id,prompt,quality\n1,A teapot,low\r\n2,A cup,low",
         '"id","prompt","quality"\n"1","A teapot","low"\n"2","A cup","low"\n',
@@ -438,6 +439,48 @@ def test_row_prompt_with_the_name_of_a_column_in_braces_is_a_warning(text: str) 
     assert warnings(text) == [
         "The prompt of row 1 has the text {images}, and images is a column. Pass the prompt as a"
         " template to insert the column."
+    ]
+
+
+def test_template_that_no_row_uses_is_a_warning() -> None:
+    assert warnings("prompt,product\nA pot,teapot\nA cup,cup\n", "{product}") == [
+        "Each valid row has its own prompt, so the template is not used."
+    ]
+
+
+def test_repeated_request_is_a_warning() -> None:
+    assert warnings("id,prompt\n1,A pot\n2,A cup\n3,A pot\n4,A pot\n") == [
+        "2 rows have the same request as an earlier row: row 3 is the same as row 1. Each row is"
+        " one image."
+    ]
+    assert warnings("id,prompt,quality\n1,A pot,low\n2,A pot,high\n") == []
+
+
+@pytest.mark.parametrize("text", ["Größe", "weiß \u2013 “neu”", "日本", "Café"])
+def test_prompt_read_in_a_wrong_encoding_is_a_warning(text: str) -> None:
+    garbled = text.encode().decode("cp1252", "ignore")
+
+    assert "in a wrong encoding" in warnings(f"prompt\nA {garbled} pot\n")[0]
+    assert warnings(f"prompt\nA {text} pot, Ã Â â€\n") == []
+
+
+@pytest.mark.parametrize("value", ["4.00647E+12", "4,00647E+12"])
+def test_number_that_a_spreadsheet_has_shortened_is_a_bad_row(value: str) -> None:
+    text = f"id;ean\n1;{value}\n2;4006470000017\n"
+
+    assert prompts(text, "Barcode {ean}") == [None, "Barcode 4006470000017"]
+
+
+def test_nan_and_empty_texts_of_a_script_are_not_given() -> None:
+    text = '{"id": "", "prompt": "A pot", "quality": NaN, "images": "", "resolution": ""}'
+    ((row, request),) = sheet(text)
+
+    assert row.id is None
+    assert request is not None
+    assert request.input["quality"] == "medium"
+    assert problems('{"product": Infinity}\n{"product": NaN}', "{product}") == [
+        (1, 'Column "product" must be a text or a number: the prompt uses it.'),
+        (2, 'Column "product" is empty, but the prompt uses {product}.'),
     ]
 
 

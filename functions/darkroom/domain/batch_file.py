@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
@@ -40,10 +40,12 @@ _MISSPELLED = 0.8
 _MAX_LISTED = 50  # columns in a message
 _DELIMITERS = ",;\t|"
 # The first line with which a sheet names its delimiter to Excel.
-_SEP = re.compile(r"sep=(.)\s*", re.I)
+_SEP = re.compile(r'"?sep=(.)"?\s*', re.I)
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 # What a spreadsheet exports for a cell whose formula failed: #REF!, #N/A, #WERT!, Err:502.
 _CELL_ERROR = re.compile(r"#[A-Z¡¿][A-Z0-9/ÄÖÜÉÑ_]*[!?]|#N/?[ADV]|#{3,}|Err:\d{3}")
+# What a spreadsheet makes of a long number, such as a barcode.
+_SHORTENED = re.compile(r"\d[.,]\d+E\+\d+")
 # What databases, pandas and scripts write for a missing value.
 _NULLS = frozenset(
     {"NULL", "null", "None", "NaN", "nan", "<NA>", "\\N", "undefined", "[object Object]"}
@@ -73,6 +75,11 @@ class BatchFileFormat(Choice):
 
     JSONL = "jsonl"
     CSV = "csv"
+
+    @classmethod
+    def synonyms(cls) -> Mapping[str, str]:
+        """Return the other names of both formats."""
+        return {"tsv": cls.CSV, "ndjson": cls.JSONL, "json": cls.JSONL}
 
 
 @dataclass(frozen=True)
@@ -161,7 +168,7 @@ def objects(text: str) -> Iterator[Record]:
         if not source.strip():
             continue
         try:
-            value = from_json(source, allow_inf_nan=False)
+            value = from_json(source)
         except ValueError:
             value = None
         yield _object(line, value)
@@ -169,7 +176,7 @@ def objects(text: str) -> Iterator[Record]:
 
 def _json_list(text: str) -> list[Any]:
     try:
-        values = from_json(text, allow_inf_nan=False)
+        values = from_json(text)
     except ValueError as error:
         # The parser's message ends with the line and column.
         message = f"The file is not valid JSON: {error}. Use one JSON object per line."
@@ -179,7 +186,8 @@ def _json_list(text: str) -> list[Any]:
 
 def _object(line: int | None, value: object) -> Record:
     if isinstance(value, dict):
-        return Record(line, value)
+        # pandas and scripts write NaN for a missing value.
+        return Record(line, {k: v for k, v in value.items() if v is not None and v == v})
     error = InvalidRequestError.of("", "The line is not a JSON object.", "a JSON object")
     return Record(line, error=error)
 
@@ -388,6 +396,12 @@ class Sheet:
                 message = f"Column {_quoted(name)} is {text}, an error of the spreadsheet."
                 return _bad(line, name, message, "a value")
             if reader is None:
+                if "E+" in text and _SHORTENED.fullmatch(text):
+                    message = (
+                        f"Column {_quoted(name)} is {text}, a number that the spreadsheet has"
+                        " shortened. Format the cells as text."
+                    )
+                    return _bad(line, name, message, "the whole number, as text")
                 values[name] = text
                 continue
             read, allowed = reader

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from math import isfinite
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -47,6 +48,11 @@ _BRACES = "columns in braces, as in {product} on white; {{ for a brace"
 _BRACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 # A brace that a template or a prompt has as text, around the name of a column.
 _LITERAL = re.compile(r"\{([^{}]{1,100})\}")
+# Two or more bytes of UTF-8 as Windows-1252 shows them.
+_MOJIBAKE = re.compile(
+    "[\u00c2-\u00f4][\u0080-\u00bf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d"
+    "\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178]{1,3}"
+)
 _NOT_IN_A_NAME = frozenset(".[]!:")
 # References in one cell are separated before the next scheme: a URL can contain a comma, and a
 # key can contain a space.
@@ -144,7 +150,7 @@ def _text_of(value: object) -> str | None:
             return value.strip()
         case bool():
             return str(value).lower()
-        case int() | float():
+        case int() | float() if isfinite(value):
             return str(whole(value))
         case _:
             return None
@@ -189,6 +195,11 @@ class Rows:
         self._ids: dict[str, int] = {}
         self._prompts = 0  # characters
         self._literal: dict[str, int] = {}  # the first row of each column name in a prompt
+        self._garbled: tuple[int, str, str] | None = (
+            None  # the first row, its text, and the right text
+        )
+        self._requests: dict[int, int] = {}  # the first row of each request, by hash
+        self._repeated: list[tuple[int, int]] = []  # rows, and the first row with the same request
         self._filled = 0  # rows with the template's prompt
 
     def __iter__(self) -> Iterator[tuple[Row, JobRequest | None]]:
@@ -229,7 +240,7 @@ class Rows:
             body = self._request(values)
             request = parse_request(body)
             _check_references(request)
-            self._check_prompt(request, number)
+            self._note(request, number)
             row = Row(number=number, line=line, id=_id(row_id), request=body)
         except InvalidRequestError as error:
             problems = error.problems
@@ -245,7 +256,7 @@ class Rows:
         setters: dict[str, str] = {}
         for column, value in values.items():
             field = field_of(column, self._names)
-            if field is None or value is None:
+            if field is None or (value == "" and field != "prompt"):
                 continue
             if field in settings:
                 raise set_twice(field, setters[field], column)
@@ -262,13 +273,21 @@ class Rows:
             body["operation"] = Operation.EDIT if "images" in body else Operation.TEXT_TO_IMAGE
         return body
 
-    def _check_prompt(self, request: JobRequest, number: int) -> None:
-        """Note a prompt that has the name of a column in braces as text."""
+    def _note(self, request: JobRequest, number: int) -> None:
+        """Note a request that is valid, but probably not intended."""
+        key = hash((request.model, str(request.input), request.references))
+        first = self._requests.setdefault(key, number)
+        if first != number:
+            self._repeated.append((number, first))
         prompt = request.input.get("prompt")
-        if isinstance(prompt, str) and "{" in prompt:
+        if not isinstance(prompt, str):
+            return
+        if "{" in prompt:
             for name in _LITERAL.findall(prompt):
                 if name in self._columns:
                     self._literal.setdefault(name, number)
+        if self._garbled is None and not prompt.isascii() and (found := _garbled(prompt)):
+            self._garbled = number, *found
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -280,6 +299,20 @@ class Rows:
             yield (
                 f"The prompt names no column, so {self._filled:,} rows have the same prompt. Write"
                 " {product} to insert the column product."
+            )
+        elif self._repeated:
+            number, first = self._repeated[0]
+            yield (
+                f"{len(self._repeated):,} rows have the same request as an earlier row: row"
+                f" {number} is the same as row {first}. Each row is one image."
+            )
+        if self._template and self._requests and not self._filled:
+            yield "Each valid row has its own prompt, so the template is not used."
+        if self._garbled:
+            number, text, right = self._garbled
+            yield (
+                f'The prompt of row {number} has the text "{text}", probably "{right}" read in a'
+                " wrong encoding."
             )
         for name, number in self._literal.items():
             hint = "Use single braces" if self._template else "Pass the prompt as a template"
@@ -317,10 +350,21 @@ def rows_of(
     return Rows(data, form, template, defaults)
 
 
+def _garbled(text: str) -> tuple[str, str] | None:
+    """Return the first text that is UTF-8 read as Windows-1252, and the right text."""
+    for match in _MOJIBAKE.finditer(text):
+        try:
+            return match[0], match[0].encode("cp1252").decode()
+        except UnicodeError:
+            continue
+    return None
+
+
 def _row_id(values: Mapping[str, Any]) -> object:
-    if ID in values:
-        return values[ID]
-    return next((value for column, value in values.items() if is_id(column)), None)
+    row_id = values.get(ID)
+    if row_id is None:
+        row_id = next((value for column, value in values.items() if is_id(column)), None)
+    return None if row_id == "" else row_id
 
 
 def split_references(cell: str) -> list[str]:
