@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import time
 import tracemalloc
 from typing import Any
 
@@ -260,6 +261,32 @@ def test_number_of_columns_is_limited() -> None:
     assert refusal(f"{header}\nx\n", "{prompt}") == (
         "Line 1 has 1,001 columns. Use at most 1,000 columns."
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prompt" + "," * 200_000, "Line 1 has 200,001 cells. Use at most 1,000 columns."),
+        ("prompt\nx" + "," * 200_000, "Line 2 has 200,001 cells. Use at most 1,000 columns."),
+        ("prompt" + "\n" * 1_000_001, "The file has too many lines. Use at most 1,000,000 lines."),
+        ("[" + "{}," * 3_000_000 + "{}]", "A JSON list has at most 8,000,000 characters."),
+    ],
+)
+def test_memory_for_a_sheet_is_limited(text: str, message: str) -> None:
+    assert refusal(text).startswith(message)
+
+
+@pytest.mark.parametrize("cell", [
+    " ,;" * 40_000, "(https://" * 13_000, "s3://b/" + ".png " * 20_000, "9" * 130_000 + ":0x",
+    '""' * 60_000,
+])  # fmt: skip
+def test_hostile_cell_is_read_in_linear_time(cell: str) -> None:
+    text = f'prompt,images,aspect_ratio\nx,"{cell}","{cell}"\nx,,\n'
+
+    start = time.process_time()
+
+    assert prompts(text) == [None, "x"]
+    assert time.process_time() - start < 5  # quadratic time is minutes
 
 
 def test_refused_column_is_named_with_line_and_column() -> None:

@@ -35,13 +35,15 @@ _ANNOTATIONS = {
 FIELDS = {*_ANNOTATIONS, ID}
 MAX_COLUMNS = 1000
 MAX_CELL = 131_072  # characters of a cell that is used
+# Limits of what is held in memory before the rows are known. Excel has 16,384 columns.
+_MAX_LINES, _MAX_DELIMITERS, _MAX_JSON_LIST = 1_000_000, 100_000, 8_000_000
 # Similarity, from 0 to 1, from which a column counts as a misspelled field.
 _MISSPELLED = 0.8
 _MAX_LISTED = 50  # columns in a message
 _DELIMITERS = ",;\t|"
 # The first line with which a sheet names its delimiter to Excel.
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.I)
-_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 # What a spreadsheet exports for a cell whose formula failed: #REF!, #N/A, #WERT!, Err:502.
 _CELL_ERROR = re.compile(r"#[A-Z¡¿][A-Z0-9/ÄÖÜÉÑ_]*[!?]|#N/?[ADV]|#{3,}|Err:\d{3}")
 # What a spreadsheet makes of a long number, such as a barcode.
@@ -154,13 +156,27 @@ def _place(text: str, file_format: BatchFileFormat) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the lines of a text with their line ends: CR LF, LF or CR."""
+    """Return the lines of a text with their line ends: CR LF, LF or CR.
+
+    Raises InvalidRequestError if there are too many, or if a line has too many cells.
+    """
+    if max(text.count("\n"), text.count("\r")) > _MAX_LINES:
+        allowed = f"at most {_MAX_LINES:,} lines"
+        raise _refuse(f"The file has too many lines. Use {allowed}.", allowed)
     return list(io.StringIO(text, newline=""))
+
+
+def _check_width(lines: list[str], delimiter: str) -> None:
+    for number, line in enumerate(lines, 1):
+        if len(line) > _MAX_DELIMITERS and (cells := line.count(delimiter)) > _MAX_DELIMITERS:
+            allowed = f"at most {MAX_COLUMNS:,} columns"
+            message = f"Line {number} has {cells + 1:,} cells. Use {allowed}."
+            raise _refuse(message, allowed)
 
 
 def objects(text: str) -> Iterator[Record]:
     """Yield the object of each JSONL line, or the line's error; or the objects of a JSON list."""
-    if text.lstrip()[:1] == "[":
+    if text[:1000].lstrip()[:1] == "[":
         for value in _json_list(text):
             yield _object(None, value)
         return
@@ -175,6 +191,10 @@ def objects(text: str) -> Iterator[Record]:
 
 
 def _json_list(text: str) -> list[Any]:
+    if len(text) > _MAX_JSON_LIST:
+        allowed = f"at most {_MAX_JSON_LIST:,} characters"
+        message = f"A JSON list has {allowed}. Use JSON Lines: one object per line."
+        raise _refuse(message, allowed)
     try:
         values = from_json(text)
     except ValueError as error:
@@ -244,6 +264,7 @@ class Sheet:
         self._lines = _lines(text)
         start, delimiter = self._start()
         self._delimiter = delimiter or _delimiter(self._lines[start:], template_columns or set())
+        _check_width(self._lines, self._delimiter)
         self._names: list[str] = []
         self.header_line, self._first, header = self._header(start)
         self._names += [column_name(cell) for cell in header]
@@ -424,7 +445,8 @@ def column_name(text: str) -> str:
 
     pandas reads a column without a name as `Unnamed: 3`.
     """
-    name = normalize("NFC", " ".join(text.replace("\ufeff", "").replace("\u200b", "").split()))
+    visible = text[:MAX_CELL].replace("\ufeff", "").replace("\u200b", "")
+    name = normalize("NFC", " ".join(visible.split()))
     return "" if re.fullmatch(r"Unnamed: \d+", name) else name
 
 
@@ -436,6 +458,8 @@ def _delimiter(lines: list[str], template_columns: set[str]) -> str:
     """
 
     def score(delimiter: str) -> tuple[int, int]:
+        if lines and lines[0].count(delimiter) > _MAX_DELIMITERS:
+            return 0, _MAX_DELIMITERS
         cells = next(csv.reader(lines, delimiter=delimiter), [])
         names = [column_name(cell) for cell in cells]
         known = (

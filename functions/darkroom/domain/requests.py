@@ -49,6 +49,7 @@ _Ratio = Literal[
 ]  # fmt: skip
 _RATIOS: tuple[str, ...] = get_args(_Ratio)
 _ALLOWED_RATIOS = f"{', '.join(map(repr, _RATIOS[:-1]))} or {_RATIOS[-1]!r}"
+_MAX_TIME = 40  # characters
 # What a spreadsheet makes of a ratio: 16:09, 09:16, 01:01:00, 9:16 AM; 0.672916667; 16. Sep,
 # Sep-16; 2026-09-16 00:00.
 _TIME = re.compile(
@@ -67,7 +68,7 @@ def _read_ratio(value: object) -> object:
     ratio = "".join(value.split()).replace("\uff1a", ":").lower()
     if ratio == "auto":
         return None
-    if ratio not in _RATIOS and _TIME.fullmatch(value.strip()):
+    if ratio not in _RATIOS and _TIME.fullmatch(value.strip()[:_MAX_TIME]):
         message = (
             "is a time, date or number, into which a spreadsheet turns a ratio. Format the cells"
             f" as text, and enter {_ALLOWED_RATIOS}."

@@ -56,10 +56,11 @@ _MOJIBAKE = re.compile(
 _NOT_IN_A_NAME = frozenset(".[]!:")
 # References in one cell are separated before the next scheme: a URL can contain a comma, and a
 # key can contain a space.
-_SEPARATOR = re.compile(r"[\s,;|]+(?=(?:https?://|s3://|upload:|data:))", re.I)
 _SCHEME = re.compile(r"(?:https?://|s3://|upload:|data:)", re.I)
+_NEXT_REFERENCE = re.compile(rf"(?<=[\s,;|])(?={_SCHEME.pattern})", re.I)
+_SEPARATORS = " \t\r\n\v\f,;|"
 # Two file names in one reference: the second one lacks its scheme.
-_RUN_ON = re.compile(r"\.(?:png|jpe?g|jfif|webp)\s*[,;|\s]\s*[^?]*\.(?:png|jpe?g|jfif|webp)", re.I)
+_RUN_ON = re.compile(r"\.(?:png|jpe?g|jfif|webp)[,;|\s][^?]*\.(?:png|jpe?g|jfif|webp)", re.I)
 # An attachment as Airtable exports it: the file name, and the URL in parentheses.
 _ATTACHMENT = re.compile(r".*?\((https://[^\s()]+)\)[\s,]*", re.S)
 _ONE_REFERENCE = (
@@ -388,7 +389,7 @@ def split_references(cell: str) -> list[str]:
             end = match.end()
         if end == len(cell):
             return urls
-    parts = (part.strip(" \t\r\n,;|") for part in _SEPARATOR.split(cell))
+    parts = (part.strip(_SEPARATORS) for part in _NEXT_REFERENCE.split(cell))
     references = [
         reference
         for part in parts
