@@ -139,7 +139,7 @@ def test_form_of_the_go_sdk_is_uploaded_byte_by_byte(
         assert httpx.get(url, trust_env=False).content == file.read_bytes()
         edit = low_quality("Bluer, by a form", images=[url])
         job_id = client.post(f"/api/v3/{EDIT}", json=edit).json()["data"]["id"]
-        assert deployment.wait_for_job(job_id).status == "completed"
+        assert deployment.wait_for_job(job_id)["detail-type"] == "JobCompleted"
         assert (too_large.status_code, too_large.json()["code"]) == (413, 413)
 
 
