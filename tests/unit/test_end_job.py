@@ -156,7 +156,7 @@ def test_only_jobs_with_an_unresolved_post_are_scheduled_for_the_sweep(
     world, job = job_in_status(status)
     resolved_codes = {
         Code.INVALID_REQUEST, Code.MODERATED, Code.REJECTED, Code.BUDGET_EXCEEDED,
-        Code.INSUFFICIENT_CREDITS, Code.PROVIDER_FAILED, Code.ASSET_INVALID,
+        Code.INSUFFICIENT_CREDITS, Code.PROVIDER_FAILED,
     }  # fmt: skip
     if status is not Status.SUBMITTED:
         resolved_codes.add(Code.UNAUTHORIZED)  # then the POST was refused
