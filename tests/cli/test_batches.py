@@ -1,5 +1,6 @@
 """Batch commands: plan, price confirmation, progress, results and exit codes."""
 
+import io
 import json
 from pathlib import Path
 
@@ -75,6 +76,24 @@ def test_unconfirmed_price_starts_no_batch(
 
     assert darkroom("batch", "run", batch_file) == Exit.MONEY
     assert "--yes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", Exit.MONEY), ("y", Exit.DONE)])
+def test_plan_with_warnings_is_confirmed_on_a_terminal(
+    darkroom: Run,
+    deployment: Deployment,
+    batch_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: Exit,
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{answer}\n"))
+    deployment.on("POST /v1/batches", batch("planned"), batch("running"))
+
+    assert darkroom("batch", "run", batch_file, "--no-wait") == code
+    started = deployment.bodies("/v1/batches")[1:]
+    assert [body["confirm_micro_usd"] for body in started] == [20_000] * (answer == "y")
 
 
 def test_yes_confirms_the_planned_price(

@@ -112,6 +112,13 @@ def test_operation_is_read_in_any_case(operation: str, model: str) -> None:
     assert parse_request(body | images).model == model
 
 
+def test_model_id_of_gpt_image_2_is_read_in_any_case() -> None:
+    request = parse_request({"model": "OpenAI/GPT-Image-2/Edit",
+                             "input": {"prompt": "x", "images": ["https://a.test/b"]}})  # fmt: skip
+
+    assert request.model == "openai/gpt-image-2/edit"
+
+
 def test_null_is_not_given_in_a_request() -> None:
     assert parse_request(TEXT | NULLS) == DEFAULTS
     assert parse_request(

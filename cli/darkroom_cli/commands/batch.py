@@ -153,21 +153,33 @@ def _request_text(request: Json) -> str:
 
 
 def _start(session: Session, request: Json, plan: Json, yes: bool, once: str | None) -> Json:
-    """Start the batch. If the API requires a confirmation, use --yes or ask on the terminal."""
+    """Start the batch.
+
+    Ask on the terminal if the plan has warnings or if the API requires a confirmation, unless --yes
+    is given.
+    """
     cost = plan["estimated_cost_micro_usd"]
-    if yes:
-        request = {**request, "confirm_micro_usd": cost}
+    can_ask = not session.screen.as_json and session.screen.err.is_terminal
+    if not yes and plan["warnings"] and can_ask:
+        _confirm(cost)
+        yes = True
+    confirmed = {**request, "confirm_micro_usd": cost}
     try:
-        return session.client.post("/v1/batches", request, once)
+        return session.client.post("/v1/batches", confirmed if yes else request, once)
     except ProblemError as problem:
         if not problem.needs_confirmation:
             raise
-        if session.screen.as_json or not session.screen.err.is_terminal:
+        if not can_ask:
             message = f"The price of {usd(cost)} is not confirmed. Nothing was started."
             raise CliError(Exit.MONEY, message, "Confirm the price with: --yes") from None
+    _confirm(cost)
+    return session.client.post("/v1/batches", confirmed, once)
+
+
+def _confirm(cost: int) -> None:
+    """Ask on the terminal; raises CliError if the answer is no."""
     if not typer.confirm(f"Start the batch for {usd(cost)}?", err=True):
         raise CliError(Exit.MONEY, "The price is not confirmed. Nothing was started.")
-    return session.client.post("/v1/batches", {**request, "confirm_micro_usd": cost}, once)
 
 
 def _check_destinations(out: Path | None, images: Path | None) -> None:

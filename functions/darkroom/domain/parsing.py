@@ -94,7 +94,7 @@ def _parse_model(body: Mapping[str, Any]) -> JobRequest:
         except InvalidRequestError as error:
             raise InvalidRequestError([_in_input(problem) for problem in error.problems]) from None
     request = validate(AnyModel, body)
-    operation = _GPT_IMAGE_2.get(request.model)
+    operation = _GPT_IMAGE_2.get(request.model.lower())
     if operation is None:
         return request
     # The same rules apply to the model under its provider name.
