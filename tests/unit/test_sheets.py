@@ -71,7 +71,10 @@ def refusal(text: str | bytes, prompt: str | None = None) -> str:
         "id,prompt,quality\n1,A teapot,low\r\n2,A cup,low",
         '"id","prompt","quality"\n"1","A teapot","low"\n"2","A cup","low"\n',
         ",prompt,quality\n0,A teapot,low\n1,A cup,low\n",
-        "Unnamed: 0,prompt,quality\n0,A teapot,low\n1,A cup,low\n",
+        ",Unnamed: 0,Unnamed: 0.1,prompt\n0,0,0,A teapot\n1,1,1,A cup\n",
+        "Table 1\nid,prompt\n1,A teapot\n2,A cup\n",
+        ";;\nTable 1;;\n;;\nid;prompt;quality\n1;A teapot;low\n2;A cup;low\n",
+        "| id | prompt |\n| 1 | A teapot |\n| 2 | A cup |\n",
         "ID,Prompt,Quality\n1,A teapot,low\n2,A cup,low\n",
         "\ufeffid , prompt,quality \n1,A teapot , low\n2, A cup,low\n",
     ],
@@ -234,7 +237,9 @@ def test_text_like_an_error_of_a_spreadsheet_is_data(value: str) -> None:
     assert prompts(f"id,product\n1,{value}\n", "{product}") == [value]
 
 
-@pytest.mark.parametrize("value", ["NULL", "nan", "NaN", "None", "<NA>", "\\N", "\u200b", "\u3164"])
+@pytest.mark.parametrize("value", [
+    "NULL", "nan", "NaN", "None", "<NA>", "N/A", "\\N", "\u200b", "\u3164", "-", "---", "\u2013",
+])  # fmt: skip
 def test_null_of_a_program_is_an_empty_cell(value: str) -> None:
     (row,) = rows(f"id,product,quality\n1,teapot,{value}\n", "A {product}")
 
@@ -498,6 +503,21 @@ def test_number_that_a_spreadsheet_has_shortened_is_a_bad_row(value: str) -> Non
     assert prompts(text, "Barcode {ean}") == [None, "Barcode 4006470000017"]
 
 
+@pytest.mark.parametrize("value", ["=A1", '"=CONCAT(""a"";B2)"', "=-1", "= SUM(A1)"])
+def test_formula_instead_of_its_value_is_a_bad_row(value: str) -> None:
+    assert prompts(f"id;product\n=1;cup\n2;{value}\n3;= = =\n", "{product}") == [
+        "cup", None, "= = =",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [("Products\nA teapot,red\n", "{title}"), ("Products\nA teapot,prompt\n", None)],
+)
+def test_line_that_is_no_title_is_the_header(text: str, prompt: str | None) -> None:
+    assert "line 1" in refusal(text, prompt).lower()
+
+
 def test_nan_and_empty_texts_of_a_script_are_not_given() -> None:
     text = '{"id": "", "prompt": "A pot", "quality": NaN, "images": "", "resolution": ""}'
     ((row, request),) = sheet(text)
@@ -558,7 +578,7 @@ def test_references_in_one_cell_are_separated(cell: str, references: list[str]) 
         f"{FOX}, lake.jpg", f"{FOX} lake.jpg", "https://a.test/red fox.jpg",
         "s3://bucket/a.jpg,b.jpg", "s3://bucket/a.jpg b.jpg", "s3://bucket/a.jpg;b/c.png",
         "upload:a.png b.png", "upload:", "s3://bucket", "<img src='https://a.test/b.png'>",
-        "fox.jpg (https://a.test/b.png", '["red-fox.jpg"]', "[5]", "-", ",",
+        "fox.jpg (https://a.test/b.png", '["red-fox.jpg"]', "[5]", ",",
         base64.b64encode(b"GIF89a" + bytes(40)).decode(),
     ],
 )  # fmt: skip

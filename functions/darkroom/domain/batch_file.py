@@ -50,8 +50,12 @@ _CELL_ERROR = re.compile(r"#[A-Z¡¿][A-Z0-9/ÄÖÜÉÑ_]*[!?]|#N/?[ADV]|#{3,}|E
 _SHORTENED = re.compile(r"\d[.,]\d+E\+\d+")
 # What databases, pandas and scripts write for a missing value.
 _NULLS = frozenset(
-    {"NULL", "null", "None", "NaN", "nan", "<NA>", "\\N", "undefined", "[object Object]"}
-)
+    {"NULL", "null", "None", "NaN", "nan", "<NA>", "N/A", "n/a", "\\N", "undefined",
+     "[object Object]"}
+)  # fmt: skip
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014"
+# A formula instead of its value: =A1, =CONCAT("a";B2).
+_FORMULA = re.compile(r"=\s*[A-Za-z0-9@(\"+-].*", re.S)
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins with the BOM of UTF-16
@@ -148,7 +152,7 @@ def _place(text: str, file_format: BatchFileFormat) -> str:
     lines = _lines(text + "x")
     if file_format is BatchFileFormat.JSONL:
         return f"Line {len(lines)}, character {len(lines[-1])},"
-    reader = csv.reader(lines, delimiter=_delimiter(lines, set()))
+    reader = csv.reader(lines, delimiter=_delimiter(lines, set())[0])
     records = list(reader)
     column = len(records[-1])
     name = records[0][column - 1 : column] if len(records) > 1 else []
@@ -263,15 +267,17 @@ class Sheet:
         self._template_columns = template_columns
         self._lines = _lines(text)
         start, delimiter = self._start()
-        self._delimiter = delimiter or _delimiter(self._lines[start:], template_columns or set())
+        known = template_columns or set()
+        self._delimiter = delimiter or _delimiter(self._lines[start:], known)[0]
         _check_width(self._lines, self._delimiter)
         self._names: list[str] = []
         self.header_line, self._first, header = self._header(start)
         self._names += [column_name(cell) for cell in header]
         while self._names and not self._names[-1]:
             self._names.pop()
-        # The first column of a file from pandas is its index, without a name.
-        self._nameless = [i for i, name in enumerate(self._names) if i and not name]
+        # The first columns of a file from pandas are its index, without a name.
+        first = next((i for i, name in enumerate(self._names) if name), 0)
+        self._nameless = [i for i, name in enumerate(self._names) if i > first and not name]
         self._cells = self._used_cells()
 
     @property
@@ -287,13 +293,21 @@ class Sheet:
                 yield self._record(line, cells)
 
     def _start(self) -> tuple[int, str | None]:
-        """Return the index of the first line of the header, and the delimiter of a `sep=` line."""
-        for index, line in enumerate(self._lines):
-            if match := _SEP.fullmatch(line):
-                return index + 1, match[1]
-            if line.strip(_DELIMITERS + " \r\n"):
-                return index, None
-        return len(self._lines), None
+        """Return the index of the first line of the header, and the delimiter of a `sep=` line.
+
+        Numbers writes the title of the table into a line before the header.
+        """
+        filled = (i for i, line in enumerate(self._lines) if line.strip(_DELIMITERS + " \r\n"))
+        first, second = next(filled, len(self._lines)), next(filled, len(self._lines))
+        if match := _SEP.fullmatch("".join(self._lines[first : first + 1])):
+            return first + 1, match[1]
+        wanted = self._template_columns or set()
+        _, known, named = _delimiter(self._lines[first:], wanted)
+        if (known, named) == (0, 1):
+            _, known, named = _delimiter(self._lines[second:], wanted)
+            if known >= (len(wanted) or named) > 0:
+                return second, None
+        return first, None
 
     def _header(self, start: int) -> tuple[int, int, list[str]]:
         """Return the line of the header, the index of the line after it, and its cells."""
@@ -417,6 +431,9 @@ class Sheet:
                 message = f"Column {_quoted(name)} is {text}, an error of the spreadsheet."
                 return _bad(line, name, message, "a value")
             if reader is None:
+                if text[0] == "=" and name != ID and _FORMULA.fullmatch(text):
+                    message = f"Column {_quoted(name)} is a formula. Export its value."
+                    return _bad(line, name, message, "a value")
                 if "E+" in text and _SHORTENED.fullmatch(text):
                     message = (
                         f"Column {_quoted(name)} is {text}, a number that the spreadsheet has"
@@ -436,8 +453,10 @@ class Sheet:
 
 
 def is_empty(text: str) -> bool:
-    """Return whether a cell has no value: it is blank, or a program has written its null."""
-    return not text or text in _NULLS or (not text.isascii() and is_blank(text))
+    """Return whether a cell has no value: it is blank, a dash, or the null of a program."""
+    if text[:1] in _DASHES:
+        return not text.strip(_DASHES)
+    return text in _NULLS or (not text.isascii() and is_blank(text))
 
 
 def column_name(text: str) -> str:
@@ -447,18 +466,19 @@ def column_name(text: str) -> str:
     """
     visible = text[:MAX_CELL].replace("\ufeff", "").replace("\u200b", "")
     name = normalize("NFC", " ".join(visible.split()))
-    return "" if re.fullmatch(r"Unnamed: \d+", name) else name
+    return "" if re.fullmatch(r"Unnamed: \d+(\.\d+)*(_level_\d+)?", name) else name
 
 
-def _delimiter(lines: list[str], template_columns: set[str]) -> str:
-    """Return the delimiter with which the header has the most known columns, or the most columns.
+def _delimiter(lines: list[str], template_columns: set[str]) -> tuple[str, int, int]:
+    """Return the delimiter of a header, and the numbers of its known and of its named columns.
 
-    The names are known, so this rule needs no statistics on the rows, where prompts contain
+    It is the delimiter with which the header has the most known columns, or the most columns. The
+    names are known, so this rule needs no statistics on the rows, where prompts contain
     commas and semicolons.
     """
 
-    def score(delimiter: str) -> tuple[int, int]:
-        if lines and lines[0].count(delimiter) > _MAX_DELIMITERS:
+    def count(delimiter: str) -> tuple[int, int]:
+        if lines and lines[0].count(delimiter) > _MAX_DELIMITERS:  # refused by _check_width
             return 0, _MAX_DELIMITERS
         cells = next(csv.reader(lines, delimiter=delimiter), [])
         names = [column_name(cell) for cell in cells]
@@ -468,7 +488,8 @@ def _delimiter(lines: list[str], template_columns: set[str]) -> str:
         )
         return sum(known), len([name for name in names if name])
 
-    return max(_DELIMITERS, key=score)
+    best = max(_DELIMITERS, key=count)
+    return best, *count(best)
 
 
 def _broken_cell(text: str, delimiter: str) -> int:
