@@ -220,7 +220,7 @@ def _http_event(path: str, body: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _download(_url: str, into: IO[bytes]) -> Download:
+def _download(_url: str, into: IO[bytes], **_: object) -> Download:
     into.write(_IMAGE)
     return Download(PNG, len(_IMAGE), hashlib.sha256(_IMAGE).hexdigest(), (1024, 1024))
 

@@ -23,7 +23,7 @@ from local.paths import STATE
 from local.processes import Supervisor
 
 LOGS = STATE / "logs"
-RUNS, MAX_RATIO, MAX_API_RATIO = 9, 1.5, 2.0
+RUNS, MAX_RATIO = 9, 2.5
 # What each handler builds before its first event: an attribute of the app.
 USE_CASES = {
     "api": "api", "authorizer": "authorize", "on_upload": "upload_job", "on_request": "request_job",
@@ -49,7 +49,7 @@ print(marks[0], total, pages * 4096 / 1e6)
 
 
 def run() -> Section:
-    """Return the tables. They pass if every handler's import is within its limit."""
+    """Return the tables. They pass if every handler is ready within the limit."""
     built, _ = build(Supervisor(LOGS))
     archives = {
         name: built.parent / _code(built, function)
@@ -70,18 +70,19 @@ def run() -> Section:
     baseline = measured["baseline"]
     rows, has_passed = [], True
     for name, (import_seconds, ready_seconds, memory) in measured.items():
-        ratio = import_seconds / baseline[1]
+        ratio = ready_seconds / baseline[1]
         if name in USE_CASES:
-            has_passed &= ratio <= (MAX_API_RATIO if name == "api" else MAX_RATIO)
+            has_passed &= ratio <= MAX_RATIO
+        import_ratio = "" if name == "baseline" else f"{import_seconds / baseline[1]:.2f}"
         rows.append((
-            name, f"{import_seconds * 1000:.0f} ms", "" if name == "baseline" else f"{ratio:.2f}",
-            f"{ready_seconds * 1000:.0f} ms", f"{ready_seconds / baseline[1]:.2f}",
+            name, f"{import_seconds * 1000:.0f} ms", import_ratio,
+            f"{ready_seconds * 1000:.0f} ms", f"{ratio:.2f}",
             f"{memory:.0f} MB", f"{memory / baseline[2]:.2f}",
         ))  # fmt: skip
     head = ("handler", "import", "ratio", "ready", "ratio", "memory", "ratio")
     body = f"""`import` is the time to import a handler. `ready` includes building its use case and the AWS clients that it
-uses. Ratios are relative to the baseline's ready time and memory. Targets: an import ratio of at most {MAX_RATIO}, for the
-API {MAX_API_RATIO}. {"All handlers meet them." if has_passed else "**Not all handlers meet them.**"} Use cases are built before the first event, while Lambda grants full processors.
+uses, which Lambda does before the first event, with full processors. Ratios are relative to the baseline's ready time and
+memory. Target: a ready ratio of at most {MAX_RATIO}. {"All handlers meet it." if has_passed else "**Not all handlers meet it.**"}
 
 {table(head, rows)}
 
