@@ -34,14 +34,24 @@ class JobRequester:
         with ThreadPoolExecutor(_THREADS) as pool:
             return list(pool.map(self._request, range(len(requests)), requests))
 
-    def request_by_event(self, row: str, case: FaultCase, count: int) -> list[RequestedJob]:
-        """Request jobs by JobRequested events, each with its own idempotency key."""
-        jobs = []
+    def request_by_event(
+        self, row: str, case: FaultCase, count: int
+    ) -> tuple[list[RequestedJob], list[dict[str, object]]]:
+        """Request jobs by JobRequested events, each with its own idempotency key.
+
+        Return the jobs, and the inputs of OnRequest that the rule makes of the events.
+        """
+        jobs: list[RequestedJob] = []
+        inputs: list[dict[str, object]] = []
         for _ in range(count):
             label, key = f"{row} {secrets.token_hex(6)}", secrets.token_hex(8)
-            put(self._stack, _body(label, case) | {"idempotency_key": key})
+            detail = _body(label, case) | {"idempotency_key": key}
+            event_id = put(self._stack, detail)
             jobs.append(RequestedJob(row, label, job_id("events", key), case.allowed_codes))
-        return jobs
+            inputs.append(
+                {"caller": "events", "can_read_all": True, "id": event_id, "detail": detail}
+            )
+        return jobs, inputs
 
     def _request(self, number: int, request: tuple[str, FaultCase]) -> RequestedJob:
         row, case = request
@@ -54,7 +64,8 @@ class JobRequester:
         url = f"{self._stack.api_url}/v1/jobs"
         # The API may be faulty as well. The idempotency key makes a retry safe.
         for _ in range(_ATTEMPTS):
-            response = httpx.post(url, json=body, headers=headers, timeout=60, trust_env=False)
+            # No timeout: the API ends every request, and a retry would only add load.
+            response = httpx.post(url, json=body, headers=headers, timeout=None, trust_env=False)  # noqa: S113
             if response.status_code < 500 and response.status_code != httpx.codes.TOO_MANY_REQUESTS:
                 break
         response.raise_for_status()

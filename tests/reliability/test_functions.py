@@ -1,4 +1,4 @@
-"""The functions' environment, and repeated events."""
+"""The functions' environment."""
 
 import json
 from typing import Any
@@ -7,7 +7,6 @@ import pytest
 
 from local.errors import LocalError
 from reliability.functions import PROVIDER_URL, Functions
-from reliability.replay import deliver, duplicate_and_shuffle
 
 
 class Cloud:
@@ -93,21 +92,3 @@ def test_environment_is_restored_after_exception(cloud: Any) -> None:
         raise ValueError("in the suite")
 
     assert cloud.variables == before
-
-
-def test_events_are_delivered_repeatedly_and_out_of_order(cloud: Any) -> None:
-    events = [{"id": str(number)} for number in range(6)]
-
-    shuffled = duplicate_and_shuffle(events, copies=3, seed=1)
-    deliver(Functions(cloud), "Submit", shuffled)
-
-    assert sorted(event["id"] for event in shuffled) == sorted(3 * "012345")
-    assert (
-        shuffled
-        == duplicate_and_shuffle(events, copies=3, seed=1)
-        != duplicate_and_shuffle(events, copies=3, seed=2)
-    )
-    assert [shuffled.index(event) for event in events] != sorted(
-        shuffled.index(event) for event in events
-    )
-    assert cloud.invoked == [("darkroom-Submit-1", "Event", event) for event in shuffled]
