@@ -114,11 +114,11 @@ JOB_FAULTS = {
     "run: deleted": FaultCase("run.deleted", _codes("provider_failed")),
     "run: null outputs": FaultCase("run.null_outputs", _codes("asset_unavailable")),
     "run: empty outputs": FaultCase("run.empty_outputs", _codes("asset_unavailable")),
-    # The local stack scales the waits for late outputs: seven attempts within twelve seconds.
+    # The local stack scales the waits of the seven attempts: they end after 12 to 40 seconds.
     "run: outputs after the status": FaultCase("run.late_outputs seconds=5"),
     "run: null outputs, then outputs": FaultCase("run.late_outputs seconds=5 how=null"),
     "run: outputs 40 seconds after the status": FaultCase(
-        "run.late_outputs seconds=40", _codes("asset_unavailable"), {}, 40, is_recovered=True
+        "run.late_outputs seconds=40", _codes("asset_unavailable", None), {}, 40, is_recovered=True
     ),
     "run: NSFW flag": FaultCase("run.nsfw"),
     "run: outputs as objects": FaultCase("run.object_outputs"),
@@ -170,7 +170,7 @@ JOB_FAULTS = {
     "cdn: HTML page once": FaultCase("cdn.html"),
     "cdn: HTML page six times": FaultCase("cdn.html times=6"),
     "cdn: HTML page for 40 seconds": FaultCase(
-        "cdn.html lasts=40", _codes("asset_invalid"), {}, 40, is_recovered=True
+        "cdn.html lasts=40", _codes("asset_invalid", None), {}, 40, is_recovered=True
     ),
     "cdn: always an HTML page": FaultCase("cdn.html times=0", _codes("asset_invalid")),
     "cdn: redirect to a private address": FaultCase(
