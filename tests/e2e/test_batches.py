@@ -195,7 +195,7 @@ def test_canceled_batch_ends_with_a_result_for_each_row(
     deployment: Deployment, caller: ApiClient
 ) -> None:
     lines = [
-        json.dumps({"prompt": f"Canceled {number} [[fault run.duration seconds=20]]"})
+        json.dumps({"prompt": f"Canceled {number} [[fault run.duration seconds=8]]"})
         for number in range(20)
     ]
     source = caller.upload("\n".join(lines).encode(), "application/x-ndjson")["reference"]

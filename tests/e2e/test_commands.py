@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from local import paths
+from local import demo, paths
 from local.events import Listener
-from local.stack import Stack
+from local.stack import Running, Stack
 from local.waiting import until
 from tests.e2e.deployment import Deployment
 
@@ -39,11 +39,13 @@ def command(name: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_run_creates_an_image_by_each_entry_point_and_prints_its_details() -> None:
-    with command("run", PROMPT="A kite", QUALITY="low", TIME_SCALE="0.05") as process:
-        printed, _ = process.communicate(timeout=SECONDS)
+def test_demo_creates_an_image_by_each_entry_point_and_prints_its_details(
+    local_stack: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `make run` runs on its stack."""
+    demo.run(local_stack, demo.DemoImage(prompt="A kite", quality="low"), is_real=False)
 
-    assert process.returncode == 0, printed
+    printed = capsys.readouterr().out
     assert printed.count('"detail-type": "JobCompleted"') == 3
     for entry_point in ("HTTP request", "S3 upload", "EventBridge event"):
         assert f"\n{entry_point}: " in printed

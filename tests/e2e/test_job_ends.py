@@ -1,6 +1,5 @@
 """Ends of jobs: each accepted job ends once, and repeated requests are the same job."""
 
-import json
 from datetime import timedelta
 
 from darkroom.adapters.dynamodb.jobs import JobTable
@@ -84,9 +83,10 @@ def test_sweep_starts_a_job_without_an_execution(deployment: Deployment) -> None
         if "Sweep" in function["FunctionName"]
     ]
 
+    # The schedule of the stack can have restarted the job before.
     response = functions.invoke(FunctionName=name, Payload='{"id": "sweep-1"}')
 
-    assert unstarted.job_id in json.loads(response["Payload"].read())["restarted"]
+    assert "FunctionError" not in response, response["Payload"].read()
     assert deployment.wait_for_job(unstarted.job_id)["detail-type"] == "JobCompleted"
     assert len(deployment.submits_with("Lost and found")) == 1
 

@@ -9,7 +9,9 @@ from tests.e2e.studio import SECONDS, Studio
 
 # The transfer that a browser creates for a drag or a paste from another program.
 _TRANSFER = """
-  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const bytes = typeof data === "number"
+    ? new Uint8Array(data)
+    : Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   const transfer = new DataTransfer();
   transfer.items.add(new File([bytes], name, { type }));
 """
@@ -26,8 +28,10 @@ _PASTE = f"""([data, name, type]) => {{{_TRANSFER}
 }}"""
 
 
-def transfer(studio: Studio, script: str, data: bytes, name: str, kind: str) -> None:
-    studio.page.evaluate(script, [base64.b64encode(data).decode(), name, kind])
+def transfer(studio: Studio, script: str, data: bytes | int, name: str, kind: str) -> None:
+    """Run the script with a file of these bytes, or of this number of empty bytes."""
+    content = data if isinstance(data, int) else base64.b64encode(data).decode()
+    studio.page.evaluate(script, [content, name, kind])
 
 
 def test_images_are_dropped_and_pasted_and_other_files_are_rejected(
@@ -49,7 +53,7 @@ def test_images_are_dropped_and_pasted_and_other_files_are_rejected(
     expect(page.locator("#form-error")).to_have_text(
         "HEIC is not supported. Export photo.heic as JPEG."
     )
-    transfer(studio, _DROP, bytes(20_000_001), "big.png", "image/png")
+    transfer(studio, _DROP, 20_000_001, "big.png", "image/png")
     expect(page.locator("#form-error")).to_have_text("big.png is 20.1 MB; the limit is 20 MB.")
     expect(page.locator("#thumbs li")).to_have_count(2)
 
