@@ -202,19 +202,23 @@ def _finish(
 ) -> None:
     batch_id, screen = record["batch_id"], session.screen
     files: list[Path] = []
+    notes: list[str] = []
     if wait:
         record = _until_ended(session, record, timeout)
     if out is not None and record["results"] is not None:
         url = "csv_url" if out.suffix.lower() == ".csv" else "jsonl_url"
         retry = f"darkroom batch show {batch_id} --out {out}"
         files.append(download(session.client, record["results"][url], out, retry))
+        notes.append(f"Saved {files[-1]}")
     if images is not None and record["results"] is not None:
-        files += _save_images(session, record, images)
+        saved = _save_images(session, record, images)
+        files += saved
+        notes.append(f"Saved {len(saved)} images in {images}")
     if screen.as_json:
         screen.document({**record, "files": [str(path) for path in files]})
     else:
-        for path in files:
-            screen.note(f"Saved {path}")
+        for text in notes:
+            screen.note(text)
         screen.table(_COLUMNS, [_row(record)])
         if record["results"] is None:
             screen.note(f"Wait for the results with: darkroom batch show --wait {batch_id}")
