@@ -331,7 +331,7 @@ def test_next_delivery_completes_a_crashed_webhook(at: int, timing: str) -> None
 
 def test_webhook_long_after_the_deadline_schedules_a_recovery() -> None:
     world, account, job = job_with_webhook()
-    account.run_seconds = 86_400 * 6
+    account.run_seconds = 86_400 * 9
     StateMachine(world).run()
     while world.job(job.job_id).sweep_after is not None:  # until the recovery ends
         world.clock.time = max(
