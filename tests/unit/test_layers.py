@@ -96,6 +96,16 @@ def test_only_settings_reads_the_environment(path: Path) -> None:
     assert not reads or layer(path) == "settings"
 
 
+@pytest.mark.parametrize(
+    "tool", ["benchmarks", "cli", "infra", "local", "reliability", "simulator"]
+)
+def test_tools_import_nothing_from_tests(tool: str) -> None:
+    modules = sorted((PACKAGE.parents[1] / tool).rglob("*.py"))
+
+    assert modules
+    assert not [path for path in modules for name in imports(path) if name.startswith("tests.")]
+
+
 IMPORT_SCRIPT = """
 import sys
 sys.path[:0] = [{package!r}]
