@@ -291,6 +291,31 @@ def test_any_file_of_another_model_has_the_type_of_its_bytes(
 
 
 @pytest.mark.parametrize(
+    ("name", "content_type", "content"),
+    [
+        ("words.json", JSON, b'["' + b"x" * 3_000_000 + b'"]\n'),
+        ("words.txt", TEXT, ("x" + "ü" * 2_000_000).encode()),  # the header ends within a letter
+    ],
+)
+def test_large_text_keeps_its_type(name: str, content_type: str, content: bytes) -> None:
+    result, written = fetch(f"https://cdn.test/{name}", content)
+
+    assert isinstance(result, Download)
+    assert result.format.content_type == content_type
+    assert written == content
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("words.json", b'["' + b"x" * 3_000_000), ("words.txt", b"\xc3" * 3_000_000)],
+)
+def test_large_text_that_is_cut_off_or_no_text_is_no_text(name: str, content: bytes) -> None:
+    result, _ = fetch(f"https://cdn.test/{name}", content)
+
+    assert isinstance(result, NotDownloaded) or result.format.content_type not in (TEXT, JSON)
+
+
+@pytest.mark.parametrize(
     ("output", "extension", "content"),
     [
         ("A lighthouse in fog.", "txt", b"A lighthouse in fog."),

@@ -67,6 +67,7 @@ _MAGIC = (
     (0, b"Kaydara FBX Binary", Format(MediaKind.MODEL, "application/octet-stream", "fbx")),
     (0, b"PK\x03\x04", Format(MediaKind.MODEL, "application/zip", "zip")),
 )
+_JSON_TYPE = "application/json"
 # Formats that any text may resemble: only the name of the file tells.
 _TEXT_FORMATS = ("ply", "stl", "obj")  # of 3D models
 _BINARY_EXTENSIONS = frozenset(
@@ -124,9 +125,10 @@ def identify(header: bytes, size: int, name: str) -> Format | None:
         return None if extension in _BINARY_EXTENSIONS else other
     if extension in _BINARY_EXTENSIONS or extension == "svg":
         return None  # a text in place of a media file
-    if _json(header) is not None:
-        return Format(MediaKind.TEXT, "application/json", extension or "json")
-    if extension == "json" and size <= HEADER_BYTES:
+    is_large = size > HEADER_BYTES  # then only the end of the file shows that it is complete
+    if _json(header) is not None or (is_large and extension == "json"):
+        return Format(MediaKind.TEXT, _JSON_TYPE, extension or "json")
+    if extension == "json":
         return None
     # HTML and scripts are served as plain text: no browser runs them.
     return Format(MediaKind.TEXT, "text/plain; charset=utf-8", extension or "txt")
@@ -248,7 +250,7 @@ def _little_endian(data: bytes) -> int:
 
 
 def is_whole(file_format: Format, header: bytes, tail: bytes, size: int) -> bool:
-    """Return whether an image is complete. Other formats are not checked and return True.
+    """Return whether an image or JSON is complete. Other formats are not checked and return True.
 
     `tail` has the last TAIL_BYTES bytes of the file; `size` is its length in bytes.
     """
@@ -260,6 +262,8 @@ def is_whole(file_format: Format, header: bytes, tail: bytes, size: int) -> bool
     if file_format == WEBP:
         # The file contains the declared RIFF size, and the RIFF size contains the first chunk.
         return 20 + _little_endian(header[16:20]) <= 8 + _little_endian(header[4:8]) <= size
+    if file_format.content_type == _JSON_TYPE:
+        return tail.rstrip().endswith((b"}", b"]"))
     if file_format.extension == "svg":
         return _SVG_END.search(tail) is not None
     return True
