@@ -64,6 +64,28 @@ def test_own_object_is_signed_anew_at_submit_anywhere_in_the_input(reference: st
     }  # fmt: skip
 
 
+def test_own_urls_inside_a_text_are_signed_anew() -> None:
+    world = world_with_upload()
+    longer = "uploads/a.png.bak"
+    world.references.objects["assets", longer] = [PNG]
+    world.references.owners[longer] = OWNER.name
+    text = (
+        f'{SIGNED},{ROOT}/{longer}?sig=1;see {SIGNED}. [x]({SIGNED}) {{"path": "{SIGNED}"}}'
+        " https://a.test/b.png?sig=1"
+    )
+
+    job = accept(world, {"prompt": text})
+    sent = sent_input(world, job)["prompt"]
+
+    assert "Signature" not in job.model_dump_json()
+    own = presigned()
+    assert sent == (
+        f'{own},{presigned(longer)};see {own}. [x]({own}) {{"path": "{own}"}}'
+        " https://a.test/b.png?sig=1"
+    )
+    assert len(job.references) == 2
+
+
 def test_file_of_any_type_may_be_given_to_another_model() -> None:
     world = world_with_upload("jobs/j/0.mp4", b"\x00\x00\x00\x18ftypisom" + bytes(50))
 
@@ -134,10 +156,12 @@ def test_conflict_with_equal_urls_does_not_mention_them() -> None:
 def test_unanswered_submit_with_an_own_object_is_found_by_its_signed_url() -> None:
     world = world_with_upload()
     world.provider.submissions = [Unknown()]
-    job = accept(world, {"image": SIGNED, "prompt": "x"})
+    job = accept(world, {"image": SIGNED, "prompt": f"like {SIGNED}."})
     step = world.app.submit_job.run(Step(job_id=job.job_id))
     assert world.job(job.job_id).sent_images == (digest(presigned()),)
-    other, own = ({"image": url, "prompt": "x", "seed": -1} for url in (AGAIN, presigned()))
+    other, own = (
+        {"image": url, "prompt": f"like {url}.", "seed": -1} for url in (AGAIN, presigned())
+    )
     world.provider.listed = [
         ListedPrediction(name, world.clock(), inputs)
         for name, inputs in (("another", other), ("own", own))

@@ -225,7 +225,15 @@ class Job(BaseModel):
         """Return the input that the provider receives, with the URLs of the references."""
         if self.operation is Operation.MODEL:
             signed = dict(zip(map(str, self.references), urls, strict=True))
-            filled: dict[str, Any] = map_texts(self.input, lambda text, _: signed.get(text, text))
+            # The longest name first: a key may begin with another key.
+            names = sorted(signed, key=len, reverse=True)
+
+            def sign(text: str, _: str) -> str:
+                for name in names:
+                    text = text.replace(name, signed[name])
+                return text
+
+            filled: dict[str, Any] = map_texts(self.input, sign)
             return filled
         return {**self.input, "images": list(urls)} if urls else self.input
 

@@ -24,6 +24,9 @@ _MAX_URL, _MAX_NAME = 8_192, 253
 _URI_FORMS = "Use an https:// URL, s3://bucket/key, upload:id or base64."
 _DATA_URI = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<parameters>(;[^,;]*)*),", re.A | re.I)
 _S3_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.{1,1024})", re.S)
+# Up to white space, quotes, brackets and list separators, and without the period of a sentence.
+# Presigned URLs escape all of these.
+_URL_IN_TEXT = re.compile(r"https?://[^\s\"'<>\\^`{|},;()\[\]]*[^\s\"'<>\\^`{|},;()\[\].!?]", re.I)
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 # Ranges that Python may list as public but that no public server uses: addresses with a local
 # meaning in each network, retired tunnels, a cloud's host address, and documentation ranges.
@@ -121,6 +124,11 @@ def map_texts(value: Any, change: Callable[[str, str], str], path: str = "") -> 
             ]
         case _:
             return value
+
+
+def map_urls(text: str, change: Callable[[str], str]) -> str:
+    """Return a text with every http URL in it replaced by `change(url)`."""
+    return _URL_IN_TEXT.sub(lambda match: change(match[0]), text)
 
 
 def reference_problem(index: int, error: BadReferenceError) -> FieldProblem:

@@ -16,6 +16,7 @@ from darkroom.domain.references import (
     S3Object,
     Url,
     map_texts,
+    map_urls,
     parse_reference,
     reference_problem,
     require_image,
@@ -172,14 +173,21 @@ class CreateJob:
         """
         objects: dict[str, _Reference] = {}
 
-        def name_object(text: str, path: str) -> str:
-            named = self.references.resolve(text.strip()) or s3_object(text.strip())
+        def name_object(named: S3Object | None, path: str, text: str) -> str:
             if named is None:
                 return text
             objects.setdefault(str(named), _Reference(named, f"input.{path}"))
             return str(named)
 
-        model_input = map_texts(request.input, name_object)
+        def name_objects(text: str, path: str) -> str:
+            bare = text.strip()
+            whole = s3_object(bare) if "://" in bare else self.references.resolve(bare)
+            if whole is not None:
+                return name_object(whole, path, text)
+            named = map_urls(bare, lambda url: name_object(self.references.resolve(url), path, url))
+            return text if named == bare else named
+
+        model_input = map_texts(request.input, name_objects)
         if len(objects) > _MAX_OBJECTS:
             allowed = f"at most {_MAX_OBJECTS} S3 objects"
             raise InvalidRequestError.of(

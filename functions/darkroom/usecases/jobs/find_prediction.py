@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from darkroom.domain.job import Job, Status
-from darkroom.domain.references import map_texts
+from darkroom.domain.references import map_texts, map_urls
 from darkroom.domain.requests import Operation
 from darkroom.domain.sweeping import sweep_after
 from darkroom.ports import Claim, Claims, Clock, Conflict, Jobs, Provider
@@ -85,7 +85,9 @@ def _is_match(job: Job, inputs: dict[str, Any]) -> bool:
     """Return whether the listed inputs contain the job's input; further fields are ignored."""
     if job.operation is Operation.MODEL:
         names = dict(zip(job.sent_images, map(str, job.references), strict=False))
-        inputs = map_texts(inputs, lambda text, _: names.get(digest(text), text))
+        inputs = map_texts(
+            inputs, lambda text, _: map_urls(text, lambda url: names.get(digest(url), url))
+        )
     if any(inputs.get(name) != value for name, value in job.input.items()):
         return False
     if job.operation is Operation.MODEL and job.sent_images:
