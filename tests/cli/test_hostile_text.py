@@ -56,6 +56,7 @@ def on_terminal(text: str) -> str:
         ("jobs", "show", JOB_ID, "--json"), ("watch", "--timeout", "0"), ("watch", JOB_ID),
         ("watch", "--timeout", "0", "--json"), ("jobs", "open", JOB_ID), ("presets",), ("stats",),
         ("batch", "list"), ("batch", "show", BATCH_ID), ("generate", "x"), ("price",),
+        ("batch", "run", "s3://b/rows.csv", "--dry-run"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -67,6 +68,12 @@ def test_hostile_text_is_shown_as_text(
     deployment.on(f"GET /v1/jobs/{JOB_ID}", shown)
     deployment.on("POST /v1/jobs", problem(400, detail=text))
     deployment.on("POST /v1/estimates", problem(400, detail=text))
+    error = {"row": 1, "line": 2, "field": text, "message": text, "allowed": text}
+    preview = {"row": 1, "id": text, "model": text, "input": {"prompt": text, text: text}}
+    plan = batch(
+        "planned", errors=[error], warnings=[text], preview=[preview | {"references": [text]}]
+    )
+    deployment.on("POST /v1/batches", plan)
     deployment.on("GET /v1/batches", {"batches": [batch(name=text)]})
     deployment.on(f"GET /v1/batches/{BATCH_ID}", batch(name=text))
     deployment.on("GET /v1/presets", {"presets": {text: {"prompt": text}}, "problem": text})

@@ -231,6 +231,7 @@ def test_bytes_of_a_form_decide_its_type(content: bytes, content_type: str) -> N
         ('name="file"; filename="Käse 猫.png"', "Käse 猫.png"),
         ("name=file; filename*=UTF-8''K%C3%A4se.png", "Käse.png"),
         ('filename="a\\"b.png"; name="file"', 'a"b.png'),
+        ("name=file; filename*0=a; filename*1*=%zz; filename*=x''%ff", "\ufffd"),
         ('name="file"; filename="' + "x" * 300 + '"', "x" * 100),
     ],
 )

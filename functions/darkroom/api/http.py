@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email import message_from_string
 from enum import StrEnum
 from typing import Any
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
@@ -35,6 +35,7 @@ _BOUNDARY = re.compile(
     r"multipart/form-data *;.*?\bboundary *= *(?:\"([!-~ ]{1,70})\"|([!#-:<-~]{1,70}))(?: *;.*)?",
     re.I | re.S,
 )
+_PARAMETER = re.compile(r'; *(name|filename\*?) *= *(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))', re.I)
 # API Gateway replaces bytes that are not UTF-8 with this character.
 _REPLACEMENT = "\ufffd"
 _MAX_CALLER = 256  # characters of a name
@@ -191,9 +192,9 @@ class HttpRequest:
             )
         for part in (b"\r\n" + body).split(delimiter)[1:]:
             head, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-            fields = message_from_string(head.decode(errors="replace"))
-            if fields.get_param("name", header="content-disposition") == "file" and content:
-                return fields.get_filename("upload"), content
+            fields = _disposition(head.decode(errors="replace"))
+            if fields.get("name") == "file" and content:
+                return fields.get("filename*") or fields.get("filename") or "upload", content
         raise InvalidRequestError.of(
             "file", "The form has no `file` with content. Send the file in this field.", "a file"
         )
@@ -222,6 +223,17 @@ class HttpRequest:
         """The URL up to the API's own path: scheme, host and a path prefix."""
         scheme = self.header("x-forwarded-proto") or "http"
         return f"{scheme}://{self.header('host')}{self.full_path.partition(WAVESPEED_PREFIX)[0]}"
+
+
+def _disposition(head: str) -> dict[str, str]:
+    """Return the parameters in the Content-Disposition of a form's part."""
+    line = re.search(r"^content-disposition *:(.*)", head, re.I | re.M)
+    fields: dict[str, str] = {}
+    for name, quoted, token in _PARAMETER.findall(line[1] if line else ""):
+        value = re.sub(r"\\(.)", r"\1", quoted) or token
+        # RFC 5987: the character set, the language and the percent-encoded text.
+        fields[name.lower()] = unquote(value.rpartition("'")[2]) if name[-1] == "*" else value
+    return fields
 
 
 def _invalid(name: str, allowed: str) -> InvalidRequestError:
