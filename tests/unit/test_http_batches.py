@@ -65,6 +65,7 @@ def test_ended_batch_has_results_and_its_jobs_can_be_listed() -> None:
     payload = ada.get(f"{PATH}/{batch.batch_id}").json
     assert (payload["status"], payload["spent_micro_usd"]) == ("completed", 10_000)
     assert "/results.csv?" in payload["results"]["csv_url"]
+    assert f"rows-{batch.batch_id[:8]}-results.csv" in payload["results"]["csv_url"]
     other = ada.accept_job(SMALL_IMAGE | {"prompt": "y"})
     jobs = ada.get("/v1/jobs", batch=batch.batch_id).json["jobs"]
     assert [(job["job_id"], job["batch_id"]) for job in jobs] == [(batch.job_of(1), batch.batch_id)]

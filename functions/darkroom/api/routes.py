@@ -10,6 +10,7 @@ from darkroom.api.http import HttpRequest, encode_cursor, reply
 from darkroom.domain.batch import Batch
 from darkroom.domain.callers import Role
 from darkroom.domain.errors import STACK, InvalidRequestError
+from darkroom.domain.file_names import disposition, results_name
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.parsing import parse_request, unknown_field, validate
@@ -247,7 +248,8 @@ class Routes:
     def _batch_view(self, batch: Batch) -> contract.BatchView:
         def url(name: str) -> str:
             location = self._batch_files.results(batch.batch_id, name)
-            return self._references.presign(location, views.URL_SECONDS)
+            saved_as = disposition(results_name(batch, name), "text/plain")
+            return self._references.presign(location, views.URL_SECONDS, saved_as)
 
         return views.batch_view(batch, url)
 

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from urllib.parse import quote
 
+from darkroom.domain.batch import Batch
 from darkroom.domain.job import Asset, Job
 
 _MAX_WORDS = 40  # characters of the prompt's words
@@ -19,6 +20,12 @@ def file_name(job: Job, asset: Asset) -> str:
     number = f"-{index + 1}" if index else ""
     words = slug(str(job.input.get("prompt", ""))) or str(job.operation)
     return f"{words}-{job.job_id[:_SHORT_ID]}{number}.{extension}"
+
+
+def results_name(batch: Batch, name: str) -> str:
+    """Return the file name of a batch's results, such as `autumn-cmjb2hb7-results.csv`."""
+    words = slug(batch.name.rpartition(".")[0] or batch.name) or "batch"
+    return f"{words}-{batch.batch_id[:_SHORT_ID]}-{name}"
 
 
 def slug(text: str) -> str:
