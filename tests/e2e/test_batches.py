@@ -98,7 +98,8 @@ def ended(caller: ApiClient, source: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def results(ended: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Return the rows of the CSV results by id."""
-    text = httpx.get(ended["results"]["csv_url"], trust_env=False).text
+    content = httpx.get(ended["results"]["csv_url"], trust_env=False).content
+    text = content.decode("utf-8-sig")  # with a byte order mark, for Excel
     return {row["id"]: row for row in csv.DictReader(io.StringIO(text))}
 
 
