@@ -134,7 +134,7 @@ def missing_places(name: str) -> list[str]:
         "metadata: functions/darkroom/domain/uploads.py": [
             in_metadata(name, *pair) for pair in pairs
         ],
-        "batch column: functions/darkroom/domain/batch_file.py": [
+        "batch column: functions/darkroom/domain/columns.py": [
             in_batch(name, *pair) for pair in pairs
         ],
         "option: SETTINGS in cli/darkroom_cli/requests.py": options_of(name),

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from darkroom.domain.batch_file import MAX_CELL, MAX_COLUMNS, BatchFileFormat, guess
+from darkroom.domain.batch_file import BatchFileFormat, guess
+from darkroom.domain.cells import MAX_CELL, split_references
+from darkroom.domain.columns import MAX_COLUMNS
 from darkroom.domain.errors import InvalidRequestError
-from darkroom.domain.rows import Row, Rows, Template, rows_of, split_references
+from darkroom.domain.rows import Row, Rows, rows_of
+from darkroom.domain.template import Template
 from tests.fakes.images import PNG
 from tests.fakes.world import World
 from tests.unit.batches import running_batch, upload_rows

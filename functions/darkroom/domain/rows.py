@@ -2,31 +2,16 @@
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from math import isfinite
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import from_json
 
-from darkroom.domain.batch_file import (
-    ID,
-    MAX_COLUMNS,
-    SETTING,
-    BatchFileFormat,
-    Record,
-    Sheet,
-    column_name,
-    decode,
-    field_of,
-    is_empty,
-    is_id,
-    objects,
-    resembles,
-    set_twice,
-)
+from darkroom.domain.batch_file import BatchFileFormat, Record, objects
+from darkroom.domain.cells import split_references
+from darkroom.domain.columns import ID, MAX_COLUMNS, SETTING, field_of, is_id, resembles, set_twice
+from darkroom.domain.decoding import decode
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.parsing import MAX_FIELD_NAME, REQUIRED, parse_request
 from darkroom.domain.references import (
@@ -36,7 +21,9 @@ from darkroom.domain.references import (
     require_image,
     require_size,
 )
-from darkroom.domain.requests import MAX_PROMPT_CHARACTERS, JobRequest, Operation
+from darkroom.domain.requests import JobRequest, Operation
+from darkroom.domain.sheet import Sheet
+from darkroom.domain.template import Template
 from darkroom.domain.values import given, whole
 
 MAX_ROWS = 10_000
@@ -44,29 +31,11 @@ MAX_ROWS = 10_000
 MAX_PROMPTS = 64_000_000
 _MAX_ID = 256
 _MAX_LISTED = _MAX_WARNINGS = 20  # columns in a warning, and warnings of a file
-_BRACES = "columns in braces, as in {product} on white; {{ for a brace"
-_BRACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 # A brace that a template or a prompt has as text, around the name of a column.
 _LITERAL = re.compile(r"\{([^{}]{1,100})\}")
 # Two or more bytes of UTF-8 as Windows-1252 shows them.
-_MOJIBAKE = re.compile(
-    "[\u00c2-\u00f4][\u0080-\u00bf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d"
-    "\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178]{1,3}"
-)
-_NOT_IN_A_NAME = frozenset(".[]!:")
-# References in one cell are separated before the next scheme: a URL can contain a comma, and a
-# key can contain a space.
-_SCHEME = re.compile(r"(?:https?://|s3://|upload:|data:)", re.I)
-_NEXT_REFERENCE = re.compile(rf"(?<=[\s,;|])(?={_SCHEME.pattern})", re.I)
-_SEPARATORS = " \t\r\n\v\f,;|"
-# Two file names in one reference: the second one lacks its scheme.
-_RUN_ON = re.compile(r"\.(?:png|jpe?g|jfif|webp)[,;|\s][^?]*\.(?:png|jpe?g|jfif|webp)", re.I)
-# An attachment as Airtable exports it: the file name, and the URL in parentheses.
-_ATTACHMENT = re.compile(r".*?\((https://[^\s()]+)\)[\s,]*", re.S)
-_ONE_REFERENCE = (
-    "has several file names. Begin each reference with https://, s3:// or upload:, or write a JSON"
-    " list."
-)
+_CONTINUATION = re.escape(bytes(range(0x80, 0xC0)).decode("cp1252", "ignore"))
+_MOJIBAKE = re.compile(f"[\u00c2-\u00f4][{_CONTINUATION}]{{1,3}}")
 
 
 class Row(BaseModel):
@@ -79,98 +48,6 @@ class Row(BaseModel):
     id: str | None = None
     request: dict[str, Any] | None = None
     errors: tuple[FieldProblem, ...] = ()
-
-
-class Template:
-    """A prompt with columns in braces. Raises InvalidRequestError if the text is not valid."""
-
-    def __init__(self, text: str) -> None:
-        self._parts: list[tuple[str, str]] = []  # a text, and the column after it
-        start, literal = 0, ""
-        for brace in _BRACE.finditer(text):
-            literal += text[start : brace.start()]
-            start = brace.end()
-            if brace[0] in ("{{", "}}"):
-                literal += brace[0][0]
-                continue
-            name = column_name(brace[1] or "")
-            if not name or name.isdigit() or set(name) & _NOT_IN_A_NAME:
-                raise _bad_braces(brace[0], brace.start() + 1)
-            self._parts.append((literal, name))
-            literal = ""
-        self._end = literal + text[start:]
-        self._uses = Counter(name for _, name in self._parts)
-        self._literal_length = sum(len(text) for text, _ in self._parts) + len(self._end)
-        self.names = set(self._uses)
-
-    def fill(self, columns: Mapping[str, Any]) -> str:
-        """Return the prompt of a row.
-
-        Raises InvalidRequestError if a column has no value, is a list or an object, or if the
-        prompt would be too long. The length is computed before the prompt is built.
-        """
-        values: dict[str, str] = {}
-        problems: list[FieldProblem] = []
-        for name in sorted(self.names):
-            value = _text_of(columns.get(name))
-            if value is None:
-                problems.append(_no_text(name[:MAX_FIELD_NAME]))
-            elif is_empty(value):
-                problems.append(_no_value(name[:MAX_FIELD_NAME]))
-            else:
-                values[name] = value
-        if problems:
-            raise InvalidRequestError(problems)
-        length = sum(count * len(values[name]) for name, count in self._uses.items())
-        length += self._literal_length
-        if length > MAX_PROMPT_CHARACTERS:
-            allowed = f"at most {MAX_PROMPT_CHARACTERS:,} characters"
-            longest = max(values, key=lambda name: self._uses[name] * len(values[name]), default="")
-            message = (
-                f"The prompt would have {length:,} characters, most of them from column"
-                f' "{longest[:MAX_FIELD_NAME]}". Use {allowed}.'
-            )
-            raise InvalidRequestError.of("prompt", message, allowed)
-        return "".join(text + values[name] for text, name in self._parts) + self._end
-
-
-def _bad_braces(text: str, position: int) -> InvalidRequestError:
-    message = (
-        f"`prompt` has {text[:MAX_FIELD_NAME]} at character {position}, which names no column. Use"
-        f" {_BRACES}."
-    )
-    return InvalidRequestError.of("prompt", message, _BRACES)
-
-
-def _text_of(value: object) -> str | None:
-    """Return a value as text; None if it is a list or an object."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value.strip()
-        case bool():
-            return str(value).lower()
-        case int() | float() if isfinite(value):
-            return str(whole(value))
-        case _:
-            return None
-
-
-def _no_value(name: str) -> FieldProblem:
-    return FieldProblem(
-        field=name,
-        message=f'Column "{name}" is empty, but the prompt uses {{{name}}}.',
-        allowed="a value, since the prompt's template names the column",
-    )
-
-
-def _no_text(name: str) -> FieldProblem:
-    allowed = "a text or a number"
-    return FieldProblem(
-        field=name, message=f'Column "{name}" must be {allowed}: the prompt uses it.',
-        allowed=allowed,
-    )  # fmt: skip
 
 
 class Rows:
@@ -196,9 +73,8 @@ class Rows:
         self._ids: dict[str, int] = {}
         self._prompts = 0  # characters
         self._literal: dict[str, int] = {}  # the first row of each column name in a prompt
-        self._garbled: tuple[int, str, str] | None = (
-            None  # the first row, its text, and the right text
-        )
+        # The first row with a text in a wrong encoding, the text, and the right text.
+        self._garbled: tuple[int, str, str] | None = None
         self._requests: dict[int, int] = {}  # the first row of each request, by hash
         self._repeated: list[tuple[int, int]] = []  # rows, and the first row with the same request
         self._filled = 0  # rows with the template's prompt
@@ -366,40 +242,6 @@ def _row_id(values: Mapping[str, Any]) -> object:
     if row_id is None:
         row_id = next((value for column, value in values.items() if is_id(column)), None)
     return None if row_id == "" else row_id
-
-
-def split_references(cell: str) -> list[str]:
-    """Return the references in one cell.
-
-    Commas, semicolons, vertical bars, line breaks and spaces separate them, if a reference follows.
-    A cell can also be a JSON list, or a list of attachments as Airtable exports it. Raises
-    InvalidRequestError if a reference has the names of two files.
-    """
-    if cell.startswith("["):
-        try:
-            values = from_json(cell)
-        except ValueError:
-            values = None
-        if isinstance(values, list) and all(isinstance(value, str) for value in values):
-            return values
-    if not _SCHEME.match(cell) and "(https://" in cell:
-        urls, end = [], 0
-        while match := _ATTACHMENT.match(cell, end):
-            urls.append(match[1])
-            end = match.end()
-        if end == len(cell):
-            return urls
-    parts = (part.strip(_SEPARATORS) for part in _NEXT_REFERENCE.split(cell))
-    references = [
-        reference
-        for part in parts
-        for reference in ([part] if _SCHEME.match(part) else re.split(r"[\s,;|]+", part))
-        if reference
-    ]
-    for index, reference in enumerate(references):
-        if reference[:5].lower() != "data:" and _RUN_ON.search(reference):
-            raise InvalidRequestError([reference_problem(index, BadReferenceError(_ONE_REFERENCE))])
-    return references
 
 
 def at_row(number: int, text: str) -> str:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from darkroom.domain.batch import RequestPreview, RowProblem
-from darkroom.domain.batch_file import FIELDS, MAX_BATCH_FILE_BYTES, BatchFileFormat, guess
+from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, BatchFileFormat, guess
 from darkroom.domain.callers import Caller
+from darkroom.domain.columns import FIELDS
 from darkroom.domain.errors import InvalidRequestError, megabytes
 from darkroom.domain.parsing import RETIRED_FIELDS, unknown_field
 from darkroom.domain.references import (
@@ -14,7 +15,8 @@ from darkroom.domain.references import (
     parse_reference,
 )
 from darkroom.domain.requests import JobRequest
-from darkroom.domain.rows import Row, Template, at_row, rows_of
+from darkroom.domain.rows import Row, at_row, rows_of
+from darkroom.domain.template import Template
 from darkroom.ports import BatchFiles, Prices, References
 
 _PREVIEWS = 3  # requests in a plan
