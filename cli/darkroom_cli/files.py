@@ -23,6 +23,7 @@ _BATCH_FILE_TYPES = {
     ".txt": "text/csv",
     ".jsonl": "application/x-ndjson",
     ".ndjson": "application/x-ndjson",
+    ".json": "application/x-ndjson",
 }
 # (offset, magic bytes, name) of formats that the API rejects.
 _UNSUPPORTED_MAGIC = (

@@ -59,6 +59,19 @@ def test_batch_run_uploads_plans_starts_and_saves_the_results(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("name", "content_type"), [
+    ("rows.TSV", "text/csv"), ("rows.txt", "text/csv"), ("rows.json", "application/x-ndjson"),
+])  # fmt: skip
+def test_sheet_is_uploaded_with_the_type_of_its_extension(
+    darkroom: Run, deployment: Deployment, batch_file: str, name: str, content_type: str
+) -> None:
+    Path(name).write_bytes(Path(batch_file).read_bytes())
+    deployment.on("POST /v1/batches", batch("planned"))
+
+    assert darkroom("batch", "run", name, "--dry-run") == Exit.DONE
+    assert deployment.bodies("/v1/uploads")[0]["content_type"] == content_type
+
+
 def test_dry_run_starts_no_batch(
     darkroom: Run, deployment: Deployment, batch_file: str, capsys: Capture
 ) -> None:
