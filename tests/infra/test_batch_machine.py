@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from darkroom.domain.rows import MAX_ROWS
+from darkroom.domain.row_parser import MAX_ROWS
 from darkroom.usecases.batches import start_batch
 from tests.infra.retries import THROTTLING_ERRORS, longest_duration
 from tests.infra.template import BATCH_DEFINITION, properties

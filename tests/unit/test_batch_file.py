@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from darkroom.domain.batch_file import BatchFileFormat, guess
 from darkroom.domain.errors import InvalidRequestError
-from darkroom.domain.rows import MAX_ROWS, Row, chunks, line_of, rows_of
+from darkroom.domain.row_parser import MAX_ROWS, rows_of
+from darkroom.domain.rows import Row, chunks, line_of
 from darkroom.domain.template import Template
 
 TEAPOT = {"operation": "text-to-image", "prompt": "a teapot"}

@@ -19,7 +19,8 @@ from darkroom.domain.errors import (
 )
 from darkroom.domain.events import JobRejected
 from darkroom.domain.parsing import parse_request
-from darkroom.domain.rows import at_row, rows_of
+from darkroom.domain.row_parser import rows_of
+from darkroom.domain.rows import at_row
 from darkroom.domain.template import Template
 from darkroom.usecases.batches.plan_batch import BatchFile
 from tests.fakes.images import PNG

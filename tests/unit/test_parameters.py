@@ -17,7 +17,7 @@ from darkroom.domain.errors import InvalidRequestError
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.presets import BrokenPresetsError, Preset
 from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL, ImageSettings
-from darkroom.domain.rows import rows_of
+from darkroom.domain.row_parser import rows_of
 from darkroom.domain.uploads import edit_of
 from darkroom_cli import main, requests
 from simulator.catalog import CATALOG

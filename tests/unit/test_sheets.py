@@ -14,7 +14,8 @@ from darkroom.domain.batch_file import BatchFileFormat, guess
 from darkroom.domain.cells import MAX_CELL, split_references
 from darkroom.domain.columns import MAX_COLUMNS
 from darkroom.domain.errors import InvalidRequestError
-from darkroom.domain.rows import Row, Rows, rows_of
+from darkroom.domain.row_parser import Rows, rows_of
+from darkroom.domain.rows import Row
 from darkroom.domain.template import Template
 from tests.fakes.images import PNG
 from tests.fakes.world import World

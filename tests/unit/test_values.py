@@ -11,7 +11,7 @@ from darkroom.domain.errors import InvalidRequestError
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.presets import Preset
 from darkroom.domain.requests import Edit, ImageInput, TextToImage
-from darkroom.domain.rows import rows_of
+from darkroom.domain.row_parser import rows_of
 from darkroom.domain.values import is_blank
 from tests.fakes.world import World
 from tests.unit.http import V1_JOBS, Client

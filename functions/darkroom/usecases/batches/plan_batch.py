@@ -15,7 +15,8 @@ from darkroom.domain.references import (
     parse_reference,
 )
 from darkroom.domain.requests import JobRequest
-from darkroom.domain.rows import Row, at_row, rows_of
+from darkroom.domain.row_parser import rows_of
+from darkroom.domain.rows import Row, at_row
 from darkroom.domain.template import Template
 from darkroom.ports import BatchFiles, Prices, References
 
