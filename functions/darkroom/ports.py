@@ -441,7 +441,9 @@ class StoredObject:
 
     reference: S3Object
     size: int  # bytes
-    head: bytes  # the first bytes
+    head: bytes  # the first bytes; the complete object if it is small
+    etag: str
+    content_type: str  # as stored, right or wrong
     owner: str | None = None  # the caller that owns an object in the assets bucket
     is_owned: bool = False  # whether the object is in the assets bucket
 
@@ -475,6 +477,9 @@ class References(Protocol):
 
         Returns None if the object does not exist or may not be read.
         """
+
+    def read_end(self, reference: S3Object, size: int) -> bytes:
+        """Return the last `size` bytes of an inspected object; the object if it is smaller."""
 
     def store(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
         """Store an image from a request body, and return its location."""

@@ -2,7 +2,8 @@
 import * as api from "./api.js";
 import { byId, element } from "./dom.js";
 
-const TYPES = ["image/png", "image/jpeg", "image/webp"];
+// The first bytes of a PNG, a JPEG and a WebP. Names and types of files are often wrong.
+const IMAGE = /^(?:\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF[^]{4}WEBP)/;
 const UNSUPPORTED = /\.(avif|bmp|gif|heic|heif|pdf|psd|svg|tiff?)$/i;
 const MAX_BYTES = 20_000_000;
 const MAX_IMAGES = 16;
@@ -33,8 +34,9 @@ function remove(image) {
 const megabytes = (bytes) => `${Math.ceil(bytes / 100_000) / 10} MB`;
 
 /** The reason why a file cannot be a reference image, or "". */
-function fileError({ name, type, size }) {
-  if (!TYPES.includes(type)) {
+async function fileError(file) {
+  const { name, type, size } = file;
+  if (!IMAGE.test(String.fromCharCode(...new Uint8Array(await file.slice(0, 16).arrayBuffer())))) {
     const format = UNSUPPORTED.exec(name)?.[1] ?? /^image\/(?:x-)?(\w+)/.exec(type)?.[1];
     return format ? `${format.toUpperCase()} is not supported. Export ${name} as JPEG.`
       : `${name} is not an image. Use PNG, JPEG or WebP.`;
@@ -45,7 +47,7 @@ function fileError({ name, type, size }) {
 async function add(files) {
   const errors = [];
   for (const file of files) {
-    const error = fileError(file);
+    const error = await fileError(file).catch(() => `${file.name} cannot be read.`);
     if (error) { errors.push(error); continue; }
     if (images.length === MAX_IMAGES) { errors.push(`At most ${MAX_IMAGES} reference images.`); break; }
     const image = { show: URL.createObjectURL(file), name: file.name || "pasted image", reference: null };

@@ -72,6 +72,30 @@ def test_inspect_returns_the_current_version_its_size_and_first_bytes(
     assert len(inspected.head) >= 32
 
 
+def test_end_of_an_inspected_object_can_be_read(store: tuple[References, Put]) -> None:
+    references, put = store
+    put("a.png", b"0123456789")
+    inspected = references.inspect(s3_object("a.png"))
+    put("a.png", b"replaced")
+    assert inspected is not None
+
+    assert references.read_end(inspected.reference, 3) == b"789"
+    assert references.read_end(inspected.reference, 99) == b"0123456789"
+
+
+def test_equal_bytes_have_equal_etags(store: tuple[References, Put]) -> None:
+    references, put = store
+    for key, data in (("a", b"one"), ("b", b"one"), ("c", b"two")):
+        put(key, data)
+
+    one, same, other = (references.inspect(s3_object(key)) for key in "abc")
+
+    assert one
+    assert same
+    assert other
+    assert one.etag == same.etag != other.etag
+
+
 @pytest.mark.parametrize(
     "reference",
     [
@@ -134,6 +158,19 @@ def test_presigned_url_returns_the_pinned_version(s3: S3Client) -> None:
     response = requests.get(store.presign(inspected.reference, 60), timeout=5)
 
     assert response.content == b"first"
+
+
+def test_presigned_url_serves_the_type_by_the_bytes(s3: S3Client) -> None:
+    store = ReferenceStore(s3, "assets")
+    s3.put_object(Bucket="assets", Key="a", Body=images.PNG, ContentType="binary/octet-stream")
+    inspected = store.inspect(s3_object("a"))
+    assert inspected is not None
+    assert inspected.content_type == "binary/octet-stream"
+    typed = inspected.reference.model_copy(update={"content_type": "image/png"})
+
+    response = requests.get(store.presign(typed, 60), timeout=5)
+
+    assert (response.headers["Content-Type"], response.content) == ("image/png", images.PNG)
 
 
 def test_unversioned_bucket_pins_no_version(s3: S3Client) -> None:

@@ -12,6 +12,7 @@ _TRANSFER = """
   const bytes = typeof data === "number"
     ? new Uint8Array(data)
     : Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  if (typeof data === "number") bytes.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   const transfer = new DataTransfer();
   transfer.items.add(new File([bytes], name, { type }));
 """
@@ -29,7 +30,7 @@ _PASTE = f"""([data, name, type]) => {{{_TRANSFER}
 
 
 def transfer(studio: Studio, script: str, data: bytes | int, name: str, kind: str) -> None:
-    """Run the script with a file of these bytes, or of this number of empty bytes."""
+    """Run the script with a file of these bytes, or a PNG of this number of bytes."""
     content = data if isinstance(data, int) else base64.b64encode(data).decode()
     studio.page.evaluate(script, [content, name, kind])
 
@@ -43,7 +44,7 @@ def test_images_are_dropped_and_pasted_and_other_files_are_rejected(
 
     transfer(studio, _DROP, png_image(), "dropped.png", "image/png")
     expect(page.get_by_role("radio", name="Edit")).to_be_checked()
-    transfer(studio, _PASTE, png_image(200, 100), "pasted.png", "image/png")
+    transfer(studio, _PASTE, png_image(200, 100), "pasted", "")
     expect(page.locator("#thumbs li:not(.busy)")).to_have_count(2)
     transfer(studio, _DROP, b"text", "notes.txt", "text/plain")
     expect(page.locator("#form-error")).to_contain_text(
@@ -53,7 +54,7 @@ def test_images_are_dropped_and_pasted_and_other_files_are_rejected(
     expect(page.locator("#form-error")).to_have_text(
         "HEIC is not supported. Export photo.heic as JPEG."
     )
-    transfer(studio, _DROP, 20_000_001, "big.png", "image/png")
+    transfer(studio, _DROP, 20_000_001, "big.png", "image/jpg")
     expect(page.locator("#form-error")).to_have_text("big.png is 20.1 MB; the limit is 20 MB.")
     expect(page.locator("#thumbs li")).to_have_count(2)
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import IO, Any
 from urllib.parse import unquote, urlencode
 
+from darkroom.domain import media
 from darkroom.domain.errors import BudgetExceededError
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.media import Format
@@ -25,7 +26,7 @@ from darkroom.ports import (
 )
 from tests.fakes.queue import InMemoryBudgets, InMemoryClaims, InMemoryQueue
 
-_HEAD = 64
+_HEAD = 64 * 1024
 
 
 @dataclass
@@ -138,7 +139,7 @@ class InMemoryReferences:
     objects: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
     owners: dict[str, str] = field(default_factory=dict)  # by key, in `bucket`
-    content_types: dict[str, str] = field(default_factory=dict)  # of stored uploads, by key
+    content_types: dict[str, str] = field(default_factory=dict)  # by key; the others are right
     presigned_uploads: list[PresignedUpload] = field(default_factory=list)
 
     def resolve(self, text: str) -> S3Object | None:
@@ -160,7 +161,16 @@ class InMemoryReferences:
         data = versions[version - 1]
         is_owned = reference.bucket == self.bucket
         owner = self.owners.get(reference.key) if is_owned else None
-        return StoredObject(pinned, len(data), data[:_HEAD], owner, is_owned)
+        etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        known = media.sniff(data)
+        content_type = self.content_types.get(reference.key) or (
+            known.content_type if known else ""
+        )
+        return StoredObject(pinned, len(data), data[:_HEAD], etag, content_type, owner, is_owned)
+
+    def read_end(self, reference: S3Object, size: int) -> bytes:
+        version = int((reference.version_id or "").removeprefix("v"))
+        return self.objects[reference.bucket, reference.key][version - 1][-size:]
 
     def store(self, job_id: str, caller: str, data: bytes, media_format: Format) -> S3Object:
         key = f"references/{job_id}/{hashlib.sha256(data).hexdigest()}.{media_format.extension}"
@@ -180,6 +190,7 @@ class InMemoryReferences:
             "versionId": reference.version_id,
             "X-Amz-Expires": str(seconds),
             "response-content-disposition": disposition,
+            "response-content-type": reference.content_type,
         }
         given = urlencode({name: value for name, value in query.items() if value})
         return f"https://{reference.bucket}.s3.test/{reference.key}?{given}"
@@ -188,7 +199,7 @@ class InMemoryReferences:
         self, caller: str, content_type: str, extension: str, size: int, now: datetime
     ) -> PresignedUpload:
         """Upload ids are consecutive numbers."""
-        upload_id = f"{len(self.presigned_uploads) + 1}.{extension}"
+        upload_id = f"{len(self.presigned_uploads) + 1}.{extension}".rstrip(".")
         location = S3Object(bucket=self.bucket, key=f"uploads/{upload_id}")
         headers = {"Content-Type": content_type, "x-amz-meta-darkroom-caller": caller}
         url = f"https://{self.bucket}.s3.test/{location.key}?length={size}"

@@ -1,5 +1,6 @@
 """CreateJob: which objects a caller may reference, in which URL forms, and a job's source."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -93,7 +94,7 @@ def test_object_in_another_bucket_has_no_owner_check() -> None:
 
 def test_stored_image_bytes_can_be_referenced_only_by_their_caller() -> None:
     world = World()
-    first = world.accept_job(edit("iVBORw0KGgo="), key="first", caller=OWN_KEY)
+    first = world.accept_job(edit(base64.b64encode(PNG).decode()), key="first", caller=OWN_KEY)
     [stored] = first.references
 
     second = world.accept_job(edit(str(stored)), key="second", caller=OWN_KEY)

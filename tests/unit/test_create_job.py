@@ -229,7 +229,8 @@ def test_reference_size_is_limited_to_20_mb(kind: str, extra: int) -> None:
         (b"", "is empty."),
         (b"GIF89a" + bytes(99), "is a GIF. Use PNG, JPEG or WebP."),
         (b"\x00\x00\x00\x18ftypheic", "is a HEIC image. Export it as JPEG."),
-        (b"%PDF-1.7", "has an unsupported format. Use PNG, JPEG or WebP."),
+        (b"%PDF-1.7", "is a PDF. Use PNG, JPEG or WebP."),
+        (b"words", "has an unsupported format. Use PNG, JPEG or WebP."),
         (b"\x89PN", "has an unsupported format. Use PNG, JPEG or WebP."),
     ],
 )

@@ -1,5 +1,6 @@
 """UploadJob: a retry after crashes and changes ends as one job or one rejection."""
 
+import base64
 import json
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +18,7 @@ from tests.fakes.images import PNG
 from tests.fakes.world import World
 
 PAGE = "clean-scan/page.png"
-PIXEL = "data:image/png;base64,iVBORw0KGgo="
+PIXEL = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 DESCRIPTION = json.dumps(
     {"operation": "edit", "prompt": "join", "images": ["logo.png", PIXEL]}
 ).encode()

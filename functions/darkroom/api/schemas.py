@@ -190,9 +190,10 @@ class UploadRequest(Body):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    content_type: Literal[
-        "image/png", "image/jpeg", "image/webp", "text/csv", "application/x-ndjson"
-    ]
+    content_type: str | None = Field(
+        default=None,
+        description="A hint, such as `image/png`. The bytes of the file decide when it is used.",
+    )
     size: Annotated[
         int,
         Field(

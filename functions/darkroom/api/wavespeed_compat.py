@@ -4,7 +4,6 @@ Statuses, codes and envelopes follow WaveSpeedAI's REST API, as its SDKs (Python
 0.3.2) read it.
 """
 
-import mimetypes
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -188,13 +187,12 @@ class WaveSpeedRoutes:
             raise InvalidRequestError.of(
                 "filename", "`filename` is missing. Use a string.", "a string"
             )
-        content_type = body.get("content_type") or mimetypes.guess_file_type(filename)[0]
         presigned = self._make_upload.run(
-            request.caller, content_type, body.get("size"), filename[:_MAX_FILENAME]
+            request.caller, body.get("content_type"), body.get("size"), filename[:_MAX_FILENAME]
         )
         return _success(
             {
-                "type": "image",
+                "type": presigned.headers["Content-Type"].partition("/")[0],
                 "download_url": self._references.presign(presigned.location, views.URL_SECONDS),
                 "filename": filename,
                 "size": body["size"],

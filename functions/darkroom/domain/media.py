@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Iterator
 from enum import StrEnum
+from operator import itemgetter
 from typing import NamedTuple
 
 MAGIC_BYTES = 32
@@ -43,7 +45,9 @@ _MAGIC = (
     (0, b"GIF87a", Format(MediaKind.IMAGE, "image/gif", "gif")),
     (0, b"GIF89a", Format(MediaKind.IMAGE, "image/gif", "gif")),
     (4, b"ftypavif", Format(MediaKind.IMAGE, "image/avif", "avif")),
-    (4, b"ftypheic", Format(MediaKind.IMAGE, "image/heic", "heic")),
+    (4, b"ftypavis", Format(MediaKind.IMAGE, "image/avif", "avif")),
+    (4, b"ftyphe", Format(MediaKind.IMAGE, "image/heic", "heic")),  # heic, heix, hevc, heim
+    (4, b"ftypmsf1", Format(MediaKind.IMAGE, "image/heif", "heif")),
     (4, b"ftypmif1", Format(MediaKind.IMAGE, "image/heif", "heif")),
     (4, b"ftypqt", Format(MediaKind.VIDEO, "video/quicktime", "mov")),
     (4, b"ftypM4A", Format(MediaKind.AUDIO, "audio/mp4", "m4a")),
@@ -209,21 +213,27 @@ def dimensions(file_format: Format, header: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_dimensions(header: bytes) -> tuple[int, int] | None:
-    # Segments: FF, marker, two bytes of length. SOFn (C0-CF but C4, C8, CC) has the frame's size.
+    # SOFn (C0-CF but C4, C8, CC) has the frame's height and width.
+    for marker, offset in _jpeg_segments(header):
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = header[offset + 5 : offset + 7], header[offset + 7 : offset + 9]
+            return (_big_endian(width), _big_endian(height)) if len(width) == 2 else None
+    return None
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the marker and the offset of each segment, up to the first scan or the image's end."""
+    # Segments: FF, marker, two bytes of length.
     offset = 2
-    while offset + 9 <= len(header) and header[offset] == 0xFF:
-        marker = header[offset + 1]
+    while offset + 2 <= len(data) and data[offset] == 0xFF:
+        marker = data[offset + 1]
         if marker == 0xFF:  # fill byte
             offset += 1
-        elif marker in (0xD9, 0xDA):  # end of image, or start of scan: no frame header follows
-            return None
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return _big_endian(header[offset + 7 : offset + 9]), _big_endian(
-                header[offset + 5 : offset + 7]
-            )
-        else:
-            offset += 2 + max(2, _big_endian(header[offset + 2 : offset + 4]))
-    return None
+            continue
+        yield marker, offset
+        if marker in (0xD9, 0xDA):  # end of image, or start of scan
+            return
+        offset += 2 + max(2, _big_endian(data[offset + 2 : offset + 4]))
 
 
 def _webp_dimensions(header: bytes) -> tuple[int, int] | None:
@@ -267,3 +277,18 @@ def is_whole(file_format: Format, header: bytes, tail: bytes, size: int) -> bool
     if file_format.extension == "svg":
         return _SVG_END.search(tail) is not None
     return True
+
+
+def has_end(file_format: Format, data: bytes) -> bool:
+    """Return whether a complete file contains the image's end. Other formats return True.
+
+    Bytes after the end are allowed: phones append a video, and cameras a second image.
+    """
+    if file_format == PNG:
+        return _PNG_END in data
+    if file_format == JPEG:
+        # The thumbnail inside the metadata has an end marker of its own, so the search begins at
+        # the first scan. A scan contains no end marker.
+        last = max(_jpeg_segments(data), default=(0, 0), key=itemgetter(1))
+        return last[0] == 0xD9 or (last[0] == 0xDA and b"\xff\xd9" in data[last[1] :])
+    return is_whole(file_format, data, data, len(data))

@@ -16,6 +16,8 @@ from darkroom.domain.errors import FieldProblem, megabytes
 
 # The provider documents no limit. Every source accepts PNG, JPEG and WebP of up to 20 MB.
 MAX_REFERENCE_BYTES = 20 * 1000 * 1000
+# Above the 50 megapixels of a telephone's camera. A larger image fails at the provider.
+MAX_REFERENCE_PIXELS = 60 * 1000 * 1000
 ALLOWED_FORMS = (
     "an https:// URL, s3://bucket/key, upload:id, a data URI or base64 of a PNG, JPEG or WebP image"
 )
@@ -46,10 +48,15 @@ _NOT_IN_A_URL = frozenset({"Cc", "Cs", "Zs", "Zl", "Zp"})
 _LABELS = {
     "aac": "an AAC file", "avif": "an AVIF", "bmp": "a BMP", "flac": "a FLAC file", "gif": "a GIF",
     "m4a": "an M4A file", "mov": "a MOV file", "mp3": "an MP3 file", "mp4": "an MP4 file",
-    "ogg": "an OGG file", "pdf": "a PDF", "svg": "an SVG", "tif": "a TIFF", "tiff": "a TIFF",
+    "ogg": "an OGG file", "pdf": "a PDF", "psd": "a PSD", "svg": "an SVG", "tiff": "a TIFF",
     "wav": "a WAV file", "webm": "a WebM file", "zip": "a ZIP file",
 }  # fmt: skip
 _HEIC_EXTENSIONS = ("heic", "heif")
+# The first bytes of formats that are never stored, for messages.
+_UNSUPPORTED_MAGIC = (
+    (b"BM", "bmp"), (b"II*\x00", "tiff"), (b"MM\x00*", "tiff"), (b"%PDF", "pdf"),
+    (b"8BPS", "psd"), (b"<svg", "svg"),
+)  # fmt: skip
 _USE_IMAGES = "Use PNG, JPEG or WebP."
 # Invisible characters that some resolvers remove from a name.
 _INVISIBLE = re.compile(
@@ -78,6 +85,8 @@ class S3Object(BaseModel):
     bucket: str
     key: str
     version_id: str | None = None
+    # The type by the bytes, which presigned URLs return. None: the object is stored with this type.
+    content_type: str | None = None
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
@@ -144,10 +153,32 @@ def require_image(head: bytes) -> media.Format:
     """Return the format of an image by its first bytes. Raises BadReferenceError."""
     file_format = media.sniff(head)
     if file_format is None:
-        raise BadReferenceError(_unsupported(""))
+        extensions = (name for magic, name in _UNSUPPORTED_MAGIC if head.startswith(magic))
+        raise BadReferenceError(_unsupported(next(extensions, "")))
     if file_format not in media.REFERENCE_FORMATS:
         raise BadReferenceError(_unsupported(file_format.extension))
     return file_format
+
+
+def require_complete(known: media.Format, header: bytes, tail: bytes, size: int) -> None:
+    """Raise BadReferenceError unless an image has dimensions within the limit, and its end.
+
+    `header` has the first bytes of the file, or the complete file; `tail` has the last bytes.
+    """
+    dimensions = media.dimensions(known, header)
+    if dimensions is None:
+        raise BadReferenceError("is damaged: its header has no dimensions. Export it again.")
+    pixels = dimensions[0] * dimensions[1]
+    if pixels > MAX_REFERENCE_PIXELS:
+        raise BadReferenceError(
+            f"has {pixels / 1_000_000:,.0f} megapixels; the limit is"
+            f" {MAX_REFERENCE_PIXELS // 1_000_000}. Reduce its size."
+        )
+    is_complete = len(header) >= size
+    if not (
+        media.has_end(known, header) if is_complete else media.is_whole(known, header, tail, size)
+    ):
+        raise BadReferenceError("is incomplete: the end of the file is missing. Upload it again.")
 
 
 def unsupported_file(name: str | None, extension: str) -> str | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _UPLOADS = "uploads/"
 _UPLOAD_VALIDITY = timedelta(minutes=15)
-_HEAD_BYTES = 64  # enough for the magic number of every format
+_HEAD_BYTES = 64 * 1024  # a small object, or the header of a larger image
 # Regional, global, dual-stack, accelerated and FIPS endpoints, and the older form with a hyphen.
 _AWS_ENDPOINT = re.compile(
     r"s3(-accelerate|-fips)?(\.dualstack)?([.-][a-z]{2}(-[a-z]+)+-\d)?\.amazonaws\.com(\.cn)?"
@@ -97,9 +97,23 @@ class ReferenceStore:
             pinned,
             response["ContentLength"],
             head,
+            response["ETag"].strip('"'),
+            response["ContentType"],
             owner=decode(owner) if owner else None,
             is_owned=reference.bucket == self._bucket,
         )
+
+    def read_end(self, reference: S3Object, size: int) -> bytes:
+        """Return the last `size` bytes of an inspected object; the object if it is smaller."""
+        request: GetObjectRequestTypeDef = {
+            "Bucket": reference.bucket,
+            "Key": reference.key,
+            "Range": f"bytes=-{size}",
+        }
+        if reference.version_id:
+            request["VersionId"] = reference.version_id
+        with self._client.get_object(**request)["Body"] as body:
+            return body.read()
 
     def store(self, job_id: str, caller: str, data: bytes, known: Format) -> S3Object:
         """Store bytes of a request under their digest. Idempotent."""
@@ -127,7 +141,7 @@ class ReferenceStore:
         return location
 
     def _new_upload(self, extension: str) -> S3Object:
-        upload_id = f"{secrets.token_hex(16)}.{extension}"
+        upload_id = f"{secrets.token_hex(16)}.{extension}".rstrip(".")
         return S3Object(bucket=self._bucket, key=f"{_UPLOADS}{upload_id}")
 
     def presign(self, reference: S3Object, seconds: int, disposition: str | None = None) -> str:
@@ -140,6 +154,8 @@ class ReferenceStore:
             parameters["ResponseContentDisposition"] = disposition
         if reference.version_id:
             parameters["VersionId"] = reference.version_id
+        if reference.content_type:
+            parameters["ResponseContentType"] = reference.content_type
         return self._client.generate_presigned_url(
             "get_object", Params=dict(parameters), ExpiresIn=seconds
         )

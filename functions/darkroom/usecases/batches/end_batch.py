@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from darkroom.domain import events
 from darkroom.domain.batch import Batch, BatchStatus
+from darkroom.domain.job_events import s3_location
 from darkroom.ports import Batches, BatchFiles, Clock, Events, Metrics
 
 ENDED = (BatchStatus.COMPLETED, BatchStatus.CANCELED, BatchStatus.FAILED)
@@ -55,7 +56,7 @@ class EndBatch:
                 idempotency_key=batch.idempotency_key,
                 name=batch.name,
                 status=batch.status.value,
-                source=events.S3Location(**batch.source.model_dump(exclude={"kind"})),
+                source=s3_location(batch.source),
                 rows=batch.rows,
                 progress=batch.counts,
                 spent_micro_usd=batch.spent_micro_usd,

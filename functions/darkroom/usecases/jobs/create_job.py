@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from darkroom.domain import media
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
 from darkroom.domain.identity import fingerprint, job_id
 from darkroom.domain.job import Job, Status
+from darkroom.domain.media import Format
 from darkroom.domain.parsing import MAX_FIELD_NAME
 from darkroom.domain.references import (
     BadReferenceError,
@@ -19,6 +21,7 @@ from darkroom.domain.references import (
     map_urls,
     parse_reference,
     reference_problem,
+    require_complete,
     require_image,
     require_size,
     s3_object,
@@ -26,7 +29,7 @@ from darkroom.domain.references import (
 from darkroom.domain.requests import DEFAULT_DEADLINE_SECONDS, AnyModel, JobRequest
 from darkroom.domain.submit_queue import Priority
 from darkroom.domain.sweeping import START_GRACE
-from darkroom.ports import Clock, Jobs, Metrics, Prices, References, Workflow
+from darkroom.ports import Clock, Jobs, Metrics, Prices, References, StoredObject, Workflow
 from darkroom.usecases.jobs.budget import Budget
 
 type ParsedReference = Url | S3Object | bytes
@@ -222,7 +225,7 @@ class CreateJob:
                 return url
             case bytes() as data:
                 require_size(len(data))
-                require_image(data)
+                require_complete(require_image(data), data, data, len(data))
                 return data
             case S3Object() as location:
                 if location.has_dots:
@@ -232,10 +235,31 @@ class CreateJob:
                 stored = self.references.inspect(location)
                 if stored is None or not stored.is_readable_by(caller):
                     raise BadReferenceError("does not exist, or this caller may not read it.")
-                if reference.is_image:
-                    require_size(stored.size)
-                    require_image(stored.head)
-                return stored.reference
+                known = (
+                    self._require_image(stored) if reference.is_image else media.sniff(stored.head)
+                )
+                if (
+                    known is None
+                    or not known.is_inline
+                    or known.content_type == stored.content_type
+                ):
+                    return stored.reference
+                return stored.reference.model_copy(update={"content_type": known.content_type})
+
+    def _require_image(self, stored: StoredObject) -> Format:
+        """Return the format of a complete image. Raises BadReferenceError."""
+        require_size(stored.size)
+        known = require_image(stored.head)
+        header = tail = stored.head
+        if stored.size > len(header):
+            tail = self.references.read_end(stored.reference, media.TAIL_BYTES)
+            if media.dimensions(known, header) is None or not media.is_whole(
+                known, header, tail, stored.size
+            ):
+                # Metadata can be longer than the header, and bytes can follow the image's end.
+                header = tail = self.references.read_end(stored.reference, stored.size)
+        require_complete(known, header, tail, stored.size)
+        return known
 
 
 def _conflict(job: Job, request: JobRequest, references: list[_Reference]) -> ConflictError:

@@ -6,7 +6,7 @@ from darkroom.domain import media
 from darkroom.domain.batch_file import BATCH_FILE_TYPES, MAX_BATCH_FILE_BYTES
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import FieldProblem, InvalidRequestError, megabytes
-from darkroom.domain.references import MAX_REFERENCE_BYTES, unsupported_file
+from darkroom.domain.references import MAX_REFERENCE_BYTES
 from darkroom.domain.values import whole
 from darkroom.ports import Clock, PresignedUpload, References
 
@@ -17,12 +17,17 @@ _TYPES = {
     content_type: (extension, MAX_BATCH_FILE_BYTES)
     for extension, content_type in BATCH_FILE_TYPES.items()
 }
+# The type and the limit of a file of any other content type. Its bytes decide when it is used.
+_OTHER_TYPE, _OTHER_LIMIT = "application/octet-stream", MAX_BATCH_FILE_BYTES
 _IMPLAUSIBLE = 10**12  # bytes; a message does not repeat a longer number
 
 
 @dataclass(frozen=True)
 class MakeUpload:
-    """Check the content type and size of a file, and presign an upload for exactly these."""
+    """Presign an upload for exactly one size. The content type is a hint: clients often guess it.
+
+    A job or batch that uses the file judges its type by its bytes.
+    """
 
     references: References
     now: Clock
@@ -34,27 +39,29 @@ class MakeUpload:
 
         `name` is the file name, if it is known.
         """
+        known_type = _known_type(content_type)
+        extension, limit = _TYPES.get(known_type, ("", _OTHER_LIMIT))
         size = whole(size)
-        extension, limit = _TYPES.get(str(content_type), ("", MAX_REFERENCE_BYTES))
-        problems = [] if extension else [_content_type_problem(content_type, name)]
+        problems = []
+        if not isinstance(content_type, str | None):
+            message = "`content_type` must be a string."
+            problems.append(FieldProblem(field="content_type", message=message, allowed="a string"))
         if problem := _size_problem(size, limit, name):
             problems.append(problem)
         if problems:
             raise InvalidRequestError(problems)
         return self.references.presign_upload(
-            caller.name, str(content_type), extension, int(str(size)), self.now()
+            caller.name, known_type, extension, int(str(size)), self.now()
         )
 
 
-def _content_type_problem(content_type: object, name: str | None) -> FieldProblem:
-    allowed = ", ".join(_TYPES)
-    if content_type is None:
-        message = f"`content_type` is missing. Use one of {allowed}."
-    else:
-        # The subtype of image/svg+xml is svg.
-        subtype = str(content_type).partition("/")[2].partition("+")[0]
-        message = unsupported_file(name, subtype) or f"`content_type` must be one of {allowed}."
-    return FieldProblem(field="content_type", message=message, allowed=allowed)
+def _known_type(content_type: object) -> str:
+    """Return the content type of an image or a batch file, else application/octet-stream.
+
+    No other type is stored, so that a browser never shows an upload as a page.
+    """
+    text = str(content_type).partition(";")[0].strip().lower()
+    return text if text in _TYPES else _OTHER_TYPE
 
 
 def _size_problem(size: object, limit: int, name: str | None) -> FieldProblem | None:

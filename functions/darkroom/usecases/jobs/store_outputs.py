@@ -8,6 +8,7 @@ from typing import Any
 
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Asset, Job
+from darkroom.domain.job_events import s3_location
 from darkroom.domain.requests import Operation
 from darkroom.domain.uploads import CALLER_METADATA, JOB_ID_METADATA, encode
 from darkroom.ports import Assets, Downloads, Jobs, NotDownloaded
@@ -81,7 +82,7 @@ def _manifest(job: Job, assets: list[Asset]) -> dict[str, Any]:
         "model": job.model,
         "input": job.input,
         "preset": job.preset,
-        "source": job.source and job.source.model_dump(mode="json", exclude={"kind"}),
+        "source": job.source and s3_location(job.source).model_dump(),
         "references": [str(reference) for reference in job.references],
         "prediction_id": job.prediction_id,
         "assets": [asset.model_dump(mode="json") for asset in assets],
