@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.find_prediction import FindPrediction
     from darkroom.usecases.jobs.hide_job import HideJob
     from darkroom.usecases.jobs.make_upload import MakeUpload
+    from darkroom.usecases.jobs.note_outcome import NoteOutcome
     from darkroom.usecases.jobs.poll_prediction import PollPrediction
     from darkroom.usecases.jobs.receive_webhook import ReceiveWebhook
     from darkroom.usecases.jobs.recover_job import RecoverJob
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.maintenance.record_stats import RecordStats
     from darkroom.usecases.maintenance.sweep_batches import SweepBatches
     from darkroom.usecases.maintenance.sweep_jobs import SweepJobs
+    from darkroom.usecases.maintenance.sweep_uploads import SweepUploads
 
 # Seconds that the circuit breaker first stays open.
 BREAKER_SECONDS = 30
@@ -116,11 +118,26 @@ class App:
 
         return UploadJob(
             create_job=self.create_job,
+            jobs=self.ports.jobs,
+            references=self.ports.references,
             inbox=self.ports.inbox,
+            waiting=self.ports.waiting,
             presets=self.ports.presets,
             assets=self.ports.assets,
             events=self.ports.events,
             metrics=self.ports.metrics,
+            now=self.ports.now,
+        )
+
+    @cached_property
+    def note_outcome(self) -> NoteOutcome:
+        """Notes the outcomes of uploads' jobs."""
+        from darkroom.usecases.jobs.note_outcome import NoteOutcome
+
+        return NoteOutcome(
+            jobs=self.ports.jobs,
+            inbox=self.ports.inbox,
+            assets=self.ports.assets,
             now=self.ports.now,
         )
 
@@ -438,6 +455,13 @@ class App:
             metrics=self.ports.metrics,
             now=self.ports.now,
         )
+
+    @cached_property
+    def sweep_uploads(self) -> SweepUploads:
+        """Runs uploads again that wait for their references."""
+        from darkroom.usecases.maintenance.sweep_uploads import SweepUploads
+
+        return SweepUploads(waiting=self.ports.waiting, upload_job=self.upload_job)
 
     @cached_property
     def record_stats(self) -> RecordStats:

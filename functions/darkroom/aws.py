@@ -166,6 +166,13 @@ class AwsPorts:
         return InboxBucket(self._s3, self._settings.inbox_bucket)
 
     @cached_property
+    def waiting(self) -> ports.WaitingUploads:
+        """The uploads that wait for their references."""
+        from darkroom.adapters.s3.waiting import WaitingFolder
+
+        return WaitingFolder(self._s3, self._assets_bucket)
+
+    @cached_property
     def presets(self) -> ports.PresetStore:
         """The presets in the assets bucket."""
         from darkroom.adapters.s3.presets import PresetDocument

@@ -520,8 +520,33 @@ class Inbox(Protocol):
     def mark_processed(self, upload: Upload) -> None:
         """Let the upload expire with the records. Does nothing if it was deleted. Idempotent."""
 
-    def has(self, key: str) -> bool:
-        """Return whether an object exists at `key`."""
+    def find(self, key: str) -> S3Object | None:
+        """Return the current version of an object; None if no object exists at `key`."""
+
+    def copies(self, upload: Upload, since: datetime) -> list[Upload]:
+        """Return the other versions of the key with the same bytes, stored after `since`."""
+
+
+@dataclass(frozen=True)
+class WaitingUpload:
+    """An upload whose references are not in the inbox yet."""
+
+    upload: Upload
+    event_id: str
+    since: datetime
+
+
+class WaitingUploads(Protocol):
+    """The uploads that wait for their references."""
+
+    def add(self, waiting: WaitingUpload) -> None:
+        """Store an upload. Idempotent."""
+
+    def all(self) -> list[WaitingUpload]:
+        """Return the waiting uploads."""
+
+    def remove(self, upload: Upload) -> None:
+        """Remove an upload, if it waits."""
 
 
 class PresetStore(Protocol):

@@ -1,6 +1,7 @@
 """Contract of the port Inbox: in memory and over S3 (moto)."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
@@ -96,24 +97,51 @@ def test_each_version_of_a_key_is_opened_unchanged(harness: InboxHarness) -> Non
 
 @pytest.mark.parametrize("key", ODD_KEYS)
 def test_keys_with_special_characters_are_found(harness: InboxHarness, key: str) -> None:
-    assert not harness.inbox.has(key)
+    assert harness.inbox.find(key) is None
     upload = harness.put(key, b"odd", {})
 
     assert harness.inbox.open(upload, 9) == InboxFile({}, b"odd")
-    assert harness.inbox.has(key)
+    assert harness.inbox.find(key) == upload.object
+
+
+def test_current_version_is_found(harness: InboxHarness) -> None:
+    first, second = (harness.put("a.png", data, {}) for data in (b"one", b"two"))
+
+    assert harness.inbox.find("a.png") == second.object != first.object
+
+
+def test_copies_are_the_other_versions_with_the_same_bytes(harness: InboxHarness) -> None:
+    uploads = [harness.put("a.png", data, {}) for data in (b"one", b"two", b"one", b"one")]
+    harness.put("a.png.png", b"one", {})
+    harness.put("A.png", b"one", {})
+
+    copies = harness.inbox.copies(uploads[2], datetime(2020, 1, 1, tzinfo=UTC))
+
+    assert [copy.object for copy in copies] == [uploads[3].object, uploads[0].object]
+    assert [copy.idempotency_key for copy in copies] == [
+        uploads[3].idempotency_key, uploads[0].idempotency_key,
+    ]  # fmt: skip
+
+
+def test_copies_before_the_window_do_not_count(s3: S3Client) -> None:
+    harness = S3Harness(s3)
+    harness.put("a.png", b"one", {})
+    upload = harness.put("a.png", b"one", {})
+
+    assert harness.inbox.copies(upload, datetime.now(UTC) + timedelta(minutes=1)) == []
 
 
 @pytest.mark.parametrize("key", IMPOSSIBLE_KEYS)
 def test_impossible_key_is_not_found(harness: InboxHarness, key: str) -> None:
     """Object names in metadata are written by callers and can be any text."""
-    assert not harness.inbox.has(key)
+    assert harness.inbox.find(key) is None
 
 
 @pytest.mark.parametrize("key", ["a.pn", "a.png/", "A.png", "a.png "])
 def test_key_must_match_completely(harness: InboxHarness, key: str) -> None:
     harness.put("a.png", b"one", {})
 
-    assert not harness.inbox.has(key)
+    assert harness.inbox.find(key) is None
 
 
 def test_deleted_upload_is_none(harness: InboxHarness) -> None:
@@ -121,7 +149,7 @@ def test_deleted_upload_is_none(harness: InboxHarness) -> None:
     harness.remove(upload)
 
     assert harness.inbox.open(upload, 9) is None
-    assert not harness.inbox.has("a.png")
+    assert harness.inbox.find("a.png") is None
 
 
 @pytest.mark.parametrize("prompt", ["Größe", "字" * 300, "\U0001f3ee\n"])
@@ -138,7 +166,7 @@ def test_version_under_a_delete_marker_is_opened(s3: S3Client) -> None:
     s3.delete_object(Bucket=harness.bucket, Key="a.png")
 
     assert harness.inbox.open(upload, 9) == InboxFile({}, b"one")
-    assert not harness.inbox.has("a.png")
+    assert harness.inbox.find("a.png") is None
 
 
 def test_unversioned_bucket_opens_only_the_current_object(
@@ -203,7 +231,7 @@ def test_s3_error_raises_instead_of_reporting_a_missing_object(s3: S3Client, cod
             harness.inbox.open(upload, 9)
         stub.add_client_error("head_object", code)
         with pytest.raises(ClientError, match=code):
-            harness.inbox.has("a.png")
+            harness.inbox.find("a.png")
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])

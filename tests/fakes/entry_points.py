@@ -1,13 +1,15 @@
 """The ports of the entry points: inbox, presets and keys in memory."""
 
+import hashlib
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from darkroom.domain import presets
 from darkroom.domain.keys import Key
 from darkroom.domain.presets import Presets
+from darkroom.domain.references import S3Object
 from darkroom.domain.uploads import Upload
-from darkroom.ports import InboxFile
+from darkroom.ports import InboxFile, WaitingUpload
 from tests.fakes.storage import InMemoryReferences
 
 
@@ -30,9 +32,10 @@ class InMemoryInbox:
         return Upload(
             bucket=self.bucket,
             key=key,
-            etag=f"etag-{version}",
+            etag=hashlib.md5(data, usedforsecurity=False).hexdigest(),
             sequencer=f"{version:018x}",
             version_id=f"v{version}",
+            size=len(data),
         )
 
     def open(self, upload: Upload, limit: int) -> InboxFile | None:
@@ -46,8 +49,37 @@ class InMemoryInbox:
         if (self.bucket, upload.key) in self.references.objects:
             self.processed.add(upload.key)
 
-    def has(self, key: str) -> bool:
-        return (self.bucket, key) in self.references.objects
+    def find(self, key: str) -> S3Object | None:
+        versions = self.references.objects.get((self.bucket, key))
+        if not versions:
+            return None
+        return S3Object(bucket=self.bucket, key=key, version_id=f"v{len(versions)}")
+
+    def copies(self, upload: Upload, since: datetime) -> list[Upload]:
+        """Versions have no times: every one counts as stored after `since`."""
+        versions = self.references.objects.get((self.bucket, upload.key), [])
+        return [
+            upload.model_copy(update={"version_id": f"v{number}"})
+            for number, data in reversed(list(enumerate(versions, 1)))
+            if hashlib.md5(data, usedforsecurity=False).hexdigest() == upload.etag
+            and f"v{number}" != upload.version_id
+        ]
+
+
+@dataclass
+class InMemoryWaitingUploads:
+    """The port WaitingUploads."""
+
+    stored: dict[str, WaitingUpload] = field(default_factory=dict)
+
+    def add(self, waiting: WaitingUpload) -> None:
+        self.stored[waiting.upload.idempotency_key] = waiting
+
+    def all(self) -> list[WaitingUpload]:
+        return list(self.stored.values())
+
+    def remove(self, upload: Upload) -> None:
+        self.stored.pop(upload.idempotency_key, None)
 
 
 @dataclass

@@ -13,7 +13,12 @@ from darkroom.settings import Settings
 from darkroom.usecases.jobs.create_job import RequestSource
 from tests.fakes.batches import InMemoryBatches, InMemoryBatchFiles
 from tests.fakes.crashes import CrashAt, CrashWrapper
-from tests.fakes.entry_points import InMemoryInbox, InMemoryKeys, InMemoryPresets
+from tests.fakes.entry_points import (
+    InMemoryInbox,
+    InMemoryKeys,
+    InMemoryPresets,
+    InMemoryWaitingUploads,
+)
 from tests.fakes.prices import InMemoryPrices
 from tests.fakes.provider import InMemoryDownloads, ScriptedProvider
 from tests.fakes.queue import InMemoryFlags
@@ -48,6 +53,7 @@ class World:
     events: InMemoryEvents = field(default_factory=InMemoryEvents)
     workflow: InMemoryWorkflow = field(default_factory=InMemoryWorkflow)
     metrics: InMemoryMetrics = field(default_factory=InMemoryMetrics)
+    waiting: InMemoryWaitingUploads = field(default_factory=InMemoryWaitingUploads)
     presets: InMemoryPresets = field(default_factory=InMemoryPresets)
     keys: InMemoryKeys = field(default_factory=InMemoryKeys)
     prices: InMemoryPrices = field(default_factory=InMemoryPrices)

@@ -75,6 +75,18 @@ def test_sender_cannot_set_the_caller(detail: dict[str, Any]) -> None:
     }
 
 
+def test_ended_jobs_of_uploads_are_noted() -> None:
+    rule = rule_properties("OnUploadFunction", "JobEnded")
+
+    assert rule["EventBusName"] == {"Ref": "EventBus"}
+    assert "InputTransformer" not in rule
+    assert rule["Pattern"] == {
+        "source": ["darkroom"],
+        "detail-type": ["JobCompleted", "JobFailed", "JobRecovered"],
+        "detail": {"source": {"bucket": [{"Ref": "InboxBucket"}]}},
+    }
+
+
 def test_on_execution_ended_matches_failed_executions() -> None:
     rule = rule_properties("OnExecutionEndedFunction", "ExecutionEnded")
 

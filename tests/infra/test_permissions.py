@@ -143,7 +143,7 @@ def test_entry_points_cannot_write_outputs() -> None:
     """No request can replace an image, a manifest or the presets."""
     for function in CREATE_JOBS:
         folders = {target.split("/")[1] for target in granted_actions(function)["s3:PutObject"]}
-        assert folders <= {"references", "uploads", "errors", "batches"}
+        assert folders <= {"references", "uploads", "errors", "waiting", "batches"}
 
 
 @pytest.mark.parametrize(
@@ -157,10 +157,10 @@ def test_reference_objects_are_readable_at_a_version(function: str) -> None:
     assert "ReferenceObjectArns" in granted["s3:GetObjectVersion"]
 
 
-def test_objects_are_deleted_only_in_the_folder_of_upload_errors() -> None:
+def test_only_notes_and_waiting_uploads_are_deleted() -> None:
     for function in functions():
         deletable = granted_actions(function).get("s3:DeleteObject", set())
-        assert deletable <= {"${AssetsBucket.Arn}/errors/*"}
+        assert deletable <= {"${AssetsBucket.Arn}/errors/*", "${AssetsBucket.Arn}/waiting/*"}
 
 
 def test_only_on_upload_can_tag_objects_and_only_those_of_the_inbox() -> None:
@@ -203,6 +203,7 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
 
     assert explicit_resources == {
         "CreateJobPolicy": "AWS::IAM::ManagedPolicy",
+        "InboxPolicy": "AWS::IAM::ManagedPolicy",
         "RecordsPolicy": "AWS::IAM::ManagedPolicy",
         "ProviderAndEventsPolicy": "AWS::IAM::ManagedPolicy",
         "StateMachineLogsPolicy": "AWS::IAM::ManagedPolicy",

@@ -53,7 +53,7 @@ def test_bucket_aborts_incomplete_multipart_uploads(bucket: str) -> None:
     assert "Prefix" not in rule
 
 
-def test_references_uploads_batches_and_errors_expire_with_the_records() -> None:
+def test_files_of_jobs_and_notes_expire_with_the_records() -> None:
     rules = properties("AssetsBucket")["LifecycleConfiguration"]["Rules"]
     expiring = [rule for rule in rules if "ExpirationInDays" in rule]
 
@@ -61,6 +61,7 @@ def test_references_uploads_batches_and_errors_expire_with_the_records() -> None
         ("references/", {"Ref": "RecordRetentionDays"}),
         ("uploads/", {"Ref": "RecordRetentionDays"}),
         ("batches/", {"Ref": "RecordRetentionDays"}),
+        ("waiting/", 1),
         ("errors/", {"Ref": "RecordRetentionDays"}),
     ]
     for rule in expiring:  # in a versioned bucket, expiration only adds a delete marker

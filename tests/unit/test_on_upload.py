@@ -2,6 +2,7 @@
 
 import pytest
 
+from darkroom.domain.errors import Code
 from darkroom.handlers import on_upload
 from tests.fakes.images import PNG
 from tests.fakes.world import World
@@ -55,6 +56,21 @@ def test_event_creates_a_job_for_its_object_version(world: World) -> None:
     assert (job.source.bucket, job.source.key, job.source.version_id) == ("inbox", KEY, "v1")
     assert on_upload.handler(EVENT, CONTEXT) == response
     assert world.workflow.started == [job.job_id]
+
+
+def test_event_of_a_failed_job_writes_its_note(world: World) -> None:
+    world.inbox.put(KEY, PNG)
+    job_id = on_upload.handler(EVENT, CONTEXT)["job_id"]
+    world.app.end_job.fail(job_id, Code.MODERATED)
+    [event] = world.events.of_type("JobFailed")
+    detail = event.model_dump(mode="json")
+
+    response = on_upload.handler(
+        {"source": "darkroom", "detail-type": "JobFailed", "detail": detail}, CONTEXT
+    )
+
+    assert response == {"job_id": job_id}
+    assert world.assets.documents[f"errors/{KEY}.json"]["job_id"] == job_id
 
 
 def test_object_key_and_prompt_are_not_logged(

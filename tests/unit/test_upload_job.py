@@ -56,7 +56,16 @@ def test_image_in_a_preset_folder_becomes_an_edit_with_that_preset() -> None:
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("a.PNG", JPEG), ("a.JPeG", WEBP), (".webp", PNG.ljust(MAX_REFERENCE_BYTES, b"\x00"))],
+    [
+        ("a.PNG", JPEG),
+        ("a.JPeG", WEBP),
+        ("a.webp", PNG.ljust(MAX_REFERENCE_BYTES, b"\x00")),
+        ("photo.jfif", JPEG),
+        ("upload", PNG),
+        ("a.gif", WEBP),
+        ("a.txt", PNG),
+        ("scan.v1.2", JPEG),
+    ],
 )
 def test_image_format_is_detected_from_the_bytes(name: str, data: bytes) -> None:
     assert upload_file(World(), f"clean-scan/{name}", data).operation is Operation.EDIT

@@ -85,7 +85,7 @@ class Job(BaseModel):
     input: dict[str, Any] = Field(description="The provider's input, without references.")
     references: tuple[Reference, ...] = ()
     source: S3Object | None = Field(
-        default=None, description="The inbox upload that created the job."
+        default=None, description="The inbox upload of the job: of equal ones, the newest."
     )
     batch_id: str | None = Field(default=None, description="The batch that the job belongs to.")
     preset: str | None = Field(default=None, description="Name and version, as in `scan@3`.")
@@ -209,6 +209,12 @@ class Job(BaseModel):
             return False
         is_refused = self.code is Code.UNAUTHORIZED and self.prediction_id is None
         return self.unanswered_submits > 0 or not (self.code in FINAL_CODES or is_refused)
+
+    @property
+    def is_recovered(self) -> bool:
+        """Whether the outputs of the failed job were stored after its end."""
+        is_failed = self.status is Status.FAILED
+        return is_failed and self.stored_at is not None and self.code is not Code.CANCELED
 
     @property
     def was_sent(self) -> bool:

@@ -97,8 +97,7 @@ def last_event(job: Job, bucket: str) -> JobEvent | None:
     if job.status is Status.COMPLETED:
         return completed(job, bucket)
     if job.status is Status.FAILED:
-        is_recovered = job.stored_at is not None and job.code is not Code.CANCELED
-        return recovered(job, bucket) if is_recovered else failed(job)
+        return recovered(job, bucket) if job.is_recovered else failed(job)
     return submitted(job, job.prediction_id) if job.prediction_id else None
 
 

@@ -25,6 +25,14 @@ _MAX_PATH = 100  # characters of a field path in a message
 PresetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 
+# S3 lists the versions of a key within this window, and job records are kept for 91 days.
+MAX_REPEAT_HOURS = 90 * 24
+# A nightly synchronisation repeats an upload after 24 hours.
+REPEAT_AFTER_HOURS = 30 * 24
+
+RepeatAfterHours = Annotated[int, Field(ge=0, le=MAX_REPEAT_HOURS)]
+
+
 class Preset(ImageInput):
     """One named edit."""
 
@@ -33,6 +41,11 @@ class Preset(ImageInput):
     description: str = ""
     daily_budget_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(
         default=None, description="Daily budget of the folder's uploads, in USD per UTC day."
+    )
+    repeat_after_hours: RepeatAfterHours = Field(
+        default=REPEAT_AFTER_HOURS,
+        description="Hours in which an upload of the same bytes to the same key is not edited "
+        "again, unless its settings have changed. 0: each upload is edited.",
     )
 
     @property

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from typing import Any
@@ -12,13 +13,20 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict
 
-from darkroom.domain.errors import FieldProblem, InvalidRequestError
-from darkroom.domain.presets import Preset
+from darkroom.domain.errors import (
+    Charged,
+    Code,
+    FieldProblem,
+    InvalidRequestError,
+    RejectedError,
+    failure,
+)
+from darkroom.domain.job import Job
+from darkroom.domain.presets import MAX_REPEAT_HOURS, Preset
 from darkroom.domain.references import MAX_REFERENCE_BYTES, S3Object
 from darkroom.domain.requests import MAX_IMAGES, ImageInput, Operation
 
 JOB_SUFFIX = ".job.json"
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 # Metadata of every output, so that an output copied into the inbox never starts a job.
 JOB_ID_METADATA = "darkroom-job-id"
 # Metadata of every object in the assets bucket: the name of the caller that owns the object.
@@ -30,6 +38,32 @@ _LONGEST_TAIL = len("/") + 26 + len("/manifest.json")
 _MAX_NAME = 100  # characters of a file name in a message
 # Object metadata that overrides a preset, and the request field of each.
 _OVERRIDES = {field.replace("_", "-"): field for field in ImageInput.model_fields}
+_LITTER_FOLDERS = frozenset(
+    {"__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found", "system volume information"}
+)
+_LITTER_NAMES = frozenset(
+    {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "icon\r",
+     "zbthumbnail.info"}
+)  # fmt: skip
+# Lock files of Office, and incomplete files of Syncthing.
+_LITTER_PREFIXES = ("~$", "~syncthing~")
+_LITTER_SUFFIXES = (
+    # incomplete transfers
+    ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".aria2", ".!ut",
+    ".!qb", ".tmp", ".temp",
+    # backups and swap files of editors, and locks
+    "~", ".swp", ".lock", ".lck",
+    # sidecars of photographs, links, and Hadoop's folders
+    ".aae", ".xmp", ".thm", ".lnk", ".url", ".webloc", "_$folder$",
+)  # fmt: skip
+_JSON_HINT = f" The name of a job description ends in {JOB_SUFFIX}."
+# Metadata that overrides the preset's `repeat_after_hours`.
+REPEAT_AFTER = "repeat-after-hours"
+_CHARGES = {
+    Charged.NO: "Nothing was charged.",
+    Charged.MAYBE: "WaveSpeed may have charged this job.",
+    Charged.YES: "WaveSpeed has charged this job.",
+}
 # The subject of a message about a reference.
 _IMAGE_NOUN = re.compile(r"^Reference image \d+")
 
@@ -47,8 +81,9 @@ class Upload(BaseModel):
     bucket: str
     key: str
     etag: str
-    sequencer: str
+    sequencer: str = ""
     version_id: str | None = None
+    size: int | None = None  # bytes; None if unknown
 
     @property
     def object(self) -> S3Object:
@@ -58,7 +93,7 @@ class Upload(BaseModel):
     @property
     def idempotency_key(self) -> str:
         """A key that is equal for all notifications of one upload and different for others."""
-        parts = [self.bucket, self.key, self.version_id or self.etag, self.sequencer]
+        parts = [self.bucket, self.key, self.version_id or f"{self.etag} {self.sequencer}"]
         return f"s3:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
 
     @property
@@ -89,6 +124,26 @@ def parse_notification(detail: Mapping[str, Any]) -> Upload:
         etag=s3_object["etag"],
         sequencer=s3_object.get("sequencer", ""),
         version_id=s3_object.get("version-id"),
+        size=s3_object.get("size"),
+    )
+
+
+def is_litter(upload: Upload) -> bool:
+    """Return whether an upload is a file that programs leave behind, which nobody means to edit.
+
+    Hidden files, incomplete transfers, sidecar files, lock files and the markers of folders.
+    """
+    *folders, name = upload.key.lower().split("/")
+    if not name or (upload.size == 0 and "." not in name):
+        return True  # a folder, which the S3 console and other tools create as an empty object
+    # "." and ".." are no hidden files: such a key is rejected.
+    is_hidden = any(part.startswith(".") and part.strip(".") for part in (*folders, name))
+    return (
+        is_hidden
+        or not _LITTER_FOLDERS.isdisjoint(folders)
+        or name in _LITTER_NAMES
+        or name.startswith(_LITTER_PREFIXES)
+        or name.endswith(_LITTER_SUFFIXES)
     )
 
 
@@ -137,7 +192,8 @@ def map_error(problem: FieldProblem, upload: Upload, metadata: Mapping[str, str]
     if problem.field == "images.0":
         return FieldProblem(
             field="object",
-            message=_rename_image(problem.message, upload.name),
+            message=_rename_image(problem.message, upload.name)
+            + (_JSON_HINT if upload.key.lower().endswith(".json") else ""),
             allowed=f"a PNG, JPEG or WebP image up to {MAX_REFERENCE_BYTES // 1_000_000} MB",
         )
     if field == "images":
@@ -172,7 +228,7 @@ def candidates(text: str, folder: str) -> list[str]:
         for name in (text, _percent_decoded(text))
         for key in (f"{folder}/{name}" if folder else name, name.removeprefix("/"))
     ]
-    return list(dict.fromkeys(keys))
+    return [key for key in dict.fromkeys(keys) if len(key.encode()) <= MAX_KEY_BYTES]
 
 
 def _is_unicode(text: str) -> bool:
@@ -184,19 +240,88 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+def missing_references(
+    names: Mapping[int, str], field: str, upload: Upload, waited: timedelta
+) -> InvalidRequestError:
+    """Return the error of references that did not arrive. `names` is by index.
+
+    `field` may have a placeholder for the index.
+    """
+    minutes = round(waited.total_seconds() / 60)
+    problems = [
+        FieldProblem(
+            field=field.format(index),
+            message=f"{name[:_MAX_NAME]} did not arrive in the inbox within {minutes} minutes."
+            f" Upload it, then upload {upload.name} again.",
+            allowed="a key in the inbox, or a URI",
+        )
+        for index, name in names.items()
+    ]
+    return InvalidRequestError(problems)
+
+
+def repeat_after(metadata: Mapping[str, str], hours: int) -> timedelta:
+    """Return the time in which equal uploads are one job: `hours`, or from the metadata.
+
+    Raises InvalidRequestError.
+    """
+    text = metadata.get(REPEAT_AFTER)
+    if text is not None:
+        allowed = f"a whole number of hours, 0 to {MAX_REPEAT_HOURS}"
+        # int() reads more than ASCII digits, and refuses very long texts.
+        if not re.fullmatch(r"[0-9]{1,5}", text.strip()) or int(text) > MAX_REPEAT_HOURS:
+            message = f"Metadata `{REPEAT_AFTER}` must be {allowed}."
+            raise InvalidRequestError.of(f"metadata.{REPEAT_AFTER}", message, allowed)
+        hours = int(text)
+    return timedelta(hours=hours)
+
+
 def output_folder(upload: Upload) -> str:
     """Return the folder of an upload's outputs: its path. Each job adds a folder of its own."""
     return _cut(f"edits/{upload.key}", MAX_KEY_BYTES - _LONGEST_TAIL)
 
 
-def error_key(upload: Upload) -> str:
-    """Return the key of the note that explains why an upload was rejected."""
-    key = f"errors/{upload.key}.json"
+def error_key(upload_key: str) -> str:
+    """Return the key of the note that explains why an upload was rejected or its job failed."""
+    key = f"errors/{upload_key}.json"
     if len(key.encode()) <= MAX_KEY_BYTES:
         return key
     # Two long keys may have the same beginning.
-    tail = f"~{hashlib.sha256(upload.key.encode()).hexdigest()[:12]}.json"
-    return _cut(f"errors/{upload.key}", MAX_KEY_BYTES - len(tail)) + tail
+    tail = f"~{hashlib.sha256(upload_key.encode()).hexdigest()[:12]}.json"
+    return _cut(f"errors/{upload_key}", MAX_KEY_BYTES - len(tail)) + tail
+
+
+def rejected_note(
+    upload: Upload, error: RejectedError, *, event_id: str, at: datetime
+) -> dict[str, Any]:
+    """Return the note about an upload that started no job."""
+    message = f"{upload.key} was rejected. {error} No job was started, and nothing was charged."
+    return {
+        "message": message,
+        "code": error.code,
+        "errors": [problem.model_dump() for problem in error.problems],
+        **_note(upload.object, event_id, at),
+    }
+
+
+def failed_note(job: Job, source: S3Object, at: datetime) -> dict[str, Any]:
+    """Return the note about an upload whose job has failed. `source` is the upload."""
+    code = job.code or Code.INTERNAL_ERROR
+    message = failure(code, sent=job.was_sent).message
+    detail = f' WaveSpeed\'s message: "{job.detail}".' if job.detail else ""
+    return {
+        "message": f"The job of {source.key} failed. {message}{detail} {_CHARGES[job.charge]}",
+        "code": code,
+        "errors": [],
+        "job_id": job.job_id,
+        "charged": job.charge,
+        **_note(source, job.request_id, at),
+    }
+
+
+def _note(source: S3Object, event_id: str, at: datetime) -> dict[str, Any]:
+    location = source.model_dump(include={"bucket", "key", "version_id"})
+    return {"source": location, "event_id": event_id, "at": at.isoformat()}
 
 
 def _cut(key: str, limit: int) -> str:

@@ -1,4 +1,7 @@
-"""OnUpload: creates jobs from inbox uploads. The rule on created S3 objects invokes it."""
+"""OnUpload: creates jobs from inbox uploads, and notes how the jobs end.
+
+The rules on created S3 objects and on job events invoke it.
+"""
 
 from typing import Any
 
@@ -9,9 +12,14 @@ from darkroom.domain.uploads import parse_notification
 from darkroom.observability import correlate, logger, observed
 
 
-@observed(lambda: app().upload_job)
+@observed(lambda: app().upload_job, lambda: app().note_outcome)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Create a job from one upload. Returns a null `job_id` if the upload creates none."""
+    if event["detail-type"] != "Object Created":  # a job of an upload has ended
+        correlate(event["detail"]["job_id"])
+        job = app().note_outcome.run(event["detail"]["job_id"])
+        logger.info("note", status=job and job.status, code=job and job.code)
+        return {"job_id": event["detail"]["job_id"]}
     correlate(event["id"])  # until the job exists
     job = app().upload_job.run(parse_notification(event["detail"]), event_id=event["id"])
     if job is None:

@@ -1,4 +1,4 @@
-"""Sweep: repairs overdue jobs and batches. A schedule invokes it every minute."""
+"""Sweep: repairs overdue jobs, batches and uploads. A schedule invokes it every minute."""
 
 from typing import Any
 
@@ -11,13 +11,17 @@ from darkroom.observability import correlate, logger, observed
 _RESERVED_MILLISECONDS = 120_000
 
 
-@observed(lambda: app().sweep_jobs, lambda: app().sweep_batches)
+@observed(lambda: app().sweep_jobs, lambda: app().sweep_batches, lambda: app().sweep_uploads)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Restart, close or recover overdue jobs and batches, and return their ids."""
+    """Restart, close or recover overdue jobs, batches and uploads, and return their ids."""
     correlate(event["id"])
-    swept = app().sweep_jobs.run(
-        lambda: context.get_remaining_time_in_millis() > _RESERVED_MILLISECONDS
-    )
+
+    def can_continue() -> bool:
+        return context.get_remaining_time_in_millis() > _RESERVED_MILLISECONDS
+
+    swept = app().sweep_jobs.run(can_continue)
     batches = app().sweep_batches.run()
-    logger.info("sweep", done=swept, batches=batches)
-    return {**swept, **({"batches": batches} if batches else {})}
+    uploads = app().sweep_uploads.run(can_continue)
+    logger.info("sweep", done=swept, batches=batches, uploads=uploads)
+    others = {"batches": batches, "uploads": uploads}
+    return {**swept, **{name: ids for name, ids in others.items() if ids}}

@@ -1,10 +1,12 @@
 """The inbox bucket: uploads, read at the version that the notification names."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ParamValidationError
 
 from darkroom.domain.errors import InvalidRequestError
+from darkroom.domain.references import S3Object
 from darkroom.domain.uploads import MAX_KEY_BYTES, Upload
 from darkroom.ports import InboxFile
 
@@ -73,17 +75,35 @@ class InboxBucket:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
 
-    def has(self, key: str) -> bool:
-        """Return whether an object exists at `key`; any string is accepted."""
+    def find(self, key: str) -> S3Object | None:
+        """Return the current version of an object, or None; any string is accepted."""
         try:
             if len(key.encode()) > MAX_KEY_BYTES:
-                return False
+                return None
         except UnicodeEncodeError:  # half a surrogate pair
-            return False
+            return None
         try:
-            self._client.head_object(Bucket=self._bucket, Key=key)
+            response = self._client.head_object(Bucket=self._bucket, Key=key)
         except (ClientError, ParamValidationError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] not in _NOT_FOUND:
                 raise
-            return False
-        return True
+            return None
+        return S3Object(bucket=self._bucket, key=key, version_id=response.get("VersionId"))
+
+    def copies(self, upload: Upload, since: datetime) -> list[Upload]:
+        """Return the other versions of an upload's key with the same bytes, stored after `since`.
+
+        The ETag decides. It differs if one of two equal files was uploaded in several parts.
+        """
+        found: list[Upload] = []
+        pages = self._client.get_paginator("list_object_versions")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=upload.key):
+            # The key comes before the longer keys with this prefix, newest version first.
+            for version in page.get("Versions", []):
+                if version["Key"] != upload.key or version["LastModified"] < since:
+                    return found
+                etag, version_id = version["ETag"].strip('"'), version["VersionId"]
+                if etag == upload.etag and version_id != upload.version_id:
+                    copy = upload.model_copy(update={"version_id": version_id})
+                    found.append(copy)
+        return found

@@ -109,6 +109,10 @@ class CreateJob:
             self.workflow.start(identity)
         return job
 
+    def fingerprint(self, request: JobRequest) -> str:
+        """Return the fingerprint of the job of a request. Raises InvalidRequestError."""
+        return fingerprint(request, map(_name, self._parse(request)))
+
     def resume(self, request_source: RequestSource) -> Job | None:
         """Return the existing job of the source, started if it was not; None without a job."""
         job = self.jobs.get(job_id(request_source.caller.name, request_source.key))

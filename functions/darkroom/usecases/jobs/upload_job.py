@@ -1,28 +1,57 @@
 """Upload a job: a file in the inbox becomes a job, or a note in errors/ and a JobRejected event."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from darkroom.domain import callers, job_events, uploads
-from darkroom.domain.errors import ConflictError, InvalidRequestError, RejectedError
-from darkroom.domain.job import Job
+from darkroom.domain.errors import Charged, ConflictError, InvalidRequestError, RejectedError
+from darkroom.domain.identity import job_id
+from darkroom.domain.job import Job, Status
 from darkroom.domain.parsing import parse_request
-from darkroom.domain.presets import REFERENCES_FOLDER, Preset
-from darkroom.domain.references import S3Object, unsupported_file
-from darkroom.domain.requests import MAX_IMAGES
+from darkroom.domain.presets import REFERENCES_FOLDER, REPEAT_AFTER_HOURS, Preset
+from darkroom.domain.references import Reference, S3Object
+from darkroom.domain.requests import MAX_IMAGES, JobRequest
 from darkroom.domain.submit_queue import Priority
 from darkroom.domain.uploads import Upload
-from darkroom.ports import Assets, Clock, Events, Inbox, InboxFile, Metrics, PresetStore
+from darkroom.ports import (
+    Assets,
+    Clock,
+    Events,
+    Inbox,
+    InboxFile,
+    Jobs,
+    Metrics,
+    PresetStore,
+    References,
+    WaitingUpload,
+    WaitingUploads,
+)
 from darkroom.usecases.jobs.create_job import CreateJob, RequestSource
 
+# How long an upload waits for references that are not in the inbox yet.
+_MAX_WAIT = timedelta(minutes=5)
+# A job is accepted at most this long after its upload: EventBridge retries for a day.
+_MAX_DELAY = timedelta(days=1)
 # A job description contains text and names of images, but no images.
 _MAX_DESCRIPTION = 1024 * 1024
 _MAX_PRESET_NAMES = 50
 _MAX_FOLDER = 100  # characters of a folder name in a message
-_ALLOWED_NAMES = f"a name that ends in {', '.join(uploads.IMAGE_SUFFIXES)} or {uploads.JOB_SUFFIX}"
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """The request of an upload before its validation."""
+
+    body: object
+    request_source: RequestSource
+    metadata: Mapping[str, str]
+    missing: dict[int, str]  # by index, the names of references that are not in the inbox
+    repeat_after: timedelta
 
 
 @dataclass(frozen=True)
@@ -30,21 +59,33 @@ class UploadJob:
     """The S3 entry point."""
 
     create_job: CreateJob
+    jobs: Jobs
+    references: References
     inbox: Inbox
+    waiting: WaitingUploads
     presets: PresetStore
     assets: Assets
     events: Events
     metrics: Metrics
     now: Clock
 
-    def run(self, upload: Upload, *, event_id: str) -> Job | None:
-        """Return the job, or None if the upload starts no job or was rejected. Idempotent."""
+    def run(
+        self, upload: Upload, *, event_id: str, waits_since: datetime | None = None
+    ) -> Job | None:
+        """Return the job, or None if the upload starts no job, waits or was rejected. Idempotent.
+
+        `waits_since` is the time of the first run of an upload that waits for its references.
+        """
         is_description = upload.key.lower().endswith(uploads.JOB_SUFFIX)
-        if upload.key.endswith("/"):  # the S3 console creates a folder as an empty object
+        if uploads.is_litter(upload):
             return None
         if upload.preset == REFERENCES_FOLDER and not is_description:
             return None
-        self.inbox.mark_processed(upload)
+        if waits_since is None:
+            self.inbox.mark_processed(upload)
+        elif self.inbox.find(upload.key) != upload.object:
+            self.waiting.remove(upload)  # the upload was replaced or deleted while it waited
+            return None
         by_preset = upload.preset and not is_description
         caller = callers.of_preset(upload.preset) if by_preset else callers.INBOX
         # Low priority: inbox uploads are not interactive, and many files can arrive at once.
@@ -52,59 +93,115 @@ class UploadJob:
             caller, upload.idempotency_key, event_id, source=upload.object, priority=Priority.LOW
         )
         # Check this first: the presets, the references and the upload may have changed since.
-        if job := self.create_job.resume(request_source):
-            return job
-        try:
-            job = (
-                self._describe(upload, request_source)
-                if is_description
-                else self._edit(upload, request_source)
-            )
-        except ConflictError as error:
-            # Two notifications of one version ran concurrently, and the presets changed between.
-            self.metrics.count("UploadsRepeated", reason=type(error).__name__)
-        except RejectedError as error:
-            self._refuse(upload, request_source, error)
-        else:
-            if job:  # a note about an older version no longer applies
-                self.assets.remove(uploads.error_key(upload))
-            return job
-        return None
+        job = self.create_job.resume(request_source)
+        if job is None:
+            try:
+                draft = (
+                    self._describe(upload, request_source)
+                    if is_description
+                    else self._edit(upload, request_source)
+                )
+                if draft is not None:
+                    request = self._parse(draft, upload)
+                    if draft.missing and self._wait(upload, event_id, waits_since):
+                        return None
+                    job = self._create(request, draft, upload)
+            except ConflictError as error:
+                # Two notifications of one version ran at once, and the presets changed between.
+                self.metrics.count("UploadsRepeated", reason=type(error).__name__)
+            except RejectedError as error:
+                # A concurrent run may have created the job before the presets changed.
+                job = self.create_job.resume(request_source)
+                if job is None:
+                    self._refuse(upload, request_source, error)
+        if job and job.status is not Status.FAILED and not self._is_replaced(upload):
+            # A note about an older version no longer applies.
+            self.assets.remove(uploads.error_key(upload.key))
+        if waits_since is not None:
+            self.waiting.remove(upload)
+        return job
 
-    def _describe(self, upload: Upload, request_source: RequestSource) -> Job | None:
+    def _describe(self, upload: Upload, request_source: RequestSource) -> _Draft | None:
         opened = self.inbox.open(upload, _MAX_DESCRIPTION + 1)
         if opened is None:
             return None
         _reject_output(opened, upload.name)
         body = _json(opened.body, upload.name)
+        missing: dict[int, str] = {}
         if isinstance(body, Mapping) and isinstance(body.get("images"), list):
-            body = {**body, "images": self._references(body["images"], upload)}
-        request = parse_request(body)
-        return self.create_job.run(request, request_source)
+            images, missing = self._references(body["images"], upload)
+            body = {**body, "images": images}
+        repeat_after = uploads.repeat_after(opened.metadata, REPEAT_AFTER_HOURS)
+        return _Draft(body, request_source, opened.metadata, missing, repeat_after)
 
-    def _edit(self, upload: Upload, request_source: RequestSource) -> Job | None:
-        if not upload.key.lower().endswith(uploads.IMAGE_SUFFIXES):
-            raise _unknown_type(upload)
+    def _edit(self, upload: Upload, request_source: RequestSource) -> _Draft | None:
         preset, label = self._preset(upload)
         opened = self.inbox.open(upload, 0)
         if opened is None:
             return None
         _reject_output(opened, upload.name)
         metadata = opened.metadata
-        references = self._references(uploads.references_of(metadata), upload)
-        body = uploads.edit_of(preset, metadata, [upload.object, *references])
+        references, missing = self._references(uploads.references_of(metadata), upload)
         request_source = replace(
             request_source,
             preset=label,
             folder=uploads.output_folder(upload),
             daily_budget_micro_usd=preset.daily_budget_micro_usd,
         )
-        try:
-            request = parse_request(body)
-            return self.create_job.run(request, request_source)
-        except InvalidRequestError as error:
-            mapped = [uploads.map_error(problem, upload, metadata) for problem in error.problems]
-            raise InvalidRequestError(mapped) from None
+        body = uploads.edit_of(preset, metadata, [upload.object, *references])
+        repeat_after = uploads.repeat_after(metadata, preset.repeat_after_hours)
+        return _Draft(body, request_source, metadata, missing, repeat_after)
+
+    def _parse(self, draft: _Draft, upload: Upload) -> JobRequest:
+        with _mapped_problems(draft, upload):
+            return parse_request(draft.body)
+
+    def _create(self, request: JobRequest, draft: _Draft, upload: Upload) -> Job:
+        if draft.missing:
+            field = "images.{}" if draft.request_source.preset is None else "metadata.references"
+            raise uploads.missing_references(draft.missing, field, upload, _MAX_WAIT)
+        with _mapped_problems(draft, upload):
+            job = self._find_repeated(request, draft, upload)
+            return job or self.create_job.run(request, draft.request_source)
+
+    def _wait(self, upload: Upload, event_id: str, since: datetime | None) -> bool:
+        """Return whether the upload waits for its references. The sweep runs it again."""
+        now = self.now()
+        if since is None:
+            self.waiting.add(WaitingUpload(upload, event_id, now))
+            return True
+        return now - since < _MAX_WAIT
+
+    def _find_repeated(self, request: JobRequest, draft: _Draft, upload: Upload) -> Job | None:
+        """Return a recent job for the same bytes and settings, so that they are not paid twice."""
+        since = self.now() - draft.repeat_after
+        copies = self.inbox.copies(upload, since - _MAX_DELAY) if draft.repeat_after else []
+        if not copies:
+            return None
+        caller, fingerprint = draft.request_source.caller, self.create_job.fingerprint(request)
+        for job in self.jobs.many([job_id(caller.name, c.idempotency_key) for c in copies]):
+            is_free = job.status is Status.FAILED and job.charge is Charged.NO
+            if job.fingerprint != fingerprint or job.accepted_at < since or is_free:
+                continue
+            if not all(self._is_unchanged(r, upload) for r in job.references):
+                continue
+            self.metrics.count("UploadsRepeated", reason="SameContent")
+            if self._is_replaced(upload):
+                return job
+            # The notes of the newest version apply, so the job now belongs to that version.
+            return self.jobs.update(job.job_id, when=list(Status), source=upload.object) or job
+        return None
+
+    def _is_unchanged(self, reference: Reference, upload: Upload) -> bool:
+        """Return whether the current version of a reference has the bytes that a job has used."""
+        if not isinstance(reference, S3Object) or reference.key == upload.key:
+            return True
+        used = self.references.inspect(reference)
+        current = self.references.inspect(reference.model_copy(update={"version_id": None}))
+        return used is not None and current is not None and used.etag == current.etag
+
+    def _is_replaced(self, upload: Upload) -> bool:
+        return self.inbox.find(upload.key) not in (None, upload.object)
 
     def _preset(self, upload: Upload) -> tuple[Preset, str]:
         presets, broken = self.presets.read()
@@ -123,33 +220,31 @@ class UploadJob:
             raise InvalidRequestError.of("folder", message, f"a folder of {names}")
         return preset, f"{upload.preset}@{presets.version}"
 
-    def _references(self, names: list[Any], upload: Upload) -> list[Any]:
-        """Return the objects of names. A list that is too long for a job is not resolved."""
-        if len(names) > MAX_IMAGES:
-            return names
-        return [self._reference(name, upload) for name in names]
+    def _references(self, names: list[Any], upload: Upload) -> tuple[list[Any], dict[int, str]]:
+        """Return the objects of names, and by index the names that are not in the inbox.
 
-    def _reference(self, name: Any, upload: Upload) -> Any:
-        """Return the object of a name. Other values are unchanged; parsing validates them."""
-        keys = uploads.candidates(name, upload.folder) if isinstance(name, str) else []
-        if not keys:
-            return name
-        existing = next((key for key in keys if self.inbox.has(key)), keys[0])
-        return S3Object(bucket=upload.bucket, key=existing)
+        A list that is too long for a job is not resolved. Values that are no names are unchanged;
+        parsing validates them.
+        """
+        if len(names) > MAX_IMAGES:
+            return names, {}
+        resolved: list[Any] = []
+        missing = {}
+        for index, name in enumerate(names):
+            keys = uploads.candidates(name, upload.folder) if isinstance(name, str) else []
+            found = next(filter(None, map(self.inbox.find, keys)), None)
+            if keys and found is None:
+                missing[index] = name
+            resolved.append(S3Object(bucket=upload.bucket, key=found.key) if found else name)
+        return resolved, missing
 
     def _refuse(self, upload: Upload, request_source: RequestSource, error: RejectedError) -> None:
-        note = {
-            "message": (
-                f"{upload.key} was rejected. {error} No job was started, and nothing was charged."
-            ),
-            "code": error.code,
-            "errors": [problem.model_dump() for problem in error.problems],
-            "source": job_events.s3_location(upload.object).model_dump(),
-            "event_id": request_source.request_id,
-            "at": self.now().isoformat(),
-        }
         self.metrics.count("UploadsRejected")
-        self.assets.write_json(uploads.error_key(upload), note)
+        if not self._is_replaced(upload):
+            note = uploads.rejected_note(
+                upload, error, event_id=request_source.request_id, at=self.now()
+            )
+            self.assets.write_json(uploads.error_key(upload.key), note)
         self.events.publish(
             job_events.rejected(
                 error,
@@ -160,12 +255,16 @@ class UploadJob:
         )
 
 
-def _unknown_type(upload: Upload) -> InvalidRequestError:
-    extension = upload.key.lower().rpartition(".")[2]
-    message = unsupported_file(upload.name, extension) or (
-        f"{upload.name} is neither an image nor a job description. Use {_ALLOWED_NAMES}."
-    )
-    return InvalidRequestError.of("object", message, _ALLOWED_NAMES)
+@contextmanager
+def _mapped_problems(draft: _Draft, upload: Upload) -> Iterator[None]:
+    """Raise the problems of an image's edit in terms of the upload."""
+    try:
+        yield
+    except InvalidRequestError as error:
+        if draft.request_source.preset is None:  # a description has the fields of a request
+            raise
+        mapped = [uploads.map_error(problem, upload, draft.metadata) for problem in error.problems]
+        raise InvalidRequestError(mapped) from None
 
 
 def _reject_output(opened: InboxFile, name: str) -> None:
