@@ -55,7 +55,7 @@ class Deployment:
         version: str = response["VersionId"]
         return version
 
-    def wait_for_upload(self, key: str, version: str) -> Event:
+    def wait_for_upload(self, key: str, version: str, seconds: float = JOB_SECONDS) -> Event:
         """Wait for the terminal event of an upload; return the event."""
         return self.bus.wait_for(
             lambda event: (
@@ -63,7 +63,7 @@ class Deployment:
                 and (event["detail"].get("source") or {}).get("key") == key
                 and event["detail"]["source"]["version_id"] == version
             ),
-            seconds=JOB_SECONDS,
+            seconds=seconds,
             what=f"the end of {key}",
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from botocore.exceptions import ClientError
 
 from darkroom.adapters.s3.presets import KEY
 from darkroom.domain import presets, uploads
@@ -28,6 +29,8 @@ class InboxUpload(NamedTuple):
 UPLOADS = {
     "an image": InboxUpload("warmer-light/beach.png"),
     "odd characters": InboxUpload("clean-scan/a b+c%41 & (d)/ü 写真 ?.webp"),
+    "no extension": InboxUpload("warmer-light/upload"),
+    "another extension": InboxUpload("warmer-light/photo.jfif"),
     "the longest key": InboxUpload(f"warmer-light/{'long/' * 190}{'x' * 57}.png"),
     "overridden": InboxUpload(
         "product-studio/chair.png",
@@ -42,6 +45,7 @@ UPLOADS = {
     ),
     "not an image": InboxUpload("warmer-light/words.png", b"only words", refused="object"),
     "25 MB": InboxUpload("warmer-light/huge.png", JPEG + bytes(25_000_000), refused="object"),
+    "truncated": InboxUpload("warmer-light/half.png", JPEG[:-40], refused="object"),
     "no preset": InboxUpload("holiday/beach.png", refused="folder"),
     "our own output": InboxUpload(
         "warmer-light/loop.png",
@@ -140,6 +144,63 @@ def test_job_description_file_starts_its_job(deployment: Deployment) -> None:
     assert event["detail-type"] == "JobCompleted", event["detail"]
     (post,) = deployment.submits_with("Front and logo")
     assert len(post["body"]["images"]) == 2
+
+
+def test_description_waits_for_its_image(deployment: Deployment) -> None:
+    body = {"operation": "edit", **LOW, "prompt": "Before its image", "images": ["late.png"]}
+    version = deployment.put_to_inbox("orders/3/late.job.json", json.dumps(body).encode())
+    until(
+        lambda: deployment.s3.list_objects_v2(
+            Bucket=deployment.stack.assets_bucket, Prefix="waiting/"
+        ).get("Contents"),
+        seconds=30,
+        what="the waiting description",
+    )
+
+    deployment.put_to_inbox("orders/3/late.png", png_image())
+
+    # The sweep runs every minute.
+    event = deployment.wait_for_upload("orders/3/late.job.json", version, seconds=120)
+    assert event["detail-type"] == "JobCompleted", event["detail"]
+
+
+def test_failed_job_has_a_note_that_the_next_success_removes(deployment: Deployment) -> None:
+    key, note = "warmer-light/blocked.png", "errors/warmer-light/blocked.png.json"
+    location = {"bucket": deployment.stack.assets_bucket, "key": note}
+    version = deployment.put_to_inbox(
+        key, png_image(), **LOW, prompt="No luck [[fault run.moderated]]"
+    )
+    event = deployment.wait_for_upload(key, version)
+    assert event["detail-type"] == "JobFailed", event["detail"]
+
+    def read_note() -> dict[str, Any] | None:
+        try:
+            document: dict[str, Any] = json.loads(deployment.asset_bytes(location))
+        except ClientError:
+            return None
+        return document
+
+    written = until(read_note, seconds=30, what="the note")
+    assert written["source"]["version_id"] == version
+    assert "may have charged" in written["message"]
+
+    better = deployment.put_to_inbox(key, png_image(), **LOW, prompt="Harmless")
+    assert deployment.wait_for_upload(key, better)["detail-type"] == "JobCompleted"
+    until(lambda: read_note() is None or None, seconds=30, what="the removal of the note")
+
+
+def test_repeated_upload_is_not_paid_again(deployment: Deployment) -> None:
+    key, prompt = "warmer-light/nightly.png", "Uploaded every night"
+    first = deployment.put_to_inbox(key, png_image(), **LOW, prompt=prompt)
+    detail = deployment.wait_for_upload(key, first)["detail"]
+    second = deployment.put_to_inbox(key, png_image(), **LOW, prompt=prompt)
+
+    def source_version() -> str | None:
+        source = deployment.job(detail["job_id"]).source
+        return source and source.version_id
+
+    until(lambda: source_version() == second or None, seconds=30, what="the repeated upload")
+    assert len(deployment.submits_with(prompt)) == 1
 
 
 def test_new_version_of_a_key_is_a_new_job(deployment: Deployment) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from darkroom.domain.uploads import Upload, is_litter
 from tests.e2e.deployment import Deployment, png_image
 from tests.profiles import examples
 
@@ -41,7 +42,9 @@ def cases() -> list[Case]:
         key = f"{folder}{name}{extension}"
         if "\n" in key:
             return  # in the policies of the emulator, `*` does not match a line break
-        if not key.startswith(("/", "references/")) and len(key.encode()) <= 1024:
+        upload = Upload(bucket="inbox", key=key, etag="", size=len(body))
+        is_ignored = key.startswith(("/", "references/")) or is_litter(upload)
+        if not is_ignored and len(key.encode()) <= 1024:
             collected[key] = Case(key, body)
 
     collect()

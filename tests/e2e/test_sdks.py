@@ -70,6 +70,12 @@ def test_run_no_throw_returns_the_job_id(deployment: Deployment, sdk: Client) ->
     assert deployment.job(result["task_id"]).caller == "key:sdk"
 
 
+def test_file_object_without_a_name_can_be_uploaded(sdk: Client) -> None:
+    url = sdk.upload(io.BytesIO(png_image()))
+
+    assert sdk.run(EDIT, low_quality("From memory", images=[url]), **QUICK)["outputs"]
+
+
 def test_uploaded_file_and_earlier_output_can_be_edited(sdk: Client, file: Path) -> None:
     url = sdk.upload(str(file))
     first = sdk.run(EDIT, low_quality("Bluer", images=[url]), **QUICK)["outputs"]

@@ -84,7 +84,8 @@ def test_valid_preset_names_are_accepted(name: str) -> None:
     ("text", "message"),
     [
         (b"", "not valid JSON"),
-        (b"\xff\xfe{\x00}\x00", "not valid JSON"),
+        (b"\xff\xfe{\x00", "not valid JSON"),
+        (b'{"version": 1, "presets": {"a": {"prompt": "\xff"}}}', "not valid JSON"),
         (b'{"version": 1, "presets": {}', "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
         (b'{"version": ' + b"9" * 5000 + b"}", "not valid JSON"),

@@ -169,6 +169,16 @@ def test_description_creates_a_job_of_any_operation() -> None:
     assert (other.model, other.input) == ("maker/model", {"seed": 7})
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_description_is_read_in_any_unicode_encoding(encoding: str) -> None:
+    """PowerShell writes UTF-16."""
+    text = json.dumps(TEXT_TO_IMAGE | {"prompt": "größer"}, ensure_ascii=False)
+
+    job = upload_file(World(), "a.job.json", text.encode(encoding))
+
+    assert job.input["prompt"] == "größer"
+
+
 def test_description_images_are_relative_keys_or_any_reference() -> None:
     world = World()
     world.inbox.put("shop/a b.png", PNG)

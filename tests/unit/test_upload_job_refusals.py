@@ -156,7 +156,10 @@ def description(**changes: Any) -> bytes:
     [
         (b"", ""),
         (b'{"operation": ', ""),
-        (json.dumps(TEXT_TO_IMAGE).encode("utf-16"), ""),
+        (json.dumps(TEXT_TO_IMAGE).encode("utf-16")[:-1], ""),
+        (b"\xff", ""),
+        (json.dumps({**TEXT_TO_IMAGE, "prompt": "\ud800"}).encode(), "prompt"),
+        (b'{"operation": "text-to-image", "prompt": "' + b'\xed\xa0\x80"}', "prompt"),
         (b"[" * 100_000, ""),
         (b"[]", ""),
         (b'"a lighthouse"', ""),

@@ -30,15 +30,24 @@ from darkroom.usecases.jobs.create_job import RequestSource
 _KEY = re.compile(r"[\x21-\x7e]{1,256}")
 # A string of a structured header (RFC 8941).
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_JSON = re.compile(r"application/([\w.+-]+\+)?json *(; *charset *= *\"?utf-8\"?)? *", re.I)
 _BOUNDARY = re.compile(
     r"multipart/form-data *;.*?\bboundary *= *(?:\"([!-~ ]{1,70})\"|([!#-:<-~]{1,70}))(?: *;.*)?",
     re.I | re.S,
 )
 _PARAMETER = re.compile(r'; *(name|filename\*?) *= *(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))', re.I)
+# JSON, no type at all, and the types that programs send when none is set. The body decides.
+_JSON_TYPE = re.compile(
+    r"|(application|text)/([\w.+-]+\+)?(x-)?json"
+    r"|text/plain|application/(x-www-form-urlencoded|octet-stream)",
+    re.I,
+)
+_CHARSET = re.compile(r"(?:^|;)\s*charset\s*=\s*[\"']?([^\s;\"']*)", re.I)
+_UTF_8 = frozenset({"", "utf-8", "utf8", "ascii", "us-ascii"})
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # API Gateway replaces bytes that are not UTF-8 with this character.
 _REPLACEMENT = "\ufffd"
 _MAX_CALLER = 256  # characters of a name
+_MAX_TOKEN = 40  # characters of a header's value in a message
 
 
 @dataclass(frozen=True)
@@ -158,21 +167,43 @@ class HttpRequest:
 
     def json(self) -> Any:
         """Return the parsed body. Raises MediaTypeError, TooLargeError or InvalidRequestError."""
-        if not _JSON.fullmatch((self.header("content-type") or "").strip()):
-            raise MediaTypeError("Send the body with Content-Type: application/json, in UTF-8.")
+        self._require_json_type()
         body = self._bytes()
         if len(body) > MAX_BODY_BYTES:
             raise TooLargeError(
                 f"The body is {megabytes(len(body))}; the limit is {megabytes(MAX_BODY_BYTES)}."
                 " Upload larger images with POST /v1/uploads, or refer to them by URL."
             )
-        if _REPLACEMENT.encode() in body:
-            raise _bad_body("UTF-8")
+        if _REPLACEMENT.encode() in body and not self.event.raw_event.get("isBase64Encoded"):
+            raise InvalidRequestError.of(
+                "",
+                "The body is not valid UTF-8, or contains the character U+FFFD, which replaces"
+                " invalid bytes. Send JSON in UTF-8. Write a U+FFFD that is meant as \\ufffd.",
+                "JSON in UTF-8",
+            )
         try:
             # NaN and lone surrogates are rejected, because a response could not contain them.
-            return from_json(body, allow_inf_nan=False)
+            return from_json(body.removeprefix(_BYTE_ORDER_MARK), allow_inf_nan=False)
         except ValueError:
-            raise _bad_body("JSON") from None
+            allowed = "JSON in UTF-8"
+            message = f"The body is not valid JSON. Send {allowed}."
+            raise InvalidRequestError.of("", message, allowed) from None
+
+    def _require_json_type(self) -> None:
+        """Raise MediaTypeError if the headers declare another format, charset or a compression."""
+        encoding = (self.header("content-encoding") or "identity").strip()
+        if encoding.lower() != "identity":
+            raise MediaTypeError(
+                f"The body has Content-Encoding: {encoding[:_MAX_TOKEN]}. Send it uncompressed."
+            )
+        media_type, _, parameters = (self.header("content-type") or "").partition(";")
+        if not _JSON_TYPE.fullmatch(media_type.strip()):
+            raise MediaTypeError("Send the body with Content-Type: application/json, in UTF-8.")
+        charset = match[1] if (match := _CHARSET.search(parameters)) else ""
+        if charset.lower() not in _UTF_8:
+            raise MediaTypeError(
+                f"The body has charset={charset[:_MAX_TOKEN]}. Send application/json in UTF-8."
+            )
 
     def form_file(self) -> tuple[str, bytes]:
         """Return the name and the content of the field `file` of a multipart form.
@@ -238,11 +269,6 @@ def _disposition(head: str) -> dict[str, str]:
 
 def _invalid(name: str, allowed: str) -> InvalidRequestError:
     return InvalidRequestError.of(name, f"`{name}` must be {allowed}.", allowed)
-
-
-def _bad_body(form: str) -> InvalidRequestError:
-    allowed = "JSON in UTF-8"
-    return InvalidRequestError.of("", f"The body is not valid {form}. Send {allowed}.", allowed)
 
 
 def reply(

@@ -22,7 +22,7 @@ class TooLargeError(Exception):
 
 
 class MediaTypeError(Exception):
-    """The Content-Type of the body is not JSON."""
+    """The headers declare a body that is not JSON in UTF-8, or that is compressed."""
 
 
 # The name in `type` and the HTTP status of each error.

@@ -83,7 +83,7 @@ def parse(text: bytes) -> Presets:
     if len(text) > MAX_DOCUMENT_BYTES:
         raise BrokenPresetsError(f"The document is larger than {MAX_DOCUMENT_BYTES:,} bytes.")
     try:
-        document = json.loads(text.decode("utf-8-sig"))
+        document = json.loads(text)
     except (ValueError, RecursionError):
         raise BrokenPresetsError("The document is not valid JSON.") from None
     try:

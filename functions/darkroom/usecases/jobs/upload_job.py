@@ -283,9 +283,9 @@ def _json(body: bytes, name: str) -> object:
         allowed = f"{_MAX_DESCRIPTION:,} bytes of JSON"
         raise InvalidRequestError.of("", f"{name} is too large. The limit is {allowed}.", allowed)
     try:
-        return json.loads(body.decode("utf-8-sig"))
+        return json.loads(body)  # also UTF-16, which PowerShell writes
     except (ValueError, RecursionError):
-        allowed = "one JSON object in UTF-8"
+        allowed = "one JSON object"
         raise InvalidRequestError.of(
             "", f"{name} is not valid JSON. Write {allowed}.", allowed
         ) from None
