@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from simulator import media
 from simulator.art.images import ImageSpec, paint, write
@@ -38,6 +38,7 @@ _DOCUMENTS = {
     "bin": "\x00\x01\x02WORDS",
 }
 _LONGEST = 2048
+_TURNED = 5  # EXIF orientations from 5 to 8 exchange width and height
 
 
 def new_output(model: Model, inputs: dict[str, Any], cdn_origin: str) -> Output:
@@ -114,4 +115,6 @@ def _size(inputs: dict[str, Any], references: tuple[Path, ...]) -> Size:
     if inputs.get("aspect_ratio") or not references:
         return ratio_size(str(inputs.get("aspect_ratio") or "1:1"), resolution)
     with Image.open(references[0]) as image:
-        return shape_size(image.width / image.height, resolution)
+        width, height = image.size
+        is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _TURNED
+    return shape_size(height / width if is_turned else width / height, resolution)

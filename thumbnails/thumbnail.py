@@ -15,7 +15,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -66,9 +66,13 @@ def shrink(file: IO[bytes], image_format: str) -> bytes | None:
         ):
             image.draft("RGB", (SIDE, SIDE))  # decode a JPEG at reduced size
             image.thumbnail((SIDE, SIDE))
-            mode = "RGBA" if "A" in image.getbands() or "transparency" in image.info else "RGB"
+            # The WebP has no metadata, so the pixels get the orientation that browsers show.
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I;16"):
+                upright = upright.point(lambda level: level / 256).convert("L")
+            mode = "RGBA" if "A" in upright.getbands() or "transparency" in upright.info else "RGB"
             out = io.BytesIO()
-            image.convert(mode).save(out, "WEBP", quality=80)
+            upright.convert(mode).save(out, "WEBP", quality=80)
     except _UNREADABLE:
         return None
     return out.getvalue()

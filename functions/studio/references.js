@@ -44,6 +44,36 @@ async function fileError(file) {
   return size > MAX_BYTES ? `${name} is ${megabytes(size)}; the limit is ${megabytes(MAX_BYTES)}.` : "";
 }
 
+/** The EXIF orientation of a JPEG, 1 to 8; 1 without one. */
+async function orientation(file) {
+  const bytes = new DataView(await file.slice(0, 65_536).arrayBuffer());
+  const text = (offset, length) => String.fromCharCode(...new Uint8Array(bytes.buffer, offset, length));
+  try {
+    for (let offset = 2; bytes.getUint8(offset) === 0xff && bytes.getUint8(offset + 1) !== 0xda; offset += 2 + bytes.getUint16(offset + 2)) {
+      if (text(offset + 4, 6) !== "Exif\0\0") continue;
+      const tiff = offset + 10;
+      const isLittle = text(tiff, 2) === "II";
+      const directory = tiff + bytes.getUint32(tiff + 4, isLittle);
+      for (let entry = directory + 2; entry < directory + 2 + 12 * bytes.getUint16(directory, isLittle); entry += 12) {
+        if (bytes.getUint16(entry, isLittle) === 0x0112) return bytes.getUint16(entry + 8, isLittle);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error; // the header ends early
+  }
+  return 1;
+}
+
+/** The image as the browser shows it. WaveSpeed does not say whether it turns photographs by their EXIF orientation. */
+async function upright(file) {
+  if (await orientation(file) === 1) return file;
+  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+  const canvas = element("canvas", { width: bitmap.width, height: bitmap.height });
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return new Promise((resolve) => { canvas.toBlob((blob) => resolve(blob ?? file), "image/jpeg", 0.95); });
+}
+
 async function add(files) {
   const errors = [];
   for (const file of files) {
@@ -54,7 +84,7 @@ async function add(files) {
     images = [...images, image];
     onAdd();
     draw();
-    api.upload(file).then(
+    upright(file).catch(() => file).then(api.upload).then(
       (reference) => { image.reference = reference; draw(); },
       (failure) => { onError(`Upload of ${image.name} failed. ${failure.message}`); remove(image); },
     );

@@ -197,7 +197,7 @@ def test_repeated_upload_is_not_paid_again(deployment: Deployment) -> None:
 
     def source_version() -> str | None:
         source = deployment.job(detail["job_id"]).source
-        return source and source.version_id
+        return source.version_id if source else None
 
     until(lambda: source_version() == second or None, seconds=30, what="the repeated upload")
     assert len(deployment.submits_with(prompt)) == 1

@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import io
 from contextlib import closing
@@ -5,7 +6,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import ExifTags, Image, ImageChops, ImageStat
 
 from simulator.art.images import ImageSpec, paint
 from simulator.catalog import RATIOS
@@ -95,6 +96,21 @@ def test_edit_depends_on_the_reference_and_the_prompt(api: Api) -> None:
     downloads = [request["path"] for request in api.provider.requests(origin="cdn", method="GET")]
     # Two edits and one download of this test.
     assert downloads.count(lighthouse.removeprefix(api.provider.cdn_url)) == 3
+
+
+def test_edit_of_a_turned_photograph_is_upright(api: Api) -> None:
+    api.provider.options(strict=False)  # takes data URIs
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # the camera was held upright
+    file = io.BytesIO()
+    Image.new("RGB", (320, 200), "red").save(file, "JPEG", exif=exif)
+
+    done = api.run(
+        "x", EDIT, images=[f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"]
+    )
+
+    width, height = api.image(done).size
+    assert height / width == pytest.approx(320 / 200, rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
 import thumbnail
 from darkroom.domain import uploads
@@ -48,6 +48,30 @@ def test_thumbnail_keeps_the_aspect_ratio_and_never_enlarges(
     image_format: str, size: tuple[int, int], small: tuple[int, int]
 ) -> None:
     assert shrink_image(image_file(image_format, size), image_format).size == small
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
+@pytest.mark.parametrize(
+    ("orientation", "size"), [(1, (320, 160)), (3, (320, 160)), (6, (160, 320))]
+)
+def test_thumbnail_is_upright(image_format: str, orientation: int, size: tuple[int, int]) -> None:
+    """Browsers turn the original by its EXIF orientation. A thumbnail has no EXIF."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+
+    small = shrink_image(image_file(image_format, (640, 320), exif=exif), image_format)
+
+    assert (small.size, dict(small.getexif())) == (size, {})
+
+
+def test_grey_of_16_bits_keeps_its_brightness() -> None:
+    file = io.BytesIO()
+    Image.new("I;16", (400, 400), 0x8000).save(file, "PNG")
+    file.seek(0)
+
+    small = shrink_image(file, "PNG").convert("L")
+
+    assert small.getpixel((200, 200)) == pytest.approx(128, abs=2)
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "WEBP"])
