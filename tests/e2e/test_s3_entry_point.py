@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from darkroom.adapters.s3.presets import KEY
 from darkroom.domain import presets, uploads
+from darkroom.domain.references import S3Object
 from local.events import Event
 from local.waiting import until
 from tests.e2e.deployment import Deployment, png_image
@@ -213,7 +214,8 @@ def test_new_version_of_a_key_is_a_new_job(deployment: Deployment) -> None:
 
     assert [event["detail-type"] for event in events] == ["JobCompleted"] * 2
     jobs = [deployment.job(event["detail"]["job_id"]) for event in events]
-    assert [job.references for job in jobs] == [(job.source,) for job in jobs]
+    references = [reference for job in jobs for reference in job.references]
+    assert [isinstance(r, S3Object) and r.version_id for r in references] == [first, second]
     assert [job.source and job.source.version_id for job in jobs] == [first, second]
 
 

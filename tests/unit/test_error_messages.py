@@ -23,7 +23,6 @@ from darkroom.domain.row_parser import rows_of
 from darkroom.domain.rows import at_row
 from darkroom.domain.template import Template
 from darkroom.usecases.batches.plan_batch import BatchFile
-from tests.fakes.images import PNG
 from tests.fakes.world import TEXT_TO_IMAGE, World
 from tests.unit.batches import SHOP, upload_rows
 from tests.unit.http import V1_JOBS, Client
@@ -139,12 +138,11 @@ def test_submission_unknown_message_warns_of_a_second_charge() -> None:
 @pytest.mark.parametrize(
     ("key", "data", "message"),
     [
-        ("clean-scan/photo.heic", HEIC, "HEIC is not supported. Export photo.heic as JPEG."),
-        ("clean-scan/photo.HEIC", HEIC, "HEIC is not supported. Export photo.HEIC as JPEG."),
+        ("clean-scan/photo.HEIC", HEIC, "photo.HEIC is a HEIC image. Export it as JPEG."),
         ("clean-scan/photo.jpg", HEIC, "photo.jpg is a HEIC image. Export it as JPEG."),
-        ("clean-scan/a.gif", PNG, "a.gif is a GIF. Use PNG, JPEG or WebP."),
-        ("clean-scan/a.txt", PNG, "a.txt is neither an image nor a job description. Use a name"
-         " that ends in .png, .jpg, .jpeg, .webp or .job.json."),
+        ("clean-scan/a", b"GIF89a", "a is a GIF. Use PNG, JPEG or WebP."),
+        ("clean-scan/a.tif", b"II*\x00", "a.tif is a TIFF. Use PNG, JPEG or WebP."),
+        ("clean-scan/a.jpg", b"words", "a.jpg has an unsupported format. Use PNG, JPEG or WebP."),
     ],
 )  # fmt: skip
 def test_inbox_message_names_the_file_and_its_format(key: str, data: bytes, message: str) -> None:

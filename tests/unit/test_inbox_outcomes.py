@@ -337,7 +337,8 @@ def test_note_of_a_failed_job_states_the_reason_and_the_charge(
     job = end(world, put(world), outcome)
 
     note = world.assets.documents[NOTE]
-    assert note["message"] == f"The job of {PAGE} failed. {text}"
+    repeat = " To run it again, upload the file with the metadata `repeat-after-hours`: 0."
+    assert note["message"] == f"The job of {PAGE} failed. {text}" + repeat * (charged != "no")
     assert (note["code"], note["charged"], note["job_id"]) == (outcome.code, charged, job.job_id)
     assert note["source"] == {"bucket": "inbox", "key": PAGE, "version_id": "v1"}
     assert json.loads(json.dumps(note)) == note

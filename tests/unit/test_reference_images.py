@@ -72,7 +72,7 @@ BROKEN = {
     "jpeg signature only": (JPEG[:3], DAMAGED),
     "no pixels": (png(0, 9), DAMAGED),
     "81 megapixels": (png(9_000, 9_000), "has 81 megapixels; the limit is 60. Reduce its size."),
-    "a billion pixels": (png(65_500, 65_500)[:90], "has 4,290 megapixels"),
+    "a billion pixels": (png(65_500, 65_500)[:90], "has 4290.3 megapixels; the limit is 60."),
 }
 
 

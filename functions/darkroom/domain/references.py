@@ -171,7 +171,7 @@ def require_complete(known: media.Format, header: bytes, tail: bytes, size: int)
     pixels = dimensions[0] * dimensions[1]
     if pixels > MAX_REFERENCE_PIXELS:
         raise BadReferenceError(
-            f"has {pixels / 1_000_000:,.0f} megapixels; the limit is"
+            f"has {megabytes(pixels).removesuffix(' MB')} megapixels; the limit is"
             f" {MAX_REFERENCE_PIXELS // 1_000_000}. Reduce its size."
         )
     is_complete = len(header) >= size
@@ -179,18 +179,6 @@ def require_complete(known: media.Format, header: bytes, tail: bytes, size: int)
         media.has_end(known, header) if is_complete else media.is_whole(known, header, tail, size)
     ):
         raise BadReferenceError("is incomplete: the end of the file is missing. Upload it again.")
-
-
-def unsupported_file(name: str | None, extension: str) -> str | None:
-    """Return why a file with `extension` cannot be a reference; None for an unknown extension.
-
-    `name` is the file name, if it is known.
-    """
-    if extension in _HEIC_EXTENSIONS:
-        return f"{extension.upper()} is not supported. Export {name or 'the file'} as JPEG."
-    if extension not in _LABELS:
-        return None
-    return f"{name or 'The file'} {_unsupported(extension)}"
 
 
 def _unsupported(extension: str) -> str:

@@ -59,6 +59,8 @@ _LITTER_SUFFIXES = (
 _JSON_HINT = f" The name of a job description ends in {JOB_SUFFIX}."
 # Metadata that overrides the preset's `repeat_after_hours`.
 REPEAT_AFTER = "repeat-after-hours"
+# An uncharged job is repeated without this metadata.
+_REPEAT_HINT = f" To run it again, upload the file with the metadata `{REPEAT_AFTER}`: 0."
 _CHARGES = {
     Charged.NO: "Nothing was charged.",
     Charged.MAYBE: "WaveSpeed may have charged this job.",
@@ -309,8 +311,10 @@ def failed_note(job: Job, source: S3Object, at: datetime) -> dict[str, Any]:
     code = job.code or Code.INTERNAL_ERROR
     message = failure(code, sent=job.was_sent).message
     detail = f' WaveSpeed\'s message: "{job.detail}".' if job.detail else ""
+    repeat = "" if job.charge is Charged.NO else _REPEAT_HINT
     return {
-        "message": f"The job of {source.key} failed. {message}{detail} {_CHARGES[job.charge]}",
+        "message": f"The job of {source.key} failed. {message}{detail} {_CHARGES[job.charge]}"
+        + repeat,
         "code": code,
         "errors": [],
         "job_id": job.job_id,
