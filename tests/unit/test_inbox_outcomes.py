@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from darkroom.domain import presets
-from darkroom.domain.errors import Code
+from darkroom.domain.errors import Code, failure
 from darkroom.domain.events import JobRejected
 from darkroom.domain.job import Job, Status
 from darkroom.domain.steps import Step
@@ -316,30 +316,26 @@ def test_failed_job_that_may_be_charged_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "text", "charged"),
-    [
-        (Failed(Code.MODERATED, "flagged as sensitive"),
-         "WaveSpeed's moderation refused the prompt or an image. Change the prompt or the image."
-         ' WaveSpeed\'s message: "flagged as sensitive". WaveSpeed may have charged this job.',
-         "maybe"),
-        (Failed(Code.PROVIDER_FAILED, ""),
-         "WaveSpeed failed to generate the output. Try again. Nothing was charged.", "no"),
-        (Failed(Code.ASSET_INVALID, ""),
-         "WaveSpeed delivered a damaged file or an unknown file type. A new try is charged again."
-         " WaveSpeed has charged this job.", "yes"),
-    ],
+    ("code", "detail", "charged", "charge"),
+    [(Code.MODERATED, "flagged", "maybe", "WaveSpeed may have charged this job."),
+     (Code.PROVIDER_FAILED, "", "no", "Nothing was charged."),
+     (Code.ASSET_INVALID, "", "yes", "WaveSpeed has charged this job.")],
 )  # fmt: skip
 def test_note_of_a_failed_job_states_the_reason_and_the_charge(
-    outcome: Failed, text: str, charged: str
+    code: Code, detail: str, charged: str, charge: str
 ) -> None:
     world = World()
 
-    job = end(world, put(world), outcome)
+    job = end(world, put(world), Failed(code, detail))
 
     note = world.assets.documents[NOTE]
+    reason = failure(code, sent=True).message
+    quoted = f' WaveSpeed\'s message: "{detail}".' if detail else ""
     repeat = " To run it again, upload the file with the metadata `repeat-after-hours`: 0."
-    assert note["message"] == f"The job of {PAGE} failed. {text}" + repeat * (charged != "no")
-    assert (note["code"], note["charged"], note["job_id"]) == (outcome.code, charged, job.job_id)
+    assert note["message"] == (
+        f"The job of {PAGE} failed. {reason}{quoted} {charge}" + repeat * (charged != "no")
+    )
+    assert (note["code"], note["charged"], note["job_id"]) == (code, charged, job.job_id)
     assert note["source"] == {"bucket": "inbox", "key": PAGE, "version_id": "v1"}
     assert json.loads(json.dumps(note)) == note
 

@@ -111,7 +111,8 @@ class CreateJob:
 
     def fingerprint(self, request: JobRequest) -> str:
         """Return the fingerprint of the job of a request. Raises InvalidRequestError."""
-        return fingerprint(request, map(_name, self._parse(request)))
+        request, references = self._parse(request)
+        return fingerprint(request, (_name(parsed.value) for parsed in references))
 
     def resume(self, request_source: RequestSource) -> Job | None:
         """Return the existing job of the source, started if it was not; None without a job."""
@@ -239,16 +240,13 @@ class CreateJob:
                 stored = self.references.inspect(location)
                 if stored is None or not stored.is_readable_by(caller):
                     raise BadReferenceError("does not exist, or this caller may not read it.")
-                known = (
-                    self._require_image(stored) if reference.is_image else media.sniff(stored.head)
-                )
-                if (
-                    known is None
-                    or not known.is_inline
-                    or known.content_type == stored.content_type
-                ):
+                is_image = reference.is_image
+                known = self._require_image(stored) if is_image else media.sniff(stored.head)
+                if known is None or not known.is_inline:
                     return stored.reference
-                return stored.reference.model_copy(update={"content_type": known.content_type})
+                changes = {"content_type": known.content_type}
+                is_right = known.content_type == stored.content_type
+                return stored.reference if is_right else stored.reference.model_copy(update=changes)
 
     def _require_image(self, stored: StoredObject) -> Format:
         """Return the format of a complete image. Raises BadReferenceError."""
