@@ -442,10 +442,10 @@ class StoredObject:
     reference: S3Object
     size: int  # bytes
     head: bytes  # the first bytes; the complete object if it is small
-    etag: str
-    content_type: str  # as stored, right or wrong
     owner: str | None = None  # the caller that owns an object in the assets bucket
     is_owned: bool = False  # whether the object is in the assets bucket
+    etag: str = ""
+    content_type: str = ""  # as stored, right or wrong
 
     def is_readable_by(self, caller: Caller) -> bool:
         """Return whether a caller may use the object.

@@ -166,7 +166,7 @@ class InMemoryReferences:
         content_type = self.content_types.get(reference.key) or (
             known.content_type if known else ""
         )
-        return StoredObject(pinned, len(data), data[:_HEAD], etag, content_type, owner, is_owned)
+        return StoredObject(pinned, len(data), data[:_HEAD], owner, is_owned, etag, content_type)
 
     def read_end(self, reference: S3Object, size: int) -> bytes:
         version = int((reference.version_id or "").removeprefix("v"))

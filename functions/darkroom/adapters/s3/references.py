@@ -97,10 +97,10 @@ class ReferenceStore:
             pinned,
             response["ContentLength"],
             head,
-            response["ETag"].strip('"'),
-            response["ContentType"],
             owner=decode(owner) if owner else None,
             is_owned=reference.bucket == self._bucket,
+            etag=response["ETag"].strip('"'),
+            content_type=response["ContentType"],
         )
 
     def read_end(self, reference: S3Object, size: int) -> bytes:

@@ -11,7 +11,7 @@ from darkroom.domain.callers import Caller
 from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
 from darkroom.domain.identity import fingerprint, job_id
 from darkroom.domain.job import Job, Status
-from darkroom.domain.media import Format
+from darkroom.domain.media import Format, MediaKind
 from darkroom.domain.parsing import MAX_FIELD_NAME
 from darkroom.domain.references import (
     BadReferenceError,
@@ -31,6 +31,9 @@ from darkroom.domain.submit_queue import Priority
 from darkroom.domain.sweeping import START_GRACE
 from darkroom.ports import Clock, Jobs, Metrics, Prices, References, StoredObject, Workflow
 from darkroom.usecases.jobs.budget import Budget
+
+# Their formats are certain. The magic bytes of 3D models also match other files.
+_SERVED_KINDS = (MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.AUDIO)
 
 type ParsedReference = Url | S3Object | bytes
 
@@ -242,7 +245,7 @@ class CreateJob:
                     raise BadReferenceError("does not exist, or this caller may not read it.")
                 is_image = reference.is_image
                 known = self._require_image(stored) if is_image else media.sniff(stored.head)
-                if known is None or not known.is_inline:
+                if known is None or known.kind not in _SERVED_KINDS:
                     return stored.reference
                 changes = {"content_type": known.content_type}
                 is_right = known.content_type == stored.content_type
