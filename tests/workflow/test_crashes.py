@@ -134,7 +134,7 @@ def test_job_ends_once_after_a_crash_after_any_write(webhook_cloud: Cloud, numbe
     (job,) = webhook_cloud.jobs()
     if webhook_cloud.provider.predictions:
         assert job.status == "completed"
-    else:  # a POST that was not sent cannot be told from one without a response
+    else:  # a POST that was not sent looks like one without a response
         assert (job.code, writes[-1]) == ("submission_unknown", "Submit: after TransactWriteItems")
 
 

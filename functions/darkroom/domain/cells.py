@@ -50,7 +50,7 @@ def is_empty(text: str) -> bool:
 def cell_problem(text: str, *, is_text: bool) -> tuple[str, str] | None:
     """Return why a cell cannot be used, as a predicate, and the allowed values.
 
-    `is_text` tells that the cell is neither a number, JSON nor an id.
+    `is_text` means that the cell is neither a number, JSON nor an id.
     """
     if len(text) > MAX_CELL:
         allowed = f"at most {MAX_CELL:,} characters"

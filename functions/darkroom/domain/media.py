@@ -72,13 +72,13 @@ _MAGIC = (
     (0, b"PK\x03\x04", Format(MediaKind.MODEL, "application/zip", "zip")),
 )
 _JSON_TYPE = "application/json"
-# Formats that any text may resemble: only the name of the file tells.
+# Formats that any text may resemble: only the file name decides.
 _TEXT_FORMATS = ("ply", "stl", "obj")  # of 3D models
 _BINARY_EXTENSIONS = frozenset(
     {known.extension for _, _, known in _MAGIC if known.extension not in _TEXT_FORMATS}
     | {"jpeg", "tif", "tiff", "bmp", "m4v", "webm", "mkv", "avi", "oga", "opus", "pdf"}
 )
-# The fields of an error in JSON, whoever returns it.
+# The fields of an error in JSON, from any server.
 _ERROR_FIELDS = frozenset(
     {"error", "errors", "message", "msg", "code", "error_code", "error_name", "status", "detail",
      "title", "type", "success", "request_id", "requestid", "timestamp", "path", "retryable",

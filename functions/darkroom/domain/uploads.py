@@ -131,7 +131,7 @@ def parse_notification(detail: Mapping[str, Any]) -> Upload:
 
 
 def is_litter(upload: Upload) -> bool:
-    """Return whether an upload is a file that programs leave behind, which nobody means to edit.
+    """Return whether an upload is a file that programs leave behind, not an image to edit.
 
     Hidden files, incomplete transfers, sidecar files, lock files and the markers of folders.
     """

@@ -9,14 +9,14 @@ from pydantic import BaseModel, BeforeValidator, model_validator
 
 # Unicode categories without a visible glyph: controls, format characters such as U+200B,
 # separators, and marks, which need a letter.
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
 # Letters and a symbol that are drawn as a blank: Hangul fillers, and the empty Braille pattern.
 _BLANK_GLYPHS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
 def is_blank(text: str) -> bool:
     """Return whether a text has no visible character."""
-    return all(category(c) in _UNSEEN or c in _BLANK_GLYPHS for c in text)
+    return all(category(c) in _INVISIBLE or c in _BLANK_GLYPHS for c in text)
 
 
 def given(body: Mapping[str, Any]) -> dict[str, Any]:
