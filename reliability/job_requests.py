@@ -64,8 +64,8 @@ class JobRequester:
         url = f"{self._stack.api_url}/v1/jobs"
         # The API may be faulty as well. The idempotency key makes a retry safe.
         for _ in range(_ATTEMPTS):
-            # No timeout: the API ends every request, and a retry would only add load.
-            response = httpx.post(url, json=body, headers=headers, timeout=None, trust_env=False)  # noqa: S113
+            # Longer than the API takes on a busy machine: a retry would only add load.
+            response = httpx.post(url, json=body, headers=headers, timeout=600, trust_env=False)
             if response.status_code < 500 and response.status_code != httpx.codes.TOO_MANY_REQUESTS:
                 break
         response.raise_for_status()
