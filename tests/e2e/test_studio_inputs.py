@@ -1,7 +1,9 @@
 """Reference images dropped and pasted into the studio, and slow responses."""
 
 import base64
+import io
 
+from PIL import ExifTags, Image
 from playwright.sync_api import Route, expect
 
 from tests.e2e.deployment import Deployment, png_image
@@ -35,6 +37,15 @@ def transfer(studio: Studio, script: str, data: bytes | int, name: str, kind: st
     studio.page.evaluate(script, [content, name, kind])
 
 
+def turned_photograph() -> bytes:
+    """Return a photograph of a camera that was held upright: 200 by 100 pixels, to be turned."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    file = io.BytesIO()
+    Image.new("RGB", (200, 100), "teal").save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
 def test_images_are_dropped_and_pasted_and_other_files_are_rejected(
     studio: Studio, deployment: Deployment
 ) -> None:
@@ -44,7 +55,7 @@ def test_images_are_dropped_and_pasted_and_other_files_are_rejected(
 
     transfer(studio, _DROP, png_image(), "dropped.png", "image/png")
     expect(page.get_by_role("radio", name="Edit")).to_be_checked()
-    transfer(studio, _PASTE, png_image(200, 100), "pasted", "")
+    transfer(studio, _PASTE, turned_photograph(), "pasted", "")
     expect(page.locator("#thumbs li:not(.busy)")).to_have_count(2)
     transfer(studio, _DROP, b"text", "notes.txt", "text/plain")
     expect(page.locator("#form-error")).to_contain_text(
@@ -62,7 +73,13 @@ def test_images_are_dropped_and_pasted_and_other_files_are_rejected(
     studio.wait_for_image("Put both together")
     with deployment.http_client(deployment.create_key("dropper")) as client:
         (job,) = client.get("/v1/jobs").json()["jobs"]
-    assert [reference.startswith("s3://") for reference in job["references"]] == [True, True]
+    sizes = []
+    for reference in job["references"]:
+        bucket, _, key = reference.removeprefix("s3://").partition("/")
+        data = deployment.asset_bytes({"bucket": bucket, "key": key})
+        with Image.open(io.BytesIO(data)) as image:
+            sizes.append(image.size)
+    assert sizes[1] == (100, 200)  # upright, as the browser shows it
     assert studio.errors == []
 
 
