@@ -65,6 +65,14 @@ def test_job_id_algorithm_does_not_change() -> None:
     assert job_id("events", "key") == "76fpvnd776x4n3dkjmiwenwety"
 
 
+def test_fingerprint_does_not_change_with_a_new_default() -> None:
+    """Records have it: a repeated request of an older version is the same job."""
+    request = parse_request({"operation": "text-to-image", "prompt": "A kite"})
+
+    digest = "4385ec84d25be3f2814df4d5ab5e575b343328b17d33863797002795dfb9a7fc"
+    assert fingerprint(request, []) == digest
+
+
 @pytest.mark.parametrize(
     "change", [{"prompt": "other"}, {"quality": "low"}, {"deadline_seconds": 60}]
 )

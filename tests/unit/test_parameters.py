@@ -48,6 +48,11 @@ def in_request(name: str, value: str, written: str) -> bool:
     return accepts(lambda: parse_request(body).input, name, value)
 
 
+def in_model_input(name: str, value: str, written: str) -> bool:
+    body = {"model": TEXT_TO_IMAGE_MODEL, "input": {"prompt": "x", name: written}}
+    return accepts(lambda: parse_request(body).input, name, value)
+
+
 def in_preset(name: str, value: str, written: str) -> bool:
     document = {"version": 1, "presets": {"scan": {"prompt": "flat", name: written}}}
     text = json.dumps(document).encode()
@@ -130,6 +135,9 @@ def missing_places(name: str) -> list[str]:
         "request: functions/darkroom/domain/requests.py": [
             in_request(name, *pair) for pair in pairs
         ],
+        "model input: functions/darkroom/domain/wavespeed_input.py": [
+            in_model_input(name, *pair) for pair in pairs
+        ],
         "preset: functions/darkroom/domain/presets.py": [in_preset(name, *pair) for pair in pairs],
         "metadata: functions/darkroom/domain/uploads.py": [
             in_metadata(name, *pair) for pair in pairs
@@ -155,7 +163,7 @@ def test_setting_is_available_in_every_place(name: str) -> None:
 
 
 def test_unknown_setting_is_reported_as_missing_in_every_place() -> None:
-    assert len(missing_places("no_such_setting")) == 10
+    assert len(missing_places("no_such_setting")) == 11
 
 
 def test_studio_and_command_line_have_no_other_setting() -> None:

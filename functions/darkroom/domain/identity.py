@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Iterable
 
-from darkroom.domain.requests import JobRequest
+from darkroom.domain.requests import ImageSettings, JobRequest, Operation
 
 _JOB_ID_LENGTH = 26
+_DEFAULTS = ImageSettings().model_dump(mode="json")
 _JOB_ID = re.compile(rf"[a-z2-7]{{{_JOB_ID_LENGTH}}}")
 
 
@@ -26,11 +27,13 @@ def is_job_id(text: str) -> bool:
 def fingerprint(request: JobRequest, references: Iterable[str]) -> str:
     """Return the SHA-256 of a request, in hex. Identical requests have equal fingerprints.
 
-    `references` has the location of each image, or the digest of its bytes.
+    `references` has the location of each image, or the digest of its bytes. A setting with its
+    default does not count, so that a setting of a later version changes no fingerprint.
     """
+    given = {n: v for n, v in request.input.items() if n not in _DEFAULTS or v != _DEFAULTS[n]}
     content = {
         "model": request.model,
-        "input": request.input,
+        "input": request.input if request.operation is Operation.MODEL else given,
         "references": list(references),
         "deadline_seconds": request.deadline_seconds,
     }

@@ -24,11 +24,8 @@ USE_EVENTS = (
     "Poll `GET /api/v3/predictions/{id}/result`, or subscribe to the events `JobCompleted` and"
     " `JobFailed` on the deployment's event bus (docs/events.md)."
 )
-# Of GPT Image 2: the values that equal the default of an option, as lower-case text.
-_DEFAULTS = {
-    "quality": ("auto",),
-    "resolution": ("auto",),
-    "aspect_ratio": ("auto",),
+# Options that GPT Image 2 does not have, and the values that change nothing, as lower-case text.
+_IGNORED_VALUES = {
     "n": ("1",),
     "num_images": ("1",),
     "num_outputs": ("1",),
@@ -40,6 +37,8 @@ _DEFAULTS = {
     "response_format": ("url",),
     "stream": ("false",),
 }
+# Settings of which `auto` is another name for the default.
+_AUTO = ("quality", "resolution", "aspect_ratio")
 # The sizes of OpenAI's image API, and the aspect ratio of each at 1k.
 _SIZES = {"1024x1024": "1:1", "1536x1024": "3:2", "1024x1536": "2:3"}
 _SIZE_VALUES = ", ".join(_SIZES)
@@ -65,21 +64,24 @@ def read_input(model: str, model_input: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_image_input(fields: Mapping[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
-    known: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     problems: list[FieldProblem] = []
     for name, value in fields.items():
-        defaults = _DEFAULTS.get(name, ())
-        if name in required or not (value in (None, "", [], {}) or _text(value) in defaults):
-            known[name] = value
-            if defaults and name not in ImageSettings.model_fields:
-                allowed = " or ".join(defaults)
-                message = f"`{name}` can only be {allowed}: GPT Image 2 has no other value."
-                problems.append(_problem(name, message, allowed))
+        if name in required:
+            given[name] = value
+        elif value in (None, "", [], {}) or (name in _AUTO and _text(value) == "auto"):
+            continue
+        elif name in ImageSettings.model_fields or name not in _IGNORED_VALUES:
+            given[name] = value
+        elif _text(value) not in _IGNORED_VALUES[name]:
+            allowed = " or ".join(_IGNORED_VALUES[name])
+            message = f"`{name}` can only be {allowed}: GPT Image 2 has no other value."
+            problems.append(_problem(name, message, allowed))
     if problems:
         raise InvalidRequestError(problems)
-    if "size" in known:
-        known |= _settings_of_size(known.pop("size"), known)
-    return known
+    if "size" in given:
+        given |= _settings_of_size(given.pop("size"), given)
+    return given
 
 
 def _settings_of_size(size: object, fields: Mapping[str, Any]) -> dict[str, str]:
