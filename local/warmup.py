@@ -14,6 +14,7 @@ EVENT = {
     "batch_id": "warm-up",
     "chunk": {},
     "caller": "warm-up",
+    "detail-type": "Object Created",
     "detail": {
         "job_id": "warm-up",
         "assets": [],

@@ -16,7 +16,14 @@ import pytest
 from darkroom_cli.errors import Exit
 from tests.cli.deployment import JOB_ID, job
 
-PROGRAM = [sys.executable, "-P", "-c", "from darkroom_cli.main import main; main()"]
+# The tests may run in a background process, which ignores Ctrl-C.
+PROGRAM = [
+    sys.executable,
+    "-P",
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from darkroom_cli.main import main; main()",
+]
 
 type Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -85,8 +92,9 @@ def environment(server: Server) -> dict[str, str]:
 
 
 @pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path) -> Start:
+def start(environment: dict[str, str], tmp_path: Path) -> Generator[Start]:
     """A function that starts the program, or a shell script that ends with the program."""
+    processes: list[subprocess.Popen[bytes]] = []
 
     def start(*arguments: str | bytes, script: str = "", **options: Any) -> subprocess.Popen[bytes]:
         streams: dict[str, Any] = {
@@ -95,11 +103,16 @@ def start(environment: dict[str, str], tmp_path: Path) -> Start:
             "stderr": subprocess.PIPE,
         }
         shell = ["/bin/sh", "-c", script, "sh"] if script else []
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*shell, *PROGRAM, *arguments], cwd=tmp_path, env=environment, **(streams | options)
         )
+        processes.append(process)
+        return process
 
-    return start
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 def end(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
