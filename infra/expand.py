@@ -91,7 +91,7 @@ class Resolver:
     partition: str = "aws"
     parameters: dict[str, str] = field(default_factory=dict)
 
-    def resolve(self, value: Any) -> Any:
+    def resolve(self, value: Any) -> Any:  # noqa: PLR0911 - one case per function
         """Return the value without intrinsics. Raises ValueError for one that it does not know."""
         match value:
             case {"Ref": "AWS::NoValue"}:

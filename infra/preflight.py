@@ -21,6 +21,7 @@ import boto3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
+from darkroom.adapters.runtime_flags import MAX_AGE
 from infra.expand import GATEWAY, Resolver, expand
 from local import paths
 
@@ -30,9 +31,8 @@ MAX_STACK_NAME = 70
 RUN_SECONDS = 6
 # State transitions of a job without a webhook (docs/benchmarks.md).
 TRANSITIONS = 8
-# GetParameters calls per second that an account has without high throughput, and the seconds for
-# which a run of Submit keeps the flags (functions/darkroom/adapters/runtime_flags.py).
-PARAMETER_READS, FLAG_SECONDS = 40, 5
+# GetParameters calls per second that an account has without high throughput.
+PARAMETER_READS = 40
 _DENY_OPEN = {"ERROR", "SECURITY_WARNING"}
 
 type Clients = Callable[[str], Any]
@@ -171,7 +171,7 @@ def transitions(deployment: Deployment) -> Iterator[Finding]:
 def parameter_reads(deployment: Deployment) -> Iterator[Finding]:
     """Compare the reads of Parameter Store with the account's throughput."""
     per_minute, _ = deployment.limits()
-    reads = per_minute / 60 * RUN_SECONDS / FLAG_SECONDS
+    reads = per_minute / 60 * RUN_SECONDS / MAX_AGE.total_seconds()
     setting = "/ssm/parameter-store/high-throughput-enabled"
     if reads <= PARAMETER_READS:
         return

@@ -165,6 +165,16 @@ def _receive(
     if size == 0:
         return _unavailable("the output is empty")
     head = bytes(header[: media.HEADER_BYTES])
+    kind = _identify(detected, head, tail, size, source)
+    if isinstance(kind, NotDownloaded):
+        return kind
+    return Download(kind, size, digest.hexdigest(), media.dimensions(kind, head))
+
+
+def _identify(
+    detected: media.Format | None, head: bytes, tail: bytes, size: int, source: _Source
+) -> media.Format | NotDownloaded:
+    """Return the format of a received output, or the failure if it is not whole."""
     if not source.only_images:
         if not source.allows(detected, head):
             return _invalid(_PAGE)
@@ -173,10 +183,9 @@ def _receive(
             return _invalid("the output is not of the type that its name says")
     if detected is None or not media.is_whole(detected, head, tail, size):
         return _unavailable("the output is cut off")
-    dimensions = media.dimensions(detected, head)
-    if detected in media.REFERENCE_FORMATS and dimensions is None:
+    if detected in media.REFERENCE_FORMATS and media.dimensions(detected, head) is None:
         return _invalid("the output has no dimensions")
-    return Download(detected, size, digest.hexdigest(), dimensions)
+    return detected
 
 
 def _is_complete(response: httpx.Response) -> bool:

@@ -1,6 +1,7 @@
 """Batch files: their formats, and the objects of a JSONL file."""
 
 import io
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -96,9 +97,13 @@ def _json_list(text: str) -> list[Any]:
     return values if isinstance(values, list) else [values]
 
 
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def _object(line: int | None, value: object) -> Record:
     if isinstance(value, dict):
         # pandas and scripts write NaN for a missing value.
-        return Record(line, {k: v for k, v in value.items() if v is not None and v == v})
+        return Record(line, {k: v for k, v in value.items() if not _is_missing(v)})
     error = InvalidRequestError.of("", "The line is not a JSON object.", "a JSON object")
     return Record(line, error=error)

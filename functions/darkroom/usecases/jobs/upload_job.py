@@ -77,9 +77,8 @@ class UploadJob:
         `waits_since` is the time of the first run of an upload that waits for its references.
         """
         is_description = upload.key.lower().endswith(uploads.JOB_SUFFIX)
-        if uploads.is_litter(upload):
-            return None
-        if upload.preset == REFERENCES_FOLDER and not is_description:
+        is_reference = upload.preset == REFERENCES_FOLDER and not is_description
+        if is_reference or uploads.is_litter(upload):
             return None
         if waits_since is None:
             self.inbox.mark_processed(upload)
@@ -95,12 +94,9 @@ class UploadJob:
         # Check this first: the presets, the references and the upload may have changed since.
         job = self.create_job.resume(request_source)
         if job is None:
+            draft_of = self._describe if is_description else self._edit
             try:
-                draft = (
-                    self._describe(upload, request_source)
-                    if is_description
-                    else self._edit(upload, request_source)
-                )
+                draft = draft_of(upload, request_source)
                 if draft is not None:
                     request = self._parse(draft, upload)
                     if draft.missing and self._wait(upload, event_id, waits_since):
@@ -114,12 +110,15 @@ class UploadJob:
                 job = self.create_job.resume(request_source)
                 if job is None:
                     self._refuse(upload, request_source, error)
-        if job and job.status is not Status.FAILED and not self._is_replaced(upload):
-            # A note about an older version no longer applies.
-            self.assets.remove(uploads.error_key(upload.key))
-        if waits_since is not None:
-            self.waiting.remove(upload)
+        self._clean_up(upload, job, was_waiting=waits_since is not None)
         return job
+
+    def _clean_up(self, upload: Upload, job: Job | None, *, was_waiting: bool) -> None:
+        """Remove the note of an older version, and the entry of an upload that waited."""
+        if job and job.status is not Status.FAILED and not self._is_replaced(upload):
+            self.assets.remove(uploads.error_key(upload.key))
+        if was_waiting:
+            self.waiting.remove(upload)
 
     def _describe(self, upload: Upload, request_source: RequestSource) -> _Draft | None:
         opened = self.inbox.open(upload, _MAX_DESCRIPTION + 1)
