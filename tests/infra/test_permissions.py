@@ -146,15 +146,14 @@ def test_entry_points_cannot_write_outputs() -> None:
         assert folders <= {"references", "uploads", "errors", "waiting", "batches"}
 
 
-@pytest.mark.parametrize(
-    "function", [f for f in functions() if "ReferenceObjectArns" in str(granted_actions(f))]
-)
-def test_reference_objects_are_readable_at_a_version(function: str) -> None:
+@pytest.mark.parametrize("function", [*CREATE_JOBS, "SubmitFunction"])
+@pytest.mark.parametrize("objects", ["ReferenceObjectArns", "${AssetsBucket.Arn}/*"])
+def test_references_are_readable_at_a_version(function: str, objects: str) -> None:
     """S3 requires GetObjectVersion for a request with a version id, and GetObject otherwise."""
     granted = granted_actions(function)
 
-    assert "ReferenceObjectArns" in granted["s3:GetObject"]
-    assert "ReferenceObjectArns" in granted["s3:GetObjectVersion"]
+    assert objects in granted["s3:GetObject"]
+    assert objects in granted["s3:GetObjectVersion"]
 
 
 def test_only_notes_and_waiting_uploads_are_deleted() -> None:
