@@ -91,7 +91,7 @@ test: lint audit $(stack) $(linters) $(CHROMIUM) ## Run everything: formatter, l
 
 .PHONY: check
 check: lint audit $(linters) ## Run before each commit: formatter, linters, types, fast tests
-	$(BIN)/pytest -n 2 -q tests/unit tests/cli tests/contract tests/infra tests/local_stack
+	$(BIN)/pytest -n 2 -q tests/unit tests/cli tests/infra tests/local_stack
 
 # tests/infra runs cfn-lint, checkov and asl-validator.
 .PHONY: lint
