@@ -24,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from darkroom.adapters.runtime_flags import MAX_AGE
 from infra.expand import GATEWAY, Resolver, expand
 from local import paths
+from local.built_template import load_template
 
 # The names of the state machines are the stack's name and up to ten characters, at most 80 in all.
 MAX_STACK_NAME = 70
@@ -33,8 +34,10 @@ RUN_SECONDS = 6
 TRANSITIONS = 8
 # GetParameters calls per second that an account has without high throughput.
 PARAMETER_READS = 40
-_DENY_OPEN = {"ERROR", "SECURITY_WARNING"}
+# Findings of Access Analyzer that are errors here; its other types are warnings.
+_POLICY_ERRORS = {"ERROR", "SECURITY_WARNING"}
 
+type Level = Literal["error", "warning", "unchecked"]
 type Clients = Callable[[str], Any]
 
 
@@ -42,7 +45,7 @@ type Clients = Callable[[str], Any]
 class Finding:
     """What a check found, and what to do. `unchecked`: AWS did not answer the question."""
 
-    level: Literal["error", "warning", "unchecked"]
+    level: Level
     check: str
     message: str
 
@@ -102,17 +105,16 @@ def api_document(deployment: Deployment) -> Iterator[Finding]:
 def state_machines(deployment: Deployment) -> Iterator[Finding]:
     """Validate the definitions of the state machines with their substitutions."""
     states = deployment.clients("stepfunctions")
+    sources = load_template(paths.TEMPLATE)["Resources"]
     for name, resource in _resources(deployment, "AWS::StepFunctions::StateMachine"):
         properties = resource["Properties"]
-        path = _DEFINITIONS[name]
+        path = sources[name]["Properties"]["DefinitionUri"]
         text = json.dumps(yaml.safe_load((paths.ROOT / path).read_text()))
         for key, value in properties["DefinitionSubstitutions"].items():
             text = text.replace(f"${{{key}}}", str(deployment.resolver.resolve(value)))
         result = states.validate_state_machine_definition(definition=text, type="STANDARD")
         for problem in result["diagnostics"]:
-            level: Literal["error", "warning"] = (
-                "error" if problem["severity"] == "ERROR" else "warning"
-            )
+            level = _level(is_error=problem["severity"] == "ERROR")
             where = problem.get("location", "")
             yield Finding(level, path, f"{problem['code']} {problem['message']} {where}".rstrip())
 
@@ -126,9 +128,7 @@ def policies(deployment: Deployment) -> Iterator[Finding]:
         )
         for page in pages:
             for finding in page["findings"]:
-                level: Literal["error", "warning"] = (
-                    "error" if finding["findingType"] in _DENY_OPEN else "warning"
-                )
+                level = _level(is_error=finding["findingType"] in _POLICY_ERRORS)
                 message = f"{finding['issueCode']}: {finding['findingDetails']}"
                 yield Finding(level, f"policy of {name}", message)
 
@@ -306,15 +306,13 @@ def samconfig() -> dict[str, str]:
     return merged
 
 
+def _level(*, is_error: bool) -> Level:
+    return "error" if is_error else "warning"
+
+
 def _resources(deployment: Deployment, kind: str) -> list[tuple[str, Any]]:
     resources = deployment.resolver.template["Resources"].items()
     return [(name, resource) for name, resource in resources if resource["Type"] == kind]
-
-
-_DEFINITIONS = {
-    "ImageJobStateMachine": "infra/statemachines/image_job.asl.yaml",
-    "BatchStateMachine": "infra/statemachines/batch.asl.yaml",
-}
 
 
 if __name__ == "__main__":

@@ -79,12 +79,6 @@ class Provider:
         secret: str = self._object("GET", "/webhook-secret", {"key": key})["secret"]
         return secret
 
-    def rotate_webhook_secret(self, secret: str | None = None, key: str | None = None) -> str:
-        """Set the webhook secret of an account; the default is a random one."""
-        body = {"secret": secret, "key": key}
-        rotated: str = self._object("POST", "/webhook-secret", body)["secret"]
-        return rotated
-
     def served(self) -> dict[str, list[dict[str, Any]]]:
         """Return the length and SHA-256 of every body that the CDN sent, by path."""
         bodies: dict[str, list[dict[str, Any]]] = (

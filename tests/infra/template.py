@@ -6,38 +6,18 @@ from typing import Any
 
 import yaml
 
+from local.built_template import load_template
+
 ROOT = Path(__file__).parents[2]
 DEFINITION = ROOT / "infra/statemachines/image_job.asl.yaml"
 BATCH_DEFINITION = ROOT / "infra/statemachines/batch.asl.yaml"
 GATEWAY = ROOT / "infra/api/gateway.yaml"
 
 
-class _Loader(yaml.SafeLoader):
-    """A YAML loader that converts CloudFormation short tags: `!Ref X` becomes {"Ref": "X"}."""
-
-
-def _construct_tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    value: Any
-    match node:
-        case yaml.ScalarNode():
-            value = loader.construct_scalar(node)
-        case yaml.SequenceNode():
-            value = loader.construct_sequence(node, deep=True)
-        case yaml.MappingNode():
-            value = loader.construct_mapping(node, deep=True)
-    if suffix == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _construct_tag)
-
-
 @cache
 def template() -> dict[str, Any]:
     """Return the whole template."""
-    document: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506
-    return document
+    return load_template(ROOT / "template.yaml")
 
 
 def resources(kind: str) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,6 @@ from tests.infra.template import ROOT
 
 _LOCAL = ROOT / ".local"
 CFN_LINT = _LOCAL / "venvs/sam/bin/cfn-lint"
-SAM_PYTHON = _LOCAL / "venvs/sam/bin/python"
 CHECKOV = _LOCAL / "venvs/checkov/bin/checkov"
 ASL_VALIDATOR = _LOCAL / "node/node_modules/.bin/asl-validator"
 
