@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.store_upload import StoreUpload
     from darkroom.usecases.jobs.submit_job import SubmitJob
     from darkroom.usecases.jobs.upload_job import UploadJob
+    from darkroom.usecases.maintenance.audit_settings import AuditSettings
     from darkroom.usecases.maintenance.read_stats import ReadStats
     from darkroom.usecases.maintenance.reconcile_billing import ReconcileBilling
     from darkroom.usecases.maintenance.record_stats import RecordStats
@@ -81,6 +82,7 @@ class App:
             prices=self.ports.prices,
             budget=self.budget,
             metrics=self.ports.metrics,
+            audit=self.ports.audit,
             now=self.ports.now,
             retention=timedelta(days=self.settings.record_retention_days),
         )
@@ -176,7 +178,11 @@ class App:
         from darkroom.usecases.jobs.cancel_job import CancelJob
 
         return CancelJob(
-            find=self.find_jobs, jobs=self.ports.jobs, end=self.end_job, now=self.ports.now
+            find=self.find_jobs,
+            jobs=self.ports.jobs,
+            end=self.end_job,
+            audit=self.ports.audit,
+            now=self.ports.now,
         )
 
     @cached_property
@@ -354,6 +360,7 @@ class App:
             files=self.ports.batch_files,
             workflow=self.ports.batch_workflow,
             metrics=self.ports.metrics,
+            audit=self.ports.audit,
             now=self.ports.now,
             retention=timedelta(days=self.settings.record_retention_days),
         )
@@ -365,6 +372,7 @@ class App:
 
         return FindBatches(
             batches=self.ports.batches,
+            audit=self.ports.audit,
             now=self.ports.now,
             sleep=self.ports.sleep,
             monotonic=self.ports.monotonic,
@@ -411,6 +419,20 @@ class App:
         )
 
     # Maintenance
+
+    @cached_property
+    def audit_settings(self) -> AuditSettings:
+        """Records changes of the settings in the audit log."""
+        from darkroom.usecases.maintenance.audit_settings import AuditSettings
+
+        return AuditSettings(
+            presets=self.ports.presets,
+            flag_store=self.ports.flag_store,
+            settings=self.ports.audited_settings,
+            audit=self.ports.audit,
+            now=self.ports.now,
+            stack_budget_usd=self.settings.daily_budget_usd,
+        )
 
     @cached_property
     def sweep_jobs(self) -> SweepJobs:

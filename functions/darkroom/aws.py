@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from botocore.config import Config
 
-from darkroom.observability import PowertoolsMetrics, log_stale_value
+from darkroom.observability import PowertoolsMetrics, log_lost_entry, log_stale_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
 
     from darkroom import ports
     from darkroom.adapters.provider_key import ProviderKey
+    from darkroom.adapters.s3.audit_archive import AuditArchive
     from darkroom.adapters.wavespeed.client import WaveSpeed
     from darkroom.settings import Settings
 
@@ -133,6 +135,13 @@ class AwsPorts:
 
         return KeyTable(self._dynamodb, self._table)
 
+    @cached_property
+    def audited_settings(self) -> ports.AuditedSettings:
+        """The settings as of their last audit entries."""
+        from darkroom.adapters.dynamodb.audited_settings import AuditedSettingsTable
+
+        return AuditedSettingsTable(self._dynamodb, self._table)
+
     # The buckets
 
     @cached_property
@@ -185,6 +194,13 @@ class AwsPorts:
         from darkroom.adapters.s3.batch_files import BatchBucket
 
         return BatchBucket(self._s3, self._assets_bucket)
+
+    @cached_property
+    def audit_archive(self) -> AuditArchive:
+        """The bucket with the archive of the audit log."""
+        from darkroom.adapters.s3.audit_archive import AuditArchive
+
+        return AuditArchive(self._s3, self._settings.audit_bucket)
 
     # The provider
 
@@ -261,6 +277,23 @@ class AwsPorts:
         from darkroom.adapters.event_bus import EventBus
 
         return EventBus(boto3.client("events", config=_AWS), self._settings.event_bus_name)
+
+    @cached_property
+    def _logs(self) -> CloudWatchLogsClient:
+        return boto3.client("logs", config=_AWS)
+
+    @cached_property
+    def audit(self) -> ports.Audit:
+        """The audit log. Most runs record nothing: the client is created with the first entry."""
+        from darkroom.adapters.audit_log import AuditLog
+
+        client = cast("CloudWatchLogsClient", _LazyClient(lambda: self._logs))
+
+        def report(entry: dict[str, Any], error: Exception) -> None:
+            log_lost_entry(entry, error)
+            self.metrics.count("AuditFailed")
+
+        return AuditLog(client, self._settings.audit_log, report)
 
     @cached_property
     def flag_store(self) -> ports.FlagStore:

@@ -82,6 +82,11 @@ def log_stale_value(error: Exception) -> None:
     logger.warning("stale value", error=describe(error))
 
 
+def log_lost_entry(entry: dict[str, Any], error: Exception) -> None:
+    """Log an audit entry that could not be written to the audit log."""
+    logger.error("audit entry not written", entry=entry, error=describe(error))
+
+
 def correlate(job_id: str | None) -> None:
     """Add the job id to every following log line."""
     logger.set_correlation_id(job_id)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from darkroom.domain.audit import AuditEntry
     from darkroom.domain.batch import Batch, BatchStatus, Refusal
     from darkroom.domain.bills import LedgerEntry
     from darkroom.domain.breaker import ProviderState
@@ -645,6 +646,23 @@ class Metrics(Protocol):
 
     def count(self, name: str, value: float = 1, unit: str = "Count", **dimensions: str) -> None:
         """Add a value to a metric."""
+
+
+class Audit(Protocol):
+    """The audit log."""
+
+    def record(self, entry: AuditEntry) -> None:
+        """Append an entry. Raises nothing: an entry that cannot be written is reported."""
+
+
+class AuditedSettings(Protocol):
+    """The settings as of their last audit entries."""
+
+    def read(self) -> dict[str, str]:
+        """Return the value of each setting by name; empty before the first write."""
+
+    def write(self, values: Mapping[str, str]) -> None:
+        """Replace all values."""
 
 
 type Clock = Callable[[], datetime]

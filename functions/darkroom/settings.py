@@ -27,6 +27,8 @@ class Settings(BaseModel):
     event_bus_name: str
     state_machine_arn: str
     batch_state_machine_arn: str
+    audit_log: str  # name of the log group
+    audit_bucket: str  # empty for none
     runtime_flags: str  # prefix of the names of the SSM parameters
 
     provider_url: str

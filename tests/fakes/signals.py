@@ -1,9 +1,11 @@
 """Events, executions, metrics and the clock in memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from darkroom.domain.audit import AuditEntry
 from darkroom.domain.events import Event
 from darkroom.domain.executions import Execution
 
@@ -39,6 +41,29 @@ class InMemoryEvents:
     def of_type(self, name: str) -> list[Event]:
         """Return the published events of one detail-type."""
         return [event for event in self.published if type(event).__name__ == name]
+
+
+@dataclass
+class InMemoryAudit:
+    """The port Audit."""
+
+    entries: list[AuditEntry] = field(default_factory=list)
+
+    def record(self, entry: AuditEntry) -> None:
+        self.entries.append(entry)
+
+
+@dataclass
+class InMemoryAuditedSettings:
+    """The port AuditedSettings."""
+
+    values: dict[str, str] = field(default_factory=dict)
+
+    def read(self) -> dict[str, str]:
+        return self.values
+
+    def write(self, values: Mapping[str, str]) -> None:
+        self.values = dict(values)
 
 
 def execution_name(record_id: str, attempt: int) -> str:

@@ -22,7 +22,14 @@ from tests.fakes.entry_points import (
 from tests.fakes.prices import InMemoryPrices
 from tests.fakes.provider import InMemoryDownloads, ScriptedProvider
 from tests.fakes.queue import InMemoryFlags
-from tests.fakes.signals import InMemoryEvents, InMemoryMetrics, InMemoryWorkflow, StoppedClock
+from tests.fakes.signals import (
+    InMemoryAudit,
+    InMemoryAuditedSettings,
+    InMemoryEvents,
+    InMemoryMetrics,
+    InMemoryWorkflow,
+    StoppedClock,
+)
 from tests.fakes.stats import InMemoryStats
 from tests.fakes.storage import InMemoryAssets, InMemoryJobs, InMemoryReferences
 
@@ -53,6 +60,8 @@ class World:
     events: InMemoryEvents = field(default_factory=InMemoryEvents)
     workflow: InMemoryWorkflow = field(default_factory=InMemoryWorkflow)
     metrics: InMemoryMetrics = field(default_factory=InMemoryMetrics)
+    audit: InMemoryAudit = field(default_factory=InMemoryAudit)
+    audited_settings: InMemoryAuditedSettings = field(default_factory=InMemoryAuditedSettings)
     waiting: InMemoryWaitingUploads = field(default_factory=InMemoryWaitingUploads)
     presets: InMemoryPresets = field(default_factory=InMemoryPresets)
     keys: InMemoryKeys = field(default_factory=InMemoryKeys)
@@ -92,6 +101,8 @@ class World:
             event_bus_name="bus",
             state_machine_arn="image-job",
             batch_state_machine_arn="batch",
+            audit_log="audit",
+            audit_bucket="",
             runtime_flags="/darkroom/switches",
             provider_url="https://api.wavespeed.ai",
             provider_secret_id="key",

@@ -15,6 +15,7 @@ RULES = [
     pytest.param(event["Properties"], id=f"{function}.{name}")
     for function in ASYNCHRONOUS
     for name, event in properties(function)["Events"].items()
+    if event["Type"] != "CloudWatchLogs"  # CloudWatch Logs retries for 24 hours
 ]
 EACH_MINUTE = "rate(1 minute)"
 # Event details of senders: names of internal fields, template syntax, other sources.

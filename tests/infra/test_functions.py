@@ -71,9 +71,11 @@ def test_every_handler_module_is_deployed() -> None:
 def test_log_groups_have_the_configured_retention() -> None:
     groups = resources("AWS::Logs::LogGroup")
 
-    assert set(groups) == {"FunctionLogs", "StateMachineLogs"}
-    for group in groups:
-        assert properties(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    assert {group: properties(group)["RetentionInDays"] for group in groups} == {
+        "FunctionLogs": {"Ref": "LogRetentionDays"},
+        "AuditLog": {"Ref": "AuditRetentionDays"},
+        "StateMachineLogs": {"Ref": "LogRetentionDays"},
+    }
 
 
 MACHINES = ("ImageJobStateMachine", "BatchStateMachine")

@@ -143,6 +143,7 @@ class Client:
                 "requestId": "request-1",
                 "path": f"{STAGE}{path}",
                 "stage": STAGE[1:],
+                "identity": {"sourceIp": "203.0.113.7"},
                 # API Gateway converts all values of an authorizer context to strings.
                 "authorizer": {
                     "principalId": "0123456789ab",

@@ -12,6 +12,7 @@ from tests.workflow.provider import API, CDN, KEY
 
 REGION, ACCOUNT, STACK = "us-east-1", "123456789012", "darkroom"
 TABLE, BUS, BUCKET, SECRET, MACHINE = "records", "darkroom-events", "assets", "key", "image-job"
+AUDIT_LOG = "audit"
 PUBLIC_URL = "https://api.example.com/live"
 STATES = f"arn:aws:states:{REGION}:{ACCOUNT}"
 MACHINE_ARN = f"{STATES}:stateMachine:{MACHINE}"
@@ -40,6 +41,8 @@ VARIABLES = {
     "CHECK_POLL_SECONDS": "0",  # one poll per round
     "RECORD_RETENTION_DAYS": "91",
     "ALLOWED_ORIGIN": "",
+    "AUDIT_LOG": AUDIT_LOG,
+    "AUDIT_BUCKET": "",
     "RUNTIME_FLAGS": f"/{STACK}/switches",
 }
 
@@ -78,6 +81,7 @@ def deploy() -> str:
         GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"],
     )
     boto3.client("s3").create_bucket(Bucket=BUCKET)
+    boto3.client("logs").create_log_group(logGroupName=AUDIT_LOG)
     boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=KEY)
     set_flag("SubmitsFlag", "on")
     set_flag("WebhooksFlag", "off")

@@ -64,7 +64,10 @@ class HttpRequest:
         """Return the request with the caller from the authorizer's context."""
         context = event.raw_event["requestContext"]["authorizer"]
         role, budget = Role(context["role"]), context.get("daily_budget_micro_usd")
-        caller = callers.of_key(context["name"], role)
+        identity = event.raw_event["requestContext"].get("identity") or {}
+        caller = callers.of_key(
+            context["name"], role, context.get("principalId"), identity.get("sourceIp")
+        )
         return cls(event, caller, role, int(budget) if budget else None)
 
     def must_submit(self) -> None:

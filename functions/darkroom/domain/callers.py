@@ -25,6 +25,8 @@ class Caller(BaseModel):
     name: str
     # True for admin keys and for entry points that only the account owner can use.
     can_read_all: bool = False
+    key_id: str | None = None  # of the API key that acts for the caller
+    source_ip: str | None = None  # of the HTTP client, for the audit log
 
     def owns(self, owner: str | None) -> bool:
         """Return whether this caller may read the objects of `owner`."""
@@ -32,6 +34,8 @@ class Caller(BaseModel):
 
 
 INBOX = Caller(name="inbox", can_read_all=True)
+# The account's owner, who changes settings with AWS credentials.
+OWNER = Caller(name="owner", can_read_all=True)
 
 
 def of_preset(preset: str) -> Caller:
@@ -44,6 +48,9 @@ def of_rule(name: str, *, can_read_all: bool) -> Caller:
     return Caller(name=name, can_read_all=can_read_all)
 
 
-def of_key(name: str, role: Role) -> Caller:
+def of_key(
+    name: str, role: Role, key_id: str | None = None, source_ip: str | None = None
+) -> Caller:
     """Return the caller of an API key. Keys with the same name are the same caller."""
-    return Caller(name=f"key:{name}", can_read_all=role is Role.ADMIN)
+    can_read_all = role is Role.ADMIN
+    return Caller(name=f"key:{name}", can_read_all=can_read_all, key_id=key_id, source_ip=source_ip)

@@ -13,7 +13,7 @@ _RESERVED_MILLISECONDS = 120_000
 
 @observed(lambda: app().sweep_jobs, lambda: app().sweep_batches, lambda: app().sweep_uploads)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Restart, close or recover overdue jobs, batches and uploads, and return their ids."""
+    """Repair overdue jobs, batches and uploads, audit the settings, and return all ids."""
     correlate(event["id"])
 
     def can_continue() -> bool:
@@ -22,6 +22,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     swept = app().sweep_jobs.run(can_continue)
     batches = app().sweep_batches.run()
     uploads = app().sweep_uploads.run(can_continue)
-    logger.info("sweep", done=swept, batches=batches, uploads=uploads)
-    others = {"batches": batches, "uploads": uploads}
+    settings = app().audit_settings.run()
+    logger.info("sweep", done=swept, batches=batches, uploads=uploads, settings=settings)
+    others = {"batches": batches, "uploads": uploads, "settings": settings}
     return {**swept, **{name: ids for name, ids in others.items() if ids}}

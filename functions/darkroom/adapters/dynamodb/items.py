@@ -72,6 +72,11 @@ def api_key(digest: str) -> dict[str, Any]:
     return _key(KEYS, digest)
 
 
+def audit_key() -> dict[str, Any]:
+    """Return the key of the settings as of their last audit entries."""
+    return _key("AUDIT", "SETTINGS")
+
+
 def stats_key(day: date, caller: str) -> dict[str, Any]:
     """Return the key of a caller's statistics of a day."""
     return _key(STATS, f"{day.isoformat()}#{caller}")

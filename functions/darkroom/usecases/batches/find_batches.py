@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from darkroom.domain import audit
+from darkroom.domain.audit import Act
 from darkroom.domain.batch import Batch, BatchStatus
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import EndedError, NotFoundError
 from darkroom.domain.identity import is_job_id
-from darkroom.ports import Batches, Clock, Cursor, Sleep
+from darkroom.ports import Audit, Batches, Clock, Cursor, Sleep
 
 _POLL_INTERVAL = 1.0  # seconds
 
@@ -18,6 +20,7 @@ class FindBatches:
     """Read and cancel the batches that a caller may read."""
 
     batches: Batches
+    audit: Audit
     now: Clock
     sleep: Sleep
     monotonic: Callable[[], float] = time.monotonic
@@ -55,9 +58,12 @@ class FindBatches:
         """
         batch = self.one(caller, batch_id)
         if batch.canceled_at is None and batch.is_open:
-            batch = self.batches.update(
+            canceled = self.batches.update(
                 batch_id, when=[BatchStatus.RUNNING], canceled_at=self.now()
-            ) or self.one(caller, batch_id)
+            )
+            if canceled is not None:
+                self.audit.record(audit.entry(self.now(), Act.BATCH_CANCELED, batch_id, caller))
+            batch = canceled or self.one(caller, batch_id)
         if batch.canceled_at is None:
             raise EndedError(f"The batch has already {batch.status}, so it cannot be canceled.")
         return batch

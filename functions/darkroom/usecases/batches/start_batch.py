@@ -5,6 +5,8 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
+from darkroom.domain import audit
+from darkroom.domain.audit import Act
 from darkroom.domain.batch import CONFIRM_ABOVE, Batch, Counts
 from darkroom.domain.errors import (
     ConfirmationRequiredError,
@@ -15,7 +17,7 @@ from darkroom.domain.errors import (
 from darkroom.domain.identity import job_id
 from darkroom.domain.rows import chunks, line_of
 from darkroom.domain.sweeping import START_GRACE
-from darkroom.ports import Batches, BatchFiles, Clock, Metrics, Workflow
+from darkroom.ports import Audit, Batches, BatchFiles, Clock, Metrics, Workflow
 from darkroom.usecases.batches.plan_batch import BatchFile, Plan, PlanBatch
 from darkroom.usecases.jobs.create_job import RequestSource
 
@@ -34,6 +36,7 @@ class StartBatch:
     files: BatchFiles
     workflow: Workflow
     metrics: Metrics
+    audit: Audit
     now: Clock
     retention: timedelta
 
@@ -62,6 +65,11 @@ class StartBatch:
             batch = self._new(plan, request_source, identity, file_fingerprint, name)
             if self.batches.create(batch):
                 self.metrics.count("BatchesAccepted")
+                self.audit.record(
+                    audit.entry(
+                        batch.accepted_at, Act.BATCH_CREATED, identity, request_source.caller
+                    )
+                )
             else:  # a concurrent delivery of the same request has created the batch
                 batch = self.batches.get(identity) or batch
         if batch.fingerprint != file_fingerprint:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from darkroom.domain import audit
+from darkroom.domain.audit import Act
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import Code, EndedError
 from darkroom.domain.job import Job, Status
-from darkroom.ports import Clock, Jobs
+from darkroom.ports import Audit, Clock, Jobs
 from darkroom.usecases.jobs.end_job import EndJob
 from darkroom.usecases.jobs.find_jobs import FindJobs
 
@@ -21,6 +23,7 @@ class CancelJob:
     find: FindJobs
     jobs: Jobs
     end: EndJob
+    audit: Audit
     now: Clock
 
     def run(self, caller: Caller, job_id: str) -> Job:
@@ -42,5 +45,6 @@ class CancelJob:
                 else self.jobs.update(job_id, when=_SENT, canceled_at=self.now())
             )
             if updated is not None:
+                self.audit.record(audit.entry(self.now(), Act.JOB_CANCELED, job_id, caller))
                 return updated
         raise RuntimeError(f"the job changed its status {_TRIES} times during the cancellation")

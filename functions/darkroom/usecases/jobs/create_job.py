@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from darkroom.domain import media
+from darkroom.domain import audit, media
+from darkroom.domain.audit import Act
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
 from darkroom.domain.identity import fingerprint, job_id
@@ -29,7 +30,7 @@ from darkroom.domain.references import (
 from darkroom.domain.requests import DEFAULT_DEADLINE_SECONDS, AnyModel, JobRequest
 from darkroom.domain.submit_queue import Priority
 from darkroom.domain.sweeping import START_GRACE
-from darkroom.ports import Clock, Jobs, Metrics, Prices, References, StoredObject, Workflow
+from darkroom.ports import Audit, Clock, Jobs, Metrics, Prices, References, StoredObject, Workflow
 from darkroom.usecases.jobs.budget import Budget
 
 # Their formats are certain. The magic bytes of 3D models also match other files.
@@ -87,6 +88,7 @@ class CreateJob:
     prices: Prices
     budget: Budget
     metrics: Metrics
+    audit: Audit
     now: Clock
     retention: timedelta
 
@@ -104,6 +106,9 @@ class CreateJob:
             job = self._new(request, request_source, identity, request_fingerprint, stored)
             if self.budget.create(job, request_source.daily_budget_micro_usd):
                 self.metrics.count("JobsAccepted")
+                self.audit.record(
+                    audit.entry(job.accepted_at, Act.JOB_CREATED, identity, request_source.caller)
+                )
             else:  # a concurrent delivery of the same request has created the job
                 job = self.jobs.get(identity) or job
         if job.fingerprint != request_fingerprint:
