@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.store_upload import StoreUpload
     from darkroom.usecases.jobs.submit_job import SubmitJob
     from darkroom.usecases.jobs.upload_job import UploadJob
+    from darkroom.usecases.keys.revoke_key import RevokeKey
     from darkroom.usecases.maintenance.audit_settings import AuditSettings
     from darkroom.usecases.maintenance.read_stats import ReadStats
     from darkroom.usecases.maintenance.reconcile_billing import ReconcileBilling
@@ -162,6 +163,13 @@ class App:
         from darkroom.usecases.authorize import Authorize
 
         return Authorize(keys=self.ports.keys, now=self.ports.now)
+
+    @cached_property
+    def revoke_key(self) -> RevokeKey:
+        """Revokes API keys."""
+        from darkroom.usecases.keys.revoke_key import RevokeKey
+
+        return RevokeKey(keys=self.ports.keys, now=self.ports.now)
 
     @cached_property
     def find_jobs(self) -> FindJobs:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from darkroom.domain.events import Event
     from darkroom.domain.executions import Execution
     from darkroom.domain.job import Asset, Job, Reservation, Status
-    from darkroom.domain.keys import Key
+    from darkroom.domain.keys import Key, Revocation
     from darkroom.domain.media import Format
     from darkroom.domain.presets import Presets
     from darkroom.domain.references import S3Object
@@ -325,7 +325,10 @@ class SubmitQueue(Protocol):
         """Return a shard with a consistent read."""
 
     def read_all(self) -> QueueSnapshot:
-        """Return the provider's state and every shard that has had a job: one consistent read."""
+        """Return the provider's state, every shard that has had a job, and the revoked keys.
+
+        One consistent read.
+        """
 
     def read_provider(self) -> ProviderState:
         """Return the provider's state with a consistent read."""
@@ -613,8 +616,14 @@ class Keys(Protocol):
     def all(self) -> list[Key]:
         """Return all keys."""
 
-    def remove(self, digest: str) -> None:
-        """Delete a key."""
+    def revoke(self, key: Key, now: datetime) -> None:
+        """Delete a key and record its revocation, both or neither. Idempotent."""
+
+    def revocations(self) -> list[Revocation]:
+        """Return the recorded revocations; each is kept until no job of its key can wait."""
+
+    def mark_swept(self, key_id: str, now: datetime) -> None:
+        """Record in a revocation that nothing of the key waits any more."""
 
 
 @dataclass(frozen=True)

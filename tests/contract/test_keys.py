@@ -1,18 +1,23 @@
 """Contract of the port Keys: in memory and over DynamoDB (moto)."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from darkroom.adapters.dynamodb.jobs import JobTable
 from darkroom.adapters.dynamodb.keys import KeyTable
 from darkroom.domain import keys
 from darkroom.domain.callers import Role
-from darkroom.domain.keys import Key
-from darkroom.ports import Keys
+from darkroom.domain.job import Status
+from darkroom.domain.keys import Key, Revocation
+from darkroom.domain.submit_queue import Priority, QueueShard, WaitingJobs
+from darkroom.ports import Keys, QueueChange
 from tests.contract.conftest import TABLE
+from tests.contract.stores import dynamodb_stores, job
 from tests.fakes.entry_points import InMemoryKeys
 from tests.fakes.signals import START
 
@@ -65,7 +70,7 @@ def test_touch_changes_last_used_only(store: Keys) -> None:
 def test_touch_does_not_restore_a_revoked_key(store: Keys) -> None:
     added = key()
     store.add(added)
-    store.remove(added.digest)
+    store.revoke(added, START)
 
     store.touch(added.digest, DAY)
 
@@ -73,16 +78,59 @@ def test_touch_does_not_restore_a_revoked_key(store: Keys) -> None:
     assert store.all() == []
 
 
-def test_remove_is_idempotent(store: Keys) -> None:
-    removed, other = key(), key()
-    store.add(removed)
+def test_revoke_is_idempotent(store: Keys) -> None:
+    revoked, other = key(), key()
+    store.add(revoked)
     store.add(other)
 
-    store.remove(removed.digest)
-    store.remove(removed.digest)
+    store.revoke(revoked, START)
+    store.revoke(revoked, START)
 
-    assert store.find(removed.digest) is None
+    assert store.find(revoked.digest) is None
     assert store.all() == [other]
+    assert store.revocations() == [
+        Revocation(key_id=revoked.key_id, caller="key:ada", revoked_at=START)
+    ]
+
+
+def test_mark_swept_changes_one_revocation(store: Keys) -> None:
+    first, second = key("ada"), key("bob")
+    store.revoke(first, START)
+    store.revoke(second, START)
+
+    store.mark_swept(second.key_id, START)
+    store.mark_swept("0" * 12, START)
+
+    swept = {revocation.caller: revocation.swept_at for revocation in store.revocations()}
+    assert swept == {"key:ada": None, "key:bob": START}
+
+
+def test_submit_queue_returns_the_revoked_keys_with_its_shards(dynamodb: DynamoDBClient) -> None:
+    stores, table = dynamodb_stores(dynamodb, TABLE), KeyTable(dynamodb, TABLE)
+    queued = job(queue_position=1)
+    stores.jobs.create(queued)
+    entered = QueueShard().with_waiting(Priority.NORMAL, WaitingJobs().enter("key:ada", 1)[0])
+    stores.jobs.transact("j", [QueueChange(QueueShard(), entered)], when=[Status.QUEUED], code=None)
+    before = stores.queue.read_all()
+    revoked = [key(name) for name in ("ada", "bob")]
+
+    for each in revoked:
+        table.revoke(each, START)
+
+    assert stores.queue.read_all() == before._replace(
+        revoked=frozenset(each.key_id for each in revoked)
+    )
+    assert before.shard(0).seconds == 1
+
+
+def test_revocation_expires_after_the_longest_batch(dynamodb: DynamoDBClient) -> None:
+    machine = Path(__file__).parents[2] / "infra" / "statemachines" / "batch.asl.yaml"
+    longest = yaml.safe_load(machine.read_text())["TimeoutSeconds"]
+
+    KeyTable(dynamodb, TABLE).revoke(key(), START)
+
+    [item] = dynamodb.scan(TableName=TABLE)["Items"]
+    assert int(item["expires_at"]["N"]) > START.timestamp() + longest
 
 
 def test_table_stores_the_digest_but_not_the_key(dynamodb: DynamoDBClient) -> None:

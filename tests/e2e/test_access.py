@@ -159,7 +159,7 @@ def test_expired_or_revoked_key_returns_401(deployment: Deployment, state: str) 
     key = table.find(keys.digest(token))
     assert key is not None
     if state == "revoked":
-        table.remove(key.digest)
+        table.revoke(key, key.created_at)
     else:
         table.add(key.model_copy(update={"expires_at": int(time.time()) - 1}))
 

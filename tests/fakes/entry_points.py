@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from darkroom.domain import presets
-from darkroom.domain.keys import Key
+from darkroom.domain.keys import Key, Revocation
 from darkroom.domain.presets import Presets
 from darkroom.domain.references import S3Object
 from darkroom.domain.uploads import Upload
@@ -98,6 +98,7 @@ class InMemoryKeys:
     """The port Keys."""
 
     stored: dict[str, Key] = field(default_factory=dict)
+    revoked: dict[str, Revocation] = field(default_factory=dict)
 
     def add(self, key: Key) -> None:
         self.stored[key.digest] = key
@@ -112,5 +113,14 @@ class InMemoryKeys:
     def all(self) -> list[Key]:
         return list(self.stored.values())
 
-    def remove(self, digest: str) -> None:
-        self.stored.pop(digest, None)
+    def revoke(self, key: Key, now: datetime) -> None:
+        self.stored.pop(key.digest, None)
+        self.revoked[key.key_id] = Revocation.of(key, now)
+
+    def revocations(self) -> list[Revocation]:
+        return list(self.revoked.values())
+
+    def mark_swept(self, key_id: str, now: datetime) -> None:
+        if key_id in self.revoked:
+            swept = self.revoked[key_id].model_copy(update={"swept_at": now})
+            self.revoked[key_id] = swept

@@ -5,6 +5,7 @@ from datetime import date
 
 from darkroom.domain.breaker import ProviderState
 from darkroom.domain.job import Reservation
+from darkroom.domain.keys import Revocation
 from darkroom.domain.submit_queue import QueueShard, QueueSnapshot
 from darkroom.ports import ProviderChange, QueueChange, Reserved, RuntimeFlags
 
@@ -15,6 +16,7 @@ class InMemoryQueue:
 
     shards: dict[int, QueueShard] = field(default_factory=dict)
     provider: ProviderState = field(default_factory=ProviderState)
+    revocations: dict[str, Revocation] = field(default_factory=dict)
 
     @property
     def shard(self) -> QueueShard:
@@ -29,7 +31,7 @@ class InMemoryQueue:
         return self.shards.get(number, QueueShard(index=number))
 
     def read_all(self) -> QueueSnapshot:
-        return QueueSnapshot(self.provider, dict(self.shards))
+        return QueueSnapshot(self.provider, dict(self.shards), frozenset(self.revocations))
 
     def read_provider(self) -> ProviderState:
         return self.provider

@@ -83,6 +83,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.inbox = InMemoryInbox(self.references)
+        self.jobs.queue.revocations = self.keys.revoked
         self.stats = InMemoryStats(self.jobs)
         self.batch_files = InMemoryBatchFiles(self.references)
 

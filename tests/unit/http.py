@@ -66,6 +66,7 @@ class Client:
     name: str = "ada"
     role: str = "submit"
     daily_budget: int | None = None
+    key_id: str = "0123456789ab"
 
     def __post_init__(self) -> None:
         self.api = Api(self.world.app)
@@ -146,7 +147,7 @@ class Client:
                 "identity": {"sourceIp": "203.0.113.7"},
                 # API Gateway converts all values of an authorizer context to strings.
                 "authorizer": {
-                    "principalId": "0123456789ab",
+                    "principalId": self.key_id,
                     "name": self.name,
                     "role": self.role,
                     "daily_budget_micro_usd": ""

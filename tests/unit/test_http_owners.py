@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from darkroom.domain.job import Status
+from tests.fakes.world import TEXT_TO_IMAGE
+from tests.unit.batches import create_all_jobs, upload_rows
 from tests.unit.http import V1_JOBS, Client, Response
 
 type SendRequest = Callable[[Client, str], Response]
@@ -53,3 +55,19 @@ def test_key_cannot_access_an_event_caller_of_the_same_name() -> None:
 
     assert ada.get(f"{V1_JOBS}/{by_event}").status == 404
     assert ada.get(V1_JOBS).json["jobs"] == []
+
+
+def test_jobs_and_rows_carry_the_key_that_requested_them() -> None:
+    ada = Client(key_id="feedfacecafe")
+    source = upload_rows(ada.world, [TEXT_TO_IMAGE, TEXT_TO_IMAGE], "key:ada")
+    response = ada.post("/v1/batches", {"source": source})
+    batch = ada.world.batches.records[response.json["batch_id"]]
+    create_all_jobs(ada.world, batch)
+    job = ada.accept_job()
+    compatible = ada.post("/api/v3/openai/gpt-image-2/text-to-image", {"prompt": "x"})
+
+    records = ada.world.jobs.records.values()
+    assert batch.key_id == "feedfacecafe"
+    assert [record.key_id for record in records] == ["feedfacecafe"] * 4
+    assert "feedfacecafe" not in ada.get(f"{V1_JOBS}/{job.job_id}").text
+    assert compatible.status == 200

@@ -85,9 +85,19 @@ def test_random_header_is_refused(header: str) -> None:
 def test_revoked_key_is_refused() -> None:
     world = World()
     token = add_key(world)
-    world.keys.remove(keys.digest(token))
+    [revoked] = world.app.revoke_key.run(keys.digest(token)[:12])
 
+    assert revoked.digest == keys.digest(token)
     assert world.app.authorize.run(f"Bearer {token}") is None
+
+
+def test_revoke_of_an_unknown_id_changes_nothing() -> None:
+    world = World()
+    add_key(world)
+
+    assert world.app.revoke_key.run("0" * 12) == []
+    assert len(world.keys.all()) == 1
+    assert world.app.ports.queue.read_all().revoked == set()
 
 
 @pytest.mark.parametrize(

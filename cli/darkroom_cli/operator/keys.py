@@ -9,6 +9,7 @@ from darkroom.adapters.dynamodb.keys import KeyTable
 from darkroom.domain import keys
 from darkroom.domain.callers import Role
 from darkroom.domain.keys import Key
+from darkroom.usecases.keys.revoke_key import RevokeKey
 from darkroom_cli.errors import CliError, Exit
 
 MICRO = 1_000_000
@@ -45,15 +46,12 @@ def all_keys(dynamodb: Any, table: str) -> list[Key]:
 
 
 def revoke(dynamodb: Any, table: str, key_id: str) -> list[Key]:
-    """Delete the keys with this id and return them. Raises CliError if there is none."""
-    known = KeyTable(dynamodb, table)
-    matches = [key for key in known.all() if key.key_id == key_id]
-    if not matches:
+    """Revoke the keys with this id and return them. Raises CliError if there is none."""
+    revoked = RevokeKey(KeyTable(dynamodb, table), lambda: datetime.now(UTC)).run(key_id)
+    if not revoked:
         message = f"There is no key with the id {key_id}."
         raise CliError(Exit.BAD_REQUEST, message, "List all keys: darkroom keys list")
-    for key in matches:
-        known.remove(key.digest)
-    return matches
+    return revoked
 
 
 def describe(key: Key) -> str:

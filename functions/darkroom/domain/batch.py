@@ -100,6 +100,7 @@ class Batch(BaseModel):
     batch_id: str
     caller: str
     can_read_all: bool = False
+    key_id: str | None = Field(default=None, description="The API key that started the batch.")
     request_id: str
     idempotency_key: str
     fingerprint: str

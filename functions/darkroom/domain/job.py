@@ -84,6 +84,9 @@ class Job(BaseModel):
     model: str
     input: dict[str, Any] = Field(description="The provider's input, without references.")
     references: tuple[Reference, ...] = ()
+    key_id: Internal[str | None] = Field(
+        default=None, description="The API key that requested the job. null: another entry point."
+    )
     source: S3Object | None = Field(
         default=None, description="The inbox upload of the job: of equal ones, the newest."
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from darkroom.domain.callers import Role
+from darkroom.domain.callers import Role, of_key
 
 PREFIX = "dk_"
 _RANDOM_BYTES = 25  # 200 bits, 40 characters
@@ -44,6 +44,24 @@ class Key(BaseModel):
     def is_valid(self, now: datetime) -> bool:
         """Return whether the key is not expired at `now`. DynamoDB deletes expired records late."""
         return self.expires_at is None or now.timestamp() < self.expires_at
+
+
+class Revocation(BaseModel):
+    """The record of a revoked key, while jobs or batches of the key may still wait."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    key_id: str
+    caller: str = Field(description="The caller of the key's jobs and batches.")
+    revoked_at: datetime
+    swept_at: datetime | None = Field(
+        default=None, description="When the sweep had canceled all that waited."
+    )
+
+    @classmethod
+    def of(cls, key: Key, now: datetime) -> "Revocation":
+        """Return the record of a key that is revoked at `now`."""
+        return cls(key_id=key.key_id, caller=of_key(key.name, key.role).name, revoked_at=now)
 
 
 def digest(token: str) -> str:

@@ -208,10 +208,11 @@ class QueueShard(BaseModel):
 
 
 class QueueSnapshot(NamedTuple):
-    """The provider's state, and every shard that has had a job by its index."""
+    """The provider's state, every shard that has had a job by its index, and the revoked keys."""
 
     provider: ProviderState
     shards: dict[int, QueueShard]
+    revoked: frozenset[str] = frozenset()  # ids of API keys; their waiting jobs are not submitted
 
     @property
     def next_at(self) -> float:

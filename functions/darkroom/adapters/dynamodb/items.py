@@ -15,6 +15,7 @@ type Item = Mapping[str, Any]
 JOB, BATCH = "JOB", "BATCH"
 REFUSALS = "ROW#"
 KEYS = "KEYS"
+REVOKED = "REVOKED#"
 STATS, DURATIONS = "STATS", "DURATIONS"
 _SERIALIZE = TypeSerializer().serialize
 _DESERIALIZE = TypeDeserializer().deserialize
@@ -50,6 +51,11 @@ def queue_key(index: int = 0) -> dict[str, Any]:
 def provider_key() -> dict[str, Any]:
     """Return the key of the provider's state, which is read together with the queue shards."""
     return _key("QUEUE", "PROVIDER")
+
+
+def revocation_key(key_id: str) -> dict[str, Any]:
+    """Return the key of a revoked API key's item, which is read together with the queue shards."""
+    return _key("QUEUE", f"{REVOKED}{key_id}")
 
 
 def shard_number(item: Item) -> int:

@@ -40,10 +40,6 @@ class Table:
         """Store an item; it replaces an existing one."""
         self.client.put_item(TableName=self.name, Item=item)
 
-    def delete(self, key: Item) -> None:
-        """Delete an item, if it exists."""
-        self.client.delete_item(TableName=self.name, Key=key)
-
     def update(self, request: Mapping[str, Any]) -> Item | None:
         """Update one item; return the requested attributes, or None if the condition failed.
 
@@ -67,7 +63,7 @@ class Table:
         """Make all writes in one transaction; return the indexes of the failed conditions.
 
         If a condition failed, nothing was written. A transaction conflict is retried up to 25
-        times. Each write is {"Put": request} or {"Update": request}.
+        times. Each write is {"Put": request}, {"Update": request} or {"Delete": request}.
         """
         items: Any = [
             {kind: {"TableName": self.name, **request} for kind, request in write.items()}

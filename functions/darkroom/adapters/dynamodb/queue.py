@@ -1,12 +1,12 @@
 """The submit queue in DynamoDB: an item for each shard, and one for the provider's state.
 
 A state is replaced as a whole if its version is unchanged. A shard's in-flight count is an atomic
-counter.
+counter. `KeyTable` writes the items of revoked keys, which are read with the shards.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from darkroom.adapters.dynamodb.items import Item, provider_key, queue_key, shard_number
+from darkroom.adapters.dynamodb.items import REVOKED, Item, provider_key, queue_key, shard_number
 from darkroom.adapters.dynamodb.operations import Table
 from darkroom.domain.breaker import ProviderState
 from darkroom.domain.submit_queue import QueueShard, QueueSnapshot
@@ -29,15 +29,22 @@ class QueueTable:
         return _shard(self._table.get(queue_key(index)) or {}, index)
 
     def read_all(self) -> QueueSnapshot:
-        """Return the provider's state and every shard that has had a job.
+        """Return the provider's state, every shard that has had a job, and the revoked keys.
 
         One consistent query costs one read unit for each 4 kB of all items together.
         """
         partition = queue_key()["pk"]["S"]
-        items = list(self._table.query("pk = :pk", {":pk": partition}, ConsistentRead=True))
-        provider = next((item for item in items if item["sk"] == provider_key()["sk"]), {})
-        shards = [_shard(item, shard_number(item)) for item in items if item is not provider]
-        return QueueSnapshot(_provider(provider), {shard.index: shard for shard in shards})
+        shards: dict[int, QueueShard] = {}
+        provider, revoked = ProviderState(), set[str]()
+        for item in self._table.query("pk = :pk", {":pk": partition}, ConsistentRead=True):
+            if item["sk"] == provider_key()["sk"]:
+                provider = _provider(item)
+            elif item["sk"]["S"].startswith(REVOKED):
+                revoked.add(item["sk"]["S"].removeprefix(REVOKED))
+            else:
+                shard = _shard(item, shard_number(item))
+                shards[shard.index] = shard
+        return QueueSnapshot(provider, shards, frozenset(revoked))
 
     def read_provider(self) -> ProviderState:
         """Return the provider's state; a consistent read."""

@@ -70,7 +70,7 @@ class CreateRows:
     def _create(self, batch: Batch, row: Row) -> None:
         key = batch.key_of(row.number)
         request_source = RequestSource(
-            Caller(name=batch.caller, can_read_all=batch.can_read_all),
+            Caller(name=batch.caller, can_read_all=batch.can_read_all, key_id=batch.key_id),
             key,
             key,
             daily_budget_micro_usd=batch.daily_budget_micro_usd,

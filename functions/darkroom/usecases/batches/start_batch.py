@@ -95,6 +95,7 @@ class StartBatch:
             batch_id=identity,
             caller=request_source.caller.name,
             can_read_all=request_source.caller.can_read_all,
+            key_id=request_source.caller.key_id,
             request_id=request_source.request_id,
             idempotency_key=request_source.key,
             fingerprint=file_fingerprint,

@@ -143,6 +143,7 @@ class CreateJob:
             job_id=identity,
             caller=request_source.caller.name,
             request_id=request_source.request_id,
+            key_id=request_source.caller.key_id,
             idempotency_key=request_source.key,
             fingerprint=request_fingerprint,
             operation=request.operation,
