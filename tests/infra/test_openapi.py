@@ -6,10 +6,8 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from darkroom.api.resolver import Api
 from infra import generate_api
-from tests.fakes.world import World
-from tests.unit.http import DOCUMENT, validator
+from tests.unit.http import DOCUMENT, Client, function_of, validator
 
 OPERATIONS = [
     (path, method, operation)
@@ -37,14 +35,21 @@ def test_document_is_valid() -> None:
     assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
 
 
-def test_app_routes_match_the_document() -> None:
-    resolver = Api(World().app)._resolver
+def test_routes_of_each_function_match_the_document() -> None:
     served = {
-        (re.sub(r"<(\w+)>", r"{\1}", route.path).replace(".+", "{model}"), route.method.lower())
-        for route in [*resolver._static_routes, *resolver._dynamic_routes]
+        (
+            re.sub(r"<(\w+)>", r"{\1}", route.path).replace(".+", "{model}"),
+            route.method.lower(),
+        ): name
+        for name, api in Client().apis.items()
+        for route in [*api._resolver._static_routes, *api._resolver._dynamic_routes]
     }
 
-    assert served == {(path, method) for path, method, _ in KEY_ROUTES} | set(STUDIO)
+    routes = {(path, method) for path, method, _ in KEY_ROUTES} | set(STUDIO)
+    assert served == {
+        (path, method): function_of(method, path.replace("{", "").replace("}", ""))
+        for path, method in routes
+    }
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def test_routes_and_location_work_under_a_base_path(path: str) -> None:
     event["path"] = path
     event["requestContext"]["path"] = path
 
-    result = ada.api.resolve(event, CONTEXT)
+    result = ada.apis["ApiFunction"].resolve(event, CONTEXT)
 
     assert result["statusCode"] == 202
     (location,) = result["multiValueHeaders"]["Location"]
@@ -27,7 +27,7 @@ def test_wavespeed_result_url_includes_the_base_path() -> None:
     event = ada.event("POST", "/api/v3/a/b", body="{}")
     event["path"] = event["requestContext"]["path"] = "/pics/api/v3/a/b"
 
-    result = ada.api.resolve(event, CONTEXT)
+    result = ada.apis["ApiFunction"].resolve(event, CONTEXT)
 
     payload = json.loads(result["body"])["data"]
     assert payload["urls"]["get"] == (

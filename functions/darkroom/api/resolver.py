@@ -1,6 +1,7 @@
 """The HTTP API: registers the routes and converts errors to responses."""
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
@@ -9,24 +10,24 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from darkroom.api import problems
 from darkroom.api.http import reply
 from darkroom.api.problems import MediaTypeError, TooLargeError
-from darkroom.api.routes import Routes
 from darkroom.api.schemas import WAVESPEED_PREFIX
-from darkroom.api.studio import Studio
-from darkroom.api.wavespeed_compat import WaveSpeedRoutes
 from darkroom.domain.errors import DarkroomError, NotFoundError
 from darkroom.observability import log_crash, logger
 
 if TYPE_CHECKING:
     from darkroom.app import App
 
+# Registers routes on a resolver.
+type RouteGroup = Callable[[APIGatewayRestResolver, "App"], object]
+
 _EXPOSED = ["Location", "ETag", "Retry-After"]
 _ACCEPTED = ["Idempotency-Key", "If-None-Match"]
 
 
 class Api:
-    """The HTTP API as one application."""
+    """The routes of the HTTP API that one function serves."""
 
-    def __init__(self, app: "App") -> None:
+    def __init__(self, app: "App", *groups: RouteGroup) -> None:
         origin = app.settings.allowed_origin
         cors = CORSConfig(
             allow_origin=origin, allow_headers=_ACCEPTED, expose_headers=_EXPOSED, max_age=600
@@ -37,9 +38,8 @@ class Api:
         )
         self._resolver.exception_handler(Exception)(self._crash)
         self._resolver.not_found(self._refuse_route)
-        Routes(self._resolver, app)
-        WaveSpeedRoutes(self._resolver, app)
-        Studio(self._resolver, app)
+        for register in groups:
+            register(self._resolver, app)
 
     def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Return the response to an API Gateway event, and log the request."""

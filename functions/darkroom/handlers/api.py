@@ -1,4 +1,4 @@
-"""Api: the HTTP API. API Gateway invokes it for every route."""
+"""Api: the HTTP API. API Gateway invokes it for the routes that no other function serves."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 def api() -> "Api":
     """Return the HTTP API."""
     from darkroom.api.resolver import Api
+    from darkroom.api.routes import Routes
+    from darkroom.api.studio import Studio
+    from darkroom.api.wavespeed_compat import WaveSpeedRoutes
 
-    return Api(app())
+    return Api(app(), Routes, WaveSpeedRoutes, Studio)
 
 
 @observed(api)
