@@ -31,6 +31,10 @@ class Client:
                 headers={"Authorization": f"Bearer {target.key}"},
                 timeout=_TIMEOUT,
                 transport=transport,
+                # A redirect could lead the key to another host.
+                follow_redirects=False,
+                # A proxy would get the key of a stack on this machine unencrypted.
+                trust_env=not target.is_loopback,
             )
             # For presigned URLs. Requests to S3 must not carry the API key.
             self._storage = httpx.Client(timeout=_TIMEOUT, transport=transport)

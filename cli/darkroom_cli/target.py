@@ -1,5 +1,6 @@
 """The deployment to call: from options, the environment, the config file or the local stack."""
 
+import ipaddress
 import json
 import os
 import re
@@ -8,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from darkroom_cli.errors import CliError, Exit
 
-_HOW_TO_CONFIGURE = """Set the URL and the key in one of these places:
-  --url and --key
-  DARKROOM_URL and DARKROOM_KEY in the environment
+_HOW_TO_CONFIGURE = """Set the URL and the key in the same one of these places:
+  --url and --key, or DARKROOM_URL and DARKROOM_KEY in the environment
   {config}, with the lines: url = "https://…" and key = "dk_…"
   a local stack: run `make up` in a checkout, and call darkroom inside it"""
 _STACK = Path(".local") / "stack.json"
@@ -25,32 +27,71 @@ class Target:
     url: str
     key: str = field(repr=False)
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the deployment is on this machine."""
+        return is_loopback(self.url)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A URL and a key that are set in one place."""
+
+    name: str
+    url: str | None
+    key: str | None = field(repr=False)
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.url or self.key)
+
 
 def find(url: str | None, key: str | None, environment: Mapping[str, str], folder: Path) -> Target:
-    """Return the first URL and the first key that are configured, possibly of different sources.
+    """Return the URL and the key of the first source that sets one of them. Raises CliError.
 
-    Raises CliError if one is missing.
+    A key is never sent to a URL of another source: the working directory, and with it the file of
+    the local stack, can be of another person.
     """
     config = config_file(environment)
-    sources = [
-        ("--url", {"url": url, "key": key}),
-        ("DARKROOM_URL", _from_environment(environment)),
-        (str(config), _from_config(config)),
-        (str(_STACK), _from_stack(folder)),
-    ]
-    first_url, source = _first(sources, "url")
-    first_key, _ = _first(sources, "key")
-    if first_url is None or first_key is None:
-        missing = "deployment URL" if first_url is None else "API key"
-        message = f"No {missing} is configured."
+    source = _from_command(url, key, environment)
+    if not source.is_set:
+        source = _from_config(config)
+    if not source.is_set:
+        source = _from_stack(folder)
+    if not source.url or not source.key:
+        message = "No deployment URL is configured."
+        if source.is_set:
+            found, missing = ("API key", "URL") if source.key else ("URL", "API key")
+            message = f"The {found} is set in {source.name}, but the {missing} is not."
         raise CliError(Exit.NO_TARGET, message, _HOW_TO_CONFIGURE.format(config=config))
-    if not first_url.startswith(("https://", "http://")):
-        message = f"The URL from {source} does not begin with https://."
-        raise CliError(Exit.NO_TARGET, message, "Use the stack output ApiUrl.")
-    if not is_header(first_key):
+    _check_url(source.url, source.name)
+    if not is_header(source.key):
         message = "The API key has characters that no key has."
         raise CliError(Exit.REFUSED_KEY, message, "A key is dk_ and letters, digits, - and _.")
-    return Target(first_url.rstrip("/"), first_key)
+    return Target(source.url.rstrip("/"), source.key)
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether the host of a URL is this machine: 127.0.0.0/8, ::1 or localhost."""
+    try:
+        host = httpx.URL(url).host
+    except httpx.InvalidURL:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _check_url(url: str, source: str) -> None:
+    """Raise CliError if a key must not be sent to the URL."""
+    if not url.startswith(("https://", "http://")):
+        message = f"The URL from {source} does not begin with https://."
+        raise CliError(Exit.NO_TARGET, message, "Use the stack output ApiUrl.")
+    if url.startswith("http://") and not is_loopback(url):
+        message = f"The URL from {source} begins with http://, which sends the key unencrypted."
+        hint = "Use https://. Only a stack on this machine is reached by http://."
+        raise CliError(Exit.NO_TARGET, message, hint)
 
 
 def is_header(text: str) -> bool:
@@ -81,30 +122,32 @@ def current_folder() -> Path:
         return Path()
 
 
-def _first(sources: list[tuple[str, dict[str, str | None]]], part: str) -> tuple[str | None, str]:
-    for source, values in sources:
-        if values.get(part):
-            return values[part], source
-    return None, ""
+def _from_command(url: str | None, key: str | None, environment: Mapping[str, str]) -> _Source:
+    """Return what the options set, or else the environment."""
+    return _Source(
+        "the command line or the environment",
+        url or environment.get("DARKROOM_URL"),
+        key or environment.get("DARKROOM_KEY"),
+    )
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, str | None]:
-    return {"url": environment.get("DARKROOM_URL"), "key": environment.get("DARKROOM_KEY")}
-
-
-def _from_config(path: Path) -> dict[str, str | None]:
+def _from_config(path: Path) -> _Source:
     try:
         config = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
-        return {}
+        return _Source(str(path), None, None)
     except (OSError, ValueError) as error:
         hint = 'The file needs two lines: url = "https://…" and key = "dk_…"'
         raise CliError(Exit.NO_TARGET, f"Cannot read {path}: {error}", hint) from None
-    return {name: str(config[name]) for name in ("url", "key") if config.get(name)}
+    url, key = (str(config.get(name) or "") for name in ("url", "key"))
+    return _Source(str(path), url, key)
 
 
 def local_stack(folder: Path) -> dict[str, str]:
-    """Return the addresses and keys of the stack of `make up`; empty if none is up."""
+    """Return the addresses and keys of the stack of `make up`; empty if none is up.
+
+    Raises CliError if an address is not on this machine: `make up` writes only such addresses.
+    """
     root = checkout(folder)
     if root is None:
         return {}
@@ -112,9 +155,17 @@ def local_stack(folder: Path) -> dict[str, str]:
         stack = json.loads((root / _STACK).read_text())
     except (OSError, ValueError):
         return {}
-    return stack if isinstance(stack, dict) else {}
+    if not isinstance(stack, dict):
+        return {}
+    texts = {name: value for name, value in stack.items() if isinstance(value, str) and value}
+    for name in ("api_url", "emulator_url"):
+        if name in texts and not is_loopback(texts[name]):
+            message = f"{name} in {root / _STACK} is not an address of this machine."
+            hint = "Delete the file unless it is yours, and start the local stack with: make up"
+            raise CliError(Exit.NO_TARGET, message, hint)
+    return texts
 
 
-def _from_stack(folder: Path) -> dict[str, str | None]:
+def _from_stack(folder: Path) -> _Source:
     stack = local_stack(folder)
-    return {"url": stack.get("api_url"), "key": stack.get("api_key")}
+    return _Source(str(_STACK), stack.get("api_url"), stack.get("api_key"))

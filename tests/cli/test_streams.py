@@ -208,7 +208,7 @@ def test_program_needs_no_home_and_no_folder(start: Start, environment: dict[str
     """The service accounts of cron and of containers may have neither."""
     script = 'mkdir gone && cd gone && rmdir ../gone && unset PWD && exec "$@"'
     found = start("jobs", "list", script=script)
-    del environment["DARKROOM_URL"]
+    del environment["DARKROOM_URL"], environment["DARKROOM_KEY"]
     missing = start("jobs", "list", script=script.replace("gone", "too"))
 
     assert end(found)[0] == Exit.DONE

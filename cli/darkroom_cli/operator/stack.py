@@ -54,7 +54,11 @@ def find(name: str | None, folder: Path) -> Stack:
     if not local:
         hint = "Run `make up` in this checkout, or name a stack on AWS: --stack NAME"
         raise CliError(Exit.NO_TARGET, "No local stack is up.", hint)
-    session = boto3.Session(
-        local["access_key_id"], local["secret_access_key"], region_name=local["region"]
-    )
-    return Stack(session, local["stack_name"], local["emulator_url"])
+    try:
+        session = boto3.Session(
+            local["access_key_id"], local["secret_access_key"], region_name=local["region"]
+        )
+        return Stack(session, local["stack_name"], local["emulator_url"])
+    except KeyError as error:
+        message = f".local/stack.json has no {error.args[0]}."
+        raise CliError(Exit.NO_TARGET, message, "Start the local stack: make up") from None
