@@ -29,7 +29,7 @@ USE_CASES = {
     "api": "api", "authorizer": "authorize", "on_upload": "upload_job", "on_request": "request_job",
     "on_webhook": "receive_webhook", "submit": "submit_job", "check": "check_job", "finalize": "finalize_job",
     "fail": "end_job", "on_execution_ended": "end_job", "record_stats": "record_stats", "sweep": "sweep_jobs",
-    "reconcile": "reconcile_billing", "create_rows": "create_rows", "collect_batch": "collect_batch",
+    "reconcile": "reconcile_billing", "quote": "ports.quotes", "create_rows": "create_rows", "collect_batch": "collect_batch",
 }  # fmt: skip
 _BASELINE = "import boto3\nmark()\nboto3.client('dynamodb')"
 # Packages of the Lambda runtime. Everything else comes from the artifact.

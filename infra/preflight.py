@@ -26,8 +26,8 @@ from infra.expand import GATEWAY, Resolver, expand
 from local import paths
 from local.built_template import load_template
 
-# The names of the state machines are the stack's name and up to ten characters, at most 80 in all.
-MAX_STACK_NAME = 70
+# The name of QuoteFunction is the stack's name and "-quote", at most 64 characters in all.
+MAX_STACK_NAME = 58
 # Seconds that the functions of a job run: about 3 (docs/benchmarks.md), and up to 3 for a slot.
 RUN_SECONDS = 6
 # State transitions of a job without a webhook (docs/benchmarks.md).

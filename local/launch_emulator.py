@@ -47,6 +47,7 @@ version: ContextVar[str | None] = ContextVar("version", default=None)
 slots = BoundedSemaphore(lambdas._ACCOUNT_CONCURRENCY_CAP)  # noqa: SLF001
 starts = BoundedSemaphore(os.cpu_count() or 1)
 unpacking = Lock()
+QUOTE = "-quote"  # the end of the name of QuoteFunction
 # The private names below are MiniStack's.
 acquire_slot = lambdas._acquire_execution_slot  # noqa: SLF001
 release_slot = lambdas._release_execution_slot  # noqa: SLF001
@@ -66,9 +67,11 @@ find_resource = permissions.extract_resource_arn
 def wait_for_slot(function: dict[str, Any], config: dict[str, Any]) -> tuple[Any, Any]:
     """Wait until fewer than 16 calls run. Every call has its own thread, so none is blocked.
 
-    A function that invokes a function of the same stack and waits for it could wait for itself.
-    Darkroom has none.
+    Functions invoke QuoteFunction and wait for it, so its calls need no slot: it could wait for a
+    slot of its own caller.
     """
+    if str(config.get("FunctionName")).endswith(QUOTE):
+        return QUOTE, None
     slots.acquire()
     slot, limit = acquire_slot(function, config)
     if slot is None:  # the function's own reserved concurrency
@@ -78,6 +81,8 @@ def wait_for_slot(function: dict[str, Any], config: dict[str, Any]) -> tuple[Any
 
 def return_slot(slot: Any) -> None:
     """End a call, so that a waiting call starts."""
+    if slot == QUOTE:
+        return
     release_slot(slot)
     slots.release()
 

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from botocore.config import Config
 
-from darkroom.observability import PowertoolsMetrics, log_lost_entry, log_stale_value
+from darkroom.observability import (
+    PowertoolsMetrics,
+    log_failed_quote,
+    log_lost_entry,
+    log_stale_value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +38,8 @@ if TYPE_CHECKING:
 _AWS = Config(
     connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3}
 )
+# A cold start, and at most five seconds of the provider. The published prices replace a late quote.
+_QUOTES = Config(connect_timeout=1, read_timeout=6, retries={"total_max_attempts": 1})
 
 
 def utc_now() -> datetime:
@@ -231,11 +238,21 @@ class AwsPorts:
         return WebhookSecrets(self._wavespeed, self.monotonic)
 
     @cached_property
-    def prices(self) -> ports.Prices:
-        """The provider's prices."""
-        from darkroom.adapters.wavespeed.prices import WaveSpeedPrices
+    def quotes(self) -> ports.Quotes:
+        """The provider's quotes. Only QuoteFunction requests them directly."""
+        from darkroom.adapters.wavespeed.quotes import WaveSpeedQuotes
 
-        return WaveSpeedPrices(self._settings.provider_url, self._provider_key, self.now)
+        return WaveSpeedQuotes(self._settings.provider_url, self._provider_key, self.now)
+
+    @cached_property
+    def prices(self) -> ports.Prices:
+        """The prices of jobs. Their quotes come from QuoteFunction."""
+        from darkroom.adapters.prices import QuotedPrices
+        from darkroom.adapters.quote_function import QuoteFunction
+
+        client = boto3.client("lambda", config=_AWS.merge(_QUOTES))
+        name = self._settings.quote_function
+        return QuotedPrices(QuoteFunction(client, name, log_failed_quote), self.now)
 
     @cached_property
     def billing(self) -> ports.Billing:

@@ -87,6 +87,11 @@ def log_lost_entry(entry: dict[str, Any], error: Exception) -> None:
     logger.error("audit entry not written", entry=entry, error=describe(error))
 
 
+def log_failed_quote(error: Exception) -> None:
+    """Log that published prices are used, because a quote could not be requested."""
+    logger.warning("no quote", error=describe(error))
+
+
 def correlate(job_id: str | None) -> None:
     """Add the job id to every following log line."""
     logger.set_correlation_id(job_id)

@@ -155,6 +155,20 @@ class Quote:
     as_of: str
 
 
+@dataclass(frozen=True)
+class NoQuote:
+    """The provider has no price. `is_outage`: it would not quote any other input either."""
+
+    is_outage: bool = False
+
+
+class Quotes(Protocol):
+    """The provider's quotes."""
+
+    def request(self, model: str, inputs: dict[str, Any]) -> Quote | NoQuote:
+        """Return the quote for a model. The provider reads the inputs, but starts nothing."""
+
+
 class Prices(Protocol):
     """The prices of jobs."""
 
@@ -163,6 +177,9 @@ class Prices(Protocol):
 
         Returns None if neither has a price. An unknown price is not zero.
         """
+
+    def published(self, model: str, model_input: dict[str, Any], images: int) -> Quote | None:
+        """Return the price from the published tables, or None if they have none."""
 
 
 class Billing(Protocol):

@@ -31,6 +31,7 @@ class Settings(BaseModel):
     audit_bucket: str  # empty for none
     runtime_flags: str  # prefix of the names of the SSM parameters
 
+    quote_function: str
     provider_url: str
     provider_secret_id: str
     asset_hosts: str  # patterns of host names, separated by commas

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from darkroom.adapters.prices import QuotedPrices
 from darkroom.adapters.wavespeed.billing import WaveSpeedBilling
-from darkroom.adapters.wavespeed.prices import WaveSpeedPrices
+from darkroom.adapters.wavespeed.quotes import WaveSpeedQuotes
 from darkroom.domain.errors import Code
 from darkroom.domain.pricing import AS_OF
 from darkroom.ports import ListedPrediction, Quote, Succeeded, Unreadable
@@ -62,8 +63,10 @@ def list_predictions(http: ScriptedHttp) -> object:
 
 
 def quote(http: ScriptedHttp) -> object:
-    prices = WaveSpeedPrices(BASE, two_keys(), StoppedClock(), http.transport)
-    return prices.quote(MODEL, {"quality": "medium", "resolution": "1k"}, 0)
+    quotes = WaveSpeedQuotes(BASE, two_keys(), StoppedClock(), http.transport)
+    return QuotedPrices(quotes, StoppedClock()).quote(
+        MODEL, {"quality": "medium", "resolution": "1k"}, 0
+    )
 
 
 def charges(http: ScriptedHttp) -> object:

@@ -7,10 +7,12 @@ import pytest
 from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
-from darkroom.adapters.wavespeed.prices import WaveSpeedPrices
+from darkroom.adapters.prices import QuotedPrices
+from darkroom.adapters.wavespeed.quotes import WaveSpeedQuotes
 from darkroom.domain.pricing import AS_OF
 from darkroom.domain.requests import TEXT_TO_IMAGE_MODEL
 from darkroom.ports import Quote
+from tests.contract.quote_function import quote_function
 from tests.contract.scripted_http import (
     BASE,
     Keys,
@@ -31,11 +33,13 @@ def priced(**data: Any) -> httpx.Response:
 
 def prices_over(
     http: ScriptedHttp, keys: Keys | None = None, clock: StoppedClock | None = None
-) -> WaveSpeedPrices:
-    return WaveSpeedPrices(BASE, keys or Keys(), clock or StoppedClock(), http.transport)
+) -> QuotedPrices:
+    now = clock or StoppedClock()
+    quotes = WaveSpeedQuotes(BASE, keys or Keys(), now, http.transport)
+    return QuotedPrices(quote_function(quotes), now)
 
 
-def quote_with(prices: WaveSpeedPrices, **changes: Any) -> Quote | None:
+def quote_with(prices: QuotedPrices, **changes: Any) -> Quote | None:
     return prices.quote(TEXT_TO_IMAGE_MODEL, INPUT | changes, 0)
 
 

@@ -1,15 +1,17 @@
-"""Contract of the port Prices: in memory and over HTTP against the simulator."""
+"""Contract of the port Prices: in memory, and through QuoteFunction against the simulator."""
 
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from darkroom.adapters.wavespeed.prices import WaveSpeedPrices
+from darkroom.adapters.prices import QuotedPrices
+from darkroom.adapters.wavespeed.quotes import WaveSpeedQuotes
 from darkroom.domain.pricing import AS_OF, estimate_cost
 from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL
 from darkroom.ports import Prices, Quote
 from simulator import testing
+from tests.contract.quote_function import quote_function
 from tests.contract.scripted_http import Keys
 from tests.fakes.prices import InMemoryPrices
 from tests.fakes.signals import StoppedClock
@@ -25,17 +27,17 @@ def clock() -> StoppedClock:
 
 
 @pytest.fixture
-def prices(simulator: testing.Provider, clock: StoppedClock) -> Generator[WaveSpeedPrices]:
-    adapter = WaveSpeedPrices(simulator.provider_url, Keys(simulator.key), clock)
-    with adapter._client:
-        yield adapter
+def prices(simulator: testing.Provider, clock: StoppedClock) -> Generator[QuotedPrices]:
+    quotes = WaveSpeedQuotes(simulator.provider_url, Keys(simulator.key), clock)
+    with quotes._client:
+        yield QuotedPrices(quote_function(quotes), clock)
 
 
 @pytest.fixture(params=["fake", "simulator"])
 def any_prices(request: pytest.FixtureRequest) -> Prices:
     if request.param == "fake":
         return InMemoryPrices()
-    adapter: WaveSpeedPrices = request.getfixturevalue("prices")
+    adapter: QuotedPrices = request.getfixturevalue("prices")
     return adapter
 
 
@@ -60,7 +62,7 @@ def test_quote_matches_the_price_table(any_prices: Prices, quality: str, resolut
 
 
 def test_quote_is_the_discounted_price_of_today(
-    simulator: testing.Provider, prices: WaveSpeedPrices
+    simulator: testing.Provider, prices: QuotedPrices
 ) -> None:
     simulator.options(discount_rate=0.33, prices="b")
 
@@ -69,14 +71,14 @@ def test_quote_is_the_discounted_price_of_today(
     assert result == Quote(29_480, TODAY)
 
 
-def test_model_without_a_table_has_the_price_of_the_provider(prices: WaveSpeedPrices) -> None:
+def test_model_without_a_table_has_the_price_of_the_provider(prices: QuotedPrices) -> None:
     assert prices.quote("minimax/speech-02-turbo", {"text": "x"}, 0) == Quote(30_000, TODAY)
     assert prices.quote("no/such", {"prompt": "x"}, 0) is None
 
 
 @pytest.mark.parametrize(("paths", "request_count"), [("both", 1), ("newer", 1), ("older", 2)])
 def test_working_price_path_is_remembered(
-    simulator: testing.Provider, prices: WaveSpeedPrices, paths: str, request_count: int
+    simulator: testing.Provider, prices: QuotedPrices, paths: str, request_count: int
 ) -> None:
     simulator.options(price_paths=paths)
 
@@ -86,9 +88,7 @@ def test_working_price_path_is_remembered(
     assert len(price_requests(simulator)) == request_count + 1
 
 
-def test_removed_price_path_is_replaced(
-    simulator: testing.Provider, prices: WaveSpeedPrices
-) -> None:
+def test_removed_price_path_is_replaced(simulator: testing.Provider, prices: QuotedPrices) -> None:
     for paths in ("older", "newer", "older"):
         simulator.options(price_paths=paths)
         assert quote_with(prices, resolution="1k", aspect_ratio=paths) == Quote(220_000, TODAY)
@@ -111,7 +111,7 @@ def test_removed_price_path_is_replaced(
 )
 def test_failed_quote_uses_the_table_for_a_minute(
     simulator: testing.Provider,
-    prices: WaveSpeedPrices,
+    prices: QuotedPrices,
     clock: StoppedClock,
     fault: tuple[str, dict[str, Any]],
 ) -> None:
@@ -129,7 +129,7 @@ def test_failed_quote_uses_the_table_for_a_minute(
 
 
 def test_quote_is_cached_for_an_hour_independent_of_the_prompt(
-    simulator: testing.Provider, prices: WaveSpeedPrices, clock: StoppedClock
+    simulator: testing.Provider, prices: QuotedPrices, clock: StoppedClock
 ) -> None:
     for prompt in ("a", "a fox", "[[fault price.http]]"):
         assert quote_with(prices, prompt=prompt) == Quote(440_000, TODAY)
@@ -144,7 +144,7 @@ def test_quote_is_cached_for_an_hour_independent_of_the_prompt(
 
 
 def test_cache_distinguishes_inputs_that_change_the_price(
-    simulator: testing.Provider, prices: WaveSpeedPrices
+    simulator: testing.Provider, prices: QuotedPrices
 ) -> None:
     for images in (1, 2):
         for quality in ("low", "high"):
@@ -155,7 +155,7 @@ def test_cache_distinguishes_inputs_that_change_the_price(
 
 
 def test_request_contains_no_prompt_and_no_url_of_the_caller(
-    simulator: testing.Provider, prices: WaveSpeedPrices
+    simulator: testing.Provider, prices: QuotedPrices
 ) -> None:
     prices.quote(EDIT_MODEL, INPUT, 2)
     speech_input = {

@@ -16,5 +16,8 @@ class InMemoryPrices:
     def quote(self, model: str, model_input: dict[str, Any], images: int) -> Quote | None:
         if model in self.quotes:
             return self.quotes[model]
+        return self.published(model, model_input, images)
+
+    def published(self, model: str, model_input: dict[str, Any], images: int) -> Quote | None:
         estimate = pricing.estimate_cost(model, model_input, images)
         return None if estimate is None else Quote(estimate, pricing.AS_OF)

@@ -105,6 +105,7 @@ class World:
             audit_log="audit",
             audit_bucket="",
             runtime_flags="/darkroom/switches",
+            quote_function="quote",
             provider_url="https://api.wavespeed.ai",
             provider_secret_id="key",
             asset_hosts="*.wavespeed.ai",

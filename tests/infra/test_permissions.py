@@ -36,8 +36,8 @@ REACHABLE = {
     "OnRequestFunction": {"JOB#*", "BUDGET#*"},
     "CreateRowsFunction": {"JOB#*", "BUDGET#*", "BATCH#*", "QUEUE"},
 }
-WITHOUT_RECORDS = ("ThumbnailFunction", "ArchiveAuditFunction")
-INNER = [name for name in functions() if name not in (*REACHABLE, *WITHOUT_RECORDS)]
+WITHOUT_TABLE = {"ThumbnailFunction", "ArchiveAuditFunction", "QuoteFunction"}
+INNER = [name for name in functions() if name not in REACHABLE and name not in WITHOUT_TABLE]
 CREATE_JOBS = ("ApiFunction", "OnUploadFunction", "OnRequestFunction", "CreateRowsFunction")
 # These actions have no resource-level permissions (AWS service authorization reference).
 LOG_DELIVERY = {
@@ -193,6 +193,20 @@ def test_functions_can_publish_events_with_the_source_darkroom_only(function: st
     assert statement["Condition"] == {"StringEqualsIfExists": {"events:source": "darkroom"}}
 
 
+def test_only_functions_that_call_the_provider_read_its_key() -> None:
+    """The entry points request quotes from QuoteFunction."""
+    readers = {f for f in functions() if "secretsmanager:GetSecretValue" in granted_actions(f)}
+    invokers = {f for f in functions() if "lambda:InvokeFunction" in granted_actions(f)}
+
+    assert readers == {
+        "QuoteFunction", "OnWebhookFunction", "SubmitFunction", "CheckFunction",
+        "FinalizeFunction", "SweepFunction", "ReconcileFunction",
+    }  # fmt: skip
+    assert invokers == {*CREATE_JOBS, "SweepFunction"}
+    for function in invokers:
+        assert granted_actions(function)["lambda:InvokeFunction"] == {"QuoteFunction.Arn"}
+
+
 def test_template_has_no_other_roles_policies_or_permissions() -> None:
     """SAM creates one role per function and the invoke permission of each rule."""
     policies = set(resources("AWS::IAM::ManagedPolicy"))
@@ -206,8 +220,9 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
         "CreateJobPolicy": "AWS::IAM::ManagedPolicy",
         "InboxPolicy": "AWS::IAM::ManagedPolicy",
         "RecordsPolicy": "AWS::IAM::ManagedPolicy",
-        "ProviderAndEventsPolicy": "AWS::IAM::ManagedPolicy",
+        "ProviderKeyPolicy": "AWS::IAM::ManagedPolicy",
         "AuditPolicy": "AWS::IAM::ManagedPolicy",
+        "EventsPolicy": "AWS::IAM::ManagedPolicy",
         "StateMachineLogsPolicy": "AWS::IAM::ManagedPolicy",
         "ApiPermission": "AWS::Lambda::Permission",
         "AuthorizerPermission": "AWS::Lambda::Permission",

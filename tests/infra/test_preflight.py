@@ -178,7 +178,7 @@ def test_transition_and_parameter_quotas_are_compared_with_the_tier() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "is_valid"), [("a" * 70, True), ("a" * 71, False), ("aws-images", False)]
+    ("name", "is_valid"), [("a" * 58, True), ("a" * 59, False), ("aws-images", False)]
 )
 def test_stack_name_fits_the_names_of_its_resources(name: str, is_valid: bool) -> None:
     found = list(preflight.stack_name(deployment(Aws(), name)))
@@ -187,15 +187,16 @@ def test_stack_name_fits_the_names_of_its_resources(name: str, is_valid: bool) -
 
 
 def test_longest_stack_name_fits_the_names_in_the_template() -> None:
-    """Step Functions: 80 characters; CloudFormation shortens the names that it generates."""
+    """Step Functions: 80 characters, Lambda: 64; CloudFormation shortens the names it generates."""
     resolver = deployment(Aws(), "a" * preflight.MAX_STACK_NAME).resolver
-    machines = [
-        resolver.resolve(resource["Properties"]["StateMachineName"])
-        for resource in resolver.template["Resources"].values()
-        if resource["Type"] == "AWS::StepFunctions::StateMachine"
-    ]
 
-    assert max(map(len, machines)) == 80
+    def longest(kind: str, name: str) -> int:
+        resources = resolver.template["Resources"].values()
+        found = [r["Properties"] for r in resources if r["Type"] == kind]
+        return max(len(resolver.resolve(p[name])) for p in found if name in p)
+
+    assert longest("AWS::Lambda::Function", "FunctionName") == 64
+    assert longest("AWS::StepFunctions::StateMachine", "StateMachineName") <= 80
 
 
 def test_question_without_an_answer_is_a_finding() -> None:

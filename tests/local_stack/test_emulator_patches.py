@@ -80,6 +80,23 @@ def test_call_above_reserved_concurrency_is_throttled_and_takes_no_slot(lambdas:
     assert throttled == [(None, "function")] * (SLOTS + 1)
 
 
+def test_function_that_others_wait_for_takes_no_slot(lambdas: Any) -> None:
+    lambdas._acquire_execution_slot = lambda *_: ("slot", None)
+    lambdas._release_execution_slot = lambda _slot: None
+    started = launcher()
+    for _ in range(SLOTS):
+        started.wait_for_slot({}, {"FunctionName": "darkroom-api"})
+
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(SLOTS):
+            call = pool.submit(started.wait_for_slot, {}, {"FunctionName": "darkroom-quote"})
+            slot, _ = call.result(timeout=5)
+            started.return_slot(slot)
+        waiting = pool.submit(started.wait_for_slot, {}, {"FunctionName": "darkroom-api"})
+        assert not wait([waiting], timeout=0.05).done
+        started.return_slot("slot")
+
+
 def test_one_worker_per_processor_starts_at_a_time(
     lambdas: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,10 @@ import pytest
 
 from darkroom.domain import pricing
 from darkroom.domain.references import S3Object
+from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL
+from darkroom.ports import Quote
 from tests.fakes.images import PNG
+from tests.fakes.world import TEXT_TO_IMAGE
 from tests.unit.http import V1_JOBS, Client, error_message
 
 PATH = "/v1/uploads"
@@ -192,3 +195,20 @@ def test_estimate_creates_no_job_and_reads_no_references(
     assert (response.status, response.json["estimated_cost_micro_usd"]) == (200, price)
     assert response.json["priced_as_of"] == (pricing.AS_OF if price else None)
     assert reader.world.jobs.records == {}
+
+
+def test_read_key_gets_published_prices_and_sends_the_provider_nothing() -> None:
+    ada = Client()
+    ada.world.prices.quotes = dict.fromkeys(
+        (TEXT_TO_IMAGE_MODEL, EDIT_MODEL), Quote(1, "2026-11-22")
+    )
+    question = {"model_id": TEXT_TO_IMAGE_MODEL, "inputs": {"quality": "low"}}
+
+    def prices(client: Client) -> set[float]:
+        estimate = client.post("/v1/estimates", TEXT_TO_IMAGE).json["estimated_cost_micro_usd"]
+        asked = client.post("/api/v3/model/price", question).json["data"]["price"]
+        listed = [m["base_price"] for m in client.get("/api/v3/models").json["data"]]
+        return {estimate, round(asked * 1e6), *(round(price * 1e6) for price in listed)}
+
+    assert prices(ada) == {1}
+    assert 1 not in prices(ada.as_("ben", role="read"))

@@ -29,6 +29,7 @@ VARIABLES = {
     "EVENT_BUS_NAME": BUS,
     "STATE_MACHINE_ARN": MACHINE_ARN,
     "BATCH_STATE_MACHINE_ARN": f"{STATES}:stateMachine:batch",
+    "QUOTE_FUNCTION": "QuoteFunction",
     "PROVIDER_URL": f"https://{API}",
     "PROVIDER_SECRET_ID": SECRET,
     "ASSET_HOSTS": CDN,

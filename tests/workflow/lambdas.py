@@ -1,10 +1,12 @@
 """Lambda: the real handlers, found through the template, with scripted faults."""
 
 import importlib
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -123,6 +125,7 @@ def _register_hooks(session: boto3.Session) -> None:
         for phase in ("before-call", "after-call"):
             session.events.register(f"{phase}.{write}", _on_call)
     session.events.register("before-call.dynamodb", _on_table)
+    session.events.register("before-call.lambda.Invoke", _on_invoke)
 
 
 def _on_call(event_name: str, **_: Any) -> None:
@@ -132,6 +135,14 @@ def _on_call(event_name: str, **_: Any) -> None:
 
 def _on_table(**call: Any) -> None:
     _CURRENT[0].on_table(**call)
+
+
+def _on_invoke(params: Any, **_: Any) -> Any:
+    """Run the function in place of the call of the AWS API."""
+    function = params["url_path"].split("/")[3]
+    response = _CURRENT[0].invoke(function, json.loads(params["body"]))
+    payload = io.BytesIO(json.dumps(response).encode())
+    return SimpleNamespace(status_code=200), {"Payload": payload}
 
 
 class _Context:

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,7 +24,7 @@ from darkroom.domain.errors import ForbiddenError, InvalidRequestError, megabyte
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.parsing import MAX_FIELD_NAME
 from darkroom.domain.values import given
-from darkroom.ports import Cursor
+from darkroom.ports import Cursor, Prices, Quote
 from darkroom.usecases.jobs.create_job import RequestSource
 
 _KEY = re.compile(r"[\x21-\x7e]{1,256}")
@@ -48,6 +48,9 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _REPLACEMENT = "\ufffd"
 _MAX_CALLER = 256  # characters of a name
 _MAX_TOKEN = 40  # characters of a header's value in a message
+
+# The price of a model with an input and a number of images.
+type Price = Callable[[str, dict[str, Any], int], Quote | None]
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,10 @@ class HttpRequest:
             raise ForbiddenError(
                 "This API key has the role read. Use a key with the role submit or admin."
             )
+
+    def price(self, prices: Prices) -> Price:
+        """Return the prices for this key. A key with the role read sends the provider nothing."""
+        return prices.published if self.role is Role.READ else prices.quote
 
     def header(self, name: str) -> str | None:
         """Return a header, ignoring the case of its name; None if it is missing."""

@@ -112,8 +112,9 @@ class Routes:
 
     def estimate(self) -> Response[str]:
         """Return the estimated cost of a request."""
-        job_request = parse_request(self._request().json())
-        quote = self._prices.quote(
+        request = self._request()
+        job_request = parse_request(request.json())
+        quote = request.price(self._prices)(
             job_request.model, job_request.input, len(job_request.references)
         )
         return reply(

@@ -160,7 +160,7 @@ class WaveSpeedRoutes:
             owner, status=None, operation=Operation.MODEL, limit=_USED_MODELS, after=None
         )
         server = request.base_url.rstrip("/")
-        return reply(200, _envelope(model_list(self._prices, used, server)))
+        return reply(200, _envelope(model_list(request.price(self._prices), used, server)))
 
     def price(self) -> Response[str]:
         """Return the price of a model with an input. Starts nothing."""
@@ -169,7 +169,8 @@ class WaveSpeedRoutes:
         placeholders = _PLACEHOLDERS.get(query.model_id, {})
         missing = {n: v for n, v in placeholders.items() if not query.inputs.get(n)}
         parsed = _parse(query.model_id, query.inputs | missing)
-        quote = self._prices.quote(parsed.model, parsed.input, len(parsed.references))
+        price = request.price(self._prices)
+        quote = price(parsed.model, parsed.input, len(parsed.references))
         if quote is None:
             raise NotFoundError("The price of this model with this input is not known.")
         usd = quote.micro_usd / 1_000_000

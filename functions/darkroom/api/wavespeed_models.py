@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from darkroom.api.http import Price
 from darkroom.api.schemas import WAVESPEED_PREFIX
 from darkroom.domain.job import Job
 from darkroom.domain.requests import (
@@ -13,7 +14,6 @@ from darkroom.domain.requests import (
     ImageSettings,
 )
 from darkroom.domain.wavespeed_input import NEVER_SENT
-from darkroom.ports import Prices
 
 _MICRO = 1_000_000
 _DESCRIPTIONS = {
@@ -29,12 +29,12 @@ _IMAGES = {
 }
 
 
-def model_list(prices: Prices, used: Iterable[Job], server: str) -> list[dict[str, object]]:
+def model_list(price: Price, used: Iterable[Job], server: str) -> list[dict[str, object]]:
     """Return the two models of GPT Image 2, and the models of the jobs `used`, newest first.
 
     `server` is the URL before the path of a model.
     """
-    listed = [_image_model(prices, model) for model in _DESCRIPTIONS]
+    listed = [_image_model(price, model) for model in _DESCRIPTIONS]
     latest: dict[str, Job] = {}
     for job in used:
         latest.setdefault(job.model, job)
@@ -49,9 +49,9 @@ def model_list(prices: Prices, used: Iterable[Job], server: str) -> list[dict[st
     ]
 
 
-def _image_model(prices: Prices, model: str) -> dict[str, Any]:
+def _image_model(price: Price, model: str) -> dict[str, Any]:
     kind, description = _DESCRIPTIONS[model]
-    quote = prices.quote(model, ImageInput(prompt="x").input, int(model == EDIT_MODEL))
+    quote = price(model, ImageInput(prompt="x").input, int(model == EDIT_MODEL))
     return {
         "model_id": model,
         "name": model,

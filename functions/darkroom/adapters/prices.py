@@ -1,31 +1,20 @@
-"""Price quotes: WaveSpeedAI's quote, cached, or else the published price tables."""
+"""Price quotes, cached, or else the published price tables."""
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
-from botocore.exceptions import BotoCoreError, ClientError
-
-from darkroom.adapters.wavespeed.http import Key, authorized, micro_usd, read_data, tls_context
 from darkroom.domain import pricing
 from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL
-from darkroom.ports import Clock, Quote
+from darkroom.ports import Clock, NoQuote, Quote, Quotes
 
-# Short, because a caller waits for the response and the tables are a good fallback.
-_TIMEOUT = httpx.Timeout(3, connect=2)
-_PATHS = ("model/price", "model/pricing")  # the current path, and the one it replaces
-# The first existing field is the price that is charged.
-_FIELDS = ("discounted_price", "price", "unit_price")
 _CACHE_TIME = timedelta(hours=1)
 _FAILURE_CACHE_TIME = timedelta(minutes=1)
 _MAX_CACHED = 1_000
-_MAX_PRICE = 100 * 1_000_000  # micro-USD; a higher quote is ignored
 # Models whose price does not depend on the length of the prompt.
 _PRICED_PER_IMAGE = (TEXT_TO_IMAGE_MODEL, EDIT_MODEL)
 # A setting, such as 1024*1024 or Friendly_Person. Any other text is treated as the caller's own.
@@ -40,17 +29,12 @@ class _CachedQuote:
     until: datetime
 
 
-class WaveSpeedPrices:
-    """Port `Prices` over HTTP. A quote is free, and the published tables replace a missing one."""
+class QuotedPrices:
+    """Port `Prices`. A quote is free, and the published tables replace a missing one."""
 
-    def __init__(
-        self, base_url: str, key: Key, now: Clock, transport: httpx.BaseTransport | None = None
-    ) -> None:
-        self._base = f"{base_url.rstrip('/')}/api/v3"
-        self._key = key
+    def __init__(self, quotes: Quotes, now: Clock) -> None:
+        self._quotes = quotes
         self._now = now
-        self._client = httpx.Client(timeout=_TIMEOUT, transport=transport, verify=tls_context())
-        self._path = _PATHS[0]  # the path that worked last
         self._cache: dict[str, _CachedQuote] = {}
         self._paused_until: datetime | None = None
 
@@ -59,13 +43,15 @@ class WaveSpeedPrices:
 
         Return None if neither has a price.
         """
-        quote = self._provider_quote(model, _masked_inputs(model, model_input, images))
-        if quote is not None:
-            return quote
+        quote = self._quote(model, _masked_inputs(model, model_input, images))
+        return quote or self.published(model, model_input, images)
+
+    def published(self, model: str, model_input: dict[str, Any], images: int) -> Quote | None:
+        """Return the price from the published tables, or None if they have none."""
         estimate = pricing.estimate_cost(model, model_input, images)
         return None if estimate is None else Quote(estimate, pricing.AS_OF)
 
-    def _provider_quote(self, model: str, inputs: Mapping[str, Any]) -> Quote | None:
+    def _quote(self, model: str, inputs: dict[str, Any]) -> Quote | None:
         query = json.dumps([model, inputs], sort_keys=True)
         name, now = hashlib.sha256(query.encode()).hexdigest(), self._now()
         cached = self._cache.get(name)
@@ -73,48 +59,18 @@ class WaveSpeedPrices:
             return cached.quote
         if self._paused_until is not None and now < self._paused_until:
             return None
-        price = self._request_price(model, inputs)
-        quote = None if price is None else Quote(price, now.date().isoformat())
+        reply = self._quotes.request(model, inputs)
+        if isinstance(reply, NoQuote) and reply.is_outage:
+            # Every model would fail alike: pause, so that further requests do not wait.
+            self._paused_until = now + _FAILURE_CACHE_TIME
+            return None
+        quote = reply if isinstance(reply, Quote) else None
         self._cache.pop(name, None)
         if len(self._cache) >= _MAX_CACHED:
             del self._cache[next(iter(self._cache))]
         cache_time = _FAILURE_CACHE_TIME if quote is None else _CACHE_TIME
         self._cache[name] = _CachedQuote(quote, now + cache_time)
         return quote
-
-    def _request_price(self, model: str, inputs: Mapping[str, Any]) -> int | None:
-        for path in sorted(_PATHS, key=lambda path: path != self._path):
-            try:
-                response = authorized(
-                    self._client,
-                    self._key,
-                    "POST",
-                    f"{self._base}/{path}",
-                    {"model_id": model, "inputs": inputs},
-                )
-            except (httpx.TransportError, httpx.DecodingError, BotoCoreError, ClientError):
-                # Every model would fail alike: pause, so that further requests do not wait.
-                self._paused_until = self._now() + _FAILURE_CACHE_TIME
-                return None
-            if response.status_code == httpx.codes.NOT_FOUND:  # the path, or the model
-                continue
-            if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.TOO_MANY_REQUESTS):
-                self._paused_until = self._now() + _FAILURE_CACHE_TIME
-                return None
-            price = _price(read_data(response) or {})
-            if price is not None:
-                self._path = path
-            return price
-        return None
-
-
-def _price(data: Mapping[str, Any]) -> int | None:
-    """Return the price, rounded up to a micro-USD; None if it is missing or out of range."""
-    if data.get("currency") != "USD":
-        return None
-    price = micro_usd(next((data[name] for name in _FIELDS if data.get(name) is not None), None))
-    # A price of zero or less would fit into every budget.
-    return math.ceil(price) if price is not None and 0 < price <= _MAX_PRICE else None
 
 
 def _masked_inputs(model: str, model_input: Mapping[str, Any], images: int) -> dict[str, Any]:
