@@ -22,6 +22,7 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom.adapters.runtime_flags import MAX_AGE
+from darkroom_cli.text import escape
 from infra.expand import GATEWAY, Resolver, expand
 from local import paths
 from local.built_template import load_template
@@ -289,7 +290,7 @@ def main() -> int:
     if refused := change_set(stack, overrides, session):
         findings.append(refused)
     for finding in findings:
-        print(finding)
+        print(escape(str(finding)))
     errors = sum(finding.level == "error" for finding in findings)
     others = len(findings) - errors
     print(f"{stack} in {session.region_name}: {errors} errors, {others} other findings")

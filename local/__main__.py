@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from darkroom_cli.text import escape
 from local import demo, paths
 from local.errors import LocalError
 from local.options import Options, read
@@ -91,12 +92,12 @@ def stack_lock() -> Iterator[None]:
 def print_error(command: str, error: LocalError) -> None:
     """Print the reason, the end of the log and the path of the log."""
     sys.stdout.flush()
-    print(f"\nmake {command} failed: {error}", file=sys.stderr)
+    print(f"\nmake {command} failed: {escape(str(error))}", file=sys.stderr)
     if error.log is None:
         return
     if error.log.is_file():
         for line in error.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]:
-            print(f"  | {line}", file=sys.stderr)
+            print(f"  | {escape(line)}", file=sys.stderr)
     print(f"log: {error.log}", file=sys.stderr)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom.domain.events import JobCompleted
+from darkroom_cli.text import escape
 from local import paths
 from local.events import Event
 
@@ -32,14 +33,14 @@ class Finished:
 def show(finished: Finished) -> None:
     """Print the report of one completed job."""
     for label, value in facts(finished):
-        print(f"    {label:<9} {value}")
+        print(f"    {label:<9} {escape(value)}")
     show_event(finished.event)
 
 
 def show_event(event: Event) -> None:
     """Print an event in full."""
     print("    event     as received from the bus:")
-    for line in json.dumps(event, indent=2, ensure_ascii=False).splitlines():
+    for line in escape(json.dumps(event, indent=2, ensure_ascii=False)).splitlines():
         print(f"      {line}")
 
 

@@ -1,14 +1,19 @@
-"""Output: JSON documents for programs; text, tables and progress for people."""
+"""Output: JSON documents for programs; text, tables and progress for people.
+
+Every command prints through this module. Whatever it prints can be text of another person: no
+character of it is obeyed by the terminal, and none is markup.
+"""
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -18,13 +23,27 @@ from darkroom_cli.text import cell, escape
 _COLORS = {"completed": "green", "failed": "red", "canceled": "yellow", "bad": "red"}
 
 
+class SafeConsole(Console):
+    """A console that shows all text as text: it escapes control characters and reads no markup."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Yield the segments of a renderable with escaped text; rich's own controls stay."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=escape(segment.text))
+
+
 class Screen:
     """Prints results to stdout and everything else to stderr, so that a pipe gets only results."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.out = Console(soft_wrap=True, highlight=False, emoji=False)
-        self.err = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+        self.out = SafeConsole(soft_wrap=True)
+        self.err = SafeConsole(stderr=True, soft_wrap=True)
 
     def document(self, value: Any) -> None:
         """Print one indented JSON document."""
@@ -37,11 +56,11 @@ class Screen:
     def note(self, text: str) -> None:
         """Print a message to stderr, unless the output is JSON."""
         if not self.as_json:
-            self.err.print(escape(text), markup=False)
+            self.err.print(text)
 
     def line(self, text: str) -> None:
         """Print one line of the result."""
-        self.out.print(escape(text), markup=False)
+        self.out.print(text)
 
     def row(self, cells: list[str]) -> None:
         """Print one tab-separated row of the result."""
@@ -57,9 +76,9 @@ class Screen:
 
     def error(self, error: CliError) -> None:
         """Print an error and its hint to stderr."""
-        self.err.print(escape(f"darkroom: {error.message}"), markup=False)
+        self.err.print(f"darkroom: {error.message}")
         if error.hint:
-            self.err.print(escape(error.hint), markup=False, style="dim")
+            self.err.print(error.hint, style="dim")
 
     @staticmethod
     def _write(text: str) -> None:
@@ -75,7 +94,7 @@ class Screen:
         with Progress(
             *columns, console=self.err, transient=True, disable=not self.err.is_terminal
         ) as progress:
-            yield Bar(progress, progress.add_task(text, total=total))
+            yield Bar(progress, progress.add_task(cell(text), total=total))
 
     def image(self, path: Path) -> None:
         """Show an image if the terminal supports it, and print its path."""
@@ -97,7 +116,7 @@ class Bar:
 
     def update(self, text: str, completed: float | None = None) -> None:
         """Set the description and the number of completed steps."""
-        self._progress.update(self._task, description=text, completed=completed)
+        self._progress.update(self._task, description=cell(text), completed=completed)
 
 
 def supports_images() -> bool:

@@ -7,11 +7,15 @@ import sys
 
 from darkroom_cli.errors import CliError, Exit
 
-# Characters that a terminal obeys instead of showing them: control characters, marks for the
-# direction of text, invisible characters, other line ends, and bytes of text that is not Unicode.
+# Characters that a terminal obeys instead of showing them, and those that show nothing: control
+# characters, marks for the direction of text, invisible letters and signs, other line ends, and
+# bytes of text that is not Unicode. The joiners U+200C and U+200D and the variation selectors are
+# part of words and emoji.
 _UNSAFE = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e"
+    "\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
+    "\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff"
+    "\U000e01f0-\U000e0fff]"
 )
 _MAX_STDIN = 1_000_000  # bytes; a prompt has at most 32,000 characters
 _BOMS = {

@@ -3,16 +3,16 @@
 import io
 import json
 import os
+import re
 import stat
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from rich.console import Console
 
-from darkroom_cli import show
-from darkroom_cli.commands.jobs import COLUMNS, row
+import darkroom_cli
 from darkroom_cli.errors import Exit
 from darkroom_cli.main import run
 from darkroom_cli.text import cell, escape
@@ -24,11 +24,13 @@ HOSTILE = [
     "[/red] [bold]x [link=https://x]y[/link] :smile: {x} %s [ \\",
     "\x1b[2J\x1b]0;title\x07 \x9b31m a\rb\x08c\x7f a\tb\nc \x00 \u202egnp.exe\u2066 \u200b\ufeff",
     "half \ud83d \u2028 \U000e0041",
+    "\x1b]52;c;Y3VybCB4IHwgc2g=\x07 \x9d52;c;eA==\x9c \x90q\x1b\\ \x1b[6n \u3164\u2069",
 ]
 # What a terminal obeys, except the line breaks and tabs of the output itself.
-OBEYED = {chr(code) for code in [*range(32), *range(127, 160), 0x202E, 0x2066, 0x200B, 0xFEFF]} - {
-    "\n", "\t",
-}  # fmt: skip
+OBEYED = {
+    chr(code)
+    for code in (*range(32), *range(127, 160), 0x200B, 0x202E, 0x2066, 0x2069, 0x3164, 0xFEFF)
+} - {"\n", "\t"}
 
 
 def hostile_job(text: str) -> dict[str, Any]:
@@ -40,12 +42,14 @@ def hostile_job(text: str) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def on_terminal(text: str) -> str:
-    """The text of a table of jobs on a terminal."""
-    console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=400)
-    console.print(show.table(COLUMNS, [row(hostile_job(text))]))
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+# What rich itself writes to a terminal: colours and movements of the cursor, but no OSC or DCS.
+CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ABCDGHJKhlm]|\r")
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stdout and stderr are a terminal with colours."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -95,12 +99,53 @@ def test_hostile_text_is_shown_as_text(
         assert document["input"]["prompt"] == text
 
 
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("text", HOSTILE)
-def test_table_on_a_terminal_shows_text_without_markup(text: str) -> None:
-    shown = on_terminal(text)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("watch", "--timeout", "0"), ("jobs", "list"), ("jobs", "show", JOB_ID), ("batch", "list"),
+        ("batch", "show", BATCH_ID, "--wait"), ("generate", "x"), ("presets",),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_terminal_obeys_no_text(
+    darkroom: Run, deployment: Deployment, capsys: Capture, text: str, arguments: tuple[str, ...]
+) -> None:
+    deployment.on("GET /v1/jobs", {"jobs": [hostile_job(text)], "cursor": None})
+    deployment.on("POST /v1/jobs", job("queued") | {"status": text})
+    deployment.on(f"GET /v1/jobs/{JOB_ID}", hostile_job(text))
+    deployment.on("GET /v1/batches", {"batches": [batch(name=text)]})
+    deployment.on(f"GET /v1/batches/{BATCH_ID}", batch(text), batch())
+    deployment.on("GET /v1/presets", {"presets": {text: {"prompt": text}}, "problem": text})
 
-    assert OBEYED.isdisjoint(shown)
-    assert cell(" ".join(text.split())) in shown
+    darkroom(*arguments)
+
+    out, err = capsys.readouterr()
+    assert OBEYED.isdisjoint(CONTROLS.sub("", out + err))
+    assert "\x1b[" in out + err  # a terminal
+    if arguments[0] in ("watch", "jobs"):
+        (shown,) = {cell(word) for word in text.split()[-1:]}
+        assert shown in "".join(CONTROLS.sub("", out).split())
+
+
+def test_only_one_module_prints() -> None:
+    """All output goes through `show`, which escapes it."""
+    printing = re.compile(r"\bprint\(|\becho\(|\bConsole\(|sys\.std(out|err)\.write")
+    package = Path(darkroom_cli.__file__).parent
+    found = {path.name for path in package.rglob("*.py") if printing.search(path.read_text())}
+
+    assert found == {"show.py"}
+
+
+def test_every_control_and_format_character_is_escaped() -> None:
+    """Except newlines, the joiners of words and emoji, and the visible signs of scripts."""
+    visible = {0x0A, *range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x200C, 0x200D,
+               0x110BD, 0x110CD, *range(0x13430, 0x13440)}  # fmt: skip
+    invisible = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    codes = [code for code in range(0x110000) if unicodedata.category(chr(code)) in invisible]
+
+    assert [code for code in codes if escape(chr(code)) == chr(code)] == sorted(visible)
 
 
 @pytest.mark.parametrize("text", ["Ein Café, 猫 👩‍👩‍👧 — “x”", "\u05d0\u0628", "नमस्ते"])

@@ -3,10 +3,13 @@
 import io
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
+from local import __main__ as commands
 from local import report
+from local.errors import LocalError
 from local.progress import CLEAR_LINE, Progress
 
 
@@ -56,3 +59,19 @@ def test_file_gets_one_line_per_change(seconds: Iterator[int]) -> None:
 )
 def test_unknown_price_is_not_zero(micro_usd: int | None, expected: str) -> None:
     assert expected in report.price(micro_usd)
+
+
+def test_terminal_obeys_no_text_of_an_event_or_a_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "\x1b]52;c;eA==\x07 \x9b31m \u202e"
+    log = tmp_path / "emulator.log"
+    log.write_text(hostile)
+
+    report.show_event({"detail": {"prompt": hostile}})
+    commands.print_error("run", LocalError(f"the API returned 400: {hostile}", log=log))
+
+    out, err = capsys.readouterr()
+    assert {"\x1b", "\x07", "\x9b", "\u202e"}.isdisjoint(out + err)
+    assert out.count("\\u202e") == 1
+    assert err.count("\\u202e") == 2
