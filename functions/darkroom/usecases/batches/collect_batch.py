@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,8 +23,13 @@ from darkroom.usecases.jobs.cancel_job import CancelJob
 
 _PAGE = 100  # records; DynamoDB reads at most 100 items in one call
 _IN_MEMORY = 8_000_000  # bytes; larger results are spooled to disk
-# How a formula begins in a spreadsheet, also in full-width characters.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Where a spreadsheet could read a formula: at the beginning of a cell, and after a character that
+# separates cells or rows in some locales, such as a semicolon. Full-width signs count as well.
+_SEPARATORS = r";|\t\v\f\r\n\x1c-\x1e\x85\u2028\u2029"
+_BEFORE_FORMULA = re.compile(
+    rf"""^(?=[\t\r\n])|(?:^|(?<=[{_SEPARATORS}]))"""
+    rf"""(?=(?:[^\S{_SEPARATORS}]|["\u200b\ufeff])*[=+\-@\uff1d\uff0b\uff0d\uff20])"""
+)
 _COLUMNS = (
     "row", "id", "status", "job_id", "code", "message", "charged", "cost_usd", "assets",
 )  # fmt: skip
@@ -147,4 +153,4 @@ def _csv_line(cells: tuple[object, ...]) -> bytes:
 
 def _plain_cell(cell: object) -> object:
     """Return a cell that a spreadsheet shows as text: an apostrophe goes before a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return _BEFORE_FORMULA.sub("'", cell) if isinstance(cell, str) else cell
