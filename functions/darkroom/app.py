@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.maintenance.record_stats import RecordStats
     from darkroom.usecases.maintenance.sweep_batches import SweepBatches
     from darkroom.usecases.maintenance.sweep_jobs import SweepJobs
+    from darkroom.usecases.maintenance.sweep_keys import SweepKeys
     from darkroom.usecases.maintenance.sweep_uploads import SweepUploads
 
 # Seconds that the circuit breaker first stays open.
@@ -396,6 +397,7 @@ class App:
             files=self.ports.batch_files,
             queue=self.ports.queue,
             create_job=self.create_job,
+            now=self.ports.now,
             max_queue=self.settings.max_queue_seconds,
         )
 
@@ -484,6 +486,20 @@ class App:
             end=self.end_batch,
             metrics=self.ports.metrics,
             now=self.ports.now,
+        )
+
+    @cached_property
+    def sweep_keys(self) -> SweepKeys:
+        """Cancels the waiting jobs and the open batches of revoked keys."""
+        from darkroom.usecases.maintenance.sweep_keys import SweepKeys
+
+        return SweepKeys(
+            keys=self.ports.keys,
+            jobs=self.ports.jobs,
+            batches=self.ports.batches,
+            end=self.end_job,
+            now=self.ports.now,
+            max_queue=timedelta(seconds=self.settings.max_queue_seconds),
         )
 
     @cached_property

@@ -5,12 +5,18 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
+from darkroom.adapters.dynamodb.batches import BatchTable
+from darkroom.domain.callers import Role
+from darkroom.domain.errors import Charged
+from darkroom.domain.keys import digest
+from darkroom_cli.operator import keys
 from tests.e2e.api_client import ApiClient
 from tests.e2e.deployment import Deployment
 
@@ -211,6 +217,34 @@ def test_canceled_batch_ends_with_a_result_for_each_row(
     assert sum(ended_batch["progress"].values()) == 20
     assert ended_batch["progress"]["canceled"] > 0
     assert len(deployment.submits_with("Canceled ")) * 10_000 == ended_batch["spent_micro_usd"]
+
+
+def test_batch_of_a_revoked_key_submits_no_further_row(deployment: Deployment) -> None:
+    stack, count = deployment.stack, 150
+    token = deployment.create_key("leaver")
+    lines = [
+        json.dumps({"prompt": f"Revoked {number}", "quality": "low"}) for number in range(count)
+    ]
+    with deployment.http_client(token) as client:
+        source = ApiClient(client).upload("\n".join(lines).encode(), "application/x-ndjson")
+        batch = client.post("/v1/batches", json={"source": source["reference"]}).json()
+
+    keys.revoke(stack.client("dynamodb"), stack.table, digest(token)[:12])
+    revoked_at = datetime.now(UTC)
+    with deployment.http_client(deployment.create_key("boss", Role.ADMIN)) as client:
+        ended_batch = until_ended(ApiClient(client), batch["batch_id"])
+
+    record = BatchTable(stack.client("dynamodb"), stack.table).get(batch["batch_id"])
+    assert record is not None
+    jobs = [deployment.find_job(record.job_of(number)) for number in range(1, count + 1)]
+    sent = [job for job in jobs if job and job.was_sent]
+    assert ended_batch["status"] == "canceled"
+    last = max((job.submitting_at for job in sent if job.submitting_at), default=revoked_at)
+    assert last <= revoked_at + timedelta(seconds=2)
+    assert len(deployment.submits_with("Revoked ")) == len(sent) < count // 2
+    assert ended_batch["spent_micro_usd"] == len(sent) * 10_000
+    assert ended_batch["progress"]["canceled"] >= count - len(sent)
+    assert {job.charge for job in jobs if job and job not in sent} <= {Charged.NO}
 
 
 def test_batch_stays_within_the_budget_of_its_caller(deployment: Deployment) -> None:

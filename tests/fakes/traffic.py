@@ -126,7 +126,7 @@ class Traffic:
         if not self.world.job(job_id).is_open:
             return  # canceled
         acquired = self._acquire.run(self.world.job(job_id), ())
-        assert acquired is not None
+        assert isinstance(acquired, Job | Deferred)
         if isinstance(acquired, Deferred):
             retry_at = self.clock.seconds + acquired.seconds + self.wake_delay()
             self._at(retry_at, partial(self._submit, job_id, arrival, number, deferrals + 1))

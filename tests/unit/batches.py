@@ -22,10 +22,16 @@ def upload_rows(world: World, rows: list[dict[str, Any]] | bytes, owner: str = S
 
 
 def running_batch(
-    world: World, rows: list[dict[str, Any]], key: str = "autumn", **changes: Any
+    world: World,
+    rows: list[dict[str, Any]],
+    key: str = "autumn",
+    key_id: str | None = None,
+    **changes: Any,
 ) -> Batch:
     """Start a batch with these rows."""
-    request_source = RequestSource(SHOP, key, "request-1", **changes)
+    request_source = RequestSource(
+        SHOP.model_copy(update={"key_id": key_id}), key, "request-1", **changes
+    )
     batch_file = BatchFile(upload_rows(world, [SMALL_IMAGE | row for row in rows]))
     return world.app.start_batch.run(batch_file, request_source, confirmed=10**12)
 

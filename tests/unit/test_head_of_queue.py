@@ -5,7 +5,7 @@ import pytest
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.submit_queue import RateLimit
-from darkroom.usecases.jobs.acquire_slot import HEAD_POLL_SECONDS, HEAD_POLLS, Deferred
+from darkroom.usecases.jobs.acquire_slot import HEAD_POLL_SECONDS, HEAD_POLLS, Deferred, Revoked
 from tests.fakes.invariants import assert_queue_counts
 from tests.fakes.signals import StoppedClock
 from tests.fakes.world import World
@@ -34,7 +34,7 @@ class FullQueue(StoppedClock):
         self.world.jobs.records[job.job_id] = job
         return job.job_id
 
-    def acquire(self, job_id: str) -> Job | Deferred | None:
+    def acquire(self, job_id: str) -> Job | Deferred | Revoked | None:
         return self.world.app.acquire_slot.run(self.world.job(job_id), ())
 
 

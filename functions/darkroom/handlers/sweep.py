@@ -11,9 +11,17 @@ from darkroom.observability import correlate, logger, observed
 _RESERVED_MILLISECONDS = 120_000
 
 
-@observed(lambda: app().sweep_jobs, lambda: app().sweep_batches, lambda: app().sweep_uploads)
+@observed(
+    lambda: app().sweep_jobs,
+    lambda: app().sweep_batches,
+    lambda: app().sweep_keys,
+    lambda: app().sweep_uploads,
+)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Repair overdue jobs, batches and uploads, audit the settings, and return all ids."""
+    """Restart, close or recover overdue jobs, batches and uploads, and return their ids.
+
+    Also cancel the jobs and batches of revoked keys, and audit the settings.
+    """
     correlate(event["id"])
 
     def can_continue() -> bool:
@@ -21,8 +29,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     swept = app().sweep_jobs.run(can_continue)
     batches = app().sweep_batches.run()
+    revoked = app().sweep_keys.run(can_continue)
     uploads = app().sweep_uploads.run(can_continue)
     settings = app().audit_settings.run()
-    logger.info("sweep", done=swept, batches=batches, uploads=uploads, settings=settings)
-    others = {"batches": batches, "uploads": uploads, "settings": settings}
+    others = {"batches": batches, "revoked": revoked, "uploads": uploads, "settings": settings}
+    logger.info("sweep", done=swept | others)
     return {**swept, **{name: ids for name, ids in others.items() if ids}}

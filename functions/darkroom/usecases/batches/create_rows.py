@@ -10,7 +10,8 @@ from darkroom.domain.errors import InvalidRequestError, RejectedError
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.rows import Row, at_row
 from darkroom.domain.submit_queue import Priority
-from darkroom.ports import Batches, BatchFiles, SubmitQueue
+from darkroom.ports import Batches, BatchFiles, Clock, SubmitQueue
+from darkroom.usecases.batches.find_batches import cancel_batch
 from darkroom.usecases.jobs.create_job import CreateJob, RequestSource
 
 # Target length of a queue shard in seconds of work: _ROOM, but at most _SHARE of `max_queue`. This
@@ -47,19 +48,24 @@ class CreateRows:
     files: BatchFiles
     queue: SubmitQueue
     create_job: CreateJob
+    now: Clock
     max_queue: int
 
     def run(self, batch_id: str, span: Mapping[str, int], attempts: int = 0) -> int:
         """Create a job for each row in the byte range `span` of the rows file. Idempotent.
 
         Returns 0, or, if the queue is full, the seconds until the next attempt without creating
-        a job. `attempts` counts the earlier attempts.
+        a job. `attempts` counts the earlier attempts. If the API key of the batch was revoked,
+        cancels the batch instead.
         """
         batch = self.batches.get(batch_id)
         if batch is None or not batch.is_open or batch.canceled_at is not None:
             return 0
-        shards = self.queue.read_all().shards.values()
-        waiting = max((shard.seconds for shard in shards), default=0.0)
+        snapshot = self.queue.read_all()
+        if batch.key_id in snapshot.revoked:
+            cancel_batch(self.batches, batch_id, self.now())
+            return 0
+        waiting = max((shard.seconds for shard in snapshot.shards.values()), default=0.0)
         if wait := seconds_until_room(waiting, attempts, min(_ROOM, self.max_queue * _SHARE)):
             return wait
         for row in self.files.rows(batch_id, span):

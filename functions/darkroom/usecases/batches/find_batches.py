@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from darkroom.domain import audit
 from darkroom.domain.audit import Act
@@ -13,6 +14,14 @@ from darkroom.domain.identity import is_job_id
 from darkroom.ports import Audit, Batches, Clock, Cursor, Sleep
 
 _POLL_INTERVAL = 1.0  # seconds
+
+
+def cancel_batch(batches: Batches, batch_id: str, now: datetime) -> Batch | None:
+    """Request the cancellation of a batch; return the batch, or None if it has ended.
+
+    CreateRows then starts no further row, and CollectBatch cancels the started jobs.
+    """
+    return batches.update(batch_id, when=[BatchStatus.RUNNING], canceled_at=now)
 
 
 @dataclass(frozen=True)
@@ -53,14 +62,11 @@ class FindBatches:
     def cancel(self, caller: Caller, batch_id: str) -> Batch:
         """Request the cancellation of the batch and return it. Idempotent.
 
-        CreateRows then starts no further row, and CollectBatch cancels the started jobs. Raises
-        NotFoundError, or EndedError if the batch has ended and was not canceled.
+        Raises NotFoundError, or EndedError if the batch has ended and was not canceled.
         """
         batch = self.one(caller, batch_id)
         if batch.canceled_at is None and batch.is_open:
-            canceled = self.batches.update(
-                batch_id, when=[BatchStatus.RUNNING], canceled_at=self.now()
-            )
+            canceled = cancel_batch(self.batches, batch_id, self.now())
             if canceled is not None:
                 self.audit.record(audit.entry(self.now(), Act.BATCH_CANCELED, batch_id, caller))
             batch = canceled or self.one(caller, batch_id)

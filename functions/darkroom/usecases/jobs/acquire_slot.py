@@ -53,6 +53,11 @@ class Deferred:
 
 
 @dataclass(frozen=True)
+class Revoked:
+    """The job's API key was revoked, so the job must not be submitted."""
+
+
+@dataclass(frozen=True)
 class AcquireSlot:
     """Enter a job in the submit queue, acquire its slot, or put the job back."""
 
@@ -66,15 +71,18 @@ class AcquireSlot:
 
     def run(
         self, job: Job, sent_images: tuple[str, ...], *, has_webhook: bool = False
-    ) -> Job | Deferred | None:
+    ) -> Job | Deferred | Revoked | None:
         """Return the job, moved to `submitting` by this call, or how long the job must wait.
 
-        Return None if another process has moved the job. If a job is returned, the caller of this
+        Return Revoked, without a change, if the job's API key was revoked, or None if another
+        process has moved the job. If a job is returned, the caller of this
         method must send the POST next.
         """
         submit = _SubmitFields(uuid.uuid4().hex, sent_images, has_webhook)
         for tries in range(MAX_TRIES):
             slot = self._next_slot(job)
+            if slot is None:
+                return Revoked()
             if not slot.is_open:
                 result: Job | Deferred | Conflict = self._defer(slot, job)
                 if isinstance(result, Deferred):
@@ -146,14 +154,19 @@ class AcquireSlot:
             return job.slot_seconds
         return round(self.rate_limit.per_shard.slot_seconds(self.expect.run(job).median), 3)
 
-    def _next_slot(self, job: Job) -> Slot:
-        """Return the job's next slot; poll at the head of the queue."""
+    def _next_slot(self, job: Job) -> Slot | None:
+        """Return the job's next slot; None if its key was revoked. Poll at the head of the queue.
+
+        The query of the queue shards also returns the revoked keys, so this needs no further read.
+        """
         entry = QueueEntry(job.priority, job.caller, job.queue_position, self._slot_seconds(job))
         median = self.expect.run(job).median
         for head_polls in range(HEAD_POLLS + 1):
             if head_polls:
                 self.sleep(HEAD_POLL_SECONDS)
             snapshot, now = self.queue.read_all(), self.now().timestamp()
+            if job.key_id in snapshot.revoked:
+                return None
             shard = self._choose_shard(job, snapshot)
             slot = next_slot(
                 snapshot.provider, shard, self.rate_limit.per_shard, entry, median, now

@@ -27,7 +27,7 @@ from darkroom.ports import (
     Throttled,
     Unknown,
 )
-from darkroom.usecases.jobs.acquire_slot import AcquireSlot, Deferred
+from darkroom.usecases.jobs.acquire_slot import AcquireSlot, Deferred, Revoked
 from darkroom.usecases.jobs.circuit_breaker import CircuitBreaker
 from darkroom.usecases.jobs.find_prediction import FindPrediction, Missing, claim_prediction, digest
 
@@ -93,6 +93,8 @@ class SubmitJob:
                 return self.run(step)
             case Deferred():
                 return self._defer(step, job, acquired.seconds, acquired.blocked_by)
+            case Revoked():
+                return step.failed(Code.CANCELED)
             case Job():
                 return self._send(step, acquired, images, flags)
 
