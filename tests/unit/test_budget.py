@@ -236,6 +236,62 @@ def test_inbox_folder_has_its_own_budget() -> None:
     assert len(world.workflow.started) == 3
 
 
+DESCRIPTION = b'{"operation": "text-to-image", "prompt": "x"}'  # of a job that costs PRICE
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["warmer-light/x.job.json", "warmer-light/2026/x.JOB.JSON", "warmer-light//../x.job.json"],
+)
+def test_description_in_a_presets_folder_is_held_to_the_folders_budget(key: str) -> None:
+    world = world_with_folder_budget(0.15)
+    assert drop(world, "warmer-light/a.png") is not None
+
+    job = drop(world, key, DESCRIPTION)
+    refused = drop(world, key.replace("x", "y"), DESCRIPTION)
+
+    assert refused is None
+    assert job is not None
+    assert job.caller == "inbox", (
+        "the owner is the same in every folder, so the job's id is as well"
+    )
+    assert job.reservations[0].scope == "inbox:warmer-light"
+    assert rejection(world).code is Code.BUDGET_EXCEEDED
+    assert reserved(world, "inbox:warmer-light") <= 150_000
+    world.app.end_job.fail(job.job_id, Code.CANCELED)
+    assert drop(world, key.replace("x", "z"), DESCRIPTION) is not None
+
+
+def test_description_that_waits_for_its_files_is_held_to_the_folders_budget() -> None:
+    world = world_with_folder_budget(0.01)
+    edit = b'{"operation": "edit", "prompt": "x", "images": ["late.png"]}'
+    assert drop(world, "warmer-light/x.job.json", edit) is None
+    world.inbox.put("warmer-light/late.png", PNG)
+
+    assert world.app.sweep_uploads.run() == []
+
+    assert rejection(world).code is Code.BUDGET_EXCEEDED
+    assert world.jobs.records == {}
+
+
+@pytest.mark.parametrize("key", ["x.job.json", "reports/x.job.json", "references/x.job.json"])
+def test_description_outside_the_folders_of_presets_has_only_the_stacks_budget(key: str) -> None:
+    world = world_with_folder_budget(0.01, stack_budget=PRICE)
+
+    job = drop(world, key, DESCRIPTION)
+
+    assert job is not None
+    assert [reservation.scope for reservation in job.reservations] == [STACK]
+    assert drop(world, f"more/{key}", DESCRIPTION) is None
+
+
+def test_model_of_unknown_price_in_a_presets_folder_is_refused() -> None:
+    world = world_with_folder_budget(1_000)
+
+    assert drop(world, "warmer-light/x.job.json", b'{"model": "a/b", "input": {}}') is None
+    assert rejection(world).code is Code.BUDGET_EXCEEDED
+
+
 def test_bus_request_over_budget_is_rejected_with_the_remaining_money() -> None:
     world = World(stack_budget=50_000)
     caller = callers.of_rule("events", can_read_all=False)

@@ -45,7 +45,12 @@ def api_request_event(method: str, path: str, role: str, body: object = None) ->
         "requestContext": {
             "requestId": "call-1",
             "path": f"{_STAGE}{path}",
-            "authorizer": {"name": "owner", "role": role, "daily_budget_micro_usd": ""},
+            "authorizer": {
+                "principalId": "0123456789ab",
+                "name": "owner",
+                "role": role,
+                "daily_budget_micro_usd": "",
+            },
         },
     }
 

@@ -21,13 +21,14 @@ class Budget:
     now: Clock
     stack_micro_usd: int | None
 
-    def create(self, job: Job, caller_cap: int | None) -> bool:
+    def create(self, job: Job, scope: str, cap: int | None) -> bool:
         """Store the job with its reservations. Return False if the job exists already.
 
-        Raises BudgetExceededError if a budget is exceeded. A job of unknown price cannot
-        be reserved, so it exceeds every budget.
+        `cap` is the daily budget of `scope` in micro-USD; the stack's budget applies as well.
+        Raises BudgetExceededError if a budget is exceeded. A job of unknown price cannot be
+        reserved, so it exceeds every budget.
         """
-        caps = {job.caller: caller_cap, STACK: self.stack_micro_usd}
+        caps = {scope: cap, STACK: self.stack_micro_usd}
         limits = [(scope, cap) for scope, cap in caps.items() if cap is not None]
         cost, day = job.estimated_cost_micro_usd, job.accepted_at.date()
         if limits and cost is None:

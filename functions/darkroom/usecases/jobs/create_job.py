@@ -73,7 +73,8 @@ class RequestSource:
     source: S3Object | None = None  # the inbox upload, pinned to its version
     preset: str | None = None
     folder: str | None = None  # prefix of the job's folder in the assets bucket
-    daily_budget_micro_usd: int | None = None  # of the caller
+    daily_budget_micro_usd: int | None = None
+    budget_scope: str | None = None  # owner of that budget; by default the caller
     priority: Priority = Priority.NORMAL  # default, if the request has none
     batch_id: str | None = None
 
@@ -104,7 +105,8 @@ class CreateJob:
         if job is None:
             stored = self._store_references(references, identity, request_source.caller)
             job = self._new(request, request_source, identity, request_fingerprint, stored)
-            if self.budget.create(job, request_source.daily_budget_micro_usd):
+            scope = request_source.budget_scope or job.caller
+            if self.budget.create(job, scope, request_source.daily_budget_micro_usd):
                 self.metrics.count("JobsAccepted")
                 self.audit.record(
                     audit.entry(job.accepted_at, Act.JOB_CREATED, identity, request_source.caller)

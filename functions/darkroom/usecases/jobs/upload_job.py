@@ -13,7 +13,7 @@ from darkroom.domain.errors import Charged, ConflictError, InvalidRequestError, 
 from darkroom.domain.identity import job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.parsing import parse_request
-from darkroom.domain.presets import REFERENCES_FOLDER, REPEAT_AFTER_HOURS, Preset
+from darkroom.domain.presets import REFERENCES_FOLDER, REPEAT_AFTER_HOURS, Preset, Presets
 from darkroom.domain.references import Reference, S3Object
 from darkroom.domain.requests import MAX_IMAGES, JobRequest
 from darkroom.domain.submit_queue import Priority
@@ -131,6 +131,13 @@ class UploadJob:
             images, missing = self._references(body["images"], upload)
             body = {**body, "images": images}
         repeat_after = uploads.repeat_after(opened.metadata, REPEAT_AFTER_HOURS)
+        preset = self._presets().presets.get(upload.preset)
+        if preset is not None:  # the budget holds for the whole folder; `inbox` owns the job
+            request_source = replace(
+                request_source,
+                daily_budget_micro_usd=preset.daily_budget_micro_usd,
+                budget_scope=callers.of_preset(upload.preset).name,
+            )
         return _Draft(body, request_source, opened.metadata, missing, repeat_after)
 
     def _edit(self, upload: Upload, request_source: RequestSource) -> _Draft | None:
@@ -202,10 +209,14 @@ class UploadJob:
     def _is_replaced(self, upload: Upload) -> bool:
         return self.inbox.find(upload.key) not in (None, upload.object)
 
-    def _preset(self, upload: Upload) -> tuple[Preset, str]:
+    def _presets(self) -> Presets:
         presets, broken = self.presets.read()
         if broken:
             self.metrics.count("PresetsBroken")
+        return presets
+
+    def _preset(self, upload: Upload) -> tuple[Preset, str]:
+        presets = self._presets()
         preset = presets.presets.get(upload.preset)
         if preset is None:
             # An event has at most 256 KB, so only the first names are listed.
