@@ -32,6 +32,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     revoked = app().sweep_keys.run(can_continue)
     uploads = app().sweep_uploads.run(can_continue)
     settings = app().audit_settings.run()
+    logger.info(
+        "sweep", done=swept, batches=batches, revoked=revoked, uploads=uploads, settings=settings
+    )
     others = {"batches": batches, "revoked": revoked, "uploads": uploads, "settings": settings}
-    logger.info("sweep", done=swept | others)
     return {**swept, **{name: ids for name, ids in others.items() if ids}}
