@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.report import Section, table
 from darkroom.domain import pricing
 from darkroom.domain.callers import Caller
+from darkroom.domain.pricing import UnknownPrices
 from darkroom.domain.references import S3Object
 from darkroom.ports import Quote, StoredObject
 from darkroom.usecases.batches.plan_batch import BatchFile, PlanBatch
@@ -75,7 +76,7 @@ At most {MAX_RATIO} is allowed. Peak memory of the process: {peak:.0f} MB; the f
 def _plan(data: bytes) -> float:
     """Return the seconds of CPU time to plan a sheet."""
     memory: Any = _Memory(data)
-    plan = PlanBatch(references=memory, files=memory, prices=memory)
+    plan = PlanBatch(memory, memory, memory, UnknownPrices.NONE)
     start = time.process_time()
     planned = plan.run(BatchFile("rows.csv", prompt="A {product} on white"), _CALLER)
     seconds = time.process_time() - start

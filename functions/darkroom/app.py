@@ -13,6 +13,7 @@ from darkroom.settings import Settings
 
 if TYPE_CHECKING:
     from darkroom.aws import AwsPorts
+    from darkroom.domain.pricing import UnknownPrices
     from darkroom.usecases.authorize import Authorize
     from darkroom.usecases.batches.collect_batch import CollectBatch
     from darkroom.usecases.batches.create_rows import CreateRows
@@ -87,7 +88,14 @@ class App:
             audit=self.ports.audit,
             now=self.ports.now,
             retention=timedelta(days=self.settings.record_retention_days),
+            unknown_prices=self._unknown_prices,
         )
+
+    @cached_property
+    def _unknown_prices(self) -> UnknownPrices:
+        from darkroom.domain.pricing import UnknownPrices
+
+        return UnknownPrices(self.settings.unknown_prices)
 
     @cached_property
     def budget(self) -> Budget:
@@ -364,6 +372,7 @@ class App:
                 references=self.ports.references,
                 files=self.ports.batch_files,
                 prices=self.ports.prices,
+                unknown_prices=self._unknown_prices,
             ),
             batches=self.ports.batches,
             files=self.ports.batch_files,

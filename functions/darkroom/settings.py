@@ -43,6 +43,7 @@ class Settings(BaseModel):
     max_queue_seconds: int
     check_poll_seconds: float
     ambiguous_submit: Literal["fail", "resubmit"]
+    unknown_prices: Literal["all", "admin", "none"]
     record_retention_days: int
     allowed_origin: str  # empty for none
 

@@ -1,7 +1,7 @@
 """All fakes in one object, with the app that uses them."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from darkroom.app import App
 from darkroom.domain.callers import Caller
@@ -76,6 +76,7 @@ class World:
     )
     stack_budget: int | None = None
     resubmits: bool = False
+    unknown_prices: Literal["all", "admin", "none"] = "all"
     check_poll_seconds: float = 0  # 0: no in-function polling
     max_queue: int = MAX_QUEUE
     allowed_origin: str = ""
@@ -116,6 +117,7 @@ class World:
             max_queue_seconds=self.max_queue,
             check_poll_seconds=self.check_poll_seconds,
             ambiguous_submit="resubmit" if self.resubmits else "fail",
+            unknown_prices=self.unknown_prices,
             record_retention_days=90,
             allowed_origin=self.allowed_origin,
         )

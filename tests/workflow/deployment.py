@@ -37,6 +37,7 @@ VARIABLES = {
     "IMAGES_PER_MINUTE": "600",
     "JOBS_IN_FLIGHT": "3000",
     "AMBIGUOUS_SUBMIT": "fail",
+    "UNKNOWN_PRICES": "admin",
     "DAILY_BUDGET_USD": "1000",
     "DURATION_SCALE": "1",
     "CHECK_POLL_SECONDS": "0",  # one poll per round

@@ -1,7 +1,10 @@
 """Price estimates in integer micro-USD, from the provider's published tables."""
 
+from enum import StrEnum
 from typing import Any
 
+from darkroom.domain.callers import Caller
+from darkroom.domain.errors import FieldProblem
 from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL, Quality, Resolution
 
 # Two tables are public: A, the catalogue of 2026-06-23, and B, the catalogue of 2026-07-29. Neither
@@ -28,6 +31,26 @@ _CENTS_B = {
     (EDIT_MODEL, Quality.HIGH): (23, 41, 73),
 }
 _ADDITIONAL_IMAGE = 12_000  # table B: for each reference after the first
+
+
+class UnknownPrices(StrEnum):
+    """Who may run a model whose price is not known."""
+
+    ALL = "all"
+    ADMIN = "admin"  # callers that can read all: admin keys, the inbox and the stack's event bus
+    NONE = "none"
+
+    def problem(self, caller: Caller) -> FieldProblem | None:
+        """Return why the caller may not run a model of unknown price; None if it may."""
+        if self is UnknownPrices.ALL or (self is UnknownPrices.ADMIN and caller.can_read_all):
+            return None
+        permitted = "only with an admin key" if self is UnknownPrices.ADMIN else "for no caller"
+        allowed = "a model with a known price"
+        message = (
+            "The price of this model with this input is not known, and this deployment runs such"
+            f" models {permitted}. Use {allowed}, or ask the operator (parameter `UnknownPrices`)."
+        )
+        return FieldProblem(field="model", message=message, allowed=allowed)
 
 
 def estimate_cost(model: str, model_input: dict[str, Any], images: int) -> int | None:

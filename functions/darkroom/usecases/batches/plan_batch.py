@@ -8,6 +8,7 @@ from darkroom.domain.callers import Caller
 from darkroom.domain.columns import FIELDS
 from darkroom.domain.errors import InvalidRequestError, megabytes
 from darkroom.domain.parsing import RETIRED_FIELDS, unknown_field
+from darkroom.domain.pricing import UnknownPrices
 from darkroom.domain.references import (
     BadReferenceError,
     S3Object,
@@ -74,6 +75,7 @@ class PlanBatch:
     references: References
     files: BatchFiles
     prices: Prices
+    unknown_prices: UnknownPrices
 
     def run(self, batch_file: BatchFile, caller: Caller) -> Plan:
         """Return the plan. Raises InvalidRequestError if the whole file cannot be used."""
@@ -87,10 +89,15 @@ class PlanBatch:
         rows: list[Row] = []
         prices: list[int | None] = []
         previews: list[RequestPreview] = []
+        unpriced = self.unknown_prices.problem(caller)
         for row, request in parsed:
+            price = None if request is None else self._price(request)
+            if request is not None and price is None and unpriced is not None:
+                rows.append(row.model_copy(update={"request": None, "errors": (unpriced,)}))
+                continue
             rows.append(row)
             if request is not None:
-                prices.append(self._price(request))
+                prices.append(price)
                 if len(previews) < _PREVIEWS:
                     previews.append(_preview(row, request))
         if not rows:

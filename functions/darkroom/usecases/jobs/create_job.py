@@ -14,6 +14,7 @@ from darkroom.domain.identity import fingerprint, job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.media import Format, MediaKind
 from darkroom.domain.parsing import MAX_FIELD_NAME
+from darkroom.domain.pricing import UnknownPrices
 from darkroom.domain.references import (
     BadReferenceError,
     S3Object,
@@ -30,7 +31,17 @@ from darkroom.domain.references import (
 from darkroom.domain.requests import DEFAULT_DEADLINE_SECONDS, AnyModel, JobRequest
 from darkroom.domain.submit_queue import Priority
 from darkroom.domain.sweeping import START_GRACE
-from darkroom.ports import Audit, Clock, Jobs, Metrics, Prices, References, StoredObject, Workflow
+from darkroom.ports import (
+    Audit,
+    Clock,
+    Jobs,
+    Metrics,
+    Prices,
+    Quote,
+    References,
+    StoredObject,
+    Workflow,
+)
 from darkroom.usecases.jobs.budget import Budget
 
 # Their formats are certain. The magic bytes of 3D models also match other files.
@@ -92,6 +103,7 @@ class CreateJob:
     audit: Audit
     now: Clock
     retention: timedelta
+    unknown_prices: UnknownPrices
 
     def run(self, request: JobRequest, request_source: RequestSource) -> Job:
         """Return the job. Raises InvalidRequestError, ConflictError or BudgetExceededError.
@@ -103,8 +115,9 @@ class CreateJob:
         request_fingerprint = fingerprint(request, (_name(parsed.value) for parsed in references))
         job = self.jobs.get(identity)
         if job is None:
+            quote = self._quote(request, request_source.caller)
             stored = self._store_references(references, identity, request_source.caller)
-            job = self._new(request, request_source, identity, request_fingerprint, stored)
+            job = self._new(request, request_source, identity, request_fingerprint, stored, quote)
             scope = request_source.budget_scope or job.caller
             if self.budget.create(job, scope, request_source.daily_budget_micro_usd):
                 self.metrics.count("JobsAccepted")
@@ -138,9 +151,9 @@ class CreateJob:
         identity: str,
         request_fingerprint: str,
         stored: list[Url | S3Object],
+        quote: Quote | None,
     ) -> Job:
         now = self.now()
-        quote = self.prices.quote(request.model, request.input, len(request.references))
         return Job(
             job_id=identity,
             caller=request_source.caller.name,
@@ -164,6 +177,14 @@ class CreateJob:
             accepted_at=now,
             expires_at=int((now + self.retention).timestamp()),
         )
+
+    def _quote(self, request: JobRequest, caller: Caller) -> Quote | None:
+        """Return the price. Raises InvalidRequestError if it is unknown and must be known."""
+        quote = self.prices.quote(request.model, request.input, len(request.references))
+        problem = self.unknown_prices.problem(caller) if quote is None else None
+        if problem is not None:
+            raise InvalidRequestError([problem])
+        return quote
 
     def _parse(self, request: JobRequest) -> tuple[JobRequest, list[_Reference]]:
         """Return the request and its references."""
