@@ -114,7 +114,7 @@ _JOB_FILTERS = (
         "query",
         "Only jobs or batches of this caller. Admin keys default to all callers. Other keys can "
         "only name their own caller.",
-        {"type": "string", "minLength": 1, "maxLength": 256},
+        {"type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[^#]+$"},
     ),
 )
 _LIST_PARAMETERS = tuple(p for p in _JOB_FILTERS if p.name in ("limit", "cursor", "caller"))
@@ -151,7 +151,7 @@ ROUTES = (
         "post", "/v1/batches", "createBatch",
         "Create a batch with one job per row of a file. 200: the plan of a dry run.",
         {200: "BatchView", 202: "BatchView"}, ("BatchRequest",), (_IDEMPOTENCY_KEY,), ("Location",),
-        _BODY | _CONFLICT,
+        _BODY | _CONFLICT | _PAYMENT,
     ),
     Route("get", "/v1/batches", "listBatches", "List batches, newest first.", {200: "BatchPage"},
           parameters=_LIST_PARAMETERS, errors=_BAD),

@@ -377,6 +377,7 @@ class App:
             batches=self.ports.batches,
             files=self.ports.batch_files,
             workflow=self.ports.batch_workflow,
+            budget=self.budget,
             metrics=self.ports.metrics,
             audit=self.ports.audit,
             now=self.ports.now,

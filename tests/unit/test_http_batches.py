@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.world import World
 from tests.unit.batches import SMALL_IMAGE, create_all_jobs, upload_rows
 from tests.unit.http import Client, complete_job
 
 PATH = "/v1/batches"
+JOB, ROW = 60_000, 10_000  # prices of a job and of a row, in micro-USD
 
 
 def batch_request(ada: Client, *rows: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -156,3 +158,90 @@ def test_invalid_field_is_named(body: Any, fields: list[str]) -> None:
 
 def test_invalid_batch_filter_is_refused() -> None:
     assert Client().get("/v1/jobs", batch="none").fields == ["batch"]
+
+
+def test_batch_is_refused_with_402_if_not_even_one_row_fits_into_the_budget() -> None:
+    ada = Client(daily_budget=JOB)
+    ada.accept_job()
+    body = batch_request(ada, *({"prompt": str(number)} for number in range(3)))
+
+    response = ada.post(PATH, body)
+    plan = ada.post(PATH, body | {"dry_run": True})
+
+    assert (response.status, response.json["type"]) == (402, "urn:darkroom:problem:budget-exceeded")
+    money = [response.json[f"{name}_micro_usd"] for name in ("budget", "left", "cost")]
+    assert money == [JOB, 0, 3 * ROW]
+    assert ada.world.batches.records == {}
+    assert ada.world.batch_files.lines == {}
+    assert ada.world.batch_workflow.started == []
+    assert ada.world.metrics.total("BudgetExceeded") == 1
+    assert (plan.status, plan.json["warnings"]) == (
+        200, [f"The batch cannot start. {response.json['detail']}"]
+    )  # fmt: skip
+
+
+def test_batch_is_refused_before_its_cost_needs_a_confirmation() -> None:
+    ada = Client(daily_budget=0)
+
+    response = ada.post(PATH, batch_request(ada, *({"quality": "high", "prompt": "x"},) * 30))
+
+    assert response.status == 402
+
+
+@pytest.mark.parametrize("daily_budget", [None, 10**9])
+def test_batch_is_refused_if_nothing_is_left_of_the_stacks_budget(
+    daily_budget: int | None,
+) -> None:
+    ada = Client(World(stack_budget=JOB), daily_budget=daily_budget)
+    ada.as_("bob").accept_job()
+
+    response = ada.post(PATH, batch_request(ada))
+
+    assert response.status == 402
+    assert response.json["detail"] == (
+        "Not enough budget: this costs $0.01, $0.00 is left today for the whole deployment. Resets"
+        " at midnight UTC."
+    )
+    assert ada.world.batches.records == {}
+
+
+def test_batch_with_some_budget_left_starts_and_warns() -> None:
+    ada = Client(daily_budget=25_000)
+    body = batch_request(ada, *({"prompt": str(number)} for number in range(3)))
+
+    plan, started = ada.post(PATH, body | {"dry_run": True}), ada.post(PATH, body)
+
+    warnings = [
+        "Not enough budget: this costs $0.03, $0.025 is left today. Resets at midnight UTC. The"
+        " rows beyond it fail with `budget_exceeded`."
+    ]
+    assert (started.status, started.json["warnings"]) == (202, warnings)
+    assert plan.json["warnings"] == warnings
+
+
+def test_batch_that_started_before_the_budget_was_used_up_is_returned_again() -> None:
+    ada = Client(daily_budget=ROW)
+    body = batch_request(ada)
+    first = ada.post(PATH, body, Idempotency_Key="autumn")
+    create_all_jobs(ada.world, ada.world.batches.records[first.json["batch_id"]])
+
+    assert ada.post(PATH, body, Idempotency_Key="autumn").json["batch_id"] == first.json["batch_id"]
+    assert ada.post(PATH, body, Idempotency_Key="winter").status == 402
+
+
+def test_rows_of_unknown_price_do_not_fit_into_a_budget() -> None:
+    ada = Client(daily_budget=10**9)
+    unpriced = {"model": "maker/other", "input": {"prompt": "x"}}
+    rows: list[dict[str, Any]] = [SMALL_IMAGE | {"prompt": "x"}, unpriced]
+    mixed = {"source": upload_rows(ada.world, rows, "key:ada"), "confirm_micro_usd": 10**9}
+    [warning] = ada.post(PATH, mixed).json["warnings"]
+    only = {"source": upload_rows(ada.world, [unpriced], "key:ada"), "confirm_micro_usd": 10**9}
+
+    response = ada.post(PATH, only)
+
+    assert warning == (
+        "The price of 1 of the rows is not known, so they exceed every daily budget and fail with"
+        " `budget_exceeded`."
+    )
+    assert response.status == 402
+    assert "The price of this request is not known" in response.json["detail"]

@@ -46,7 +46,6 @@ _UTF_8 = frozenset({"", "utf-8", "utf8", "ascii", "us-ascii"})
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # API Gateway replaces bytes that are not UTF-8 with this character.
 _REPLACEMENT = "\ufffd"
-_MAX_CALLER = 256  # characters of a name
 _MAX_TOKEN = 40  # characters of a header's value in a message
 
 # The price of a model with an input and a number of images.
@@ -107,8 +106,8 @@ class HttpRequest:
         Raises ForbiddenError if the key may not list that caller, or InvalidRequestError.
         """
         owner = self.query("caller")
-        if owner is not None and not 1 <= len(owner) <= _MAX_CALLER:
-            raise _invalid("caller", f"1 to {_MAX_CALLER} characters")
+        if owner is not None and not callers.is_name(owner):
+            raise _invalid("caller", "the name of a caller, such as key:shop")
         if self.caller.can_read_all:
             return owner
         if owner not in (None, self.caller.name):

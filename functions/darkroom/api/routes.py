@@ -163,7 +163,7 @@ class Routes:
             defaults=tuple(sorted((batch_request.defaults or {}).items())),
         )
         if batch_request.dry_run:
-            plan = self._start_batch.plan.run(batch_file, request.caller)
+            plan = self._start_batch.preview(batch_file, request.source())
             return reply(200, views.plan_view(batch_request.name, plan))
         batch = self._start_batch.run(
             batch_file,

@@ -282,7 +282,7 @@ class BatchView(_Model):
     )
     warnings: tuple[str, ...] = Field(
         description="What is valid in the file, but probably not intended: a template without "
-        "columns, columns that are not used."
+        "columns, columns that are not used. Also the daily budgets that the rows exceed."
     )
     preview: tuple[RequestPreview, ...] = Field(
         default=(),

@@ -1,8 +1,12 @@
 """Callers: the owner of an API key, a preset folder of the inbox, or the sender of an event."""
 
+import re
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
+
+# "#" separates the parts of keys in the table.
+_NAME = re.compile(r"[^#\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 
 
 class Role(StrEnum):
@@ -31,6 +35,11 @@ class Caller(BaseModel):
     def owns(self, owner: str | None) -> bool:
         """Return whether this caller may read the objects of `owner`."""
         return self.can_read_all or self.name == owner
+
+
+def is_name(text: str) -> bool:
+    """Return whether `text` can be the name of a caller."""
+    return _NAME.fullmatch(text) is not None
 
 
 INBOX = Caller(name="inbox", can_read_all=True)

@@ -125,7 +125,9 @@ class Table:
                 **record_key(kind, after.job_id),
             }
         response = self.client.query(**query)
-        return self.many(response["Items"]), _cursor(response.get("LastEvaluatedKey"))
+        # The index by-caller has jobs and batches, whose callers have a prefix.
+        items = [item for item in response["Items"] if item["sk"]["S"] == kind]
+        return self.many(items), _cursor(response.get("LastEvaluatedKey"))
 
     def due(self, kind: str, before: datetime, limit: int) -> list[Item]:
         """Return at most 100 records whose `sweep_after` has passed, the earliest first."""

@@ -43,6 +43,7 @@ class Plan:
     source: S3Object
     rows: list[Row]
     estimated_cost_micro_usd: int  # of all rows whose price is known
+    cheapest_micro_usd: int | None  # price of the cheapest row; None if no price is known
     unpriced_rows: int
     warnings: tuple[str, ...]
     previews: tuple[RequestPreview, ...]  # the first requests
@@ -108,6 +109,7 @@ class PlanBatch:
             source,
             rows,
             sum(known),
+            min(known, default=None),
             len(prices) - len(known),
             warnings=parsed.warnings,
             previews=tuple(previews),

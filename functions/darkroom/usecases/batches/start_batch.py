@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 from darkroom.domain import audit
 from darkroom.domain.audit import Act
 from darkroom.domain.batch import CONFIRM_ABOVE, Batch, Counts
 from darkroom.domain.errors import (
+    BudgetExceededError,
     ConfirmationRequiredError,
     ConflictError,
     FieldProblem,
@@ -19,6 +21,7 @@ from darkroom.domain.rows import chunks, line_of
 from darkroom.domain.sweeping import START_GRACE
 from darkroom.ports import Audit, Batches, BatchFiles, Clock, Metrics, Workflow
 from darkroom.usecases.batches.plan_batch import BatchFile, Plan, PlanBatch
+from darkroom.usecases.jobs.budget import Budget, BudgetLeft
 from darkroom.usecases.jobs.create_job import RequestSource
 
 # Limits of one chunk, so that a step takes seconds and little memory.
@@ -35,10 +38,18 @@ class StartBatch:
     batches: Batches
     files: BatchFiles
     workflow: Workflow
+    budget: Budget
     metrics: Metrics
     audit: Audit
     now: Clock
     retention: timedelta
+
+    def preview(self, batch_file: BatchFile, request_source: RequestSource) -> Plan:
+        """Return the plan, with a warning for each daily budget that its rows exceed.
+
+        Raises InvalidRequestError if the whole file cannot be used.
+        """
+        return self._plan(batch_file, request_source, self._budgets(request_source))
 
     def run(
         self,
@@ -50,15 +61,19 @@ class StartBatch:
     ) -> Batch:
         """Return the batch. Idempotent.
 
-        Raises InvalidRequestError, ConflictError, or ConfirmationRequiredError if the batch needs a
-        confirmation and costs more than `confirmed`, in micro-USD.
+        Raises InvalidRequestError, ConflictError, BudgetExceededError if not even the cheapest row
+        fits into today's budgets, or ConfirmationRequiredError if the batch needs a confirmation
+        and costs more than `confirmed`, in micro-USD.
         """
         identity = job_id(request_source.caller.name, f"batch/{request_source.key}")
         file_fingerprint = _fingerprint(batch_file)
         batch = self.batches.get(identity)
         if batch is None:
-            plan = self.plan.run(batch_file, request_source.caller)
-            _check(plan, confirmed)
+            budgets = self._budgets(request_source)
+            plan = self._plan(batch_file, request_source, budgets)
+            _require_rows(plan)
+            self._require_budget(plan, budgets)
+            _require_confirmation(plan, confirmed)
             lines = [line_of(row) for row in plan.rows]
             # The state machine and CollectBatch read the rows from S3, so no state contains rows.
             self.files.write_rows(identity, lines, chunks(lines, _CHUNK_ROWS, _CHUNK_BYTES))
@@ -80,6 +95,22 @@ class StartBatch:
         if batch.is_open:
             self.workflow.start(batch.batch_id, batch.attempt)
         return batch
+
+    def _budgets(self, request_source: RequestSource) -> list[BudgetLeft]:
+        scope = request_source.budget_scope or request_source.caller.name
+        return self.budget.left(scope, request_source.daily_budget_micro_usd)
+
+    def _plan(
+        self, batch_file: BatchFile, request_source: RequestSource, budgets: list[BudgetLeft]
+    ) -> Plan:
+        plan = self.plan.run(batch_file, request_source.caller)
+        return replace(plan, warnings=(*plan.warnings, *_budget_warnings(plan, budgets)))
+
+    def _require_budget(self, plan: Plan, budgets: list[BudgetLeft]) -> None:
+        for budget in budgets:
+            if not _fits(plan, budget):
+                self.metrics.count("BudgetExceeded")
+                raise _shortage(plan, budget)
 
     def _new(
         self,
@@ -115,7 +146,32 @@ class StartBatch:
         )
 
 
-def _check(plan: Plan, confirmed: int | None) -> None:
+def _budget_warnings(plan: Plan, budgets: list[BudgetLeft]) -> Iterator[str]:
+    for budget in budgets:
+        if plan.valid_rows and not _fits(plan, budget):
+            yield f"The batch cannot start. {_shortage(plan, budget)}"
+        elif plan.estimated_cost_micro_usd > budget.micro_usd:
+            yield f"{_shortage(plan, budget)} The rows beyond it fail with `budget_exceeded`."
+    if budgets and 0 < plan.unpriced_rows < plan.valid_rows:
+        yield (
+            f"The price of {plan.unpriced_rows} of the rows is not known, so they exceed every"
+            " daily budget and fail with `budget_exceeded`."
+        )
+
+
+def _fits(plan: Plan, budget: BudgetLeft) -> bool:
+    """Return whether at least the cheapest row fits into the budget."""
+    return plan.cheapest_micro_usd is not None and plan.cheapest_micro_usd <= budget.micro_usd
+
+
+def _shortage(plan: Plan, budget: BudgetLeft) -> BudgetExceededError:
+    if plan.cheapest_micro_usd is None:
+        return BudgetExceededError(budget.scope, budget.cap, None, None)
+    cost = plan.estimated_cost_micro_usd
+    return BudgetExceededError(budget.scope, budget.cap, budget.micro_usd, cost)
+
+
+def _require_rows(plan: Plan) -> None:
     if not plan.valid_rows:
         problems = [
             FieldProblem(
@@ -126,6 +182,9 @@ def _check(plan: Plan, confirmed: int | None) -> None:
             for problem in plan.problems(_MAX_PROBLEMS)
         ]
         raise InvalidRequestError(problems)
+
+
+def _require_confirmation(plan: Plan, confirmed: int | None) -> None:
     cost = plan.estimated_cost_micro_usd
     is_small = cost <= CONFIRM_ABOVE and not plan.unpriced_rows
     if not is_small and (confirmed is None or confirmed < cost):

@@ -1,6 +1,7 @@
 """Budget: daily spending limits of a caller and of the whole deployment."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from darkroom.domain import events
 from darkroom.domain.errors import STACK, BudgetExceededError
@@ -8,6 +9,14 @@ from darkroom.domain.job import Job, Reservation
 from darkroom.ports import Budgets, Clock, Events, Jobs, Metrics
 
 _THRESHOLD = 0.8
+
+
+class BudgetLeft(NamedTuple):
+    """What remains of a daily budget, in micro-USD."""
+
+    scope: str
+    cap: int
+    micro_usd: int
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,15 @@ class Budget:
         if created:
             self._warn(job, limits)
         return created
+
+    def left(self, scope: str, cap: int | None) -> list[BudgetLeft]:
+        """Return what remains today of each budget that applies: of `scope`, and of the stack."""
+        caps = {scope: cap, STACK: self.stack_micro_usd}
+        return [
+            BudgetLeft(scope, cap, self.remaining(scope, cap))
+            for scope, cap in caps.items()
+            if cap is not None
+        ]
 
     def remaining(self, caller: str, daily_micro_usd: int) -> int:
         """Return how much the caller may still spend today, in micro-USD, at least 0."""
