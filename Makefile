@@ -6,9 +6,6 @@ SHELL := bash
 
 BIN := .venv/bin
 VENVS := .local/venvs
-ASL_VALIDATOR := 4.0.0
-WAVESPEED_JS := 0.3.2
-AXE := 4.14.1
 # The browser of the studio tests.
 CHROMIUM ?= /usr/bin/chromium
 export CHROMIUM
@@ -21,7 +18,7 @@ plots := .venv/.bench
 emulator := $(VENVS)/emulator/.ready
 sam := $(VENVS)/sam/.ready
 checkov := $(VENVS)/checkov/.ready
-node := .local/node/.ready-$(ASL_VALIDATOR)-$(WAVESPEED_JS)-$(AXE)
+node := .local/node/.ready
 stack := $(project) $(emulator) $(sam)
 linters := $(project) $(sam) $(checkov) $(node)
 pinned := $(wildcard functions/requirements.txt thumbnails/requirements.txt requirements/*.txt)
@@ -141,10 +138,26 @@ schemas: $(project) ## Generate the event schemas, the OpenAPI documents and doc
 	@$(BIN)/python -m infra.generate_api
 	$(BIN)/python -m infra.generate_compatibility
 
+.PHONY: sbom
+sbom: $(project) ## Write the software bill of materials of the functions: dist/darkroom.cdx.json
+	@mkdir -p dist
+	@$(BIN)/python -m infra.sbom > dist/darkroom.cdx.json
+
+# The archive is deployed with `sam deploy --template-file template.yaml`. Times and owners are fixed, so that the
+# same build has the same bytes.
+.PHONY: package
+package: build sbom ## Pack the built application: dist/darkroom.tar.gz
+	@tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C .aws-sam/build -c . | gzip -n > dist/darkroom.tar.gz
+
+.PHONY: publish
+publish: ## Attach dist/ to the release of a tag: TAG=v1.2.3 (needs the GitHub CLI)
+	@gh release upload "$${TAG:?make publish needs TAG=}" dist/*
+
 .PHONY: lock
 lock: $(project) ## Generate the pinned, hashed requirements from the .in files
 	for name in functions thumbnails; do $(LOCK) $$name/requirements.in -o $$name/requirements.txt; done
 	for name in dev emulator sam checkov bench; do $(LOCK) requirements/$$name.in -o requirements/$$name.txt; done
+	npm install --package-lock-only --silent --prefix requirements/node
 
 ##@ Other
 
@@ -153,7 +166,7 @@ setup: $(stack) $(linters) ## Install all tools (other targets install them on d
 
 .PHONY: clean
 clean: ## Remove build output and caches; installed tools stay
-	rm -rf .aws-sam .local/{build,logs,tmp} .{mypy,pytest,ruff}_cache .hypothesis .coverage
+	rm -rf .aws-sam dist .local/{build,logs,tmp} .{mypy,pytest,ruff}_cache .hypothesis .coverage
 	find . -name __pycache__ -not -path './.venv/*' -not -path './.local/*' -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -185,11 +198,12 @@ $(VENVS)/%/.ready: requirements/%.txt $(project)
 	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(@D)/bin/python $<
 	@touch $@
 
-$(node):
+$(node): requirements/node/package-lock.json requirements/node/package.json requirements/node/.npmrc
 	@{ node --version && npm --version; } >/dev/null 2>&1 || { echo "Node.js is missing: node and npm must be on PATH (make check needs them)" >&2; exit 1; }
 	@echo "setting up .local/node"
 	@rm -rf .local/node && mkdir -p .local/node
-	@npm install --silent --no-audit --no-fund --prefix .local/node asl-validator@$(ASL_VALIDATOR) wavespeed@$(WAVESPEED_JS) axe-core@$(AXE) >/dev/null
+	@cp $^ .local/node
+	@npm ci --silent --prefix .local/node >/dev/null
 	@touch $@
 
 $(CHROMIUM):
