@@ -147,5 +147,5 @@ def _json(value: Any, indent: int | None = None) -> str:
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
-        return json.dumps(value, indent=indent)
+        return escape(json.dumps(value, indent=indent))
     return text

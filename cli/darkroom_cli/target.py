@@ -13,7 +13,7 @@ import httpx
 
 from darkroom_cli.errors import CliError, Exit
 
-_HOW_TO_CONFIGURE = """Set the URL and the key in the same one of these places:
+_HOW_TO_CONFIGURE = """Set both the URL and the key in one of these places:
   --url and --key, or DARKROOM_URL and DARKROOM_KEY in the environment
   {config}, with the lines: url = "https://…" and key = "dk_…"
   a local stack: run `make up` in a checkout, and call darkroom inside it"""

@@ -38,21 +38,17 @@ export function duration(seconds) {
 /** The seconds between two times, or null if one of them is missing. */
 export const secondsBetween = (from, to) => (from && to ? (new Date(to) - new Date(from)) / 1000 : null);
 
-const STATUS_LABELS = {
-  queued: "Queued",
-  submitting: "Submitting",
-  submitted: "Generating",
-  completed: "Completed",
-  failed: "Failed",
-};
+const STATUS_LABELS = new Map([
+  ["queued", "Queued"],
+  ["submitting", "Submitting"],
+  ["submitted", "Generating"],
+  ["completed", "Completed"],
+  ["failed", "Failed"],
+]);
 
 export const isOpen = (job) => job.status !== "completed" && job.status !== "failed";
 
 export function statusLabel(job) {
   if (job.status === "failed" && job.failure?.code === "canceled") return "Canceled";
-  return job.canceled_at && isOpen(job) ? "Canceling" : STATUS_LABELS[job.status];
-}
-
-export function promptOf(job) {
-  return typeof job.input.prompt === "string" ? job.input.prompt : job.model;
+  return job.canceled_at && isOpen(job) ? "Canceling" : STATUS_LABELS.get(job.status) ?? job.status;
 }

@@ -2,6 +2,7 @@
 import * as api from "./api.js";
 import { byId, element, showText, usd } from "./dom.js";
 import * as gallery from "./gallery.js";
+import * as jobs from "./jobs.js";
 import * as references from "./references.js";
 import * as settings from "./settings.js";
 
@@ -84,7 +85,7 @@ async function submit(event) {
   }
   setSubmitting(true);
   try {
-    const job = await api.post("v1/jobs", request, { headers: { "Idempotency-Key": idempotencyKey(request) } });
+    const job = await jobs.create(request, { headers: { "Idempotency-Key": idempotencyKey(request) } });
     attempt = null; // accepted: the same request again is a new job
     gallery.add(job);
     document.dispatchEvent(new Event("budget-changed"));
@@ -110,9 +111,9 @@ export function setAccount(newAccount, remaining) {
 }
 
 /** Fill the form with another job's settings, and with reference images. */
-export function fill(input, { operation, images = [] }) {
-  byId("prompt").value = input.prompt ?? "";
-  settings.selectAll(form, input);
+export function fill({ prompt, texts, operation, images }) {
+  byId("prompt").value = prompt;
+  settings.selectAll(form, texts);
   selectOperation(operation);
   references.replace(images);
   location.hash = "#/";
@@ -130,7 +131,7 @@ async function loadPresets() {
     const preset = presets[byId("preset").value];
     if (!preset) return;
     byId("prompt").value = preset.prompt;
-    settings.selectAll(form, preset);
+    settings.selectAll(form, settings.textsOf(preset));
     selectOperation("edit");
     changed();
   };

@@ -1,6 +1,6 @@
 // The gallery: newest jobs first, polled while a job is open, older pages on scroll.
-import * as api from "./api.js";
-import { byId, duration, element, isOpen, promptOf, secondsBetween, statusLabel } from "./dom.js";
+import { byId, duration, element, isOpen, secondsBetween, statusLabel } from "./dom.js";
+import * as jobs from "./jobs.js";
 
 const PAGE_SIZE = 24;
 const OPEN_POLL_MS = 1500;
@@ -21,7 +21,7 @@ function query(parameters = {}) {
     const value = byId(`filter-${name}`).value.trim();
     if (value) search.set(name, value);
   }
-  return `v1/jobs?${search}`;
+  return search;
 }
 
 /** An image that falls back from thumbnail to asset to an error text. A new asset has no thumbnail yet. */
@@ -48,18 +48,23 @@ function progress(job) {
   return element("span", { className: "progress" }, bar, element("span", { className: "elapsed" }, text));
 }
 
+/** The ratio of a frame without an image, as CSS: of the request if images can have it, or else 1 / 1. */
+function ratio(text = "") {
+  const [width, height] = text.split(":").map(Number);
+  return width / height >= 1 / 3 && width / height <= 3 ? `${width} / ${height}` : "1 / 1";
+}
+
 function card(job) {
   const asset = job.assets[0];
   const content = asset ? assetImage(asset, "", job.timings.ended_at)
     : isOpen(job) ? element("span", { className: "waiting" }, progress(job))
     : element("span", { className: "no-image" }, job.failure?.message ?? "No image");
-  const [width, height] = (job.input.aspect_ratio ?? "1:1").split(":").map(Number);
   const frame = element("span", { className: `frame ${job.status}` }, content);
-  frame.style.aspectRatio = asset?.width ? `${asset.width} / ${asset.height}` : `${width} / ${height}`;
+  frame.style.aspectRatio = asset?.width && asset.height ? `${asset.width} / ${asset.height}` : ratio(job.settings.aspect_ratio);
   return element("li", { "data-job": job.job_id, className: "card" },
     element("a", { href: `#/jobs/${job.job_id}` }, frame,
       element("span", { className: "caption" },
-        element("span", { className: "prompt" }, promptOf(job)),
+        element("span", { className: "prompt" }, job.prompt),
         element("span", { className: `status ${job.status}` }, statusLabel(job)))));
 }
 
@@ -81,7 +86,7 @@ function update(job) {
     entry.node.replaceWith(node);
     entry.node = node;
     if (hadFocus) node.querySelector("a").focus();
-    byId("gallery-status").textContent = `${promptOf(job).slice(0, 60)}: ${statusLabel(job)}`;
+    byId("gallery-status").textContent = `${job.prompt.slice(0, 60)}: ${statusLabel(job)}`;
     if (!isOpen(job)) document.dispatchEvent(new Event("budget-changed"));
     return;
   }
@@ -93,7 +98,7 @@ function update(job) {
 const matchesFilters = (job) => {
   const [text, status, operation] = ["text", "status", "operation"].map((name) => byId(`filter-${name}`).value.trim());
   return (!status || status === job.status) && (!operation || operation === job.operation)
-    && (!text || promptOf(job).toLowerCase().includes(text.toLowerCase()));
+    && (!text || job.prompt.toLowerCase().includes(text.toLowerCase()));
 };
 
 function showEnd(error = "") {
@@ -109,7 +114,7 @@ async function load(isNextPage) {
   isLoading = true;
   byId("gallery").setAttribute("aria-busy", "true");
   try {
-    const page = await api.get(query(isNextPage ? { cursor } : {}));
+    const page = await jobs.page(query(isNextPage ? { cursor } : {}));
     if (current !== generation) return;
     page.jobs.forEach(update);
     if (isNextPage || cursor === null) cursor = page.cursor;
@@ -135,14 +140,14 @@ async function reload() {
 async function poll() {
   const current = generation;
   try {
-    const page = await api.get(query());
+    const page = await jobs.page(query());
     if (current !== generation) return;
     const ids = new Set(page.jobs.map(({ job_id: id }) => id));
     page.jobs.forEach(update);
     const missing = [...cards.values()].filter(({ job }) => isOpen(job) && !ids.has(job.job_id)).slice(0, 4);
-    const jobs = await Promise.all(missing.map(({ job }) => api.get(`v1/jobs/${job.job_id}`)));
+    const found = await Promise.all(missing.map(({ job }) => jobs.get(job.job_id)));
     if (current !== generation) return;
-    jobs.forEach((job) => (matchesFilters(job) ? update(job) : removeCard(job)));
+    found.forEach((job) => (matchesFilters(job) ? update(job) : removeCard(job)));
     showEnd();
   } catch (error) {
     if (error.status !== 0) showEnd(error.message);

@@ -1,7 +1,7 @@
 // The job page: the image at full size, the request, the price and the timings.
-import * as api from "./api.js";
-import { byId, duration, element, isOpen, promptOf, secondsBetween, showText, statusLabel, usd } from "./dom.js";
+import { byId, duration, element, isOpen, secondsBetween, showText, statusLabel, usd } from "./dom.js";
 import * as form from "./form.js";
+import * as jobs from "./jobs.js";
 import { SETTINGS } from "./settings.js";
 import { compare } from "./slider.js";
 import * as snippets from "./snippets.js";
@@ -25,9 +25,9 @@ function images(job) {
     return [element("div", { className: "stage empty" }, element("p", {}, missingImage(job)),
       job.failure?.detail ? element("p", { className: "hint" }, job.failure.detail) : null)];
   }
-  const reference = job.reference_urls?.[0];
+  const reference = job.reference_urls[0];
   return job.assets.map((asset, index) => {
-    const alt = `${promptOf(job)}${job.assets.length > 1 ? `, ${index + 1}` : ""}`;
+    const alt = `${job.prompt}${job.assets.length > 1 ? `, ${index + 1}` : ""}`;
     if (!asset.content_type.startsWith("image/")) {
       return element("div", { className: "stage empty" }, element("p", {}, `A file of the type ${asset.content_type}. Select Download.`));
     }
@@ -70,7 +70,7 @@ function charge(job) {
 function details(job) {
   const asset = job.assets[0];
   return element("dl", { className: "facts" },
-    SETTINGS.flatMap(({ name, label }) => (job.input[name] ? row(label, String(job.input[name])) : [])),
+    SETTINGS.flatMap(({ name, label }) => (job.settings[name] ? row(label, job.settings[name]) : [])),
     job.references.length ? row("References", element("ul", { className: "plain" },
       job.references.map((reference) => element("li", { className: "mono" }, reference)))) : [],
     job.preset ? row("Preset", job.preset) : [],
@@ -97,9 +97,9 @@ function copyButton(name, text) {
 }
 
 const assetsAsReferences = (job) => job.assets.map((asset, index) => (
-  { show: asset.url, name: `${promptOf(job).slice(0, 40)}, ${index + 1}`, reference: `s3://${asset.bucket}/${asset.key}` }));
+  { show: asset.url, name: `${job.prompt.slice(0, 40)}, ${index + 1}`, reference: `s3://${asset.bucket}/${asset.key}` }));
 const ownReferences = (job) => job.references.map((reference, index) => (
-  { show: job.reference_urls?.[index] ?? "", name: `Reference ${index + 1}`, reference }));
+  { show: job.reference_urls[index] ?? "", name: `Reference ${index + 1}`, reference }));
 
 function actions(job) {
   const button = (name, onclick, className = "") => element("button", { type: "button", className, onclick }, name);
@@ -108,7 +108,7 @@ function actions(job) {
   const cancel = async (event) => {
     event.target.disabled = true;
     try {
-      show(await api.remove(`v1/jobs/${job.job_id}`));
+      show(await jobs.cancel(job.job_id));
       document.dispatchEvent(new Event("budget-changed"));
     } catch (error) {
       showText(byId("job-error"), error.message);
@@ -117,9 +117,9 @@ function actions(job) {
   };
   return element("div", { className: "actions" },
     asset ? element("a", { className: "button primary", href: asset.url, download: asset.filename, target: "_blank", rel: "noopener" }, "Download") : null,
-    asset ? button("Use as reference", () => form.fill({}, { operation: "edit", images: assetsAsReferences(job) })) : null,
+    asset ? button("Use as reference", () => form.fill({ prompt: "", texts: {}, operation: "edit", images: assetsAsReferences(job) })) : null,
     isRepeatable ? button(job.operation === "edit" ? "Edit again" : "Generate again",
-      () => form.fill(job.input, { operation: job.operation, images: ownReferences(job) })) : null,
+      () => form.fill({ prompt: job.prompt, texts: job.settings, operation: job.operation, images: ownReferences(job) })) : null,
     isOpen(job) && !job.canceled_at ? button("Cancel", cancel, "danger") : null,
     copyButton("Copy as curl", snippets.curl(job)), copyButton("Copy as Python", snippets.python(job)),
     copyButton("Copy as event", snippets.requestEvent(job)));
@@ -136,7 +136,7 @@ function show(job) {
     element("div", { className: "job" },
       element("div", { className: "stages" }, images(job)),
       element("article", { className: "about" },
-        element("h1", { className: "job-prompt" }, promptOf(job)),
+        element("h1", { className: "job-prompt" }, job.prompt),
         element("p", { className: "job-status", role: "status" }, element("span", { className: `status ${job.status}` }, statusLabel(job)),
           isOpen(job) ? ` about ${duration(job.expected_seconds)} in total` : ""),
         element("p", { id: "job-error", className: "error", role: "alert", hidden: true }),
@@ -151,8 +151,7 @@ async function follow(id, current) {
   let job = null;
   while (current === generation) {
     try {
-      const path = job === null ? `v1/jobs/${id}` : `v1/jobs/${id}?wait=${LONG_POLL_SECONDS}`;
-      job = await api.get(path, { signal: request.signal, isLongPoll: job !== null });
+      job = await jobs.get(id, { wait: job && LONG_POLL_SECONDS, signal: request.signal, isLongPoll: job !== null });
       if (current !== generation) return;
       show(job);
       clearInterval(timingsTimer);

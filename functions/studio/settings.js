@@ -32,9 +32,15 @@ export function select(form, name, value) {
   if (input) input.checked = true;
 }
 
-/** Select the settings of an input or preset, and the initial value of all others. */
-export function selectAll(form, input) {
-  for (const { name, initial } of SETTINGS) select(form, name, input[name] ?? initial);
+/** The settings of an input or preset as texts. The values of an input can have any type. */
+export function textsOf(input) {
+  return Object.fromEntries(SETTINGS.map(({ name }) => [name, input[name]])
+    .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value)).map(([name, value]) => [name, String(value)]));
+}
+
+/** Select the settings of a job or preset, and the initial value of all others. */
+export function selectAll(form, texts) {
+  for (const { name, initial } of SETTINGS) select(form, name, texts[name] ?? initial);
 }
 
 const radio = ({ name, initial }, value) => element("input", { type: "radio", name, value, checked: value === initial });

@@ -7,12 +7,16 @@ function requestOf(job) {
   return job.references.length ? { ...request, images: job.references } : request;
 }
 
+// JSON with escapes for the characters that a terminal would obey or not show.
+const json = (value) => JSON.stringify(value).replace(/[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+  (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 const shellQuote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 export function curl(job) {
   return `curl -sS ${shellQuote(`${root()}/v1/jobs`)} \\
   -H "Authorization: Bearer $DARKROOM_KEY" -H "Content-Type: application/json" \\
-  -d ${shellQuote(JSON.stringify(requestOf(job)))}`;
+  -d ${shellQuote(json(requestOf(job)))}`;
 }
 
 export function python(job) {
@@ -22,7 +26,7 @@ import os
 
 import httpx
 
-request = json.loads(${JSON.stringify(JSON.stringify(requestOf(job)))})
+request = json.loads(${JSON.stringify(json(requestOf(job)))})
 response = httpx.post(
     ${JSON.stringify(`${root()}/v1/jobs`)},
     json=request,
@@ -34,7 +38,7 @@ print(response.raise_for_status().json()["job_id"])`;
 /** An EventBridge entry that submits the same request. */
 export function requestEvent(job) {
   return JSON.stringify({ Source: "my.application", DetailType: "JobRequested",
-    Detail: JSON.stringify(requestOf(job)) }, null, 2);
+    Detail: json(requestOf(job)) }, null, 2);
 }
 
 /** The last event that Darkroom published about the job, as a subscriber receives it. */

@@ -1,11 +1,14 @@
-"""Reference images dropped and pasted into the studio, and slow responses."""
+"""Reference images dropped and pasted into the studio, slow responses, and jobs of any input."""
 
 import base64
 import io
+import re
+from typing import Any
 
 from PIL import ExifTags, Image
 from playwright.sync_api import Route, expect
 
+from darkroom.domain.callers import Role
 from tests.e2e.deployment import Deployment, png_image
 from tests.e2e.studio import SECONDS, Studio
 
@@ -117,4 +120,64 @@ def test_slow_response_shows_a_banner_until_it_arrives(
     routes[0].continue_()
     studio.wait_for_image("Submitted slowly")
     expect(page.locator("#connection")).to_be_hidden()
+    assert studio.errors == []
+
+
+# Values that a caller can give any field of another model's input.
+HOSTILE: list[Any] = [
+    1.5, 0, -1, True, None, "", "1:0", "0:0", "1:99", "x" * 5_000, [], [1.5, None], {},
+    {"toString": 1}, {"length": 9}, "<img src=x onerror=alert(1)>", "javascript:alert(1)",
+    "constructor", "__proto__",
+]  # fmt: skip
+FIELDS = ("prompt", "quality", "resolution", "aspect_ratio", "output_format", "images", "toString")
+
+
+def test_jobs_of_any_input_are_shown_with_all_others(
+    studio: Studio, deployment: Deployment
+) -> None:
+    """The jobs have real records, with the inputs replaced: foreign and full of odd values."""
+    page = studio.page
+    key = deployment.create_key("curious", Role.ADMIN)
+    with deployment.http_client(key) as client:
+        for prompt in ("The first plain job", "The second plain job"):
+            request = {"operation": "text-to-image", "quality": "low", "prompt": prompt}
+            plain = client.post("/v1/jobs", json=request).json()
+        plain = (
+            deployment.wait_for_job(plain["job_id"])
+            and client.get(f"/v1/jobs/{plain['job_id']}").json()
+        )
+    inputs = [dict.fromkeys(FIELDS, value) for value in HOSTILE] + [{"aspect_ratio": 1.5}]
+    odd = {"operation": "model", "model": "acme/odd-1"}
+    ended: dict[str, Any] = odd | {"status": "failed", "failure": {}, "assets": []}
+    jobs = [plain | odd | {"input": values} for values in inputs]
+    jobs += [plain | ended | {"input": values} for values in inputs]
+    # Not even a defect of the API in one job affects the others.
+    jobs += [plain | dict.fromkeys(plain, value) | {"status": "failed"} for value in HOSTILE]
+    hostile = {f"odd{index}": job | {"job_id": f"odd{index}"} for index, job in enumerate(jobs)}
+
+    def first_page(route: Route) -> None:
+        url = route.request.url
+        if "cursor=next" in url:
+            return route.continue_(url=url.replace("&cursor=next", ""))
+        return route.fulfill(json={"jobs": list(hostile.values()), "cursor": "next"})
+
+    page.route(re.compile(r"/v1/jobs\?"), first_page)
+    page.route(
+        re.compile(r"/v1/jobs/odd\d+"),
+        lambda route: route.fulfill(json=hostile[route.request.url.rpartition("/")[2]]),
+    )
+    page.on("dialog", lambda dialog: studio.errors.append(dialog.message))
+    studio.open(key)
+
+    expect(page.locator("[data-job^=odd]")).to_have_count(len(hostile))
+    page.locator("#more").scroll_into_view_if_needed()
+    expect(studio.card("The first plain job")).to_be_visible()
+    expect(studio.card("The second plain job")).to_be_visible()
+    for job_id in hostile:
+        page.evaluate("id => { location.hash = `#/jobs/${id}`; }", job_id)
+        expect(page.locator("#job .facts")).to_contain_text(job_id)
+        again = page.get_by_role("button", name="Generate again")
+        if again.count():
+            again.click()
+            expect(page.locator("#make")).to_be_visible()
     assert studio.errors == []

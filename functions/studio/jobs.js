@@ -1,0 +1,48 @@
+// The jobs of the API. The input of a job is JSON of its caller: a value can have any type. Every job passes
+// `jobOf` when it arrives, so that all other modules read fields of known types.
+import * as api from "./api.js";
+import { textsOf } from "./settings.js";
+
+const text = (value) => (typeof value === "string" ? value : "");
+const number = (value) => (Number.isFinite(value) ? value : null);
+const size = (value) => (Number.isFinite(value) && value > 0 ? value : null);
+const time = (value) => (Number.isNaN(Date.parse(text(value))) ? null : value);
+const url = (value) => (/^https?:\/\//.test(text(value)) ? value : null);
+const list = (value) => (Array.isArray(value) ? value : []);
+const record = (value) => (typeof value === "object" && value !== null && !Array.isArray(value) ? value : {});
+
+const assetOf = (value) => {
+  const asset = record(value);
+  return {
+    bucket: text(asset.bucket), key: text(asset.key), filename: text(asset.filename), content_type: text(asset.content_type),
+    url: url(asset.url) ?? "", thumbnail_url: url(asset.thumbnail_url),
+    width: size(asset.width), height: size(asset.height), size: number(asset.size) ?? 0,
+  };
+};
+
+/** A job with fields of known types. `input` is the caller's, unchanged; `prompt` and `settings` are its texts. */
+function jobOf(value) {
+  const job = record(value);
+  const input = record(job.input);
+  const [failure, timings, event] = [record(job.failure), record(job.timings), record(job.event)];
+  return {
+    job_id: text(job.job_id), status: text(job.status), operation: text(job.operation), model: text(job.model),
+    caller: text(job.caller), preset: text(job.preset), charged: text(job.charged),
+    input, prompt: text(input.prompt) || text(job.model), settings: textsOf(input),
+    references: list(job.references).map(text), reference_urls: list(job.reference_urls).map(url), assets: list(job.assets).map(assetOf),
+    failure: job.failure ? { code: text(failure.code), message: text(failure.message), detail: text(failure.detail) } : null,
+    timings: Object.fromEntries(["accepted_at", "submitted_at", "provider_completed_at", "ended_at"].map((name) => [name, time(timings[name])])),
+    checks: number(job.checks), expected_seconds: number(job.expected_seconds), canceled_at: time(job.canceled_at),
+    estimated_cost_micro_usd: number(job.estimated_cost_micro_usd),
+    event: job.event ? { detail_type: text(event.detail_type), detail: event.detail } : null,
+  };
+}
+
+export async function page(search) {
+  const { jobs, cursor } = await api.get(`v1/jobs?${search}`);
+  return { jobs: list(jobs).map(jobOf), cursor };
+}
+
+export const get = async (id, { wait, ...options } = {}) => jobOf(await api.get(`v1/jobs/${id}${wait ? `?wait=${wait}` : ""}`, options));
+export const create = async (request, options) => jobOf(await api.post("v1/jobs", request, options));
+export const cancel = async (id) => jobOf(await api.remove(`v1/jobs/${id}`));
