@@ -11,6 +11,7 @@ from pathlib import Path
 
 from darkroom_cli.client import Client, Json
 from darkroom_cli.errors import CliError, Exit
+from darkroom_cli.text import UNSAFE
 
 # A path that ends in one of these is a file, and any other path is a folder.
 FILE_SUFFIXES = frozenset(
@@ -21,7 +22,7 @@ FILE_SUFFIXES = frozenset(
 # The output format that a file name asks for.
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".jfif": "jpeg", ".webp": "webp"}
 _MAX_NAME_BYTES = 200  # of a file name without its extension; file systems permit 255
-_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]+')
+_NOT_IN_NAMES = re.compile(rf'(?:[\n/\\:*?"<>|]|{UNSAFE.pattern})+')
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def save(
     """
     paths = []
     for asset in job["assets"]:
-        default = Path(str(asset.get("filename") or asset["key"])).name  # never a path
+        default = _name(Path(str(asset.get("filename") or asset["key"])).name) or "output"
         file_name = default if name is None else f"{name}{Path(default).suffix}"
         path = destination.file or destination.folder / file_name
         retry = f"darkroom jobs open {job['job_id']}"
@@ -107,8 +108,13 @@ def download(client: Client, url: str, path: Path, retry: str, sha256: str | Non
 
 def row_name(row: Json) -> str:
     """Return the file name of a row of a batch, without an extension: its id or its number."""
-    text = _NOT_IN_NAMES.sub("-", str(row.get("id") or "")).strip(" .-")
+    text = _name(str(row.get("id") or ""))
     return text.encode()[:_MAX_NAME_BYTES].decode(errors="ignore") or f"row-{row['row']}"
+
+
+def _name(text: str) -> str:
+    """Return text of the API as a file name: visible, not hidden, and not like an option."""
+    return _NOT_IN_NAMES.sub("-", text).strip(" .-")
 
 
 def _has_digest(path: Path, sha256: str) -> bool:

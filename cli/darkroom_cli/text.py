@@ -11,7 +11,7 @@ from darkroom_cli.errors import CliError, Exit
 # characters, marks for the direction of text, invisible letters and signs, other line ends, and
 # bytes of text that is not Unicode. The joiners U+200C and U+200D and the variation selectors are
 # part of words and emoji.
-_UNSAFE = re.compile(
+UNSAFE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e"
     "\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
     "\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff"
@@ -30,7 +30,7 @@ def escape(text: str) -> str:
 
     A JSON document keeps its meaning, because such characters occur only in its strings.
     """
-    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)
+    return UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def cell(text: str) -> str:

@@ -56,6 +56,28 @@ def test_out_is_a_file_if_it_has_the_extension_of_an_output(
     assert files() == [saved]
 
 
+@pytest.mark.parametrize(
+    ("filename", "saved"),
+    [
+        ("photo\x1b]52;c;eA==\x07.png", "photo-]52;c;eA==-.png"),
+        ("photo\u202egnp.exe", "photo-gnp.exe"),
+        ("a\x9b31m\u200b\r\n\u3164b.png", "a-31m-b.png"),
+        ("../../.bashrc", "bashrc"),
+        ("-rf.png", "rf.png"),
+        ("..", "output"),
+        ("Größe 猫.png", "Größe 猫.png"),
+    ],
+)
+def test_name_from_the_api_is_a_plain_file_name(
+    darkroom: Run, deployment: Deployment, filename: str, saved: str
+) -> None:
+    (asset,) = job()["assets"]
+    deployment.on(f"GET /v1/jobs/{JOB_ID}", job(assets=[asset | {"filename": filename}]))
+
+    assert darkroom("jobs", "open", JOB_ID) == Exit.DONE
+    assert files() == [saved]
+
+
 def test_existing_folder_is_a_folder_whatever_its_name(run_open: Run) -> None:
     Path("album.png").mkdir()
 
