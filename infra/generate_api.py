@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from darkroom.api.headers import SECURITY_HEADERS
 from infra.openapi_routes import ROUTES, Route
 from infra.openapi_schemas import components, reference
 
@@ -21,6 +22,10 @@ _URI = (
     "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
     "${%s}/invocations"
 )
+_ALLOWED_ORIGIN, _NOTHING = {"Fn::Sub": "'${AllowedOrigin}'"}, {"Ref": "AWS::NoValue"}
+# Request headers that pages of the allowed origin may set; seconds that browsers cache a preflight.
+_CORS_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match")
+_CORS_SECONDS = 7200  # the maximum of Chromium
 _PROBLEM, _JSON = "application/problem+json", "application/json"
 _ERRORS = {
     400: "The request is not valid. `errors` has one entry for each invalid field.",
@@ -112,8 +117,10 @@ def gateway() -> dict[str, Any]:
         security: list[Any] = [] if route.is_open else [{"key": []}]
         operation = _gateway_operation(route.path, route.function, security)
         paths.setdefault(route.path, {})[route.method] = operation
+    # API Gateway answers CORS preflights, and a 404 without an allowed origin; no function runs.
     for path, item in paths.items():
-        item["options"] = _gateway_operation(path, "ApiFunction", [])  # CORS preflights
+        methods = ",".join(sorted({*map(str.upper, item), "OPTIONS"}))
+        item["options"] = {"Fn::If": ["HasAllowedOrigin", _preflight(path, methods), _NOTHING]}
     return {
         "openapi": "3.0.1",
         "info": {"title": "Darkroom", "version": "1"},
@@ -130,12 +137,8 @@ def gateway() -> dict[str, Any]:
 
 
 def _gateway_operation(path: str, function: str, security: list[Any]) -> dict[str, Any]:
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{(\w+)\+?}", path)
-    ]
     return {
-        **({"parameters": parameters} if parameters else {}),
+        **_path_parameters(path),
         "responses": {"200": {"description": "The response of the function."}},
         "security": security,
         "x-amazon-apigateway-integration": {
@@ -144,6 +147,48 @@ def _gateway_operation(path: str, function: str, security: list[Any]) -> dict[st
             "uri": _invocation(function),
         },
     }
+
+
+def _preflight(path: str, methods: str) -> dict[str, Any]:
+    """Return the operation that answers a CORS preflight. Browsers cache the answer."""
+    headers = {
+        "Access-Control-Allow-Origin": _ALLOWED_ORIGIN,
+        "Access-Control-Allow-Headers": f"'{','.join(_CORS_HEADERS)}'",
+        "Access-Control-Allow-Methods": f"'{methods}'",
+        "Access-Control-Max-Age": f"'{_CORS_SECONDS}'",
+        **{name: f"'{text}'" for name, text in SECURITY_HEADERS.items()},
+    }
+    schema = {"schema": {"type": "string"}}
+    return {
+        **_path_parameters(path),
+        "responses": {
+            "204": {
+                "description": "The answer to a preflight.",
+                "headers": dict.fromkeys(headers, schema),
+            }
+        },
+        "security": [],
+        "x-amazon-apigateway-integration": {
+            "type": "mock",
+            "requestTemplates": {_JSON: '{"statusCode": 204}'},
+            "responses": {
+                "default": {
+                    "statusCode": "204",
+                    "responseParameters": {
+                        f"method.response.header.{name}": value for name, value in headers.items()
+                    },
+                }
+            },
+        },
+    }
+
+
+def _path_parameters(path: str) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)\+?}", path)
+    ]
+    return {"parameters": parameters} if parameters else {}
 
 
 def _operation(route: Route) -> dict[str, Any]:
@@ -217,11 +262,11 @@ def _gateway_response(status: int, name: str, detail: str) -> dict[str, Any]:
     headers: dict[str, Any] = {
         "gatewayresponse.header.Content-Type": f"'{_PROBLEM}'",
         "gatewayresponse.header.Access-Control-Allow-Origin": {
-            "Fn::If": [
-                "HasAllowedOrigin",
-                {"Fn::Sub": "'${AllowedOrigin}'"},
-                {"Ref": "AWS::NoValue"},
-            ]
+            "Fn::If": ["HasAllowedOrigin", _ALLOWED_ORIGIN, _NOTHING]
+        },
+        **{
+            f"gatewayresponse.header.{header}": f"'{text}'"
+            for header, text in SECURITY_HEADERS.items()
         },
     }
     if status == 401:

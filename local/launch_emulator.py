@@ -12,7 +12,7 @@
 6. S3 events lack the object's version id. AWS includes it for every versioned object.
 7. A function behind API Gateway gets a path without the prefix of the client's URL, and no domain
    name. AWS sends both.
-8. The import of an OpenAPI document drops its gateway responses.
+8. The import of an OpenAPI document drops its gateway responses and the responses of mocks.
 9. A task's TimeoutSeconds must be a literal. An expression is now evaluated, as in other fields.
 10. A throttled call of a state machine fails with Lambda.Unknown. On AWS, this is the error of a
     function that timed out; a throttled call fails with Lambda.TooManyRequestsException.
@@ -159,7 +159,20 @@ def import_all(spec: dict[str, Any], base: dict[str, Any] | None = None) -> Any:
         status, *_ = gateway._put_gateway_response(api_id, name, response)  # noqa: SLF001
         if status >= 400:
             raise ValueError(f"the gateway response {name} is not valid")
+    for resource_id, found in gateway._resources[api_id].items():  # noqa: SLF001
+        for method, operation in spec["paths"].get(found["path"], {}).items():
+            import_mock(api_id, resource_id, method.upper(), operation)
     return api_id
+
+
+def import_mock(api_id: str, resource_id: str, method: str, operation: dict[str, Any]) -> None:
+    """Import the default response of a method that API Gateway answers itself."""
+    integration = operation["x-amazon-apigateway-integration"]
+    if integration["type"] == "mock":
+        default = integration["responses"]["default"]
+        gateway._put_integration_response(  # noqa: SLF001
+            api_id, resource_id, method, default["statusCode"], default
+        )
 
 
 def run_task(state: dict[str, Any], task_input: Any, execution: Any, context: Any) -> Any:

@@ -18,7 +18,9 @@ OPERATIONS = [
     (path, method, operation)
     for path, item in api()["paths"].items()
     for method, operation in item.items()
+    if method != "options"
 ]
+PREFLIGHTS = {path: item["options"]["Fn::If"] for path, item in api()["paths"].items()}
 GATEWAY_RESPONSES: dict[str, Any] = api()["x-amazon-apigateway-gateway-responses"]
 # Pseudo parameters of CloudFormation.
 _PSEUDO = re.compile(r"AWS::(Partition|Region|AccountId|URLSuffix|NoValue)")
@@ -115,7 +117,6 @@ def test_both_documents_have_the_same_routes() -> None:
     routes = {
         (path.replace("+}", "}"), method, bool(operation["security"]))
         for path, method, operation in OPERATIONS
-        if method != "options"
     }
 
     assert routes == {
@@ -125,15 +126,55 @@ def test_both_documents_have_the_same_routes() -> None:
     }
 
 
-def test_operations_invoke_their_function_and_preflights_need_no_key() -> None:
+def test_operations_invoke_their_function() -> None:
     for path, method, operation in OPERATIONS:
         integration = operation["x-amazon-apigateway-integration"]
         is_webhook = path.startswith("/webhooks/") and method == "post"
         function = "OnWebhookFunction" if is_webhook else "ApiFunction"
         assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
         assert f"${{{function}.Arn}}/" in integration["uri"]["Fn::Sub"]
-        assert method != "options" or operation["security"] == [], path
-    assert {path for path, method, _ in OPERATIONS if method == "options"} == set(api()["paths"])
+
+
+@pytest.mark.parametrize("path", PREFLIGHTS)
+def test_api_gateway_answers_preflights_of_the_allowed_origin(path: str) -> None:
+    """No function runs, and without an allowed origin the method does not exist."""
+    condition, operation, otherwise = PREFLIGHTS[path]
+    integration = operation["x-amazon-apigateway-integration"]
+    default = integration["responses"]["default"]
+    headers = {
+        name.removeprefix("method.response.header."): value
+        for name, value in default["responseParameters"].items()
+    }
+
+    assert (condition, otherwise) == ("HasAllowedOrigin", {"Ref": "AWS::NoValue"})
+    assert (integration["type"], operation["security"]) == ("mock", [])
+    assert json.loads(integration["requestTemplates"]["application/json"]) == {"statusCode": 204}
+    assert default["statusCode"] == "204"
+    # API Gateway drops a header that the method's response does not declare.
+    assert headers.keys() == operation["responses"]["204"]["headers"].keys()
+    assert headers["Access-Control-Allow-Origin"] == {"Fn::Sub": "'${AllowedOrigin}'"}
+    methods = {method.upper() for method in api()["paths"][path]}
+    assert set(headers["Access-Control-Allow-Methods"].strip("'").split(",")) == methods
+    allowed = headers["Access-Control-Allow-Headers"].strip("'").lower().split(",")
+    assert {"authorization", "content-type", "idempotency-key", "if-none-match"} == set(allowed)
+    assert int(headers["Access-Control-Max-Age"].strip("'")) >= 600
+
+
+def test_every_response_of_api_gateway_has_the_security_headers() -> None:
+    responses = {
+        **{name: response["responseParameters"] for name, response in GATEWAY_RESPONSES.items()},
+        **{
+            path: operation["x-amazon-apigateway-integration"]["responses"]["default"][
+                "responseParameters"
+            ]
+            for path, (_, operation, _) in PREFLIGHTS.items()
+        },
+    }
+
+    for name, parameters_of in responses.items():
+        headers = {key.split(".header.")[1]: value for key, value in parameters_of.items()}
+        assert headers["X-Content-Type-Options"] == "'nosniff'", name
+        assert headers["Strict-Transport-Security"] == "'max-age=31536000'", name
 
 
 def test_authorizer_reads_the_authorization_header() -> None:
@@ -194,7 +235,7 @@ def test_gateway_responses_have_the_headers_of_their_status() -> None:
 
 
 def test_all_routes_have_the_configured_throttling() -> None:
-    settings, _ = properties("RestApi")["MethodSettings"]
+    settings, *_ = properties("RestApi")["MethodSettings"]
 
     assert settings == {
         "HttpMethod": "*",
@@ -207,13 +248,29 @@ def test_all_routes_have_the_configured_throttling() -> None:
 
 def test_webhooks_have_a_limit_of_their_own() -> None:
     """API Gateway limits each method of a stage separately."""
-    _, settings = properties("RestApi")["MethodSettings"]
+    _, settings, *_ = properties("RestApi")["MethodSettings"]
     by_tier = {"Fn::FindInMap": ["Tiers", {"Ref": "Tier"}, "WebhooksPerSecond"]}
 
     path = settings["ResourcePath"].removeprefix("/").replace("~1", "/")
     assert settings["HttpMethod"].lower() in api()["paths"][path]
     assert path == "/webhooks/wavespeed/{job_id}"
     assert settings["ThrottlingRateLimit"] == settings["ThrottlingBurstLimit"] == by_tier
+
+
+def test_open_routes_have_low_limits_of_their_own() -> None:
+    """Requests without a key can use up neither the account's functions nor its bill."""
+    open_routes = {(p, m.upper()) for p, m, operation in OPERATIONS if not operation["security"]}
+    _, webhooks, *studio = properties("RestApi")["MethodSettings"]
+    limits = {
+        ("/" + each["ResourcePath"].lstrip("/").removeprefix("~1").replace("~1", "/"),
+         each["HttpMethod"]): each
+        for each in (webhooks, *studio)
+    }  # fmt: skip
+
+    assert limits.keys() == open_routes
+    for each in studio:
+        assert each["ThrottlingRateLimit"] <= 20
+        assert each["ThrottlingBurstLimit"] <= 100
 
 
 @pytest.mark.parametrize("tier", parameters()["Tier"]["AllowedValues"])

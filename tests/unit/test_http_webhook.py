@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from darkroom.api.headers import SECURITY_HEADERS
 from darkroom.domain.job import Status
 from darkroom.domain.steps import Step
 from darkroom.handlers import on_webhook
@@ -69,6 +70,7 @@ def event(job_id: str, raw: bytes = BODY, **changes: Any) -> dict[str, Any]:
 
 def call_handler(gateway_event: dict[str, Any]) -> int:
     response = on_webhook.handler(gateway_event, CONTEXT)
+    assert response["headers"].items() >= SECURITY_HEADERS.items()
     status: int = response["statusCode"]
     expected_type = "" if status == 204 else "urn:darkroom:problem:unauthorized"
     assert (json.loads(response["body"])["type"] if response["body"] else "") == expected_type

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConf
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.api import problems
+from darkroom.api.headers import SECURITY_HEADERS
 from darkroom.api.http import reply
 from darkroom.api.problems import MediaTypeError, TooLargeError
 from darkroom.api.schemas import WAVESPEED_PREFIX
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 type RouteGroup = Callable[[APIGatewayRestResolver, "App"], object]
 
 _EXPOSED = ["Location", "ETag", "Retry-After"]
-_ACCEPTED = ["Idempotency-Key", "If-None-Match"]
 
 
 class Api:
@@ -29,9 +29,8 @@ class Api:
 
     def __init__(self, app: "App", *groups: RouteGroup) -> None:
         origin = app.settings.allowed_origin
-        cors = CORSConfig(
-            allow_origin=origin, allow_headers=_ACCEPTED, expose_headers=_EXPOSED, max_age=600
-        )
+        # API Gateway answers preflights itself.
+        cors = CORSConfig(allow_origin=origin, expose_headers=_EXPOSED)
         self._resolver = APIGatewayRestResolver(cors=cors if origin else None)
         self._resolver.exception_handler([DarkroomError, TooLargeError, MediaTypeError])(
             self._refuse
@@ -45,6 +44,7 @@ class Api:
         """Return the response to an API Gateway event, and log the request."""
         start = time.monotonic()
         response = self._resolver.resolve({**event, "path": _route_path(event)}, context)
+        response["multiValueHeaders"] |= {name: [text] for name, text in SECURITY_HEADERS.items()}
         authorizer = event["requestContext"].get("authorizer") or {}
         logger.info(
             "api",

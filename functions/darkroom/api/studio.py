@@ -56,7 +56,6 @@ class Studio:
             "Cache-Control": "no-cache",
             "ETag": f'"{revision}"',
             "Content-Security-Policy": self._policy,
-            "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Opener-Policy": "same-origin",
         }

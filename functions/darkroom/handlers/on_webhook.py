@@ -12,19 +12,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from darkroom.app import app
 from darkroom.observability import correlate, logger, observed
 
-_UNAUTHORIZED = {
-    "statusCode": 401,
-    "headers": {"Content-Type": "application/problem+json"},
-    "body": json.dumps(
-        {
-            "type": "urn:darkroom:problem:unauthorized",
-            "title": "Unauthorized",
-            "status": 401,
-            "detail": "The webhook signature is wrong or too old. Check the webhook secret.",
-            "errors": [],
-        }
-    ),
-}
+_UNAUTHORIZED = json.dumps(
+    {
+        "type": "urn:darkroom:problem:unauthorized",
+        "title": "Unauthorized",
+        "status": 401,
+        "detail": "The webhook signature is wrong or too old. Check the webhook secret.",
+        "errors": [],
+    }
+)
 
 
 @observed(lambda: app().receive_webhook)
@@ -38,5 +34,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     token = (event.get("queryStringParameters") or {}).get("token", "")
     if not app().receive_webhook.run(job_id, token, headers, raw):
         logger.warning("webhook refused")
-        return _UNAUTHORIZED
-    return {"statusCode": 204, "body": ""}
+        return _response(401, _UNAUTHORIZED, "application/problem+json")
+    return _response(204)
+
+
+def _response(status: int, body: str = "", content_type: str = "text/plain") -> dict[str, Any]:
+    from darkroom.api.headers import SECURITY_HEADERS
+
+    headers = {"Content-Type": content_type} | SECURITY_HEADERS
+    return {"statusCode": status, "headers": headers, "body": body}
