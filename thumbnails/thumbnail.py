@@ -4,11 +4,11 @@ The function runs after the job has ended; it never delays a job. It is a separa
 Pillow is larger than all dependencies of the other functions together.
 """
 
-import base64
 import io
 import tempfile
 import warnings
 from functools import cache
+from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 import boto3
@@ -24,8 +24,8 @@ logger = Logger()
 
 SIDE = 320  # pixels of the longer side
 FOLDER = "thumbnails"
-# Object metadata in the assets bucket: the caller that owns the object.
-CALLER_METADATA = "darkroom-caller"
+# Metadata of the assets: the caller that owns the object, and its job.
+CALLER_METADATA, JOB_ID_METADATA = "darkroom-caller", "darkroom-job-id"
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 _IN_MEMORY = 4_000_000  # bytes; larger images are spooled to disk
 # Twice the pixels of a 4k output. A larger image is not one of the provider's outputs.
@@ -43,17 +43,20 @@ _NOT_FOUND = frozenset({"NoSuchKey", "404"})
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Create the thumbnails of one job; assets that are missing or not images have none."""
+    """Create the thumbnails of one job; assets that are missing or not images have none.
+
+    The event only says where to look: the job and the owner are in the metadata of each asset.
+    """
     detail = event["detail"]
     logger.set_correlation_id(detail["job_id"])
-    outcomes = [_create(asset, index, detail) for index, asset in enumerate(detail["assets"])]
+    outcomes = [_create(asset) for asset in detail["assets"]]
     logger.info("thumbnails", outcomes=outcomes)
     return {"outcomes": outcomes}
 
 
-def key_of(job_id: str, index: int) -> str:
+def key_of(job_id: str, asset_key: str) -> str:
     """Return the key of an asset's thumbnail in the assets bucket."""
-    return f"{FOLDER}/{job_id}/{index}.webp"
+    return f"{FOLDER}/{job_id}/{PurePosixPath(asset_key).stem}.webp"
 
 
 def shrink(file: IO[bytes], image_format: str) -> bytes | None:
@@ -78,27 +81,30 @@ def shrink(file: IO[bytes], image_format: str) -> bytes | None:
     return out.getvalue()
 
 
-def _create(asset: dict[str, Any], index: int, detail: dict[str, Any]) -> str:
+def _create(asset: dict[str, Any]) -> str:
     image_format = _FORMATS.get(asset["content_type"])
     if image_format is None:
         return "no picture"
     try:
-        body = _s3().get_object(Bucket=asset["bucket"], Key=asset["key"])["Body"]
+        stored = _s3().get_object(Bucket=asset["bucket"], Key=asset["key"])
     except ClientError as error:
         if error.response["Error"]["Code"] not in _NOT_FOUND:
             raise
         return "gone"
+    owner = {name: stored["Metadata"].get(name, "") for name in (CALLER_METADATA, JOB_ID_METADATA)}
+    if not all(owner.values()):
+        return "no asset"
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
-        for chunk in body.iter_chunks(1 << 20):
+        for chunk in stored["Body"].iter_chunks(1 << 20):
             file.write(chunk)
         file.seek(0)
         thumbnail = shrink(file, image_format)
     if thumbnail is None:
         return "unreadable"
-    return _store(asset["bucket"], key_of(detail["job_id"], index), thumbnail, detail)
+    return _store(asset["bucket"], key_of(owner[JOB_ID_METADATA], asset["key"]), thumbnail, owner)
 
 
-def _store(bucket: str, key: str, thumbnail: bytes, detail: dict[str, Any]) -> str:
+def _store(bucket: str, key: str, thumbnail: bytes, owner: dict[str, str]) -> str:
     try:
         _s3().put_object(
             Bucket=bucket,
@@ -106,10 +112,7 @@ def _store(bucket: str, key: str, thumbnail: bytes, detail: dict[str, Any]) -> s
             Body=thumbnail,
             ContentType="image/webp",
             CacheControl="private, max-age=31536000, immutable",
-            Metadata={
-                CALLER_METADATA: encode(detail["caller"]),
-                "darkroom-job-id": detail["job_id"],
-            },
+            Metadata=owner,
             IfNoneMatch="*",
         )
     except ClientError as error:
@@ -117,14 +120,6 @@ def _store(bucket: str, key: str, thumbnail: bytes, detail: dict[str, Any]) -> s
             raise
         return "there already"
     return "made"
-
-
-def encode(text: str) -> str:
-    """Return `text` encoded for a header (RFC 2047), like all object metadata in the bucket."""
-    plain = text.isascii() and text.isprintable() and text == text.strip()
-    if plain and not text.startswith("=?"):
-        return text
-    return f"=?UTF-8?B?{base64.b64encode(text.encode(errors='replace')).decode()}?="
 
 
 @cache

@@ -15,6 +15,7 @@ from darkroom.domain.uploads import CALLER_METADATA, encode
 
 CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
 KEY = "thumbnails/j/0.webp"
+METADATA = {CALLER_METADATA: encode("key:Zoë"), "darkroom-job-id": "j"}
 
 
 @pytest.fixture
@@ -27,6 +28,10 @@ def png(size: int = 640) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (size, size), "blue").save(file, "PNG")
     return file.getvalue()
+
+
+def put(bucket: S3Client, key: str, body: bytes, metadata: dict[str, str] | None = None) -> Any:
+    return bucket.put_object(Bucket="assets", Key=key, Body=body, Metadata=metadata or METADATA)
 
 
 def job_completed(*assets: tuple[str, str]) -> dict[str, Any]:
@@ -48,20 +53,41 @@ def outcomes(*assets: tuple[str, str]) -> list[str]:
 
 
 def test_image_gets_a_thumbnail_with_its_owner_and_is_unchanged(bucket: S3Client) -> None:
-    before = bucket.put_object(Bucket="assets", Key="jobs/j/0.png", Body=png())
+    before = put(bucket, "jobs/j/0.png", png())
 
     assert outcomes(("jobs/j/0.png", "image/png")) == ["made"]
 
     stored = bucket.get_object(Bucket="assets", Key=KEY)
     assert Image.open(io.BytesIO(stored["Body"].read())).size == (320, 320)
     assert stored["ContentType"] == "image/webp"
-    assert stored["Metadata"] == {CALLER_METADATA: encode("key:Zoë"), "darkroom-job-id": "j"}
+    assert stored["Metadata"] == METADATA
     after = bucket.head_object(Bucket="assets", Key="jobs/j/0.png")
     assert (after["VersionId"], after["ETag"]) == (before["VersionId"], before["ETag"])
 
 
+@pytest.mark.parametrize("forged", [{"caller": "key:thief"}, {"job_id": "mine"}])
+def test_event_decides_neither_the_owner_nor_the_job(
+    bucket: S3Client, forged: dict[str, str]
+) -> None:
+    put(bucket, "jobs/j/0.png", png())
+    event = job_completed(("jobs/j/0.png", "image/png"))
+    event["detail"] |= forged
+
+    thumbnail.handler(event, CONTEXT)
+
+    (stored,) = bucket.list_objects_v2(Bucket="assets", Prefix="thumbnails/")["Contents"]
+    assert stored["Key"] == KEY
+    assert bucket.head_object(Bucket="assets", Key=KEY)["Metadata"] == METADATA
+
+
+def test_object_without_an_owner_gets_no_thumbnail(bucket: S3Client) -> None:
+    put(bucket, "jobs/j/0.png", png(), {"darkroom-job-id": "j"})
+
+    assert outcomes(("jobs/j/0.png", "image/png")) == ["no asset"]
+
+
 def test_repeated_event_keeps_the_thumbnail(bucket: S3Client) -> None:
-    bucket.put_object(Bucket="assets", Key="jobs/j/0.png", Body=png())
+    put(bucket, "jobs/j/0.png", png())
     outcomes(("jobs/j/0.png", "image/png"))
     first = bucket.head_object(Bucket="assets", Key=KEY)["VersionId"]
 
@@ -70,9 +96,9 @@ def test_repeated_event_keeps_the_thumbnail(bucket: S3Client) -> None:
 
 
 def test_invalid_output_does_not_prevent_other_thumbnails(bucket: S3Client) -> None:
-    bucket.put_object(Bucket="assets", Key="jobs/j/0.mp3", Body=b"sound")
-    bucket.put_object(Bucket="assets", Key="jobs/j/1.png", Body=b"no picture")
-    bucket.put_object(Bucket="assets", Key="jobs/j/3.png", Body=png())
+    put(bucket, "jobs/j/0.mp3", b"sound")
+    put(bucket, "jobs/j/1.png", b"no picture")
+    put(bucket, "jobs/j/3.png", png())
 
     assert outcomes(
         ("jobs/j/0.mp3", "audio/mpeg"),

@@ -113,10 +113,6 @@ def test_image_with_too_many_pixels_has_no_thumbnail() -> None:
     assert thumbnail.shrink(huge, "PNG") is None
 
 
-@given(st.text())
-def test_caller_is_encoded_as_in_uploads(name: str) -> None:
-    assert thumbnail.encode(name) == uploads.encode(name)
-
-
-def test_caller_metadata_key_is_the_one_of_uploads() -> None:
+def test_metadata_names_are_those_of_assets() -> None:
     assert thumbnail.CALLER_METADATA == uploads.CALLER_METADATA
+    assert thumbnail.JOB_ID_METADATA == uploads.JOB_ID_METADATA
