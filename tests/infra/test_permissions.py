@@ -10,7 +10,7 @@ import pytest
 
 from darkroom.adapters.dynamodb import items
 from darkroom.domain.stats import ImageKind
-from tests.infra import policies
+from tests.infra import iam, policies
 from tests.infra.policies import as_list, granted_actions, is_allowed, name, statements
 from tests.infra.template import functions, properties, resources, template
 
@@ -191,6 +191,28 @@ def test_functions_can_publish_events_with_the_source_darkroom_only(function: st
     ]
 
     assert statement["Condition"] == {"StringEqualsIfExists": {"events:source": "darkroom"}}
+
+
+def may_publish(principal: str, source: str, identity: tuple[iam.Statement, ...]) -> bool:
+    """Return whether a principal of the account may put an event on the stack's bus."""
+    policy = iam.resolver().resolve(properties("EventBusPolicy")["Statement"])
+    context: iam.Context = {"aws:PrincipalArn": principal, "events:source": [source]}
+    request = iam.Request("events:PutEvents", iam.arn("EventBus"), context)
+    return iam.is_allowed(request, identity, [policy])
+
+
+def test_only_the_roles_of_the_stack_publish_with_the_source_darkroom() -> None:
+    """Consumers of the bus take an event of this source for one of the stack."""
+    everything = ({"Effect": "Allow", "Action": "*", "Resource": "*"},)
+    role = "arn:aws:iam::123456789012:role/{}"
+
+    for function in functions():
+        may = may_publish(iam.arn(f"{function}Role"), "darkroom", iam.role(function))
+        assert may == ("events:PutEvents" in granted_actions(function)), function
+        assert not may_publish(iam.arn(f"{function}Role"), "my.shop", iam.role(function))
+    for principal in (role.format("admin"), role.format("darkroom-ApiFunctionRole-2")):
+        assert not may_publish(principal, "darkroom", everything)
+        assert may_publish(principal, "my.shop", everything)
 
 
 def test_only_functions_that_call_the_provider_read_its_key() -> None:
