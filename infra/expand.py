@@ -40,6 +40,13 @@ _ARNS = {
         "arn:{partition}:states:{region}:{account}:stateMachine:{name}"
     ),
 }
+# The property with the name of a resource; without it, the name is made from the stack's.
+_NAMES = {
+    "AWS::Events::EventBus": "Name",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+}
 # Resources whose Ref is their ARN.
 _REF_IS_ARN = {
     "AWS::IAM::ManagedPolicy",
@@ -158,9 +165,11 @@ class Resolver:
         return self._attribute(name, "Ref")
 
     def _attribute(self, resource: str, attribute: str) -> str:
-        kind = self.template["Resources"][resource]["Type"]
+        document = self.template["Resources"][resource]
+        kind = document["Type"]
         is_arn = kind in _REF_IS_ARN if attribute in ("Ref", "Id") else attribute == "Arn"
-        name = f"{self.stack}-{resource}"
+        given = document.get("Properties", {}).get(_NAMES.get(kind, ""))
+        name = self.resolve(given) if given else f"{self.stack}-{resource}"
         return (_ARNS[kind] if is_arn else "{name}").format(
             partition=self.partition,
             region=self.region,

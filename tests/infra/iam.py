@@ -67,6 +67,11 @@ def arn(resource: str) -> str:
     return str(resolver().resolve({"Fn::GetAtt": [resource, attribute]}))
 
 
+def reference(resource: str) -> str:
+    """Return the name of a resource of the template."""
+    return str(resolver().resolve({"Ref": resource}))
+
+
 @cache
 def resolver() -> Resolver:
     """Return the resolver of the template as a stack on AWS, with every optional part."""
@@ -76,6 +81,8 @@ def resolver() -> Resolver:
         resource["Type"] = _DEPLOYED_TYPES.get(kind, kind)
         if kind in _DEPLOYED_TYPES:
             document["Resources"][f"{name}Role"] = {"Type": "AWS::IAM::Role"}
+        if kind == "AWS::Serverless::StateMachine":
+            resource["Properties"]["StateMachineName"] = resource["Properties"]["Name"]
     optional = {"ReferenceObjectArns": "arn:aws:s3:::photos/*"}
     return Resolver(document, STACK, REGION, ACCOUNT, parameters=optional)
 

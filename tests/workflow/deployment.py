@@ -7,12 +7,14 @@ from typing import Any
 import boto3
 import yaml
 
+from tests.infra.iam import ACCOUNT, REGION, STACK, arn, reference
 from tests.infra.template import DEFINITION, properties
 from tests.workflow.provider import API, CDN, KEY
 
-REGION, ACCOUNT, STACK = "us-east-1", "123456789012", "darkroom"
-TABLE, BUS, BUCKET, SECRET, MACHINE = "records", "darkroom-events", "assets", "key", "image-job"
-AUDIT_LOG = "audit"
+# The names that the roles of the functions permit.
+TABLE, BUS, AUDIT_LOG = map(reference, ("Table", "EventBus", "AuditLog"))
+BUCKET, INBOX = reference("AssetsBucket").lower(), reference("InboxBucket").lower()
+SECRET, MACHINE = arn("ProviderKey"), f"{STACK}-image-job"
 PUBLIC_URL = "https://api.example.com/live"
 STATES = f"arn:aws:states:{REGION}:{ACCOUNT}"
 MACHINE_ARN = f"{STATES}:stateMachine:{MACHINE}"
@@ -25,11 +27,11 @@ VARIABLES = {
     "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
     "TABLE_NAME": TABLE,
     "ASSETS_BUCKET": BUCKET,
-    "INBOX_BUCKET": "inbox",
+    "INBOX_BUCKET": INBOX,
     "EVENT_BUS_NAME": BUS,
     "STATE_MACHINE_ARN": MACHINE_ARN,
-    "BATCH_STATE_MACHINE_ARN": f"{STATES}:stateMachine:batch",
-    "QUOTE_FUNCTION": "QuoteFunction",
+    "BATCH_STATE_MACHINE_ARN": f"{STATES}:stateMachine:{STACK}-batch",
+    "QUOTE_FUNCTION": f"{STACK}-quote",
     "PROVIDER_URL": f"https://{API}",
     "PROVIDER_SECRET_ID": SECRET,
     "ASSET_HOSTS": CDN,

@@ -11,9 +11,10 @@ from typing import Any
 
 import boto3
 
-from tests.infra.template import properties
+from tests.infra.iam import reference
+from tests.infra.template import functions, properties
 from tests.workflow.machine import FunctionError
-from tests.workflow.permissions import denied_requests
+from tests.workflow.permissions import denied_calls
 
 # AWS write operations of handlers; the POST to the provider is reported by the provider.
 _WRITES = (
@@ -45,7 +46,8 @@ class Lambdas:
 
     def __init__(self, session: boto3.Session) -> None:
         self.on_effect: Callable[[str], None] = lambda _: None
-        self.denied: list[str] = []  # requests without a permission in the template
+        self.denied: list[str] = []  # requests that the role of the handler does not allow
+        self.checked: set[tuple[str, str]] = set()  # functions, and the services that they called
         self._faults: dict[str, Iterator[Fault | None]] = {}
         self._running: list[tuple[str, str]] = []  # function and job id; a handler can be nested
         _CURRENT[:] = [self]
@@ -97,11 +99,12 @@ class Lambdas:
         finally:
             self._running = running
 
-    def on_table(self, event_name: str, params: dict[str, Any], **_: Any) -> None:
-        """Record table requests of the running handler that the template does not permit."""
+    def check(self, service: str, operation: str, params: Any) -> None:
+        """Check a call of the running handler against its role."""
         if self._running:
-            operation = event_name.rsplit(".", 1)[-1]
-            self.denied += denied_requests(self._running[-1][0], operation, params["body"])
+            function = self._running[-1][0]
+            self.checked.add((function, service))
+            self.denied += denied_calls(function, service, operation, params)
 
     def _run(self, name: str, payload: Any) -> Any:
         self._running.append((name, str(payload.get("job_id"))))
@@ -124,7 +127,7 @@ def _register_hooks(session: boto3.Session) -> None:
     for write in _WRITES:
         for phase in ("before-call", "after-call"):
             session.events.register(f"{phase}.{write}", _on_call)
-    session.events.register("before-call.dynamodb", _on_table)
+    session.events.register("before-parameter-build", _on_params)
     session.events.register("before-call.lambda.Invoke", _on_invoke)
 
 
@@ -133,13 +136,15 @@ def _on_call(event_name: str, **_: Any) -> None:
     _CURRENT[0].report(f"{phase.removesuffix('-call')} {operation}")
 
 
-def _on_table(**call: Any) -> None:
-    _CURRENT[0].on_table(**call)
+def _on_params(event_name: str, params: Any, **_: Any) -> None:
+    _, service, operation = event_name.split(".")
+    _CURRENT[0].check(service, operation, params)
 
 
 def _on_invoke(params: Any, **_: Any) -> Any:
     """Run the function in place of the call of the AWS API."""
-    function = params["url_path"].split("/")[3]
+    name = params["url_path"].split("/")[3]
+    (function,) = (f for f in functions() if reference(f) == name)
     response = _CURRENT[0].invoke(function, json.loads(params["body"]))
     payload = io.BytesIO(json.dumps(response).encode())
     return SimpleNamespace(status_code=200), {"Payload": payload}
