@@ -1,7 +1,5 @@
 """Parse the IAM policies of the template into tables that tests can compare."""
 
-from fnmatch import fnmatchcase as fnmatch
-from functools import cache
 from typing import Any
 
 from tests.infra.template import properties
@@ -34,33 +32,6 @@ def granted_actions(resource: str) -> Grants:
             names = {name(target) for target in as_list(statement["Resource"])}
             allowed.setdefault(action, set()).update(names)
     return allowed
-
-
-@cache
-def items(resource: str) -> list[tuple[set[str], set[str]]]:
-    """Return the table permissions of a role: actions and partition key patterns, per statement.
-
-    One statement must allow all items of a request.
-    """
-    result = []
-    for statement in statements(properties(resource).get("Policies", [])):
-        if "Table.Arn" in {name(target) for target in as_list(statement["Resource"])}:
-            (condition,) = statement["Condition"].items()
-            operator, keys = condition
-            assert operator in ("ForAllValues:StringLike", "ForAllValues:StringEquals")
-            assert set(keys) == {"dynamodb:LeadingKeys"}
-            actions = {action.removeprefix("dynamodb:") for action in as_list(statement["Action"])}
-            result.append((actions, set(as_list(keys["dynamodb:LeadingKeys"]))))
-    return result
-
-
-def is_allowed(resource: str, action: str, partitions: set[str]) -> bool:
-    """Return whether one statement allows the action on items of all given partitions."""
-    return any(
-        action in actions
-        and all(any(fnmatch(p, pattern) for pattern in patterns) for p in partitions)
-        for actions, patterns in items(resource)
-    )
 
 
 def name(value: Any) -> str:

@@ -1,43 +1,16 @@
 """Permissions of the roles, resource policies and invoke permissions of the template.
 
 The emulator enforces only the roles of the functions; these tests cover all other policies.
+test_table_access.py has the permissions on the table.
 """
-
-from datetime import date
-from fnmatch import fnmatchcase
 
 import pytest
 
-from darkroom.adapters.dynamodb import items
-from darkroom.domain.stats import ImageKind
-from tests.infra import iam, policies
-from tests.infra.policies import as_list, granted_actions, is_allowed, name, statements
+from tests.infra import iam
+from tests.infra.policies import as_list, granted_actions, name, statements
 from tests.infra.template import functions, properties, resources, template
 
 MACHINES = ("ImageJobStateMachine", "BatchStateMachine")
-# Item types, with an example key.
-PARTITIONS = {
-    "JOB#*": items.job_key("cmjb2hb7562g6nkk3rro3j6g5c"),
-    "BATCH#*": items.batch_key("cmjb2hb7562g6nkk3rro3j6g5c"),
-    "CLAIM#*": items.claim_key("e6832d4abffb4d79bfbca19783fca133"),
-    "BUDGET#*": items.budget_key(date(2026, 11, 22), "key:shop"),
-    "QUEUE": items.queue_key(),
-    "STATS": items.stats_key(date(2026, 11, 22), "key:shop"),
-    "DURATIONS": items.durations_key(date(2026, 11, 22), ImageKind("edit", "low", "1k")),
-    "KEYS": items.api_key("digest"),
-    "AUDIT": items.audit_key(),
-}
-# The item types that a function may access if it processes input of callers or of the provider.
-REACHABLE = {
-    "ApiFunction": {"JOB#*", "BATCH#*", "BUDGET#*", "QUEUE", "STATS", "DURATIONS"},
-    "AuthorizerFunction": {"KEYS"},
-    "OnWebhookFunction": {"JOB#*", "CLAIM#*"},
-    "OnUploadFunction": {"JOB#*", "BUDGET#*"},
-    "OnRequestFunction": {"JOB#*", "BUDGET#*"},
-    "CreateRowsFunction": {"JOB#*", "BUDGET#*", "BATCH#*", "QUEUE"},
-}
-WITHOUT_TABLE = {"ThumbnailFunction", "ArchiveAuditFunction", "QuoteFunction"}
-INNER = [name for name in functions() if name not in REACHABLE and name not in WITHOUT_TABLE]
 CREATE_JOBS = ("ApiFunction", "OnUploadFunction", "OnRequestFunction", "CreateRowsFunction")
 # These actions have no resource-level permissions (AWS service authorization reference).
 LOG_DELIVERY = {
@@ -53,57 +26,12 @@ LOG_DELIVERY = {
 WITHOUT_RESOURCE = LOG_DELIVERY | {"states:SendTaskSuccess"}
 
 
-@pytest.mark.parametrize("function", REACHABLE)
-def test_function_that_outsiders_reach_accesses_only_its_items(function: str) -> None:
-    patterns = {pattern for _, patterns in policies.items(function) for pattern in patterns}
-
-    assert patterns == REACHABLE[function]
-
-
-@pytest.mark.parametrize("function", functions())
-def test_only_the_authorizer_accesses_api_keys(function: str) -> None:
-    """So code that callers can reach cannot create a key.
-
-    AWS sends LeadingKeys with each of these actions; ForAllValues is true if the key is absent, so
-    the condition holds for these actions on AWS only. The indexes contain no API keys.
-    """
-    for actions, patterns in policies.items(function):
-        assert actions <= {"GetItem", "BatchGetItem", "PutItem", "Query", "UpdateItem"}
-        assert ("KEYS" in patterns) == (function == "AuthorizerFunction")
-    others = {action for action in granted_actions(function) if action.startswith("dynamodb:")}
-    assert others <= {f"dynamodb:{a}" for actions, _ in policies.items(function) for a in actions}
-
-
-@pytest.mark.parametrize("function", INNER)
-def test_inner_function_can_write_all_records_in_one_transaction(function: str) -> None:
-    """Holds whether AWS checks each item separately or all items with each action."""
-    partitions = {key["pk"]["S"] for pattern, key in PARTITIONS.items() if pattern != "KEYS"}
-
-    for action in ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"):
-        assert is_allowed(function, action, partitions)
-
-
-@pytest.mark.parametrize("function", CREATE_JOBS)
-def test_job_and_its_reservations_are_created_in_one_transaction(function: str) -> None:
-    partitions = {PARTITIONS[pattern]["pk"]["S"] for pattern in ("JOB#*", "BUDGET#*")}
-
-    assert is_allowed(function, "PutItem", partitions)
-    assert is_allowed(function, "UpdateItem", partitions)
-
-
-def test_every_partition_matches_exactly_one_pattern() -> None:
-    for pattern, key in PARTITIONS.items():
-        matching = {other for other in PARTITIONS if fnmatchcase(key["pk"]["S"], other)}
-        assert matching == {pattern}
-
-
 def test_job_machine_can_invoke_its_functions_store_a_token_and_log() -> None:
     remaining = granted_actions("ImageJobStateMachine")
 
     steps = ("Submit", "Check", "Finalize", "Fail")
     assert remaining.pop("lambda:InvokeFunction") == {f"{step}Function.Arn" for step in steps}
     assert remaining.pop("dynamodb:UpdateItem") == {"Table.Arn"}
-    assert policies.items("ImageJobStateMachine") == [({"UpdateItem"}, {"JOB#*"})]
     assert remaining == {action: {"*"} for action in LOG_DELIVERY}
 
 
@@ -115,7 +43,6 @@ def test_batch_machine_can_run_its_map_read_chunks_and_update_its_batch() -> Non
     steps = ("CreateRows", "CollectBatch")
     assert remaining.pop("lambda:InvokeFunction") == {f"{step}Function.Arn" for step in steps}
     assert remaining.pop("dynamodb:UpdateItem") == {"Table.Arn"}
-    assert policies.items("BatchStateMachine") == [({"UpdateItem"}, {"BATCH#*"})]
     assert remaining.pop("s3:GetObject") == {"${AssetsBucket.Arn}/batches/*"}
     # Child executions of a map belong to `<machine>/<label>`.
     (machine,) = remaining.pop("states:StartExecution")

@@ -12,7 +12,7 @@ import pytest
 from darkroom.adapters.dynamodb import items
 from darkroom.domain.stats import ImageKind
 from tests.infra import iam
-from tests.infra.template import functions, properties, resources
+from tests.infra.template import ROOT, functions, properties, resources
 
 # One letter per action on the items of a table.
 ACTIONS = {
@@ -50,30 +50,9 @@ KEYS: dict[str, Any] = {
     "audit_key": items.audit_key(),
 }
 PARTITIONS = {key["pk"]["S"].split("#")[0]: key["pk"]["S"] for key in KEYS.values()}
-ACCESS = """
-role                      JOB    BATCH  CLAIM  BUDGET  QUEUE  STATS  DURATIONS  KEYS  AUDIT  indexes
-ApiFunction               gbpu   gbpu   -      gbpu    gbqpu  q      q          -     -      by-caller,by-time
-AuthorizerFunction        -      -      -      -       -      -      -          gu    -      -
-OnUploadFunction          gbpu   -      -      gpu     -      -      -          -     -      -
-OnRequestFunction         gpu    -      -      gpu     -      -      -          -     -      -
-QuoteFunction             -      -      -      -       -      -      -          -     -      -
-SubmitFunction            gbqpu  gbqpu  gbqpu  gbqpu   gbqpu  gbqpu  gbqpu      -     gbqpu  by-caller,by-time,by-sweep
-OnWebhookFunction         gpu    -      gpu    -       -      -      -          -     -      -
-CheckFunction             gbqpu  gbqpu  gbqpu  gbqpu   gbqpu  gbqpu  gbqpu      -     gbqpu  by-caller,by-time,by-sweep
-FinalizeFunction          gbqpu  gbqpu  gbqpu  gbqpu   gbqpu  gbqpu  gbqpu      -     gbqpu  by-caller,by-time,by-sweep
-FailFunction              gbqpu  gbqpu  gbqpu  gbqpu   gbqpu  gbqpu  gbqpu      -     gbqpu  by-caller,by-time,by-sweep
-OnExecutionEndedFunction  gbqpu  gbqpu  gbqpu  gbqpu   gbqpu  gbqpu  gbqpu      -     gbqpu  by-caller,by-time,by-sweep
-RecordStatsFunction       gbqpu  gbqpu  gbqpu  gbqpu   gbqpu  gbqpu  gbqpu      -     gbqpu  by-caller,by-time,by-sweep
-ThumbnailFunction         -      -      -      -       -      -      -          -     -      -
-CreateRowsFunction        gpu    gpu    -      gpu     q      -      -          -     -      -
-CollectBatchFunction      gbqpu  gbqpu  gbqpu  gbqpu   gbqpu  gbqpu  gbqpu      -     gbqpu  by-caller,by-time,by-sweep
-SweepFunction             gbqpu  gbqpu  gbqpu  gbqpu   gbqpu  gbqpu  gbqpu      -     gbqpu  by-caller,by-time,by-sweep
-ReconcileFunction         gbqpu  gbqpu  gbqpu  gbqpu   gbqpu  gbqpu  gbqpu      -     gbqpu  by-caller,by-time,by-sweep
-ArchiveAuditFunction      -      -      -      -       -      -      -          -     -      -
-ImageJobStateMachine      u      -      -      -       -      -      -          -     -      -
-BatchStateMachine         -      u      -      -       -      -      -          -     -      -
-"""
-COLUMNS, *ROWS = (line.split() for line in ACCESS.strip().splitlines())
+# A row per role, a column per partition: the letters of the allowed actions.
+ACCESS = (ROOT / "tests/infra/table_access.txt").read_text()
+COLUMNS, *ROWS = (line.split() for line in ACCESS.splitlines())
 EXPECTED = {role: dict(zip(COLUMNS[1:], cells, strict=True)) for role, *cells in ROWS}
 ROLES = [*functions(), *resources("AWS::Serverless::StateMachine")]
 CREATE_JOBS = ("ApiFunction", "OnUploadFunction", "OnRequestFunction", "CreateRowsFunction")
@@ -87,7 +66,7 @@ def may(statements: tuple[iam.Statement, ...], action: str, *partitions: str) ->
 
 
 def access(statements: tuple[iam.Statement, ...]) -> dict[str, str]:
-    """Return the cells of a row of the table above."""
+    """Return the cells of a row of ACCESS."""
     row = {
         name: "".join(letter for letter, action in ACTIONS.items() if may(statements, action, key))
         for name, key in PARTITIONS.items()
@@ -166,3 +145,16 @@ def test_job_and_its_reservations_are_created_in_one_transaction(role: str) -> N
 
     assert may(iam.role(role), "PutItem", *partitions)
     assert may(iam.role(role), "UpdateItem", *partitions)
+
+
+def test_roles_have_only_conditions_that_the_requests_of_tests_answer() -> None:
+    """A condition on a key that no request sends would be true for every request."""
+    keys = {
+        key
+        for role in ROLES
+        for statement in iam.role(role)
+        for condition in statement.get("Condition", {}).values()
+        for key in condition
+    }
+
+    assert keys == {"dynamodb:LeadingKeys", "events:source"}

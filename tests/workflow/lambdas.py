@@ -136,8 +136,8 @@ def _on_call(event_name: str, **_: Any) -> None:
     _CURRENT[0].report(f"{phase.removesuffix('-call')} {operation}")
 
 
-def _on_params(event_name: str, params: Any, **_: Any) -> None:
-    _, service, operation = event_name.split(".")
+def _on_params(event_name: str, params: Any, **_: object) -> None:
+    service, operation = event_name.split(".")[1:]
     _CURRENT[0].check(service, operation, params)
 
 

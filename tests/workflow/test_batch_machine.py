@@ -15,10 +15,11 @@ from darkroom.domain.batch import Batch, BatchStatus, Counts
 from darkroom.domain.errors import Code
 from darkroom.domain.submit_queue import QueueShard, WaitingJobs
 from tests.fakes.world import World
+from tests.infra.iam import REGION
 from tests.infra.template import BATCH_DEFINITION, properties
 from tests.unit.batches import result_rows, running_batch
 from tests.workflow.clock import Clock
-from tests.workflow.deployment import BUCKET, REGION, TABLE
+from tests.workflow.deployment import BUCKET, TABLE
 from tests.workflow.machine import FunctionError, Machine
 
 
