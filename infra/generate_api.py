@@ -34,8 +34,8 @@ _ERRORS = {
     " midnight UTC.",
     403: "The role of the API key does not allow this request.",
     404: "The object does not exist, or belongs to another caller.",
-    409: "The idempotency key was used for a different request, the job or batch has ended, or the"
-    " cost of the batch needs a confirmation.",
+    409: "The idempotency key was used for a different request, the job or batch has ended, the job"
+    " to erase has not ended, or the cost of the batch needs a confirmation.",
     413: "The body is too large.",
     415: "The Content-Type is not the one of this route.",
     429: "Too many requests per second. Retry after the seconds in `Retry-After`.",

@@ -142,6 +142,13 @@ ROUTES = (
         {200: "JobView", 202: "JobView"}, parameters=(_JOB_ID,), headers=_JOB_HEADERS,
         errors=_BAD | _CONFLICT,
     ),
+    Route(
+        "delete", "/v1/jobs/{job_id}/data", "eraseJob",
+        "Erase the content of an ended job: prompt, input, references and outputs. 202: WaveSpeed "
+        "has not confirmed the deletion of its copy; Darkroom repeats it.",
+        {200: "JobView", 202: "JobView"}, parameters=(_JOB_ID,), headers=("ETag",),
+        errors=_BAD | _CONFLICT, function="EraseFunction",
+    ),
     Route("post", "/v1/estimates", "estimate", "Get the price of a request.", {200: "Estimate"},
           ("TextToImage", "Edit", "AnyModel"), errors=_BODY),
     Route("post", "/v1/uploads", "createUpload",

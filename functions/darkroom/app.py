@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.circuit_breaker import CircuitBreaker
     from darkroom.usecases.jobs.create_job import CreateJob
     from darkroom.usecases.jobs.end_job import EndJob
+    from darkroom.usecases.jobs.erase_job import EraseJob
     from darkroom.usecases.jobs.finalize_job import FinalizeJob
     from darkroom.usecases.jobs.find_jobs import FindJobs
     from darkroom.usecases.jobs.find_prediction import FindPrediction
@@ -359,6 +360,25 @@ class App:
             assets_bucket=self.settings.assets_bucket,
         )
 
+    @cached_property
+    def erase_job(self) -> EraseJob:
+        """Erases the content of ended jobs."""
+        from darkroom.usecases.jobs.erase_job import EraseJob
+
+        return EraseJob(
+            find=self.find_jobs,
+            jobs=self.ports.jobs,
+            batches=self.ports.batches,
+            files=self.ports.batch_files,
+            references=self.ports.references,
+            assets=self.ports.assets,
+            versions=self.ports.versions,
+            provider=self.ports.provider,
+            end=self.end_job,
+            now=self.ports.now,
+            assets_bucket=self.settings.assets_bucket,
+        )
+
     # Batches
 
     @cached_property
@@ -465,6 +485,7 @@ class App:
             workflow=self.ports.workflow,
             end=self.end_job,
             recover=self.recover_job,
+            erase=self.erase_job,
             metrics=self.ports.metrics,
             now=self.ports.now,
         )

@@ -175,6 +175,13 @@ class AwsPorts:
         return AssetBucket(self._s3, self._assets_bucket)
 
     @cached_property
+    def versions(self) -> ports.Versions:
+        """The versions of objects in both buckets."""
+        from darkroom.adapters.s3.versions import ObjectVersions
+
+        return ObjectVersions(self._s3, self._assets_bucket)
+
+    @cached_property
     def inbox(self) -> ports.Inbox:
         """The inbox bucket."""
         from darkroom.adapters.s3.inbox import InboxBucket

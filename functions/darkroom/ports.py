@@ -139,6 +139,12 @@ class Provider(Protocol):
     def check(self, prediction_id: str) -> Prediction:
         """Poll a prediction. Idempotent."""
 
+    def delete(self, prediction_id: str) -> bool:
+        """Delete a prediction with its inputs and outputs. Idempotent.
+
+        Returns False if the provider did not confirm the deletion.
+        """
+
 
 class Secrets(Protocol):
     """The secrets that sign the provider's webhooks."""
@@ -315,11 +321,16 @@ class Jobs(Protocol):
         """Return the jobs whose `sweep_after` is before `before`, oldest first."""
 
     def update(
-        self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
+        self,
+        job_id: str,
+        *,
+        when: Sequence[Status],
+        absent: str | tuple[str, ...] | None = None,
+        **changes: object,
     ) -> Job | None:
         """Change fields if the status is one of `when`, and return the new record.
 
-        Returns None, without a change, if the status is another or if the field `absent` is set. A
+        Returns None, without a change, if the status is another or if a field of `absent` is set. A
         change to None removes the field.
         """
 
@@ -329,7 +340,7 @@ class Jobs(Protocol):
         side_writes: Sequence[SideWrite],
         *,
         when: Sequence[Status],
-        absent: str | None = None,
+        absent: str | tuple[str, ...] | None = None,
         **changes: object,
     ) -> Job | Conflict:
         """Update the record as `update` does, in one transaction with the side writes."""
@@ -451,6 +462,15 @@ class BatchFiles(Protocol):
 
     def results(self, batch_id: str, name: str) -> S3Object:
         """Return the location of a result file."""
+
+    def rewrite_results(self, batch_id: str, name: str, change: Callable[[bytes], bytes]) -> None:
+        """Replace each line of a result file by `change(line)`; do nothing without the file.
+
+        A change by another writer at the same time is not lost. The replaced file is deleted.
+        """
+
+    def erase_rows(self, batch_id: str) -> None:
+        """Delete every version of the parsed rows. Idempotent."""
 
 
 # -------------------------------------------------------------------------------------------- Files
@@ -588,8 +608,39 @@ class Assets(Protocol):
     def write_json(self, key: str, document: dict[str, Any]) -> None:
         """Store a JSON document. It replaces an earlier one at the same key."""
 
+    def read_json(self, key: str) -> dict[str, Any] | None:
+        """Return the JSON document at `key`; None without one."""
+
     def remove(self, key: str) -> None:
         """Delete the document at `key`, if it exists."""
+
+
+class Versions(Protocol):
+    """The versions of the objects in both buckets, for their erasure. Every method is idempotent.
+
+    An erased key has no delete marker either.
+    """
+
+    def equal(self, location: S3Object) -> list[S3Object]:
+        """Return the versions of an object with the bytes of its pinned version, which is last.
+
+        Returns an empty list if the pinned version does not exist.
+        """
+
+    def erase(self, location: S3Object) -> None:
+        """Delete every version of an object."""
+
+    def erase_replaced(self, location: S3Object) -> None:
+        """Delete every version of an object but the current one."""
+
+    def erase_versions(self, location: S3Object, versions: Sequence[S3Object]) -> None:
+        """Delete the given versions of an object."""
+
+    def erase_folder(self, prefix: str) -> None:
+        """Delete every version of the objects in a folder of the assets bucket.
+
+        `prefix` ends with a slash.
+        """
 
 
 # ---------------------------------------------------------------------------- Executions and events

@@ -152,3 +152,55 @@ def test_results_are_stored_at_the_returned_location(s3: S3Client) -> None:
     location = files.results("b", "results.csv")
     records = s3.get_object(Bucket=location.bucket, Key=location.key)
     assert (records["Body"].read(), records["ContentType"]) == (b"row\n", "text/csv; charset=utf-8")
+
+
+RESULTS = b'{"row":1}\n{"row":2}\n'
+
+
+def stored_results(s3: S3Client) -> list[bytes]:
+    """Return the bytes of every version of the results, newest first."""
+    key = key_of("b", "results.jsonl")
+    return [
+        s3.get_object(Bucket="assets", Key=key, VersionId=v["VersionId"])["Body"].read()
+        for v in s3.list_object_versions(Bucket="assets", Prefix=key).get("Versions", [])
+    ]
+
+
+def test_results_are_rewritten_and_the_earlier_version_is_deleted(s3: S3Client) -> None:
+    files = BatchBucket(s3, "assets")
+    files.write_results("b", "results.jsonl", io.BytesIO(RESULTS), "application/x-ndjson")
+
+    for _ in range(2):
+        files.rewrite_results("b", "results.jsonl", lambda line: line.replace(b"1", b"x"))
+    files.rewrite_results("none", "results.jsonl", bytes.upper)
+
+    assert stored_results(s3) == [b'{"row":x}\n{"row":2}\n']
+    stored = s3.head_object(Bucket="assets", Key=key_of("b", "results.jsonl"))
+    assert stored["ContentType"] == "application/x-ndjson"
+
+
+def test_concurrent_rewrite_of_results_is_not_lost(s3: S3Client) -> None:
+    files = BatchBucket(s3, "assets")
+    files.write_results("b", "results.jsonl", io.BytesIO(RESULTS), "application/x-ndjson")
+    others = [lambda line: line.replace(b"2", b"y")]
+
+    def change(line: bytes) -> bytes:
+        if others:
+            files.rewrite_results("b", "results.jsonl", others.pop())
+        return line.replace(b"1", b"x")
+
+    files.rewrite_results("b", "results.jsonl", change)
+
+    assert stored_results(s3) == [b'{"row":x}\n{"row":y}\n']
+
+
+def test_rows_are_erased_with_every_version(s3: S3Client) -> None:
+    files = BatchBucket(s3, "assets")
+    for _ in range(2):
+        files.write_rows("b", [b"{}\n"], [])
+
+    files.erase_rows("b")
+    files.erase_rows("none")
+
+    listed = s3.list_object_versions(Bucket="assets", Prefix="batches/b/")["Versions"]
+    assert {version["Key"] for version in listed} == {key_of("b", CHUNKS)}

@@ -83,6 +83,14 @@ def test_update_can_require_an_absent_field(jobs: Jobs) -> None:
     assert second is None
 
 
+@pytest.mark.parametrize("given", ["canceled_at", "detail"])
+def test_update_can_require_several_absent_fields(jobs: Jobs, given: str) -> None:
+    jobs.create(job(status="submitted", **{given: START if given == "canceled_at" else "no"}))
+
+    assert jobs.update("j", when=OPEN, absent=("canceled_at", "detail"), checks=7) is None
+    assert jobs.update("j", when=OPEN, absent=("charged", "hidden_at"), checks=7) is not None
+
+
 def test_change_to_none_removes_the_field(jobs: Jobs) -> None:
     jobs.create(job(status="submitting", submitting_at=START, detail="words"))
 

@@ -1,6 +1,6 @@
 """The ports of batches: records and files in memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO
@@ -95,6 +95,14 @@ class InMemoryBatchFiles:
 
     def write_results(self, batch_id: str, name: str, file: IO[bytes], content_type: str) -> None:
         self.written[batch_id, name] = file.read()
+
+    def rewrite_results(self, batch_id: str, name: str, change: Callable[[bytes], bytes]) -> None:
+        if data := self.written.get((batch_id, name)):
+            lines = map(change, data.splitlines(keepends=True))
+            self.written[batch_id, name] = b"".join(lines)
+
+    def erase_rows(self, batch_id: str) -> None:
+        self.lines.pop(batch_id, None)
 
     def results(self, batch_id: str, name: str) -> S3Object:
         return S3Object(bucket=self.references.bucket, key=f"batches/{batch_id}/{name}")

@@ -50,10 +50,15 @@ class InMemoryInbox:
             self.processed.add(upload.key)
 
     def find(self, key: str) -> S3Object | None:
-        versions = self.references.objects.get((self.bucket, key))
-        if not versions:
+        versions = self.references.objects.get((self.bucket, key), [])
+        numbers = [
+            number
+            for number in range(1, len(versions) + 1)
+            if (self.bucket, key, f"v{number}") not in self.references.erased
+        ]
+        if not numbers:
             return None
-        return S3Object(bucket=self.bucket, key=key, version_id=f"v{len(versions)}")
+        return S3Object(bucket=self.bucket, key=key, version_id=f"v{numbers[-1]}")
 
     def copies(self, upload: Upload, since: datetime) -> list[Upload]:
         """Versions have no times: every one counts as stored after `since`."""

@@ -32,6 +32,8 @@ class ScriptedProvider:
     listed: list[ListedPrediction] | None = field(default_factory=list)
     secrets: list[str] = field(default_factory=lambda: ["whsec_of_the_tests"])
     polled: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    confirms_deletions: bool = True
 
     def prepare(self) -> None:
         pass
@@ -56,6 +58,11 @@ class ScriptedProvider:
         """The port Secrets."""
         del max_age
         return self.secrets
+
+    def delete(self, prediction_id: str) -> bool:
+        if self.confirms_deletions:
+            self.deleted.append(prediction_id)
+        return self.confirms_deletions
 
     def check(self, prediction_id: str) -> Prediction:
         self.polled.append(prediction_id)

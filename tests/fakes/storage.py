@@ -57,7 +57,12 @@ class InMemoryJobs:
         return self.records.get(job_id)
 
     def update(
-        self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
+        self,
+        job_id: str,
+        *,
+        when: Sequence[Status],
+        absent: str | tuple[str, ...] | None = None,
+        **changes: object,
     ) -> Job | None:
         job = self.transact(job_id, [], when=when, absent=absent, **changes)
         return job if isinstance(job, Job) else None
@@ -68,7 +73,7 @@ class InMemoryJobs:
         side_writes: Sequence[SideWrite],
         *,
         when: Sequence[Status],
-        absent: str | None = None,
+        absent: str | tuple[str, ...] | None = None,
         **changes: object,
     ) -> Job | Conflict:
         unknown = changes.keys() - Job.model_fields.keys()
@@ -76,7 +81,8 @@ class InMemoryJobs:
         job = self.records.get(job_id)
         if job is None or job.status not in when:
             return Conflict.JOB
-        if absent and getattr(job, absent) is not None:
+        fields = (absent,) if isinstance(absent, str) else absent or ()
+        if any(getattr(job, name) is not None for name in fields):
             return Conflict.JOB
         for side_write in side_writes:
             if isinstance(side_write, QueueChange | ProviderChange):
@@ -141,6 +147,7 @@ class InMemoryReferences:
     owners: dict[str, str] = field(default_factory=dict)  # by key, in `bucket`
     content_types: dict[str, str] = field(default_factory=dict)  # by key; the others are right
     presigned_uploads: list[PresignedUpload] = field(default_factory=list)
+    erased: set[tuple[str, str, str]] = field(default_factory=set)  # bucket, key and version
 
     def resolve(self, text: str) -> S3Object | None:
         base_url = f"https://{self.bucket}.s3.test/"
@@ -158,6 +165,8 @@ class InMemoryReferences:
             return None
         version = int((reference.version_id or f"v{len(versions)}").removeprefix("v"))
         pinned = reference.model_copy(update={"version_id": f"v{version}"})
+        if (reference.bucket, reference.key, f"v{version}") in self.erased:
+            return None
         data = versions[version - 1]
         is_owned = reference.bucket == self.bucket
         owner = self.owners.get(reference.key) if is_owned else None
@@ -236,6 +245,9 @@ class InMemoryAssets:
 
     def write_json(self, key: str, document: dict[str, Any]) -> None:
         self.documents[key] = document
+
+    def read_json(self, key: str) -> dict[str, Any] | None:
+        return self.documents.get(key)
 
     def remove(self, key: str) -> None:
         self.documents.pop(key, None)

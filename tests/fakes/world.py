@@ -32,6 +32,7 @@ from tests.fakes.signals import (
 )
 from tests.fakes.stats import InMemoryStats
 from tests.fakes.storage import InMemoryAssets, InMemoryJobs, InMemoryReferences
+from tests.fakes.versions import InMemoryVersions
 
 if TYPE_CHECKING:
     from darkroom.aws import AwsPorts
@@ -70,6 +71,7 @@ class World:
     batches: InMemoryBatches = field(default_factory=InMemoryBatches)
     batch_workflow: InMemoryWorkflow = field(default_factory=InMemoryWorkflow)
     batch_files: InMemoryBatchFiles = field(init=False)
+    versions: InMemoryVersions = field(init=False)
     flag_store: InMemoryFlags = field(default_factory=InMemoryFlags)
     rate_limit: RateLimit = field(
         default_factory=lambda: RateLimit(images_per_minute=600, max_in_flight=1000)
@@ -87,6 +89,7 @@ class World:
         self.jobs.queue.revocations = self.keys.revoked
         self.stats = InMemoryStats(self.jobs)
         self.batch_files = InMemoryBatchFiles(self.references)
+        self.versions = InMemoryVersions(self.references, self.assets)
 
     @property
     def app(self) -> App:

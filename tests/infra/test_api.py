@@ -14,6 +14,11 @@ from darkroom.api.problems import KINDS
 from tests.infra.template import GATEWAY, ROOT, api, parameters, properties, template
 from tests.unit.http import DOCUMENT, validator
 
+# The operations that the Api function does not serve.
+OTHER_FUNCTIONS = {
+    ("post", "/webhooks/wavespeed/{job_id}"): "OnWebhookFunction",
+    ("delete", "/v1/jobs/{job_id}/data"): "EraseFunction",
+}
 OPERATIONS = [
     (path, method, operation)
     for path, item in api()["paths"].items()
@@ -129,8 +134,7 @@ def test_both_documents_have_the_same_routes() -> None:
 def test_operations_invoke_their_function() -> None:
     for path, method, operation in OPERATIONS:
         integration = operation["x-amazon-apigateway-integration"]
-        is_webhook = path.startswith("/webhooks/") and method == "post"
-        function = "OnWebhookFunction" if is_webhook else "ApiFunction"
+        function = OTHER_FUNCTIONS.get((method, path), "ApiFunction")
         assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
         assert f"${{{function}.Arn}}/" in integration["uri"]["Fn::Sub"]
 

@@ -85,6 +85,22 @@ def test_references_are_readable_at_a_version(function: str, objects: str) -> No
     assert objects in granted["s3:GetObjectVersion"]
 
 
+def test_only_erase_and_sweep_delete_versions_and_only_of_the_objects_of_jobs() -> None:
+    """Sweep repeats erasures. The function of the other routes cannot delete anything."""
+    erased = ("jobs", "edits", "thumbnails", "references", "uploads", "batches", "errors")
+    folders = {f"${{AssetsBucket.Arn}}/{folder}/*" for folder in erased}
+
+    granted = {f: granted_actions(f).get("s3:DeleteObjectVersion", set()) for f in functions()}
+    assert {f: targets for f, targets in granted.items() if targets} == dict.fromkeys(
+        ("EraseFunction", "SweepFunction"), folders | {"${InboxBucket.Arn}/*"}
+    )
+    assert not {a for a in granted_actions("ApiFunction") if "Delete" in a}
+
+
+def test_erase_can_write_only_results_of_batches() -> None:
+    assert granted_actions("EraseFunction")["s3:PutObject"] == {"${AssetsBucket.Arn}/batches/*"}
+
+
 def test_only_notes_and_waiting_uploads_are_deleted() -> None:
     for function in functions():
         deletable = granted_actions(function).get("s3:DeleteObject", set())
@@ -168,6 +184,7 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
     assert explicit_resources == {
         "CreateJobPolicy": "AWS::IAM::ManagedPolicy",
         "InboxPolicy": "AWS::IAM::ManagedPolicy",
+        "ErasePolicy": "AWS::IAM::ManagedPolicy",
         "RecordsPolicy": "AWS::IAM::ManagedPolicy",
         "ProviderKeyPolicy": "AWS::IAM::ManagedPolicy",
         "AuditPolicy": "AWS::IAM::ManagedPolicy",
@@ -175,6 +192,7 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
         "StateMachineLogsPolicy": "AWS::IAM::ManagedPolicy",
         "ApiPermission": "AWS::Lambda::Permission",
         "AuthorizerPermission": "AWS::Lambda::Permission",
+        "ErasePermission": "AWS::Lambda::Permission",
         "OnWebhookPermission": "AWS::Lambda::Permission",
     }
     for function in functions():
@@ -187,6 +205,7 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
     ("permission", "function", "source"),
     [
         ("ApiPermission", "ApiFunction", "${RestApi}/live/*"),
+        ("ErasePermission", "EraseFunction", "${RestApi}/live/DELETE/v1/jobs/*/data"),
         ("AuthorizerPermission", "AuthorizerFunction", "${RestApi}/authorizers/*"),
         ("OnWebhookPermission", "OnWebhookFunction", "${RestApi}/live/POST/webhooks/*"),
     ],

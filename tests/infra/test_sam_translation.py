@@ -116,7 +116,9 @@ def test_only_rules_and_the_api_can_invoke_functions() -> None:
         if "Fn::Sub" in permission["SourceArn"]
     }
     assert len(permissions) == len(resources_of("AWS::Events::Rule")) + len(others)
-    assert set(others) == {"ApiFunction", "AuthorizerFunction", "OnWebhookFunction"}
+    assert set(others) == {
+        "ApiFunction", "AuthorizerFunction", "EraseFunction", "OnWebhookFunction",
+    }  # fmt: skip
     for permission in others.values():
         assert permission["Principal"] == "apigateway.amazonaws.com"
         assert "${RestApi}" in permission["SourceArn"]["Fn::Sub"]

@@ -16,6 +16,7 @@ import yaml
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from jsonschema import Draft202012Validator
 
+from darkroom.api.erase_routes import EraseRoutes
 from darkroom.api.resolver import Api, RouteGroup
 from darkroom.api.routes import Routes
 from darkroom.api.studio import Studio
@@ -37,6 +38,7 @@ V1_JOBS = "/v1/jobs"
 # The routes of each function. All other functions of the document serve no caller.
 FUNCTIONS: dict[str, tuple[RouteGroup, ...]] = {
     "ApiFunction": (Routes, WaveSpeedRoutes, Studio),
+    "EraseFunction": (EraseRoutes,),
 }
 NO_ROUTE = (
     {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},

@@ -56,7 +56,7 @@ class LostResponseJobs(InMemoryJobs):
         side_writes: Sequence[SideWrite],
         *,
         when: Sequence[Status],
-        absent: str | None = None,
+        absent: str | tuple[str, ...] | None = None,
         **changes: object,
     ) -> Job | Conflict:
         result = super().transact(job_id, side_writes, when=when, absent=absent, **changes)

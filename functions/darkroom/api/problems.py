@@ -10,6 +10,7 @@ from darkroom.domain.errors import (
     EndedError,
     ForbiddenError,
     InvalidRequestError,
+    NotEndedError,
     NotFoundError,
 )
 
@@ -34,6 +35,7 @@ KINDS: dict[type[Exception], tuple[str, HTTPStatus]] = {
     ConflictError: ("conflict", HTTPStatus.CONFLICT),
     ConfirmationRequiredError: ("confirmation-required", HTTPStatus.CONFLICT),
     EndedError: ("already-ended", HTTPStatus.CONFLICT),
+    NotEndedError: ("not-ended", HTTPStatus.CONFLICT),
     TooLargeError: ("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     MediaTypeError: ("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
 }

@@ -105,6 +105,13 @@ class JobView(_Model):
         description="When the job was canceled. A job canceled after submission stays open until "
         "its outputs are stored."
     )
+    erasing_at: datetime | None = Field(
+        description="When the erasure of the job's content began. null: it was not requested."
+    )
+    erased_at: datetime | None = Field(
+        description="When the content had been erased. null, with `erasing_at`: the erasure is not "
+        "complete, and Darkroom repeats it."
+    )
     failure: FailureView | None = Field(description="null unless the job has failed.")
     assets: tuple[AssetView, ...] = Field(description="The stored outputs.")
     prediction_id: str | None = Field(

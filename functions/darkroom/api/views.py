@@ -49,6 +49,7 @@ def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = 
     `scale` multiplies the published durations. `own_bucket` is the assets bucket. Without it, as in
     lists, the result has neither `reference_urls` nor `event`.
     """
+    is_erased = job.erasing_at is not None
     failure_view: FailureView | None = None
     if job.code is not None:
         meaning = failure(job.code, sent=job.was_sent)
@@ -72,7 +73,7 @@ def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = 
                 for reference in job.references
                 if own_bucket
             ],
-            "source": job.source and job_events.s3_location(job.source),
+            "source": job_events.s3_location(job.source) if job.source and not is_erased else None,
             "expected_seconds": round(job.expectation(scale).median, 1),
             "charged": job.charge,
             "failure": failure_view,
@@ -86,7 +87,7 @@ def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = 
                 for index, asset in enumerate(job.assets)
             ],
             "timings": job_events.timings(job),
-            "event": own_bucket and _event(job, own_bucket),
+            "event": _event(job, own_bucket) if own_bucket and not is_erased else None,
         }
     )
 

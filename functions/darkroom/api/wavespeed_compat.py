@@ -100,7 +100,7 @@ class WaveSpeedRoutes:
         """Return a job as a prediction."""
         request = self._request()
         job = self._find_jobs.one(request.caller, job_id)
-        if job.hidden_at is not None:
+        if job.hidden_at is not None or job.erasing_at is not None:
             raise NotFoundError("This prediction was deleted.")
         return _success(_prediction(job, request, self._references))
 
@@ -242,6 +242,8 @@ class WaveSpeedRoutes:
                 if after is not None and job.accepted_at < after:
                     return
                 if before is not None and job.accepted_at >= before:
+                    continue
+                if job.erasing_at is not None:
                     continue
                 if query.model in (None, job.model) and query.status in (None, *_names(job)):
                     yield job

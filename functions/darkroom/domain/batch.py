@@ -150,6 +150,11 @@ class Batch(BaseModel):
         """Return the idempotency key of a row, so that a second run finds the same job."""
         return f"batch/{self.batch_id}/{row}"
 
+    @staticmethod
+    def row_of(key: str) -> int:
+        """Return the row of an idempotency key from `key_of`."""
+        return int(key.rpartition("/")[2])
+
     def job_of(self, row: int) -> str:
         """Return the id of a row's job, whether it exists or not."""
         return job_id(self.caller, self.key_of(row))
@@ -203,6 +208,17 @@ def result_of(batch: Batch, row: Row, job: Job | None, refusal: Refusal | None) 
         )
         return Result(**fields, status=RowStatus.FAILED, code=Code.INTERNAL_ERROR, message=message)
     return Result(**fields, status=RowStatus.WAITING)
+
+
+def without_content(line: bytes, job_id: str) -> bytes:
+    """Return a line of the result file; that of the job has neither its request nor its assets."""
+    if job_id.encode() not in line:
+        return line
+    result = Result.model_validate_json(line)
+    if result.job_id != job_id:
+        return line
+    erased = result.model_copy(update={"request": None, "assets": ()})
+    return erased.model_dump_json().encode() + b"\n"
 
 
 def _job_fields(job: Job) -> dict[str, Any]:

@@ -8,7 +8,8 @@ DarkroomError
 ├── NotFoundError             the resource does not exist or belongs to another caller
 ├── ForbiddenError            the caller's role does not permit the operation
 ├── ConfirmationRequiredError   the batch costs more than the limit for an unconfirmed start
-└── EndedError                the job or batch has ended and cannot be canceled
+├── EndedError                the job or batch has ended and cannot be canceled
+└── NotEndedError             the job, or its batch, has not ended and cannot be erased
 """
 
 from collections.abc import Iterable
@@ -206,6 +207,10 @@ class ForbiddenError(DarkroomError):
 
 class EndedError(DarkroomError):
     """The job or batch has ended, and was not canceled."""
+
+
+class NotEndedError(DarkroomError):
+    """The job or its batch has not ended, so its content is still needed."""
 
 
 class BudgetExceededError(RejectedError):

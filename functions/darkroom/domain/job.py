@@ -46,6 +46,7 @@ FINAL_CODES = (
     Code.PROVIDER_FAILED,
 )
 OPEN = (Status.QUEUED, Status.SUBMITTING, Status.SUBMITTED)
+ENDED = (Status.COMPLETED, Status.FAILED)
 
 
 class Asset(BaseModel):
@@ -157,6 +158,12 @@ class Job(BaseModel):
     )
     hidden_at: Internal[datetime | None] = Field(
         default=None, description="When the caller deleted the job: lists leave it out."
+    )
+    erasing_at: datetime | None = Field(
+        default=None, description="When the erasure of the job's content began."
+    )
+    erased_at: datetime | None = Field(
+        default=None, description="When the job's content had been erased."
     )
     stored_at: datetime | None = None
     ended_at: datetime | None = None

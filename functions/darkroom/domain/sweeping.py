@@ -9,9 +9,10 @@ START_GRACE = timedelta(minutes=2)
 # A step has ended by then. A record whose execution is known to run is inspected at this interval.
 INTERVAL = timedelta(minutes=10)
 _FINALIZE = timedelta(minutes=15)  # after the deadline, which ends the polling
-# The provider keeps predictions and outputs for 7 days. The last poll of a late result is an hour
-# before.
-_KEPT = timedelta(days=7) - timedelta(hours=1)
+# The provider deletes predictions and outputs after this time.
+PROVIDER_RETENTION = timedelta(days=7)
+# The last poll of a late result is an hour before.
+_KEPT = PROVIDER_RETENTION - timedelta(hours=1)
 # Before each poll of a late result, and then every 12 hours.
 _RECOVERY_MINUTES = (2, 5, 15, 60, 240)
 _LATE_RECOVERY = timedelta(hours=12)

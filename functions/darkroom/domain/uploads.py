@@ -27,6 +27,8 @@ from darkroom.domain.references import MAX_REFERENCE_BYTES, S3Object
 from darkroom.domain.requests import MAX_IMAGES, ImageInput, Operation
 
 JOB_SUFFIX = ".job.json"
+# The folder of presigned uploads in the assets bucket.
+UPLOADS_FOLDER = "uploads/"
 # Metadata of every output, so that an output copied into the inbox never starts a job.
 JOB_ID_METADATA = "darkroom-job-id"
 # Metadata of every object in the assets bucket: the name of the caller that owns the object.

@@ -66,11 +66,16 @@ class JobTable:
         return None if item is None else read_job(item)
 
     def update(
-        self, job_id: str, *, when: Sequence[Status], absent: str | None = None, **changes: object
+        self,
+        job_id: str,
+        *,
+        when: Sequence[Status],
+        absent: str | tuple[str, ...] | None = None,
+        **changes: object,
     ) -> Job | None:
         """Change fields if the status is in `when`; return the new record, or None if it is not.
 
-        `absent`: a field that must not be set, as a second condition.
+        `absent`: fields that must not be set, as a second condition.
         """
         update = record_update(job_key(job_id), when, changes, absent)
         item = self._table.update(update | {"ReturnValues": "ALL_NEW"})
@@ -82,7 +87,7 @@ class JobTable:
         side_writes: Sequence[SideWrite],
         *,
         when: Sequence[Status],
-        absent: str | None = None,
+        absent: str | tuple[str, ...] | None = None,
         **changes: object,
     ) -> Job | Conflict:
         """Update the record together with `side_writes` in one transaction.

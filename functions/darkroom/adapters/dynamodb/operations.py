@@ -160,9 +160,12 @@ class Table:
 
 
 def record_update(
-    key: Item, when: Sequence[str], changes: Mapping[str, object], absent: str | None = None
+    key: Item,
+    when: Sequence[str],
+    changes: Mapping[str, object],
+    absent: str | tuple[str, ...] | None = None,
 ) -> dict[str, Any]:
-    """Return the update of a record if its status is in `when` and `absent` is not set.
+    """Return the update of a record if its status is in `when` and no field of `absent` is set.
 
     A change to None removes the attribute.
     """
@@ -178,9 +181,9 @@ def record_update(
     clauses += [f"REMOVE {', '.join(removes)}"] if removes else []
     allowed = {f":when{n}": {"S": str(status)} for n, status in enumerate(when)}
     condition = f"#status IN ({', '.join(allowed)})"
-    if absent:
-        names["#absent"] = absent
-        condition += " AND attribute_not_exists(#absent)"
+    for n, field in enumerate((absent,) if isinstance(absent, str) else absent or ()):
+        names[f"#absent{n}"] = field
+        condition += f" AND attribute_not_exists(#absent{n})"
     return {
         "Key": key,
         "UpdateExpression": " ".join(clauses),

@@ -73,6 +73,18 @@ class AssetBucket:
             ContentType="application/json",
         )
 
+    def read_json(self, key: str) -> dict[str, Any] | None:
+        """Return a JSON document, or None if it does not exist."""
+        try:
+            response = self._client.get_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+                return None
+            raise
+        with response["Body"] as body:
+            document: dict[str, Any] = json.loads(body.read())
+        return document
+
     def remove(self, key: str) -> None:
         """Delete a document if it exists."""
         try:

@@ -1,10 +1,14 @@
 """Batch files in S3: the caller's batch file, its parsed rows, and its results."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import IO, TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
+from darkroom.adapters.s3.versions import ObjectVersions
 from darkroom.domain.references import S3Object
 from darkroom.domain.rows import Row
 
@@ -14,6 +18,9 @@ if TYPE_CHECKING:
 
 ROWS, CHUNKS = "rows.jsonl", "chunks.json"
 _FOLDER = "batches/"
+_IN_MEMORY = 8_000_000  # bytes; larger results are spooled to disk
+_TRIES = 10  # of a rewrite, if another writer has replaced the file
+_REPLACED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "409", "412"})
 
 
 def key_of(batch_id: str, name: str) -> str:
@@ -27,6 +34,7 @@ class BatchBucket:
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+        self._versions = ObjectVersions(client, bucket)
 
     def read(self, source: S3Object) -> bytes:
         """Return the content of the caller's batch file."""
@@ -58,6 +66,53 @@ class BatchBucket:
     def results(self, batch_id: str, name: str) -> S3Object:
         """Return the location of a result file."""
         return S3Object(bucket=self._bucket, key=key_of(batch_id, name))
+
+    def rewrite_results(self, batch_id: str, name: str, change: Callable[[bytes], bytes]) -> None:
+        """Replace each line by `change(line)`, unless the file has changed since; then try again.
+
+        The versions that were replaced are deleted. A missing file is no error.
+        """
+        location = self.results(batch_id, name)
+        if any(self._rewrite(location, change) for _ in range(_TRIES)):
+            self._versions.erase_replaced(location)
+            return
+        raise RuntimeError(f"the file was replaced {_TRIES} times during the rewrite")
+
+    def erase_rows(self, batch_id: str) -> None:
+        """Delete every version of the parsed rows."""
+        self._versions.erase(self.results(batch_id, ROWS))
+
+    def _rewrite(self, location: S3Object, change: Callable[[bytes], bytes]) -> bool:
+        """Return whether the lines were replaced; False if another writer was faster."""
+        try:
+            response = self._client.get_object(Bucket=location.bucket, Key=location.key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+                return True
+            raise
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+            has_changed = False
+            with closing(response["Body"]) as body:
+                for line in body.iter_lines(chunk_size=1 << 20, keepends=True):
+                    changed = change(line)
+                    has_changed = has_changed or changed != line
+                    file.write(changed)
+            if not has_changed:
+                return True
+            file.seek(0)
+            try:
+                self._client.put_object(
+                    Bucket=location.bucket,
+                    Key=location.key,
+                    Body=file,
+                    ContentType=response["ContentType"],
+                    IfMatch=response["ETag"],
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _REPLACED:
+                    raise
+                return False
+        return True
 
     def _put(self, batch_id: str, name: str, body: bytes | IO[bytes], content_type: str) -> None:
         self._client.put_object(

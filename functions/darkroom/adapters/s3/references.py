@@ -11,14 +11,13 @@ from botocore.exceptions import ClientError, EndpointProviderError, ParamValidat
 
 from darkroom.domain.media import Format
 from darkroom.domain.references import S3Object
-from darkroom.domain.uploads import CALLER_METADATA, decode, encode
+from darkroom.domain.uploads import CALLER_METADATA, UPLOADS_FOLDER, decode, encode
 from darkroom.ports import PresignedUpload, StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
-_UPLOADS = "uploads/"
 _UPLOAD_VALIDITY = timedelta(minutes=15)
 _HEAD_BYTES = 64 * 1024  # a small object, or the header of a larger image
 # Regional, global, dual-stack, accelerated and FIPS endpoints, and the older form with a hyphen.
@@ -48,7 +47,7 @@ class ReferenceStore:
         expires, and a URL of the local stack is not reachable from outside.
         """
         if upload := _UPLOAD_ID.fullmatch(text):
-            return S3Object(bucket=self._bucket, key=f"{_UPLOADS}{upload[1]}")
+            return S3Object(bucket=self._bucket, key=f"{UPLOADS_FOLDER}{upload[1]}")
         if not text[:8].lower().startswith(("http://", "https://")):
             return None
         try:
@@ -142,7 +141,7 @@ class ReferenceStore:
 
     def _new_upload(self, extension: str) -> S3Object:
         upload_id = f"{secrets.token_hex(16)}.{extension}".rstrip(".")
-        return S3Object(bucket=self._bucket, key=f"{_UPLOADS}{upload_id}")
+        return S3Object(bucket=self._bucket, key=f"{UPLOADS_FOLDER}{upload_id}")
 
     def presign(self, reference: S3Object, seconds: int, disposition: str | None = None) -> str:
         """Return a URL that reads the object, valid for `seconds`.
@@ -184,5 +183,5 @@ class ReferenceStore:
             "If-None-Match": "*",
             f"x-amz-meta-{CALLER_METADATA}": owner,
         }
-        upload_id = location.key.removeprefix(_UPLOADS)
+        upload_id = location.key.removeprefix(UPLOADS_FOLDER)
         return PresignedUpload(upload_id, location, url, headers, now + _UPLOAD_VALIDITY)

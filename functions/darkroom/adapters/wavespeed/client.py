@@ -101,6 +101,10 @@ class WaveSpeed:
             return Unreadable(Code.PROVIDER_UNAVAILABLE, f"HTTP {response.status_code}")
         return self._redact_key(read_prediction(body, data))
 
+    def delete(self, prediction_id: str) -> bool:
+        """Delete a prediction; the API ignores unknown ids. Return whether the API confirmed it."""
+        return self._read("POST", "predictions/delete", {"ids": [prediction_id]}) is not None
+
     def list_predictions(
         self, model: str, after: datetime, before: datetime
     ) -> list[ListedPrediction] | None:
@@ -127,7 +131,7 @@ class WaveSpeed:
         return secret if isinstance(secret, str) and secret else None
 
     def _read(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Return the data of a call that creates nothing, or None if the call failed."""
+        """Return the data of a call that can be repeated, or None if the call failed."""
         try:
             response = authorized(self._checks, self._key, method, f"{self._base}/{path}", body)
         except (httpx.TransportError, httpx.DecodingError):

@@ -125,6 +125,7 @@ class EndJob:
             self.jobs.update(
                 job.job_id,
                 when=[job.status],
+                absent="erasing_at",  # the sweep has to repeat an erasure
                 published_at=now,
                 # The sweep keeps polling an abandoned prediction, whose result may arrive late.
                 sweep_after=sweep_after(job, now, published_at=now),

@@ -23,7 +23,7 @@ class NoteOutcome:
         replacement keeps its note.
         """
         job = self.jobs.get(job_id)
-        if job is None or job.source is None or job.is_open:
+        if job is None or job.source is None or job.is_open or job.erasing_at is not None:
             return job
         if self.inbox.find(job.source.key) not in (None, job.source):
             return job

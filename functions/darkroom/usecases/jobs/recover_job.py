@@ -53,6 +53,7 @@ class RecoverJob:
                 stored = self.jobs.update(
                     job.job_id,
                     when=[Status.FAILED],
+                    absent="erasing_at",
                     assets=assets,
                     stored_at=now,
                     provider_completed_at=job.provider_completed_at or now,
@@ -75,7 +76,7 @@ class RecoverJob:
             [Release(reservation) for reservation in job.reservations] if is_released else [],
             when=[Status.FAILED],
             # Two sweeps may run at once; the reservations are released only once.
-            absent="charged" if is_released else None,
+            absent=("charged", "erasing_at") if is_released else "erasing_at",
             sweep_after=None,
             detail=prediction.detail or None,
             charged=charged,
@@ -85,7 +86,7 @@ class RecoverJob:
         """Publish the event, then end the recovery; a crash between repeats the event."""
         self.events.publish(job_events.recovered(job, self.assets_bucket))
         self.metrics.count("JobsRecovered")
-        self.jobs.update(job.job_id, when=[Status.FAILED], sweep_after=None)
+        self.jobs.update(job.job_id, when=[Status.FAILED], absent="erasing_at", sweep_after=None)
         return True
 
     def _schedule_poll(self, job: Job) -> bool:
@@ -93,6 +94,7 @@ class RecoverJob:
         self.jobs.update(
             job.job_id,
             when=[Status.FAILED],
+            absent="erasing_at",
             recovery_polls=polls,
             sweep_after=sweep_after(job, self.now(), recovery_polls=polls),
         )

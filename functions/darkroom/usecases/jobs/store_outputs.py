@@ -46,7 +46,9 @@ class StoreOutputs:
                     return asset
                 stored.append(asset)
                 if len(stored) < len(outputs):
-                    self.jobs.update(job.job_id, when=[job.status], assets=tuple(stored))
+                    self.jobs.update(
+                        job.job_id, when=[job.status], absent="erasing_at", assets=tuple(stored)
+                    )
         self.assets.write_json(f"{job.prefix}/manifest.json", _manifest(job, stored))
         return tuple(stored)
 

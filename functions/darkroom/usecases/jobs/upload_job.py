@@ -189,6 +189,8 @@ class UploadJob:
             is_free = job.status is Status.FAILED and job.charge is Charged.NO
             if job.fingerprint != fingerprint or job.accepted_at < since or is_free:
                 continue
+            if job.erasing_at is not None:
+                continue
             if not all(self._is_unchanged(r, upload) for r in job.references):
                 continue
             self.metrics.count("UploadsRepeated", reason="SameContent")

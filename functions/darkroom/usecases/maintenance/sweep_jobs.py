@@ -11,6 +11,7 @@ from darkroom.domain.job import Job, Status
 from darkroom.domain.sweeping import INTERVAL
 from darkroom.ports import Clock, Jobs, Metrics, SubmitQueue, Workflow
 from darkroom.usecases.jobs.end_job import EndJob
+from darkroom.usecases.jobs.erase_job import EraseJob
 from darkroom.usecases.jobs.recover_job import RecoverJob
 
 _PAGE = 50
@@ -24,6 +25,7 @@ class SweepResult(StrEnum):
     RESTARTED = "restarted"
     CLOSED = "closed"
     RECOVERED = "recovered"
+    ERASED = "erased"
     LEFT = "left"  # the job still runs, or its late result is not available yet
 
 
@@ -36,6 +38,7 @@ class SweepJobs:
     workflow: Workflow
     end: EndJob
     recover: RecoverJob
+    erase: EraseJob
     metrics: Metrics
     now: Clock
 
@@ -79,6 +82,9 @@ class SweepJobs:
         if job.published_at is None and not job.is_open:
             self.end.publish_end(job)
             return SweepResult.CLOSED
+        if job.erasing_at is not None:
+            erased = self.erase.repeat(job)
+            return SweepResult.ERASED if erased.erased_at else SweepResult.LEFT
         if not job.is_open:
             return SweepResult.RECOVERED if self.recover.run(job) else SweepResult.LEFT
         execution = self.workflow.status(job.job_id)
