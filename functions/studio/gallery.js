@@ -58,7 +58,7 @@ function card(job) {
   const asset = job.assets[0];
   const content = asset ? assetImage(asset, "", job.timings.ended_at)
     : isOpen(job) ? element("span", { className: "waiting" }, progress(job))
-    : element("span", { className: "no-image" }, job.failure?.message ?? "No image");
+    : element("span", { className: "no-image" }, job.erasing_at ? "Erased" : job.failure?.message ?? "No image");
   const frame = element("span", { className: `frame ${job.status}` }, content);
   frame.style.aspectRatio = asset?.width && asset.height ? `${asset.width} / ${asset.height}` : ratio(job.settings.aspect_ratio);
   return element("li", { "data-job": job.job_id, className: "card" },
@@ -80,7 +80,8 @@ function update(job) {
   if (entry) {
     const previous = entry.job;
     entry.job = job;
-    if (previous.status === job.status && previous.canceled_at === job.canceled_at) return;
+    if (previous.status === job.status && previous.canceled_at === job.canceled_at
+      && previous.erasing_at === job.erasing_at) return;
     const node = card(job);
     const hadFocus = entry.node.contains(document.activeElement);
     entry.node.replaceWith(node);

@@ -16,6 +16,7 @@ const row = (name, value) => [element("dt", {}, name), element("dd", {}, value)]
 const localTime = (time) => (time ? new Date(time).toLocaleString() : "–");
 
 function missingImage(job) {
+  if (job.erasing_at) return "The content of this job was erased.";
   if (!isOpen(job)) return job.failure?.message ?? "No image.";
   return job.status === "queued" ? "Waiting in the queue." : "Generating the image.";
 }
