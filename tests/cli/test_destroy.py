@@ -10,12 +10,17 @@ from moto import mock_aws
 from darkroom_cli import main
 from darkroom_cli.errors import Exit
 from darkroom_cli.operator import stack
+from tests.infra.template import properties, template
 
-NAMES = {
-    "TableName": "images-Table",
-    "AssetsBucketName": "images-assets",
-    "InboxBucketName": "images-inbox",
-}
+TABLE, ASSETS, INBOX = "images-Table", "images-assets", "images-inbox"
+NAMES = (TABLE, ASSETS, INBOX)
+# The type and the name of each resource.
+RESOURCES = [
+    ("AWS::DynamoDB::Table", TABLE),
+    ("AWS::S3::Bucket", ASSETS),
+    ("AWS::S3::Bucket", INBOX),
+    ("AWS::Lambda::Function", "images-ApiFunction"),
+]
 
 type Destroy = Callable[..., int]
 
@@ -25,6 +30,19 @@ class Formation:
 
     def __init__(self) -> None:
         self.deleted: list[str] = []
+        self.description = template()["Description"]
+        self.resources = list(RESOURCES)
+
+    def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803
+        """Return a stack without outputs, as after a failed creation."""
+        return {"Stacks": [{"StackName": StackName, "Description": self.description}]}
+
+    def get_paginator(self, _name: str) -> Any:
+        summaries = [
+            {"ResourceType": kind, "PhysicalResourceId": name} for kind, name in self.resources
+        ]
+        page = {"StackResourceSummaries": summaries}
+        return type("Pages", (), {"paginate": lambda *_, **__: iter([page])})()
 
     def delete_stack(self, *, StackName: str) -> None:  # noqa: N803
         self.deleted.append(StackName)
@@ -33,16 +51,12 @@ class Formation:
         return type("Waiter", (), {"wait": lambda *_, **__: None})()
 
 
-class FakeStack:
-    """A fake of the stack, with clients of moto except for CloudFormation."""
-
-    name = "images"
+class FakeStack(stack.Stack):
+    """The stack with clients of moto, except for CloudFormation."""
 
     def __init__(self, formation: Formation) -> None:
+        super().__init__(None, "images")
         self.formation = formation
-
-    def output(self, name: str) -> str:
-        return NAMES[name]
 
     def client(self, service: Any) -> Any:
         return self.formation if service == "cloudformation" else boto3.client(service)
@@ -57,15 +71,16 @@ def formation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Formation]:
     monkeypatch.setattr(stack, "find", lambda *_: FakeStack(fake))
     with mock_aws():
         s3 = boto3.client("s3")
-        for bucket in (NAMES["AssetsBucketName"], NAMES["InboxBucketName"]):
+        for bucket in (ASSETS, INBOX):
             s3.create_bucket(Bucket=bucket)
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
             for body in (b"1", b"2"):
                 s3.put_object(Bucket=bucket, Key="photo.png", Body=body)
             s3.delete_object(Bucket=bucket, Key="photo.png")
         boto3.client("dynamodb").create_table(
-            TableName=NAMES["TableName"],
+            TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",
+            DeletionProtectionEnabled=properties("Table")["DeletionProtectionEnabled"],
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
         )
@@ -86,14 +101,14 @@ def test_stack_and_all_versions_of_its_data_are_deleted(
     assert formation.deleted == ["images"]
     assert left() == (0, 0)
     out, err = capsys.readouterr()
-    assert all(name in out and name in err for name in NAMES.values())
+    assert all(name in out and name in err for name in NAMES)
 
 
 def test_data_is_kept_if_asked(formation: Formation, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["destroy", "--stack", "images", "--keep-data", "--yes"]) == Exit.DONE
 
     assert (formation.deleted, left()) == (["images"], (2, 1))
-    assert f"kept the table {NAMES['TableName']}" in capsys.readouterr().out
+    assert f"kept the table {TABLE}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("answer", "deleted"), [("images", ["images"]), ("other", [])])
@@ -109,7 +124,30 @@ def test_name_of_the_stack_confirms(
 
 
 def test_data_that_is_already_gone_is_no_error(formation: Formation) -> None:
-    boto3.client("dynamodb").delete_table(TableName=NAMES["TableName"])
+    dynamodb = boto3.client("dynamodb")
+    dynamodb.update_table(TableName=TABLE, DeletionProtectionEnabled=False)
+    dynamodb.delete_table(TableName=TABLE)
 
     assert main.run(["destroy", "--stack", "images", "--yes"]) == Exit.DONE
     assert left() == (0, 0)
+
+
+def test_rest_of_a_failed_creation_is_deleted(formation: Formation) -> None:
+    """Its stack has no outputs, and only some of the resources."""
+    formation.resources = RESOURCES[:2]
+
+    assert main.run(["destroy", "--stack", "images", "--yes"]) == Exit.DONE
+
+    assert formation.deleted == ["images"]
+    assert left() == (1, 0)  # the other bucket does not belong to the stack
+
+
+def test_stack_of_another_product_is_refused(
+    formation: Formation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    formation.description = "Another product"
+
+    assert main.run(["destroy", "--stack", "images", "--yes"]) == Exit.NO_TARGET
+
+    assert (formation.deleted, left()) == ([], (2, 1))
+    assert "not a Darkroom stack" in capsys.readouterr().err

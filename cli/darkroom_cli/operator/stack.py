@@ -26,24 +26,39 @@ class Stack:
         config = INVOKE_CONFIG if service == "lambda" else None
         return self._session.client(service, endpoint_url=self._url, config=config)
 
+    def description(self) -> str:
+        """Return the description of the stack's template."""
+        (stack,) = self._describe()
+        return str(stack.get("Description", ""))
+
     def output(self, name: str) -> str:
         """Return an output of the stack. Raises CliError if the stack is not Darkroom's."""
-        description = self.client("cloudformation").describe_stacks(StackName=self.name)
-        for output in description["Stacks"][0].get("Outputs", []):
+        for output in self._describe()[0].get("Outputs", []):
             if output["OutputKey"] == name:
                 return str(output["OutputValue"])
         message = f"{self.name} is not a Darkroom stack: it has no output {name}."
         raise CliError(Exit.NO_TARGET, message)
 
-    def functions(self) -> set[str]:
-        """Return the names of the stack's functions."""
+    def resources(self, kind: str) -> list[str]:
+        """Return the names of the resources of a type.
+
+        A stack whose creation failed has no outputs, but it has resources.
+        """
         pages = self.client("cloudformation").get_paginator("list_stack_resources")
-        return {
+        return [
             resource["PhysicalResourceId"]
             for page in pages.paginate(StackName=self.name)
             for resource in page["StackResourceSummaries"]
-            if resource["ResourceType"] == "AWS::Lambda::Function"
-        }
+            if resource["ResourceType"] == kind and resource.get("PhysicalResourceId")
+        ]
+
+    def functions(self) -> set[str]:
+        """Return the names of the stack's functions."""
+        return set(self.resources("AWS::Lambda::Function"))
+
+    def _describe(self) -> Any:
+        formation = self.client("cloudformation")
+        return formation.describe_stacks(StackName=self.name)["Stacks"]
 
 
 def find(name: str | None, folder: Path) -> Stack:

@@ -7,27 +7,37 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from darkroom_cli.errors import CliError, Exit
 from darkroom_cli.operator.stack import Stack
 
+_DESCRIPTION = "Darkroom:"  # begins the description of the template
 _GONE = {"NoSuchBucket", "ResourceNotFoundException"}
 
 
 @dataclass(frozen=True)
 class Data:
-    """The resources with data: DeletionPolicy RetainExceptOnCreate keeps them."""
+    """The resources with data, which CloudFormation keeps when it deletes the stack."""
 
-    table: str
+    tables: tuple[str, ...]
     buckets: tuple[str, ...]
 
     def __str__(self) -> str:
         """Return the names as text."""
-        return f"the table {self.table} and the buckets {' and '.join(self.buckets)}"
+        names = [f"the table {name}" for name in self.tables]
+        names += [f"the bucket {name}" for name in self.buckets]
+        return " and ".join(names) or "no data"
 
 
 def data_of(stack: Stack) -> Data:
-    """Return the data of a stack. Raises CliError if the stack is not Darkroom's."""
-    buckets = tuple(stack.output(name) for name in ("AssetsBucketName", "InboxBucketName"))
-    return Data(stack.output("TableName"), buckets)
+    """Return the data of a stack. Raises CliError if the stack is not Darkroom's.
+
+    A stack whose creation failed has only some of the resources.
+    """
+    if not stack.description().startswith(_DESCRIPTION):
+        raise CliError(Exit.NO_TARGET, f"{stack.name} is not a Darkroom stack.")
+    kinds = ("AWS::DynamoDB::Table", "AWS::S3::Bucket")
+    tables, buckets = (tuple(stack.resources(kind)) for kind in kinds)
+    return Data(tables, buckets)
 
 
 def destroy(stack: Stack, data: Data, *, keep_data: bool, say: Callable[[str], None]) -> None:
@@ -43,8 +53,18 @@ def destroy(stack: Stack, data: Data, *, keep_data: bool, say: Callable[[str], N
     for bucket in data.buckets:
         _unless_gone(partial(_delete_bucket, s3, bucket))
         say(f"deleted the bucket {bucket}")
-    _unless_gone(partial(stack.client("dynamodb").delete_table, TableName=data.table))
-    say(f"deleted the table {data.table}")
+    for table in data.tables:
+        _unless_gone(partial(_delete_table, stack.client("dynamodb"), table))
+        say(f"deleted the table {table}")
+
+
+def _delete_table(dynamodb: Any, table: str) -> None:
+    """Disable the deletion protection of a table, and delete the table."""
+    description = dynamodb.describe_table(TableName=table)["Table"]
+    if description.get("DeletionProtectionEnabled"):
+        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+        dynamodb.get_waiter("table_exists").wait(TableName=table)
+    dynamodb.delete_table(TableName=table)
 
 
 def _delete_bucket(s3: Any, bucket: str) -> None:
