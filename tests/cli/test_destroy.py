@@ -14,12 +14,13 @@ from tests.infra.template import properties, template
 
 TABLE, ASSETS, INBOX = "images-Table", "images-assets", "images-inbox"
 NAMES = (TABLE, ASSETS, INBOX)
-# The type and the name of each resource.
+# The type, the logical id and the name of each resource.
 RESOURCES = [
-    ("AWS::DynamoDB::Table", TABLE),
-    ("AWS::S3::Bucket", ASSETS),
-    ("AWS::S3::Bucket", INBOX),
-    ("AWS::Lambda::Function", "images-ApiFunction"),
+    ("AWS::DynamoDB::Table", "Table", TABLE),
+    ("AWS::S3::Bucket", "AssetsBucket", ASSETS),
+    ("AWS::S3::Bucket", "InboxBucket", INBOX),
+    ("AWS::S3::Bucket", "AuditBucket", "images-audit"),
+    ("AWS::Lambda::Function", "ApiFunction", "images-ApiFunction"),
 ]
 
 type Destroy = Callable[..., int]
@@ -39,7 +40,8 @@ class Formation:
 
     def get_paginator(self, _name: str) -> Any:
         summaries = [
-            {"ResourceType": kind, "PhysicalResourceId": name} for kind, name in self.resources
+            {"ResourceType": kind, "LogicalResourceId": logical, "PhysicalResourceId": name}
+            for kind, logical, name in self.resources
         ]
         page = {"StackResourceSummaries": summaries}
         return type("Pages", (), {"paginate": lambda *_, **__: iter([page])})()
@@ -102,6 +104,7 @@ def test_stack_and_all_versions_of_its_data_are_deleted(
     assert left() == (0, 0)
     out, err = capsys.readouterr()
     assert all(name in out and name in err for name in NAMES)
+    assert "images-audit" not in out + err
 
 
 def test_data_is_kept_if_asked(formation: Formation, capsys: pytest.CaptureFixture[str]) -> None:

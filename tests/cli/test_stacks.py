@@ -48,7 +48,11 @@ class CloudFormation:
     def paginate(self, *, StackName: str) -> Any:  # noqa: N803
         kinds = {"function": "AWS::Lambda::Function", "queue": "AWS::SQS::Queue"}
         for name, kind in kinds.items():
-            resource = {"PhysicalResourceId": f"{StackName}-{name}", "ResourceType": kind}
+            resource = {
+                "LogicalResourceId": name,
+                "PhysicalResourceId": f"{StackName}-{name}",
+                "ResourceType": kind,
+            }
             yield {"StackResourceSummaries": [resource]}
 
 

@@ -159,12 +159,12 @@ def test_only_the_roles_of_the_stack_publish_with_the_source_darkroom() -> None:
 
 
 def test_only_functions_that_call_the_provider_read_its_key() -> None:
-    """The entry points request quotes from QuoteFunction."""
+    """The entry points request quotes from QuoteFunction. A request to Erase has only a job id."""
     readers = {f for f in functions() if "secretsmanager:GetSecretValue" in granted_actions(f)}
     invokers = {f for f in functions() if "lambda:InvokeFunction" in granted_actions(f)}
 
     assert readers == {
-        "QuoteFunction", "OnWebhookFunction", "SubmitFunction", "CheckFunction",
+        "EraseFunction", "QuoteFunction", "OnWebhookFunction", "SubmitFunction", "CheckFunction",
         "FinalizeFunction", "SweepFunction", "ReconcileFunction",
     }  # fmt: skip
     assert invokers == {*CREATE_JOBS, "SweepFunction"}
@@ -185,6 +185,7 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
         "CreateJobPolicy": "AWS::IAM::ManagedPolicy",
         "InboxPolicy": "AWS::IAM::ManagedPolicy",
         "ErasePolicy": "AWS::IAM::ManagedPolicy",
+        "KmsKeyPolicy": "AWS::IAM::ManagedPolicy",
         "RecordsPolicy": "AWS::IAM::ManagedPolicy",
         "ProviderKeyPolicy": "AWS::IAM::ManagedPolicy",
         "AuditPolicy": "AWS::IAM::ManagedPolicy",

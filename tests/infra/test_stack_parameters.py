@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -12,12 +13,17 @@ from local.built_template import load_template
 from tests.infra.template import GATEWAY, ROOT, parameters, template
 
 VARIABLES: dict[str, Any] = template()["Globals"]["Function"]["Environment"]["Variables"]
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:on-call"
 # Valid and invalid values per parameter with a pattern.
 VALUES = {
     "AlarmTopicArn": (
         ["", TOPIC, TOPIC.replace("arn:aws", "arn:aws-us-gov")],
         ["on-call", TOPIC.replace("sns", "sqs")],
+    ),
+    "KmsKeyArn": (
+        ["", KEY, KEY.replace("arn:aws", "arn:aws-cn"), KEY.replace("1234abcd", "mrk-1234")],
+        ["alias/images", KEY.replace("key/", "alias/"), KEY.replace("kms", "iam")],
     ),
     "AllowedOrigin": (
         ["", "https://example.com", "http://localhost:5173"],
@@ -75,6 +81,22 @@ def test_parameter_is_described_and_used(file: str) -> None:
     for name, parameter in load_template(ROOT / file)["Parameters"].items():
         assert parameter["Description"]
         assert re.search(rf"Ref:? {name}\b|{{{name}}}", text), name
+
+
+def test_record_is_kept_longer_than_step_functions_reserves_its_name() -> None:
+    """A deleted record would let its job id be used again, for which no execution could start."""
+    assert parameters()["RecordRetentionDays"]["MinValue"] == 90 + 1
+    for day in (date(2026, 11, 30), date(2028, 2, 29)):  # of the longest value, in seconds
+        start = datetime.combine(day, time(), UTC)
+        expiry = start + timedelta(days=parameters()["RecordRetentionDays"]["MaxValue"])
+        assert int(expiry.timestamp()) < 2**53
+
+
+def test_images_uploads_and_their_records_are_kept_by_default() -> None:
+    defaults = {name: p["Default"] for name, p in parameters().items() if "Retention" in name}
+
+    assert (defaults["AssetRetentionDays"], defaults["InboxRetentionDays"]) == (0, 0)
+    assert defaults["RecordRetentionDays"] >= 3650
 
 
 def test_every_parameter_is_in_a_group_and_only_the_key_has_no_default() -> None:

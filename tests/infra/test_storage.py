@@ -40,10 +40,7 @@ def test_bucket_blocks_public_access(bucket: str) -> None:
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
-def test_bucket_is_encrypted_and_versioned(bucket: str) -> None:
-    (rule,) = properties(bucket)["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-
-    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] in ("AES256", "aws:kms")
+def test_bucket_is_versioned(bucket: str) -> None:
     assert properties(bucket)["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
@@ -56,20 +53,30 @@ def test_bucket_aborts_incomplete_multipart_uploads(bucket: str) -> None:
     assert "Prefix" not in rule
 
 
-def test_files_of_jobs_and_notes_expire_with_the_records() -> None:
+ASSETS = {
+    "Fn::If": ["AssetsExpire", {"Ref": "AssetRetentionDays"}, {"Ref": "AWS::NoValue"}],
+}
+
+
+def test_each_folder_expires_after_its_parameter() -> None:
     rules = properties("AssetsBucket")["LifecycleConfiguration"]["Rules"]
     expiring = [rule for rule in rules if "ExpirationInDays" in rule]
 
     assert [(r["Prefix"], r["ExpirationInDays"]) for r in expiring] == [
-        ("references/", {"Ref": "RecordRetentionDays"}),
-        ("uploads/", {"Ref": "RecordRetentionDays"}),
+        ("references/", {"Ref": "InputRetentionDays"}),
+        ("uploads/", {"Ref": "InputRetentionDays"}),
         ("batches/", {"Ref": "RecordRetentionDays"}),
         ("waiting/", 1),
-        ("errors/", {"Ref": "RecordRetentionDays"}),
+        ("errors/", {"Ref": "InputRetentionDays"}),
+        ("jobs/", ASSETS),
+        ("edits/", ASSETS),
+        ("thumbnails/", ASSETS),
     ]
     for rule in expiring:  # in a versioned bucket, expiration only adds a delete marker
+        is_asset = rule["ExpirationInDays"] == ASSETS
+        days = {"Ref": "NoncurrentVersionDays"} if is_asset else 1
         assert rule["Status"] == "Enabled"
-        assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+        assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": days}
 
 
 def test_replaced_and_deleted_objects_of_each_written_folder_are_deleted() -> None:
@@ -80,8 +87,11 @@ def test_replaced_and_deleted_objects_of_each_written_folder_are_deleted() -> No
     bucket = "${AssetsBucket.Arn}/"
     written = {t.removeprefix(bucket).removesuffix("*") for t in targets if t.startswith(bucket)}
     assert deleted == written
-    for rule in rules:  # a rule with days also removes expired delete markers
-        if "NoncurrentVersionExpiration" in rule:
+    for rule in rules:  # a rule with days also removes expired delete markers; S3 refuses both
+        if rule.get("ExpirationInDays") == ASSETS:
+            (condition, without, marker) = rule["ExpiredObjectDeleteMarker"]["Fn::If"]
+            assert (condition, without, marker) == ("AssetsExpire", {"Ref": "AWS::NoValue"}, True)
+        elif "NoncurrentVersionExpiration" in rule:
             assert ("ExpirationInDays" in rule) != ("ExpiredObjectDeleteMarker" in rule)
 
 
@@ -91,16 +101,16 @@ def test_inbox_publishes_events() -> None:
     assert values == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
-def test_processed_uploads_expire_with_the_records_and_other_objects_are_kept() -> None:
+def test_processed_uploads_expire_if_asked_and_other_objects_are_kept() -> None:
     """Objects in references/ are not processed."""
     rules = properties("InboxBucket")["LifecycleConfiguration"]["Rules"]
     (rule,) = [rule for rule in rules if "ExpirationInDays" in rule]
 
     assert rule == {
         "Id": "processed-uploads",
-        "Status": "Enabled",
+        "Status": {"Fn::If": ["InboxExpires", "Enabled", "Disabled"]},
         "TagFilters": [inbox.TAG],
-        "ExpirationInDays": {"Ref": "RecordRetentionDays"},
+        "ExpirationInDays": {"Fn::If": ["InboxExpires", {"Ref": "InboxRetentionDays"}, 1]},
     }
 
 
@@ -108,11 +118,15 @@ def test_replaced_uploads_are_deleted_when_no_job_or_dead_letter_can_need_them()
     rules = properties("InboxBucket")["LifecycleConfiguration"]["Rules"]
     (rule,) = [rule for rule in rules if "NoncurrentVersionExpiration" in rule]
 
-    kept = timedelta(days=rule["NoncurrentVersionExpiration"]["NoncurrentDays"])
+    assert rule["NoncurrentVersionExpiration"] == {
+        "NoncurrentDays": {"Ref": "NoncurrentVersionDays"}
+    }
     dead_letters = timedelta(seconds=properties("DeadLetters")["MessageRetentionPeriod"])
     queue_limit = template()["Parameters"]["MaxQueueSeconds"]["MaxValue"]
     longest_job = timedelta(seconds=queue_limit + MAX_DEADLINE_SECONDS)
-    assert kept >= dead_letters + longest_job
+    for parameter in ("NoncurrentVersionDays", "InputRetentionDays"):
+        kept = timedelta(days=template()["Parameters"][parameter]["MinValue"])
+        assert kept >= dead_letters + longest_job
     assert rule["ExpiredObjectDeleteMarker"] is True
     assert not {"Prefix", "TagFilters"} & rule.keys()
 
@@ -145,18 +159,16 @@ def test_bucket_refuses_plain_http(bucket: str) -> None:
     assert template()["Parameters"]["Emulator"]["Default"] == "none"  # refused by default
 
 
-def test_queues_are_encrypted_and_retain_messages_for_14_days() -> None:
+def test_queues_retain_messages_for_14_days() -> None:
     for queue in resources("AWS::SQS::Queue"):
-        assert properties(queue)["SqsManagedSseEnabled"] is True
         assert properties(queue)["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
 
 
-def test_table_has_ttl_recovery_and_encryption() -> None:
+def test_table_has_ttl_and_recovery() -> None:
     table = properties("Table")
 
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert table["SSESpecification"] == {"SSEEnabled": True}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
 
 

@@ -39,22 +39,22 @@ class Stack:
         message = f"{self.name} is not a Darkroom stack: it has no output {name}."
         raise CliError(Exit.NO_TARGET, message)
 
-    def resources(self, kind: str) -> list[str]:
-        """Return the names of the resources of a type.
+    def resources(self, kind: str) -> dict[str, str]:
+        """Return the names of the resources of a type, by logical id.
 
         A stack whose creation failed has no outputs, but it has resources.
         """
         pages = self.client("cloudformation").get_paginator("list_stack_resources")
-        return [
-            resource["PhysicalResourceId"]
+        return {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
             for page in pages.paginate(StackName=self.name)
             for resource in page["StackResourceSummaries"]
             if resource["ResourceType"] == kind and resource.get("PhysicalResourceId")
-        ]
+        }
 
     def functions(self) -> set[str]:
         """Return the names of the stack's functions."""
-        return set(self.resources("AWS::Lambda::Function"))
+        return set(self.resources("AWS::Lambda::Function").values())
 
     def _describe(self) -> Any:
         formation = self.client("cloudformation")

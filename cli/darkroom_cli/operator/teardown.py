@@ -11,6 +11,7 @@ from darkroom_cli.errors import CliError, Exit
 from darkroom_cli.operator.stack import Stack
 
 _DESCRIPTION = "Darkroom:"  # begins the description of the template
+_BUCKETS = ("AssetsBucket", "InboxBucket")
 _GONE = {"NoSuchBucket", "ResourceNotFoundException"}
 
 
@@ -36,8 +37,10 @@ def data_of(stack: Stack) -> Data:
     if not stack.description().startswith(_DESCRIPTION):
         raise CliError(Exit.NO_TARGET, f"{stack.name} is not a Darkroom stack.")
     kinds = ("AWS::DynamoDB::Table", "AWS::S3::Bucket")
-    tables, buckets = (tuple(stack.resources(kind)) for kind in kinds)
-    return Data(tables, buckets)
+    tables, buckets = map(stack.resources, kinds)
+    # A bucket with the audit log is kept: nothing can delete its locked objects.
+    ours = tuple(buckets[name] for name in _BUCKETS if name in buckets)
+    return Data(tuple(tables.values()), ours)
 
 
 def destroy(stack: Stack, data: Data, *, keep_data: bool, say: Callable[[str], None]) -> None:
