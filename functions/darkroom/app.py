@@ -375,6 +375,7 @@ class App:
             versions=self.ports.versions,
             provider=self.ports.provider,
             end=self.end_job,
+            audit=self.ports.audit,
             now=self.ports.now,
             assets_bucket=self.settings.assets_bucket,
         )

@@ -54,8 +54,11 @@ def test_every_store_uses_the_key_of_the_owner() -> None:
                 by_key = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}
                 assert rule == {"ServerSideEncryptionByDefault": by_key, "BucketKeyEnabled": True}
             case "AWS::DynamoDB::Table":
-                by_key = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
-                assert properties["SSESpecification"] == by_key
+                assert properties["SSESpecification"] == {
+                    "SSEEnabled": True,
+                    "SSEType": "KMS",
+                    "KMSMasterKeyId": KEY,
+                }
             case "AWS::SQS::Queue":
                 assert properties["KmsMasterKeyId"] == KEY
                 assert "SqsManagedSseEnabled" not in properties  # SQS refuses both

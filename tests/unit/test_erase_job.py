@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain.audit import Act
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Job, Status
@@ -123,6 +124,17 @@ def test_only_the_owner_and_an_admin_erase() -> None:
     assert erase(ada.as_("ada", "read"), job).status == 403
     assert ada.world.job(job.job_id).erasing_at is None
     assert erase(ada.as_("boss", "admin"), job).status == 200
+
+
+def test_erasure_is_audited_with_the_key_that_requested_it() -> None:
+    ada = Client()
+    job = edited(ada)
+    ada.world.audit.entries.clear()
+
+    erase(ada.as_("boss", "admin"), job)
+
+    (entry,) = ada.world.audit.entries
+    assert (entry.act, entry.object, entry.name) == (Act.JOB_ERASED, job.job_id, "key:boss")
 
 
 @pytest.mark.parametrize("timing", ["before", "after"])

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from darkroom.domain import uploads
+from darkroom.domain import audit, uploads
+from darkroom.domain.audit import Act
 from darkroom.domain.batch import Batch, without_content
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import NotEndedError, NotFoundError
@@ -19,6 +20,7 @@ from darkroom.domain.sweeping import INTERVAL, PROVIDER_RETENTION
 from darkroom.domain.uploads import UPLOADS_FOLDER, Upload
 from darkroom.ports import (
     Assets,
+    Audit,
     Batches,
     BatchFiles,
     Clock,
@@ -49,6 +51,7 @@ class EraseJob:
     versions: Versions
     provider: Provider
     end: EndJob
+    audit: Audit
     now: Clock
     assets_bucket: str
 
@@ -70,6 +73,7 @@ class EraseJob:
                 f"The batch {batch.batch_id} of the job has not ended, so its rows are still"
                 " needed. Cancel the batch, or erase the job after the batch's end."
             )
+        self.audit.record(audit.entry(self.now(), Act.JOB_ERASED, job_id, caller))
         return self.repeat(job)
 
     def repeat(self, job: Job) -> Job:
