@@ -32,7 +32,7 @@ function jobOf(value) {
     references: list(job.references).map(text), reference_urls: list(job.reference_urls).map(url), assets: list(job.assets).map(assetOf),
     failure: job.failure ? { code: text(failure.code), message: text(failure.message), detail: text(failure.detail) } : null,
     timings: Object.fromEntries(["accepted_at", "submitted_at", "provider_completed_at", "ended_at"].map((name) => [name, time(timings[name])])),
-    checks: number(job.checks), expected_seconds: number(job.expected_seconds), canceled_at: time(job.canceled_at),
+    erasing_at: time(job.erasing_at), checks: number(job.checks), expected_seconds: number(job.expected_seconds), canceled_at: time(job.canceled_at),
     estimated_cost_micro_usd: number(job.estimated_cost_micro_usd),
     event: job.event ? { detail_type: text(event.detail_type), detail: event.detail } : null,
   };

@@ -20,6 +20,7 @@ STORES = {
 }  # fmt: skip
 # Types without such data: code, rules and names. The states of executions have ids and counters.
 OTHERS = {
+    "AWS::Events::EventBusPolicy",
     "AWS::ApiGateway::Deployment", "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage",
     "AWS::CloudFormation::Stack", "AWS::Events::EventBus", "AWS::Events::Rule",
     "AWS::IAM::ManagedPolicy", "AWS::IAM::Role", "AWS::Lambda::EventInvokeConfig",
