@@ -103,3 +103,11 @@ def test_events_page_has_the_meaning_of_each_code() -> None:
         (str(code), "yes" if meaning.retryable else "no", str(meaning.charged))
         for code, meaning in failures
     )
+
+
+def test_tests_that_the_security_page_names_exist() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/security.md").read_text()))
+    sources = "".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
+
+    assert len(named) > 15
+    assert [name for name in named if f"def {name}(" not in sources] == []
