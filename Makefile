@@ -58,22 +58,25 @@ destroy: $(project) ## Delete a stack with its images and records: STACK=darkroo
 
 ##@ API keys of the local stack, or of STACK=name on AWS
 
-stack_option = $${STACK:+--stack "$$STACK"}
+# They use AWS credentials, or those of the local stack, whatever DARKROOM_KEY is.
+key_option = --stack "$${STACK:-local}"
 
 .PHONY: key
-key: $(project) ## Create a key and print it once: NAME=shop ROLE=submit|read|admin DAYS=90 BUDGET=5.00
+key: $(project) ## Create a key and print it once: NAME=shop ROLE=submit|read|admin DAYS=90 BUDGET=5 UNLIMITED=1
 	@$(BIN)/darkroom keys create --name "$${NAME:?make key needs NAME=}" $${ROLE:+--role "$$ROLE"} \
-	  $${DAYS:+--days "$$DAYS"} $${BUDGET:+--budget "$$BUDGET"} $(stack_option)
+	  $${DAYS:+--days "$$DAYS"} $${BUDGET:+--budget "$$BUDGET"} $${UNLIMITED:+--unlimited} $(key_option)
 
 .PHONY: keys
 keys: $(project) ## List all keys
-	@$(BIN)/darkroom keys list $(stack_option)
+	@$(BIN)/darkroom keys list $(key_option)
 
 .PHONY: revoke
 revoke: $(project) ## Revoke a key: ID=…
-	@$(BIN)/darkroom keys revoke "$${ID:?make revoke needs ID=}" $(stack_option)
+	@$(BIN)/darkroom keys revoke "$${ID:?make revoke needs ID=}" $(key_option)
 
 ##@ Dead letters of the local stack, or of STACK=name on AWS
+
+stack_option = $${STACK:+--stack "$$STACK"}
 
 .PHONY: redrive
 redrive: $(project) ## Redeliver dead letters: DRY_RUN=1 only lists them

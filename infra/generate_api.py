@@ -29,16 +29,17 @@ _CORS_SECONDS = 7200  # the maximum of Chromium
 _PROBLEM, _JSON = "application/problem+json", "application/json"
 _ERRORS = {
     400: "The request is not valid. `errors` has one entry for each invalid field.",
-    401: "The API key is missing, unknown, expired or revoked.",
+    401: "The API key is missing, unknown, expired, revoked, or not for this IP address.",
     402: "Not enough budget: the job costs more than is left of a daily budget. Budgets reset at"
     " midnight UTC.",
-    403: "The role of the API key does not allow this request.",
+    403: "The role of the API key, or its list of models, does not allow this request.",
     404: "The object does not exist, or belongs to another caller.",
     409: "The idempotency key was used for a different request, the job or batch has ended, the job"
     " to erase has not ended, or the cost of the batch needs a confirmation.",
     413: "The body is too large.",
     415: "The Content-Type is not the one of this route.",
-    429: "Too many requests per second. Retry after the seconds in `Retry-After`.",
+    429: "Too many requests per second, or per minute of this API key. Retry after the seconds in"
+    " `Retry-After`.",
     500: "Internal error.",
 }
 _KEYED = (403, 404)  # on every route that needs a key
@@ -53,8 +54,8 @@ _GATEWAY_RESPONSES = {
     "ACCESS_DENIED": (
         401,
         "unauthorized",
-        "The API key is unknown, expired or revoked, or came without Bearer. Send Authorization:"
-        " Bearer dk_...",
+        "The API key is unknown, expired, revoked, not for this IP address, or came without Bearer."
+        " Send Authorization: Bearer dk_...",
     ),
     # API Gateway's default message for an unknown route is about an incomplete signature.
     "DEFAULT_4XX": (404, "not-found", _NO_ROUTE),
@@ -228,8 +229,10 @@ def _error(status: int, *, is_wavespeed: bool) -> dict[str, Any]:
     # Responses by API Gateway itself are problems on every path.
     media_types = [_JSON, _PROBLEM] if is_wavespeed else [_PROBLEM]
     schemas = {_JSON: "WaveSpeedError", _PROBLEM: "Problem"}
+    headers = {"headers": {"Retry-After": {"schema": {"type": "string"}}}} if status == 429 else {}
     return {
         "description": _ERRORS[status],
+        **headers,
         "content": {name: {"schema": reference(schemas[name])} for name in media_types},
     }
 
@@ -246,7 +249,8 @@ def _authorizer() -> dict[str, Any]:
         "x-amazon-apigateway-authtype": "custom",
         "x-amazon-apigateway-authorizer": {
             "type": "request",
-            "identitySource": "method.request.header.Authorization",
+            # Both are the key of the cache, because a key may be limited to networks.
+            "identitySource": "method.request.header.Authorization, context.identity.sourceIp",
             "authorizerResultTtlInSeconds": AUTHORIZER_TTL,
             "authorizerUri": _invocation("AuthorizerFunction"),
         },

@@ -81,6 +81,7 @@ _DAYS = Parameter(
     "Number of days, including today. Default: 30.",
     {"type": "integer", "minimum": 1, "maximum": MAX_DAYS},
 )
+_KEY_ID = Parameter("key_id", "path", "The key's id.", _STRING)
 _BATCH_ID = Parameter("batch_id", "path", "The batch's id.", _STRING)
 _JOB_FILTERS = (
     Parameter(
@@ -174,6 +175,17 @@ ROUTES = (
     Route("get", "/v1/stats", "getStats",
           "Get statistics by day and caller, and the state of the submit queue.",
           {200: "StatsView"}, parameters=(_DAYS,), errors=_BAD),
+    Route("post", "/v1/keys", "createKey", "Create an API key. Only for admin keys.",
+          {201: "CreatedKey"}, ("KeyRequest",), errors=_BODY, function="KeysFunction"),
+    Route("get", "/v1/keys", "listKeys", "List the API keys, oldest first. Only for admin keys.",
+          {200: "KeyList"}, errors=_BAD, function="KeysFunction"),
+    Route("delete", "/v1/keys/{key_id}", "revokeKey",
+          "Revoke an API key and cancel what waits. Only for admin keys.",
+          {200: "RevokedKey"}, parameters=(_KEY_ID,), errors=_BAD, function="KeysFunction"),
+    Route("patch", "/v1/keys/{key_id}", "changeBudget",
+          "Change the daily budget of the key's caller. Only for admin keys.",
+          {200: "KeyView"}, ("BudgetRequest",), (_KEY_ID,), errors=_BODY,
+          function="KeysFunction"),
     Route(
         "post", f"{_V3}/{{model+}}", "submitPrediction", "WaveSpeed's submit: create a job.",
         {200: "WaveSpeedPrediction"}, ("WaveSpeedInput",),

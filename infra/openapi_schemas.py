@@ -6,6 +6,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from darkroom.api import schemas as contract
+from darkroom.domain import key_requests as keys
 from darkroom.domain.requests import AnyModel, Edit, TextToImage
 
 _REF = "#/components/schemas/"
@@ -18,6 +19,8 @@ _REQUESTS = (
     contract.PredictionQuery,
     contract.PredictionIds,
     contract.PriceQuery,
+    keys.KeyRequest,
+    keys.BudgetRequest,
 )
 _RESPONSES = (
     contract.JobView,
@@ -30,6 +33,9 @@ _RESPONSES = (
     contract.BatchView,
     contract.BatchPage,
     contract.Problem,
+    keys.CreatedKey,
+    keys.KeyList,
+    keys.RevokedKey,
 )
 _STRING: dict[str, Any] = {"type": "string"}
 

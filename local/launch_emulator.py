@@ -1,4 +1,4 @@
-"""Start MiniStack with eleven patches. The emulator's own Python runs this script.
+"""Start MiniStack with twelve patches. The emulator's own Python runs this script.
 
 1. MiniStack refuses a call while 16 function calls run. AWS allows 1,000, so the call waits.
 2. All workers start at once. That takes the processors from running calls, which time out on a busy
@@ -18,6 +18,8 @@
     function that timed out; a throttled call fails with Lambda.TooManyRequestsException.
 11. The permission for GetParameters is checked on no parameter. AWS checks it on each; here, it is
     checked on the first.
+12. An authorizer's identity source `context.identity.sourceIp` is missing in every request, which
+    is then refused. AWS knows the address of each request.
 
 Written for the version pinned in requirements/emulator.in.
 """
@@ -57,6 +59,7 @@ fire_event = s3._fire_s3_event  # noqa: SLF001
 dispatch_event = rules._dispatch_event  # noqa: SLF001
 build_event = gateway._build_lambda_event_v1  # noqa: SLF001
 import_document = gateway._import_rest_api  # noqa: SLF001
+read_identity = gateway._request_identity_sources  # noqa: SLF001
 execute_task = machines._execute_task  # noqa: SLF001
 evaluate = machines._apply_jsonata_template  # noqa: SLF001
 call_function = machines._call_lambda  # noqa: SLF001
@@ -175,6 +178,17 @@ def import_mock(api_id: str, resource_id: str, method: str, operation: dict[str,
         )
 
 
+def read_identity_with_address(
+    source: str | None, headers: dict[str, str], *args: Any
+) -> tuple[bool, list[str]]:
+    """Return whether each identity source has a value, and the values, the address included."""
+    names = [name.strip() for name in (source or "").split(",")]
+    others = [name for name in names if name != "context.identity.sourceIp"]
+    is_complete, values = read_identity(",".join(others), headers, *args)
+    forwarded = next((v for k, v in headers.items() if k.lower() == "x-forwarded-for"), "127.0.0.1")
+    return is_complete, [*values, forwarded.split(",")[0].strip()]
+
+
 def run_task(state: dict[str, Any], task_input: Any, execution: Any, context: Any) -> Any:
     """Run a task after the evaluation of its TimeoutSeconds."""
     if isinstance(limit := state.get("TimeoutSeconds"), str):
@@ -209,6 +223,7 @@ if __name__ == "__main__":
     rules._dispatch_event = dispatch_with_version  # noqa: SLF001
     gateway._build_lambda_event_v1 = build  # noqa: SLF001
     gateway._import_rest_api = import_all  # noqa: SLF001
+    gateway._request_identity_sources = read_identity_with_address  # noqa: SLF001
     rules._dispatch_to_lambda = dispatch  # noqa: SLF001
     machines._execute_task = run_task  # noqa: SLF001
     machines._call_lambda = call  # noqa: SLF001

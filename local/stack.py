@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from darkroom.domain.callers import Role
-from darkroom_cli.operator import keys
+from darkroom_cli.operator.keys import TableKeys
 from local import build, deploy, emulator, paths, simulator
 from local.emulator import Emulator
 from local.options import Options
@@ -101,7 +100,8 @@ def _start(
     )
     lap("deploy", f"stack {deploy.STACK_NAME}")
     lap("warm-up", f"{warm_up(aws, deploy.STACK_NAME)} functions")
-    token, _ = keys.create(aws.client("dynamodb"), outputs["TableName"], "local", Role.ADMIN)
+    keys = TableKeys(aws.client("dynamodb"), outputs["TableName"])
+    key = keys.create({"name": "local", "role": "admin", "unlimited": True})
     return Stack(
         emulator_url=aws.url,
         region=emulator.REGION,
@@ -114,7 +114,7 @@ def _start(
         inbox_bucket=outputs["InboxBucketName"],
         # Not every program can resolve the API's own host name, so this URL uses the emulator's.
         api_url=api_url,
-        api_key=token,
+        api_key=key["key"],
         state_machine_arn=outputs["StateMachineArn"],
         provider_url=provider.url,
         provider_admin_url=provider.admin_url,

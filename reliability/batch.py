@@ -8,8 +8,7 @@ from typing import Any
 
 import httpx
 
-from darkroom.domain.callers import Role
-from darkroom_cli.operator import keys
+from darkroom_cli.operator.keys import TableKeys
 from local.errors import LocalError
 from reliability.audit import AuditRow, RequestedJob
 from reliability.fault_cases import JOB_FAULTS, FaultCase
@@ -69,8 +68,8 @@ def _line(number: int, name: str, case: FaultCase) -> dict[str, Any]:
 
 
 def _client(harness: ChaosHarness) -> httpx.Client:
-    table = harness.stack.client("dynamodb")
-    token, _ = keys.create(table, harness.stack.table, "batch", Role.SUBMIT)
+    keys = TableKeys(harness.stack.client("dynamodb"), harness.stack.table)
+    token = keys.create({"name": "batch", "unlimited": True})["key"]
     return httpx.Client(
         base_url=harness.stack.api_url,
         headers={"Authorization": f"Bearer {token}"},

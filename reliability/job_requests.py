@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from darkroom.domain.callers import Role
 from darkroom.domain.identity import job_id
-from darkroom_cli.operator import keys
+from darkroom_cli.operator.keys import TableKeys
 from local.events import put
 from local.stack import Stack
 from reliability.audit import RequestedJob
@@ -24,9 +23,9 @@ class JobRequester:
 
     def __init__(self, stack: Stack, callers: int = 1) -> None:
         self._stack = stack
-        table = stack.client("dynamodb")
+        keys = TableKeys(stack.client("dynamodb"), stack.table)
         self._keys = [
-            keys.create(table, stack.table, f"caller-{n}", Role.SUBMIT)[0] for n in range(callers)
+            keys.create({"name": f"caller-{n}", "unlimited": True})["key"] for n in range(callers)
         ]
 
     def request_all(self, requests: Sequence[tuple[str, FaultCase]]) -> list[RequestedJob]:

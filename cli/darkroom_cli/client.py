@@ -75,6 +75,11 @@ class Client:
             hint = f"Repeat it with --idempotency-key {key}, or check: darkroom jobs list"
             raise CliError(Exit.STILL_RUNNING, message, hint) from None
 
+    def patch(self, path: str, body: Json) -> Json:
+        """Return the response of a PATCH; raises CliError."""
+        _check_unicode(body)
+        return self._call("PATCH", path, json=body)
+
     def delete(self, path: str) -> Json:
         """Return the response of a DELETE; raises CliError."""
         return self._call("DELETE", path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from darkroom_cli.commands import batch, jobs, money, operator, stats, watch
+from darkroom_cli.commands import batch, jobs, keys, money, operator, stats, watch
 from darkroom_cli.errors import CliError, Exit
 from darkroom_cli.show import Screen
 
@@ -27,7 +27,7 @@ for top_level in (jobs.top, watch.top, money.top, stats.top, operator.top):
     app.add_typer(top_level)
 app.add_typer(jobs.jobs, name="jobs")
 app.add_typer(batch.batch, name="batch")
-app.add_typer(operator.keys, name="keys")
+app.add_typer(keys.keys, name="keys")
 
 
 def run(arguments: Sequence[str]) -> int:

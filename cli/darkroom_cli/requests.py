@@ -20,9 +20,9 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 def check_id(value: str | None) -> str | None:
-    """Return an id from the command line; raises CliError if no job or batch can have it."""
+    """Return an id from the command line; raises CliError if nothing can have it."""
     if value is not None and not _ID.fullmatch(value):
-        raise CliError(Exit.BAD_REQUEST, f'"{value}" is not the id of a job or batch.')
+        raise CliError(Exit.BAD_REQUEST, f'"{value}" is not the id of a job, batch or key.')
     return value
 
 

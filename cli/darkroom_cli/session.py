@@ -30,6 +30,11 @@ class Session:
     screen: Screen
 
 
+def connect(url: str | None, key: str | None) -> Client:
+    """Return a client of the deployment that the options, or other sources, select."""
+    return Client(target.find(url, key, os.environ, target.current_folder()))
+
+
 def command[**P](
     app: typer.Typer, name: str
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[Concatenate[Session, P], None]]:
@@ -42,8 +47,7 @@ def command[**P](
         function: Callable[Concatenate[Session, P], None],
     ) -> Callable[Concatenate[Session, P], None]:
         def run(*, url: URL = None, key: KEY = None, as_json: JSON = False, **options: Any) -> None:
-            deployment = target.find(url, key, os.environ, target.current_folder())
-            with Client(deployment) as client:
+            with connect(url, key) as client:
                 session = Session(client, Screen(as_json=as_json))
                 if "settings" in own:
                     options["settings"] = _take_settings(options)

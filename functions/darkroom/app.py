@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.store_upload import StoreUpload
     from darkroom.usecases.jobs.submit_job import SubmitJob
     from darkroom.usecases.jobs.upload_job import UploadJob
+    from darkroom.usecases.keys.change_budget import ChangeBudget
+    from darkroom.usecases.keys.create_key import CreateKey
+    from darkroom.usecases.keys.limit_requests import LimitRequests
+    from darkroom.usecases.keys.list_keys import ListKeys
     from darkroom.usecases.keys.revoke_key import RevokeKey
     from darkroom.usecases.maintenance.audit_settings import AuditSettings
     from darkroom.usecases.maintenance.read_stats import ReadStats
@@ -180,6 +184,38 @@ class App:
         from darkroom.usecases.keys.revoke_key import RevokeKey
 
         return RevokeKey(keys=self.ports.keys, now=self.ports.now)
+
+    @cached_property
+    def limit_requests(self) -> LimitRequests:
+        """Limits the requests of each API key."""
+        from darkroom.usecases.keys.limit_requests import LimitRequests
+
+        return LimitRequests(
+            counter=self.ports.request_counter,
+            now=self.ports.now,
+            per_minute=self.settings.requests_per_minute,
+        )
+
+    @cached_property
+    def create_key(self) -> CreateKey:
+        """Creates API keys."""
+        from darkroom.usecases.keys.create_key import CreateKey
+
+        return CreateKey(keys=self.ports.keys, budgets=self.ports.budgets, now=self.ports.now)
+
+    @cached_property
+    def list_keys(self) -> ListKeys:
+        """Lists API keys."""
+        from darkroom.usecases.keys.list_keys import ListKeys
+
+        return ListKeys(keys=self.ports.keys, budgets=self.ports.budgets, now=self.ports.now)
+
+    @cached_property
+    def change_budget(self) -> ChangeBudget:
+        """Changes the daily budgets of callers."""
+        from darkroom.usecases.keys.change_budget import ChangeBudget
+
+        return ChangeBudget(keys=self.ports.keys, budgets=self.ports.budgets, now=self.ports.now)
 
     @cached_property
     def find_jobs(self) -> FindJobs:

@@ -149,6 +149,13 @@ class AwsPorts:
 
         return AuditedSettingsTable(self._dynamodb, self._table)
 
+    @cached_property
+    def request_counter(self) -> ports.RequestCounter:
+        """The requests of each API key."""
+        from darkroom.adapters.dynamodb.keys import RequestCountTable
+
+        return RequestCountTable(self._dynamodb, self._table)
+
     # The buckets
 
     @cached_property

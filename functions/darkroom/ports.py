@@ -389,6 +389,15 @@ class Budgets(Protocol):
     def warn(self, day: date, scope: str) -> None:
         """Record that BudgetThresholdReached was published."""
 
+    def cap(self, caller: str) -> int | None:
+        """Return the daily budget of a caller with a consistent read; None without one."""
+
+    def caps(self) -> dict[str, int]:
+        """Return the daily budgets of all callers that have one."""
+
+    def set_cap(self, caller: str, micro_usd: int | None) -> None:
+        """Set the daily budget of a caller; None lifts it."""
+
 
 class Stats(Protocol):
     """Counters by day and caller, and histograms of durations."""
@@ -672,14 +681,14 @@ class Events(Protocol):
 class Keys(Protocol):
     """The API keys."""
 
-    def add(self, key: Key) -> None:
-        """Store a new key."""
+    def add(self, key: Key, cap: int | None = None) -> None:
+        """Store a new key and, unless None, the daily budget `cap` of its caller, in one write."""
 
     def find(self, digest: str) -> Key | None:
         """Return the key with this digest; None without one."""
 
-    def touch(self, digest: str, day: date) -> None:
-        """Record the day of a key's last use, if the key exists."""
+    def touch(self, key: Key, day: date) -> None:
+        """Record the day of a key's last use. It cannot create or change a key."""
 
     def all(self) -> list[Key]:
         """Return all keys."""
@@ -692,6 +701,13 @@ class Keys(Protocol):
 
     def mark_swept(self, key_id: str, now: datetime) -> None:
         """Record in a revocation that nothing of the key waits any more."""
+
+
+class RequestCounter(Protocol):
+    """The requests of each key and minute."""
+
+    def add(self, key_id: str, minute: int) -> int:
+        """Count a request in a minute since 1970; return the requests of the minute so far."""
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class Settings(BaseModel):
     ambiguous_submit: Literal["fail", "resubmit"]
     unknown_prices: Literal["all", "admin", "none"]
     record_retention_days: int
+    requests_per_minute: int  # of one API key; 0 for no limit
     allowed_origin: str  # empty for none
 
     @classmethod

@@ -186,14 +186,14 @@ def test_argument_that_is_not_utf_8_is_refused(
     [
         ("jobs", "show", "../keys"), ("jobs", "show", ""), ("jobs", "cancel", "\udcff"),
         ("jobs", "open", "a?b#c"), ("watch", "[/red]"), ("batch", "show", "."),
-        ("batch", "cancel", "a b"), ("jobs", "retry", "é"),
+        ("batch", "cancel", "a b"), ("jobs", "retry", "é"), ("keys", "revoke", "../jobs/a"),
     ],
 )  # fmt: skip
 def test_text_that_is_no_id_is_refused(
     darkroom: Run, deployment: Deployment, capsys: Capture, arguments: tuple[str, ...]
 ) -> None:
     assert darkroom(*arguments) == Exit.BAD_REQUEST
-    assert "is not the id of a job or batch" in capsys.readouterr().err
+    assert "is not the id of a job, batch or key" in capsys.readouterr().err
     assert deployment.requests == []
 
 

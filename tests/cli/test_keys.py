@@ -10,15 +10,20 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from darkroom.adapters.dynamodb.jobs import BudgetTable
 from darkroom.adapters.dynamodb.keys import KeyTable
 from darkroom.domain.callers import Role
+from darkroom.domain.keys import AWS
 from darkroom.usecases.authorize import Authorize
 from darkroom_cli import main
 from darkroom_cli.errors import Exit
 from darkroom_cli.operator import stack
+from tests.cli.deployment import KEY, Deployment, problem
 from tests.infra.template import properties
 
 TABLE = "darkroom-table"
+SOURCE_IP = "203.0.113.7"
+SHOP = ("--name", "shop", "--days", "90", "--budget", "5")
 
 type RunCommand = Callable[..., tuple[int, str, str]]
 
@@ -48,7 +53,7 @@ def run_command(
     monkeypatch.setattr(stack, "find", lambda *_: FakeStack(dynamodb))
 
     def call(*arguments: str) -> tuple[int, str, str]:
-        code = main.run(["keys", *arguments])
+        code = main.run(["keys", *arguments, "--stack", "darkroom"])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
@@ -77,7 +82,7 @@ def stored_items(dynamodb: Any) -> str:
 
 def test_create_prints_only_the_token_to_standard_output(run_command: RunCommand) -> None:
     """`KEY=$(make -s key NAME=shop)` depends on it."""
-    code, out, err = run_command("create", "--name", "shop")
+    code, out, err = run_command("create", *SHOP)
 
     assert code == 0
     assert re.fullmatch(r"dk_[a-z2-7]{40}\n", out)
@@ -86,7 +91,7 @@ def test_create_prints_only_the_token_to_standard_output(run_command: RunCommand
 
 
 def test_token_is_not_stored_or_listed(run_command: RunCommand, dynamodb: Any) -> None:
-    _, out, _ = run_command("create", "--name", "shop")
+    _, out, _ = run_command("create", *SHOP)
 
     token = out.strip()
     assert token not in stored_items(dynamodb)
@@ -103,28 +108,60 @@ def test_new_key_authorizes_with_role_expiry_and_budget(
 
     now = datetime.now(UTC)
     authorize = Authorize(keys=KeyTable(dynamodb, TABLE), now=lambda: now)
-    key = authorize.run(f"Bearer {out.strip()}")
+    key = authorize.run(f"Bearer {out.strip()}", SOURCE_IP)
     assert key is not None
-    assert (key.name, key.role, key.daily_budget_micro_usd) == ("shop", Role.READ, 5_000_000)
+    assert (key.name, key.role, key.created_by) == ("shop", Role.READ, AWS)
+    assert BudgetTable(dynamodb, TABLE).cap("key:shop") == 5_000_000
     assert key.is_valid(now + timedelta(days=89))
     assert not key.is_valid(now + timedelta(days=91))
     assert "$5.00 a day" in err
 
 
-def test_key_defaults_are_submit_no_expiry_no_budget(run_command: RunCommand) -> None:
-    _, _, err = run_command("create", "--name", "shop")
+def test_key_without_limits_needs_unlimited(run_command: RunCommand, dynamodb: Any) -> None:
+    code, out, err = run_command("create", "--name", "shop")
 
-    assert "submit" in err
-    assert "expires never" in err
-    assert "no daily budget" in err
+    assert (code, out) == (Exit.BAD_REQUEST, "")
+    assert "`expires_in_days` is missing" in err
+    assert "`daily_budget_usd` is missing" in err
+    assert stored_items(dynamodb) == "[]"
+    _, _, note = run_command("create", "--name", "shop", "--unlimited")
+    assert "expires never, no daily budget" in note
+
+
+def test_key_has_the_models_and_networks_of_its_options(
+    run_command: RunCommand, dynamodb: Any
+) -> None:
+    run_command(
+        "create", *SHOP, "--model", "maker/*", "--model", "a/b", "--source-cidr", "10.0.0.0/8"
+    )
+
+    (key,) = KeyTable(dynamodb, TABLE).all()
+    assert (key.models, key.source_cidrs) == (("maker/*", "a/b"), ("10.0.0.0/8",))
+
+
+def test_budget_of_a_caller_is_changed_and_lifted(run_command: RunCommand, dynamodb: Any) -> None:
+    run_command("create", *SHOP)
+    (key,) = KeyTable(dynamodb, TABLE).all()
+    budgets = BudgetTable(dynamodb, TABLE)
+
+    code, out, _ = run_command("budget", key.key_id, "--budget", "2.5")
+
+    assert code == 0
+    assert "$2.50 a day" in out
+    assert budgets.caps() == {"key:shop": 2_500_000}
+    assert run_command("budget", key.key_id)[0] == Exit.BAD_REQUEST
+    assert run_command("budget", "0" * 12, "--unlimited")[0] == Exit.BAD_REQUEST
+    assert budgets.caps() == {"key:shop": 2_500_000}
+    assert run_command("budget", key.key_id, "--unlimited")[0] == 0
+    assert budgets.caps() == {}
 
 
 def test_list_prints_one_line_per_key_oldest_first(run_command: RunCommand, dynamodb: Any) -> None:
     names = ["first", "second", "third"]
     for name in names:
-        run_command("create", "--name", name)
+        run_command("create", "--name", name, "--unlimited")
     (first, *_) = KeyTable(dynamodb, TABLE).all()
-    KeyTable(dynamodb, TABLE).touch(first.digest, date(2026, 11, 22))
+    KeyTable(dynamodb, TABLE).touch(first, date(2026, 11, 22))
 
     _, out, _ = run_command("list")
 
@@ -140,14 +177,14 @@ def test_list_as_json_has_the_properties_of_each_key(run_command: RunCommand) ->
     (key,) = json.loads(run_command("list", "--json")[1])["keys"]
 
     assert (key["name"], key["role"], key["last_used"]) == ("shop", "submit", None)
-    assert key["daily_budget_micro_usd"] == 2_500_000
+    assert (key["daily_budget_usd"], key["used_today_usd"]) == (2.5, 0)
     assert datetime.fromisoformat(key["expires_at"]) > datetime.now(UTC)
     assert "digest" not in key
 
 
 def test_revoke_deletes_only_its_key(run_command: RunCommand, dynamodb: Any) -> None:
-    _, out, _ = run_command("create", "--name", "shop")
-    run_command("create", "--name", "other")
+    _, out, _ = run_command("create", *SHOP)
+    run_command("create", "--name", "other", "--unlimited")
     key_id = next(line for line in run_command("list")[1].splitlines() if "shop" in line).split(
         "\t"
     )[0]
@@ -158,19 +195,22 @@ def test_revoke_deletes_only_its_key(run_command: RunCommand, dynamodb: Any) -> 
     assert output.startswith(f"revoked {key_id}  shop")
     assert [key.name for key in KeyTable(dynamodb, TABLE).all()] == ["other"]
     authorize = Authorize(keys=KeyTable(dynamodb, TABLE), now=lambda: datetime.now(UTC))
-    assert authorize.run(f"Bearer {out.strip()}") is None
+    assert authorize.run(f"Bearer {out.strip()}", SOURCE_IP) is None
 
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
         (("create",), Exit.USAGE),
-        (("create", "--name", "two words"), Exit.BAD_REQUEST),
-        (("create", "--name", "a" * 41), Exit.BAD_REQUEST),
+        (("create", "--unlimited", "--name", "two words"), Exit.BAD_REQUEST),
+        (("create", "--unlimited", "--name", "a" * 41), Exit.BAD_REQUEST),
         (("create", "--name", "a", "--role", "root"), Exit.USAGE),
         (("create", "--name", "a", "--days", "0"), Exit.USAGE),
         (("create", "--name", "a", "--budget", "-1"), Exit.USAGE),
         (("create", "--name", "a", "--budget", "nan"), Exit.USAGE),
+        (("create", *SHOP, "--model", "*"), Exit.BAD_REQUEST),
+        (("create", *SHOP, "--source-cidr", "here"), Exit.BAD_REQUEST),
+        (("budget",), Exit.USAGE),
         (("revoke",), Exit.USAGE),
         (("revoke", "0123456789ab"), Exit.BAD_REQUEST),
     ],
@@ -187,9 +227,65 @@ def test_aws_error_is_reported_in_one_line(
 ) -> None:
     monkeypatch.setattr(stack, "find", lambda *_: FakeStack(dynamodb, "no-such-table"))
 
-    code, out, err = run_command("create", "--name", "shop")
+    code, out, err = run_command("create", *SHOP)
 
     assert (code, out) == (Exit.INTERNAL, "")  # an unusable token is not printed
     assert err.startswith("darkroom: ")
     assert "ResourceNotFoundException" in err
     assert err.count("\n") == 1
+
+
+SHOWN = {
+    "id": "3f9a1c22b7d4", "name": "shop", "role": "submit", "created_at": "2026-11-22T12:00:00Z",
+    "created_by": {"name": "key:boss", "key_id": "0123456789ab"},
+    "expires_at": "2027-02-20T12:00:00Z", "daily_budget_usd": 5.0, "used_today_usd": 0.06,
+    "models": ["maker/*"], "source_cidrs": [], "last_used": None,
+}  # fmt: skip
+
+
+def test_admin_key_creates_a_key_over_the_api(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment.on("POST /v1/keys", SHOWN | {"key": "dk_new"})
+
+    assert main.run(["keys", "create", *SHOP, "--model", "maker/*"]) == 0
+
+    assert deployment.bodies("/v1/keys") == [
+        {
+            "name": "shop", "role": "submit", "expires_in_days": 90, "daily_budget_usd": 5.0,
+            "unlimited": False, "models": ["maker/*"],
+        }
+    ]  # fmt: skip
+    assert deployment.requests[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert capsys.readouterr().out == "dk_new\n"
+
+
+def test_admin_key_lists_changes_and_revokes_over_the_api(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment.on("GET /v1/keys", {"keys": [SHOWN]})
+    deployment.on("PATCH /v1/keys/3f9a1c22b7d4", SHOWN)
+    deployment.on("DELETE /v1/keys/3f9a1c22b7d4", {"id": "3f9a1c22b7d4", "name": "shop"})
+
+    assert main.run(["keys", "list"]) == 0
+    assert main.run(["keys", "budget", "3f9a1c22b7d4", "--budget", "5"]) == 0
+    assert main.run(["keys", "revoke", "3f9a1c22b7d4"]) == 0
+
+    listed, changed, revoked = capsys.readouterr().out.splitlines()
+    assert listed.split("\t") == [
+        "3f9a1c22b7d4", "shop", "submit", "2026-11-22", "key:boss", "", "2027-02-20", "$5.00",
+        "$0.06", "maker/*", "",
+    ]  # fmt: skip
+    assert "$5.00 a day for the caller, only maker/*" in changed
+    assert revoked.startswith("revoked 3f9a1c22b7d4  shop")
+    [_, patch, _] = deployment.requests
+    assert json.loads(patch.content) == {"daily_budget_usd": 5.0, "unlimited": False}
+
+
+def test_key_without_the_role_admin_is_refused(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment.on("GET /v1/keys", problem(403, "forbidden"))
+
+    assert main.run(["keys", "list"]) == Exit.REFUSED_KEY
+    assert "make key" in capsys.readouterr().err

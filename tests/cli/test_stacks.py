@@ -77,7 +77,7 @@ def test_named_stack_is_on_aws(checkout: Path) -> None:
 def test_missing_local_stack_is_reported_with_the_remedy(
     checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main.run(["keys", "list"]) == Exit.NO_TARGET
+    assert main.run(["keys", "list", "--stack", "local"]) == Exit.NO_TARGET
 
     error = capsys.readouterr().err
     assert "No local stack is up" in error

@@ -13,7 +13,7 @@ from darkroom.adapters.dynamodb.keys import KeyTable
 from darkroom.domain import keys
 from darkroom.domain.callers import Role
 from darkroom.domain.job import Status
-from darkroom.domain.keys import Key, Revocation
+from darkroom.domain.keys import Creator, Key, Revocation
 from darkroom.domain.submit_queue import Priority, QueueShard, WaitingJobs
 from darkroom.ports import Keys, QueueChange
 from tests.contract.conftest import TABLE
@@ -36,7 +36,13 @@ def store(request: pytest.FixtureRequest) -> Keys:
 
 
 @pytest.mark.parametrize(
-    "fields", [{}, {"days": 30}, {"daily_budget_micro_usd": 0}, {"daily_budget_micro_usd": 10**12}]
+    "fields",
+    [
+        {},
+        {"days": 30},
+        {"models": ("a/b", "maker/*"), "source_cidrs": ("203.0.113.0/24",)},
+        {"created_by": Creator(name="key:boss", key_id="0123456789ab")},
+    ],
 )
 def test_key_is_read_back_unchanged(store: Keys, fields: dict[str, Any]) -> None:
     added = key(**fields)
@@ -61,10 +67,48 @@ def test_touch_changes_last_used_only(store: Keys) -> None:
     added = key(days=30)
     store.add(added)
 
-    store.touch(added.digest, date(2026, 11, 21))
-    store.touch(added.digest, DAY)
+    store.touch(added, date(2026, 11, 21))
+    store.touch(added, DAY)
 
     assert store.find(added.digest) == added.model_copy(update={"last_used": DAY})
+
+
+@pytest.mark.parametrize("missing", ["name", "role", "created_at"])
+def test_incomplete_item_is_no_key(dynamodb: DynamoDBClient, missing: str) -> None:
+    """So a partial write cannot authorize a request."""
+    added, table = key(), KeyTable(dynamodb, TABLE)
+    table.add(added)
+    dynamodb.update_item(
+        TableName=TABLE,
+        Key={"pk": {"S": "KEYS"}, "sk": {"S": added.digest}},
+        UpdateExpression="REMOVE #field",
+        ExpressionAttributeNames={"#field": missing},
+    )
+
+    assert table.find(added.digest) is None
+    assert table.all() == []
+
+
+def test_touch_writes_no_item_that_is_a_key(dynamodb: DynamoDBClient) -> None:
+    """The authorizer may write this item. It has no permission to write to KEYS."""
+    never_added = key(days=30)
+
+    KeyTable(dynamodb, TABLE).touch(never_added, DAY)
+
+    [item] = dynamodb.scan(TableName=TABLE)["Items"]
+    assert item["pk"] == {"S": "KEY_USE"}
+    assert item["expires_at"] == {"N": str(never_added.expires_at)}
+    assert KeyTable(dynamodb, TABLE).find(never_added.digest) is None
+
+
+def test_revoked_key_leaves_only_its_revocation(dynamodb: DynamoDBClient) -> None:
+    added, table = key(), KeyTable(dynamodb, TABLE)
+    table.add(added)
+    table.touch(added, DAY)
+
+    table.revoke(added, START)
+
+    assert [item["pk"]["S"] for item in dynamodb.scan(TableName=TABLE)["Items"]] == ["QUEUE"]
 
 
 def test_touch_does_not_restore_a_revoked_key(store: Keys) -> None:
@@ -72,7 +116,7 @@ def test_touch_does_not_restore_a_revoked_key(store: Keys) -> None:
     store.add(added)
     store.revoke(added, START)
 
-    store.touch(added.digest, DAY)
+    store.touch(added, DAY)
 
     assert store.find(added.digest) is None
     assert store.all() == []
@@ -134,14 +178,14 @@ def test_revocation_expires_after_the_longest_batch(dynamodb: DynamoDBClient) ->
 
 
 def test_table_stores_the_digest_but_not_the_key(dynamodb: DynamoDBClient) -> None:
-    token, added = keys.mint("ada", Role.ADMIN, now=START, days=1, daily_budget_micro_usd=7)
+    token, added = keys.mint("ada", Role.ADMIN, now=START, days=1)
 
     KeyTable(dynamodb, TABLE).add(added)
 
     [item] = dynamodb.scan(TableName=TABLE)["Items"]
     assert (item["pk"], item["sk"]) == ({"S": "KEYS"}, {"S": keys.digest(token)})
     assert item.keys() == {
-        "pk", "sk", "name", "role", "created_at", "expires_at", "daily_budget_micro_usd",
+        "pk", "sk", "name", "role", "created_at", "expires_at", "created_by",
     }  # fmt: skip
     assert token.removeprefix("dk_") not in str(item)
     # A number, because the table deletes the key by its time to live.

@@ -11,7 +11,7 @@ import httpx
 from darkroom.adapters.dynamodb.jobs import JobTable
 from darkroom.domain.callers import Role
 from darkroom.domain.job import Job
-from darkroom_cli.operator import keys
+from darkroom_cli.operator.keys import TableKeys
 from local.events import Event, Listener, put
 from local.stack import Stack
 
@@ -89,10 +89,9 @@ class Deployment:
 
     def create_key(self, name: str, role: Role = Role.SUBMIT, **options: Any) -> str:
         """Create an API key; return its token."""
-        token, _ = keys.create(
-            self.stack.client("dynamodb"), self.stack.table, name, role, **options
-        )
-        return token
+        keys = TableKeys(self.stack.client("dynamodb"), self.stack.table)
+        created = keys.create({"name": name, "role": role, "unlimited": True, **options})
+        return str(created["key"])
 
     def http_client(self, token: str) -> httpx.Client:
         """Return an HTTP client of the API with a key."""

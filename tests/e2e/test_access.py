@@ -151,6 +151,43 @@ def test_used_key_has_last_used(deployment: Deployment) -> None:
     assert key.last_used == key.created_at.date()
 
 
+def test_admin_key_manages_keys_over_the_api(deployment: Deployment) -> None:
+    fields = {
+        "name": "managed",
+        "expires_in_days": 1,
+        "daily_budget_usd": 0.015,
+        "models": ["openai/gpt-image-2/*"],
+        "source_cidrs": ["203.0.113.0/24"],
+    }
+    inside, outside = ({"X-Forwarded-For": a} for a in ("203.0.113.9", "198.51.100.1"))
+    with deployment.http_client(deployment.create_key("boss", Role.ADMIN)) as admin:
+        created = admin.post("/v1/keys", json=fields)
+        assert created.status_code == 201
+        with deployment.http_client(created.json()["key"]) as client:
+            # Each address has its own cached authorization.
+            assert client.get("/v1/me", headers=outside).status_code == 401
+            assert client.get("/v1/me", headers=inside).json()["left_micro_usd"] == 15_000
+            assert client.get("/v1/me", headers=outside).status_code == 401
+            assert client.get("/v1/keys", headers=inside).status_code == 403
+            other = {"model": "maker/other", "input": {}}
+            assert client.post("/v1/jobs", json=other, headers=inside).status_code == 403
+            statuses = [
+                client.post("/v1/jobs", json=SMALL | {"prompt": "x"}, headers=inside).status_code
+                for _ in range(2)
+            ]
+        key_id = created.json()["id"]
+        changed = admin.patch(f"/v1/keys/{key_id}", json={"unlimited": True}).json()
+        listed = {key["id"]: key for key in admin.get("/v1/keys").json()["keys"]}
+        revoked = admin.delete(f"/v1/keys/{key_id}")
+        remaining = {key["id"] for key in admin.get("/v1/keys").json()["keys"]}
+
+    assert statuses == [202, 402]
+    assert changed["daily_budget_usd"] is None
+    assert listed[key_id]["created_by"]["name"] == "key:boss"
+    assert listed[key_id]["last_used"] == listed[key_id]["created_at"][:10]
+    assert (revoked.status_code, key_id in remaining) == (200, False)
+
+
 @pytest.mark.parametrize("state", ["expired", "revoked"])
 def test_expired_or_revoked_key_returns_401(deployment: Deployment, state: str) -> None:
     """API Gateway caches an authorization for some seconds, so the key is not used before."""

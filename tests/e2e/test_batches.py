@@ -16,7 +16,7 @@ from darkroom.adapters.dynamodb.batches import BatchTable
 from darkroom.domain.callers import Role
 from darkroom.domain.errors import Charged
 from darkroom.domain.keys import digest
-from darkroom_cli.operator import keys
+from darkroom_cli.operator.keys import TableKeys
 from tests.e2e.api_client import ApiClient
 from tests.e2e.deployment import Deployment
 
@@ -229,7 +229,7 @@ def test_batch_of_a_revoked_key_submits_no_further_row(deployment: Deployment) -
         source = ApiClient(client).upload("\n".join(lines).encode(), "application/x-ndjson")
         batch = client.post("/v1/batches", json={"source": source["reference"]}).json()
 
-    keys.revoke(stack.client("dynamodb"), stack.table, digest(token)[:12])
+    TableKeys(stack.client("dynamodb"), stack.table).revoke(digest(token)[:12])
     revoked_at = datetime.now(UTC)
     with deployment.http_client(deployment.create_key("boss", Role.ADMIN)) as client:
         ended_batch = until_ended(ApiClient(client), batch["batch_id"])
@@ -248,7 +248,7 @@ def test_batch_of_a_revoked_key_submits_no_further_row(deployment: Deployment) -
 
 
 def test_batch_stays_within_the_budget_of_its_caller(deployment: Deployment) -> None:
-    with deployment.http_client(deployment.create_key("saver", budget=0.03)) as client:
+    with deployment.http_client(deployment.create_key("saver", daily_budget_usd=0.03)) as client:
         capped_caller = ApiClient(client)
         lines = [json.dumps({"id": n, "prompt": f"Saved {n}", "quality": "low"}) for n in range(5)]
         source = capped_caller.upload("\n".join(lines).encode(), "application/x-ndjson")[

@@ -34,7 +34,7 @@ def capped_folder(deployment: Deployment) -> Iterator[str]:
 
 
 def test_key_cannot_exceed_its_budget(deployment: Deployment) -> None:
-    with deployment.http_client(deployment.create_key("frugal", budget=0.02)) as client:
+    with deployment.http_client(deployment.create_key("frugal", daily_budget_usd=0.02)) as client:
         capped_client = ApiClient(client)
         jobs = [capped_client.run_job(prompt=f"Within the budget, {n}") for n in range(2)]
         response = capped_client.post_job(prompt="Beyond the budget")

@@ -39,7 +39,7 @@ def traces(deployment: Deployment) -> Traces:
     }
     token = deployment.create_key("private")
     request = SMALL | {"prompt": f"Ask for {PRIVATE_TEXT}"}
-    with deployment.http_client(deployment.create_key("poor", budget=0.001)) as client:
+    with deployment.http_client(deployment.create_key("poor", daily_budget_usd=0.001)) as client:
         assert client.post("/v1/jobs", json=request).status_code == 402
     with deployment.http_client(token) as client:
         http = client.post("/v1/jobs", json=request).json()

@@ -88,7 +88,7 @@ def test_nightly_batch_recipe_starts_one_batch(deployment: Deployment) -> None:
         Body=rows,
         Metadata={"darkroom-caller": "key:nightly"},
     )
-    token = deployment.create_key("nightly", budget=20)
+    token = deployment.create_key("nightly", daily_budget_usd=20)
     parameters = {
         "ApiUrl": deployment.stack.api_url,
         "ApiKey": token,

@@ -50,7 +50,7 @@ def test_stats_page_plots_two_weeks(studio: Studio, deployment: Deployment) -> N
 
 def test_gallery_is_full_and_shows_no_image_twice(studio: Studio, deployment: Deployment) -> None:
     page = studio.page
-    key = deployment.create_key("gallery", budget=5.0)
+    key = deployment.create_key("gallery", daily_budget_usd=5.0)
     with deployment.http_client(key) as client:
         api_client = ApiClient(client)
         edit = api_client.run_job(

@@ -34,7 +34,7 @@ def image(url: str) -> Image.Image:
 
 @pytest.fixture(scope="module")
 def token(deployment: Deployment) -> str:
-    return deployment.create_key("sdk", budget=5.0)
+    return deployment.create_key("sdk", daily_budget_usd=5.0)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_invalid_enum_is_refused_with_its_field(sdk: Client) -> None:
 
 
 def test_balance_is_the_remaining_daily_budget(deployment: Deployment) -> None:
-    with deployment.http_client(deployment.create_key("thrifty", budget=0.5)) as client:
+    with deployment.http_client(deployment.create_key("thrifty", daily_budget_usd=0.5)) as client:
 
         def balance() -> float:
             response = client.get("/api/v3/balance").json()

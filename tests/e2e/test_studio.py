@@ -16,7 +16,7 @@ def test_image_is_generated_edited_and_used_as_reference(
     studio: Studio, deployment: Deployment
 ) -> None:
     page = studio.page
-    studio.open(deployment.create_key("painter", budget=1.0))
+    studio.open(deployment.create_key("painter", daily_budget_usd=1.0))
     expect(page.locator("#left")).to_have_text("$1.00 left today")
     studio.submit("A lighthouse in fog, at dawn")
     studio.wait_for_image("A lighthouse in fog")
@@ -80,7 +80,7 @@ def test_job_is_canceled_on_its_page(studio: Studio, deployment: Deployment) -> 
 def test_exceeded_budget_is_shown_with_the_remaining_amount(
     studio: Studio, deployment: Deployment
 ) -> None:
-    studio.open(deployment.create_key("thin", budget=0.005))
+    studio.open(deployment.create_key("thin", daily_budget_usd=0.005))
 
     studio.submit("Too dear")
 

@@ -33,7 +33,7 @@ def spend(deployment: Deployment, key: str) -> None:
 def test_stats_page_shows_spend_durations_and_failures(
     studio: Studio, deployment: Deployment
 ) -> None:
-    key = deployment.create_key("counter", budget=5.0)
+    key = deployment.create_key("counter", daily_budget_usd=5.0)
     spend(deployment, key)
     page = studio.page
     studio.open(key)

@@ -1,6 +1,7 @@
 """The ports of the entry points: inbox, presets and keys in memory."""
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -10,6 +11,7 @@ from darkroom.domain.presets import Presets
 from darkroom.domain.references import S3Object
 from darkroom.domain.uploads import Upload
 from darkroom.ports import InboxFile, WaitingUpload
+from tests.fakes.queue import InMemoryBudgets
 from tests.fakes.storage import InMemoryReferences
 
 
@@ -102,18 +104,21 @@ class InMemoryPresets:
 class InMemoryKeys:
     """The port Keys."""
 
+    budgets: InMemoryBudgets = field(default_factory=InMemoryBudgets)
     stored: dict[str, Key] = field(default_factory=dict)
     revoked: dict[str, Revocation] = field(default_factory=dict)
 
-    def add(self, key: Key) -> None:
+    def add(self, key: Key, cap: int | None = None) -> None:
         self.stored[key.digest] = key
+        if cap is not None:
+            self.budgets.set_cap(key.caller.name, cap)
 
     def find(self, digest: str) -> Key | None:
         return self.stored.get(digest)
 
-    def touch(self, digest: str, day: date) -> None:
-        if digest in self.stored:
-            self.stored[digest] = self.stored[digest].model_copy(update={"last_used": day})
+    def touch(self, key: Key, day: date) -> None:
+        if key.digest in self.stored:
+            self.stored[key.digest] = self.stored[key.digest].model_copy(update={"last_used": day})
 
     def all(self) -> list[Key]:
         return list(self.stored.values())
@@ -129,3 +134,14 @@ class InMemoryKeys:
         if key_id in self.revoked:
             swept = self.revoked[key_id].model_copy(update={"swept_at": now})
             self.revoked[key_id] = swept
+
+
+@dataclass
+class InMemoryRequestCounter:
+    """The port RequestCounter."""
+
+    counts: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def add(self, key_id: str, minute: int) -> int:
+        self.counts[key_id, minute] += 1
+        return self.counts[key_id, minute]

@@ -81,12 +81,24 @@ class InMemoryBudgets:
 
     amounts: dict[tuple[date, str], int] = field(default_factory=dict)
     warned: set[tuple[date, str]] = field(default_factory=set)
+    stored_caps: dict[str, int] = field(default_factory=dict)
 
     def reserved(self, day: date, scope: str) -> Reserved:
         return Reserved(self.amounts.get((day, scope), 0), (day, scope) in self.warned)
 
     def warn(self, day: date, scope: str) -> None:
         self.warned.add((day, scope))
+
+    def cap(self, caller: str) -> int | None:
+        return self.stored_caps.get(caller)
+
+    def caps(self) -> dict[str, int]:
+        return dict(self.stored_caps)
+
+    def set_cap(self, caller: str, micro_usd: int | None) -> None:
+        self.stored_caps.pop(caller, None)
+        if micro_usd is not None:
+            self.stored_caps[caller] = micro_usd
 
     def add(self, reservation: Reservation, amount: int) -> None:
         budget = (reservation.day, reservation.scope)

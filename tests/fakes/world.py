@@ -17,6 +17,7 @@ from tests.fakes.entry_points import (
     InMemoryInbox,
     InMemoryKeys,
     InMemoryPresets,
+    InMemoryRequestCounter,
     InMemoryWaitingUploads,
 )
 from tests.fakes.prices import InMemoryPrices
@@ -65,7 +66,8 @@ class World:
     audited_settings: InMemoryAuditedSettings = field(default_factory=InMemoryAuditedSettings)
     waiting: InMemoryWaitingUploads = field(default_factory=InMemoryWaitingUploads)
     presets: InMemoryPresets = field(default_factory=InMemoryPresets)
-    keys: InMemoryKeys = field(default_factory=InMemoryKeys)
+    keys: InMemoryKeys = field(init=False)
+    request_counter: InMemoryRequestCounter = field(default_factory=InMemoryRequestCounter)
     prices: InMemoryPrices = field(default_factory=InMemoryPrices)
     stats: InMemoryStats = field(init=False)
     batches: InMemoryBatches = field(default_factory=InMemoryBatches)
@@ -82,10 +84,12 @@ class World:
     check_poll_seconds: float = 0  # 0: no in-function polling
     max_queue: int = MAX_QUEUE
     allowed_origin: str = ""
+    requests_per_minute: int = 0
     crash_at: CrashAt = field(default_factory=lambda: CrashAt({}))
 
     def __post_init__(self) -> None:
         self.inbox = InMemoryInbox(self.references)
+        self.keys = InMemoryKeys(self.jobs.budgets)
         self.jobs.queue.revocations = self.keys.revoked
         self.stats = InMemoryStats(self.jobs)
         self.batch_files = InMemoryBatchFiles(self.references)
@@ -123,6 +127,7 @@ class World:
             unknown_prices=self.unknown_prices,
             record_retention_days=90,
             allowed_origin=self.allowed_origin,
+            requests_per_minute=self.requests_per_minute,
         )
 
     def accept_job(
@@ -135,7 +140,7 @@ class World:
     def without_crashes(self) -> "World":
         """Return the same deployment with functions that do not crash."""
         world = replace(self, crash_at=CrashAt({}))
-        world.batch_files, world.stats = self.batch_files, self.stats
+        world.batch_files, world.stats, world.keys = self.batch_files, self.stats, self.keys
         return world
 
     def job(self, job_id: str) -> Job:

@@ -18,6 +18,10 @@ from tests.unit.http import DOCUMENT, validator
 OTHER_FUNCTIONS = {
     ("post", "/webhooks/wavespeed/{job_id}"): "OnWebhookFunction",
     ("delete", "/v1/jobs/{job_id}/data"): "EraseFunction",
+    ("post", "/v1/keys"): "KeysFunction",
+    ("get", "/v1/keys"): "KeysFunction",
+    ("delete", "/v1/keys/{key_id}"): "KeysFunction",
+    ("patch", "/v1/keys/{key_id}"): "KeysFunction",
 }
 OPERATIONS = [
     (path, method, operation)
@@ -181,12 +185,14 @@ def test_every_response_of_api_gateway_has_the_security_headers() -> None:
         assert headers["Strict-Transport-Security"] == "'max-age=31536000'", name
 
 
-def test_authorizer_reads_the_authorization_header() -> None:
+def test_authorizer_reads_the_header_and_caches_by_header_and_address() -> None:
     scheme = api()["components"]["securitySchemes"]["key"]
     authorizer = scheme["x-amazon-apigateway-authorizer"]
 
     assert (scheme["in"], scheme["name"]) == ("header", "Authorization")
-    assert authorizer["identitySource"] == "method.request.header.Authorization"
+    assert authorizer["identitySource"].split(", ") == [
+        "method.request.header.Authorization", "context.identity.sourceIp",
+    ]  # fmt: skip
     assert authorizer["authorizerResultTtlInSeconds"] <= 60
 
 
@@ -287,4 +293,5 @@ def test_webhook_limit_exceeds_the_images_per_second(tier: str) -> None:
 
 def test_api_functions_time_out_before_api_gateway() -> None:
     assert properties("ApiFunction")["Timeout"] <= 29
+    assert properties("KeysFunction")["Timeout"] <= 29
     assert properties("AuthorizerFunction")["Timeout"] <= 10

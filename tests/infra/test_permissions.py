@@ -190,8 +190,10 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
         "ProviderKeyPolicy": "AWS::IAM::ManagedPolicy",
         "AuditPolicy": "AWS::IAM::ManagedPolicy",
         "EventsPolicy": "AWS::IAM::ManagedPolicy",
+        "RequestCountPolicy": "AWS::IAM::ManagedPolicy",
         "StateMachineLogsPolicy": "AWS::IAM::ManagedPolicy",
         "ApiPermission": "AWS::Lambda::Permission",
+        "KeysPermission": "AWS::Lambda::Permission",
         "AuthorizerPermission": "AWS::Lambda::Permission",
         "ErasePermission": "AWS::Lambda::Permission",
         "OnWebhookPermission": "AWS::Lambda::Permission",
@@ -207,6 +209,7 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
     [
         ("ApiPermission", "ApiFunction", "${RestApi}/live/*"),
         ("ErasePermission", "EraseFunction", "${RestApi}/live/DELETE/v1/jobs/*/data"),
+        ("KeysPermission", "KeysFunction", "${RestApi}/live/*/v1/keys*"),
         ("AuthorizerPermission", "AuthorizerFunction", "${RestApi}/authorizers/*"),
         ("OnWebhookPermission", "OnWebhookFunction", "${RestApi}/live/POST/webhooks/*"),
     ],

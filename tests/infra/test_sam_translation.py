@@ -117,7 +117,7 @@ def test_only_rules_and_the_api_can_invoke_functions() -> None:
     }
     assert len(permissions) == len(resources_of("AWS::Events::Rule")) + len(others)
     assert set(others) == {
-        "ApiFunction", "AuthorizerFunction", "EraseFunction", "OnWebhookFunction",
+        "ApiFunction", "AuthorizerFunction", "EraseFunction", "KeysFunction", "OnWebhookFunction",
     }  # fmt: skip
     for permission in others.values():
         assert permission["Principal"] == "apigateway.amazonaws.com"

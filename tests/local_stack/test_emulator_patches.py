@@ -19,7 +19,11 @@ SERVICES = {
     "lambda_svc": ("_acquire_execution_slot", "_release_execution_slot"),
     "s3": ("_fire_s3_event",),
     "eventbridge": ("_dispatch_event",),
-    "apigateway_v1": ("_build_lambda_event_v1", "_import_rest_api"),
+    "apigateway_v1": (
+        "_build_lambda_event_v1",
+        "_import_rest_api",
+        "_request_identity_sources",
+    ),
     "stepfunctions": (
         "_execute_task",
         "_apply_jsonata_template",

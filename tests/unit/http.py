@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jsonschema import Draft202012Validator
 
 from darkroom.api.erase_routes import EraseRoutes
+from darkroom.api.key_routes import KeyRoutes
 from darkroom.api.resolver import Api, RouteGroup
 from darkroom.api.routes import Routes
 from darkroom.api.studio import Studio
@@ -39,6 +40,7 @@ V1_JOBS = "/v1/jobs"
 FUNCTIONS: dict[str, tuple[RouteGroup, ...]] = {
     "ApiFunction": (Routes, WaveSpeedRoutes, Studio),
     "EraseFunction": (EraseRoutes,),
+    "KeysFunction": (KeyRoutes,),
 }
 NO_ROUTE = (
     {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -75,8 +77,11 @@ class Client:
     role: str = "submit"
     daily_budget: int | None = None
     key_id: str = "0123456789ab"
+    models: str = ""  # separated by spaces
 
     def __post_init__(self) -> None:
+        if self.daily_budget is not None:
+            self.world.jobs.budgets.set_cap(f"key:{self.name}", self.daily_budget)
         app = self.world.app
         self.apis = {name: Api(app, *groups) for name, groups in FUNCTIONS.items()}
 
@@ -162,9 +167,7 @@ class Client:
                     "principalId": self.key_id,
                     "name": self.name,
                     "role": self.role,
-                    "daily_budget_micro_usd": ""
-                    if self.daily_budget is None
-                    else str(self.daily_budget),
+                    "models": self.models,
                 },
             },
             "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,

@@ -62,7 +62,7 @@ def test_job_without_a_budget_reserves_nothing() -> None:
 
     assert create_job(world).reservations == ()
     assert world.jobs.budgets.amounts == {}
-    assert world.app.budget.remaining(ADA.name, 1_000_000) == 1_000_000
+    assert world.app.budget.left(ADA.name) == []
 
 
 def test_job_reserves_its_price_in_every_applicable_budget() -> None:
@@ -75,7 +75,10 @@ def test_job_reserves_its_price_in_every_applicable_budget() -> None:
         Reservation(day=TODAY, scope=STACK, micro_usd=PRICE),
     )
     assert (reserved(world), reserved(world, STACK)) == (PRICE, PRICE)
-    assert world.app.budget.remaining(ADA.name, 100_000) == 40_000
+    assert world.app.budget.left(ADA.name, 100_000) == [
+        (ADA.name, 100_000, 40_000),
+        (STACK, 500_000, 440_000),
+    ]
 
 
 def test_job_over_budget_is_refused_with_the_remaining_money() -> None:
@@ -108,7 +111,8 @@ def test_remaining_budget_is_never_negative() -> None:
     create_job(world, cap=10 * PRICE)
 
     assert refused_job_error(world, cap=PRICE // 2).left == 0
-    assert world.app.budget.remaining(ADA.name, PRICE // 2) == 0
+    world.jobs.budgets.set_cap(ADA.name, PRICE // 2)
+    assert world.app.budget.left(ADA.name) == [(ADA.name, PRICE // 2, 0)]
 
 
 def test_job_without_a_price_is_refused_only_under_a_budget() -> None:
@@ -142,7 +146,8 @@ def test_reservation_belongs_to_its_utc_day() -> None:
     tomorrow = TODAY + timedelta(days=1)
     assert (late.reservations[0].day, early.reservations[0].day) == (TODAY, tomorrow)
     assert (reserved(world), reserved(world, day=tomorrow)) == (0, PRICE)
-    assert world.app.budget.remaining(ADA.name, PRICE) == 0
+    world.jobs.budgets.set_cap(ADA.name, PRICE)
+    assert world.app.budget.left(ADA.name) == [(ADA.name, PRICE, 0)]
     assert refused_job_error(world, cap=PRICE).left == 0
 
 

@@ -38,9 +38,8 @@ def test_each_good_row_becomes_a_low_priority_job() -> None:
 def test_refused_row_has_its_reason_and_does_not_affect_others() -> None:
     world = World()
     missing_image = {"operation": "edit", "prompt": "x", "images": ["s3://nowhere/a.png"]}
-    batch = running_batch(
-        world, [missing_image, {"prompt": "y"}, {"prompt": "z"}], daily_budget_micro_usd=10_000
-    )
+    world.jobs.budgets.set_cap(SHOP.name, 10_000)
+    batch = running_batch(world, [missing_image, {"prompt": "y"}, {"prompt": "z"}])
     create_all_jobs(world, batch)
     complete_job(world, batch.job_of(2))
 

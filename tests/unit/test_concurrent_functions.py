@@ -135,4 +135,4 @@ def test_budget_finally_contains_the_charged_and_possibly_charged_jobs(
         if account.possibly_accepted(job.job_id) and code is not Code.PROVIDER_FAILED:
             assert ended.charge is not Charged.NO
 
-    assert world.app.budget.remaining(STACK, 10**9) == 10**9 - spent
+    assert world.app.budget.left("key:ada") == [(STACK, 10**9, 10**9 - spent)]

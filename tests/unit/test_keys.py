@@ -13,12 +13,14 @@ from pydantic import ValidationError
 
 from darkroom.domain import keys
 from darkroom.domain.callers import Role
+from darkroom.domain.keys import Key
 from darkroom.handlers import authorizer
 from tests.fakes.entry_points import InMemoryKeys
 from tests.fakes.signals import START, StoppedClock
 from tests.fakes.world import World
 from tests.unit.http import CONTEXT, capture_logs
 
+SOURCE_IP = "203.0.113.7"
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:abc123/prod/GET/v1/jobs/x"
 
 
@@ -37,14 +39,14 @@ def test_key_has_200_random_bits_after_its_prefix() -> None:
 
 
 def test_stored_key_contains_only_the_sha_256_digest() -> None:
-    token, key = keys.mint("ada", Role.READ, now=START, days=30, daily_budget_micro_usd=5)
+    token, key = keys.mint("ada", Role.READ, now=START, days=30)
 
     assert key.digest == hashlib.sha256(token.encode()).hexdigest()
     assert key.key_id == key.digest[:12]
     assert token.removeprefix("dk_")[:8] not in key.model_dump_json()
     assert (key.name, key.role, key.created_at, key.last_used) == ("ada", Role.READ, START, None)
     assert key.expires_at == int((START + timedelta(days=30)).timestamp())
-    assert key.daily_budget_micro_usd == 5
+    assert key.created_by == keys.AWS
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "-a", "ü", "a:b", "x" * 41, "ada\n", "a/b"])
@@ -58,7 +60,7 @@ def test_bearer_key_authorizes_its_owner(header: str) -> None:
     world = World()
     token = add_key(world)
 
-    caller = world.app.authorize.run(header.format(token))
+    caller = world.app.authorize.run(header.format(token), SOURCE_IP)
 
     assert caller is not None
     assert (caller.name, caller.role) == ("ada", Role.SUBMIT)
@@ -71,7 +73,7 @@ def test_bearer_key_authorizes_its_owner(header: str) -> None:
 def test_other_authorization_headers_are_refused(header: str) -> None:
     world = World()
 
-    assert world.app.authorize.run(header.format(add_key(world))) is None
+    assert world.app.authorize.run(header.format(add_key(world)), SOURCE_IP) is None
 
 
 @given(st.text() | st.text().map("Bearer dk_{}".format))
@@ -79,7 +81,7 @@ def test_random_header_is_refused(header: str) -> None:
     world = World()
     add_key(world)
 
-    assert world.app.authorize.run(header) is None
+    assert world.app.authorize.run(header, SOURCE_IP) is None
 
 
 def test_revoked_key_is_refused() -> None:
@@ -88,7 +90,7 @@ def test_revoked_key_is_refused() -> None:
     [revoked] = world.app.revoke_key.run(keys.digest(token)[:12])
 
     assert revoked.digest == keys.digest(token)
-    assert world.app.authorize.run(f"Bearer {token}") is None
+    assert world.app.authorize.run(f"Bearer {token}", SOURCE_IP) is None
 
 
 def test_revoke_of_an_unknown_id_changes_nothing() -> None:
@@ -108,7 +110,7 @@ def test_key_is_refused_from_its_expiry_second_on(after: timedelta, is_valid: bo
     token = add_key(world, days=30)
     world.clock.time += after
 
-    assert (world.app.authorize.run(f"Bearer {token}") is not None) is is_valid
+    assert (world.app.authorize.run(f"Bearer {token}", SOURCE_IP) is not None) is is_valid
 
 
 class CountingKeys(InMemoryKeys):
@@ -118,22 +120,21 @@ class CountingKeys(InMemoryKeys):
         super().__init__()
         self.days: list[date] = []
 
-    def touch(self, digest: str, day: date) -> None:
-        super().touch(digest, day)
+    def touch(self, key: Key, day: date) -> None:
+        super().touch(key, day)
         self.days.append(day)
 
 
 def test_last_used_day_is_written_once_per_utc_day() -> None:
     counting_keys = CountingKeys()
-    world = World(
-        clock=StoppedClock(datetime(2026, 11, 22, 23, 59, tzinfo=UTC)), keys=counting_keys
-    )
+    world = World(clock=StoppedClock(datetime(2026, 11, 22, 23, 59, tzinfo=UTC)))
+    world.keys = counting_keys
     header = f"Bearer {add_key(world)}"
     for _ in range(3):
-        world.app.authorize.run(header)
+        world.app.authorize.run(header, SOURCE_IP)
     world.clock.advance(60)
     for _ in range(3):
-        world.app.authorize.run(header)
+        world.app.authorize.run(header, SOURCE_IP)
 
     assert counting_keys.days == [date(2026, 11, 22), date(2026, 11, 23)]
     assert [key.last_used for key in counting_keys.all()] == [date(2026, 11, 23)]
@@ -141,11 +142,12 @@ def test_last_used_day_is_written_once_per_utc_day() -> None:
 
 def test_refused_key_has_no_last_used_day() -> None:
     counting_keys = CountingKeys()
-    world = World(keys=counting_keys)
+    world = World()
+    world.keys = counting_keys
     expired = add_key(world, days=1)
     world.clock.advance(86_400)
     for token in (expired, "dk_unknown"):
-        world.app.authorize.run(f"Bearer {token}")
+        world.app.authorize.run(f"Bearer {token}", SOURCE_IP)
 
     assert counting_keys.days == []
 
@@ -158,8 +160,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-def call_authorizer(headers: dict[str, str] | None) -> dict[str, Any]:
-    event = {"type": "REQUEST", "methodArn": ARN, "headers": headers, "requestContext": {}}
+def call_authorizer(headers: dict[str, str] | None, source_ip: str = SOURCE_IP) -> dict[str, Any]:
+    context = {"identity": {"sourceIp": source_ip}}
+    event = {"type": "REQUEST", "methodArn": ARN, "headers": headers, "requestContext": context}
     return authorizer.handler(event, CONTEXT)
 
 
@@ -172,7 +175,7 @@ def effect(policy: dict[str, Any]) -> tuple[str, str]:
 def test_policy_covers_the_whole_stage_because_api_gateway_caches_it(
     world: World, name: str
 ) -> None:
-    token = add_key(world, daily_budget_micro_usd=5_000_000)
+    token = add_key(world, models=("openai/gpt-image-2/edit", "maker/*"))
 
     policy = call_authorizer({name: f"Bearer {token}"})
 
@@ -180,19 +183,30 @@ def test_policy_covers_the_whole_stage_because_api_gateway_caches_it(
     assert effect(policy) == ("Allow", stage)
     assert policy["principalId"] == keys.digest(token)[:12]
     assert policy["context"] == {
-        "name": "ada", "role": "submit", "daily_budget_micro_usd": "5000000",
+        "name": "ada", "role": "submit", "models": "openai/gpt-image-2/edit maker/*",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("budget", "expected"), [(None, ""), (0, "0")])
-def test_policy_distinguishes_no_budget_from_zero_budget(
-    world: World, budget: int | None, expected: str
+@pytest.mark.parametrize(
+    ("networks", "source_ip", "is_accepted"),
+    [
+        ((), "198.51.100.1", True),
+        (("203.0.113.0/24",), "203.0.113.255", True),
+        (("203.0.113.0/24",), "203.0.114.0", False),
+        (("203.0.113.7/32", "2001:db8::/32"), "2001:db8:1::1", True),
+        (("203.0.113.7/32", "2001:db8::/32"), "2001:db9::1", False),
+        (("2001:db8::/32",), "203.0.113.7", False),
+    ],
+)
+def test_key_works_only_from_its_networks(
+    world: World, networks: tuple[str, ...], source_ip: str, is_accepted: bool
 ) -> None:
-    token = add_key(world, daily_budget_micro_usd=budget)
+    token = add_key(world, source_cidrs=networks)
 
-    policy = call_authorizer({"Authorization": f"Bearer {token}"})
+    policy = call_authorizer({"Authorization": f"Bearer {token}"}, source_ip)
 
-    assert policy["context"]["daily_budget_micro_usd"] == expected
+    assert effect(policy)[0] == ("Allow" if is_accepted else "Deny")
+    assert [key.last_used for key in world.keys.all()] == [START.date() if is_accepted else None]
 
 
 @pytest.mark.parametrize("headers", [None, {}, {"Authorization": "Bearer dk_sesame"}])

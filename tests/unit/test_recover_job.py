@@ -213,7 +213,8 @@ PRICE = 60_000
 
 def remaining_budget(world: World) -> int:
     """Return the remaining stack budget, limited to the price of one job."""
-    return world.app.budget.remaining("STACK", PRICE)
+    used = world.jobs.budgets.reserved(world.clock().date(), "STACK").micro_usd
+    return max(0, PRICE - used)
 
 
 def job_that_fails_late(result: Failed = FREE) -> tuple[World, ProviderAccount, Job]:

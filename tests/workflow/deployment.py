@@ -47,6 +47,7 @@ VARIABLES = {
     "ALLOWED_ORIGIN": "",
     "AUDIT_LOG": AUDIT_LOG,
     "AUDIT_BUCKET": "",
+    "REQUESTS_PER_MINUTE": "3000",
     "RUNTIME_FLAGS": f"/{STACK}/switches",
 }
 

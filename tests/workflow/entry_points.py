@@ -45,11 +45,12 @@ def api_request_event(method: str, path: str, role: str, body: object = None) ->
         "requestContext": {
             "requestId": "call-1",
             "path": f"{_STAGE}{path}",
+            "identity": {"sourceIp": "203.0.113.7"},
             "authorizer": {
                 "principalId": "0123456789ab",
                 "name": "owner",
                 "role": role,
-                "daily_budget_micro_usd": "",
+                "models": "",
             },
         },
     }

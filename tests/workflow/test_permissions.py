@@ -166,6 +166,22 @@ def test_calls_of_the_authorizer_are_checked(cloud: Cloud) -> None:
     assert ("AuthorizerFunction", "dynamodb") in cloud.lambdas.checked
 
 
+def test_calls_of_the_keys_are_checked(cloud: Cloud) -> None:
+    def call(method: str, path: str, body: object = None) -> Any:
+        event = api_request_event(method, path, role="admin", body=body)
+        response = cloud.lambdas.invoke("KeysFunction", event)
+        assert response["statusCode"] in (200, 201), response["body"]
+        return json.loads(response["body"])
+
+    key = {"name": "shop", "expires_in_days": 1, "daily_budget_usd": 5}
+    created = call("POST", "/v1/keys", key)
+    assert call("GET", "/v1/keys")["keys"][0]["used_today_usd"] == 0
+    call("PATCH", f"/v1/keys/{created['id']}", {"unlimited": True})
+    call("DELETE", f"/v1/keys/{created['id']}")
+
+    assert ("KeysFunction", "dynamodb") in cloud.lambdas.checked
+
+
 def test_calls_of_an_upload_are_checked(cloud: Cloud) -> None:
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=INBOX)

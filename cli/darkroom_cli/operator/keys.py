@@ -1,65 +1,58 @@
-"""Create, list and revoke API keys in the table of a stack."""
+"""API keys in the table of a stack, with AWS credentials: by the same use cases as the HTTP API."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
-
+from darkroom.adapters.dynamodb.jobs import BudgetTable
 from darkroom.adapters.dynamodb.keys import KeyTable
-from darkroom.domain import keys
-from darkroom.domain.callers import Role
-from darkroom.domain.keys import Key
+from darkroom.domain.errors import DarkroomError
+from darkroom.domain.key_requests import NO_KEY, KeyList, RevokedKey
+from darkroom.domain.keys import AWS
+from darkroom.usecases.keys.change_budget import ChangeBudget
+from darkroom.usecases.keys.create_key import CreateKey
+from darkroom.usecases.keys.list_keys import ListKeys
 from darkroom.usecases.keys.revoke_key import RevokeKey
 from darkroom_cli.errors import CliError, Exit
 
-MICRO = 1_000_000
-_INVALID_NAME = "A name has 1 to 40 letters, digits or ._- and begins with a letter or a digit."
+type Json = dict[str, Any]
 
 
-def create(
-    dynamodb: Any,
-    table: str,
-    name: str,
-    role: str = Role.SUBMIT,
-    *,
-    days: int | None = None,
-    budget: float | None = None,
-) -> tuple[str, Key]:
-    """Store a new key; return the key and its record. `budget` is in USD a day.
+class TableKeys:
+    """The API keys of a table. Each method returns the document of the HTTP API."""
 
-    Raises CliError if the name is not valid.
-    """
-    micro_usd = None if budget is None else round(budget * MICRO)
-    try:
-        token, key = keys.mint(
-            name, Role(role), now=datetime.now(UTC), days=days, daily_budget_micro_usd=micro_usd
-        )
-    except ValidationError:
-        raise CliError(Exit.BAD_REQUEST, _INVALID_NAME) from None
-    KeyTable(dynamodb, table).add(key)
-    return token, key
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._keys = KeyTable(dynamodb, table)
+        self._budgets = BudgetTable(dynamodb, table)
 
+    def create(self, body: Mapping[str, Any]) -> Json:
+        """Create a key. Raises CliError if the body is not valid."""
+        create = CreateKey(self._keys, self._budgets, _now)
+        try:
+            return create.run(body, AWS).model_dump(mode="json")
+        except DarkroomError as error:
+            raise CliError(Exit.BAD_REQUEST, str(error)) from None
 
-def all_keys(dynamodb: Any, table: str) -> list[Key]:
-    """Return the records of all keys, oldest first."""
-    return sorted(KeyTable(dynamodb, table).all(), key=lambda key: key.created_at)
+    def list(self) -> Json:
+        """Return all keys."""
+        keys = ListKeys(self._keys, self._budgets, _now).run()
+        return KeyList(keys=keys).model_dump(mode="json")
 
+    def change_budget(self, key_id: str, body: Mapping[str, Any]) -> Json:
+        """Change the budget of a key's caller. Raises CliError."""
+        change = ChangeBudget(self._keys, self._budgets, _now)
+        try:
+            return change.run(key_id, body).model_dump(mode="json")
+        except DarkroomError as error:
+            raise CliError(Exit.BAD_REQUEST, str(error)) from None
 
-def revoke(dynamodb: Any, table: str, key_id: str) -> list[Key]:
-    """Revoke the keys with this id and return them. Raises CliError if there is none."""
-    revoked = RevokeKey(KeyTable(dynamodb, table), lambda: datetime.now(UTC)).run(key_id)
-    if not revoked:
-        message = f"There is no key with the id {key_id}."
-        raise CliError(Exit.BAD_REQUEST, message, "List all keys: darkroom keys list")
-    return revoked
+    def revoke(self, key_id: str) -> Json:
+        """Revoke a key. Raises CliError if there is none."""
+        revoked = RevokeKey(self._keys, _now).run(key_id)
+        if not revoked:
+            raise CliError(Exit.BAD_REQUEST, NO_KEY)
+        return RevokedKey(id=key_id, name=revoked[0].name).model_dump(mode="json")
 
 
-def describe(key: Key) -> str:
-    """Return one line about a key."""
-    budget, expires = key.daily_budget_micro_usd, key.expires
-    parts = [
-        f"{key.key_id}  {key.name}  {key.role}  created {key.created_at.date()}",
-        f"expires {expires.date() if expires else 'never'}",
-        "no daily budget" if budget is None else f"${budget / MICRO:.2f} a day",
-    ]
-    return ", ".join(parts)
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -59,24 +59,35 @@ class HttpRequest:
     event: APIGatewayProxyEvent
     caller: Caller
     role: Role
-    daily_budget_micro_usd: int | None
 
     @classmethod
     def of(cls, event: APIGatewayProxyEvent) -> "HttpRequest":
         """Return the request with the caller from the authorizer's context."""
         context = event.raw_event["requestContext"]["authorizer"]
-        role, budget = Role(context["role"]), context.get("daily_budget_micro_usd")
+        role = Role(context["role"])
         identity = event.raw_event["requestContext"].get("identity") or {}
         caller = callers.of_key(
-            context["name"], role, context.get("principalId"), identity.get("sourceIp")
+            context["name"],
+            role,
+            key_id=context["principalId"],
+            source_ip=identity.get("sourceIp"),
+            models=tuple(context["models"].split()),
         )
-        return cls(event, caller, role, int(budget) if budget else None)
+        return cls(event, caller, role)
 
     def must_submit(self) -> None:
         """Raise ForbiddenError if the key has the role read."""
         if self.role is Role.READ:
             raise ForbiddenError(
                 "This API key has the role read. Use a key with the role submit or admin."
+            )
+
+    def must_manage_keys(self) -> None:
+        """Raise ForbiddenError unless the key has the role admin."""
+        if self.role is not Role.ADMIN:
+            raise ForbiddenError(
+                f"This API key has the role {self.role}. Only a key with the role admin can manage"
+                " API keys."
             )
 
     def price(self, prices: Prices) -> Price:
@@ -162,7 +173,6 @@ class HttpRequest:
             self.caller,
             self.idempotency_key(),
             self.event.request_context.request_id,
-            daily_budget_micro_usd=self.daily_budget_micro_usd,
         )
 
     def json_object(self, fields: Iterable[str]) -> dict[str, Any]:

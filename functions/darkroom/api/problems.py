@@ -26,6 +26,17 @@ class MediaTypeError(Exception):
     """The headers declare a body that is not JSON in UTF-8, or that is compressed."""
 
 
+class TooManyRequestsError(Exception):
+    """The key has sent its requests of this minute. `seconds`: until the next minute."""
+
+    def __init__(self, seconds: int, per_minute: int) -> None:
+        super().__init__(
+            f"This API key has sent more than {per_minute} requests in this minute. Try again in"
+            f" {seconds} s."
+        )
+        self.seconds = seconds
+
+
 # The name in `type` and the HTTP status of each error.
 KINDS: dict[type[Exception], tuple[str, HTTPStatus]] = {
     InvalidRequestError: ("invalid-request", HTTPStatus.BAD_REQUEST),
@@ -37,6 +48,7 @@ KINDS: dict[type[Exception], tuple[str, HTTPStatus]] = {
     EndedError: ("already-ended", HTTPStatus.CONFLICT),
     NotEndedError: ("not-ended", HTTPStatus.CONFLICT),
     TooLargeError: ("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    TooManyRequestsError: ("too-many-requests", HTTPStatus.TOO_MANY_REQUESTS),
     MediaTypeError: ("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
 }
 

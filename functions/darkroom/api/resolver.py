@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.api import problems
 from darkroom.api.headers import SECURITY_HEADERS
 from darkroom.api.http import reply
-from darkroom.api.problems import MediaTypeError, TooLargeError
+from darkroom.api.problems import MediaTypeError, TooLargeError, TooManyRequestsError
 from darkroom.api.schemas import WAVESPEED_PREFIX
 from darkroom.domain.errors import DarkroomError, NotFoundError
 from darkroom.observability import log_crash, logger
@@ -32,9 +33,11 @@ class Api:
         # API Gateway answers preflights itself.
         cors = CORSConfig(allow_origin=origin, expose_headers=_EXPOSED)
         self._resolver = APIGatewayRestResolver(cors=cors if origin else None)
-        self._resolver.exception_handler([DarkroomError, TooLargeError, MediaTypeError])(
-            self._refuse
-        )
+        self._limit_requests = app.limit_requests
+        self._resolver.use([self._limit])
+        self._resolver.exception_handler(
+            [DarkroomError, TooLargeError, MediaTypeError, TooManyRequestsError]
+        )(self._refuse)
         self._resolver.exception_handler(Exception)(self._crash)
         self._resolver.not_found(self._refuse_route)
         for register in groups:
@@ -57,6 +60,16 @@ class Api:
         )
         return response
 
+    def _limit(
+        self, resolver: APIGatewayRestResolver, next_middleware: NextMiddleware
+    ) -> Response[str]:
+        """Count a request with a key; refuse it above the limit of the key."""
+        authorizer = resolver.current_event["requestContext"].get("authorizer") or {}
+        limit = self._limit_requests
+        if authorizer and (seconds := limit.run(authorizer["principalId"])):
+            raise TooManyRequestsError(seconds, limit.per_minute)
+        return next_middleware(resolver)
+
     def _refuse_route(self, _: Exception) -> Response[str]:
         return self._refuse(
             NotFoundError("This route does not exist. Check the method and the path.")
@@ -68,11 +81,14 @@ class Api:
 
     def _refuse(self, error: Exception) -> Response[str]:
         problem = problems.problem_of(error, self._resolver.current_event.http_method)
+        headers = {}
+        if isinstance(error, TooManyRequestsError):
+            headers["Retry_After"] = str(error.seconds)
         if self._resolver.current_event.path.startswith(WAVESPEED_PREFIX):
-            # The provider's envelope.
-            return reply(problem.status, {"code": problem.status, "message": problem.detail})
+            envelope = {"code": problem.status, "message": problem.detail}  # the provider's
+            return reply(problem.status, envelope, **headers)
         body = problem.model_dump(mode="json", exclude_none=True)
-        return reply(problem.status, body, content_type=problems.CONTENT_TYPE)
+        return reply(problem.status, body, content_type=problems.CONTENT_TYPE, **headers)
 
 
 def _route_path(event: dict[str, Any]) -> str:

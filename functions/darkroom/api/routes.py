@@ -210,8 +210,9 @@ class Routes:
 
     def me(self) -> Response[str]:
         """Return the caller of the key and the remaining budgets of today."""
-        request, budget = self._request(), self._budget
-        own, stack = request.daily_budget_micro_usd, budget.stack_micro_usd
+        request = self._request()
+        budgets = {each.scope: each for each in self._budget.left(request.caller.name)}
+        own, stack = budgets.get(request.caller.name), budgets.get(STACK)
         return reply(
             200,
             contract.Me(
@@ -220,10 +221,10 @@ class Routes:
                 can_read_all=request.caller.can_read_all,
                 can_submit=request.role is not Role.READ,
                 day=self._now().date(),
-                daily_budget_micro_usd=own,
-                left_micro_usd=None if own is None else budget.remaining(request.caller.name, own),
-                stack_budget_micro_usd=stack,
-                stack_left_micro_usd=None if stack is None else budget.remaining(STACK, stack),
+                daily_budget_micro_usd=own and own.cap,
+                left_micro_usd=own and own.micro_usd,
+                stack_budget_micro_usd=stack and stack.cap,
+                stack_left_micro_usd=stack and stack.micro_usd,
             ),
         )
 

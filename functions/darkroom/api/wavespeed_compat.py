@@ -223,11 +223,11 @@ class WaveSpeedRoutes:
 
     def balance(self) -> Response[str]:
         """Return the remaining daily budget in USD."""
-        request = self._request()
-        daily = request.daily_budget_micro_usd
-        if daily is None:
-            return _success({"balance": UNLIMITED_BALANCE})
-        return _success({"balance": self._budget.remaining(request.caller.name, daily) / 1_000_000})
+        caller = self._request().caller.name
+        for budget in self._budget.left(caller):
+            if budget.scope == caller:
+                return _success({"balance": budget.micro_usd / 1_000_000})
+        return _success({"balance": UNLIMITED_BALANCE})
 
     def _matching(self, request: HttpRequest, query: contract.PredictionQuery) -> Iterator[Job]:
         """Yield the caller's jobs that match, newest first."""

@@ -116,9 +116,6 @@ class Batch(BaseModel):
     )
     estimated_cost_micro_usd: int = Field(description="Of all rows with a known price.")
     unpriced_rows: int = 0
-    daily_budget_micro_usd: int | None = Field(
-        default=None, description="The caller's daily budget."
-    )
     status: BatchStatus = BatchStatus.RUNNING
     attempt: int = Field(default=1, description="Number of the current execution.")
     creation_finished: bool = Field(

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from darkroom.domain.errors import ForbiddenError
+
 # "#" separates the parts of keys in the table.
 _NAME = re.compile(r"[^#\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 
@@ -31,10 +33,25 @@ class Caller(BaseModel):
     can_read_all: bool = False
     key_id: str | None = None  # of the API key that acts for the caller
     source_ip: str | None = None  # of the HTTP client, for the audit log
+    models: tuple[str, ...] = ()  # that the API key may use; empty for all
 
     def owns(self, owner: str | None) -> bool:
         """Return whether this caller may read the objects of `owner`."""
         return self.can_read_all or self.name == owner
+
+    def require_model(self, model: str) -> None:
+        """Raise ForbiddenError if the API key may not use a model.
+
+        `maker/*` in the key's list stands for every model whose id begins with `maker/`.
+        """
+        if self.models and not any(
+            model.startswith(name[:-1]) if name.endswith("/*") else model == name
+            for name in self.models
+        ):
+            raise ForbiddenError(
+                f"This API key cannot use the model {model}. Its models are:"
+                f" {', '.join(self.models)}."
+            )
 
 
 def is_name(text: str) -> bool:
@@ -58,8 +75,17 @@ def of_rule(name: str, *, can_read_all: bool) -> Caller:
 
 
 def of_key(
-    name: str, role: Role, key_id: str | None = None, source_ip: str | None = None
+    name: str,
+    role: Role,
+    key_id: str | None = None,
+    source_ip: str | None = None,
+    models: tuple[str, ...] = (),
 ) -> Caller:
     """Return the caller of an API key. Keys with the same name are the same caller."""
-    can_read_all = role is Role.ADMIN
-    return Caller(name=f"key:{name}", can_read_all=can_read_all, key_id=key_id, source_ip=source_ip)
+    return Caller(
+        name=f"key:{name}",
+        can_read_all=role is Role.ADMIN,
+        key_id=key_id,
+        source_ip=source_ip,
+        models=models,
+    )

@@ -4,32 +4,50 @@ import base64
 import hashlib
 import secrets
 from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from darkroom.domain.callers import Role, of_key
+from darkroom.domain.callers import Caller, Role, of_key
 
 PREFIX = "dk_"
 _RANDOM_BYTES = 25  # 200 bits, 40 characters
 
-KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+NAME_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
+KeyName = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
+
+
+class Creator(BaseModel):
+    """Who created a key: another key, or AWS credentials."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    name: str = Field(description="The name of the key; `aws` for AWS credentials.")
+    key_id: str | None = Field(default=None, description="null for AWS credentials.")
+
+
+AWS = Creator(name="aws")
 
 
 class Key(BaseModel):
-    """The stored record of an API key."""
+    """The stored record of an API key. The daily budget belongs to the caller, not to a key."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     digest: str = Field(description="SHA-256 of the key, in hex.")
     name: KeyName
-    role: Role = Role.SUBMIT
+    role: Role
     created_at: datetime
+    created_by: Creator | None = None
     last_used: date | None = Field(default=None, description="Day of the last use, in UTC.")
     expires_at: int | None = Field(
         default=None, description="Unix seconds. DynamoDB deletes the record after that."
     )
-    daily_budget_micro_usd: Annotated[int, Field(ge=0)] | None = None
+    models: tuple[str, ...] = Field(default=(), description="The allowed models; empty for all.")
+    source_cidrs: tuple[str, ...] = Field(
+        default=(), description="The networks that may use the key; empty for all."
+    )
 
     @property
     def key_id(self) -> str:
@@ -44,6 +62,17 @@ class Key(BaseModel):
     def is_valid(self, now: datetime) -> bool:
         """Return whether the key is not expired at `now`. DynamoDB deletes expired records late."""
         return self.expires_at is None or now.timestamp() < self.expires_at
+
+    @property
+    def caller(self) -> Caller:
+        """The owner of the jobs and of the budget. Keys with the same name share one caller."""
+        return of_key(self.name, self.role)
+
+    def accepts_source(self, address: str) -> bool:
+        """Return whether a request from this IP address may use the key."""
+        return not self.source_cidrs or any(
+            ip_address(address) in ip_network(network) for network in self.source_cidrs
+        )
 
 
 class Revocation(BaseModel):
@@ -74,8 +103,10 @@ def mint(
     role: Role,
     *,
     now: datetime,
+    created_by: Creator = AWS,
     days: int | None = None,
-    daily_budget_micro_usd: int | None = None,
+    models: tuple[str, ...] = (),
+    source_cidrs: tuple[str, ...] = (),
 ) -> tuple[str, Key]:
     """Return a new API key and its record. Raises ValidationError if `name` is not valid."""
     characters = base64.b32encode(secrets.token_bytes(_RANDOM_BYTES)).decode().lower()
@@ -85,7 +116,9 @@ def mint(
         name=name,
         role=role,
         created_at=now,
+        created_by=created_by,
         expires_at=int((now + timedelta(days=days)).timestamp()) if days else None,
-        daily_budget_micro_usd=daily_budget_micro_usd,
+        models=models,
+        source_cidrs=source_cidrs,
     )
     return token, key

@@ -13,10 +13,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return an IAM policy for the whole stage. The API checks the role for each route."""
     correlate(event["requestContext"].get("requestId", "authorizer"))
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    key = app().authorize.run(headers.get("authorization", ""))
+    source_ip = event["requestContext"]["identity"]["sourceIp"]
+    key = app().authorize.run(headers.get("authorization", ""), source_ip)
     if key is None:
         logger.info("key refused")
-    budget = key and key.daily_budget_micro_usd
     # arn:aws:execute-api:region:account:api/stage/METHOD/path
     stage = "/".join(event["methodArn"].split("/")[:2])
     statement = {
@@ -30,6 +30,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         "context": {
             "name": key.name if key else "",
             "role": str(key.role) if key else "",
-            "daily_budget_micro_usd": "" if budget is None else str(budget),
+            "models": " ".join(key.models) if key else "",
         },
     }

@@ -15,15 +15,18 @@ class Authorize:
     keys: Keys
     now: Clock
 
-    def run(self, authorization: str) -> Key | None:
-        """Return the key of an Authorization header, or None if the key is unknown or not valid."""
+    def run(self, authorization: str, source_ip: str) -> Key | None:
+        """Return the key of an Authorization header.
+
+        Returns None if the key is unknown, not valid, or not for this IP address.
+        """
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != _SCHEME or not token.startswith(PREFIX):
             return None
         key, now = self.keys.find(digest(token)), self.now()
-        if key is None or not key.is_valid(now):
+        if key is None or not key.is_valid(now) or not key.accepts_source(source_ip):
             return None
         if key.last_used != now.date():
-            self.keys.touch(key.digest, now.date())
+            self.keys.touch(key, now.date())
         return key

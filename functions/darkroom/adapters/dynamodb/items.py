@@ -16,6 +16,8 @@ JOB, BATCH = "JOB", "BATCH"
 REFUSALS = "ROW#"
 KEYS = "KEYS"
 REVOKED = "REVOKED#"
+KEY_USE = "KEY_USE"
+CAPS = "CAPS"
 STATS, DURATIONS = "STATS", "DURATIONS"
 _SERIALIZE = TypeSerializer().serialize
 _DESERIALIZE = TypeDeserializer().deserialize
@@ -81,6 +83,26 @@ def api_key(digest: str) -> dict[str, Any]:
 def audit_key() -> dict[str, Any]:
     """Return the key of the settings as of their last audit entries."""
     return _key("AUDIT", "SETTINGS")
+
+
+def key_use_key(digest: str) -> dict[str, Any]:
+    """Return the key of the last use of an API key. The authorizer cannot write to KEYS."""
+    return _key(KEY_USE, digest)
+
+
+def cap_key(caller: str) -> dict[str, Any]:
+    """Return the key of a caller's daily budget."""
+    return _key(CAPS, caller)
+
+
+def cap_item(caller: str, micro_usd: int) -> dict[str, Any]:
+    """Return the item of a caller's daily budget."""
+    return cap_key(caller) | {"micro_usd": {"N": str(micro_usd)}}
+
+
+def request_count_key(key_id: str, minute: int) -> dict[str, Any]:
+    """Return the key of the requests of an API key in a minute since 1970."""
+    return _key(f"RATE#{key_id}", str(minute))
 
 
 def stats_key(day: date, caller: str) -> dict[str, Any]:

@@ -6,9 +6,12 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from darkroom.adapters.dynamodb.items import (
+    CAPS,
     JOB,
     Item,
     budget_key,
+    cap_item,
+    cap_key,
     claim_key,
     job_key,
     to_attributes,
@@ -160,6 +163,23 @@ class BudgetTable:
                 "ExpressionAttributeValues": {":yes": {"BOOL": True}},
             }
         )
+
+    def cap(self, caller: str) -> int | None:
+        """Return the daily budget of a caller in micro-USD, or None; a consistent read."""
+        item = self._table.get(cap_key(caller))
+        return None if item is None else int(item["micro_usd"]["N"])
+
+    def caps(self) -> dict[str, int]:
+        """Return the daily budgets of all callers that have one."""
+        items = self._table.query("pk = :pk", {":pk": CAPS})
+        return {item["sk"]["S"]: int(item["micro_usd"]["N"]) for item in items}
+
+    def set_cap(self, caller: str, micro_usd: int | None) -> None:
+        """Set the daily budget of a caller; None lifts it."""
+        if micro_usd is None:
+            self._table.transact([{"Delete": {"Key": cap_key(caller)}}])
+        else:
+            self._table.put(cap_item(caller, micro_usd))
 
 
 def read_job(item: Item) -> Job:

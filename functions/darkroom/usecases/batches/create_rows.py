@@ -79,7 +79,6 @@ class CreateRows:
             Caller(name=batch.caller, can_read_all=batch.can_read_all, key_id=batch.key_id),
             key,
             key,
-            daily_budget_micro_usd=batch.daily_budget_micro_usd,
             priority=Priority.LOW,
             batch_id=batch.batch_id,
         )

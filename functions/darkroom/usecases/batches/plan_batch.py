@@ -6,7 +6,7 @@ from darkroom.domain.batch import RequestPreview, RowProblem
 from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, BatchFileFormat, guess
 from darkroom.domain.callers import Caller
 from darkroom.domain.columns import FIELDS
-from darkroom.domain.errors import InvalidRequestError, megabytes
+from darkroom.domain.errors import ForbiddenError, InvalidRequestError, megabytes
 from darkroom.domain.parsing import RETIRED_FIELDS, unknown_field
 from darkroom.domain.pricing import UnknownPrices
 from darkroom.domain.references import (
@@ -79,7 +79,11 @@ class PlanBatch:
     unknown_prices: UnknownPrices
 
     def run(self, batch_file: BatchFile, caller: Caller) -> Plan:
-        """Return the plan. Raises InvalidRequestError if the whole file cannot be used."""
+        """Return the plan.
+
+        Raises InvalidRequestError if the whole file cannot be used, or ForbiddenError if the caller
+        may not use the model of a row.
+        """
         template = None if batch_file.prompt is None else Template(batch_file.prompt)
         defaults = dict(batch_file.defaults)
         _reject_retired(defaults)
@@ -92,6 +96,8 @@ class PlanBatch:
         previews: list[RequestPreview] = []
         unpriced = self.unknown_prices.problem(caller)
         for row, request in parsed:
+            if request is not None:
+                self._require_model(row, request, caller)
             price = None if request is None else self._price(request)
             if request is not None and price is None and unpriced is not None:
                 rows.append(row.model_copy(update={"request": None, "errors": (unpriced,)}))
@@ -136,6 +142,12 @@ class PlanBatch:
             allowed = f"1 to {MAX_BATCH_FILE_BYTES:,} bytes"
             raise InvalidRequestError.of("source", message, allowed)
         return stored.reference
+
+    def _require_model(self, row: Row, request: JobRequest, caller: Caller) -> None:
+        try:
+            caller.require_model(request.model)
+        except ForbiddenError as error:
+            raise ForbiddenError(at_row(row.number, str(error))) from None
 
     def _price(self, request: JobRequest) -> int | None:
         quote = self.prices.quote(request.model, request.input, len(request.references))

@@ -138,7 +138,6 @@ class StartBatch:
             warnings=plan.warnings,
             estimated_cost_micro_usd=plan.estimated_cost_micro_usd,
             unpriced_rows=plan.unpriced_rows,
-            daily_budget_micro_usd=request_source.daily_budget_micro_usd,
             counts=Counts(waiting=plan.valid_rows, bad=bad),
             accepted_at=now,
             sweep_after=now + START_GRACE,

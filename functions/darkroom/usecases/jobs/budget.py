@@ -30,15 +30,16 @@ class Budget:
     now: Clock
     stack_micro_usd: int | None
 
-    def create(self, job: Job, scope: str, cap: int | None) -> bool:
+    def create(self, job: Job, scope: str, cap: int | None = None) -> bool:
         """Store the job with its reservations. Return False if the job exists already.
 
-        `cap` is the daily budget of `scope` in micro-USD; the stack's budget applies as well.
+        `scope` owns the budget: the caller, or an inbox folder with its own budget `cap` in
+        micro-USD. The stack's budget applies as well.
+
         Raises BudgetExceededError if a budget is exceeded. A job of unknown price cannot be
         reserved, so it exceeds every budget.
         """
-        caps = {scope: cap, STACK: self.stack_micro_usd}
-        limits = [(scope, cap) for scope, cap in caps.items() if cap is not None]
+        limits = self._limits(scope, cap)
         cost, day = job.estimated_cost_micro_usd, job.accepted_at.date()
         if limits and cost is None:
             raise BudgetExceededError(limits[0][0], limits[0][1], None, None)
@@ -57,18 +58,22 @@ class Budget:
             self._warn(job, limits)
         return created
 
-    def left(self, scope: str, cap: int | None) -> list[BudgetLeft]:
-        """Return what remains today of each budget that applies: of `scope`, and of the stack."""
-        caps = {scope: cap, STACK: self.stack_micro_usd}
+    def left(self, scope: str, cap: int | None = None) -> list[BudgetLeft]:
+        """Return what remains today of each budget that applies: of `scope`, and of the stack.
+
+        `cap` is that of an inbox folder, as in `create`.
+        """
+        day = self.now().date()
         return [
-            BudgetLeft(scope, cap, self.remaining(scope, cap))
-            for scope, cap in caps.items()
-            if cap is not None
+            BudgetLeft(scope, cap, max(0, cap - self.budgets.reserved(day, scope).micro_usd))
+            for scope, cap in self._limits(scope, cap)
         ]
 
-    def remaining(self, caller: str, daily_micro_usd: int) -> int:
-        """Return how much the caller may still spend today, in micro-USD, at least 0."""
-        return max(0, daily_micro_usd - self.budgets.reserved(self.now().date(), caller).micro_usd)
+    def _limits(self, scope: str, cap: int | None) -> list[tuple[str, int]]:
+        """Return the budgets that apply, each with its amount in micro-USD."""
+        own_cap = self.budgets.cap(scope) if cap is None else cap
+        caps = {scope: own_cap, STACK: self.stack_micro_usd}
+        return [(scope, cap) for scope, cap in caps.items() if cap is not None]
 
     def _warn(self, job: Job, limits: list[tuple[str, int]]) -> None:
         """Publish one event a day and budget when 80 % of the budget is reserved."""

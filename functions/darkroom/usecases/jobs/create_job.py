@@ -84,8 +84,8 @@ class RequestSource:
     source: S3Object | None = None  # the inbox upload, pinned to its version
     preset: str | None = None
     folder: str | None = None  # prefix of the job's folder in the assets bucket
-    daily_budget_micro_usd: int | None = None
-    budget_scope: str | None = None  # owner of that budget; by default the caller
+    daily_budget_micro_usd: int | None = None  # of an inbox folder
+    budget_scope: str | None = None  # owner of the budget; by default the caller
     priority: Priority = Priority.NORMAL  # default, if the request has none
     batch_id: str | None = None
 
@@ -106,10 +106,13 @@ class CreateJob:
     unknown_prices: UnknownPrices
 
     def run(self, request: JobRequest, request_source: RequestSource) -> Job:
-        """Return the job. Raises InvalidRequestError, ConflictError or BudgetExceededError.
+        """Return the job.
+
+        Raises InvalidRequestError, ForbiddenError, ConflictError or BudgetExceededError.
 
         Idempotent: after a crash between the record and the start, the next call starts the job.
         """
+        request_source.caller.require_model(request.model)
         identity = job_id(request_source.caller.name, request_source.key)
         request, references = self._parse(request)
         request_fingerprint = fingerprint(request, (_name(parsed.value) for parsed in references))
