@@ -372,6 +372,23 @@ def test_new_upload_of_the_same_bytes_is_a_new_job(crash: dict[str, Any]) -> Non
     assert put(world).job_id != job.job_id
 
 
+@pytest.mark.parametrize("call", range(9))
+def test_upload_during_the_erasure_of_its_equal_is_erased_or_has_its_own_job(call: int) -> None:
+    world = World()
+    job = put(world)
+    end(world, job)
+    world.crash_at = Interruption({}, at=call)
+    world.crash_at.action = lambda: erase(Client(world.without_crashes(), "boss", "admin"), job)
+
+    world.app.upload_job.run(world.inbox.put(PAGE, PNG), event_id="event-2")
+    world.crash_at = CrashAt({})
+    sweep_until_done(world, job)
+
+    assert world.job(job.job_id).erased_at is not None
+    others = [other for other in world.jobs.records.values() if other.job_id != job.job_id]
+    assert (world.inbox.find(PAGE) is not None) == bool(others)
+
+
 def test_note_of_a_newer_upload_is_kept() -> None:
     world = World()
     job = put(world)
