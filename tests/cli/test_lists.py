@@ -56,6 +56,35 @@ def test_cancel_prints_the_charge(darkroom: Run, deployment: Deployment, capsys:
     assert "not charged" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("erased_at", "state"),
+    [("2026-11-30T12:00:00Z", "erased"), (None, "erased here; WaveSpeed has not confirmed it yet")],
+)
+def test_erase_prints_whether_everything_is_deleted(
+    darkroom: Run, deployment: Deployment, capsys: Capture, erased_at: str | None, state: str
+) -> None:
+    deployment.on(f"DELETE /v1/jobs/{JOB_ID}/data", job(assets=[], erased_at=erased_at))
+
+    assert darkroom("jobs", "erase", JOB_ID, "--yes") == Exit.DONE
+    assert capsys.readouterr().out == f"{JOB_ID}  {state}\n"
+
+
+def test_nothing_is_erased_without_a_confirmation(
+    darkroom: Run, deployment: Deployment, capsys: Capture
+) -> None:
+    assert darkroom("jobs", "erase", JOB_ID) == Exit.USAGE
+    assert deployment.requests == []
+    assert "--yes" in capsys.readouterr().err
+
+
+def test_erased_job_cannot_be_retried(darkroom: Run, deployment: Deployment) -> None:
+    erased = job(input={}, assets=[], erasing_at="2026-11-30T12:00:00Z")
+    deployment.on(f"GET /v1/jobs/{JOB_ID}", erased)
+
+    assert darkroom("jobs", "retry", JOB_ID) == Exit.BAD_REQUEST
+    assert len(deployment.requests) == 1
+
+
 def test_retry_submits_the_same_request(darkroom: Run, deployment: Deployment) -> None:
     previous = job("failed", operation="edit", references=["s3://assets/uploads/1.png"])
     deployment.on(f"GET /v1/jobs/{JOB_ID}", previous)

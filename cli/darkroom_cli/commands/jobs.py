@@ -1,4 +1,4 @@
-"""Commands for jobs: generate, edit, list, show, cancel, retry, open."""
+"""Commands for jobs: generate, edit, list, show, cancel, erase, retry, open."""
 
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
 
 top = typer.Typer()
-jobs = typer.Typer(help="Jobs: list, show, cancel, retry, open.", no_args_is_help=True)
+jobs = typer.Typer(help="Jobs: list, show, cancel, erase, retry, open.", no_args_is_help=True)
 
 COLUMNS = ["job", "status", "request", "price", "charged", "created", "prompt"]
 _MAX_PROMPT_LENGTH = 60  # characters in a table
@@ -121,6 +121,26 @@ def cancel(session: Session, job_id: JobId) -> None:
     session.screen.line(waiting.summary(job))
 
 
+@command(jobs, "erase")
+def erase(
+    session: Session,
+    job_id: JobId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without being asked.")] = False,
+) -> None:
+    """Delete the prompt, the references and the images of an ended job for good."""
+    if not yes:
+        can_ask = not session.screen.as_json and session.screen.err.is_terminal
+        question = f"Delete the images and the prompt of {job_id} for good?"
+        if not (can_ask and typer.confirm(question, err=True)):
+            raise CliError(Exit.USAGE, "Nothing was erased.", "Confirm the erasure with: --yes")
+    job = session.client.delete(f"/v1/jobs/{job_id}/data")
+    if session.screen.as_json:
+        session.screen.document(job)
+        return
+    state = "erased" if job["erased_at"] else "erased here; WaveSpeed has not confirmed it yet"
+    session.screen.line(f"{job_id}  {state}")
+
+
 @command(jobs, "retry")
 def retry(
     session: Session,
@@ -173,6 +193,7 @@ def _fields(job: Json) -> list[tuple[str, str]]:
     fields: list[tuple[str, Any]] = [
         ("job", job["job_id"]),
         ("status", job["status"]),
+        ("erased", job.get("erased_at") or job.get("erasing_at")),
         ("failure", failure and f"{failure['code']}: {failure['detail'] or failure['message']}"),
         ("operation", job["operation"]),
         ("model", job["model"]),
@@ -192,6 +213,8 @@ def _fields(job: Json) -> list[tuple[str, str]]:
 
 def _request(job: Json) -> Json:
     """Return the request of an earlier job; raises CliError if the job does not contain it."""
+    if job.get("erasing_at"):
+        raise CliError(Exit.BAD_REQUEST, "The job cannot be retried: its content was erased.")
     if job["operation"] == "model":
         if job["references"]:
             message = "The job cannot be retried: its record has no complete references."
