@@ -176,7 +176,12 @@ class App:
         """Verifies API keys."""
         from darkroom.usecases.authorize import Authorize
 
-        return Authorize(keys=self.ports.keys, now=self.ports.now)
+        return Authorize(
+            keys=self.ports.keys,
+            audit=self.ports.audit,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+        )
 
     @cached_property
     def revoke_key(self) -> RevokeKey:

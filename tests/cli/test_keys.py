@@ -19,6 +19,7 @@ from darkroom_cli import main
 from darkroom_cli.errors import Exit
 from darkroom_cli.operator import stack
 from tests.cli.deployment import KEY, Deployment, problem
+from tests.fakes.signals import InMemoryAudit, InMemoryMetrics
 from tests.infra.template import properties
 
 TABLE = "darkroom-table"
@@ -99,6 +100,11 @@ def test_token_is_not_stored_or_listed(run_command: RunCommand, dynamodb: Any) -
     assert token not in run_command("list")[1]
 
 
+def authorizer(dynamodb: Any, now: datetime) -> Authorize:
+    keys = KeyTable(dynamodb, TABLE)
+    return Authorize(keys, InMemoryAudit(), InMemoryMetrics(), lambda: now)
+
+
 def test_new_key_authorizes_with_role_expiry_and_budget(
     run_command: RunCommand, dynamodb: Any
 ) -> None:
@@ -107,8 +113,7 @@ def test_new_key_authorizes_with_role_expiry_and_budget(
     )
 
     now = datetime.now(UTC)
-    authorize = Authorize(keys=KeyTable(dynamodb, TABLE), now=lambda: now)
-    key = authorize.run(f"Bearer {out.strip()}", SOURCE_IP)
+    key = authorizer(dynamodb, now).run(f"Bearer {out.strip()}", SOURCE_IP)
     assert key is not None
     assert (key.name, key.role, key.created_by) == ("shop", Role.READ, AWS)
     assert BudgetTable(dynamodb, TABLE).cap("key:shop") == 5_000_000
@@ -194,8 +199,7 @@ def test_revoke_deletes_only_its_key(run_command: RunCommand, dynamodb: Any) -> 
     assert code == 0
     assert output.startswith(f"revoked {key_id}  shop")
     assert [key.name for key in KeyTable(dynamodb, TABLE).all()] == ["other"]
-    authorize = Authorize(keys=KeyTable(dynamodb, TABLE), now=lambda: datetime.now(UTC))
-    assert authorize.run(f"Bearer {out.strip()}", SOURCE_IP) is None
+    assert authorizer(dynamodb, datetime.now(UTC)).run(f"Bearer {out.strip()}", SOURCE_IP) is None
 
 
 @pytest.mark.parametrize(

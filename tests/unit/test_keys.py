@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from darkroom.domain import keys
+from darkroom.domain.audit import Act
 from darkroom.domain.callers import Role
 from darkroom.domain.keys import Key
 from darkroom.handlers import authorizer
@@ -82,6 +83,50 @@ def test_random_header_is_refused(header: str) -> None:
     add_key(world)
 
     assert world.app.authorize.run(header, SOURCE_IP) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("", "malformed"), ("Basic {}", "malformed"), ("Bearer secret", "malformed"),
+        ("Bearer {}x", "unknown"), ("Bearer {}", "expired"),
+    ],
+)  # fmt: skip
+def test_refused_key_is_counted_with_its_reason(header: str, reason: str) -> None:
+    world = World()
+    token = add_key(world, days=1)
+    world.clock.advance(86_400)
+
+    assert world.app.authorize.run(header.format(token), SOURCE_IP) is None
+
+    counted = [(record.name, record.dimensions) for record in world.metrics.recorded]
+    assert counted == [("KeysRefused", {}), ("KeysRefusedByReason", {"reason": reason})]
+
+
+@pytest.mark.parametrize("days", [None, 1])
+def test_refused_key_is_in_the_audit_log(days: int | None) -> None:
+    """A random guess has no name; an expired key has that of its caller."""
+    world = World()
+    token = add_key(world, days=1) if days else "dk_guess"
+    world.clock.advance(86_400)
+
+    world.app.authorize.run(f"Bearer {token}", SOURCE_IP)
+    world.app.authorize.run("Bearer of bad news", SOURCE_IP)
+
+    (entry,) = world.audit.entries
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    assert (entry.act, entry.object, entry.source_ip) == (Act.KEY_REFUSED, digest[:12], SOURCE_IP)
+    assert (entry.name, entry.value) == (("ada", "expired") if days else (None, "unknown"))
+    assert token not in entry.model_dump_json()
+
+
+def test_accepted_key_is_not_counted() -> None:
+    world = World()
+
+    world.app.authorize.run(f"Bearer {add_key(world)}", SOURCE_IP)
+
+    assert world.metrics.recorded == []
+    assert world.audit.entries == []
 
 
 def test_revoked_key_is_refused() -> None:

@@ -13,6 +13,7 @@ from darkroom.domain.callers import Caller, Role, of_key
 
 PREFIX = "dk_"
 _RANDOM_BYTES = 25  # 200 bits, 40 characters
+_ID_LENGTH = 12
 
 NAME_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
 KeyName = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
@@ -52,7 +53,7 @@ class Key(BaseModel):
     @property
     def key_id(self) -> str:
         """A short id for display: the first 12 characters of the digest."""
-        return self.digest[:12]
+        return self.digest[:_ID_LENGTH]
 
     @property
     def expires(self) -> datetime | None:
@@ -96,6 +97,11 @@ class Revocation(BaseModel):
 def digest(token: str) -> str:
     """Return the SHA-256 of a key, in hex. A key has 200 random bits, so a fast hash is safe."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def key_id(token: str) -> str:
+    """Return the id that a key with this token has."""
+    return digest(token)[:_ID_LENGTH]
 
 
 def mint(
