@@ -34,6 +34,7 @@ class Stack(BaseModel):
     stack_name: str
     event_bus: str
     table: str
+    audit_log: str
     assets_bucket: str
     inbox_bucket: str
     api_url: str
@@ -100,7 +101,7 @@ def _start(
     )
     lap("deploy", f"stack {deploy.STACK_NAME}")
     lap("warm-up", f"{warm_up(aws, deploy.STACK_NAME)} functions")
-    keys = TableKeys(aws.client("dynamodb"), outputs["TableName"])
+    keys = TableKeys(aws.client, outputs["TableName"], outputs["AuditLogName"])
     key = keys.create({"name": "local", "role": "admin", "unlimited": True})
     return Stack(
         emulator_url=aws.url,
@@ -110,6 +111,7 @@ def _start(
         stack_name=deploy.STACK_NAME,
         event_bus=outputs["EventBusName"],
         table=outputs["TableName"],
+        audit_log=outputs["AuditLogName"],
         assets_bucket=outputs["AssetsBucketName"],
         inbox_bucket=outputs["InboxBucketName"],
         # Not every program can resolve the API's own host name, so this URL uses the emulator's.

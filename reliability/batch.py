@@ -68,7 +68,7 @@ def _line(number: int, name: str, case: FaultCase) -> dict[str, Any]:
 
 
 def _client(harness: ChaosHarness) -> httpx.Client:
-    keys = TableKeys(harness.stack.client("dynamodb"), harness.stack.table)
+    keys = TableKeys(harness.stack.client, harness.stack.table, harness.stack.audit_log)
     token = keys.create({"name": "batch", "unlimited": True})["key"]
     return httpx.Client(
         base_url=harness.stack.api_url,

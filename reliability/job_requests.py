@@ -23,7 +23,7 @@ class JobRequester:
 
     def __init__(self, stack: Stack, callers: int = 1) -> None:
         self._stack = stack
-        keys = TableKeys(stack.client("dynamodb"), stack.table)
+        keys = TableKeys(stack.client, stack.table, stack.audit_log)
         self._keys = [
             keys.create({"name": f"caller-{n}", "unlimited": True})["key"] for n in range(callers)
         ]

@@ -188,7 +188,7 @@ class App:
         """Revokes API keys."""
         from darkroom.usecases.keys.revoke_key import RevokeKey
 
-        return RevokeKey(keys=self.ports.keys, now=self.ports.now)
+        return RevokeKey(keys=self.ports.keys, audit=self.ports.audit, now=self.ports.now)
 
     @cached_property
     def limit_requests(self) -> LimitRequests:
@@ -206,7 +206,12 @@ class App:
         """Creates API keys."""
         from darkroom.usecases.keys.create_key import CreateKey
 
-        return CreateKey(keys=self.ports.keys, budgets=self.ports.budgets, now=self.ports.now)
+        return CreateKey(
+            keys=self.ports.keys,
+            budgets=self.ports.budgets,
+            audit=self.ports.audit,
+            now=self.ports.now,
+        )
 
     @cached_property
     def list_keys(self) -> ListKeys:
@@ -220,7 +225,12 @@ class App:
         """Changes the daily budgets of callers."""
         from darkroom.usecases.keys.change_budget import ChangeBudget
 
-        return ChangeBudget(keys=self.ports.keys, budgets=self.ports.budgets, now=self.ports.now)
+        return ChangeBudget(
+            keys=self.ports.keys,
+            budgets=self.ports.budgets,
+            audit=self.ports.audit,
+            now=self.ports.now,
+        )
 
     @cached_property
     def find_jobs(self) -> FindJobs:

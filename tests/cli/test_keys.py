@@ -12,8 +12,8 @@ from moto import mock_aws
 
 from darkroom.adapters.dynamodb.jobs import BudgetTable
 from darkroom.adapters.dynamodb.keys import KeyTable
-from darkroom.domain.callers import Role
-from darkroom.domain.keys import AWS
+from darkroom.domain.callers import AWS, Role
+from darkroom.domain.keys import Creator, digest
 from darkroom.usecases.authorize import Authorize
 from darkroom_cli import main
 from darkroom_cli.errors import Exit
@@ -22,7 +22,7 @@ from tests.cli.deployment import KEY, Deployment, problem
 from tests.fakes.signals import InMemoryAudit, InMemoryMetrics
 from tests.infra.template import properties
 
-TABLE = "darkroom-table"
+TABLE, AUDIT_LOG = "darkroom-table", "audit"
 SOURCE_IP = "203.0.113.7"
 SHOP = ("--name", "shop", "--days", "90", "--budget", "5")
 
@@ -43,6 +43,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             **{name: table[name] for name in ("AttributeDefinitions", "KeySchema", "BillingMode")},
             GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"],
         )
+        boto3.client("logs").create_log_group(logGroupName=AUDIT_LOG)
         yield client
 
 
@@ -69,12 +70,10 @@ class FakeStack:
         self.table = table
 
     def client(self, service: str) -> Any:
-        assert service == "dynamodb"
-        return self.dynamodb
+        return self.dynamodb if service == "dynamodb" else boto3.client(service)  # type: ignore[call-overload]
 
     def output(self, name: str) -> str:
-        assert name == "TableName"
-        return self.table
+        return {"TableName": self.table, "AuditLogName": AUDIT_LOG}[name]
 
 
 def stored_items(dynamodb: Any) -> str:
@@ -115,7 +114,7 @@ def test_new_key_authorizes_with_role_expiry_and_budget(
     now = datetime.now(UTC)
     key = authorizer(dynamodb, now).run(f"Bearer {out.strip()}", SOURCE_IP)
     assert key is not None
-    assert (key.name, key.role, key.created_by) == ("shop", Role.READ, AWS)
+    assert (key.name, key.role, key.created_by) == ("shop", Role.READ, Creator.of(AWS))
     assert BudgetTable(dynamodb, TABLE).cap("key:shop") == 5_000_000
     assert key.is_valid(now + timedelta(days=89))
     assert not key.is_valid(now + timedelta(days=91))
@@ -293,3 +292,26 @@ def test_key_without_the_role_admin_is_refused(
 
     assert main.run(["keys", "list"]) == Exit.REFUSED_KEY
     assert "make key" in capsys.readouterr().err
+
+
+def test_created_and_revoked_keys_are_audited(run_command: RunCommand) -> None:
+    _, out, _ = run_command("create", *SHOP)
+    key_id = digest(out.strip())[:12]
+    run_command("revoke", key_id)
+
+    events = boto3.client("logs").filter_log_events(logGroupName=AUDIT_LOG)["events"]
+    entries = [json.loads(event["message"]) for event in events]
+    assert [(e["act"], e["object"], e["name"], e["value"]) for e in entries] == [
+        ("key.created", key_id, "aws", "submit shop"), ("key.revoked", key_id, "aws", "shop"),
+    ]  # fmt: skip
+    assert out.strip() not in str(entries)
+
+
+def test_key_is_shown_although_it_could_not_be_audited(run_command: RunCommand) -> None:
+    boto3.client("logs").delete_log_group(logGroupName=AUDIT_LOG)
+
+    code, out, err = run_command("create", *SHOP)
+
+    assert code == 0
+    assert out.startswith("dk_")
+    assert "key.created is missing in the audit log" in err

@@ -89,7 +89,7 @@ class Deployment:
 
     def create_key(self, name: str, role: Role = Role.SUBMIT, **options: Any) -> str:
         """Create an API key; return its token."""
-        keys = TableKeys(self.stack.client("dynamodb"), self.stack.table)
+        keys = TableKeys(self.stack.client, self.stack.table, self.stack.audit_log)
         created = keys.create({"name": name, "role": role, "unlimited": True, **options})
         return str(created["key"])
 

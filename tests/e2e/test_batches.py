@@ -229,7 +229,7 @@ def test_batch_of_a_revoked_key_submits_no_further_row(deployment: Deployment) -
         source = ApiClient(client).upload("\n".join(lines).encode(), "application/x-ndjson")
         batch = client.post("/v1/batches", json={"source": source["reference"]}).json()
 
-    TableKeys(stack.client("dynamodb"), stack.table).revoke(digest(token)[:12])
+    TableKeys(stack.client, stack.table, stack.audit_log).revoke(digest(token)[:12])
     revoked_at = datetime.now(UTC)
     with deployment.http_client(deployment.create_key("boss", Role.ADMIN)) as client:
         ended_batch = until_ended(ApiClient(client), batch["batch_id"])

@@ -19,6 +19,7 @@ STACK = Stack(
     stack_name="darkroom",
     event_bus="bus",
     table="table",
+    audit_log="audit",
     assets_bucket="bucket",
     inbox_bucket="inbox",
     api_url="http://127.0.0.1:1/_aws/execute-api/abc/live",

@@ -110,7 +110,7 @@ def test_changed_settings_are_audited_once() -> None:
     assert presets is not None
     assert presets.startswith("version 2, digest ")
     assert (submits, budget) == ("off", "5 USD a day")
-    assert {entry.name for entry in changed.audit.entries} == {"owner"}
+    assert {entry.name for entry in changed.audit.entries} == {"aws"}
 
 
 def test_a_changed_preset_text_is_audited_without_the_text() -> None:
@@ -127,3 +127,21 @@ def test_a_changed_preset_text_is_audited_without_the_text() -> None:
     assert all(
         text not in entry.model_dump_json() for text in texts for entry in world.audit.entries
     )
+
+
+def test_keys_and_budgets_are_audited_with_the_admin_that_changed_them() -> None:
+    admin = Client(name="root", role="admin")
+    limits = {"name": "shop", "expires_in_days": 1, "daily_budget_usd": 5}
+
+    created = admin.post("/v1/keys", limits).json
+    path = f"/v1/keys/{created['id']}"
+    admin.send("PATCH", path, body=json.dumps({"daily_budget_usd": 7.5}))
+    admin.delete(path)
+
+    assert [(e.act, e.object, e.value) for e in admin.world.audit.entries] == [
+        (Act.KEY_CREATED, created["id"], "submit shop"),
+        (Act.BUDGET_CHANGED, "key:shop", "7.5 USD a day"),
+        (Act.KEY_REVOKED, created["id"], "shop"),
+    ]
+    assert {(e.name, e.key_id) for e in admin.world.audit.entries} == {("key:root", KEY_ID)}
+    assert created["key"] not in str(admin.world.audit.entries)

@@ -72,7 +72,7 @@ def test_waiting_job_of_a_revoked_key_is_not_submitted(is_in_queue: bool) -> Non
     posts = len(world.provider.posts)
     assert world.jobs.budgets.reserved(START.date(), "key:shop").micro_usd > 0
 
-    world.app.revoke_key.run(key_id)
+    world.app.revoke_key.run(key_id, callers.AWS)
     step = submit(world, job)
 
     assert (step.outcome, step.code) == (Outcome.FAILED, Code.CANCELED)
@@ -86,7 +86,7 @@ def test_job_accepted_after_the_revocation_is_not_submitted() -> None:
     """API Gateway caches the authorization for 30 s."""
     world = World()
     key_id = add_key(world)
-    world.app.revoke_key.run(key_id)
+    world.app.revoke_key.run(key_id, callers.AWS)
 
     job = accept(world, key_id)
     submit(world, job)
@@ -101,7 +101,7 @@ def test_submitted_job_of_a_revoked_key_completes() -> None:
     job = accept(world, key_id)
     submit(world, job)
 
-    world.app.revoke_key.run(key_id)
+    world.app.revoke_key.run(key_id, callers.AWS)
     world.app.sweep_keys.run()
     complete_job(world, job.job_id)
 
@@ -114,7 +114,7 @@ def test_other_keys_of_the_caller_and_other_entry_points_are_not_affected() -> N
     jobs = [accept(world, other), world.accept_job()]
     batch = running_batch(world, ROWS[:1], key_id=other)
 
-    world.app.revoke_key.run(revoked)
+    world.app.revoke_key.run(revoked, callers.AWS)
     assert world.app.sweep_keys.run() == []
     create_all_jobs(world, batch)
 
@@ -140,7 +140,7 @@ def test_batch_of_a_revoked_key_creates_no_further_rows_and_ends_as_canceled() -
     world.app.create_rows.run(batch.batch_id, spans[0])
     complete_job(world, batch.job_of(1))
 
-    world.app.revoke_key.run(key_id)
+    world.app.revoke_key.run(key_id, callers.AWS)
     assert [world.app.create_rows.run(batch.batch_id, span) for span in spans[1:]] == [0, 0]
 
     ended = collect_until_ended(world, batch)
@@ -161,7 +161,7 @@ def test_sweep_cancels_queued_jobs_and_open_batches_of_a_revoked_key() -> None:
     jobs = [accept(world, key_id, number) for number in range(3)]
     submit(world, jobs[0])  # enters the queue
 
-    world.app.revoke_key.run(key_id)
+    world.app.revoke_key.run(key_id, callers.AWS)
     canceled = world.app.sweep_keys.run()
 
     assert len(canceled) == 3 + 30 + 1
@@ -174,7 +174,7 @@ def test_sweep_cancels_queued_jobs_and_open_batches_of_a_revoked_key() -> None:
 def test_sweep_inspects_a_revoked_key_until_no_request_of_it_can_be_accepted() -> None:
     world = World()
     key_id = add_key(world)
-    world.app.revoke_key.run(key_id)
+    world.app.revoke_key.run(key_id, callers.AWS)
     world.app.sweep_keys.run()
     world.clock.advance(60)  # a cached authorization
 
@@ -193,7 +193,7 @@ def test_sweep_of_keys_stops_at_its_time_limit_and_the_next_continues(most: int)
     world = World()
     key_id = add_key(world)
     jobs = [accept(world, key_id, number) for number in range(31)]
-    world.app.revoke_key.run(key_id)
+    world.app.revoke_key.run(key_id, callers.AWS)
     world.clock.advance(180)
     remaining = [most]
 
@@ -216,7 +216,7 @@ def test_next_sweep_completes_a_crashed_sweep_of_keys(at: int, timing: CrashTimi
     submit(world, world.accept_job())
     jobs = [accept(world, key_id, number) for number in range(2)]
     submit(world, jobs[0])
-    world.app.revoke_key.run(key_id)
+    world.app.revoke_key.run(key_id, callers.AWS)
     world.crash_at.plan = {world.crash_at.calls + at: timing}
     for _ in range(10):
         for run in (world.app.sweep_keys.run, world.app.sweep_jobs.run):
@@ -236,7 +236,7 @@ def test_sweep_reads_only_jobs_that_can_still_wait() -> None:
     old = accept(world, key_id)
     world.clock.time += timedelta(seconds=MAX_QUEUE + 1)
     recent = accept(world, key_id, 1)
-    world.app.revoke_key.run(key_id)
+    world.app.revoke_key.run(key_id, callers.AWS)
 
     assert world.app.sweep_keys.run() == [recent.job_id]
     assert submit(world, old).code is Code.PROVIDER_UNAVAILABLE
@@ -247,7 +247,7 @@ def test_failure_of_one_key_does_not_stop_the_sweep_of_others() -> None:
     first, second = add_key(world), add_key(world)
     jobs = [accept(world, first), accept(world, second)]
     for key_id in (first, second):
-        world.app.revoke_key.run(key_id)
+        world.app.revoke_key.run(key_id, callers.AWS)
     leave = world.jobs.transact
 
     def fail_for_first(job_id: str, *arguments: Any, **options: Any) -> Any:

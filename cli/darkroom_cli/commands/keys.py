@@ -76,7 +76,9 @@ def _open(stack: str | None, url: str | None, key: str | None) -> Iterator[Keys]
         from darkroom_cli.operator.keys import TableKeys
 
         with open_stack(None if stack == LOCAL else stack) as found:
-            yield TableKeys(found.client("dynamodb"), found.output("TableName"))
+            warn = Screen(as_json=False).note
+            table, audit_log = found.output("TableName"), found.output("AuditLogName")
+            yield TableKeys(found.client, table, audit_log, warn)
         return
     with connect(url, key) as client:
         yield _ApiKeys(client)

@@ -10,7 +10,6 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from darkroom.api.http import HttpRequest, reply
 from darkroom.domain.errors import NotFoundError
 from darkroom.domain.key_requests import NO_KEY, BudgetRequest, KeyList, KeyRequest, RevokedKey
-from darkroom.domain.keys import Creator
 
 if TYPE_CHECKING:
     from darkroom.app import App
@@ -34,8 +33,7 @@ class KeyRoutes:
         """Create a key."""
         request = self._request()
         body = request.json_object(KeyRequest.model_fields)
-        creator = Creator(name=request.caller.name, key_id=request.caller.key_id)
-        return reply(201, self._create_key.run(body, creator))
+        return reply(201, self._create_key.run(body, request.caller))
 
     def list(self) -> Response[str]:
         """Return all keys."""
@@ -44,13 +42,13 @@ class KeyRoutes:
 
     def change_budget(self, key_id: str) -> Response[str]:
         """Change the daily budget of a key's caller."""
-        body = self._request().json_object(BudgetRequest.model_fields)
-        return reply(200, self._change_budget.run(key_id, body))
+        request = self._request()
+        body = request.json_object(BudgetRequest.model_fields)
+        return reply(200, self._change_budget.run(key_id, body, request.caller))
 
     def revoke(self, key_id: str) -> Response[str]:
         """Revoke a key, and stop what it has started."""
-        self._request()
-        revoked = self._revoke_key.run(key_id)
+        revoked = self._revoke_key.run(key_id, self._request().caller)
         if not revoked:
             raise NotFoundError(NO_KEY)
         return reply(200, RevokedKey(id=key_id, name=revoked[0].name))

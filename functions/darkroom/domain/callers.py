@@ -60,8 +60,8 @@ def is_name(text: str) -> bool:
 
 
 INBOX = Caller(name="inbox", can_read_all=True)
-# The account's owner, who changes settings with AWS credentials.
-OWNER = Caller(name="owner", can_read_all=True)
+# The owner of the AWS account, by AWS credentials.
+AWS = Caller(name="aws", can_read_all=True)
 
 
 def of_preset(preset: str) -> Caller:

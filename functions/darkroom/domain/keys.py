@@ -27,8 +27,10 @@ class Creator(BaseModel):
     name: str = Field(description="The name of the key; `aws` for AWS credentials.")
     key_id: str | None = Field(default=None, description="null for AWS credentials.")
 
-
-AWS = Creator(name="aws")
+    @classmethod
+    def of(cls, caller: Caller) -> "Creator":
+        """Return the creator for the caller of a request."""
+        return cls(name=caller.name, key_id=caller.key_id)
 
 
 class Key(BaseModel):
@@ -109,7 +111,7 @@ def mint(
     role: Role,
     *,
     now: datetime,
-    created_by: Creator = AWS,
+    created_by: Creator | None = None,
     days: int | None = None,
     models: tuple[str, ...] = (),
     source_cidrs: tuple[str, ...] = (),

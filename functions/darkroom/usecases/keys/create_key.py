@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from darkroom.domain import keys
+from darkroom.domain import audit, keys
+from darkroom.domain.audit import Act
+from darkroom.domain.callers import Caller
 from darkroom.domain.key_requests import CreatedKey, KeyRequest, micro_usd
 from darkroom.domain.keys import Creator
 from darkroom.domain.parsing import validate
-from darkroom.ports import Budgets, Clock, Keys
+from darkroom.ports import Audit, Budgets, Clock, Keys
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,11 @@ class CreateKey:
 
     keys: Keys
     budgets: Budgets
+    audit: Audit
     now: Clock
 
-    def run(self, body: Mapping[str, Any], created_by: Creator) -> CreatedKey:
-        """Return the new key. Raises InvalidRequestError."""
+    def run(self, body: Mapping[str, Any], by: Caller) -> CreatedKey:
+        """Return the new key, which `by` creates. Raises InvalidRequestError."""
         request = validate(KeyRequest, body)
         request.require_limits()
         now = self.now()
@@ -28,7 +31,7 @@ class CreateKey:
             request.name,
             request.role,
             now=now,
-            created_by=created_by,
+            created_by=Creator.of(by),
             days=request.expires_in_days,
             models=request.models,
             source_cidrs=request.source_cidrs,
@@ -36,6 +39,9 @@ class CreateKey:
         caller = key.caller.name
         cap = micro_usd(request.daily_budget_usd)
         self.keys.add(key, cap)
+        self.audit.record(
+            audit.entry(now, Act.KEY_CREATED, key.key_id, by, f"{key.role} {key.name}")
+        )
         if cap is None:
             cap = self.budgets.cap(caller)
         used = self.budgets.reserved(now.date(), caller).micro_usd

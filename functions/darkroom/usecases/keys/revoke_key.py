@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from darkroom.domain import audit
+from darkroom.domain.audit import Act
+from darkroom.domain.callers import Caller
 from darkroom.domain.keys import Key
-from darkroom.ports import Clock, Keys
+from darkroom.ports import Audit, Clock, Keys
 
 
 @dataclass(frozen=True)
@@ -14,11 +17,13 @@ class RevokeKey:
     """
 
     keys: Keys
+    audit: Audit
     now: Clock
 
-    def run(self, key_id: str) -> list[Key]:
+    def run(self, key_id: str, by: Caller) -> list[Key]:
         """Revoke the keys with this id and return them; an empty list if there is none."""
         matches = [key for key in self.keys.all() if key.key_id == key_id]
         for key in matches:
             self.keys.revoke(key, self.now())
+            self.audit.record(audit.entry(self.now(), Act.KEY_REVOKED, key_id, by, key.name))
         return matches

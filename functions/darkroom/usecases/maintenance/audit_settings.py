@@ -38,9 +38,7 @@ class AuditSettings:
             return []
         changed = [name for name in acts if before and values[name] != before.get(name)]
         for name in changed:
-            self.audit.record(
-                audit.entry(self.now(), acts[name], name, callers.OWNER, values[name])
-            )
+            self.audit.record(audit.entry(self.now(), acts[name], name, callers.AWS, values[name]))
         self.settings.write(values)
         return changed
 
