@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ParamValidationError
 
+from darkroom.adapters.s3.same_bytes import SameBytes
 from darkroom.domain.errors import InvalidRequestError
 from darkroom.domain.references import S3Object
 from darkroom.domain.uploads import MAX_KEY_BYTES, Upload
@@ -97,15 +98,17 @@ class InboxBucket:
     def copies(self, upload: Upload, since: datetime) -> list[Upload]:
         """Return the other versions of an upload's key with the same bytes, stored after `since`.
 
-        The ETag decides. It differs if one of two equal files was uploaded in several parts.
+        The ETag decides, or the checksum under a KMS key. Both differ if one of two equal files was
+        uploaded in several parts.
         """
         found: list[Upload] = []
+        same = SameBytes(self._client, upload.object, upload.etag, upload.size)
         # The key comes before the longer keys with this prefix, newest version first.
         for version in self._versions(upload.key):
             if version["Key"] != upload.key or version["LastModified"] < since:
                 break
             etag, version_id = version["ETag"].strip('"'), version["VersionId"]
-            if etag == upload.etag and version_id != upload.version_id:
+            if version_id != upload.version_id and same.holds(version_id, etag, version["Size"]):
                 found.append(upload.model_copy(update={"version_id": version_id}))
         return found
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from darkroom.adapters.s3.same_bytes import SameBytes
 from darkroom.domain.references import S3Object
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class _Version:
     version_id: str
     is_current: bool
     etag: str | None  # None for a delete marker
+    size: int = 0  # bytes
 
 
 class ObjectVersions:
@@ -28,13 +30,16 @@ class ObjectVersions:
         self._bucket = bucket
 
     def equal(self, location: S3Object) -> list[S3Object]:
-        """Return the versions with the ETag of the pinned version, which is last."""
-        versions = list(self._of(location))
-        etags = [v.etag for v in versions if v.version_id == location.version_id and v.etag]
+        """Return the versions with the bytes of the pinned version, which is last."""
+        versions = [version for version in self._of(location) if version.etag]
+        pinned = [version for version in versions if version.version_id == location.version_id]
+        if not pinned or pinned[0].etag is None:
+            return []
+        same = SameBytes(self._client, location, pinned[0].etag, pinned[0].size)
         return [
             location.model_copy(update={"version_id": version.version_id})
             for version in sorted(versions, key=lambda v: v.version_id == location.version_id)
-            if version.etag in etags
+            if version.etag and same.holds(version.version_id, version.etag, version.size)
         ]
 
     def erase(self, location: S3Object) -> None:
@@ -76,7 +81,7 @@ class ObjectVersions:
         for page in pages.paginate(Bucket=bucket, Prefix=prefix):
             entries = [
                 *(
-                    _Version(v["Key"], v["VersionId"], v["IsLatest"], v["ETag"])
+                    _Version(v["Key"], v["VersionId"], v["IsLatest"], v["ETag"], v["Size"])
                     for v in page.get("Versions", [])
                 ),
                 *(
