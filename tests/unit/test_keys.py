@@ -120,6 +120,16 @@ def test_refused_key_is_in_the_audit_log(days: int | None) -> None:
     assert token not in entry.model_dump_json()
 
 
+def test_key_of_another_address_is_refused_with_its_reason() -> None:
+    world = World()
+    token = add_key(world, source_cidrs=["198.51.100.0/24"])
+
+    assert world.app.authorize.run(f"Bearer {token}", SOURCE_IP) is None
+
+    assert world.metrics.recorded[-1].dimensions == {"reason": "source"}
+    assert (world.audit.entries[0].value, world.audit.entries[0].name) == ("source", "ada")
+
+
 def test_accepted_key_is_not_counted() -> None:
     world = World()
 
