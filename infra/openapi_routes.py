@@ -150,6 +150,13 @@ ROUTES = (
         {200: "JobView", 202: "JobView"}, parameters=(_JOB_ID,), headers=("ETag",),
         errors=_BAD | _CONFLICT, function="EraseFunction",
     ),
+    Route(
+        "post", "/v1/jobs/{job_id}/resume", "resumeJob",
+        "Resume the failed chain of a job from the step that failed. Finished steps are not paid "
+        "again.",
+        {202: "JobView"}, parameters=(_JOB_ID,), headers=_JOB_HEADERS,
+        errors=_BAD | _CONFLICT | _PAYMENT,
+    ),
     Route("post", "/v1/estimates", "estimate", "Get the price of a request.", {200: "Estimate"},
           ("TextToImage", "Edit", "AnyModel"), errors=_BODY),
     Route("post", "/v1/uploads", "createUpload",

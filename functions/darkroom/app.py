@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.cancel_job import CancelJob
     from darkroom.usecases.jobs.check_job import CheckJob
     from darkroom.usecases.jobs.circuit_breaker import CircuitBreaker
+    from darkroom.usecases.jobs.continue_chain import ContinueChain
     from darkroom.usecases.jobs.create_job import CreateJob
+    from darkroom.usecases.jobs.end_chain import EndChain
     from darkroom.usecases.jobs.end_job import EndJob
     from darkroom.usecases.jobs.erase_job import EraseJob
     from darkroom.usecases.jobs.finalize_job import FinalizeJob
@@ -35,9 +37,11 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.make_upload import MakeUpload
     from darkroom.usecases.jobs.note_outcome import NoteOutcome
     from darkroom.usecases.jobs.poll_prediction import PollPrediction
+    from darkroom.usecases.jobs.read_chain import ReadChain
     from darkroom.usecases.jobs.receive_webhook import ReceiveWebhook
     from darkroom.usecases.jobs.recover_job import RecoverJob
     from darkroom.usecases.jobs.request_job import RequestJob
+    from darkroom.usecases.jobs.resume_chain import ResumeChain
     from darkroom.usecases.jobs.store_outputs import StoreOutputs
     from darkroom.usecases.jobs.store_upload import StoreUpload
     from darkroom.usecases.jobs.submit_job import SubmitJob
@@ -135,6 +139,7 @@ class App:
 
         return UploadJob(
             create_job=self.create_job,
+            resume_chain=self.resume_chain,
             jobs=self.ports.jobs,
             references=self.ports.references,
             inbox=self.ports.inbox,
@@ -153,6 +158,7 @@ class App:
 
         return NoteOutcome(
             jobs=self.ports.jobs,
+            read_chain=self.read_chain,
             inbox=self.ports.inbox,
             assets=self.ports.assets,
             now=self.ports.now,
@@ -238,7 +244,10 @@ class App:
         from darkroom.usecases.jobs.find_jobs import FindJobs
 
         return FindJobs(
-            jobs=self.ports.jobs, sleep=self.ports.sleep, monotonic=self.ports.monotonic
+            jobs=self.ports.jobs,
+            read_chain=self.read_chain,
+            sleep=self.ports.sleep,
+            monotonic=self.ports.monotonic,
         )
 
     @cached_property
@@ -250,6 +259,58 @@ class App:
             find=self.find_jobs,
             jobs=self.ports.jobs,
             end=self.end_job,
+            end_chain=self.end_chain,
+            audit=self.ports.audit,
+            now=self.ports.now,
+        )
+
+    # Chains
+
+    @cached_property
+    def read_chain(self) -> ReadChain:
+        """Reads the state of chains."""
+        from darkroom.usecases.jobs.read_chain import ReadChain
+
+        return ReadChain(jobs=self.ports.jobs)
+
+    @cached_property
+    def continue_chain(self) -> ContinueChain:
+        """Starts the next steps of chains."""
+        from darkroom.usecases.jobs.continue_chain import ContinueChain
+
+        return ContinueChain(
+            jobs=self.ports.jobs,
+            read=self.read_chain,
+            end=self.end_chain,
+            workflow=self.ports.workflow,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+        )
+
+    @cached_property
+    def end_chain(self) -> EndChain:
+        """Ends chains and publishes their terminal events."""
+        from darkroom.usecases.jobs.end_chain import EndChain
+
+        return EndChain(
+            jobs=self.ports.jobs,
+            read=self.read_chain,
+            events=self.ports.events,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+        )
+
+    @cached_property
+    def resume_chain(self) -> ResumeChain:
+        """Reopens chains that have failed."""
+        from darkroom.usecases.jobs.resume_chain import ResumeChain
+
+        return ResumeChain(
+            find=self.find_jobs,
+            jobs=self.ports.jobs,
+            read=self.read_chain,
+            budget=self.budget,
+            continue_chain=self.continue_chain,
             audit=self.ports.audit,
             now=self.ports.now,
         )
@@ -426,6 +487,8 @@ class App:
             versions=self.ports.versions,
             provider=self.ports.provider,
             end=self.end_job,
+            read_chain=self.read_chain,
+            end_chain=self.end_chain,
             audit=self.ports.audit,
             now=self.ports.now,
             assets_bucket=self.settings.assets_bucket,
@@ -538,6 +601,7 @@ class App:
             end=self.end_job,
             recover=self.recover_job,
             erase=self.erase_job,
+            continue_chain=self.continue_chain,
             metrics=self.ports.metrics,
             now=self.ports.now,
         )

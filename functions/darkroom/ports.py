@@ -299,7 +299,24 @@ class Jobs(Protocol):
     def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
         """Store a new record with its reservations. Returns False if the id exists.
 
-        `caps` has the budget in micro-USD for each reservation. Raises BudgetExceededError.
+        `caps` has the budget in micro-USD for each of `job.first_reservations`. Raises
+        BudgetExceededError.
+        """
+
+    def change_chain(
+        self,
+        root: Job,
+        *,
+        create: Job | None = None,
+        release: Sequence[Reservation] = (),
+        reserve: Sequence[tuple[Reservation, int]] = (),
+        **changes: object,
+    ) -> bool:
+        """Change the chain of its first job `root`, in one transaction with the other writes.
+
+        `create` is the record of the next step. `reserve` has reservations, each with its budget in
+        micro-USD. Returns False, without a change, if the chain has changed since `root` was read,
+        or if the record of the step exists. Raises BudgetExceededError.
         """
 
     def get(self, job_id: str) -> Job | None:

@@ -124,7 +124,8 @@ export function fill({ prompt, texts, operation, images }) {
 async function loadPresets() {
   const { presets } = await api.get("v1/presets");
   byId("preset").replaceChildren(element("option", { value: "" }, "None"),
-    ...Object.entries(presets).map(([name, { description }]) =>
+    // The form has one image; a preset with further steps is for the inbox.
+    ...Object.entries(presets).filter(([, { then }]) => !then?.length).map(([name, { description }]) =>
       element("option", { value: name }, description ? `${name}: ${description}` : name)));
   byId("preset-field").hidden = false;
   byId("preset").onchange = () => {

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlencode
 
 from darkroom.domain import media
 from darkroom.domain.errors import BudgetExceededError
-from darkroom.domain.job import Asset, Job, Status
+from darkroom.domain.job import CHAIN_STATE, Asset, Job, Reservation, Status
 from darkroom.domain.media import Format
 from darkroom.domain.references import S3Object
 from darkroom.ports import (
@@ -41,17 +41,44 @@ class InMemoryJobs:
     def create(self, job: Job, caps: Sequence[int] = ()) -> bool:
         if job.job_id in self.records:
             return False
-        for reservation, cap in zip(job.reservations, caps, strict=True):
-            if (
-                self.budgets.reserved(reservation.day, reservation.scope).micro_usd
-                + reservation.micro_usd
-                > cap
-            ):
-                raise BudgetExceededError(reservation.scope, cap, None, reservation.micro_usd)
-        for reservation in job.reservations:
-            self.budgets.add(reservation, reservation.micro_usd)
+        self._reserve(list(zip(job.first_reservations, caps, strict=True)))
         self.records[job.job_id] = job
         return True
+
+    def change_chain(
+        self,
+        root: Job,
+        *,
+        create: Job | None = None,
+        release: Sequence[Reservation] = (),
+        reserve: Sequence[tuple[Reservation, int]] = (),
+        **changes: object,
+    ) -> bool:
+        unknown = changes.keys() - Job.model_fields.keys()
+        assert not unknown, f"a job has no {unknown}"
+        stored = self.records.get(root.job_id)
+        if stored is None or any(getattr(stored, n) != getattr(root, n) for n in CHAIN_STATE):
+            return False
+        if create is not None and create.job_id in self.records:
+            return False
+        self._reserve(reserve)
+        for reservation in release:
+            self.budgets.add(reservation, -reservation.micro_usd)
+        if create is not None:
+            self.records[create.job_id] = create
+        merged = dict(stored) | changes
+        self.records[root.job_id] = Job.model_validate(
+            {name: value for name, value in merged.items() if value is not None}
+        )
+        return True
+
+    def _reserve(self, reservations: Sequence[tuple[Reservation, int]]) -> None:
+        for reservation, cap in reservations:
+            reserved = self.budgets.reserved(reservation.day, reservation.scope).micro_usd
+            if reserved + reservation.micro_usd > cap:
+                raise BudgetExceededError(reservation.scope, cap, None, reservation.micro_usd)
+        for reservation, _ in reservations:
+            self.budgets.add(reservation, reservation.micro_usd)
 
     def get(self, job_id: str) -> Job | None:
         return self.records.get(job_id)

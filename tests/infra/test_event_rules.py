@@ -83,8 +83,23 @@ def test_ended_jobs_of_uploads_are_noted() -> None:
     assert "InputTransformer" not in rule
     assert rule["Pattern"] == {
         "source": ["darkroom"],
-        "detail-type": ["JobCompleted", "JobFailed", "JobRecovered"],
+        "detail-type": [
+            "JobCompleted", "JobFailed", "JobRecovered", "ChainCompleted", "ChainFailed",
+        ],
         "detail": {"source": {"bucket": [{"Ref": "InboxBucket"}]}},
+    }  # fmt: skip
+
+
+def test_ended_steps_continue_their_chain() -> None:
+    """`step` is null in the events of jobs without further steps, and null is no number."""
+    rule = rule_properties("ContinueChainFunction", "StepEnded")
+
+    assert rule["EventBusName"] == {"Ref": "EventBus"}
+    assert "InputTransformer" not in rule
+    assert rule["Pattern"] == {
+        "source": ["darkroom"],
+        "detail-type": ["JobCompleted", "JobFailed", "JobRecovered"],
+        "detail": {"step": [{"numeric": [">=", 0]}]},
     }
 
 

@@ -53,13 +53,27 @@ def test_shipped_presets_are_valid_edits_with_descriptions() -> None:
     shipped = presets.shipped()
 
     assert list(shipped.presets) == [
-        "remove-background", "product-studio", "warmer-light", "clean-scan", "extend-to-16x9"
+        "remove-background", "product-studio", "warmer-light", "clean-scan", "extend-to-16x9",
+        "studio-light", "wide-poster",
     ]  # fmt: skip
     for preset in shipped.presets.values():
         assert preset.description.endswith(".")
         assert edit(preset).prompt == preset.prompt
         assert len(preset.prompt) > 100
     assert edit(shipped.presets["extend-to-16x9"]).aspect_ratio == "16:9"
+    for name in ("studio-light", "wide-poster"):
+        (step,) = edit(shipped.presets[name]).then
+        assert step.input["resolution"] == "4k"
+
+
+def test_step_of_a_preset_is_reported_with_its_number() -> None:
+    for step, problem in (
+        ({"prompt": ""}, "`presets.scan.then` is not valid. Step 1: `prompt` is empty."),
+        ({"model": "a/b", "input": {"enable_sync_mode": True}}, "Step 1: `input.enable_sync_mode`"),
+    ):
+        with pytest.raises(BrokenPresetsError) as caught:
+            presets.parse(document(then=[step]))
+        assert problem in str(caught.value)
 
 
 def test_preset_fields_override_the_defaults() -> None:

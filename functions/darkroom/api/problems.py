@@ -12,6 +12,7 @@ from darkroom.domain.errors import (
     InvalidRequestError,
     NotEndedError,
     NotFoundError,
+    NotResumableError,
 )
 
 CONTENT_TYPE = "application/problem+json"
@@ -47,6 +48,7 @@ KINDS: dict[type[Exception], tuple[str, HTTPStatus]] = {
     ConfirmationRequiredError: ("confirmation-required", HTTPStatus.CONFLICT),
     EndedError: ("already-ended", HTTPStatus.CONFLICT),
     NotEndedError: ("not-ended", HTTPStatus.CONFLICT),
+    NotResumableError: ("not-resumable", HTTPStatus.CONFLICT),
     TooLargeError: ("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     TooManyRequestsError: ("too-many-requests", HTTPStatus.TOO_MANY_REQUESTS),
     MediaTypeError: ("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),

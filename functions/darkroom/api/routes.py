@@ -9,6 +9,7 @@ from darkroom.api import views
 from darkroom.api.http import HttpRequest, encode_cursor, reply
 from darkroom.domain.batch import Batch
 from darkroom.domain.callers import Role
+from darkroom.domain.chain import priced_input
 from darkroom.domain.errors import STACK, InvalidRequestError
 from darkroom.domain.file_names import disposition, results_name
 from darkroom.domain.identity import is_job_id
@@ -17,6 +18,7 @@ from darkroom.domain.parsing import parse_request, unknown_field, validate
 from darkroom.domain.requests import Operation
 from darkroom.observability import correlate
 from darkroom.usecases.batches.plan_batch import BatchFile
+from darkroom.usecases.jobs.find_jobs import FoundJob
 
 if TYPE_CHECKING:
     from darkroom.app import App
@@ -31,6 +33,8 @@ class Routes:
         self._create_job = app.create_job
         self._find_jobs = app.find_jobs
         self._cancel_job = app.cancel_job
+        self._resume_chain = app.resume_chain
+        self._read_chain = app.read_chain
         self._make_upload = app.make_upload
         self._read_stats = app.read_stats
         self._budget = app.budget
@@ -45,6 +49,7 @@ class Routes:
         resolver.get("/v1/jobs")(self.list_jobs)
         resolver.get("/v1/jobs/<job_id>")(self.get_job)
         resolver.delete("/v1/jobs/<job_id>")(self.cancel_job)
+        resolver.post("/v1/jobs/<job_id>/resume")(self.resume_job)
         resolver.post("/v1/estimates")(self.estimate)
         resolver.post("/v1/uploads")(self.make_upload)
         resolver.post("/v1/batches")(self.create_batch)
@@ -63,7 +68,7 @@ class Routes:
         job_request = parse_request(request.json())
         job = self._create_job.run(job_request, request_source)
         location = f"{request.full_path.rstrip('/')}/{job.job_id}"
-        return self._show_job(202, job, Location=location)
+        return self._show_job(202, self._found(job), Location=location)
 
     def get_job(self, job_id: str) -> Response[str]:
         """Return a job, at once or after its next change."""
@@ -71,19 +76,25 @@ class Routes:
         known = views.revisions(request.header("if-none-match") or "")
         wait = request.number("wait", 1, contract.MAX_WAIT_SECONDS)
         if wait is None:
-            job = self._find_jobs.one(request.caller, job_id)
+            found = self._find_jobs.with_chain(request.caller, job_id)
         else:
-            job = self._find_jobs.changed(request.caller, job_id, seconds=wait, known=known)
-        if known & {job.revision, "*"}:
-            return Response(status_code=304, body="", headers={"ETag": views.etag(job)})
-        return self._show_job(200, job)
+            found = self._find_jobs.changed(request.caller, job_id, seconds=wait, known=known)
+        if known & {found.revision, "*"}:
+            return Response(status_code=304, body="", headers={"ETag": views.etag(found)})
+        return self._show_job(200, found)
 
     def cancel_job(self, job_id: str) -> Response[str]:
         """Cancel a job."""
         request = self._request()
         request.must_submit()
-        job = self._cancel_job.run(request.caller, job_id)
-        return self._show_job(202 if job.is_open else 200, job)
+        found = self._found(self._cancel_job.run(request.caller, job_id))
+        return self._show_job(202 if found.is_open else 200, found)
+
+    def resume_job(self, job_id: str) -> Response[str]:
+        """Resume the chain of a job."""
+        request = self._request()
+        request.must_submit()
+        return self._show_job(202, self._found(self._resume_chain.run(request.caller, job_id)))
 
     def list_jobs(self) -> Response[str]:
         """Return a page of jobs, newest first."""
@@ -114,16 +125,27 @@ class Routes:
         """Return the estimated cost of a request."""
         request = self._request()
         job_request = parse_request(request.json())
-        quote = request.price(self._prices)(
-            job_request.model, job_request.input, len(job_request.references)
-        )
+        price = request.price(self._prices)
+        quote, *further = [
+            price(step.model, priced_input(step.input), len(step.references))
+            for step in (job_request, *job_request.then)
+        ]
+        known = [each.micro_usd for each in (quote, *further) if each is not None]
         return reply(
             200,
             contract.Estimate(
                 operation=job_request.operation,
                 model=job_request.model,
-                estimated_cost_micro_usd=quote and quote.micro_usd,
+                estimated_cost_micro_usd=sum(known) if len(known) > len(further) else None,
                 priced_as_of=quote and quote.as_of,
+                then=tuple(
+                    contract.StepEstimate(
+                        operation=step.operation,
+                        model=step.model,
+                        estimated_cost_micro_usd=each and each.micro_usd,
+                    )
+                    for step, each in zip(job_request.then, further, strict=True)
+                ),
             ),
         )
 
@@ -234,18 +256,24 @@ class Routes:
         days = request.number("days", 1, contract.MAX_DAYS) or 30
         return reply(200, views.stats_view(self._read_stats.run(days, request.owner_filter())))
 
-    def _show_job(self, status: int, job: Job, **headers: str) -> Response[str]:
+    def _found(self, job: Job) -> FoundJob:
+        return FoundJob(job, self._read_chain.run(job))
+
+    def _show_job(self, status: int, found: FoundJob, **headers: str) -> Response[str]:
+        job = found.job
         correlate(job.job_id)
-        if job.is_open:
-            seconds = views.retry_after(job, self._now(), self._settings.duration_scale)
+        if found.is_open:
+            current = found.current
+            seconds = views.retry_after(current, self._now(), self._settings.duration_scale)
             headers["Retry_After"] = str(seconds)
         view = views.job_view(
             job,
             self._references.presign,
             self._settings.duration_scale,
             self._settings.assets_bucket,
+            found.chain,
         )
-        return reply(status, view, ETag=views.etag(job), **headers)
+        return reply(status, view, ETag=views.etag(found), **headers)
 
     def _batch_view(self, batch: Batch) -> contract.BatchView:
         def url(name: str) -> str:

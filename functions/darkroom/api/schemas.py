@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from darkroom.domain.batch import CONFIRM_ABOVE, BatchStatus, Counts, RequestPreview, RowProblem
 from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, BatchFileFormat
 from darkroom.domain.callers import Role
+from darkroom.domain.chain_state import ChainStatus
 from darkroom.domain.errors import Charged, Code, FieldProblem
 from darkroom.domain.events import S3Location, Timings
 from darkroom.domain.job import Asset, Status
@@ -68,6 +69,47 @@ class EventView(_Model):
     detail: dict[str, object] = Field(description="See infra/events for its JSON Schema.")
 
 
+class ChainStepView(_Model):
+    """A step of a chain."""
+
+    step: int = Field(description="Number of the step; 0 is the first job.")
+    job_id: str | None = Field(description="The job of the step; null if it has not started.")
+    operation: Operation
+    model: str = Field(description="WaveSpeed's model id.")
+    status: Status | Literal["waiting", "skipped"] = Field(
+        description="`waiting`: starts after the step before. `skipped`: the chain has ended."
+    )
+    code: Code | None = Field(description="Why the step's job has failed; null unless it has.")
+    estimated_cost_micro_usd: int | None = Field(
+        description="Estimated cost in micro-USD. null: the price is not known."
+    )
+    charged: Charged = Field(description="Whether WaveSpeed charged the step's job.")
+
+
+class ChainView(_Model):
+    """A chain: a job and its further steps."""
+
+    chain_id: str = Field(description="Id of the chain, which is that of its first job.")
+    status: ChainStatus
+    attempt: int = Field(description="How often the chain was resumed.")
+    steps: tuple[ChainStepView, ...]
+    code: Code | None = Field(description="Why the chain has failed; null unless it has.")
+    message: str | None = Field(description="The reason in words; null unless it has failed.")
+    estimated_cost_micro_usd: int | None = Field(
+        description="Estimated cost of all steps in micro-USD. null: a price is not known."
+    )
+    reserved_micro_usd: int = Field(
+        description="Price in micro-USD of the steps that have not started, while the chain runs."
+    )
+    spent_micro_usd: int = Field(
+        description="Cost in micro-USD of the charged jobs, with those that a resume has replaced."
+    )
+    uncertain_micro_usd: int = Field(
+        description="Cost in micro-USD of jobs that may have been charged (`charged` is `maybe`)."
+    )
+    ended_at: datetime | None = Field(description="null while the chain runs.")
+
+
 class JobView(_Model):
     """A job."""
 
@@ -86,6 +128,8 @@ class JobView(_Model):
     caller: str = Field(description="The owner of the job.")
     idempotency_key: str = Field(description="The caller's idempotency key, or a generated one.")
     batch_id: str | None = Field(description="The batch of the job; null for other jobs.")
+    chain_id: str | None = Field(description="The chain of the job; null without further steps.")
+    step: int | None = Field(description="Number of the job's step in the chain.")
     preset: str | None = Field(description="Name and version of the preset, as in `scan@3`.")
     source: S3Location | None = Field(
         description="The inbox upload that created the job; null for other jobs."
@@ -122,6 +166,9 @@ class JobView(_Model):
     event: EventView | None = Field(
         description="The last event published for the job. null before the first, and in lists."
     )
+    chain: ChainView | None = Field(
+        description="The chain of the job. null for a job without further steps, and in lists."
+    )
 
 
 class JobPage(_Model):
@@ -133,14 +180,25 @@ class JobPage(_Model):
     )
 
 
-class Estimate(_Model):
-    """The price of a request."""
+class StepEstimate(_Model):
+    """The price of a further step of a chain."""
 
     operation: Operation
     model: str = Field(description="WaveSpeed's model id.")
     estimated_cost_micro_usd: int | None = Field(
         description="Estimated cost in micro-USD. null: the price is not known."
     )
+
+
+class Estimate(_Model):
+    """The price of a request, with all steps of a chain."""
+
+    operation: Operation
+    model: str = Field(description="WaveSpeed's model id.")
+    estimated_cost_micro_usd: int | None = Field(
+        description="Estimated cost in micro-USD, with further steps. null: a price is not known."
+    )
+    then: tuple[StepEstimate, ...] = Field(description="The prices of the further steps.")
     priced_as_of: str | None = Field(description="Date of WaveSpeed's quote or of the price table.")
 
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from darkroom.api.schemas import (
     AssetView,
     BatchView,
+    ChainStepView,
+    ChainView,
     EventView,
     FailureView,
     JobView,
@@ -15,13 +17,15 @@ from darkroom.api.schemas import (
 )
 from darkroom.domain import job_events, polling
 from darkroom.domain.batch import Batch, BatchStatus, Counts
-from darkroom.domain.errors import Code, failure
+from darkroom.domain.chain_state import ChainState
+from darkroom.domain.errors import Charged, Code, failure
 from darkroom.domain.file_names import disposition, file_name
 from darkroom.domain.job import Asset, Job
 from darkroom.domain.media import REFERENCE_FORMATS
 from darkroom.domain.references import S3Object
 from darkroom.usecases.batches.end_batch import CSV, JSONL
 from darkroom.usecases.batches.plan_batch import Plan
+from darkroom.usecases.jobs.find_jobs import FoundJob
 from darkroom.usecases.maintenance.read_stats import StatsReport
 
 URL_SECONDS = 3600
@@ -43,7 +47,13 @@ _UNREACHABLE = "WaveSpeed does not answer. Jobs wait and resume automatically."
 type Presign = Callable[[S3Object, int, str | None], str]
 
 
-def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = None) -> JobView:
+def job_view(
+    job: Job,
+    presign: Presign,
+    scale: float,
+    own_bucket: str | None = None,
+    chain: ChainState | None = None,
+) -> JobView:
     """Return the API representation of a job, with presigned URLs.
 
     `scale` multiplies the published durations. `own_bucket` is the assets bucket. Without it, as in
@@ -88,7 +98,40 @@ def job_view(job: Job, presign: Presign, scale: float, own_bucket: str | None = 
             ],
             "timings": job_events.timings(job),
             "event": _event(job, own_bucket) if own_bucket and not is_erased else None,
+            "chain": chain and _chain_view(chain),
         }
+    )
+
+
+def _chain_view(chain: ChainState) -> ChainView:
+    failed = chain.failure
+    return ChainView(
+        chain_id=chain.root.job_id,
+        status=chain.status,
+        attempt=chain.root.chain_attempt,
+        steps=tuple(_step_view(chain, step) for step in range(chain.steps)),
+        code=chain.root.chain_code,
+        message=failed and failed.message,
+        estimated_cost_micro_usd=chain.estimated_cost_micro_usd,
+        reserved_micro_usd=chain.reserved_micro_usd,
+        spent_micro_usd=chain.cost(Charged.YES),
+        uncertain_micro_usd=chain.cost(Charged.MAYBE),
+        ended_at=chain.root.chain_ended_at,
+    )
+
+
+def _step_view(chain: ChainState, step: int) -> ChainStepView:
+    job = chain.jobs[step] if step < len(chain.jobs) else None
+    request = chain.further[step - 1] if step else chain.root
+    return ChainStepView(
+        step=step,
+        job_id=job and job.job_id,
+        operation=request.operation,
+        model=request.model,
+        status=job.status if job else "waiting" if chain.root.has_open_chain else "skipped",
+        code=job and job.code,
+        estimated_cost_micro_usd=chain.prices[step],
+        charged=job.charge if job else Charged.NO,
     )
 
 
@@ -114,9 +157,9 @@ def _thumbnail_url(job: Job, index: int, presign: Presign) -> str | None:
     return presign(S3Object(bucket=asset.bucket, key=key), URL_SECONDS, None)
 
 
-def etag(job: Job) -> str:
+def etag(found: FoundJob) -> str:
     """Return a strong ETag. It changes with every field of the response except the URLs."""
-    return f'"{job.revision}"'
+    return f'"{found.revision}"'
 
 
 def revisions(tags: str) -> set[str]:

@@ -16,6 +16,7 @@ class Act(StrEnum):
     KEY_REFUSED = "key.refused"
     JOB_CREATED = "job.created"
     JOB_CANCELED = "job.canceled"
+    CHAIN_RESUMED = "chain.resumed"
     JOB_ERASED = "job.erased"
     BATCH_CREATED = "batch.created"
     BATCH_CANCELED = "batch.canceled"

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from darkroom.domain.chain_state import ChainState
 from darkroom.domain.errors import Charged, Code, FieldProblem, failure, sentence
 from darkroom.domain.identity import job_id
 from darkroom.domain.job import Job, Status
@@ -180,16 +181,27 @@ class Result(BaseModel):
     message: str | None = None
     charged: Charged = Charged.NO
     cost_micro_usd: int | None = Field(default=0, description="null: the price is not known.")
+    # A chain can have both; the result file has their sum.
+    spent_micro_usd: int = Field(default=0, exclude=True)
+    uncertain_micro_usd: int = Field(default=0, exclude=True)
     assets: tuple[str, ...] = Field(default=(), description="s3:// URIs.")
     request: dict[str, Any] | None = None
 
 
-def result_of(batch: Batch, row: Row, job: Job | None, refusal: Refusal | None) -> Result:
-    """Return the result of a row. A job takes precedence over a refusal."""
+def result_of(
+    batch: Batch,
+    row: Row,
+    job: Job | None,
+    refusal: Refusal | None,
+    chain: ChainState | None = None,
+) -> Result:
+    """Return the result of a row: of its chain, or of its job, before that of a refusal."""
     fields: dict[str, Any] = {"row": row.number, "id": row.id, "request": row.request}
     if row.request is None:
         message, code = at_row(row.number, sentence(row.errors)), Code.INVALID_REQUEST
         return Result(**fields, status=RowStatus.BAD, code=code, message=message)
+    if chain is not None:
+        return Result(**fields, **_chain_fields(chain))
     if job is not None:
         return Result(**fields, **_job_fields(job))
     if refusal is not None:
@@ -222,6 +234,7 @@ def _job_fields(job: Job) -> dict[str, Any]:
     status = RowStatus.QUEUED if job.status is Status.QUEUED else RowStatus.RUNNING
     if not job.is_open:
         status = RowStatus.CANCELED if job.code is Code.CANCELED else RowStatus(str(job.status))
+    cost = job.estimated_cost_micro_usd or 0
     return {
         "status": status,
         "job_id": job.job_id,
@@ -229,7 +242,32 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "message": job.code and failure(job.code, sent=job.was_sent).message,
         "charged": job.charge,
         "cost_micro_usd": 0 if job.charge is Charged.NO else job.estimated_cost_micro_usd,
+        "spent_micro_usd": cost if job.charge is Charged.YES else 0,
+        "uncertain_micro_usd": cost if job.charge is Charged.MAYBE else 0,
         "assets": tuple(f"s3://{asset.bucket}/{asset.key}" for asset in job.assets),
+    }
+
+
+def _chain_fields(chain: ChainState) -> dict[str, Any]:
+    """Return the result of a chain: the outputs of its last job, and the cost of all jobs."""
+    last = chain.jobs[-1] if chain.jobs else chain.root
+    status = RowStatus.QUEUED if last.status is Status.QUEUED else RowStatus.RUNNING
+    if not chain.root.has_open_chain:
+        # A canceled job of the chain may still run: its outputs are stored.
+        status = RowStatus.RUNNING if last.is_open else RowStatus(str(chain.status))
+    spent, uncertain = chain.cost(Charged.YES), chain.cost(Charged.MAYBE)
+    failed = chain.failure
+    charged = Charged.MAYBE if uncertain else Charged.YES if spent else Charged.NO
+    return {
+        "status": status,
+        "job_id": chain.root.job_id,
+        "code": failed and failed.code,
+        "message": failed and failed.message,
+        "charged": charged,
+        "cost_micro_usd": spent + uncertain,
+        "spent_micro_usd": spent,
+        "uncertain_micro_usd": uncertain,
+        "assets": tuple(f"s3://{asset.bucket}/{asset.key}" for asset in last.assets),
     }
 
 

@@ -138,4 +138,4 @@ CELL_READERS = {
     for name, annotation in ANNOTATIONS.items()
     for kind in _types(annotation)
     if isinstance(kind, type) and kind in _READERS
-}
+} | {"then": (_read_json, "a JSON list of steps")}

@@ -8,6 +8,7 @@ DarkroomError
 ├── NotFoundError             the resource does not exist or belongs to another caller
 ├── ForbiddenError            the caller's role does not permit the operation
 ├── ConfirmationRequiredError   the batch costs more than the limit for an unconfirmed start
+├── NotResumableError         the job has no chain that has failed
 ├── EndedError                the job or batch has ended and cannot be canceled
 └── NotEndedError             the job, or its batch, has not ended and cannot be erased
 """
@@ -149,6 +150,13 @@ def sentence(problems: Iterable[FieldProblem]) -> str:
     return " ".join(problem.message for problem in problems)
 
 
+def labelled(label: str, text: str) -> str:
+    """Return `text`, one or more sentences, as a text about the row or step `label`."""
+    # An abbreviation such as HEIC keeps its case.
+    is_word = text[:2].istitle()
+    return f"{label}: {text[:1].lower() if is_word else text[:1]}{text[1:]}"
+
+
 def megabytes(size: int) -> str:
     """Return a size in bytes as megabytes, rounded up to one decimal."""
     tenths = -(-size // 100_000)
@@ -211,6 +219,10 @@ class EndedError(DarkroomError):
 
 class NotEndedError(DarkroomError):
     """The job or its batch has not ended, so its content is still needed."""
+
+
+class NotResumableError(DarkroomError):
+    """The job has no chain, or its chain has not failed."""
 
 
 class BudgetExceededError(RejectedError):

@@ -48,6 +48,12 @@ class JobEvent(_Event):
     source: S3Location | None = Field(
         default=None, description="The inbox upload that created the job; null for other jobs."
     )
+    chain_id: str | None = Field(
+        default=None, description="The job's chain; null for a job without further steps."
+    )
+    step: int | None = Field(
+        default=None, description="Number of the job's step in the chain; 0 is the first job."
+    )
     estimated_cost_micro_usd: int | None = Field(
         description="Estimated cost in micro-USD. null: the price is not known."
     )
@@ -119,6 +125,62 @@ class JobRecovered(JobEvent):
         description="A JSON file with the request, the outputs and the cost."
     )
     timings: Timings
+
+
+class ChainOutputs(BaseModel):
+    """A finished step of a chain, with its outputs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    step: int = Field(description="Number of the step; 0 is the first job.")
+    job_id: str
+    operation: Operation
+    model: str = Field(description="WaveSpeed's model id.")
+    assets: tuple[Asset, ...] = Field(description="The stored outputs.")
+    uris: tuple[str, ...] = Field(description="The assets as s3:// URIs.")
+
+
+class _ChainEvent(_Event):
+    """The fields of both events at the end of a chain."""
+
+    chain_id: str = Field(description="Id of the chain, which is that of its first job.")
+    attempt: int = Field(description="How often the chain was resumed.")
+    idempotency_key: str = Field(description="The idempotency key of the first job.")
+    batch_id: str | None = Field(description="The batch of the chain; null for other chains.")
+    source: S3Location | None = Field(
+        description="The inbox upload that created the chain; null for other chains."
+    )
+    steps: int = Field(description="Number of steps, the first job included.")
+    finished: tuple[ChainOutputs, ...] = Field(description="The finished steps, in order.")
+    estimated_cost_micro_usd: int | None = Field(
+        description="Estimated cost of all steps in micro-USD. null: a price is not known."
+    )
+    spent_micro_usd: int = Field(description="Cost of the charged jobs in micro-USD.")
+    uncertain_micro_usd: int = Field(
+        description="Cost in micro-USD of jobs that may have been charged (`charged` is `maybe`)."
+    )
+    accepted_at: datetime
+    ended_at: datetime
+
+
+class ChainCompleted(_ChainEvent):
+    """Every step of a chain has completed."""
+
+    job_id: str = Field(description="The job of the last step.")
+    assets: tuple[Asset, ...] = Field(description="The stored outputs of the last step.")
+    uris: tuple[str, ...] = Field(description="The outputs of the last step as s3:// URIs.")
+
+
+class ChainFailed(_ChainEvent):
+    """A chain has failed or was canceled. `finished` has what exists."""
+
+    job_id: str = Field(
+        description="The job of the step that failed; the first job, if the step has no job."
+    )
+    step: int = Field(description="Number of the step that has not completed; 0 is the first job.")
+    code: Code = Field(description="Why the chain failed.")
+    message: str = Field(description="The reason in words, and what to do.")
+    retryable: bool = Field(description="Whether a resume may succeed without a change.")
 
 
 class BudgetThresholdReached(BaseModel):
@@ -212,7 +274,9 @@ class ModelRequested(AnyModel, _Requested):
     """A JobRequested event that runs any other model of WaveSpeed."""
 
 
-type Event = JobEvent | JobRejected | BatchCompleted | BudgetThresholdReached
+type Event = (
+    JobEvent | ChainCompleted | ChainFailed | JobRejected | BatchCompleted | BudgetThresholdReached
+)
 
 PUBLISHED: tuple[type[BaseModel], ...] = (
     JobSubmitted,
@@ -220,6 +284,8 @@ PUBLISHED: tuple[type[BaseModel], ...] = (
     JobFailed,
     JobRecovered,
     JobRejected,
+    ChainCompleted,
+    ChainFailed,
     BatchCompleted,
     BudgetThresholdReached,
 )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from darkroom.domain.chain import Chain
 from darkroom.domain.durations import ExpectedDuration, published
 from darkroom.domain.errors import Charged, Code, failure
 from darkroom.domain.references import Reference, S3Object, map_texts
@@ -45,6 +46,8 @@ FINAL_CODES = (
     Code.INSUFFICIENT_CREDITS,
     Code.PROVIDER_FAILED,
 )
+# The fields that differ between any two states of a chain.
+CHAIN_STATE = ("chain_jobs", "chain_attempt", "chain_ended_at", "chain_erased_at")
 OPEN = (Status.QUEUED, Status.SUBMITTING, Status.SUBMITTED)
 ENDED = (Status.COMPLETED, Status.FAILED)
 
@@ -93,6 +96,33 @@ class Job(BaseModel):
     )
     batch_id: str | None = Field(default=None, description="The batch that the job belongs to.")
     preset: str | None = Field(default=None, description="Name and version, as in `scan@3`.")
+    chain_id: str | None = Field(
+        default=None, description="Id of the chain, which is that of its first job."
+    )
+    step: int | None = Field(
+        default=None, description="Number of the step in the chain; 0 is the first job."
+    )
+    # The state of a chain, in the record of its first job. A resume counts as an attempt.
+    chain: Internal[Chain | None] = None
+    chain_jobs: Internal[tuple[str, ...]] = Field(
+        default=(), description="Ids of the jobs of the steps so far, in the order of the steps."
+    )
+    chain_replaced: Internal[tuple[str, ...]] = Field(
+        default=(), description="Ids of failed jobs that a resume has replaced."
+    )
+    chain_attempt: Internal[int] = 0
+    chain_reservations: Internal[tuple[Reservation, ...]] = Field(
+        default=(), description="What is reserved for steps that have no job yet."
+    )
+    chain_ended_at: Internal[datetime | None] = None
+    chain_code: Internal[Code | None] = None
+    chain_detail: Internal[str | None] = Field(
+        default=None, description="Why a step could not start."
+    )
+    chain_published_at: Internal[datetime | None] = None
+    chain_erased_at: Internal[datetime | None] = Field(
+        default=None, description="When the requests of the steps were erased."
+    )
     prefix: str = Field(description="Key prefix in the assets bucket, without a final slash.")
     deadline_seconds: int
     estimated_cost_micro_usd: int | None = None  # None if no price is known
@@ -225,6 +255,31 @@ class Job(BaseModel):
         """Whether the outputs of the failed job were stored after its end."""
         is_failed = self.status is Status.FAILED
         return is_failed and self.stored_at is not None and self.code is not Code.CANCELED
+
+    @property
+    def has_result(self) -> bool:
+        """Whether the outputs of the job are stored and not those of a canceled job."""
+        return self.status is Status.COMPLETED or self.is_recovered
+
+    @property
+    def has_open_chain(self) -> bool:
+        """Whether the job is the first of a chain that has not ended."""
+        return self.chain is not None and self.chain_ended_at is None
+
+    @property
+    def has_unpublished_chain(self) -> bool:
+        """Whether the job is the first of a chain whose terminal event is not published."""
+        return self.chain is not None and self.chain_published_at is None
+
+    @property
+    def first_reservations(self) -> tuple[Reservation, ...]:
+        """What is reserved when the record is created: for the job and for all further steps."""
+        if not self.chain_reservations:
+            return self.reservations
+        return tuple(
+            own.model_copy(update={"micro_usd": own.micro_usd + further.micro_usd})
+            for own, further in zip(self.reservations, self.chain_reservations, strict=True)
+        )
 
     @property
     def was_sent(self) -> bool:

@@ -1,12 +1,14 @@
 """Parse a request body into a typed request, or into a list of problems."""
 
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from darkroom.domain.errors import FieldProblem, InvalidRequestError
+from darkroom.domain.errors import FieldProblem, InvalidRequestError, labelled
 from darkroom.domain.requests import (
     DARKROOM_FIELDS,
     EDIT_MODEL,
@@ -14,7 +16,9 @@ from darkroom.domain.requests import (
     AnyModel,
     BaseRequest,
     Edit,
+    EditStep,
     JobRequest,
+    ModelStep,
     Operation,
     TextToImage,
 )
@@ -31,6 +35,7 @@ _OPERATIONS: dict[str, type[TextToImage | Edit]] = {
 }
 # A rejection is published as an event, and an event has at most 256 KB.
 _MAX_PROBLEMS, MAX_FIELD_NAME = 32, 100
+_IN_STEP = re.compile(r"then\.(\d+)\.(.+)")
 _TYPES = {
     "string_type": "a string",
     "int_type": "a whole number",
@@ -48,6 +53,8 @@ def parse_request(body: object) -> JobRequest:
             "", f"The request is {_type_name(body)}, not a JSON object.", "a JSON object"
         )
     fields = given(body)
+    if "then" in fields:
+        fields["then"] = read_steps(fields["then"])
     return _parse_model(fields) if "model" in fields else _parse_operation(fields)
 
 
@@ -87,13 +94,7 @@ def _parse_operation(body: Mapping[str, Any], prefix: str = "") -> TextToImage |
 
 
 def _parse_model(body: Mapping[str, Any]) -> JobRequest:
-    model, model_input = body["model"], body.get("input")
-    if isinstance(model, str) and isinstance(model_input, Mapping):
-        try:
-            body = {**body, "input": read_input(model, model_input)}
-        except InvalidRequestError as error:
-            raise InvalidRequestError([_in_input(problem) for problem in error.problems]) from None
-    request = validate(AnyModel, body)
+    request = validate(AnyModel, _with_read_input(body))
     operation = _GPT_IMAGE_2.get(request.model.lower())
     if operation is None:
         return request
@@ -105,6 +106,58 @@ def _parse_model(body: Mapping[str, Any]) -> JobRequest:
             raise InvalidRequestError.of(field, message, "leave it out")
     settings = {name: getattr(request, name) for name in BaseRequest.model_fields}
     return _parse_operation({**request.input, **settings, "operation": operation}, "input.")
+
+
+def read_steps(steps: object) -> object:
+    """Return the typed steps of a chain. Raises InvalidRequestError for all steps at once.
+
+    A value that is no list is unchanged; the validation of the request refuses it.
+    """
+    if not isinstance(steps, list | tuple):
+        return steps
+    read: list[EditStep | ModelStep] = []
+    problems: list[FieldProblem] = []
+    for number, step in enumerate(steps, 1):
+        try:
+            read.append(_read_step(step))
+        except InvalidRequestError as error:
+            problems += [at_step(number, problem) for problem in error.problems]
+    if problems:
+        raise InvalidRequestError(problems[:_MAX_PROBLEMS])
+    return tuple(read)
+
+
+def at_step(number: int, problem: FieldProblem) -> FieldProblem:
+    """Return the problem of a step of a chain as one of the request. `number` is from 1."""
+    field = f"then.{number - 1}.{problem.field}".rstrip(".")[:MAX_FIELD_NAME]
+    message = labelled(f"Step {number}", problem.message)
+    return problem.model_copy(update={"field": field, "message": message})
+
+
+def _read_step(step: object) -> EditStep | ModelStep:
+    if isinstance(step, EditStep | ModelStep):
+        return step
+    if not isinstance(step, Mapping):
+        allowed = "a JSON object"
+        raise InvalidRequestError.of("", f"The step is {_type_name(step)}, not {allowed}.", allowed)
+    fields = given(step)
+    if "model" in fields:
+        return validate(ModelStep, _with_read_input(fields))
+    if "operation" in fields:
+        with suppress(ValueError):  # validation refuses an unknown operation
+            fields["operation"] = Operation(str(fields["operation"]))
+    return validate(EditStep, fields)
+
+
+def _with_read_input(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the body with the input of its model read by WaveSpeed's rules."""
+    model, model_input = body["model"], body.get("input")
+    if not (isinstance(model, str) and isinstance(model_input, Mapping)):
+        return body
+    try:
+        return {**body, "input": read_input(model, model_input)}
+    except InvalidRequestError as error:
+        raise InvalidRequestError([_in_input(problem) for problem in error.problems]) from None
 
 
 def _in_input(problem: FieldProblem) -> FieldProblem:
@@ -134,6 +187,8 @@ def _problem(error: ErrorDetails, names: Iterable[str], prefix: str) -> FieldPro
     match error["loc"]:
         case ("images", int(index)):
             subject = f"Reference image {index + 1}"
+    if step := _IN_STEP.fullmatch(field):  # a rule across steps
+        subject = f"Step {int(step[1]) + 1}: `{step[2]}`"
     return FieldProblem(field=field, message=f"{subject} {message}", allowed=allowed)
 
 

@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Annotated
 
 from pydantic import (
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -13,8 +14,9 @@ from pydantic import (
     field_validator,
 )
 
-from darkroom.domain.parsing import explain
-from darkroom.domain.requests import ImageInput, invalid
+from darkroom.domain.errors import InvalidRequestError
+from darkroom.domain.parsing import explain, read_steps
+from darkroom.domain.requests import ImageInput, Then, invalid
 from darkroom.domain.values import WHOLE, Body
 
 # Objects in this folder are references for other uploads and start no job.
@@ -33,6 +35,15 @@ REPEAT_AFTER_HOURS = 30 * 24
 RepeatAfterHours = Annotated[int, Field(ge=0, le=MAX_REPEAT_HOURS)]
 
 
+def _read_then(steps: object) -> object:
+    """Return the typed steps of a chain. Raises a validation error that names the step."""
+    try:
+        return read_steps(steps)
+    except InvalidRequestError as error:
+        problem = error.problems[0]
+        raise invalid(f"is not valid. {problem.message}", problem.allowed) from None
+
+
 class Preset(ImageInput):
     """One named edit."""
 
@@ -47,6 +58,8 @@ class Preset(ImageInput):
         description="Hours in which an upload of the same bytes to the same key is not edited "
         "again, unless its settings have changed. 0: each upload is edited.",
     )
+
+    then: Annotated[Then, BeforeValidator(_read_then)] = ()
 
     @property
     def daily_budget_micro_usd(self) -> int | None:

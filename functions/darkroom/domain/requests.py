@@ -6,21 +6,25 @@ A rule about one field is a validator of the field, which raises `invalid` with 
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
     WrapValidator,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from darkroom.domain.references import S3Object
+from darkroom.domain.references import S3Object, map_texts
 from darkroom.domain.submit_queue import Priority
 from darkroom.domain.values import WHOLE, Body, Choice, is_blank
 
@@ -34,6 +38,7 @@ MAX_IMAGES = 16
 MAX_INPUT_BYTES = 256 * 1024
 # The limits and the default of a job's deadline.
 MIN_DEADLINE_SECONDS, MAX_DEADLINE_SECONDS, DEFAULT_DEADLINE_SECONDS = 30, 3600, 900
+MAX_STEPS = 5  # of a chain, after the first job
 _MAX_DEPTH = 100  # levels of the input; the JSON code for records fails somewhere above 200
 
 # The provider's other endpoints, which share the models' path prefix.
@@ -235,6 +240,185 @@ class ImageInput(ImageSettings):
         return self.model_dump(mode="json", include=set(ImageInput.model_fields), exclude_none=True)
 
 
+class Output(Choice):
+    """An image that a step of a chain takes from the chain: the text of a reference.
+
+    `$previous` is the first output of the step before, `$first` that of the first job. `$source` is
+    the first reference image of the first job, which is the upload for the inbox.
+    """
+
+    PREVIOUS = "$previous"
+    FIRST = "$first"
+    SOURCE = "$source"
+
+
+_OUTPUTS = ", ".join(Output)
+# A text of this form in a step is the name of an output.
+_OUTPUT_NAME = re.compile(r"\$[a-z_]+", re.I)
+# The task in a model's id, if its output is no image.
+_NO_IMAGE = re.compile(
+    r"(?:^|[/_-])(?:(?:text|image|video|audio|speech|reference)-to-(?:video|audio|speech|music|text|3d)"
+    r"|[tivr]2v|tts|asr|lip-?sync)(?:$|[/_-])",
+    re.I,
+)
+
+
+def output_of(text: object) -> Output | None:
+    """Return the output of a chain that a text names; None for any other text.
+
+    Raises a validation error for an unknown name.
+    """
+    if not isinstance(text, str) or not _OUTPUT_NAME.fullmatch(text.strip()):
+        return None
+    try:
+        return Output(text)
+    except ValueError:
+        raise invalid(f"is no output of a chain. Use {_OUTPUTS}.", _OUTPUTS) from None
+
+
+def _check_step_image(image: str) -> str:
+    return output_of(image) or image
+
+
+def _check_step_model(model: str) -> str:
+    if model.lower() in (EDIT_MODEL, TEXT_TO_IMAGE_MODEL):
+        message = "is GPT Image 2. Leave out `model`, and write the fields of `input` in the step."
+        raise invalid(message, "another model, or no model")
+    return model
+
+
+def _check_step_input(model_input: dict[str, Any]) -> dict[str, Any]:
+    filled: dict[str, Any] = map_texts(model_input, lambda text, _: output_of(text) or text)
+    return filled
+
+
+_StepDeadline = Annotated[
+    Deadline | None,
+    Field(description="Seconds from the step's submission until its job fails."),
+]
+
+
+class EditStep(ImageInput):
+    """A further step of a chain that edits images."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    operation: Literal[Operation.EDIT] = Operation.EDIT
+    images: Annotated[
+        tuple[Annotated[Image, AfterValidator(_check_step_image)], ...],
+        Field(
+            min_length=1,
+            max_length=MAX_IMAGES,
+            description="Reference images, as in an edit. `$previous` is the first image of the "
+            "step before, `$first` that of the first job, and `$source` the first reference image "
+            "of the first job.",
+        ),
+    ] = (Output.PREVIOUS,)
+    deadline_seconds: _StepDeadline = None
+
+    @property
+    def model(self) -> str:
+        """The provider's model id."""
+        return EDIT_MODEL
+
+    @property
+    def references(self) -> tuple[str | S3Object, ...]:
+        """The reference images; an `Output` stands for an image of the chain."""
+        return self.images
+
+    @property
+    def outputs(self) -> set[Output]:
+        """The outputs of the chain that the step takes."""
+        return {image for image in self.images if isinstance(image, Output)}
+
+
+class ModelStep(Body):
+    """A further step of a chain that runs any other model of WaveSpeed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    model: Annotated[
+        str,
+        StringConstraints(max_length=200),
+        AfterValidator(_check_model),
+        AfterValidator(_check_step_model),
+        Field(description="The model's id.", json_schema_extra={"pattern": _MODEL_ID.pattern}),
+    ]
+    input: Annotated[
+        dict[str, Any],
+        AfterValidator(_check_input),
+        AfterValidator(_check_step_input),
+        Field(
+            description="The model's input, in WaveSpeed's format. A value `$previous`, `$first` "
+            "or `$source` becomes the URL of that image."
+        ),
+    ]
+    deadline_seconds: _StepDeadline = None
+
+    @property
+    def operation(self) -> Operation:
+        """The operation: always `model`."""
+        return Operation.MODEL
+
+    @property
+    def references(self) -> tuple[str | S3Object, ...]:
+        """A model has no list of references: its input names them."""
+        return ()
+
+    @property
+    def outputs(self) -> set[Output]:
+        """The outputs of the chain that the step takes."""
+        found: set[Output] = set()
+
+        def collect(text: str, _: str) -> str:
+            if isinstance(text, Output):
+                found.add(text)
+            return text
+
+        map_texts(self.input, collect)
+        return found
+
+
+def _kind_of_step(step: object) -> str:
+    is_model = "model" in step if isinstance(step, Mapping) else isinstance(step, ModelStep)
+    return "model" if is_model else "edit"
+
+
+type Step = Annotated[
+    Annotated[EditStep, Tag("edit")] | Annotated[ModelStep, Tag("model")],
+    Discriminator(_kind_of_step),
+]
+
+
+def _check_order(steps: tuple[EditStep | ModelStep, ...]) -> tuple[EditStep | ModelStep, ...]:
+    """Raise for an edit step that takes the output of a model without images."""
+    for index, (before, step) in enumerate(pairwise(steps), 1):
+        if isinstance(step, EditStep) and isinstance(before, ModelStep):
+            require_image_output(step, before.model, f"{index}.images")
+    return steps
+
+
+def require_image_output(step: EditStep, model: str, part: str) -> None:
+    """Raise a validation error if the step edits the output of a model that makes no images.
+
+    The id of a model names its task. Of other models, the type of an output is known at its end.
+    """
+    if Output.PREVIOUS in step.images and _NO_IMAGE.search(model):
+        message = f"cannot be $previous: {model} makes no image. Use $first or another image."
+        raise invalid(message, "an image", part)
+
+
+Then = Annotated[
+    tuple[Step, ...],
+    Field(
+        max_length=MAX_STEPS,
+        description="A chain: 1 to 5 further steps. Each is a job that starts when the step before "
+        "has completed.",
+    ),
+    AfterValidator(_check_order),
+]
+
+
 class BaseRequest(Body):
     """The fields of every request. They are for Darkroom; the provider does not receive them."""
 
@@ -251,6 +435,19 @@ class BaseRequest(Body):
         description="A `low` job waits until no `normal` job waits. Default: `normal`, or `low` "
         "for inbox uploads and the rows of a batch.",
     )
+    then: Then = ()
+
+    @model_validator(mode="after")
+    def _check_then(self) -> Self:
+        """Check what the steps take from the first job."""
+        for index, step in enumerate(self.then):
+            if isinstance(self, AnyModel) and isinstance(step, EditStep) and index == 0:
+                require_image_output(step, self.model, "then.0.images")
+            if Output.SOURCE in step.outputs and not isinstance(self, Edit):
+                message = "takes $source, but the first job has no reference image."
+                field = "images" if isinstance(step, EditStep) else "input"
+                raise invalid(message, "$previous or $first", f"then.{index}.{field}")
+        return self
 
     @property
     def references(self) -> tuple[str | S3Object, ...]:

@@ -10,7 +10,7 @@ from darkroom.domain.cells import split_references
 from darkroom.domain.columns import ID, MAX_COLUMNS, SETTING, field_of, is_id, resembles, set_twice
 from darkroom.domain.decoding import decode
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
-from darkroom.domain.parsing import MAX_FIELD_NAME, REQUIRED, parse_request
+from darkroom.domain.parsing import MAX_FIELD_NAME, REQUIRED, at_step, parse_request
 from darkroom.domain.references import (
     BadReferenceError,
     parse_reference,
@@ -18,7 +18,7 @@ from darkroom.domain.references import (
     require_image,
     require_size,
 )
-from darkroom.domain.requests import JobRequest, Operation
+from darkroom.domain.requests import JobRequest, Operation, Output
 from darkroom.domain.rows import Row
 from darkroom.domain.sheet import Sheet
 from darkroom.domain.template import Template
@@ -138,7 +138,7 @@ class Rows:
 
     def _note(self, request: JobRequest, number: int) -> None:
         """Note a request that is valid, but probably not intended."""
-        key = hash((request.model, str(request.input), request.references))
+        key = hash((request.model, str(request.input), request.references, str(request.then)))
         first = self._requests.setdefault(key, number)
         if first != number:
             self._repeated.append((number, first))
@@ -237,7 +237,7 @@ def _name_column(problem: FieldProblem, setters: Mapping[str, str]) -> FieldProb
     """
     field = problem.field
     name = f'Column "{setters.get(field, field)}"'
-    if problem.allowed == REQUIRED:
+    if problem.allowed == REQUIRED and "." not in field:
         return problem.model_copy(update={"message": f"{name} is missing or empty."})
     if field not in setters:  # a value of the template or of the defaults
         return problem
@@ -245,14 +245,16 @@ def _name_column(problem: FieldProblem, setters: Mapping[str, str]) -> FieldProb
 
 
 def _check_references(request: JobRequest) -> None:
-    """Raise InvalidRequestError if a reference is not valid. No reference is read."""
+    """Raise InvalidRequestError if a reference of a step is not valid. No reference is read."""
     problems: list[FieldProblem] = []
-    for index, image in enumerate(request.references):
-        try:
-            if isinstance(image, str):
-                _check_reference(image)
-        except BadReferenceError as error:
-            problems.append(reference_problem(index, error))
+    for number, step in enumerate((request, *request.then)):
+        for index, image in enumerate(step.references):
+            try:
+                if isinstance(image, str) and not isinstance(image, Output):
+                    _check_reference(image)
+            except BadReferenceError as error:
+                problem = reference_problem(index, error)
+                problems.append(at_step(number, problem) if number else problem)
     if problems:
         raise InvalidRequestError(problems)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from darkroom.domain.errors import FieldProblem
+from darkroom.domain.errors import FieldProblem, labelled
 
 
 class Row(BaseModel):
@@ -22,9 +22,7 @@ class Row(BaseModel):
 
 def at_row(number: int, text: str) -> str:
     """Return `text`, one or more sentences, as a text about row `number`."""
-    # An abbreviation such as HEIC keeps its case.
-    is_word = text[:2].istitle()
-    return f"Row {number}: {text[:1].lower() if is_word else text[:1]}{text[1:]}"
+    return labelled(f"Row {number}", text)
 
 
 def chunks(lines: list[bytes], rows: int, size: int) -> list[dict[str, int]]:

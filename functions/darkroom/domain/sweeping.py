@@ -35,7 +35,17 @@ def sweep_after(
         case Status.COMPLETED | Status.FAILED:
             if job.published_at is None:
                 return now + START_GRACE
-            return _recovery_at(job, now) if job.recovery_polls or job.is_recoverable else None
+            chain = chain_sweep_after(job, now)
+            if not (job.recovery_polls or job.is_recoverable):
+                return chain
+            return min(filter(None, (chain, _recovery_at(job, now))), default=None)
+
+
+def chain_sweep_after(job: Job, now: datetime) -> datetime | None:
+    """Return when the sweep inspects the chain of its first job, which has ended."""
+    if job.has_open_chain:
+        return now + INTERVAL
+    return now + START_GRACE if job.has_unpublished_chain else None
 
 
 def _recovery_at(job: Job, now: datetime) -> datetime | None:

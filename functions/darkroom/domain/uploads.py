@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict
 
+from darkroom.domain.chain_state import ChainFailure
 from darkroom.domain.errors import (
     Charged,
     Code,
@@ -163,7 +164,8 @@ def edit_of(
         for name, field in _OVERRIDES.items()
         if name in metadata
     }
-    return {**preset.input, **overrides, "operation": Operation.EDIT, "images": images}
+    edit = {**preset.input, **overrides, "operation": Operation.EDIT, "images": images}
+    return {**edit, "then": preset.then} if preset.then else edit
 
 
 def references_of(metadata: Mapping[str, str]) -> list[str]:
@@ -245,21 +247,18 @@ def _is_unicode(text: str) -> bool:
 
 
 def missing_references(
-    names: Mapping[int, str], field: str, upload: Upload, waited: timedelta
+    names: Iterable[tuple[str, str]], upload: Upload, waited: timedelta
 ) -> InvalidRequestError:
-    """Return the error of references that did not arrive. `names` is by index.
-
-    `field` may have a placeholder for the index.
-    """
+    """Return the error of references that did not arrive: the field and the name of each."""
     minutes = round(waited.total_seconds() / 60)
     problems = [
         FieldProblem(
-            field=field.format(index),
+            field=field,
             message=f"{name[:_MAX_NAME]} did not arrive in the inbox within {minutes} minutes."
             f" Upload it, then upload {upload.name} again.",
             allowed="a key in the inbox, or a URI",
         )
-        for index, name in names.items()
+        for field, name in names
     ]
     return InvalidRequestError(problems)
 
@@ -308,14 +307,20 @@ def rejected_note(
     }
 
 
-def failed_note(job: Job, source: S3Object, at: datetime) -> dict[str, Any]:
-    """Return the note about an upload whose job has failed. `source` is the upload."""
-    code = job.code or Code.INTERNAL_ERROR
-    message = failure(code, sent=job.was_sent).message
+def failed_note(
+    job: Job, source: S3Object, at: datetime, chain: ChainFailure | None = None
+) -> dict[str, Any]:
+    """Return the note about an upload whose job has failed, or a step of whose chain.
+
+    `source` is the upload, and `job` the job of the step.
+    """
+    code = chain.code if chain else job.code or Code.INTERNAL_ERROR
+    message = chain.message if chain else failure(code, sent=job.was_sent).message
     detail = f' WaveSpeed\'s message: "{job.detail}".' if job.detail else ""
     repeat = "" if job.charge is Charged.NO else _REPEAT_HINT
+    subject = "The chain" if chain else "The job"
     return {
-        "message": f"The job of {source.key} failed. {message}{detail} {_CHARGES[job.charge]}"
+        "message": f"{subject} of {source.key} failed. {message}{detail} {_CHARGES[job.charge]}"
         + repeat,
         "code": code,
         "errors": [],

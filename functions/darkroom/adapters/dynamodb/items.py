@@ -22,7 +22,7 @@ STATS, DURATIONS = "STATS", "DURATIONS"
 _SERIALIZE = TypeSerializer().serialize
 _DESERIALIZE = TypeDeserializer().deserialize
 # Stored as JSON text, so that numbers of the provider's input are read back unchanged.
-_AS_TEXT = frozenset({"input"})
+_AS_TEXT = frozenset({"input", "chain"})
 
 
 def record_key(kind: str, record_id: str) -> dict[str, Any]:
@@ -138,7 +138,8 @@ def to_fields(item: Item) -> dict[str, Any]:
 def _plain(name: str, value: object) -> object:
     """Return `value` converted to types that DynamoDB supports."""
     if name in _AS_TEXT:
-        return json.dumps(value, ensure_ascii=False)
+        plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+        return json.dumps(plain, ensure_ascii=False)
     match value:
         case BaseModel():
             return {k: v for k, v in value.model_dump(mode="json").items() if v is not None}

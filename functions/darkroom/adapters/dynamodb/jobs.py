@@ -1,6 +1,6 @@
 """Job records, and the items that change with them: prediction claims and budget reservations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import batched
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,14 @@ from darkroom.adapters.dynamodb.items import (
     cap_key,
     claim_key,
     job_key,
+    to_attribute,
     to_attributes,
     to_fields,
 )
 from darkroom.adapters.dynamodb.operations import MAX_ITEMS, Table, record_update
 from darkroom.adapters.dynamodb.queue import provider_update, queue_update
 from darkroom.domain.errors import BudgetExceededError
-from darkroom.domain.job import Job, Reservation, Status
+from darkroom.domain.job import CHAIN_STATE, Job, Reservation, Status
 from darkroom.ports import (
     Claim,
     Conflict,
@@ -53,13 +54,45 @@ class JobTable:
         put = {"Item": _write(job), "ConditionExpression": "attribute_not_exists(pk)"}
         reservations = [
             {"Update": _reserve(reservation, cap)}
-            for reservation, cap in zip(job.reservations, caps, strict=True)
+            for reservation, cap in zip(job.first_reservations, caps, strict=True)
         ]
         failed = self._table.transact([{"Put": put}, *reservations])
         if 0 in failed:
             return False
         for index in failed:
-            reservation, cap = job.reservations[index - 1], caps[index - 1]
+            reservation, cap = job.first_reservations[index - 1], caps[index - 1]
+            raise BudgetExceededError(reservation.scope, cap, None, reservation.micro_usd)
+        return True
+
+    def change_chain(
+        self,
+        root: Job,
+        *,
+        create: Job | None = None,
+        release: Sequence[Reservation] = (),
+        reserve: Sequence[tuple[Reservation, int]] = (),
+        **changes: object,
+    ) -> bool:
+        """Change the chain of `root`; return False, without a change, if it is no longer `root`'s.
+
+        Also False if the record `create` exists. Raises BudgetExceededError if one of `reserve`
+        does not fit into its budget.
+        """
+        update = _chain_update(root, changes)
+        if create is None and not release and not reserve:  # a transaction costs twice as much
+            return self._table.update(update) is not None
+        writes: list[dict[str, Any]] = [{"Update": update}]
+        if create is not None:
+            put = {"Item": _write(create), "ConditionExpression": "attribute_not_exists(pk)"}
+            writes.append({"Put": put})
+        records = len(writes)
+        writes += [{"Update": _reserve(reservation, cap)} for reservation, cap in reserve]
+        writes += [{"Update": _add_reserved(r, -r.micro_usd)} for r in release]
+        failed = self._table.transact(writes)
+        if any(index < records for index in failed):
+            return False
+        for index in failed:
+            reservation, cap = reserve[index - records]
             raise BudgetExceededError(reservation.scope, cap, None, reservation.micro_usd)
         return True
 
@@ -185,6 +218,24 @@ class BudgetTable:
 def read_job(item: Item) -> Job:
     """Return the record in an item."""
     return Job.model_validate(to_fields(item))
+
+
+def _chain_update(root: Job, changes: Mapping[str, object]) -> dict[str, Any]:
+    """Return the update of a chain that is still in the state of `root`."""
+    update = record_update(job_key(root.job_id), list(Status), changes)
+    conditions = [update["ConditionExpression"]]
+    for number, name in enumerate(CHAIN_STATE):
+        value = getattr(root, name)
+        update["ExpressionAttributeNames"][f"#chain{number}"] = name
+        condition = f"#chain{number} = :chain{number}"
+        if value is None:
+            condition = f"attribute_not_exists(#chain{number})"
+        else:
+            update["ExpressionAttributeValues"][f":chain{number}"] = to_attribute(name, value)
+            if value == Job.model_fields[name].default:  # a new record lacks it
+                condition = f"({condition} OR attribute_not_exists(#chain{number}))"
+        conditions.append(condition)
+    return update | {"ConditionExpression": " AND ".join(conditions)}
 
 
 def _write(job: Job) -> dict[str, Any]:

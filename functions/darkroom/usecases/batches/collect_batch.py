@@ -13,9 +13,10 @@ from itertools import batched
 from typing import IO
 
 from darkroom.domain import batch as domain
+from darkroom.domain import chain_state
 from darkroom.domain.batch import Batch, BatchStatus, Counts, Result, RowStatus
 from darkroom.domain.callers import Caller
-from darkroom.domain.errors import Charged, EndedError
+from darkroom.domain.errors import EndedError
 from darkroom.domain.job import Job
 from darkroom.ports import Batches, BatchFiles, Clock, Jobs
 from darkroom.usecases.batches.end_batch import CSV, JSONL, EndBatch
@@ -51,9 +52,8 @@ class _Snapshot:
 
     def add(self, result: Result) -> None:
         self.statuses[result.status] += 1
-        cost = result.cost_micro_usd or 0
-        self.spent += cost if result.charged is Charged.YES else 0
-        self.uncertain += cost if result.charged is Charged.MAYBE else 0
+        self.spent += result.spent_micro_usd
+        self.uncertain += result.uncertain_micro_usd
         self.jsonl.write(result.model_dump_json().encode() + b"\n")
         self.csv.write(_csv_line(_cells(result)))
 
@@ -112,14 +112,26 @@ class CollectBatch:
         for rows in batched(self.files.rows(batch.batch_id), _PAGE, strict=False):
             job_ids = [batch.job_of(row.number) for row in rows if row.request is not None]
             jobs = {job.job_id: job for job in self.jobs.many(job_ids)}
+            further = self._further(list(jobs.values()))
             for row in rows:
                 job = jobs.get(batch.job_of(row.number))
                 if job is not None and batch.canceled_at is not None and can_continue():
                     job = self._canceled(batch, job)
-                yield domain.result_of(batch, row, job, refusals.get(row.number))
+                chain = chain_state.of(job, further) if job and job.chain else None
+                yield domain.result_of(batch, row, job, refusals.get(row.number), chain)
+
+    def _further(self, roots: list[Job]) -> list[Job]:
+        """Return the jobs of the further steps of the rows' chains."""
+        ids = [
+            job_id
+            for root in roots
+            for job_id in (*root.chain_jobs, *root.chain_replaced)
+            if job_id != root.job_id
+        ]
+        return self.jobs.many(ids) if ids else []
 
     def _canceled(self, batch: Batch, job: Job) -> Job:
-        if not job.is_open or job.canceled_at is not None:
+        if not (job.is_open or job.has_open_chain) or job.canceled_at is not None:
             return job
         with suppress(EndedError):
             return self.cancel.run(Caller(name=batch.caller), job.job_id)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from darkroom.domain.batch import RequestPreview, RowProblem
 from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, BatchFileFormat, guess
 from darkroom.domain.callers import Caller
+from darkroom.domain.chain import priced_input
 from darkroom.domain.columns import FIELDS
 from darkroom.domain.errors import ForbiddenError, InvalidRequestError, megabytes
 from darkroom.domain.parsing import RETIRED_FIELDS, unknown_field
@@ -150,8 +151,13 @@ class PlanBatch:
             raise ForbiddenError(at_row(row.number, str(error))) from None
 
     def _price(self, request: JobRequest) -> int | None:
-        quote = self.prices.quote(request.model, request.input, len(request.references))
-        return None if quote is None else quote.micro_usd
+        """Return the price of a request with its further steps; None if one is unknown."""
+        quotes = [
+            self.prices.quote(step.model, priced_input(step.input), len(step.references))
+            for step in (request, *request.then)
+        ]
+        known = [quote.micro_usd for quote in quotes if quote is not None]
+        return sum(known) if len(known) == len(quotes) else None
 
 
 def _preview(row: Row, request: JobRequest) -> RequestPreview:

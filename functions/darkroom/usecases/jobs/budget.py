@@ -1,7 +1,10 @@
 """Budget: daily spending limits of a caller and of the whole deployment."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from datetime import date
+from typing import Any, NamedTuple
 
 from darkroom.domain import events
 from darkroom.domain.errors import STACK, BudgetExceededError
@@ -40,23 +43,62 @@ class Budget:
         reserved, so it exceeds every budget.
         """
         limits = self._limits(scope, cap)
-        cost, day = job.estimated_cost_micro_usd, job.accepted_at.date()
-        if limits and cost is None:
-            raise BudgetExceededError(limits[0][0], limits[0][1], None, None)
-        reservations = tuple(
-            Reservation(day=day, scope=scope, micro_usd=cost or 0) for scope, _ in limits
-        )
-        job = job.model_copy(update={"reservations": reservations})
-        try:
+        day = job.accepted_at.date()
+        own = self._reservations(day, limits, [job.estimated_cost_micro_usd])
+        further: tuple[Reservation, ...] = ()
+        if job.chain is not None:
+            prices = [step.estimated_cost_micro_usd for step in job.chain.steps]
+            further = self._reservations(day, limits, prices)
+        job = job.model_copy(update={"reservations": own, "chain_reservations": further})
+        with self._explained(day, job.request_id, limits):
             created = self.jobs.create(job, [cap for _, cap in limits])
+        if created:
+            self._warn(day, job.request_id, limits)
+        return created
+
+    def reopen_chain(self, root: Job, prices: Sequence[int | None], **changes: Any) -> bool:
+        """Change the ended chain of `root`, and reserve the `prices` of its remaining steps.
+
+        Return False if the chain has changed since `root` was read. Raises BudgetExceededError.
+        """
+        chain = root.chain
+        cap = None if chain is None else chain.daily_budget_micro_usd
+        scope = (chain and chain.budget_scope) or root.caller
+        limits = self._limits(scope, cap)
+        day = self.now().date()
+        reservations = self._reservations(day, limits, prices)
+        with self._explained(day, root.request_id, limits):
+            reopened = self.jobs.change_chain(
+                root,
+                reserve=[(r, cap) for r, (_, cap) in zip(reservations, limits, strict=True)],
+                chain_reservations=reservations,
+                **changes,
+            )
+        if reopened:
+            self._warn(day, root.request_id, limits)
+        return reopened
+
+    def _reservations(
+        self, day: date, limits: Sequence[tuple[str, int]], prices: Sequence[int | None]
+    ) -> tuple[Reservation, ...]:
+        """Return the reservation of the prices in each budget. Raises BudgetExceededError."""
+        known = [price for price in prices if price is not None]
+        if limits and len(known) < len(prices):
+            raise BudgetExceededError(limits[0][0], limits[0][1], None, None)
+        return tuple(Reservation(day=day, scope=scope, micro_usd=sum(known)) for scope, _ in limits)
+
+    @contextmanager
+    def _explained(
+        self, day: date, request_id: str, limits: list[tuple[str, int]]
+    ) -> Iterator[None]:
+        """Raise BudgetExceededError with what is left of the budget, and warn."""
+        try:
+            yield
         except BudgetExceededError as error:
             self.metrics.count("BudgetExceeded")
-            self._warn(job, limits)
+            self._warn(day, request_id, limits)
             remaining = max(0, error.cap - self.budgets.reserved(day, error.scope).micro_usd)
-            raise BudgetExceededError(error.scope, error.cap, remaining, cost) from None
-        if created:
-            self._warn(job, limits)
-        return created
+            raise BudgetExceededError(error.scope, error.cap, remaining, error.cost) from None
 
     def left(self, scope: str, cap: int | None = None) -> list[BudgetLeft]:
         """Return what remains today of each budget that applies: of `scope`, and of the stack.
@@ -75,9 +117,8 @@ class Budget:
         caps = {scope: own_cap, STACK: self.stack_micro_usd}
         return [(scope, cap) for scope, cap in caps.items() if cap is not None]
 
-    def _warn(self, job: Job, limits: list[tuple[str, int]]) -> None:
+    def _warn(self, day: date, request_id: str, limits: list[tuple[str, int]]) -> None:
         """Publish one event a day and budget when 80 % of the budget is reserved."""
-        day = job.accepted_at.date()
         for scope, cap in limits:
             reserved = self.budgets.reserved(day, scope)
             if reserved.micro_usd < cap * _THRESHOLD or reserved.warned:
@@ -85,9 +126,7 @@ class Budget:
             # Publish before recording. After a crash between the two, the event is published again
             # with the same id.
             self.events.publish(
-                events.BudgetThresholdReached.of(
-                    day, scope, cap, reserved.micro_usd, job.request_id
-                )
+                events.BudgetThresholdReached.of(day, scope, cap, reserved.micro_usd, request_id)
             )
             self.budgets.warn(day, scope)
             self.metrics.count("BudgetThresholdReached")

@@ -1,19 +1,29 @@
 """Create a job: the use case that every entry point shares."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
+
 from darkroom.domain import audit, media
 from darkroom.domain.audit import Act
 from darkroom.domain.callers import Caller
+from darkroom.domain.chain import (
+    MAX_CHAIN_BYTES,
+    Chain,
+    ChainOutput,
+    ChainStep,
+    StepReference,
+    priced_input,
+)
 from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
-from darkroom.domain.identity import fingerprint, job_id
+from darkroom.domain.identity import fingerprint, is_step_key, job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.media import Format, MediaKind
-from darkroom.domain.parsing import MAX_FIELD_NAME
+from darkroom.domain.parsing import MAX_FIELD_NAME, at_step
 from darkroom.domain.pricing import UnknownPrices
 from darkroom.domain.references import (
     BadReferenceError,
@@ -28,7 +38,14 @@ from darkroom.domain.references import (
     require_size,
     s3_object,
 )
-from darkroom.domain.requests import DEFAULT_DEADLINE_SECONDS, AnyModel, JobRequest
+from darkroom.domain.requests import (
+    DEFAULT_DEADLINE_SECONDS,
+    EditStep,
+    JobRequest,
+    ModelStep,
+    Operation,
+    Output,
+)
 from darkroom.domain.submit_queue import Priority
 from darkroom.domain.sweeping import START_GRACE
 from darkroom.ports import (
@@ -47,7 +64,7 @@ from darkroom.usecases.jobs.budget import Budget
 # Their formats are certain. The magic bytes of 3D models also match other files.
 _SERVED_KINDS = (MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.AUDIO)
 
-type ParsedReference = Url | S3Object | bytes
+type ParsedReference = Url | S3Object | bytes | ChainOutput
 
 
 # S3 objects in the input of a model; each is read before the job is created.
@@ -72,6 +89,19 @@ class _Reference(NamedTuple):
         field = self.place[:MAX_FIELD_NAME]
         allowed = "an object that this caller may read"
         return FieldProblem(field=field, message=f"`{field}` {error}", allowed=allowed)
+
+
+@dataclass(frozen=True)
+class _Parsed[R: JobRequest | EditStep | ModelStep]:
+    """A request or a step of a chain, and its references."""
+
+    request: R
+    references: list[_Reference]
+
+    @property
+    def names(self) -> list[str]:
+        """The location of each reference, or the digest of its bytes."""
+        return [_name(reference.value) for reference in self.references]
 
 
 @dataclass(frozen=True)
@@ -106,21 +136,33 @@ class CreateJob:
     unknown_prices: UnknownPrices
 
     def run(self, request: JobRequest, request_source: RequestSource) -> Job:
-        """Return the job.
+        """Return the job, the first of a chain if the request has further steps.
 
         Raises InvalidRequestError, ForbiddenError, ConflictError or BudgetExceededError.
 
         Idempotent: after a crash between the record and the start, the next call starts the job.
         """
-        request_source.caller.require_model(request.model)
+        for each in (request, *request.then):
+            request_source.caller.require_model(each.model)
+        if is_step_key(request_source.key):
+            allowed = "another key"
+            message = f"This idempotency key names a step of a chain. Use {allowed}."
+            raise InvalidRequestError.of("idempotency_key", message, allowed)
         identity = job_id(request_source.caller.name, request_source.key)
-        request, references = self._parse(request)
-        request_fingerprint = fingerprint(request, (_name(parsed.value) for parsed in references))
+        parsed, steps = self._parse_all(request)
+        request_fingerprint = _fingerprint(parsed, steps)
         job = self.jobs.get(identity)
         if job is None:
-            quote = self._quote(request, request_source.caller)
-            stored = self._store_references(references, identity, request_source.caller)
-            job = self._new(request, request_source, identity, request_fingerprint, stored, quote)
+            requests = [parsed, *steps]
+            quotes = self._quotes([each.request for each in requests], request_source.caller)
+            references = [each.references for each in requests]
+            stored = self._store_all(references, identity, request_source.caller)
+            job = self._new(
+                parsed.request, request_source, identity, request_fingerprint, stored[0], quotes[0]
+            )
+            if steps:
+                further = zip((each.request for each in steps), stored[1:], quotes[1:], strict=True)
+                job = self._with_chain(job, further, request_source)
             scope = request_source.budget_scope or job.caller
             if self.budget.create(job, scope, request_source.daily_budget_micro_usd):
                 self.metrics.count("JobsAccepted")
@@ -130,15 +172,15 @@ class CreateJob:
             else:  # a concurrent delivery of the same request has created the job
                 job = self.jobs.get(identity) or job
         if job.fingerprint != request_fingerprint:
-            raise _conflict(job, request, references)
+            raise _conflict(job, parsed.request, parsed.references)
         if job.status is Status.QUEUED:
             self.workflow.start(identity)
         return job
 
     def fingerprint(self, request: JobRequest) -> str:
         """Return the fingerprint of the job of a request. Raises InvalidRequestError."""
-        request, references = self._parse(request)
-        return fingerprint(request, (_name(parsed.value) for parsed in references))
+        parsed, steps = self._parse_all(request)
+        return _fingerprint(parsed, steps)
 
     def resume(self, request_source: RequestSource) -> Job | None:
         """Return the existing job of the source, started if it was not; None without a job."""
@@ -153,7 +195,7 @@ class CreateJob:
         request_source: RequestSource,
         identity: str,
         request_fingerprint: str,
-        stored: list[Url | S3Object],
+        stored: list[StepReference],
         quote: Quote | None,
     ) -> Job:
         now = self.now()
@@ -167,7 +209,7 @@ class CreateJob:
             operation=request.operation,
             model=request.model,
             input=request.input,
-            references=tuple(stored),
+            references=tuple(r for r in stored if not isinstance(r, ChainOutput)),
             source=request_source.source,
             batch_id=request_source.batch_id,
             preset=request_source.preset,
@@ -181,36 +223,101 @@ class CreateJob:
             expires_at=int((now + self.retention).timestamp()),
         )
 
-    def _quote(self, request: JobRequest, caller: Caller) -> Quote | None:
-        """Return the price. Raises InvalidRequestError if it is unknown and must be known."""
-        quote = self.prices.quote(request.model, request.input, len(request.references))
-        problem = self.unknown_prices.problem(caller) if quote is None else None
+    def _quotes(
+        self, requests: Iterable[JobRequest | EditStep | ModelStep], caller: Caller
+    ) -> list[Quote | None]:
+        """Return the price of each. Raises InvalidRequestError if one must be known and is not."""
+        quotes = [self.quote(request) for request in requests]
+        problem = self.unknown_prices.problem(caller) if None in quotes else None
         if problem is not None:
-            raise InvalidRequestError([problem])
-        return quote
+            number = quotes.index(None)
+            raise InvalidRequestError([at_step(number, problem) if number else problem])
+        return quotes
 
-    def _parse(self, request: JobRequest) -> tuple[JobRequest, list[_Reference]]:
+    def quote(self, request: JobRequest | EditStep | ModelStep) -> Quote | None:
+        """Return the price of a request, or of a step of a chain; None if it is unknown."""
+        model_input = priced_input(request.input)
+        return self.prices.quote(request.model, model_input, len(request.references))
+
+    def _with_chain(
+        self,
+        job: Job,
+        further: Iterable[tuple[EditStep | ModelStep, list[StepReference], Quote | None]],
+        request_source: RequestSource,
+    ) -> Job:
+        """Return the job as the first of a chain with `further` steps and their prices."""
+        steps = tuple(
+            ChainStep(
+                operation=step.operation,
+                model=step.model,
+                input=step.input,
+                references=tuple(references),
+                deadline_seconds=step.deadline_seconds or DEFAULT_DEADLINE_SECONDS,
+                estimated_cost_micro_usd=quote and quote.micro_usd,
+                priced_as_of=quote and quote.as_of,
+            )
+            for step, references, quote in further
+        )
+        chain = Chain(
+            steps=steps,
+            daily_budget_micro_usd=request_source.daily_budget_micro_usd,
+            budget_scope=request_source.budget_scope,
+        )
+        if len(chain.model_dump_json().encode()) > MAX_CHAIN_BYTES:
+            allowed = f"at most {MAX_CHAIN_BYTES:,} bytes of JSON"
+            message = f"`then` is too long. Use {allowed}, without images in base64."
+            raise InvalidRequestError.of("then", message, allowed)
+        changes = {"chain": chain, "chain_id": job.job_id, "chain_jobs": (job.job_id,), "step": 0}
+        return job.model_copy(update=changes)
+
+    def _parse_all(
+        self, request: JobRequest
+    ) -> tuple[_Parsed[JobRequest], list[_Parsed[EditStep | ModelStep]]]:
+        """Return the request and the further steps of its chain. Raises all problems at once."""
+        problems: list[FieldProblem] = []
+        parsed: _Parsed[JobRequest] | None = None
+        steps: list[_Parsed[EditStep | ModelStep]] = []
+        try:
+            parsed = self._parse(request)
+        except InvalidRequestError as error:
+            problems += error.problems
+        for number, step in enumerate(request.then, 1):
+            try:
+                steps.append(self._parse(step))
+            except InvalidRequestError as error:
+                problems += [at_step(number, problem) for problem in error.problems]
+        if problems or parsed is None:
+            raise InvalidRequestError(problems)
+        return parsed, steps
+
+    def _parse[R: JobRequest | EditStep | ModelStep](self, request: R) -> _Parsed[R]:
         """Return the request and its references."""
-        if isinstance(request, AnyModel):
-            return self._parse_input(request)
+        if request.operation is not Operation.MODEL:
+            return _Parsed(request, self._parse_images(request.references))
+        model_input, named = self._parse_input(request.input)
+        return _Parsed(_with_input(request, model_input), named)
+
+    def _parse_images(self, images: Iterable[str | S3Object]) -> list[_Reference]:
         parsed: list[_Reference] = []
         problems: list[FieldProblem] = []
-        for index, image in enumerate(request.references):
+        for index, image in enumerate(images):
             try:
-                value = (
-                    image
-                    if isinstance(image, S3Object)
-                    else self.references.resolve(image) or parse_reference(image)
-                )
-                parsed.append(_Reference(value, index))
+                parsed.append(_Reference(self._parse_image(image), index))
             except BadReferenceError as error:
                 problems.append(reference_problem(index, error))
         if problems:
             raise InvalidRequestError(problems)
-        return request, parsed
+        return parsed
 
-    def _parse_input(self, request: AnyModel) -> tuple[AnyModel, list[_Reference]]:
-        """Return the request with the S3 URIs of the objects that its input names, and the objects.
+    def _parse_image(self, image: str | S3Object) -> ParsedReference:
+        if isinstance(image, S3Object):
+            return image
+        if isinstance(image, Output):
+            return ChainOutput(output=image)
+        return self.references.resolve(image) or parse_reference(image)
+
+    def _parse_input(self, given: dict[str, Any]) -> tuple[dict[str, Any], list[_Reference]]:
+        """Return the input with the S3 URIs of the objects that it names, and the objects.
 
         A presigned URL expires, so Submit signs the object anew.
         """
@@ -230,39 +337,51 @@ class CreateJob:
             named = map_urls(bare, lambda url: name_object(self.references.resolve(url), path, url))
             return text if named == bare else named
 
-        model_input = map_texts(request.input, name_objects)
+        model_input = map_texts(given, name_objects)
         if len(objects) > _MAX_OBJECTS:
             allowed = f"at most {_MAX_OBJECTS} S3 objects"
             raise InvalidRequestError.of(
                 "input", f"`input` names too many. Use {allowed}.", allowed
             )
         references = [objects[name] for name in sorted(objects)]
-        return request.model_copy(update={"input": model_input}), references
+        return model_input, references
 
-    def _store_references(
-        self, references: list[_Reference], identity: str, caller: Caller
-    ) -> list[Url | S3Object]:
-        """Check every reference, then store the inline ones. Nothing is stored if one is bad."""
+    def _store_all(
+        self,
+        references: Sequence[list[_Reference]],
+        identity: str,
+        caller: Caller,
+    ) -> list[list[StepReference]]:
+        """Check the references of each request and step, then store the inline ones.
+
+        Nothing is stored if one is bad. A later step is checked here as well, so that it is not
+        refused after the earlier ones were paid for.
+        """
         problems: list[FieldProblem] = []
-        inspected: list[ParsedReference] = []
-        for reference in references:
-            try:
-                inspected.append(self._inspect(reference, caller))
-            except BadReferenceError as error:
-                problems.append(reference.problem(error))
+        inspected: list[list[ParsedReference]] = [[] for _ in references]
+        for number, each in enumerate(references):
+            for reference in each:
+                try:
+                    inspected[number].append(self._inspect(reference, caller))
+                except BadReferenceError as error:
+                    problem = reference.problem(error)
+                    problems.append(at_step(number, problem) if number else problem)
         if problems:
             raise InvalidRequestError(problems)
         return [
-            self.references.store(identity, caller.name, reference, require_image(reference))
-            if isinstance(reference, bytes)
-            else reference
-            for reference in inspected
+            [
+                self.references.store(identity, caller.name, reference, require_image(reference))
+                if isinstance(reference, bytes)
+                else reference
+                for reference in each
+            ]
+            for each in inspected
         ]
 
     def _inspect(self, reference: _Reference, caller: Caller) -> ParsedReference:
         match reference.value:
-            case Url() as url:
-                return url
+            case Url() | ChainOutput() as known_later:
+                return known_later
             case bytes() as data:
                 require_size(len(data))
                 require_complete(require_image(data), data, data, len(data))
@@ -332,8 +451,20 @@ def _urls(
     return by_place
 
 
+def _with_input[R: BaseModel](request: R, model_input: dict[str, Any]) -> R:
+    return request.model_copy(update={"input": model_input})
+
+
+def _fingerprint(
+    parsed: _Parsed[JobRequest], steps: Iterable[_Parsed[EditStep | ModelStep]]
+) -> str:
+    return fingerprint(parsed.request, parsed.names, ((step.request, step.names) for step in steps))
+
+
 def _name(reference: ParsedReference) -> str:
     match reference:
+        case ChainOutput():
+            return reference.output
         case Url():
             return reference.url
         case S3Object():

@@ -12,6 +12,7 @@ from darkroom.domain import audit, uploads
 from darkroom.domain.audit import Act
 from darkroom.domain.batch import Batch, without_content
 from darkroom.domain.callers import Caller
+from darkroom.domain.chain_state import ChainState
 from darkroom.domain.errors import NotEndedError, NotFoundError
 from darkroom.domain.identity import job_id as identity_of
 from darkroom.domain.job import ENDED, Job
@@ -30,8 +31,10 @@ from darkroom.ports import (
     Versions,
 )
 from darkroom.usecases.batches.end_batch import JSONL
+from darkroom.usecases.jobs.end_chain import EndChain
 from darkroom.usecases.jobs.end_job import EndJob
 from darkroom.usecases.jobs.find_jobs import FindJobs
+from darkroom.usecases.jobs.read_chain import ReadChain
 
 # After this time, no function that read the record before the erasure still runs: a function of
 # Lambda runs for at most 15 minutes.
@@ -51,6 +54,8 @@ class EraseJob:
     versions: Versions
     provider: Provider
     end: EndJob
+    read_chain: ReadChain
+    end_chain: EndChain
     audit: Audit
     now: Clock
     assets_bucket: str
@@ -59,7 +64,8 @@ class EraseJob:
         """Return the job without its content. Idempotent, and repeatable after a crash.
 
         `erased_at` is None if the provider did not confirm the deletion; the sweep then repeats the
-        erasure. Raises NotFoundError, or NotEndedError if the job or its batch has not ended.
+        erasure. Raises NotFoundError, or NotEndedError if the job, its chain or its batch has not
+        ended.
         """
         job = self.find.one(caller, job_id)
         if job.is_open:
@@ -73,8 +79,14 @@ class EraseJob:
                 f"The batch {batch.batch_id} of the job has not ended, so its rows are still"
                 " needed. Cancel the batch, or erase the job after the batch's end."
             )
+        chain = self.read_chain.run(job)
+        if chain is not None and not self._erase_chain(chain):
+            raise NotEndedError(
+                f"The chain {chain.root.job_id} of the job has not ended, so its outputs are still"
+                " needed. Cancel the chain, or erase the job after the chain's end."
+            )
         self.audit.record(audit.entry(self.now(), Act.JOB_ERASED, job_id, caller))
-        return self.repeat(job)
+        return self.repeat(self.find.one(caller, job_id))
 
     def repeat(self, job: Job) -> Job:
         """Erase the content of an ended job, also after an earlier erasure. Idempotent."""
@@ -93,6 +105,25 @@ class EraseJob:
         for folder in (marked.prefix, f"references/{job.job_id}", f"thumbnails/{job.job_id}"):
             self.versions.erase_folder(f"{folder}/")
         return self._record(marked, is_deleted=self._delete_prediction(marked))
+
+    def _erase_chain(self, chain: ChainState) -> bool:
+        """Erase the requests of all steps, which no resume needs any more.
+
+        Return False, without a change, if the chain has not ended, or was resumed meanwhile.
+        """
+        root = chain.root
+        if root.has_open_chain:
+            return False
+        if root.chain is None or root.chain_erased_at is not None:
+            return True
+        self.end_chain.publish(root.job_id)
+        for step in root.chain.steps:
+            for reference in step.references:
+                if isinstance(reference, S3Object):
+                    self._erase_upload(reference, root.caller)
+        return self.jobs.change_chain(
+            root, chain=root.chain.without_content(), chain_detail=None, chain_erased_at=self.now()
+        )
 
     def _record(self, job: Job, *, is_deleted: bool) -> Job:
         """Remove the content from the record. The last run also removes the names of files."""

@@ -5,11 +5,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from darkroom.domain.callers import Caller
+from darkroom.domain.chain_state import ChainState
 from darkroom.domain.errors import NotFoundError
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.requests import Operation
 from darkroom.ports import Cursor, Jobs, Sleep
+from darkroom.usecases.jobs.read_chain import ReadChain
 
 _POLL_INTERVAL = 1.0  # seconds
 # A filtered list reads at most this many records, in pages, and then returns what matched.
@@ -19,10 +21,36 @@ _MAX_BYTES = 2_000_000
 
 
 @dataclass(frozen=True)
+class FoundJob:
+    """A job, and its chain; None if the job has no further steps."""
+
+    job: Job
+    chain: ChainState | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the job, or a job of its chain, still runs or will start."""
+        is_chain_open = self.chain is not None and self.chain.root.has_open_chain
+        return self.job.is_open or self.current.is_open or is_chain_open
+
+    @property
+    def current(self) -> Job:
+        """The job, or the current job of its chain if the job has ended."""
+        jobs = self.chain.jobs if self.chain else ()
+        return jobs[-1] if jobs and not self.job.is_open else self.job
+
+    @property
+    def revision(self) -> str:
+        """A digest of what the API returns."""
+        return self.job.revision if self.chain is None else self.chain.revision(self.job)
+
+
+@dataclass(frozen=True)
 class FindJobs:
     """Read the job records that a caller may read."""
 
     jobs: Jobs
+    read_chain: ReadChain
     sleep: Sleep
     monotonic: Callable[[], float] = time.monotonic
 
@@ -33,23 +61,30 @@ class FindJobs:
             raise NotFoundError("This job does not exist, or it belongs to another caller.")
         return job
 
+    def with_chain(self, caller: Caller, job_id: str) -> FoundJob:
+        """Return the job and its chain. Raises NotFoundError, as `one` does."""
+        job = self.one(caller, job_id)
+        return FoundJob(job, self.read_chain.run(job))
+
     def changed(
         self, caller: Caller, job_id: str, *, seconds: float, known: Collection[str] = ()
-    ) -> Job:
-        """Return the job once it has ended, its revision is not in `known`, or `seconds` passed.
+    ) -> FoundJob:
+        """Return the job once it and its chain have ended, or changed, or `seconds` have passed.
+
+        A change is a revision that is not in `known`.
 
         Without `known`, the call waits for the next change.
         """
         deadline = self.monotonic() + seconds
-        job = self.one(caller, job_id)
-        known = known or {job.revision}
-        while job.is_open and job.revision in known:
+        found = self.with_chain(caller, job_id)
+        known = known or {found.revision}
+        while found.is_open and found.revision in known:
             remaining = deadline - self.monotonic()
             if remaining <= 0:
                 break
             self.sleep(min(_POLL_INTERVAL, remaining))
-            job = self.one(caller, job_id)
-        return job
+            found = self.with_chain(caller, job_id)
+        return found
 
     def page(
         self,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from darkroom.domain import job_events
 from darkroom.domain.errors import Charged, failure
 from darkroom.domain.job import Job, Status
-from darkroom.domain.sweeping import sweep_after
+from darkroom.domain.sweeping import chain_sweep_after, sweep_after
 from darkroom.ports import (
     Clock,
     Events,
@@ -77,7 +77,7 @@ class RecoverJob:
             when=[Status.FAILED],
             # Two sweeps may run at once; the reservations are released only once.
             absent=("charged", "erasing_at") if is_released else "erasing_at",
-            sweep_after=None,
+            sweep_after=chain_sweep_after(job, self.now()),
             detail=prediction.detail or None,
             charged=charged,
         )
@@ -86,7 +86,12 @@ class RecoverJob:
         """Publish the event, then end the recovery; a crash between repeats the event."""
         self.events.publish(job_events.recovered(job, self.assets_bucket))
         self.metrics.count("JobsRecovered")
-        self.jobs.update(job.job_id, when=[Status.FAILED], absent="erasing_at", sweep_after=None)
+        self.jobs.update(
+            job.job_id,
+            when=[Status.FAILED],
+            absent="erasing_at",
+            sweep_after=chain_sweep_after(job, self.now()),
+        )
         return True
 
     def _schedule_poll(self, job: Job) -> bool:

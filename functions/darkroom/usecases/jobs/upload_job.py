@@ -9,13 +9,14 @@ from itertools import islice
 from typing import Any
 
 from darkroom.domain import callers, job_events, uploads
+from darkroom.domain.callers import Caller
 from darkroom.domain.errors import Charged, ConflictError, InvalidRequestError, RejectedError
 from darkroom.domain.identity import job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.presets import REFERENCES_FOLDER, REPEAT_AFTER_HOURS, Preset, Presets
 from darkroom.domain.references import Reference, S3Object
-from darkroom.domain.requests import MAX_IMAGES, JobRequest
+from darkroom.domain.requests import MAX_IMAGES, JobRequest, Output
 from darkroom.domain.submit_queue import Priority
 from darkroom.domain.uploads import Upload
 from darkroom.ports import (
@@ -32,6 +33,7 @@ from darkroom.ports import (
     WaitingUploads,
 )
 from darkroom.usecases.jobs.create_job import CreateJob, RequestSource
+from darkroom.usecases.jobs.resume_chain import ResumeChain
 
 # How long an upload waits for references that are not in the inbox yet.
 _MAX_WAIT = timedelta(minutes=5)
@@ -43,6 +45,10 @@ _MAX_PRESET_NAMES = 50
 _MAX_FOLDER = 100  # characters of a folder name in a message
 
 
+# The names of references that are not in the inbox, each with its field.
+type _Missing = list[tuple[str, str]]
+
+
 @dataclass(frozen=True)
 class _Draft:
     """The request of an upload before its validation."""
@@ -50,7 +56,7 @@ class _Draft:
     body: object
     request_source: RequestSource
     metadata: Mapping[str, str]
-    missing: dict[int, str]  # by index, the names of references that are not in the inbox
+    missing: _Missing
     repeat_after: timedelta
 
 
@@ -59,6 +65,7 @@ class UploadJob:
     """The S3 entry point."""
 
     create_job: CreateJob
+    resume_chain: ResumeChain
     jobs: Jobs
     references: References
     inbox: Inbox
@@ -115,7 +122,8 @@ class UploadJob:
 
     def _clean_up(self, upload: Upload, job: Job | None, *, was_waiting: bool) -> None:
         """Remove the note of an older version, and the entry of an upload that waited."""
-        if job and job.status is not Status.FAILED and not self._is_replaced(upload):
+        is_failed = job is None or job.status is Status.FAILED or job.chain_code is not None
+        if not is_failed and not self._is_replaced(upload):
             self.assets.remove(uploads.error_key(upload.key))
         if was_waiting:
             self.waiting.remove(upload)
@@ -126,10 +134,7 @@ class UploadJob:
             return None
         _reject_output(opened, upload.name)
         body = _json(opened.body, upload.name)
-        missing: dict[int, str] = {}
-        if isinstance(body, Mapping) and isinstance(body.get("images"), list):
-            images, missing = self._references(body["images"], upload)
-            body = {**body, "images": images}
+        body, missing = self._with_references(body, upload)
         repeat_after = uploads.repeat_after(opened.metadata, REPEAT_AFTER_HOURS)
         preset = self._presets().presets.get(upload.preset)
         if preset is not None:  # the budget holds for the whole folder; `inbox` owns the job
@@ -147,7 +152,7 @@ class UploadJob:
             return None
         _reject_output(opened, upload.name)
         metadata = opened.metadata
-        references, missing = self._references(uploads.references_of(metadata), upload)
+        references, names = self._references(uploads.references_of(metadata), upload)
         request_source = replace(
             request_source,
             preset=label,
@@ -156,6 +161,7 @@ class UploadJob:
         )
         body = uploads.edit_of(preset, metadata, [upload.object, *references])
         repeat_after = uploads.repeat_after(metadata, preset.repeat_after_hours)
+        missing = [("metadata.references", name) for name in names.values()]
         return _Draft(body, request_source, metadata, missing, repeat_after)
 
     def _parse(self, draft: _Draft, upload: Upload) -> JobRequest:
@@ -164,11 +170,19 @@ class UploadJob:
 
     def _create(self, request: JobRequest, draft: _Draft, upload: Upload) -> Job:
         if draft.missing:
-            field = "images.{}" if draft.request_source.preset is None else "metadata.references"
-            raise uploads.missing_references(draft.missing, field, upload, _MAX_WAIT)
+            raise uploads.missing_references(draft.missing, upload, _MAX_WAIT)
         with _mapped_problems(draft, upload):
             job = self._find_repeated(request, draft, upload)
-            return job or self.create_job.run(request, draft.request_source)
+            if job is None:
+                return self.create_job.run(request, draft.request_source)
+            return self._resumed(job, draft.request_source.caller)
+
+    def _resumed(self, job: Job, caller: Caller) -> Job:
+        """Resume the chain of a repeated upload, if the step that has failed was not charged."""
+        last = self.jobs.get(job.chain_jobs[-1]) if job.chain_code and job.chain_jobs else None
+        if last is None or last.status is not Status.FAILED or last.charge is not Charged.NO:
+            return job
+        return self.resume_chain.run(caller, job.job_id)
 
     def _wait(self, upload: Upload, event_id: str, since: datetime | None) -> bool:
         """Return whether the upload waits for its references. The sweep runs it again."""
@@ -232,6 +246,29 @@ class UploadJob:
             raise InvalidRequestError.of("folder", message, f"a folder of {names}")
         return preset, f"{upload.preset}@{presets.version}"
 
+    def _with_references(self, body: object, upload: Upload) -> tuple[object, _Missing]:
+        """Return a description with the objects of the names in it, and the missing names.
+
+        The steps of a chain name their images in the same way.
+        """
+        changed, missing = self._with_images(body, upload)
+        if not isinstance(changed, dict) or not isinstance(changed.get("then"), list):
+            return changed, missing
+        steps = [self._with_images(step, upload) for step in changed["then"]]
+        missing += [
+            (f"then.{number}.{field}", name)
+            for number, (_, names) in enumerate(steps)
+            for field, name in names
+        ]
+        return {**changed, "then": [step for step, _ in steps]}, missing
+
+    def _with_images(self, body: object, upload: Upload) -> tuple[object, _Missing]:
+        if not isinstance(body, dict) or not isinstance(body.get("images"), list):
+            return body, []
+        images, names = self._references(body["images"], upload)
+        missing = [(f"images.{index}", name) for index, name in names.items()]
+        return {**body, "images": images}, missing
+
     def _references(self, names: list[Any], upload: Upload) -> tuple[list[Any], dict[int, str]]:
         """Return the objects of names, and by index the names that are not in the inbox.
 
@@ -243,7 +280,8 @@ class UploadJob:
         resolved: list[Any] = []
         missing = {}
         for index, name in enumerate(names):
-            keys = uploads.candidates(name, upload.folder) if isinstance(name, str) else []
+            is_name = isinstance(name, str) and name not in list(Output)
+            keys = uploads.candidates(name, upload.folder) if is_name else []
             found = next(filter(None, map(self.inbox.find, keys)), None)
             if keys and found is None:
                 missing[index] = name

@@ -8,8 +8,9 @@ from enum import StrEnum
 from darkroom.domain.errors import Code
 from darkroom.domain.executions import Execution, failure_code
 from darkroom.domain.job import Job, Status
-from darkroom.domain.sweeping import INTERVAL
+from darkroom.domain.sweeping import INTERVAL, sweep_after
 from darkroom.ports import Clock, Jobs, Metrics, SubmitQueue, Workflow
+from darkroom.usecases.jobs.continue_chain import ContinueChain
 from darkroom.usecases.jobs.end_job import EndJob
 from darkroom.usecases.jobs.erase_job import EraseJob
 from darkroom.usecases.jobs.recover_job import RecoverJob
@@ -24,6 +25,7 @@ class SweepResult(StrEnum):
 
     RESTARTED = "restarted"
     CLOSED = "closed"
+    CONTINUED = "continued"  # the chain of the job
     RECOVERED = "recovered"
     ERASED = "erased"
     LEFT = "left"  # the job still runs, or its late result is not available yet
@@ -39,6 +41,7 @@ class SweepJobs:
     end: EndJob
     recover: RecoverJob
     erase: EraseJob
+    continue_chain: ContinueChain
     metrics: Metrics
     now: Clock
 
@@ -85,8 +88,10 @@ class SweepJobs:
         if job.erasing_at is not None:
             erased = self.erase.repeat(job)
             return SweepResult.ERASED if erased.erased_at else SweepResult.LEFT
+        if not job.is_open and job.has_unpublished_chain:
+            return self._continue_chain(job)
         if not job.is_open:
-            return SweepResult.RECOVERED if self.recover.run(job) else SweepResult.LEFT
+            return SweepResult.RECOVERED if self._recover(job) else SweepResult.LEFT
         execution = self.workflow.status(job.job_id)
         if execution is None and job.status is Status.QUEUED:
             self.workflow.start(job.job_id)
@@ -100,6 +105,21 @@ class SweepJobs:
         self.end.fail(job.job_id, code)
         self.metrics.count("JobsClosed", code=str(code))
         return SweepResult.CLOSED
+
+    def _continue_chain(self, root: Job) -> SweepResult:
+        self.continue_chain.run(root.job_id)
+        current = self.jobs.get(root.job_id) or root
+        after = sweep_after(current, self.now())
+        self.jobs.update(root.job_id, when=[root.status], sweep_after=after)
+        has_moved = current.chain_jobs != root.chain_jobs or not current.has_open_chain
+        return SweepResult.CONTINUED if has_moved else SweepResult.LEFT
+
+    def _recover(self, job: Job) -> bool:
+        """Return whether a late result was stored. A completed job has only its chain repaired."""
+        if job.status is Status.FAILED:
+            return self.recover.run(job)
+        self.jobs.update(job.job_id, when=[job.status], sweep_after=None)
+        return False
 
     def _schedule_next(self, job: Job) -> None:
         self.jobs.update(job.job_id, when=[job.status], sweep_after=self.now() + INTERVAL)
