@@ -120,6 +120,17 @@ def test_state_before_a_resume_does_not_match_the_same_jobs_after_it(stores: Sto
     assert not start_step(stores, before)
 
 
+def test_erased_chain_is_not_resumed_from_an_earlier_state(stores: Stores) -> None:
+    root = create_root(stores, chain_ended_at=START)
+    assert root.chain is not None
+    erased = root.chain.without_content()
+
+    assert stores.jobs.change_chain(root, chain=erased, chain_erased_at=START)
+    assert not stores.jobs.change_chain(root, chain_ended_at=None, chain_attempt=1)
+
+    assert stores.job().chain == erased
+
+
 def test_chain_of_a_missing_record_is_not_changed(stores: Stores) -> None:
     assert not start_step(stores, job(chain_jobs=("j",)))
     assert stores.jobs.get("s") is None

@@ -17,7 +17,10 @@ from tests.fakes.machine import StateMachine
 from tests.fakes.world import World
 
 EDIT: dict[str, Any] = {"prompt": "studio light", "resolution": "4k"}
-UPSCALE: dict[str, Any] = {"model": "wavespeed-ai/upscaler", "input": {"image": "$previous", "scale": 2.5}}
+UPSCALE: dict[str, Any] = {
+    "model": "wavespeed-ai/upscaler",
+    "input": {"image": "$previous", "scale": 2.5},
+}
 THREE_STEPS: dict[str, Any] = {
     "operation": "text-to-image",
     "prompt": "a lighthouse in fog",

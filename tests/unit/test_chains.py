@@ -17,6 +17,7 @@ from darkroom.domain.errors import (
     ConflictError,
     EndedError,
     InvalidRequestError,
+    NotEndedError,
     NotFoundError,
     NotResumableError,
 )
@@ -35,7 +36,7 @@ from tests.fakes.chains import (
     assert_one_end,
     chain,
 )
-from tests.fakes.crashes import CrashAt, CrashTiming, Interruption
+from tests.fakes.crashes import CrashAt, CrashTiming, Interruption, SimulatedCrashError
 from tests.fakes.images import PNG
 from tests.fakes.machine import deployment, retry_crashes
 from tests.fakes.provider import OUTPUT
@@ -429,6 +430,58 @@ def test_steps_of_a_revoked_key_are_not_sent() -> None:
 
     assert len(account.created) == 1
     assert chain(world, root).status is ChainStatus.CANCELED
+
+
+# ------------------------------------------------------------------------------------- The erasure
+
+
+def test_job_of_a_running_chain_is_not_erased() -> None:
+    """A later step may still need the output of an earlier one."""
+    world, _, root = start()
+    machine = ChainMachine(world)
+    machine.run(until=lambda: len(world.jobs.records) == 2)
+
+    with pytest.raises(NotEndedError, match="chain"):
+        world.app.erase_job.run(TEST_CALLER, root.job_id)
+    machine.run()
+
+    assert chain(world, root).status is ChainStatus.COMPLETED
+
+
+@pytest.mark.parametrize("step", range(2))
+def test_erasure_of_any_job_erases_the_requests_of_all_steps(step: int) -> None:
+    images = ["$previous", "upload:logo.png"]
+    body = {**THREE_STEPS, "then": [EDIT, {"prompt": "my secret", "images": images}]}
+    world, account = deployment()
+    world.references.objects["assets", "uploads/logo.png"] = [PNG]
+    world.references.owners["uploads/logo.png"] = TEST_CALLER.name
+    account.results = [Succeeded((OUTPUT,)), FAILED]
+    root = world.accept_job(body)
+    ChainMachine(world).run()
+
+    world.app.erase_job.run(TEST_CALLER, chain(world, root).jobs[step].job_id)
+
+    assert "my secret" not in world.job(root.job_id).model_dump_json()
+    assert "studio light" not in str(world.job(root.job_id).chain)
+    assert not world.references.objects.get(("assets", "uploads/logo.png"))
+    assert chain(world, root).prices == (60_000, 190_000, 82_000)
+    with pytest.raises(NotResumableError, match="erased"):
+        world.app.resume_chain.run(TEST_CALLER, root.job_id)
+
+
+def test_event_of_a_chain_is_published_before_the_erasure() -> None:
+    world, _, root = start(crash_at=CrashAt({}))
+    machine = ChainMachine(world, deliveries=lambda _: 0)
+    machine.run(until=lambda: len(chain(world, root).jobs) == 3)
+    machine.run(until=lambda: not chain(world, root).jobs[-1].is_open)
+    world.crash_at.methods["publish"] = "before"
+    with pytest.raises(SimulatedCrashError):
+        world.app.continue_chain.run(root.job_id)
+
+    world.app.erase_job.run(TEST_CALLER, root.job_id)
+
+    (event,) = events_of(world, ChainCompleted)
+    assert event.finished[0].assets
 
 
 # ------------------------------------------------------------------ Crashes, duplicates, reordering
