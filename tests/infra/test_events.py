@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from darkroom.domain import events, job_events
+from darkroom.domain import chain_events, chain_state, events, job_events
 from darkroom.domain.batch import Counts
+from darkroom.domain.chain import Chain, ChainStep
 from darkroom.domain.errors import Code, FieldProblem
 from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.requests import Operation
@@ -37,6 +38,7 @@ JOB = Job(
         Asset(bucket="b", key="k", content_type="audio/mpeg", size=1, sha256="s"),
     ),
 )
+STEP = ChainStep(operation=Operation.MODEL, model="a/b", input={}, deadline_seconds=900)
 UNPRICED = JOB.model_copy(update={"estimated_cost_micro_usd": None, "prediction_id": None})
 REJECTED = events.JobRejected(
     id="event-1.rejected",
@@ -63,8 +65,16 @@ BATCH = events.BatchCompleted(
     accepted_at=NOW,
     ended_at=NOW,
 )
+ROOT = JOB.model_copy(
+    update={
+        "chain": Chain(steps=(STEP,)), "chain_id": JOB.job_id, "step": 0,
+        "chain_jobs": (JOB.job_id,), "chain_ended_at": NOW,
+    }
+)  # fmt: skip
 PUBLISHED = [
     BATCH,
+    chain_events.ended(chain_state.of(ROOT, [])),
+    chain_events.ended(chain_state.of(ROOT.model_copy(update={"chain_code": Code.CANCELED}), [])),
     job_events.submitted(JOB, "p"),
     job_events.completed(JOB, "assets"),
     job_events.failed(UNPRICED),

@@ -92,7 +92,7 @@ def test_each_rule_can_invoke_only_its_function() -> None:
         if "Fn::GetAtt" in p["SourceArn"]
     }
 
-    assert len(rules) == 8
+    assert len(rules) == 9
     for rule, document in rules.items():
         (target,) = document["Targets"]
         function, _ = target["Arn"]["Fn::GetAtt"]
