@@ -1,4 +1,4 @@
-"""The short form of `make faults`: provider faults, killed workers, repeated deliveries.
+"""The short form of `make faults`: provider faults, killed workers, repeated deliveries, chains.
 
 The audit of each row checks that every job ends once, that no job is charged twice, that no
 finished output is lost, and that stored bytes equal the bytes that the provider served.
@@ -6,7 +6,7 @@ finished output is lost, and that stored bytes equal the bytes that the provider
 
 import pytest
 
-from reliability import aws_phases, provider_phases
+from reliability import aws_phases, chain_phases, provider_phases
 from reliability.audit import AuditRow
 from reliability.harness import ChaosHarness
 from reliability.table import markdown_table
@@ -71,5 +71,11 @@ def test_audit_passes_when_workers_are_killed_around_the_post(harness: ChaosHarn
 
 def test_audit_passes_after_repeated_and_forged_deliveries(harness: ChaosHarness) -> None:
     rows = aws_phases.repeated_deliveries(harness, 3)
+
+    assert all(row.has_passed for row in rows), report(rows)
+
+
+def test_audit_passes_after_faults_while_chains_continue(harness: ChaosHarness) -> None:
+    rows = chain_phases.chains(harness, 2, max_rounds=1)
 
     assert all(row.has_passed for row in rows), report(rows)

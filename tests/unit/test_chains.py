@@ -16,6 +16,7 @@ from darkroom.domain.errors import (
     Code,
     ConflictError,
     EndedError,
+    ForbiddenError,
     InvalidRequestError,
     NotEndedError,
     NotFoundError,
@@ -397,6 +398,21 @@ def test_only_a_chain_that_has_failed_is_resumed(status: ChainStatus) -> None:
 
     with pytest.raises(NotResumableError, match=str(status)):
         world.app.resume_chain.run(TEST_CALLER, root.job_id)
+
+
+def test_key_must_be_permitted_to_run_the_model_of_every_step() -> None:
+    world, account = deployment()
+    edits = TEST_CALLER.model_copy(update={"models": ("openai/*",)})
+    with pytest.raises(ForbiddenError):
+        world.accept_job(THREE_STEPS, caller=edits)
+    account.results = [Succeeded((OUTPUT,)), FAILED]
+    root = world.accept_job(THREE_STEPS)
+    ChainMachine(world).run()
+
+    with pytest.raises(ForbiddenError):
+        world.app.resume_chain.run(edits, root.job_id)
+
+    assert chain(world, root).status is ChainStatus.FAILED
 
 
 def test_job_without_a_chain_is_not_resumed() -> None:

@@ -81,6 +81,11 @@ class ChainState:
         return len(self.prices)
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """The model of each step, the first job included."""
+        return (self.root.model, *(step.model for step in self.further))
+
+    @property
     def estimated_cost_micro_usd(self) -> int | None:
         """The price of all steps; None if a price is unknown."""
         known = [price for price in self.prices if price is not None]

@@ -31,8 +31,8 @@ class ResumeChain:
     def run(self, caller: Caller, job_id: str) -> Job:
         """Return the first job of the chain. The price of the remaining steps is reserved anew.
 
-        Raises NotFoundError, BudgetExceededError, or NotResumableError if the job has no chain or
-        its chain has not failed.
+        Raises NotFoundError, ForbiddenError, BudgetExceededError, or NotResumableError if the job
+        has no chain or its chain has not failed.
         """
         state = self.read.run(self.find.one(caller, job_id))
         if state is None:
@@ -49,6 +49,8 @@ class ResumeChain:
                 "A canceled job of the chain is still running. Try again later."
             )
         finished = state.finished
+        for model in state.models[len(finished) :]:
+            caller.require_model(model)
         reopened = self.budget.reopen_chain(
             root,
             state.prices[len(finished) :],
