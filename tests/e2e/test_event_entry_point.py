@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from darkroom.domain.identity import job_id
@@ -106,6 +107,41 @@ def test_subscribed_queue_receives_the_terminal_event(deployment: Deployment) ->
 
     assert message["detail"] == ended["detail"]
     assert message["detail"]["caller"] == EVENTS
+
+
+def test_replay_to_every_rule_pays_nothing_and_counts_nothing(deployment: Deployment) -> None:
+    bus = deployment.stack.client("events")
+    bus_arn = outputs(deployment)["EventBusArn"]
+    archive = bus.create_archive(ArchiveName="replayed", EventSourceArn=bus_arn)["ArchiveArn"]
+    started = datetime.now(UTC)
+    with_key = deployment.run_job(prompt="Archived with a key", idempotency_key="archived")
+    without_key = deployment.run_job(prompt="Archived without a key")
+    moderated = deployment.run_job(prompt="Archived [[fault run.moderated]]", idempotency_key="no")
+    jobs = [end["detail"]["job_id"] for end in (with_key, without_key, moderated)]
+    until(
+        lambda: all(deployment.job(job_id).stats_recorded_at for job_id in jobs),
+        seconds=SECONDS,
+        what="the statistics",
+    )
+    records, charges = [deployment.job(job_id) for job_id in jobs], deployment.charge_count()
+
+    bus.start_replay(
+        ReplayName="again",
+        EventSourceArn=archive,
+        EventStartTime=started - timedelta(seconds=1),
+        EventEndTime=started + timedelta(days=1),
+        Destination={"Arn": bus_arn},
+    )
+    until(
+        lambda: bus.describe_replay(ReplayName="again")["State"] == "COMPLETED",
+        seconds=SECONDS,
+        what="the replay",
+    )
+    bus.delete_archive(ArchiveName="replayed")
+    deployment.run_job(prompt="After the replay")  # its event follows the replayed ones
+
+    assert [deployment.job(job_id) for job_id in jobs] == records
+    assert deployment.charge_count() == charges + 1
 
 
 def _wait_for_message(sqs: Any, url: str, event_id: str) -> Any:

@@ -1,13 +1,15 @@
 """The rules that invoke functions: patterns, inputs, retries and dead letters."""
 
+import json
 import re
 from typing import Any
 
 import pytest
+from moto.events.models import EventPattern
 
 from darkroom.domain import reconciliation
 from darkroom.handlers import sweep
-from tests.infra.template import functions, properties
+from tests.infra.template import functions, parameters, properties
 from tests.workflow.entry_points import rule_input
 
 ASYNCHRONOUS = [f for f in functions() if "Events" in properties(f)]
@@ -74,6 +76,44 @@ def test_sender_cannot_set_the_caller(detail: dict[str, Any]) -> None:
         "id": "event-1",
         "detail": detail,
     }
+
+
+@pytest.mark.parametrize(
+    ("envelope", "detail", "is_matched"),
+    [
+        ({}, {}, True),
+        ({}, {"idempotency_key": "order-1"}, True),
+        ({"replay-name": "after-the-fix"}, {"idempotency_key": "order-1"}, True),
+        ({"replay-name": "after-the-fix"}, {}, False),
+        ({"replay-name": "after-the-fix"}, {"idempotency_key": None}, False),
+    ],
+)
+def test_replayed_request_needs_an_idempotency_key(
+    envelope: dict[str, str], detail: dict[str, Any], *, is_matched: bool
+) -> None:
+    """The id of a replayed event, the default key, may be another one."""
+    pattern = rule_properties("OnRequestFunction", "JobRequested")["Pattern"]
+    event = {"id": "event-1", "detail-type": "JobRequested", "detail": detail} | envelope
+
+    assert EventPattern.load(json.dumps(pattern)).matches_event(event) is is_matched  # type: ignore[arg-type]
+
+
+def test_archived_requests_are_younger_than_the_records_of_their_jobs() -> None:
+    oldest, record = parameters()["ArchiveDays"], parameters()["RecordRetentionDays"]
+
+    assert properties("EventArchive")["RetentionDays"] == {"Ref": "ArchiveDays"}
+    assert oldest["Default"] == 0
+    assert oldest["MaxValue"] < record["MinValue"]
+
+
+def test_archive_keeps_requests_and_published_events() -> None:
+    archive = properties("EventArchive")
+    pattern = EventPattern.load(json.dumps(archive["EventPattern"]))
+
+    assert archive["SourceArn"] == {"Fn::GetAtt": ["EventBus", "Arn"]}
+    kinds = [("darkroom", "JobFailed"), ("my.shop", "JobRequested"), ("my.shop", "OrderPaid")]
+    events: list[Any] = [{"source": s, "detail-type": kind, "detail": {}} for s, kind in kinds]
+    assert [pattern.matches_event(event) for event in events] == [True, True, False]
 
 
 def test_ended_jobs_of_uploads_are_noted() -> None:
