@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
 from typer.models import OptionInfo
@@ -15,6 +15,7 @@ from darkroom_cli.text import read_stdin
 
 _REFERENCE_SCHEMES = ("https://", "s3://", "upload:", "data:")
 _MAX_IMAGES = 16
+_PLACEHOLDER_URL = "https://example.com/reference-{}.png"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -57,6 +58,12 @@ Once = Annotated[
 class Settings(dict[str, str]):
     """The image settings of a command line. A command with this parameter has all their options."""
 
+    @classmethod
+    def taken_from(cls, options: dict[str, Any]) -> Self:
+        """Remove the image settings from `options`, and return those that are set."""
+        values = {name: options.pop(name) for name in SETTINGS}
+        return cls({name: value for name, value in values.items() if value is not None})
+
 
 def body(prompt: str, settings: Settings, deadline: int | None = None) -> dict[str, Any]:
     """Return a text-to-image request."""
@@ -66,6 +73,15 @@ def body(prompt: str, settings: Settings, deadline: int | None = None) -> dict[s
         **settings,
     }
     return request if deadline is None else {**request, "deadline_seconds": deadline}
+
+
+def with_placeholders(request: dict[str, Any], images: int) -> dict[str, Any]:
+    """Return the request as an edit of this number of images, for its price.
+
+    The price depends only on their number; the API does not fetch them.
+    """
+    urls = [_PLACEHOLDER_URL.format(number) for number in range(images)]
+    return {**request, "operation": "edit", "images": urls} if images else request
 
 
 def with_format(settings: Settings, destination: Destination | None) -> Settings:

@@ -50,7 +50,7 @@ def command[**P](
             with connect(url, key) as client:
                 session = Session(client, Screen(as_json=as_json))
                 if "settings" in own:
-                    options["settings"] = _take_settings(options)
+                    options["settings"] = Settings.taken_from(options)
                 function(session, **options)  # type: ignore[call-arg]
 
         _, *declared = inspect.signature(function, eval_str=True).parameters.values()
@@ -69,12 +69,6 @@ def command[**P](
         return function
 
     return register
-
-
-def _take_settings(options: dict[str, Any]) -> Settings:
-    """Remove the image settings from `options`, and return those that are set."""
-    values = {name: options.pop(name) for name in SETTINGS}
-    return Settings({name: value for name, value in values.items() if value is not None})
 
 
 def _options(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:

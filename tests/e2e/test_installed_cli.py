@@ -68,9 +68,8 @@ def test_installed_program_generates_with_its_own_dependencies(
     subprocess.run(
         [UV, "venv", "--quiet", "--python", interpreters()[version], environment], check=True
     )
-    subprocess.run(
-        [UV, "pip", "install", "--quiet", "--python", python, "-c", constraints, wheel], check=True
-    )
+    install = [UV, "pip", "install", "--quiet", "--python", python, "-c", str(constraints)]
+    subprocess.run([*install, str(wheel)], check=True)
     variables = {
         "PATH": os.environ["PATH"],
         "NO_PROXY": "*",
@@ -87,6 +86,10 @@ def test_installed_program_generates_with_its_own_dependencies(
         return process.stdout
 
     assert version in run(python, "--version")
+    without = subprocess.run([*darkroom, "mcp"], capture_output=True, text=True, check=False)
+    assert without.returncode == 2
+    assert ".[mcp]" in without.stderr
+    subprocess.run([*install, f"{wheel}[mcp]"], check=True)
     run(python, "-W", "error", "-c", IMPORT_ALL)
     saved = run(*darkroom, "generate", f"A kite on {version} [/red]", "--quality", "low")
     assert (tmp_path / saved.strip()).read_bytes().startswith(b"\x89PNG")

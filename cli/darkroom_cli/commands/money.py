@@ -11,9 +11,6 @@ from darkroom_cli.show import usd
 
 top = typer.Typer()
 
-# The price depends only on the number of references; the API does not fetch them.
-_PLACEHOLDER_URL = "https://example.com/reference-{}.png"
-
 
 @command(top, "price")
 def price(
@@ -27,10 +24,7 @@ def price(
     ] = 0,
 ) -> None:
     """Print the price of an image without generating it."""
-    request = requests.body(prompt, settings)
-    if images:
-        urls = [_PLACEHOLDER_URL.format(number) for number in range(images)]
-        request |= {"operation": "edit", "images": urls}
+    request = requests.with_placeholders(requests.body(prompt, settings), images)
     estimate = session.client.post("/v1/estimates", request)
     if session.screen.as_json:
         session.screen.document(estimate)
