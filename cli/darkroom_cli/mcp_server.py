@@ -180,13 +180,16 @@ class _Tools:
         return self._result(job)
 
     def _wait(self, context: Context, job: Json, seconds: int) -> Json:
-        """Return the job after its end or after so many seconds, and report the progress."""
+        """Return the job after its end or after so many seconds, and report the progress.
+
+        Stops waiting if the client has canceled the call. The job continues.
+        """
         start = time.monotonic()
         while job["status"] not in waiting.ENDED:
             passed = time.monotonic() - start
             if seconds - passed < 1:
                 break
-            # This also stops the tool if the client has canceled it.
+            from_thread.check_cancelled()
             from_thread.run(context.report_progress, passed, seconds, job["status"])
             wait = min(LONG_POLL_SECONDS, int(seconds - passed))
             job = self._client.get(f"/v1/jobs/{job['job_id']}", wait=wait)

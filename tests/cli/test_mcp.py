@@ -4,6 +4,7 @@ import base64
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,8 +20,20 @@ from mcp.client.stdio import stdio_client
 from mcp_types import CallToolResult, ImageContent, TextContent, Tool
 
 from darkroom_cli import client, mcp_server, requests
+from darkroom_cli.errors import Exit
 from darkroom_cli.target import Target
-from tests.cli.deployment import IMAGE, JOB_ID, KEY, URL, Deployment, Reply, failed, job, problem
+from tests.cli.deployment import (
+    IMAGE,
+    JOB_ID,
+    KEY,
+    URL,
+    Deployment,
+    Reply,
+    Run,
+    failed,
+    job,
+    problem,
+)
 
 ME = {"can_submit": True, "left_micro_usd": 4_980_000, "stack_left_micro_usd": None}
 PAID = {"generate", "edit", "run_model"}
@@ -227,6 +240,25 @@ def test_waiting_reports_progress(api: Deployment) -> None:
     assert seen == ["queued", "submitted"]
 
 
+def test_canceled_call_stops_waiting(api: Deployment) -> None:
+    api.on("POST /v1/jobs", job("queued"))
+    api.on(f"GET /v1/jobs/{JOB_ID}", job("submitted"))  # for ever
+    start = time.monotonic()
+
+    async def run() -> None:
+        async with connect(api) as session:
+            with anyio.CancelScope() as scope:
+
+                async def stop(progress: float, total: float | None, message: str | None) -> None:
+                    scope.cancel()
+
+                arguments = {"prompt": "x", "wait_seconds": 300}
+                await session.call_tool("generate", arguments, progress_callback=stop)
+
+    anyio.run(run)
+    assert time.monotonic() - start < 60
+
+
 def test_lists_are_text(api: Deployment) -> None:
     api.on("GET /v1/jobs", {"jobs": [job()], "cursor": None})
     api.on("GET /v1/presets", {"presets": {"warm": {"prompt": "warmer", "quality": "low"}}})
@@ -273,6 +305,18 @@ def test_key_that_cannot_create_jobs_has_no_paid_tool(api: Deployment) -> None:
 
     assert listed.keys() & PAID == set()
     assert "There is no daily budget." in text(call(api, "estimate"))
+
+
+def test_refused_key_is_reported_at_the_start(
+    darkroom: Run, api: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.on("GET /v1/me", problem(401, detail="The API key is unknown."))
+
+    assert darkroom("mcp") == Exit.REFUSED_KEY
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "The API key is unknown." in err
 
 
 @contextmanager
