@@ -42,7 +42,9 @@ def test_assistant_generates_and_edits(deployment: Deployment, tmp_path: Path) -
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "DARKROOM_URL": deployment.stack.api_url,
-        "DARKROOM_KEY": deployment.create_key("assistant", budget=1.0),
+        "DARKROOM_KEY": deployment.create_key(
+            "assistant", daily_budget_usd=1, unlimited=False, expires_in_days=1
+        ),
         "NO_PROXY": "*",
     }
 
