@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.recover_job import RecoverJob
     from darkroom.usecases.jobs.request_job import RequestJob
     from darkroom.usecases.jobs.resume_chain import ResumeChain
+    from darkroom.usecases.jobs.reuse_job import ReuseJob
     from darkroom.usecases.jobs.store_outputs import StoreOutputs
     from darkroom.usecases.jobs.store_upload import StoreUpload
     from darkroom.usecases.jobs.submit_job import SubmitJob
@@ -93,6 +94,7 @@ class App:
             workflow=self.ports.workflow,
             prices=self.ports.prices,
             budget=self.budget,
+            reuse=self.reuse_job,
             metrics=self.ports.metrics,
             audit=self.ports.audit,
             now=self.ports.now,
@@ -105,6 +107,19 @@ class App:
         from darkroom.domain.pricing import UnknownPrices
 
         return UnknownPrices(self.settings.unknown_prices)
+
+    @cached_property
+    def reuse_job(self) -> ReuseJob:
+        """Gives new jobs the outputs of identical earlier ones."""
+        from darkroom.usecases.jobs.reuse_job import ReuseJob
+
+        return ReuseJob(
+            jobs=self.ports.jobs,
+            contents=self.ports.contents,
+            references=self.ports.references,
+            end=self.end_job,
+            now=self.ports.now,
+        )
 
     @cached_property
     def budget(self) -> Budget:
@@ -359,6 +374,7 @@ class App:
             acquire=self.acquire_slot,
             breaker=self.circuit_breaker,
             find=self.find_prediction,
+            reuse=self.reuse_job,
             flag_store=self.ports.flag_store,
             events=self.ports.events,
             metrics=self.ports.metrics,

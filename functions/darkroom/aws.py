@@ -115,6 +115,13 @@ class AwsPorts:
         return ClaimTable(self._dynamodb, self._table)
 
     @cached_property
+    def contents(self) -> ports.Contents:
+        """The newest job for each content."""
+        from darkroom.adapters.dynamodb.contents import ContentTable
+
+        return ContentTable(self._dynamodb, self._table)
+
+    @cached_property
     def budgets(self) -> ports.Budgets:
         """The daily budgets."""
         from darkroom.adapters.dynamodb.jobs import BudgetTable

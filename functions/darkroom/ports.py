@@ -382,6 +382,26 @@ class SubmitQueue(Protocol):
         """Replace `before` by `after`. Returns False, without a change, on a write conflict."""
 
 
+@dataclass(frozen=True)
+class ContentClaim:
+    """The job that was last created for a content."""
+
+    job_id: str
+    claimed_at: datetime
+
+
+class Contents(Protocol):
+    """The newest job for each content that may be reused."""
+
+    def find(self, content_key: str) -> ContentClaim | None:
+        """Return the claim of a content with a consistent read; None without one."""
+
+    def claim(
+        self, content_key: str, claim: ContentClaim, previous: ContentClaim | None
+    ) -> ContentClaim | None:
+        """Replace `previous` by `claim`. Returns the winner's claim if another one came first."""
+
+
 class Claims(Protocol):
     """The claims of jobs on predictions."""
 

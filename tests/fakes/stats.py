@@ -50,6 +50,8 @@ def _day(day: date, caller: str, records: list[JobStats]) -> Day:
         completed=len(records) - len(codes),
         failed=len(codes),
         spent_micro_usd=sum(record.micro_usd for record in records),
+        reused=sum(record.saved_micro_usd is not None for record in records),
+        saved_micro_usd=sum(record.saved_micro_usd or 0 for record in records),
         by_quality={
             quality: Amount(
                 jobs=sum(record.quality == quality for record in records),

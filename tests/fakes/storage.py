@@ -15,6 +15,7 @@ from darkroom.domain.references import S3Object
 from darkroom.ports import (
     Claim,
     Conflict,
+    ContentClaim,
     Cursor,
     Download,
     PresignedUpload,
@@ -27,6 +28,25 @@ from darkroom.ports import (
 from tests.fakes.queue import InMemoryBudgets, InMemoryClaims, InMemoryQueue
 
 _HEAD = 64 * 1024
+
+
+@dataclass
+class InMemoryContents:
+    """The port Contents."""
+
+    claims: dict[str, ContentClaim] = field(default_factory=dict)
+
+    def find(self, content_key: str) -> ContentClaim | None:
+        return self.claims.get(content_key)
+
+    def claim(
+        self, content_key: str, claim: ContentClaim, previous: ContentClaim | None
+    ) -> ContentClaim | None:
+        current = self.claims.get(content_key)
+        if (current and current.job_id) != (previous and previous.job_id):
+            return current
+        self.claims[content_key] = claim
+        return None
 
 
 @dataclass

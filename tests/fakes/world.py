@@ -32,7 +32,7 @@ from tests.fakes.signals import (
     StoppedClock,
 )
 from tests.fakes.stats import InMemoryStats
-from tests.fakes.storage import InMemoryAssets, InMemoryJobs, InMemoryReferences
+from tests.fakes.storage import InMemoryAssets, InMemoryContents, InMemoryJobs, InMemoryReferences
 from tests.fakes.versions import InMemoryVersions
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class World:
 
     clock: StoppedClock = field(default_factory=StoppedClock)
     jobs: InMemoryJobs = field(default_factory=InMemoryJobs)
+    contents: InMemoryContents = field(default_factory=InMemoryContents)
     references: InMemoryReferences = field(default_factory=InMemoryReferences)
     assets: InMemoryAssets = field(default_factory=InMemoryAssets)
     provider: ScriptedProvider = field(default_factory=ScriptedProvider)

@@ -41,6 +41,7 @@ KEYS: dict[str, Any] = {
     "refusal_key": items.refusal_key(ID, 1),
     "claim_key": items.claim_key("e6832d4abffb4d79bfbca19783fca133"),
     "budget_key": items.budget_key(DAY, "key:shop"),
+    "content_key": items.content_key("digest"),
     "queue_key": items.queue_key(),
     "provider_key": items.provider_key(),
     "revocation_key": items.revocation_key("0123456789ab"),

@@ -87,7 +87,7 @@ def test_days_have_counts_spending_and_failures() -> None:
     assert response["days"] == [
         {
             "day": "2026-11-22", "caller": "key:ada", "completed": 1, "failed": 2,
-            "spent_micro_usd": 10_000,
+            "spent_micro_usd": 10_000, "reused": 0, "saved_micro_usd": 0,
             "by_quality": {
                 "high": {"jobs": 2, "micro_usd": 0}, "low": {"jobs": 1, "micro_usd": 10_000},
             },

@@ -144,6 +144,9 @@ class JobView(_Model):
         description="Estimated cost in micro-USD. null: the price is not known."
     )
     charged: Charged = Field(description="Whether WaveSpeed charged the job.")
+    reused_from: str | None = Field(
+        description="The job whose outputs this job has; null for most jobs."
+    )
     priority: Priority = Field(description="A `low` job waits until no `normal` job waits.")
     canceled_at: datetime | None = Field(
         description="When the job was canceled. A job canceled after submission stays open until "

@@ -204,6 +204,9 @@ class Job(BaseModel):
         default=None, description="When RecordStats counted the job."
     )
     assets: tuple[Asset, ...] = ()
+    reused_from: str | None = Field(
+        default=None, description="The job whose prediction and outputs this job shares."
+    )
     expires_at: Internal[int] = Field(
         description="Unix seconds; DynamoDB deletes the record after that."
     )

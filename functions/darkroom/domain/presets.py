@@ -16,7 +16,7 @@ from pydantic import (
 
 from darkroom.domain.errors import InvalidRequestError
 from darkroom.domain.parsing import explain, read_steps
-from darkroom.domain.requests import ImageInput, Then, invalid
+from darkroom.domain.requests import ImageInput, ReuseSeconds, Then, invalid
 from darkroom.domain.values import WHOLE, Body
 
 # Objects in this folder are references for other uploads and start no job.
@@ -59,6 +59,11 @@ class Preset(ImageInput):
         "again, unless its settings have changed. 0: each upload is edited.",
     )
 
+    reuse_seconds: ReuseSeconds = Field(
+        default=0,
+        description="Seconds in which an upload of the same bytes to any key of the folder gets "
+        "the outputs of the earlier upload, if the settings are equal.",
+    )
     then: Annotated[Then, BeforeValidator(_read_then)] = ()
 
     @property

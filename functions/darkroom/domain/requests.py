@@ -39,6 +39,7 @@ MAX_INPUT_BYTES = 256 * 1024
 # The limits and the default of a job's deadline.
 MIN_DEADLINE_SECONDS, MAX_DEADLINE_SECONDS, DEFAULT_DEADLINE_SECONDS = 30, 3600, 900
 MAX_STEPS = 5  # of a chain, after the first job
+MAX_REUSE_SECONDS = 90 * 24 * 3600  # the minimum retention of job records, less a day
 _MAX_DEPTH = 100  # levels of the input; the JSON code for records fails somewhere above 200
 
 # The provider's other endpoints, which share the models' path prefix.
@@ -152,6 +153,13 @@ def _check_deadline(seconds: int) -> int:
     return seconds
 
 
+def _check_reuse(seconds: int) -> int:
+    if not 0 <= seconds <= MAX_REUSE_SECONDS:
+        allowed = f"0 to {MAX_REUSE_SECONDS}"
+        raise invalid(f"must be {allowed}.", allowed)
+    return seconds
+
+
 def _check_model(model: str) -> str:
     if not _MODEL_ID.fullmatch(model):
         raise invalid(f"is not a model id. Use an id such as {EDIT_MODEL}.", "maker/model")
@@ -204,6 +212,15 @@ Deadline = Annotated[
     WithJsonSchema(
         {"type": "integer", "minimum": MIN_DEADLINE_SECONDS, "maximum": MAX_DEADLINE_SECONDS}
     ),
+]
+
+
+ReuseSeconds = Annotated[
+    int,
+    Field(strict=True),
+    WHOLE,
+    AfterValidator(_check_reuse),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_REUSE_SECONDS}),
 ]
 
 
@@ -434,6 +451,16 @@ class BaseRequest(Body):
         default=None,
         description="A `low` job waits until no `normal` job waits. Default: `normal`, or `low` "
         "for inbox uploads and the rows of a batch.",
+    )
+    reuse_seconds: ReuseSeconds | None = Field(
+        default=None,
+        description="Seconds in which an identical earlier request of the caller gives its outputs "
+        "to this job, which is then not charged. Default: 0, for no reuse.",
+    )
+    reuse_ignores_query: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="With `reuse_seconds`: https:// references are the same file if their URLs "
+        "differ in the query only, such as in a signature.",
     )
     then: Then = ()
 

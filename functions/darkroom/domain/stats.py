@@ -31,6 +31,10 @@ class Day(BaseModel):
     completed: int = 0
     failed: int = 0
     spent_micro_usd: int = Field(default=0, description="Cost of the charged jobs, in micro-USD.")
+    reused: int = Field(default=0, description="Completed jobs with the outputs of another job.")
+    saved_micro_usd: int = Field(
+        default=0, description="Estimated cost of the reused jobs, in micro-USD."
+    )
     by_quality: dict[str, Amount] = Field(
         default={}, description="Jobs and cost by quality; `other` for models without a quality."
     )
@@ -73,6 +77,7 @@ class JobStats(NamedTuple):
     code: Code | None
     kind: ImageKind
     bucket: int | None  # of its duration; None if the duration is not known
+    saved_micro_usd: int | None = None  # of a job that has the outputs of another job
 
 
 def kind_of(job: Job) -> ImageKind:
@@ -89,6 +94,7 @@ def stats_of(job: Job) -> JobStats:
     kind = kind_of(job)
     cost = job.estimated_cost_micro_usd if job.charge is Charged.YES else None
     seconds = job.took_seconds if job.status is Status.COMPLETED else None
+    is_reused = job.status is Status.COMPLETED and job.reused_from is not None
     return JobStats(
         day=job.ended_at.date(),
         caller=job.caller,
@@ -96,6 +102,7 @@ def stats_of(job: Job) -> JobStats:
         micro_usd=cost or 0,
         code=job.code,
         kind=kind,
+        saved_micro_usd=(job.estimated_cost_micro_usd or 0) if is_reused else None,
         bucket=None if seconds is None else bucket_of(seconds),
     )
 

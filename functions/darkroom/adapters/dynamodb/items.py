@@ -70,6 +70,11 @@ def claim_key(prediction_id: str) -> dict[str, Any]:
     return _key(f"CLAIM#{prediction_id}", "CLAIM")
 
 
+def content_key(content_key: str) -> dict[str, Any]:
+    """Return the key of the newest job for a content."""
+    return _key(f"CONTENT#{content_key}", "CONTENT")
+
+
 def budget_key(day: date, scope: str) -> dict[str, Any]:
     """Return the key of a budget's reservations on a day."""
     return _key(f"BUDGET#{day.isoformat()}", scope)

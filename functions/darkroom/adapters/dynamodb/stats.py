@@ -39,6 +39,8 @@ class StatsTable:
         }
         if job_stats.code is not None:
             counts[f"{_FAILED}{job_stats.code}"] = 1
+        if job_stats.saved_micro_usd is not None:
+            counts |= {"reused": 1, "saved_micro_usd": job_stats.saved_micro_usd}
         mark = {
             "Key": job_key(job_id),
             "UpdateExpression": "SET stats_recorded_at = :now",
@@ -103,7 +105,7 @@ def _day(item: Item) -> Day:
         caller=caller,
         **{
             name: int(item.get(name, {"N": "0"})["N"])
-            for name in ("completed", "failed", "spent_micro_usd")
+            for name in ("completed", "failed", "spent_micro_usd", "reused", "saved_micro_usd")
         },
         by_quality={
             quality: Amount(jobs=jobs, micro_usd=money.get(quality, 0))

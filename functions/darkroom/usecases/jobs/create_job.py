@@ -60,6 +60,7 @@ from darkroom.ports import (
     Workflow,
 )
 from darkroom.usecases.jobs.budget import Budget
+from darkroom.usecases.jobs.reuse_job import ReuseJob
 
 # Their formats are certain. The magic bytes of 3D models also match other files.
 _SERVED_KINDS = (MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.AUDIO)
@@ -118,6 +119,7 @@ class RequestSource:
     budget_scope: str | None = None  # owner of the budget; by default the caller
     priority: Priority = Priority.NORMAL  # default, if the request has none
     batch_id: str | None = None
+    reuse_seconds: int = 0  # default, if the request has none
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ class CreateJob:
     workflow: Workflow
     prices: Prices
     budget: Budget
+    reuse: ReuseJob
     metrics: Metrics
     audit: Audit
     now: Clock
@@ -163,8 +166,8 @@ class CreateJob:
             if steps:
                 further = zip((each.request for each in steps), stored[1:], quotes[1:], strict=True)
                 job = self._with_chain(job, further, request_source)
-            scope = request_source.budget_scope or job.caller
-            if self.budget.create(job, scope, request_source.daily_budget_micro_usd):
+            job = self._share(job, request, request_source)
+            if self._reserve_and_create(job, request_source):
                 self.metrics.count("JobsAccepted")
                 self.audit.record(
                     audit.entry(job.accepted_at, Act.JOB_CREATED, identity, request_source.caller)
@@ -173,8 +176,33 @@ class CreateJob:
                 job = self.jobs.get(identity) or job
         if job.fingerprint != request_fingerprint:
             raise _conflict(job, parsed.request, parsed.references)
-        if job.status is Status.QUEUED:
-            self.workflow.start(identity)
+        return self._start(job)
+
+    def _share(self, job: Job, request: JobRequest, request_source: RequestSource) -> Job:
+        """Return the job with the earlier job whose outputs it may get, if there is one."""
+        seconds = request.reuse_seconds
+        if seconds is None:
+            seconds = request_source.reuse_seconds
+        if not seconds:
+            return job
+        original = self.reuse.find(job, seconds, ignores_query=request.reuse_ignores_query)
+        return job.model_copy(update={"reused_from": original})
+
+    def _reserve_and_create(self, job: Job, request_source: RequestSource) -> bool:
+        if job.reused_from and not job.chain and self.reuse.is_ready(job.reused_from):
+            return self.jobs.create(job)  # it costs nothing
+        scope = request_source.budget_scope or job.caller
+        return self.budget.create(job, scope, request_source.daily_budget_micro_usd)
+
+    def _start(self, job: Job) -> Job:
+        """Start the execution of a queued job, unless the job can be completed at once."""
+        if job.status is not Status.QUEUED:
+            return job
+        if job.reused_from is not None:
+            shared = self.reuse.run(job)
+            if shared is not None and not shared.is_open:
+                return shared
+        self.workflow.start(job.job_id)
         return job
 
     def fingerprint(self, request: JobRequest) -> str:
@@ -185,9 +213,7 @@ class CreateJob:
     def resume(self, request_source: RequestSource) -> Job | None:
         """Return the existing job of the source, started if it was not; None without a job."""
         job = self.jobs.get(job_id(request_source.caller.name, request_source.key))
-        if job is not None and job.status is Status.QUEUED:
-            self.workflow.start(job.job_id)
-        return job
+        return job and self._start(job)
 
     def _new(
         self,

@@ -45,6 +45,17 @@ class EndJob:
         """
         return self._end_job(job_id, (Status.SUBMITTED,), None, assets=assets, stored_at=self.now())
 
+    def complete_reused(self, job_id: str, original: Job) -> Job | None:
+        """End a queued job as completed with the outputs of another job; nothing is charged."""
+        return self._end_job(
+            job_id,
+            (Status.QUEUED,),
+            None,
+            assets=original.assets,
+            prefix=original.prefix,
+            stored_at=self.now(),
+        )
+
     def fail(self, job_id: str, code: Code) -> Job | None:
         """End the job as failed with `code`; return the job, or None if no record exists.
 

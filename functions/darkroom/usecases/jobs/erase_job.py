@@ -102,7 +102,10 @@ class EraseJob:
             self._erase_upload(reference, marked.caller)
         self._erase_batch_files(marked)
         self._erase_source(marked)
-        for folder in (marked.prefix, f"references/{job.job_id}", f"thumbnails/{job.job_id}"):
+        folders = [f"references/{job.job_id}", f"thumbnails/{job.job_id}"]
+        if marked.reused_from is None:  # otherwise the outputs belong to that job
+            folders.append(marked.prefix)
+        for folder in folders:
             self.versions.erase_folder(f"{folder}/")
         return self._record(marked, is_deleted=self._delete_prediction(marked))
 

@@ -30,12 +30,15 @@ from darkroom.ports import (
 from darkroom.usecases.jobs.acquire_slot import AcquireSlot, Deferred, Revoked
 from darkroom.usecases.jobs.circuit_breaker import CircuitBreaker
 from darkroom.usecases.jobs.find_prediction import FindPrediction, Missing, claim_prediction, digest
+from darkroom.usecases.jobs.reuse_job import ReuseJob
 
 # Seconds that presigned URLs stay valid beyond the deadline, for the provider's queue and its own
 # retries of the download.
 _PRESIGN_MARGIN = 3600
 # Seconds between two reads of the `submits` flag while submission is disabled.
 _DISABLED_WAIT = 45
+# A job that shares another's prediction waits for a part of its expected duration, in seconds.
+_SHARE_POLLS, _MAX_SHARE_WAIT = 4, 30
 _MAX_SUBMITS = 3  # POSTs without a response, with AmbiguousSubmit: resubmit
 
 
@@ -49,6 +52,7 @@ class SubmitJob:
     acquire: AcquireSlot
     breaker: CircuitBreaker
     find: FindPrediction
+    reuse: ReuseJob
     flag_store: FlagStore
     events: Events
     metrics: Metrics
@@ -78,6 +82,8 @@ class SubmitJob:
     def _submit(self, step: Step, job: Job) -> Step:
         if job.canceled_at is not None:  # during a POST that created no prediction
             return step.failed(Code.CANCELED)
+        if job.reused_from is not None:
+            return self._share(step, job)
         if self.now() - job.accepted_at > self.max_queue:
             return step.failed(step.deferred_by or Code.PROVIDER_UNAVAILABLE)
         flags = self.flag_store.read()
@@ -97,6 +103,15 @@ class SubmitJob:
                 return step.failed(Code.CANCELED)
             case Job():
                 return self._send(step, acquired, images, flags)
+
+    def _share(self, step: Step, job: Job) -> Step:
+        """Complete the job with the outputs of the job that it shares, or submit it after all."""
+        shared = self.reuse.run(job)
+        if shared is None:
+            remaining = job.progress(self.now(), self.duration_scale)[1].median
+            wait = min(_MAX_SHARE_WAIT, math.ceil(remaining / _SHARE_POLLS))
+            return step.deferred(polling.deferral_wait(wait, step.deferrals))
+        return self.run(step)
 
     def _send(self, step: Step, job: Job, images: list[str], flags: RuntimeFlags) -> Step:
         submission = self.provider.submit(

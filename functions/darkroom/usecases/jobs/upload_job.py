@@ -158,6 +158,7 @@ class UploadJob:
             preset=label,
             folder=uploads.output_folder(upload),
             daily_budget_micro_usd=preset.daily_budget_micro_usd,
+            reuse_seconds=preset.reuse_seconds,
         )
         body = uploads.edit_of(preset, metadata, [upload.object, *references])
         repeat_after = uploads.repeat_after(metadata, preset.repeat_after_hours)
