@@ -58,8 +58,8 @@ def log(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> Iterator[Log]:
     cloud.machine.run_pending()
     with pytest.raises(FunctionError):
         cloud.lambdas.invoke("SubmitFunction", {"job_id": None})
-    cloud.sweep()
     deployment.set_flag("SubmitsFlag", "off")
+    cloud.sweep()  # also reads the flag, which all functions share here in a cache
     stopped_id = cloud.request(event_id="stopped")
     cloud.clock.schedule(30, lambda: cloud.stop(stopped_id))
     cloud.clock.schedule(3600, cloud.sweep)
