@@ -46,7 +46,7 @@ class _Chains:
     def __init__(self, harness: ChaosHarness) -> None:
         self._harness = harness
         self._jobs = JobTable(harness.stack.client("dynamodb"), harness.stack.table)
-        keys = TableKeys(harness.stack.client("dynamodb"), harness.stack.table)
+        keys = TableKeys(harness.stack.client, harness.stack.table, harness.stack.audit_log)
         token = keys.create({"name": f"chains-{secrets.token_hex(3)}", "unlimited": True})["key"]
         self.client = httpx.Client(
             base_url=harness.stack.api_url,

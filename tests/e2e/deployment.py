@@ -14,6 +14,7 @@ from darkroom.domain.job import Job
 from darkroom_cli.operator.keys import TableKeys
 from local.events import Event, Listener, put
 from local.stack import Stack
+from local.waiting import until
 
 JOB_SECONDS = 120
 EVENTS = "events"  # the caller that the rule of the stack sets
@@ -85,6 +86,15 @@ class Deployment:
             lambda event: event["detail"]["job_id"] == job_id and event["detail-type"] in TERMINAL,
             seconds=JOB_SECONDS,
             what=f"the end of {job_id}",
+        )
+
+    def wait_for_thumbnail(self, job_id: str) -> None:
+        """Wait until the last function that writes a file of a completed job has ended."""
+        bucket, prefix = self.stack.assets_bucket, f"thumbnails/{job_id}/"
+        until(
+            lambda: self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents"),
+            seconds=60,
+            what=f"the thumbnail of {job_id}",
         )
 
     def create_key(self, name: str, role: Role = Role.SUBMIT, **options: Any) -> str:

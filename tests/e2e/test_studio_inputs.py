@@ -8,7 +8,6 @@ from typing import Any
 from PIL import ExifTags, Image
 from playwright.sync_api import Route, expect
 
-from darkroom.domain.callers import Role
 from tests.e2e.deployment import Deployment, png_image
 from tests.e2e.studio import SECONDS, Studio
 
@@ -137,15 +136,14 @@ def test_jobs_of_any_input_are_shown_with_all_others(
 ) -> None:
     """The jobs have real records, with the inputs replaced: foreign and full of odd values."""
     page = studio.page
-    key = deployment.create_key("curious", Role.ADMIN)
+    key = deployment.create_key("curious")
     with deployment.http_client(key) as client:
         for prompt in ("The first plain job", "The second plain job"):
             request = {"operation": "text-to-image", "quality": "low", "prompt": prompt}
             plain = client.post("/v1/jobs", json=request).json()
-        plain = (
             deployment.wait_for_job(plain["job_id"])
-            and client.get(f"/v1/jobs/{plain['job_id']}").json()
-        )
+            deployment.wait_for_thumbnail(plain["job_id"])
+        plain = client.get(f"/v1/jobs/{plain['job_id']}").json()
     inputs = [dict.fromkeys(FIELDS, value) for value in HOSTILE] + [{"aspect_ratio": 1.5}]
     odd = {"operation": "model", "model": "acme/odd-1"}
     ended: dict[str, Any] = odd | {"status": "failed", "failure": {}, "assets": []}
