@@ -75,6 +75,11 @@ class Client:
             hint = f"Repeat it with --idempotency-key {key}, or check: darkroom jobs list"
             raise CliError(Exit.STILL_RUNNING, message, hint) from None
 
+    def post_once(self, path: str, body: Json) -> Json:
+        """Return the response of a POST that is not idempotent: no retries. Raises CliError."""
+        _check_unicode(body)
+        return self._call("POST", path, attempts=1, json=body)
+
     def patch(self, path: str, body: Json) -> Json:
         """Return the response of a PATCH; raises CliError."""
         _check_unicode(body)
@@ -123,10 +128,18 @@ class Client:
         hint = "Use the stack output ApiUrl as the URL, including its stage."
         raise CliError(Exit.NO_TARGET, message, hint)
 
-    def _send(self, http: httpx.Client, method: str, url: str, **options: Any) -> httpx.Response:
-        """Send a request and retry transient failures. Every request here is idempotent."""
-        for remaining in reversed(range(_ATTEMPTS)):
-            pause = 0.5 * (_ATTEMPTS - remaining)
+    def _send(
+        self,
+        http: httpx.Client,
+        method: str,
+        url: str,
+        *,
+        attempts: int = _ATTEMPTS,
+        **options: Any,
+    ) -> httpx.Response:
+        """Send a request and retry transient failures, unless `attempts` is 1."""
+        for remaining in reversed(range(attempts)):
+            pause = 0.5 * (attempts - remaining)
             try:
                 response = http.request(method, url, **options)
             except (httpx.TransportError, httpx.InvalidURL) as error:

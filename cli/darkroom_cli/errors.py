@@ -37,8 +37,8 @@ _EXIT_BY_STATUS = {
 _HINTS = {
     401: "Pass a valid key with --key or DARKROOM_KEY. Create one with: make key NAME=me DAYS=90"
     " BUDGET=5",
-    403: "Use a key that may do this. Create one with: make key NAME=me ROLE=submit DAYS=90"
-    " BUDGET=5",
+    403: "Use a key that may do this. Create one with: make key NAME=me"
+    " ROLE=submit|admin DAYS=90 BUDGET=5",
     429: "Wait a few seconds, then run the command again.",
 }
 _CONFIRMATION_REQUIRED = "urn:darkroom:problem:confirmation-required"

@@ -241,7 +241,7 @@ def test_aws_error_is_reported_in_one_line(
 SHOWN = {
     "id": "3f9a1c22b7d4", "name": "shop", "role": "submit", "created_at": "2026-11-22T12:00:00Z",
     "created_by": {"name": "key:boss", "key_id": "0123456789ab"},
-    "expires_at": "2027-02-20T12:00:00Z", "daily_budget_usd": 5.0, "used_today_usd": 0.06,
+    "expires_at": "2027-02-20T12:00:00Z", "daily_budget_usd": 5.0, "used_today_usd": 0.0625,
     "models": ["maker/*"], "source_cidrs": [], "last_used": None,
 }  # fmt: skip
 
@@ -263,6 +263,18 @@ def test_admin_key_creates_a_key_over_the_api(
     assert capsys.readouterr().out == "dk_new\n"
 
 
+def test_failed_creation_is_not_repeated(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each request creates a key."""
+    deployment.on("POST /v1/keys", problem(500, "internal-error"), SHOWN | {"key": "dk_new"})
+
+    assert main.run(["keys", "create", *SHOP]) == Exit.INTERNAL
+
+    assert len(deployment.requests) == 1
+    assert capsys.readouterr().out == ""
+
+
 def test_admin_key_lists_changes_and_revokes_over_the_api(
     deployment: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -277,7 +289,7 @@ def test_admin_key_lists_changes_and_revokes_over_the_api(
     listed, changed, revoked = capsys.readouterr().out.splitlines()
     assert listed.split("\t") == [
         "3f9a1c22b7d4", "shop", "submit", "2026-11-22", "key:boss", "", "2027-02-20", "$5.00",
-        "$0.06", "maker/*", "",
+        "$0.0625", "maker/*", "",
     ]  # fmt: skip
     assert "$5.00 a day for the caller, only maker/*" in changed
     assert revoked.startswith("revoked 3f9a1c22b7d4  shop")
@@ -302,8 +314,10 @@ def test_created_and_revoked_keys_are_audited(run_command: RunCommand) -> None:
     events = boto3.client("logs").filter_log_events(logGroupName=AUDIT_LOG)["events"]
     entries = [json.loads(event["message"]) for event in events]
     assert [(e["act"], e["object"], e["name"], e["value"]) for e in entries] == [
-        ("key.created", key_id, "aws", "submit shop"), ("key.revoked", key_id, "aws", "shop"),
-    ]  # fmt: skip
+        ("key.created", key_id, "aws", "submit shop"),
+        ("budget.changed", "key:shop", "aws", "5 USD a day"),
+        ("key.revoked", key_id, "aws", "shop"),
+    ]
     assert out.strip() not in str(entries)
 
 

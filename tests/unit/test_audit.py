@@ -140,6 +140,7 @@ def test_keys_and_budgets_are_audited_with_the_admin_that_changed_them() -> None
 
     assert [(e.act, e.object, e.value) for e in admin.world.audit.entries] == [
         (Act.KEY_CREATED, created["id"], "submit shop"),
+        (Act.BUDGET_CHANGED, "key:shop", "5 USD a day"),
         (Act.BUDGET_CHANGED, "key:shop", "7.5 USD a day"),
         (Act.KEY_REVOKED, created["id"], "shop"),
     ]

@@ -288,3 +288,18 @@ def test_requests_without_a_key_and_without_a_limit_are_not_counted() -> None:
     unlimited = Client(World(requests_per_minute=0))
     assert [unlimited.get("/v1/me").status for _ in range(2)] == [200, 200]
     assert unlimited.world.request_counter.counts == {}
+
+
+def test_crash_after_the_creation_names_the_list_of_keys(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> int:
+        raise RuntimeError
+
+    monkeypatch.setattr(admin.world.jobs.budgets, "reserved", crash)
+
+    response = admin.post(KEYS, SHOP)
+
+    assert response.status == 500
+    assert "Check GET /v1/keys" in response.json["detail"]
+    assert len(admin.world.keys.all()) == 1

@@ -57,7 +57,7 @@ class _ApiKeys:
         self._client = client
 
     def create(self, body: Mapping[str, Any]) -> Json:
-        return self._client.post("/v1/keys", dict(body))
+        return self._client.post_once("/v1/keys", dict(body))
 
     def list(self) -> Json:
         return self._client.get("/v1/keys")
@@ -221,4 +221,8 @@ def _day(time: str | None) -> str:
 
 
 def _usd(amount: float | None) -> str:
-    return "" if amount is None else f"${amount:.2f}"
+    """Return an amount with two to four decimals."""
+    if amount is None:
+        return ""
+    dollars, _, decimals = f"{amount:.4f}".partition(".")
+    return f"${dollars}.{decimals[:2]}{decimals[2:].rstrip('0')}"

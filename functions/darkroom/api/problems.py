@@ -57,13 +57,16 @@ KINDS: dict[type[Exception], tuple[str, HTTPStatus]] = {
 _CRASH = "Darkroom failed internally. Try again."
 # A POST without an Idempotency-Key may have created a job before the crash.
 _CRASHES = {
+    "POST /v1/keys": "Darkroom failed internally, but may have created a key before. Check GET"
+    " /v1/keys: a repeat of the request creates another key.",
     "POST": "Darkroom failed internally, but may have accepted the request before. Check GET"
-    " /v1/jobs before you repeat the request. With an Idempotency-Key, a repeat is safe."
+    " /v1/jobs before you repeat the request. With an Idempotency-Key, a repeat is safe.",
 }
 
 
-def problem_of(error: Exception, method: str) -> Problem:
+def problem_of(error: Exception, method: str, path: str) -> Problem:
     """Return the problem document of an error. An unexpected error is reported without details."""
+    crash = _CRASHES.get(f"{method} {path}") or _CRASHES.get(method, _CRASH)
     name, status = KINDS.get(type(error), ("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR))
     is_crash = status is HTTPStatus.INTERNAL_SERVER_ERROR
     errors = tuple(error.problems) if isinstance(error, InvalidRequestError) else ()
@@ -71,7 +74,7 @@ def problem_of(error: Exception, method: str) -> Problem:
         type=f"{_TYPE}{name}",
         title=name.replace("-", " ").capitalize(),
         status=status,
-        detail=_CRASHES.get(method, _CRASH) if is_crash else str(error),
+        detail=crash if is_crash else str(error),
         errors=errors,
         **_money(error),
     )

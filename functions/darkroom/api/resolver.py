@@ -80,11 +80,12 @@ class Api:
         return self._refuse(error)
 
     def _refuse(self, error: Exception) -> Response[str]:
-        problem = problems.problem_of(error, self._resolver.current_event.http_method)
+        event = self._resolver.current_event
+        problem = problems.problem_of(error, event.http_method, event.path)
         headers = {}
         if isinstance(error, TooManyRequestsError):
             headers["Retry_After"] = str(error.seconds)
-        if self._resolver.current_event.path.startswith(WAVESPEED_PREFIX):
+        if event.path.startswith(WAVESPEED_PREFIX):
             envelope = {"code": problem.status, "message": problem.detail}  # the provider's
             return reply(problem.status, envelope, **headers)
         body = problem.model_dump(mode="json", exclude_none=True)

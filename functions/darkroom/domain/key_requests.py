@@ -147,6 +147,11 @@ def micro_usd(usd: float | None) -> int | None:
     return None if usd is None else round(usd * MICRO)
 
 
+def describe_cap(micro_usd: int | None) -> str:
+    """Return a daily budget in words, for the audit log."""
+    return "none" if micro_usd is None else f"{micro_usd / MICRO:g} USD a day"
+
+
 class KeyView(BaseModel):
     """An API key, without the key itself."""
 

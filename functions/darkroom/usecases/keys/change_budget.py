@@ -8,7 +8,7 @@ from darkroom.domain import audit
 from darkroom.domain.audit import Act
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import NotFoundError
-from darkroom.domain.key_requests import NO_KEY, BudgetRequest, KeyView, micro_usd
+from darkroom.domain.key_requests import NO_KEY, BudgetRequest, KeyView, describe_cap, micro_usd
 from darkroom.domain.parsing import validate
 from darkroom.ports import Audit, Budgets, Clock, Keys
 
@@ -31,6 +31,6 @@ class ChangeBudget:
             raise NotFoundError(NO_KEY)
         caller, cap = key.caller.name, micro_usd(request.daily_budget_usd)
         self.budgets.set_cap(caller, cap)
-        value = "none" if cap is None else f"{request.daily_budget_usd:g} USD a day"
+        value = describe_cap(cap)
         self.audit.record(audit.entry(self.now(), Act.BUDGET_CHANGED, caller, by, value))
         return KeyView.of(key, cap, self.budgets.reserved(self.now().date(), caller).micro_usd)

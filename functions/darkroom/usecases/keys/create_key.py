@@ -7,7 +7,7 @@ from typing import Any
 from darkroom.domain import audit, keys
 from darkroom.domain.audit import Act
 from darkroom.domain.callers import Caller
-from darkroom.domain.key_requests import CreatedKey, KeyRequest, micro_usd
+from darkroom.domain.key_requests import CreatedKey, KeyRequest, describe_cap, micro_usd
 from darkroom.domain.keys import Creator
 from darkroom.domain.parsing import validate
 from darkroom.ports import Audit, Budgets, Clock, Keys
@@ -44,5 +44,8 @@ class CreateKey:
         )
         if cap is None:
             cap = self.budgets.cap(caller)
+        else:
+            value = describe_cap(cap)
+            self.audit.record(audit.entry(now, Act.BUDGET_CHANGED, caller, by, value))
         used = self.budgets.reserved(now.date(), caller).micro_usd
         return CreatedKey.of(key, cap, used, key=token)
