@@ -251,6 +251,8 @@ def test_policy_covers_the_whole_stage_because_api_gateway_caches_it(
         (("203.0.113.7/32", "2001:db8::/32"), "2001:db8:1::1", True),
         (("203.0.113.7/32", "2001:db8::/32"), "2001:db9::1", False),
         (("2001:db8::/32",), "203.0.113.7", False),
+        (("0.0.0.0/0",), "test-invoke-source-ip", False),
+        ((), "test-invoke-source-ip", True),
     ],
 )
 def test_key_works_only_from_its_networks(

@@ -73,9 +73,13 @@ class Key(BaseModel):
 
     def accepts_source(self, address: str) -> bool:
         """Return whether a request from this IP address may use the key."""
-        return not self.source_cidrs or any(
-            ip_address(address) in ip_network(network) for network in self.source_cidrs
-        )
+        if not self.source_cidrs:
+            return True
+        try:
+            source = ip_address(address)
+        except ValueError:  # a test in the console of API Gateway has no address
+            return False
+        return any(source in ip_network(network) for network in self.source_cidrs)
 
 
 class Revocation(BaseModel):
