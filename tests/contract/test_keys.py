@@ -8,17 +8,18 @@ import pytest
 import yaml
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from darkroom.adapters.dynamodb.jobs import JobTable
-from darkroom.adapters.dynamodb.keys import KeyTable
+from darkroom.adapters.dynamodb.jobs import BudgetTable, JobTable
+from darkroom.adapters.dynamodb.keys import KeyTable, RequestCountTable
 from darkroom.domain import keys
 from darkroom.domain.callers import Role
 from darkroom.domain.job import Status
 from darkroom.domain.keys import Creator, Key, Revocation
 from darkroom.domain.submit_queue import Priority, QueueShard, WaitingJobs
-from darkroom.ports import Keys, QueueChange
+from darkroom.ports import Budgets, Keys, QueueChange, RequestCounter
 from tests.contract.conftest import TABLE
 from tests.contract.stores import dynamodb_stores, job
-from tests.fakes.entry_points import InMemoryKeys
+from tests.fakes.entry_points import InMemoryKeys, InMemoryRequestCounter
+from tests.fakes.queue import InMemoryBudgets
 from tests.fakes.signals import START
 
 DAY = date(2026, 11, 22)
@@ -178,7 +179,8 @@ def test_revocation_expires_after_the_longest_batch(dynamodb: DynamoDBClient) ->
 
 
 def test_table_stores_the_digest_but_not_the_key(dynamodb: DynamoDBClient) -> None:
-    token, added = keys.mint("ada", Role.ADMIN, now=START, days=1)
+    creator = Creator(name="aws")
+    token, added = keys.mint("ada", Role.ADMIN, now=START, days=1, created_by=creator)
 
     KeyTable(dynamodb, TABLE).add(added)
 
@@ -206,3 +208,49 @@ def test_job_table_does_not_return_keys(dynamodb: DynamoDBClient) -> None:
     KeyTable(dynamodb, TABLE).add(added)
 
     assert JobTable(dynamodb, TABLE).get(added.digest) is None
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def counter(request: pytest.FixtureRequest) -> RequestCounter:
+    if request.param == "memory":
+        return InMemoryRequestCounter()
+    return RequestCountTable(request.getfixturevalue("dynamodb"), TABLE)
+
+
+def test_requests_are_counted_by_key_and_minute(counter: RequestCounter) -> None:
+    calls = [("a", 1), ("a", 1), ("b", 1), ("a", 2), ("a", 1)]
+
+    assert [counter.add(key_id, minute) for key_id, minute in calls] == [1, 2, 1, 1, 3]
+
+
+def test_count_of_a_minute_expires_after_the_minute(dynamodb: DynamoDBClient) -> None:
+    minute = int(START.timestamp()) // 60
+
+    RequestCountTable(dynamodb, TABLE).add("a", minute)
+
+    [item] = dynamodb.scan(TableName=TABLE)["Items"]
+    assert (minute + 1) * 60 < int(item["expires_at"]["N"]) <= (minute + 120) * 60
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def stores(request: pytest.FixtureRequest) -> tuple[Keys, Budgets]:
+    if request.param == "memory":
+        budgets = InMemoryBudgets()
+        return InMemoryKeys(budgets), budgets
+    client = request.getfixturevalue("dynamodb")
+    return KeyTable(client, TABLE), BudgetTable(client, TABLE)
+
+
+def test_budget_belongs_to_the_caller_and_can_be_lifted(stores: tuple[Keys, Budgets]) -> None:
+    keys_, budgets = stores
+    keys_.add(key("ada"), 5)
+    keys_.add(key("ada"))
+    keys_.add(key("bob"), 0)
+    keys_.add(key("eve"))
+
+    assert budgets.caps() == {"key:ada": 5, "key:bob": 0}
+    assert [budgets.cap(f"key:{name}") for name in ("ada", "bob", "eve")] == [5, 0, None]
+    budgets.set_cap("key:ada", 7)
+    budgets.set_cap("key:bob", None)
+    budgets.set_cap("key:bob", None)
+    assert budgets.caps() == {"key:ada": 7}
