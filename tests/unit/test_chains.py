@@ -605,6 +605,18 @@ def test_lost_event_is_repaired_within_minutes() -> None:
     assert len(account.created) == 3
 
 
+def test_sweep_of_a_job_that_completed_recovers_nothing() -> None:
+    """A slow function may set `sweep_after` after the chain has ended."""
+    world, _, root = start()
+    ChainMachine(world).run()
+    world.jobs.update(root.job_id, when=[Status.COMPLETED], sweep_after=world.clock())
+
+    world.app.sweep_jobs.run()
+
+    assert not world.events.of_type("JobRecovered")
+    assert world.job(root.job_id).sweep_after is None
+
+
 def test_nothing_is_left_to_sweep_after_the_end_of_a_chain() -> None:
     world, _, root = start()
 

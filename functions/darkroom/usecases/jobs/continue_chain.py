@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from darkroom.domain.chain import MissingOutputError
 from darkroom.domain.chain_state import ChainState
 from darkroom.domain.errors import Code
-from darkroom.domain.job import Job, Reservation, Status
+from darkroom.domain.job import Job, Reservation
 from darkroom.domain.sweeping import INTERVAL
 from darkroom.ports import Clock, Jobs, Metrics, Workflow
 from darkroom.usecases.jobs.end_chain import EndChain
@@ -37,8 +37,6 @@ class ContinueChain:
                 return state
             current = state.jobs[-1] if state.jobs else None
             if current is not None and current.is_open:
-                if current.status is Status.QUEUED and current.step:
-                    self.workflow.start(current.job_id)  # a crash may have prevented it
                 return state
             self._move_on(state, current)
         raise RuntimeError("too many conflicts on a chain")
@@ -68,7 +66,7 @@ class ContinueChain:
         )
         if created:
             self.metrics.count("JobsAccepted")
-            self.workflow.start(job.job_id)
+            self.workflow.start(job.job_id)  # after a crash before it, the sweep starts the job
 
 
 def _without(root: Job, job: Job) -> tuple[Reservation, ...]:
