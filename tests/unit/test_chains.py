@@ -268,6 +268,9 @@ def test_recovered_output_of_a_failed_step_is_not_paid_again_by_a_resume() -> No
     assert chain(world, root).status is ChainStatus.FAILED
     account.created[0].result = Succeeded((OUTPUT,))
     machine.run(until=lambda: world.job(root.job_id).is_recovered)
+    failure = chain(world, root).failure
+    assert failure is not None
+    assert (failure.step, failure.job_id) == (0, root.job_id)
 
     world.app.resume_chain.run(TEST_CALLER, root.job_id)
     machine.run()
@@ -313,6 +316,18 @@ def test_cancellation_between_two_steps_ends_the_chain() -> None:
     assert len(account.created) == 1
     assert reserved(world) == PRICES[0]
     assert world.app.cancel_job.run(TEST_CALLER, root.job_id).job_id == root.job_id
+
+
+def test_deletion_of_a_prediction_cancels_its_chain() -> None:
+    world, account, root = start()
+    machine = ChainMachine(world, deliveries=lambda _: 0)
+    machine.run(until=lambda: world.job(root.job_id).status is Status.COMPLETED)
+
+    world.app.hide_job.run(TEST_CALLER, root.job_id)
+    machine.run()
+
+    assert chain(world, root).status is ChainStatus.CANCELED
+    assert len(account.created) == 1
 
 
 def test_ended_chain_cannot_be_canceled() -> None:

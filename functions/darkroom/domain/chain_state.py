@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from darkroom.domain.chain import ChainStep, Outputs
 from darkroom.domain.errors import Charged, Code, failure, megabytes
 from darkroom.domain.identity import job_id, step_key
-from darkroom.domain.job import Asset, Job
+from darkroom.domain.job import Asset, Job, Status
 from darkroom.domain.media import REFERENCE_FORMATS
 from darkroom.domain.references import (
     MAX_REFERENCE_BYTES,
@@ -101,10 +101,12 @@ class ChainState:
     @property
     def failure(self) -> ChainFailure | None:
         """Why the chain has failed; None if it has not."""
-        root, code, step = self.root, self.root.chain_code, len(self.finished)
+        root, code = self.root, self.root.chain_code
         if code is None:
             return None
-        job = self.jobs[step] if step < len(self.jobs) else None
+        # The last job, or the next step, which could not start. A late result changes nothing.
+        job = next((job for job in self.jobs[-1:] if job.status is not Status.COMPLETED), None)
+        step = len(self.jobs) - (job is not None)
         meaning = failure(code, sent=job is not None and job.was_sent)
         message = f"Step {step}: {root.chain_detail or meaning.message}"
         return ChainFailure((job or root).job_id, step, code, message, meaning.retryable)

@@ -13,7 +13,7 @@ from darkroom.usecases.jobs.find_jobs import FindJobs
 
 @dataclass(frozen=True)
 class HideJob:
-    """Cancel an open job, and hide it."""
+    """Cancel an open job or chain, and hide the job."""
 
     find: FindJobs
     cancel: CancelJob
@@ -23,7 +23,7 @@ class HideJob:
     def run(self, caller: Caller, job_id: str) -> Job:
         """Return the hidden job. Raises NotFoundError, also if the job was hidden before."""
         job = self.find.one(caller, job_id)
-        if job.is_open:
+        if job.is_open or job.has_open_chain:
             with suppress(EndedError):  # it ended in the meantime
                 self.cancel.run(caller, job_id)
         hidden = self.jobs.update(
