@@ -23,7 +23,7 @@ STEP = ChainStep(
 def create_root(stores: Stores, caps: list[int] | None = None, **changes: Any) -> Job:
     """Store the first job of a chain; it reserves 60 for itself and 30 for its step."""
     fields: dict[str, Any] = {
-        "chain": Chain(steps=(STEP,)), "chain_id": "j", "step": 0, "chain_jobs": ("j",),
+        "chain_request": Chain(steps=(STEP,)), "chain_id": "j", "step": 0, "chain_jobs": ("j",),
         "reservations": [reservation(60)], "chain_reservations": [reservation(30)],
         "status": "completed",
     }  # fmt: skip
@@ -44,7 +44,7 @@ def start_step(stores: Stores, root: Job) -> bool:
 def test_record_of_a_chain_is_read_as_it_was_written(stores: Stores) -> None:
     root = create_root(stores)
 
-    assert root.chain == Chain(steps=(STEP,))
+    assert root.chain_request == Chain(steps=(STEP,))
     assert (root.chain_id, root.step, root.chain_jobs) == ("j", 0, ("j",))
 
 
@@ -122,13 +122,13 @@ def test_state_before_a_resume_does_not_match_the_same_jobs_after_it(stores: Sto
 
 def test_erased_chain_is_not_resumed_from_an_earlier_state(stores: Stores) -> None:
     root = create_root(stores, chain_ended_at=START)
-    assert root.chain is not None
-    erased = root.chain.without_content()
+    assert root.chain_request is not None
+    erased = root.chain_request.without_content()
 
-    assert stores.jobs.change_chain(root, chain=erased, chain_erased_at=START)
+    assert stores.jobs.change_chain(root, chain_request=erased, chain_erased_at=START)
     assert not stores.jobs.change_chain(root, chain_ended_at=None, chain_attempt=1)
 
-    assert stores.job().chain == erased
+    assert stores.job().chain_request == erased
 
 
 def test_chain_of_a_missing_record_is_not_changed(stores: Stores) -> None:

@@ -67,7 +67,7 @@ BATCH = events.BatchCompleted(
 )
 ROOT = JOB.model_copy(
     update={
-        "chain": Chain(steps=(STEP,)), "chain_id": JOB.job_id, "step": 0,
+        "chain_request": Chain(steps=(STEP,)), "chain_id": JOB.job_id, "step": 0,
         "chain_jobs": (JOB.job_id,), "chain_ended_at": NOW,
     }
 )  # fmt: skip

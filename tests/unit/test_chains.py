@@ -493,7 +493,7 @@ def test_erasure_of_any_job_erases_the_requests_of_all_steps(step: int) -> None:
     world.app.erase_job.run(TEST_CALLER, chain(world, root).jobs[step].job_id)
 
     assert "my secret" not in world.job(root.job_id).model_dump_json()
-    assert "studio light" not in str(world.job(root.job_id).chain)
+    assert "studio light" not in str(world.job(root.job_id).chain_request)
     assert not world.references.objects.get(("assets", "uploads/logo.png"))
     assert chain(world, root).prices == (60_000, 190_000, 82_000)
     with pytest.raises(NotResumableError, match="erased"):

@@ -67,7 +67,7 @@ class ChainState:
     @property
     def further(self) -> tuple[ChainStep, ...]:
         """The steps after the first job."""
-        return self.root.chain.steps if self.root.chain else ()
+        return self.root.chain_request.steps if self.root.chain_request else ()
 
     @property
     def prices(self) -> tuple[int | None, ...]:

@@ -103,7 +103,7 @@ class Job(BaseModel):
         default=None, description="Number of the step in the chain; 0 is the first job."
     )
     # The state of a chain, in the record of its first job. A resume counts as an attempt.
-    chain: Internal[Chain | None] = None
+    chain_request: Internal[Chain | None] = Field(default=None, description="The further steps.")
     chain_jobs: Internal[tuple[str, ...]] = Field(
         default=(), description="Ids of the jobs of the steps so far, in the order of the steps."
     )
@@ -267,12 +267,12 @@ class Job(BaseModel):
     @property
     def has_open_chain(self) -> bool:
         """Whether the job is the first of a chain that has not ended."""
-        return self.chain is not None and self.chain_ended_at is None
+        return self.chain_request is not None and self.chain_ended_at is None
 
     @property
     def has_unpublished_chain(self) -> bool:
         """Whether the job is the first of a chain whose terminal event is not published."""
-        return self.chain is not None and self.chain_published_at is None
+        return self.chain_request is not None and self.chain_published_at is None
 
     @property
     def first_reservations(self) -> tuple[Reservation, ...]:

@@ -22,7 +22,7 @@ STATS, DURATIONS = "STATS", "DURATIONS"
 _SERIALIZE = TypeSerializer().serialize
 _DESERIALIZE = TypeDeserializer().deserialize
 # Stored as JSON text, so that numbers of the provider's input are read back unchanged.
-_AS_TEXT = frozenset({"input", "chain"})
+_AS_TEXT = frozenset({"input", "chain_request"})
 
 
 def record_key(kind: str, record_id: str) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class CollectBatch:
                 job = jobs.get(batch.job_of(row.number))
                 if job is not None and batch.canceled_at is not None and can_continue():
                     job = self._canceled(batch, job)
-                chain = chain_state.of(job, further) if job and job.chain else None
+                chain = chain_state.of(job, further) if job and job.chain_request else None
                 yield domain.result_of(batch, row, job, refusals.get(row.number), chain)
 
     def _further(self, roots: list[Job]) -> list[Job]:

@@ -46,8 +46,8 @@ class Budget:
         day = job.accepted_at.date()
         own = self._reservations(day, limits, [job.estimated_cost_micro_usd])
         further: tuple[Reservation, ...] = ()
-        if job.chain is not None:
-            prices = [step.estimated_cost_micro_usd for step in job.chain.steps]
+        if job.chain_request is not None:
+            prices = [step.estimated_cost_micro_usd for step in job.chain_request.steps]
             further = self._reservations(day, limits, prices)
         job = job.model_copy(update={"reservations": own, "chain_reservations": further})
         with self._explained(day, job.request_id, limits):
@@ -61,7 +61,7 @@ class Budget:
 
         Return False if the chain has changed since `root` was read. Raises BudgetExceededError.
         """
-        chain = root.chain
+        chain = root.chain_request
         cap = None if chain is None else chain.daily_budget_micro_usd
         scope = (chain and chain.budget_scope) or root.caller
         limits = self._limits(scope, cap)

@@ -293,7 +293,12 @@ class CreateJob:
             allowed = f"at most {MAX_CHAIN_BYTES:,} bytes of JSON"
             message = f"`then` is too long. Use {allowed}, without images in base64."
             raise InvalidRequestError.of("then", message, allowed)
-        changes = {"chain": chain, "chain_id": job.job_id, "chain_jobs": (job.job_id,), "step": 0}
+        changes = {
+            "chain_request": chain,
+            "chain_id": job.job_id,
+            "chain_jobs": (job.job_id,),
+            "step": 0,
+        }
         return job.model_copy(update=changes)
 
     def _parse_all(

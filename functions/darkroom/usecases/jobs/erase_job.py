@@ -117,15 +117,18 @@ class EraseJob:
         root = chain.root
         if root.has_open_chain:
             return False
-        if root.chain is None or root.chain_erased_at is not None:
+        if root.chain_request is None or root.chain_erased_at is not None:
             return True
         self.end_chain.publish(root.job_id)
-        for step in root.chain.steps:
+        for step in root.chain_request.steps:
             for reference in step.references:
                 if isinstance(reference, S3Object):
                     self._erase_upload(reference, root.caller)
         return self.jobs.change_chain(
-            root, chain=root.chain.without_content(), chain_detail=None, chain_erased_at=self.now()
+            root,
+            chain_request=root.chain_request.without_content(),
+            chain_detail=None,
+            chain_erased_at=self.now(),
         )
 
     def _record(self, job: Job, *, is_deleted: bool) -> Job:

@@ -16,7 +16,7 @@ class ReadChain:
 
     def run(self, job: Job) -> ChainState | None:
         """Return the chain of any of its jobs; None if the job has no chain."""
-        if job.chain is None:
+        if job.chain_request is None:
             return None if job.chain_id is None else self.by_id(job.chain_id)
         return self._state(job)
 
@@ -25,7 +25,7 @@ class ReadChain:
         return self._state(self.jobs.get(chain_id))
 
     def _state(self, root: Job | None) -> ChainState | None:
-        if root is None or root.chain is None:
+        if root is None or root.chain_request is None:
             return None
         others = {*root.chain_jobs, *root.chain_replaced} - {root.job_id}
         return chain_state.of(root, self.jobs.many(sorted(others)) if others else [])
