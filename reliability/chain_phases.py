@@ -75,7 +75,7 @@ class _Chains:
         return root
 
     def settle(self, chains: Sequence[_Chain]) -> None:
-        """Wait until all chains and their jobs have ended. The sweep repairs what was lost."""
+        """Wait until all chains and their jobs have ended. The sweep repairs lost events."""
         deadline = time.monotonic() + _SETTLE_SECONDS
         while time.monotonic() < deadline:
             while self._harness.bus.receive(0):

@@ -100,7 +100,7 @@ def chain(world: World, root: Job) -> ChainState:
 
 
 def assert_money(world: World) -> None:
-    """Assert that what is reserved is what jobs have or may have cost, and open chains will."""
+    """Assert that the budgets hold the cost of charged jobs, of open jobs, and of steps to come."""
     reserved: Counter[tuple[date, str]] = Counter()
     for job in world.jobs.records.values():
         for kept in (

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from darkroom.domain import presets
+from darkroom.domain.batch_file import BatchFileFormat
 from darkroom.domain.callers import Caller
 from darkroom.domain.chain_state import ChainStatus
 from darkroom.domain.errors import Code
 from darkroom.domain.events import JobEvent, JobRejected
 from darkroom.domain.job import Job, Status
+from darkroom.domain.row_parser import rows_of
 from darkroom.domain.uploads import Upload
 from darkroom.ports import Failed, Quote, Succeeded
 from tests.fakes.chains import EDIT, THREE_STEPS, UPSCALE, ChainMachine, chain
@@ -259,3 +261,30 @@ def test_canceled_batch_ends_the_chains_of_its_rows() -> None:
 
     assert [row["status"] for row in result_rows(world, batch)] == ["canceled"]
     assert len(account.created) == 1
+
+
+def test_cell_with_steps_is_json() -> None:
+    cell = json.dumps([EDIT, {"prompt": ""}]).replace('"', '""')
+    sheet = f'prompt,then\na shoe,"{cell}"\na hat,two steps\na cup,\n'.encode()
+    parsed = list(rows_of(sheet, BatchFileFormat.CSV, template=None, defaults={}))
+
+    bad_step, no_json, plain = (row for row, _ in parsed)
+    assert bad_step.errors[0].message == "Step 2: `prompt` is empty. Use at least 1 character."
+    assert no_json.errors[0].message == 'Column "then" must be a JSON list of steps.'
+    assert plain.request is not None
+
+
+def test_steps_of_the_defaults_apply_to_rows_without_their_own() -> None:
+    rows = b'{"prompt": "a shoe"}\n{"prompt": "a hat", "then": []}\n'
+    parsed = rows_of(rows, BatchFileFormat.JSONL, template=None, defaults={"then": [EDIT, UPSCALE]})
+
+    assert [len(request.then) for _, request in parsed if request] == [2, 0]
+
+
+def test_bad_reference_of_a_step_is_a_problem_of_the_row() -> None:
+    row = {"prompt": "a shoe", "then": [{"prompt": "x", "images": ["$previous", "file:///etc/x"]}]}
+    ((parsed, _),) = rows_of(
+        json.dumps(row).encode(), BatchFileFormat.JSONL, template=None, defaults={}
+    )
+
+    assert [problem.field for problem in parsed.errors] == ["then.0.images.1"]

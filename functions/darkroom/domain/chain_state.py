@@ -1,4 +1,4 @@
-"""The state of a chain: the first job's record, the jobs of the steps, and what follows."""
+"""The state of a chain: the first job's record, the jobs of the steps, and its next step."""
 
 import hashlib
 from collections.abc import Sequence

@@ -172,7 +172,7 @@ class ChainCompleted(_ChainEvent):
 
 
 class ChainFailed(_ChainEvent):
-    """A chain has failed or was canceled. `finished` has what exists."""
+    """A chain has failed or was canceled. `finished` lists the completed steps."""
 
     job_id: str = Field(
         description="The job of the step that failed; the first job, if the step has no job."

@@ -112,7 +112,7 @@ class Job(BaseModel):
     )
     chain_attempt: Internal[int] = 0
     chain_reservations: Internal[tuple[Reservation, ...]] = Field(
-        default=(), description="What is reserved for steps that have no job yet."
+        default=(), description="Reservation for the steps that have no job yet."
     )
     chain_ended_at: Internal[datetime | None] = None
     chain_code: Internal[Code | None] = None
@@ -276,7 +276,7 @@ class Job(BaseModel):
 
     @property
     def first_reservations(self) -> tuple[Reservation, ...]:
-        """What is reserved when the record is created: for the job and for all further steps."""
+        """The reservation at the creation of the record: for the job and all further steps."""
         if not self.chain_reservations:
             return self.reservations
         return tuple(

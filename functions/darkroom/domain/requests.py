@@ -466,7 +466,7 @@ class BaseRequest(Body):
 
     @model_validator(mode="after")
     def _check_then(self) -> Self:
-        """Check what the steps take from the first job."""
+        """Check the outputs that the steps take from the first job."""
         for index, step in enumerate(self.then):
             if isinstance(self, AnyModel) and isinstance(step, EditStep) and index == 0:
                 require_image_output(step, self.model, "then.0.images")

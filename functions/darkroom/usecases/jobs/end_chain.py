@@ -1,4 +1,4 @@
-"""End a chain: write its end once, release what it has not used, and publish its event."""
+"""End a chain: write its end once, release the unused reservation, and publish its event."""
 
 from dataclasses import dataclass
 from typing import Any

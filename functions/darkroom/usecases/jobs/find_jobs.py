@@ -41,7 +41,7 @@ class FoundJob:
 
     @property
     def revision(self) -> str:
-        """A digest of what the API returns."""
+        """A digest of the fields that the API returns."""
         return self.job.revision if self.chain is None else self.chain.revision(self.job)
 
 
