@@ -138,19 +138,19 @@ class _Chains:
 
 def chains(harness: ChaosHarness, count: int, max_rounds: int | None = None) -> list[AuditRow]:
     """Run chains under kills, an outage, repeated events and cancellations; audit every step."""
-    requests = _Chains(harness)
-    rows = _kills(harness, requests, max_rounds)
-    rows += _outage(harness, requests, count)
-    rows += _repeated_events(harness, requests, count)
-    rows += _cancellations(harness, requests, count)
+    driver = _Chains(harness)
+    rows = _kills(harness, driver, max_rounds)
+    rows += _outage(harness, driver, count)
+    rows += _repeated_events(harness, driver, count)
+    rows += _cancellations(harness, driver, count)
     return rows
 
 
-def _kills(harness: ChaosHarness, requests: _Chains, max_rounds: int | None) -> list[AuditRow]:
+def _kills(harness: ChaosHarness, driver: _Chains, max_rounds: int | None) -> list[AuditRow]:
     """Kill the worker that starts the next step, before and after each of its requests."""
     with injector(harness.stack, [_FUNCTION]) as killer:
-        first = requests.request("chains: no kill")
-        requests.settle([first])
+        first = driver.request("chains: no kill")
+        driver.settle([first])
         points = sorted(dict.fromkeys(killer.calls))
         moments: tuple[faults.Moment, ...] = ("before", "after")
         rounds = [
@@ -164,35 +164,35 @@ def _kills(harness: ChaosHarness, requests: _Chains, max_rounds: int | None) -> 
                 *(faults.kill(p.function, p.operation, nth=p.nth, moment=moment) for p in group)
             )
             row = f"chains: killed {moment} its requests"
-            started = [requests.request(row) for _ in group]
-            requests.settle(started)
+            started = [driver.request(row) for _ in group]
+            driver.settle(started)
             requested += started
             workers += len(killer.fired)
-    rows = requests.audit(requested)
+    rows = driver.audit(requested)
     rows[-1].name += f" ({workers} workers in all)"
     return rows
 
 
-def _outage(harness: ChaosHarness, requests: _Chains, count: int) -> list[AuditRow]:
+def _outage(harness: ChaosHarness, driver: _Chains, count: int) -> list[AuditRow]:
     """Let every invocation fail, so that only the sweep continues the chains."""
     with injector(harness.stack, [_FUNCTION]) as aws:
         aws.set(faults.outage("dynamodb"))
-        started = [requests.request("chains: events lost in an outage") for _ in range(count)]
+        started = [driver.request("chains: events lost in an outage") for _ in range(count)]
         deadline = time.monotonic() + _OUTAGE_SECONDS
         while time.monotonic() < deadline:
             harness.bus.receive()
         aws.set()
-        requests.settle(started)
-    return requests.audit(started)
+        driver.settle(started)
+    return driver.audit(started)
 
 
-def _repeated_events(harness: ChaosHarness, requests: _Chains, count: int) -> list[AuditRow]:
+def _repeated_events(harness: ChaosHarness, driver: _Chains, count: int) -> list[AuditRow]:
     """Deliver every event of the jobs three more times, shuffled, also after the chain's end."""
     rng = random.Random(harness.seed)  # noqa: S311 - repeatable
-    started = [requests.request("chains: events repeated, shuffled") for _ in range(count)]
+    started = [driver.request("chains: events repeated, shuffled") for _ in range(count)]
     ids = {chain.chain_id for chain in started}
     deadline = time.monotonic() + _SETTLE_SECONDS
-    while time.monotonic() < deadline and not all(map(requests.events, started)):
+    while time.monotonic() < deadline and not all(map(driver.events, started)):
         harness.bus.receive()
         ends = [
             event
@@ -201,14 +201,14 @@ def _repeated_events(harness: ChaosHarness, requests: _Chains, count: int) -> li
         ]
         for event in rng.sample(ends * 3, min(6, 3 * len(ends))):
             harness.functions.invoke(_FUNCTION, event, kind="Event")
-    requests.settle(started)
-    return requests.audit(started)
+    driver.settle(started)
+    return driver.audit(started)
 
 
-def _cancellations(harness: ChaosHarness, requests: _Chains, count: int) -> list[AuditRow]:
+def _cancellations(harness: ChaosHarness, driver: _Chains, count: int) -> list[AuditRow]:
     """Cancel each chain at a random moment. No step starts after the response."""
     rng = random.Random(harness.seed)  # noqa: S311 - repeatable
-    started = [requests.request("chains: canceled at random") for _ in range(count)]
+    started = [driver.request("chains: canceled at random") for _ in range(count)]
     moments = sorted((rng.uniform(0, 4 * count), chain.chain_id) for chain in started)
     by_id = {chain.chain_id: chain for chain in started}
     begin = time.monotonic()
@@ -217,9 +217,9 @@ def _cancellations(harness: ChaosHarness, requests: _Chains, count: int) -> list
             harness.bus.receive(min(2, round(left)))
             if left < 1:
                 time.sleep(left)
-        response = requests.client.delete(f"/v1/jobs/{chain_id}")
+        response = driver.client.delete(f"/v1/jobs/{chain_id}")
         if response.status_code != httpx.codes.CONFLICT:  # it had ended
             steps = response.raise_for_status().json()["chain"]["steps"]
             by_id[chain_id].steps = sum(step["job_id"] is not None for step in steps)
-    requests.settle(started)
-    return requests.audit(started)
+    driver.settle(started)
+    return driver.audit(started)
