@@ -13,6 +13,7 @@ from darkroom.domain.callers import Caller, Role, of_key
 from darkroom.domain.chain_state import ChainStatus
 from darkroom.domain.errors import (
     BudgetExceededError,
+    Charged,
     Code,
     ConflictError,
     EndedError,
@@ -26,8 +27,10 @@ from darkroom.domain.events import ChainCompleted, ChainFailed
 from darkroom.domain.identity import step_key
 from darkroom.domain.job import Job, Status
 from darkroom.domain.keys import Revocation
+from darkroom.domain.parsing import parse_request
 from darkroom.domain.references import S3Object
 from darkroom.ports import Failed, Prediction, Quote, Running, Succeeded
+from darkroom.usecases.jobs.create_job import RequestSource
 from tests.fakes.chains import (
     EDIT,
     THREE_STEPS,
@@ -226,6 +229,26 @@ def test_failed_step_releases_what_the_chain_does_not_use() -> None:
     assert reserved(world) == PRICES[0]
     assert_money(world)
     assert_one_end(world, root)
+
+
+def test_chain_whose_first_job_is_reused_pays_only_its_further_steps() -> None:
+    body = {**THREE_STEPS, "reuse_seconds": 3600}
+    world, account, _ = start(body)
+    ChainMachine(world).run()
+    for key in world.assets.files:
+        world.references.objects["assets", key] = [PNG]
+
+    request, folder = parse_request(body), "edits/shoe.png"
+    source = RequestSource(TEST_CALLER, "again", "request-2", folder=folder)
+    second = world.app.create_job.run(request, source)
+    ChainMachine(world).run()
+
+    state = chain(world, second)
+    assert state.status is ChainStatus.COMPLETED
+    assert len(account.created) == 3 + 2
+    assert state.cost(Charged.YES) == PRICES[1] + PRICES[2]
+    assert all(job.assets[0].key.startswith(folder) for job in state.jobs[1:])
+    assert_money(world)
 
 
 # ------------------------------------------------------------------------------------- The failures

@@ -79,6 +79,7 @@ class Chain(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     steps: tuple[ChainStep, ...]
+    folder: str = "jobs"  # of the folders of the jobs; the first job may share another job's folder
     daily_budget_micro_usd: int | None = None
     budget_scope: str | None = None
 

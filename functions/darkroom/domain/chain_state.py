@@ -141,7 +141,7 @@ class ChainState:
             "idempotency_key": key,
             "job_id": identity,
             "estimated_cost_micro_usd": price,
-            "prefix": f"{root.prefix.rpartition('/')[0]}/{identity}",
+            "prefix": f"{self._folder}/{identity}",
             "step": step,
             "accepted_at": now,
             "sweep_after": now + START_GRACE,
@@ -159,6 +159,10 @@ class ChainState:
             )
         shared = {name: getattr(root, name) for name in _SHARED}
         return Job.model_validate({**shared, **fields})
+
+    @property
+    def _folder(self) -> str:
+        return self.root.chain_request.folder if self.root.chain_request else "jobs"
 
     @property
     def _outputs(self) -> Outputs:

@@ -189,7 +189,7 @@ class CreateJob:
         return job.model_copy(update={"reused_from": original})
 
     def _reserve_and_create(self, job: Job, request_source: RequestSource) -> bool:
-        if job.reused_from and not job.chain and self.reuse.is_ready(job.reused_from):
+        if job.reused_from and not job.chain_request and self.reuse.is_ready(job.reused_from):
             return self.jobs.create(job)  # it costs nothing
         scope = request_source.budget_scope or job.caller
         return self.budget.create(job, scope, request_source.daily_budget_micro_usd)
@@ -286,6 +286,7 @@ class CreateJob:
         )
         chain = Chain(
             steps=steps,
+            folder=request_source.folder or "jobs",
             daily_budget_micro_usd=request_source.daily_budget_micro_usd,
             budget_scope=request_source.budget_scope,
         )
