@@ -14,9 +14,12 @@ EVENT = {
     "batch_id": "warm-up",
     "chunk": {},
     "caller": "warm-up",
+    "model": "warm-up",
+    "inputs": {},
     "detail-type": "Object Created",
     "detail": {
         "job_id": "warm-up",
+        "chain_id": "warm-up",
         "assets": [],
         "name": "warm-up",
         "status": "FAILED",
@@ -27,7 +30,11 @@ EVENT = {
     "path": "/warm-up",
     "headers": {},
     "methodArn": "arn:aws:execute-api:region:account:api/live/GET/warm-up",
-    "requestContext": {"requestId": "warm-up", "path": "/warm-up"},
+    "requestContext": {
+        "requestId": "warm-up",
+        "path": "/warm-up",
+        "identity": {"sourceIp": "127.0.0.1"},
+    },
 }
 
 

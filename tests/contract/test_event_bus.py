@@ -11,8 +11,9 @@ from botocore.stub import ANY, Stubber
 from jsonschema import Draft202012Validator
 
 from darkroom.adapters.event_bus import EventBus, NotPublishedError
-from darkroom.domain import job_events
+from darkroom.domain import chain_events, chain_state, job_events
 from darkroom.domain.batch import Counts
+from darkroom.domain.chain import Chain
 from darkroom.domain.errors import Code, FieldProblem
 from darkroom.domain.events import (
     PUBLISHED,
@@ -46,6 +47,13 @@ BATCH = BatchCompleted(
     progress=Counts(completed=1, canceled=1), spent_micro_usd=1, uncertain_micro_usd=0,
     results_csv=None, results_jsonl=None, accepted_at=START, ended_at=START,
 )  # fmt: skip
+_CHAIN = JOB.model_copy(
+    update={
+        "chain_request": Chain(steps=()), "chain_id": JOB.job_id, "step": 0,
+        "chain_jobs": (JOB.job_id,), "chain_ended_at": START,
+    }
+)  # fmt: skip
+ENDED_CHAINS = (_CHAIN, _CHAIN.model_copy(update={"chain_code": Code.CANCELED}))
 EVENTS: list[Event] = [
     job_events.submitted(JOB, "p"),
     job_events.completed(JOB, "b"),
@@ -54,6 +62,7 @@ EVENTS: list[Event] = [
     REJECTED,
     BATCH,
     BudgetThresholdReached.of(START.date(), "key:ada", 5_000_000, 4_000_000, "r"),
+    *(chain_events.ended(chain_state.of(root, [])) for root in ENDED_CHAINS),
 ]
 
 type ReadEvents = Callable[[], list[tuple[str, dict[str, Any]]]]
