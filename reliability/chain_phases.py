@@ -43,17 +43,10 @@ class _Chain:
 class _Chains:
     """Requests chains of three steps, and audits them."""
 
-    def __init__(self, harness: ChaosHarness) -> None:
+    def __init__(self, harness: ChaosHarness, client: httpx.Client) -> None:
+        self.client = client
         self._harness = harness
         self._jobs = JobTable(harness.stack.client("dynamodb"), harness.stack.table)
-        keys = TableKeys(harness.stack.client, harness.stack.table, harness.stack.audit_log)
-        token = keys.create({"name": f"chains-{secrets.token_hex(3)}", "unlimited": True})["key"]
-        self.client = httpx.Client(
-            base_url=harness.stack.api_url,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=120,
-            trust_env=False,
-        )
 
     def request(self, row: str) -> _Chain:
         """Request a chain of three steps."""
@@ -138,12 +131,25 @@ class _Chains:
 
 def chains(harness: ChaosHarness, count: int, max_rounds: int | None = None) -> list[AuditRow]:
     """Run chains under kills, an outage, repeated events and cancellations; audit every step."""
-    driver = _Chains(harness)
-    rows = _kills(harness, driver, max_rounds)
-    rows += _outage(harness, driver, count)
-    rows += _repeated_events(harness, driver, count)
-    rows += _cancellations(harness, driver, count)
+    with _client(harness) as client:
+        driver = _Chains(harness, client)
+        rows = _kills(harness, driver, max_rounds)
+        rows += _outage(harness, driver, count)
+        rows += _repeated_events(harness, driver, count)
+        rows += _cancellations(harness, driver, count)
     return rows
+
+
+def _client(harness: ChaosHarness) -> httpx.Client:
+    stack = harness.stack
+    keys = TableKeys(stack.client, stack.table, stack.audit_log)
+    token = keys.create({"name": f"chains-{secrets.token_hex(3)}", "unlimited": True})["key"]
+    return httpx.Client(
+        base_url=stack.api_url,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=120,
+        trust_env=False,
+    )
 
 
 def _kills(harness: ChaosHarness, driver: _Chains, max_rounds: int | None) -> list[AuditRow]:
