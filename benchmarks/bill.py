@@ -212,7 +212,10 @@ class _Job:
 
 def _http_event(path: str, body: str) -> dict[str, Any]:
     """Return the event of API Gateway for a POST of an admin."""
-    authorizer = {"principalId": "0123456789ab", "name": "bench", "role": "admin", "models": ""}
+    authorizer = {
+        "principalId": "0123456789ab", "name": "bench", "role": "admin", "models": "",
+        "callback_url": "",
+    }  # fmt: skip
     return {
         "httpMethod": "POST", "path": path, "resource": "/{proxy+}", "body": body, "isBase64Encoded": False,
         "headers": {"Host": "api.example.com", "Content-Type": "application/json"}, "queryStringParameters": None,

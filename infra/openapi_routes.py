@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from darkroom.api.schemas import MAX_DAYS, MAX_PAGE, MAX_TEXT, MAX_WAIT_SECONDS, WAVESPEED_PREFIX
+from darkroom.api.schemas import MAX_DAYS, MAX_PAGE, MAX_TEXT, MAX_WAIT_SECONDS
 from darkroom.api.studio import MEDIA_TYPES
 from darkroom.domain.job import Status
 from darkroom.domain.requests import Operation
+from darkroom.domain.wavespeed_prediction import WAVESPEED_PREFIX
 
 _V3 = WAVESPEED_PREFIX.rstrip("/")
 
@@ -118,6 +119,14 @@ _JOB_FILTERS = (
         {"type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[^#]+$"},
     ),
 )
+_OWNER = (
+    Parameter(
+        "caller",
+        "query",
+        "The caller of the secret. Default: the key's caller. Only admin keys can name another.",
+        {"type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[^#]+$"},
+    ),
+)
 _LIST_PARAMETERS = tuple(p for p in _JOB_FILTERS if p.name in ("limit", "cursor", "caller"))
 _JOB_HEADERS = ("ETag", "Retry-After")
 _BODY = frozenset({400, 413, 415})
@@ -197,7 +206,7 @@ ROUTES = (
         "post", f"{_V3}/{{model+}}", "submitPrediction", "WaveSpeed's submit: create a job.",
         {200: "WaveSpeedPrediction"}, ("WaveSpeedInput",),
         (Parameter("model", "path", "The model's id, with its slashes.", _STRING),
-         Parameter("webhook", "query", "Not supported: a request with it is a 400.", _STRING),
+         Parameter("webhook", "query", "A URL to post the ended prediction to.", _STRING),
          _IDEMPOTENCY_KEY),
         errors=_BODY | _CONFLICT | _PAYMENT,
     ),
@@ -242,6 +251,16 @@ ROUTES = (
           {200: None, 304: None},
           parameters=(Parameter("file", "path", "The file's name.", _STRING),), headers=("ETag",),
           errors=frozenset({404}), is_open=True, media=tuple(MEDIA_TYPES.values())),
+    Route("get", "/v1/callback-secret", "getCallbackSecret",
+          "Get the secret that signs the callbacks of a caller.", {200: "CallbackSecretView"},
+          parameters=_OWNER, errors=_BAD, function="CallbackSecretsFunction"),
+    Route("post", "/v1/callback-secret/rotate", "rotateCallbackSecret",
+          "Replace the secret of a caller. Callbacks are signed with both secrets for 24 hours.",
+          {200: "CallbackSecretView"}, parameters=_OWNER, errors=_BAD,
+          function="CallbackSecretsFunction"),
+    Route("get", f"{_V3}/webhook/secret", "getWebhookSecret",
+          "WaveSpeed's webhook secret: get the secret that signs the caller's webhooks.",
+          {200: "WaveSpeedSecret"}, errors=_BAD, function="CallbackSecretsFunction"),
     Route("get", f"{_V3}/balance", "getBalance",
           "Get the remaining daily budget of the key in USD; 1000000 without a budget.",
           {200: "WaveSpeedBalance"}),

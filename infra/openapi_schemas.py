@@ -32,6 +32,7 @@ _RESPONSES = (
     contract.PresetsView,
     contract.BatchView,
     contract.BatchPage,
+    contract.CallbackSecretView,
     contract.Problem,
     keys.CreatedKey,
     keys.KeyList,
@@ -117,6 +118,7 @@ _WAVESPEED: dict[str, Any] = {
     ),
     "WaveSpeedUpload": _envelope(_object(("type", "download_url", "filename", "size", "upload"))),
     "WaveSpeedBalance": _envelope(_object(("balance",), balance={"type": "number"})),
+    "WaveSpeedSecret": _envelope(_object(("secret",), secret=_STRING)),
     "WaveSpeedError": _object(("code", "message"), code={"type": "integer"}, message=_STRING),
 }
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from darkroom.usecases.batches.end_batch import EndBatch
     from darkroom.usecases.batches.find_batches import FindBatches
     from darkroom.usecases.batches.start_batch import StartBatch
+    from darkroom.usecases.callbacks.read_callback_secrets import ReadCallbackSecrets
+    from darkroom.usecases.callbacks.rotate_callback_secret import RotateCallbackSecret
+    from darkroom.usecases.callbacks.send_callback import SendCallback
     from darkroom.usecases.jobs.acquire_slot import AcquireSlot
     from darkroom.usecases.jobs.budget import Budget
     from darkroom.usecases.jobs.cancel_job import CancelJob
@@ -100,6 +103,7 @@ class App:
             now=self.ports.now,
             retention=timedelta(days=self.settings.record_retention_days),
             unknown_prices=self._unknown_prices,
+            local_callbacks=self.settings.local_callbacks,
         )
 
     @cached_property
@@ -232,6 +236,7 @@ class App:
             budgets=self.ports.budgets,
             audit=self.ports.audit,
             now=self.ports.now,
+            local_callbacks=self.settings.local_callbacks,
         )
 
     @cached_property
@@ -508,6 +513,43 @@ class App:
             audit=self.ports.audit,
             now=self.ports.now,
             assets_bucket=self.settings.assets_bucket,
+        )
+
+    # Callbacks
+
+    @cached_property
+    def send_callback(self) -> SendCallback:
+        """Posts terminal events to the URLs that requests name."""
+        from darkroom.usecases.callbacks.send_callback import SendCallback
+
+        return SendCallback(
+            jobs=self.ports.jobs,
+            chains=self.read_chain,
+            receivers=self.ports.callback_receivers,
+            references=self.ports.references,
+            secrets=self.read_callback_secrets,
+            metrics=self.ports.metrics,
+            now=self.ports.now,
+            assets_bucket=self.settings.assets_bucket,
+        )
+
+    @cached_property
+    def read_callback_secrets(self) -> ReadCallbackSecrets:
+        """Reads the secrets that sign callbacks."""
+        from darkroom.usecases.callbacks.read_callback_secrets import ReadCallbackSecrets
+
+        return ReadCallbackSecrets(store=self.ports.callback_secrets, now=self.ports.now)
+
+    @cached_property
+    def rotate_callback_secret(self) -> RotateCallbackSecret:
+        """Rotates the secrets that sign callbacks."""
+        from darkroom.usecases.callbacks.rotate_callback_secret import RotateCallbackSecret
+
+        return RotateCallbackSecret(
+            store=self.ports.callback_secrets,
+            read=self.read_callback_secrets,
+            audit=self.ports.audit,
+            now=self.ports.now,
         )
 
     # Batches

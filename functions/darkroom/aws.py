@@ -163,6 +163,17 @@ class AwsPorts:
 
         return RequestCountTable(self._dynamodb, self._table)
 
+    @cached_property
+    def callback_secrets(self) -> ports.CallbackSecretStore:
+        """What the secrets of callbacks are derived from."""
+        from darkroom.adapters.dynamodb.callback_secrets import CallbackSecretTable
+
+        client = boto3.client("secretsmanager", config=_AWS)
+        secret_id = self._settings.callback_secret_id
+        return CallbackSecretTable(
+            self._dynamodb, self._table, client, secret_id, self.now, log_stale_value
+        )
+
     # The buckets
 
     @cached_property
@@ -288,6 +299,23 @@ class AwsPorts:
         from darkroom.adapters.cdn import Cdn
 
         return Cdn([host.strip().lower() for host in self._settings.asset_hosts.split(",")])
+
+    # Callbacks
+
+    @cached_property
+    def callback_receivers(self) -> ports.CallbackReceivers:
+        """The HTTP servers of callers."""
+        from darkroom.adapters.callback_receivers import HttpReceivers
+
+        return HttpReceivers(allows_local=self._settings.local_callbacks)
+
+    @cached_property
+    def callback_queue(self) -> ports.CallbackQueue:
+        """The queue of callbacks."""
+        from darkroom.adapters.callback_queue import SqsCallbackQueue
+
+        client = boto3.client("sqs", config=_AWS)
+        return SqsCallbackQueue(client, self._settings.callback_queue)
 
     # Other services
 

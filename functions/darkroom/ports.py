@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from darkroom.domain.batch import Batch, BatchStatus, Refusal
     from darkroom.domain.bills import LedgerEntry
     from darkroom.domain.breaker import ProviderState
+    from darkroom.domain.callbacks import SecretGeneration
     from darkroom.domain.callers import Caller
     from darkroom.domain.errors import Charged, Code
     from darkroom.domain.events import Event
@@ -710,6 +711,50 @@ class Events(Protocol):
 
     def publish(self, event: Event) -> None:
         """Publish an event. Raises if the bus does not accept it."""
+
+
+# ---------------------------------------------------------------------------------------- Callbacks
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The receiver of a callback answered with this status."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """A callback got no answer, or was not sent. `reason` quotes nothing of the URL."""
+
+    reason: str
+
+
+class CallbackReceivers(Protocol):
+    """The HTTP servers of callers."""
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answered | NoAnswer:
+        """Post JSON to a public address, within 10 seconds and without following redirects."""
+
+
+class CallbackQueue(Protocol):
+    """The queue of callbacks."""
+
+    def defer(self, receipt: str, seconds: int) -> None:
+        """Hide a received message for `seconds`."""
+
+
+class CallbackSecretStore(Protocol):
+    """What the secrets of callbacks are derived from."""
+
+    def master(self) -> str:
+        """Return the master secret of the deployment."""
+
+    def generation(self, caller: str) -> SecretGeneration:
+        """Return the generation of a caller's secret with a consistent read."""
+
+    def rotate(self, caller: str, now: datetime) -> None:
+        """Begin the next generation of a caller's secret."""
 
 
 # ---------------------------------------------------------------------------------------- Operation

@@ -27,6 +27,9 @@ class Settings(BaseModel):
     event_bus_name: str
     state_machine_arn: str
     batch_state_machine_arn: str
+    callback_queue: str  # URL
+    callback_secret_id: str  # of the master secret
+    emulator: str  # "none" on AWS
     audit_log: str  # name of the log group
     audit_bucket: str  # empty for none
     runtime_flags: str  # prefix of the names of the SSM parameters
@@ -47,6 +50,11 @@ class Settings(BaseModel):
     record_retention_days: int
     requests_per_minute: int  # of one API key; 0 for no limit
     allowed_origin: str  # empty for none
+
+    @property
+    def local_callbacks(self) -> bool:
+        """Whether callback URLs may name the local machine."""
+        return self.emulator != "none"
 
     @classmethod
     def read(cls) -> Self:

@@ -242,7 +242,7 @@ SHOWN = {
     "id": "3f9a1c22b7d4", "name": "shop", "role": "submit", "created_at": "2026-11-22T12:00:00Z",
     "created_by": {"name": "key:boss", "key_id": "0123456789ab"},
     "expires_at": "2027-02-20T12:00:00Z", "daily_budget_usd": 5.0, "used_today_usd": 0.0625,
-    "models": ["maker/*"], "source_cidrs": [], "last_used": None,
+    "models": ["maker/*"], "source_cidrs": [], "callback_host": "hooks.test", "last_used": None,
 }  # fmt: skip
 
 
@@ -251,12 +251,13 @@ def test_admin_key_creates_a_key_over_the_api(
 ) -> None:
     deployment.on("POST /v1/keys", SHOWN | {"key": "dk_new"})
 
-    assert main.run(["keys", "create", *SHOP, "--model", "maker/*"]) == 0
+    options = ["--model", "maker/*", "--callback-url", "https://hooks.test/x"]
+    assert main.run(["keys", "create", *SHOP, *options]) == 0
 
     assert deployment.bodies("/v1/keys") == [
         {
             "name": "shop", "role": "submit", "expires_in_days": 90, "daily_budget_usd": 5.0,
-            "unlimited": False, "models": ["maker/*"],
+            "unlimited": False, "models": ["maker/*"], "callback_url": "https://hooks.test/x",
         }
     ]  # fmt: skip
     assert deployment.requests[0].headers["Authorization"] == f"Bearer {KEY}"
@@ -289,7 +290,7 @@ def test_admin_key_lists_changes_and_revokes_over_the_api(
     listed, changed, revoked = capsys.readouterr().out.splitlines()
     assert listed.split("\t") == [
         "3f9a1c22b7d4", "shop", "submit", "2026-11-22", "key:boss", "", "2027-02-20", "$5.00",
-        "$0.0625", "maker/*", "",
+        "$0.0625", "maker/*", "", "hooks.test",
     ]  # fmt: skip
     assert "$5.00 a day for the caller, only maker/*" in changed
     assert revoked.startswith("revoked 3f9a1c22b7d4  shop")

@@ -41,6 +41,7 @@ def store(request: pytest.FixtureRequest) -> Keys:
     [
         {},
         {"days": 30},
+        {"callback_url": "https://hooks.test/x?token=sesame"},
         {"models": ("a/b", "maker/*"), "source_cidrs": ("203.0.113.0/24",)},
         {"created_by": Creator(name="key:boss", key_id="0123456789ab")},
     ],

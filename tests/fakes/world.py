@@ -12,6 +12,11 @@ from darkroom.domain.submit_queue import RateLimit
 from darkroom.settings import Settings
 from darkroom.usecases.jobs.create_job import RequestSource
 from tests.fakes.batches import InMemoryBatches, InMemoryBatchFiles
+from tests.fakes.callbacks import (
+    InMemoryCallbackQueue,
+    InMemoryCallbackSecrets,
+    ScriptedReceivers,
+)
 from tests.fakes.crashes import CrashAt, CrashWrapper
 from tests.fakes.entry_points import (
     InMemoryInbox,
@@ -69,6 +74,9 @@ class World:
     presets: InMemoryPresets = field(default_factory=InMemoryPresets)
     keys: InMemoryKeys = field(init=False)
     request_counter: InMemoryRequestCounter = field(default_factory=InMemoryRequestCounter)
+    callback_secrets: InMemoryCallbackSecrets = field(default_factory=InMemoryCallbackSecrets)
+    callback_receivers: ScriptedReceivers = field(default_factory=ScriptedReceivers)
+    callback_queue: InMemoryCallbackQueue = field(default_factory=InMemoryCallbackQueue)
     prices: InMemoryPrices = field(default_factory=InMemoryPrices)
     stats: InMemoryStats = field(init=False)
     batches: InMemoryBatches = field(default_factory=InMemoryBatches)
@@ -86,6 +94,7 @@ class World:
     max_queue: int = MAX_QUEUE
     allowed_origin: str = ""
     requests_per_minute: int = 0
+    local_callbacks: bool = False
     crash_at: CrashAt = field(default_factory=lambda: CrashAt({}))
 
     def __post_init__(self) -> None:
@@ -111,6 +120,9 @@ class World:
             event_bus_name="bus",
             state_machine_arn="image-job",
             batch_state_machine_arn="batch",
+            callback_queue="callbacks",
+            callback_secret_id="callback-master",
+            emulator="x86_64" if self.local_callbacks else "none",
             audit_log="audit",
             audit_bucket="",
             runtime_flags="/darkroom/switches",

@@ -22,6 +22,9 @@ OTHER_FUNCTIONS = {
     ("get", "/v1/keys"): "KeysFunction",
     ("delete", "/v1/keys/{key_id}"): "KeysFunction",
     ("patch", "/v1/keys/{key_id}"): "KeysFunction",
+    ("get", "/v1/callback-secret"): "CallbackSecretsFunction",
+    ("post", "/v1/callback-secret/rotate"): "CallbackSecretsFunction",
+    ("get", "/api/v3/webhook/secret"): "CallbackSecretsFunction",
 }
 OPERATIONS = [
     (path, method, operation)

@@ -50,11 +50,15 @@ def test_redelivered_event_has_the_input_of_its_rule(function: str, rule: str, d
     assert target_payload(target, event) == rule_input(function, rule, event)
 
 
-def test_queue_receives_only_failed_invocations_and_undelivered_events() -> None:
-    """`make redrive` reads only these two message types."""
+def test_queue_receives_only_messages_that_can_be_redelivered() -> None:
+    """`make redrive` reads failed invocations, undelivered events and undelivered callbacks."""
     references = {path[-2:] for path in queue_references(template()["Resources"])}
     senders = {path for path in references if path[-1] != "Resource"}  # the queue policy
 
-    assert senders == {("OnFailure", "Destination"), ("DeadLetterConfig", "Arn")}
+    assert senders == {
+        ("OnFailure", "Destination"),
+        ("DeadLetterConfig", "Arn"),
+        ("RedrivePolicy", "deadLetterTargetArn"),
+    }
     for function in functions():
         assert "DeadLetterQueue" not in properties(function)  # would add another message type

@@ -1,13 +1,16 @@
 """The rules that invoke functions: patterns, inputs, retries and dead letters."""
 
 import json
+import random
 import re
 from typing import Any
 
 import pytest
 from moto.events.models import EventPattern
 
+from darkroom.adapters import callback_receivers
 from darkroom.domain import reconciliation
+from darkroom.domain.callbacks import MAX_ATTEMPTS, retry_after
 from darkroom.handlers import sweep
 from tests.infra.template import functions, parameters, properties
 from tests.workflow.entry_points import rule_input
@@ -155,6 +158,52 @@ def test_on_execution_ended_matches_failed_executions() -> None:
             "status": ["FAILED", "TIMED_OUT", "ABORTED"],
         },
     }
+
+
+def test_terminal_events_of_jobs_with_a_callback_are_queued() -> None:
+    """Other jobs cause no message and no run."""
+    rule, queue = properties("CallbacksRule"), properties("Callbacks")
+
+    assert rule["EventBusName"] == {"Ref": "EventBus"}
+    assert rule["EventPattern"] == {
+        "source": ["darkroom"],
+        "detail-type": [
+            "JobCompleted", "JobFailed", "JobRecovered", "ChainCompleted", "ChainFailed",
+        ],
+        "detail": {"has_callback": [True]},
+    }  # fmt: skip
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": ["Callbacks", "Arn"]}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]},
+        "maxReceiveCount": MAX_ATTEMPTS,
+    }
+
+
+def test_slow_receivers_occupy_a_bounded_number_of_runs() -> None:
+    function = properties("SendCallbackFunction")
+    source = properties("CallbacksMapping")
+
+    assert source["EventSourceArn"] == {"Fn::GetAtt": ["Callbacks", "Arn"]}
+    assert source["BatchSize"] == 1
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert 2 <= source["ScalingConfig"]["MaximumConcurrency"] <= 100
+    assert function["Timeout"] > callback_receivers._TOTAL_SECONDS + 10
+    # A shorter one would deliver the message again while the function runs.
+    assert properties("Callbacks")["VisibilityTimeout"] >= 6 * function["Timeout"]
+
+
+def test_queue_keeps_a_callback_longer_than_its_attempts_take() -> None:
+    longest = sum(retry_after(n, Longest()) for n in range(1, MAX_ATTEMPTS))
+
+    assert longest < 0.5 * properties("Callbacks")["MessageRetentionPeriod"]
+    assert 20 * 3600 < longest < 36 * 3600
+
+
+class Longest(random.Random):
+    def uniform(self, _: float, high: float) -> float:
+        return high
 
 
 def test_sweep_stops_before_its_timeout() -> None:

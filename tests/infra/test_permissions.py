@@ -160,7 +160,11 @@ def test_only_the_roles_of_the_stack_publish_with_the_source_darkroom() -> None:
 
 def test_only_functions_that_call_the_provider_read_its_key() -> None:
     """The entry points request quotes from QuoteFunction. A request to Erase has only a job id."""
-    readers = {f for f in functions() if "secretsmanager:GetSecretValue" in granted_actions(f)}
+    readers = {
+        function
+        for function in functions()
+        if "ProviderKey.Id" in granted_actions(function).get("secretsmanager:GetSecretValue", set())
+    }
     invokers = {f for f in functions() if "lambda:InvokeFunction" in granted_actions(f)}
 
     assert readers == {
@@ -170,6 +174,21 @@ def test_only_functions_that_call_the_provider_read_its_key() -> None:
     assert invokers == {*CREATE_JOBS, "SweepFunction"}
     for function in invokers:
         assert granted_actions(function)["lambda:InvokeFunction"] == {"QuoteFunction.Arn"}
+
+
+def test_sender_of_callbacks_reads_jobs_and_its_secret_and_nothing_else() -> None:
+    """It cannot reach API keys, the provider's key, the bus or any bucket but the outputs."""
+    remaining = granted_actions("SendCallbackFunction")
+    for action in ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"):
+        assert remaining.pop(action) == {"Table.Arn"}
+    assert remaining == {
+        "secretsmanager:GetSecretValue": {"CallbackMaster.Id"},
+        "sqs:ChangeMessageVisibility": {"Callbacks.Arn"},
+        "sqs:DeleteMessage": {"Callbacks.Arn"},
+        "sqs:GetQueueAttributes": {"Callbacks.Arn"},
+        "sqs:ReceiveMessage": {"Callbacks.Arn"},
+        "s3:GetObject": {"${AssetsBucket.Arn}/jobs/*", "${AssetsBucket.Arn}/edits/*"},
+    }
 
 
 def test_template_has_no_other_roles_policies_or_permissions() -> None:
@@ -196,6 +215,9 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
         "KeysPermission": "AWS::Lambda::Permission",
         "AuthorizerPermission": "AWS::Lambda::Permission",
         "ErasePermission": "AWS::Lambda::Permission",
+        "CallbacksMapping": "AWS::Lambda::EventSourceMapping",
+        "CallbackSecretsPermission": "AWS::Lambda::Permission",
+        "WebhookSecretPermission": "AWS::Lambda::Permission",
         "OnWebhookPermission": "AWS::Lambda::Permission",
     }
     for function in functions():
@@ -211,6 +233,16 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
         ("ErasePermission", "EraseFunction", "${RestApi}/live/DELETE/v1/jobs/*/data"),
         ("KeysPermission", "KeysFunction", "${RestApi}/live/*/v1/keys*"),
         ("AuthorizerPermission", "AuthorizerFunction", "${RestApi}/authorizers/*"),
+        (
+            "CallbackSecretsPermission",
+            "CallbackSecretsFunction",
+            "${RestApi}/live/*/v1/callback-secret*",
+        ),
+        (
+            "WebhookSecretPermission",
+            "CallbackSecretsFunction",
+            "${RestApi}/live/GET/api/v3/webhook/secret",
+        ),
         ("OnWebhookPermission", "OnWebhookFunction", "${RestApi}/live/POST/webhooks/*"),
     ],
 )
@@ -240,4 +272,17 @@ def test_eventbridge_can_send_undelivered_events_to_the_queue() -> None:
     assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
     assert deny["Effect"] == "Deny"
     assert deny["Principal"] == "*"
+    assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_only_its_rule_can_send_to_the_queue_of_callbacks() -> None:
+    policy = properties("CallbacksPolicy")
+    allow, deny = statements(policy["PolicyDocument"]["Statement"])
+
+    assert [name(queue) for queue in policy["Queues"]] == ["Callbacks"]
+    assert allow["Principal"] == {"Service": "events.amazonaws.com"}
+    assert (allow["Action"], name(allow["Resource"])) == ("sqs:SendMessage", "Callbacks.Arn")
+    rule = {"Fn::GetAtt": ["CallbacksRule", "Arn"]}
+    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": rule}}
+    assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "sqs:*")
     assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}

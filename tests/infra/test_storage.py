@@ -159,9 +159,8 @@ def test_bucket_refuses_plain_http(bucket: str) -> None:
     assert template()["Parameters"]["Emulator"]["Default"] == "none"  # refused by default
 
 
-def test_queues_retain_messages_for_14_days() -> None:
-    for queue in resources("AWS::SQS::Queue"):
-        assert properties(queue)["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+def test_dead_letters_are_retained_for_14_days() -> None:
+    assert properties("DeadLetters")["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
 
 
 def test_table_has_ttl_and_recovery() -> None:

@@ -52,6 +52,7 @@ KEYS: dict[str, Any] = {
     "cap_key": items.cap_key("key:shop"),
     "request_count_key": items.request_count_key("0123456789ab", 29_900_000),
     "audit_key": items.audit_key(),
+    "callback_secret_key": items.callback_secret_key("key:shop"),
 }
 PARTITIONS = {key["pk"]["S"].split("#")[0]: key["pk"]["S"] for key in KEYS.values()}
 # A row per role, a column per partition: the letters of the allowed actions.

@@ -16,6 +16,7 @@ import yaml
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from jsonschema import Draft202012Validator
 
+from darkroom.api.callback_routes import CallbackRoutes
 from darkroom.api.erase_routes import EraseRoutes
 from darkroom.api.key_routes import KeyRoutes
 from darkroom.api.resolver import Api, RouteGroup
@@ -41,6 +42,7 @@ FUNCTIONS: dict[str, tuple[RouteGroup, ...]] = {
     "ApiFunction": (Routes, WaveSpeedRoutes, Studio),
     "EraseFunction": (EraseRoutes,),
     "KeysFunction": (KeyRoutes,),
+    "CallbackSecretsFunction": (CallbackRoutes,),
 }
 NO_ROUTE = (
     {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -78,6 +80,7 @@ class Client:
     daily_budget: int | None = None
     key_id: str = "0123456789ab"
     models: str = ""  # separated by spaces
+    callback_url: str = ""  # of the key; empty for none
 
     def __post_init__(self) -> None:
         if self.daily_budget is not None:
@@ -168,6 +171,7 @@ class Client:
                     "name": self.name,
                     "role": self.role,
                     "models": self.models,
+                    "callback_url": self.callback_url,
                 },
             },
             "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,

@@ -35,7 +35,10 @@ def change(admin: Client, key_id: str, body: dict[str, object]) -> Response:
 
 
 def test_new_key_is_shown_once_and_authorizes(admin: Client) -> None:
-    created = create(admin, role="read", models=["maker/*"], source_cidrs=["203.0.113.0/24"])
+    created = create(
+        admin, role="read", models=["maker/*"], source_cidrs=["203.0.113.0/24"],
+        callback_url="https://hooks.shop.test/x?token=sesame",
+    )  # fmt: skip
 
     token = created.pop("key")
     key = admin.world.app.authorize.run(f"Bearer {token}", SOURCE_IP)
@@ -51,11 +54,13 @@ def test_new_key_is_shown_once_and_authorizes(admin: Client) -> None:
         "used_today_usd": 0.0,
         "models": ["maker/*"],
         "source_cidrs": ["203.0.113.0/24"],
+        "callback_host": "hooks.shop.test",
         "last_used": None,
     }
     [listed] = admin.get(KEYS).json["keys"]
     assert listed == created | {"last_used": "2026-11-22"}
     assert token not in admin.get(KEYS).text
+    assert "sesame" not in admin.get(KEYS).text
 
 
 @pytest.mark.parametrize("role", ["submit", "read"])
@@ -92,6 +97,8 @@ def test_only_admins_manage_keys(role: str, method: str, path: str) -> None:
         ({"models": ["maker/a b"]}, ["models.0"]),
         ({"source_cidrs": ["10.0.0.1/8"]}, ["source_cidrs.0"]),
         ({"source_cidrs": ["example.com"]}, ["source_cidrs.0"]),
+        ({"callback_url": "https://10.0.0.1/"}, ["callback_url"]),
+        ({"callback_url": "http://localhost/"}, ["callback_url"]),
         ({"budget": 5}, ["budget"]),
     ],
 )  # fmt: skip

@@ -1,6 +1,5 @@
 """The WaveSpeed-compatible API: envelopes, statuses and messages that the WaveSpeed SDKs read."""
 
-import json
 from typing import Any
 
 import pytest
@@ -137,16 +136,6 @@ def test_unsupported_modes_may_be_false_but_not_true(path: str, name: str) -> No
 
     assert name not in ada.world.job(payload["id"]).input
     assert message.startswith(f"`{name}` ")
-
-
-@pytest.mark.parametrize("url", ["https://hooks.test/x", ""])
-def test_webhook_parameter_returns_400(url: str) -> None:
-    ada = Client()
-
-    response = ada.send("POST", T2I, body=json.dumps(INPUT), query={"webhook": url})
-
-    assert "webhook" in error_message(response, 400)
-    assert ada.world.jobs.records == {}
 
 
 @pytest.mark.parametrize(

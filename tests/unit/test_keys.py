@@ -239,6 +239,7 @@ def test_policy_covers_the_whole_stage_because_api_gateway_caches_it(
     assert policy["principalId"] == keys.digest(token)[:12]
     assert policy["context"] == {
         "name": "ada", "role": "submit", "models": "openai/gpt-image-2/edit maker/*",
+        "callback_url": "",
     }  # fmt: skip
 
 

@@ -189,7 +189,7 @@ def test_accepted_url_has_the_same_host_in_every_parser(inside: str, end: str) -
 
 
 def test_only_known_adapters_can_open_connections() -> None:
-    """The CDN adapters, and the provider's, whose URL is configured."""
+    """The adapters of CDN and callbacks, and the provider's, whose URL is configured."""
     names = r"httpx|httpcore|socket|http\.client|urllib\.request|requests|urllib3"
     clients = re.compile(rf"^\s*(?:import|from) (?:{names})\b", re.M)
 
@@ -198,5 +198,6 @@ def test_only_known_adapters_can_open_connections() -> None:
 
     assert {path.name for path in with_client - provider_adapters} == {
         "addresses.py",
+        "callback_receivers.py",
         "cdn.py",
     }

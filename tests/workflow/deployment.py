@@ -45,6 +45,9 @@ VARIABLES = {
     "CHECK_POLL_SECONDS": "0",  # one poll per round
     "RECORD_RETENTION_DAYS": "91",
     "ALLOWED_ORIGIN": "",
+    "CALLBACK_QUEUE": "callbacks",
+    "CALLBACK_SECRET_ID": "callback-master",
+    "EMULATOR": "none",
     "AUDIT_LOG": AUDIT_LOG,
     "AUDIT_BUCKET": "",
     "REQUESTS_PER_MINUTE": "3000",

@@ -51,6 +51,7 @@ def api_request_event(method: str, path: str, role: str, body: object = None) ->
                 "name": "owner",
                 "role": role,
                 "models": "",
+                "callback_url": "",
             },
         },
     }

@@ -110,6 +110,10 @@ def create(
         list[str] | None,
         typer.Option(help="Allow only this network, for example 203.0.113.0/24. Can be repeated."),
     ] = None,
+    callback_url: Annotated[
+        str | None,
+        typer.Option(help="URL that receives the terminal events of the key's jobs."),
+    ] = None,
     stack: _STACK = None,
     url: URL = None,
     key: KEY = None,
@@ -119,7 +123,7 @@ def create(
     screen = Screen(as_json=as_json)
     body: Json = {"name": name, "role": role, "unlimited": unlimited}
     body |= {"expires_in_days": days, "daily_budget_usd": budget}
-    body |= {"models": model, "source_cidrs": source_cidr}
+    body |= {"models": model, "source_cidrs": source_cidr, "callback_url": callback_url}
     with _open(stack, url, key) as found:
         created = found.create({n: value for n, value in body.items() if value is not None})
     if as_json:
@@ -190,7 +194,7 @@ def revoke(
 
 _COLUMNS = (
     "id", "name", "role", "created", "created by", "last used", "expires", "daily budget",
-    "used today", "models", "networks",
+    "used today", "models", "networks", "callbacks",
 )  # fmt: skip
 
 
@@ -199,7 +203,7 @@ def _row(key: Json) -> list[str]:
         key["id"], key["name"], key["role"], _day(key["created_at"]),
         (key["created_by"] or {}).get("name"), key["last_used"], _day(key["expires_at"]),
         _usd(key["daily_budget_usd"]), _usd(key["used_today_usd"]), " ".join(key["models"]),
-        " ".join(key["source_cidrs"]),
+        " ".join(key["source_cidrs"]), key["callback_host"],
     )  # fmt: skip
     return [str(cell or "") for cell in cells]
 
@@ -212,6 +216,7 @@ def _describe(key: Json) -> str:
         f"expires {_day(key['expires_at']) or 'never'}",
         "no daily budget" if budget is None else f"{_usd(budget)} a day for the caller",
         *(f"only {name}" for name in (*key["models"], *key["source_cidrs"])),
+        *([f"callbacks to {key['callback_host']}"] if key["callback_host"] else []),
     ]
     return ", ".join(parts)
 

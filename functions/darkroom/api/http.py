@@ -17,13 +17,14 @@ from pydantic import BaseModel
 from pydantic_core import from_json
 
 from darkroom.api.problems import MediaTypeError, TooLargeError
-from darkroom.api.schemas import MAX_BODY_BYTES, MAX_FORM_BYTES, WAVESPEED_PREFIX
+from darkroom.api.schemas import MAX_BODY_BYTES, MAX_FORM_BYTES
 from darkroom.domain import callers
 from darkroom.domain.callers import Caller, Role
 from darkroom.domain.errors import ForbiddenError, InvalidRequestError, megabytes
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.parsing import MAX_FIELD_NAME
 from darkroom.domain.values import given
+from darkroom.domain.wavespeed_prediction import WAVESPEED_PREFIX
 from darkroom.ports import Cursor, Prices, Quote
 from darkroom.usecases.jobs.create_job import RequestSource
 
@@ -59,6 +60,7 @@ class HttpRequest:
     event: APIGatewayProxyEvent
     caller: Caller
     role: Role
+    callback_url: str | None = None  # of the key
 
     @classmethod
     def of(cls, event: APIGatewayProxyEvent) -> "HttpRequest":
@@ -73,7 +75,7 @@ class HttpRequest:
             source_ip=identity.get("sourceIp"),
             models=tuple(context["models"].split()),
         )
-        return cls(event, caller, role)
+        return cls(event, caller, role, context["callback_url"] or None)
 
     def must_submit(self) -> None:
         """Raise ForbiddenError if the key has the role read."""
@@ -173,6 +175,7 @@ class HttpRequest:
             self.caller,
             self.idempotency_key(),
             self.event.request_context.request_id,
+            callback_url=self.callback_url,
         )
 
     def json_object(self, fields: Iterable[str]) -> dict[str, Any]:
@@ -306,6 +309,11 @@ def reply(
         body=text,
         headers={"Cache-Control": "no-store", **extra_headers},
     )
+
+
+def success(data: object) -> Response[str]:
+    """Return a successful response in the provider's envelope."""
+    return reply(200, {"code": 200, "message": "success", "data": data})
 
 
 def encode_cursor(cursor: Cursor | None) -> str | None:

@@ -12,8 +12,8 @@ from darkroom.api import problems
 from darkroom.api.headers import SECURITY_HEADERS
 from darkroom.api.http import reply
 from darkroom.api.problems import MediaTypeError, TooLargeError, TooManyRequestsError
-from darkroom.api.schemas import WAVESPEED_PREFIX
 from darkroom.domain.errors import DarkroomError, NotFoundError
+from darkroom.domain.wavespeed_prediction import WAVESPEED_PREFIX
 from darkroom.observability import log_crash, logger
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ from darkroom.domain.batch import Batch
 from darkroom.domain.callers import Role
 from darkroom.domain.chain import priced_input
 from darkroom.domain.errors import STACK, InvalidRequestError
-from darkroom.domain.file_names import disposition, results_name
+from darkroom.domain.file_names import URL_SECONDS, disposition, results_name
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.parsing import parse_request, unknown_field, validate
 from darkroom.domain.requests import Operation
+from darkroom.domain.values import given
 from darkroom.observability import correlate
 from darkroom.usecases.batches.plan_batch import BatchFile
 from darkroom.usecases.jobs.find_jobs import FoundJob
@@ -178,11 +179,12 @@ class Routes:
         request.must_submit()
         body = request.json_object(contract.BatchRequest.model_fields)
         batch_request = validate(contract.BatchRequest, body)
+        defaults = given({"callback_url": request.callback_url}) | (batch_request.defaults or {})
         batch_file = BatchFile(
             source=batch_request.source,
             format=batch_request.format,
             prompt=batch_request.prompt,
-            defaults=tuple(sorted((batch_request.defaults or {}).items())),
+            defaults=tuple(sorted(defaults.items())),
         )
         if batch_request.dry_run:
             plan = self._start_batch.preview(batch_file, request.source())
@@ -279,7 +281,7 @@ class Routes:
         def url(name: str) -> str:
             location = self._batch_files.results(batch.batch_id, name)
             saved_as = disposition(results_name(batch, name), "text/plain")
-            return self._references.presign(location, views.URL_SECONDS, saved_as)
+            return self._references.presign(location, URL_SECONDS, saved_as)
 
         return views.batch_view(batch, url)
 

@@ -19,7 +19,6 @@ from darkroom.domain.stats import Day, Durations
 from darkroom.domain.submit_queue import Priority
 from darkroom.domain.values import WHOLE, Body
 
-WAVESPEED_PREFIX = "/api/v3/"  # routes under this prefix use the provider's wire format
 # API Gateway passes at most 6 MB to a function, including what it adds to the body.
 MAX_BODY_BYTES = 5_000_000
 # API Gateway passes a form in base64, which is a third longer.
@@ -425,6 +424,16 @@ class PriceQuery(BaseModel):
 
     model_id: str
     inputs: dict[str, Any] = {}
+
+
+class CallbackSecretView(_Model):
+    """The secret that signs the callbacks of a caller."""
+
+    secret: str = Field(description="`whsec_` and the key in base64, as in Standard Webhooks.")
+    previous: str | None = Field(
+        description="After a rotation, the secret before. Callbacks are also signed with it."
+    )
+    previous_until: datetime | None = Field(description="When `previous` is no longer used.")
 
 
 class PresetsView(Presets):

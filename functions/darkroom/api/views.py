@@ -19,8 +19,8 @@ from darkroom.domain import job_events, polling
 from darkroom.domain.batch import Batch, BatchStatus, Counts
 from darkroom.domain.chain_state import ChainState
 from darkroom.domain.errors import Charged, Code, failure
-from darkroom.domain.file_names import disposition, file_name
-from darkroom.domain.job import Asset, Job
+from darkroom.domain.file_names import URL_SECONDS, Presign, asset_url, file_name
+from darkroom.domain.job import Job
 from darkroom.domain.media import REFERENCE_FORMATS
 from darkroom.domain.references import S3Object
 from darkroom.usecases.batches.end_batch import CSV, JSONL
@@ -28,7 +28,6 @@ from darkroom.usecases.batches.plan_batch import Plan
 from darkroom.usecases.jobs.find_jobs import FoundJob
 from darkroom.usecases.maintenance.read_stats import StatsReport
 
-URL_SECONDS = 3600
 _MAX_ROW_PROBLEMS = 1000  # in the response to a dry run
 # Why the circuit breaker is open, by the failure code of the last submit.
 _BREAKER_MESSAGES = {
@@ -43,8 +42,6 @@ _BREAKER_MESSAGES = {
 # thumbnails/thumbnail.py reads these formats.
 _THUMBNAIL_TYPES = frozenset(known.content_type for known in REFERENCE_FORMATS)
 _UNREACHABLE = "WaveSpeed does not answer. Jobs wait and resume automatically."
-
-type Presign = Callable[[S3Object, int, str | None], str]
 
 
 def job_view(
@@ -140,12 +137,6 @@ def _event(job: Job, bucket: str) -> EventView | None:
     if event is None:
         return None
     return EventView(detail_type=type(event).__name__, detail=event.model_dump(mode="json"))
-
-
-def asset_url(job: Job, asset: Asset, presign: Presign) -> str:
-    """Return a presigned URL of a stored output. Browsers save it under its file name."""
-    name = disposition(file_name(job, asset), asset.content_type)
-    return presign(S3Object(bucket=asset.bucket, key=asset.key), URL_SECONDS, name)
 
 
 def _thumbnail_url(job: Job, index: int, presign: Presign) -> str | None:

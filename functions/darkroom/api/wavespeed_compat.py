@@ -6,20 +6,24 @@ Statuses, codes and envelopes follow WaveSpeedAI's REST API, as its SDKs (Python
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from darkroom.api import schemas as contract
-from darkroom.api import views
-from darkroom.api.http import HttpRequest, reply
-from darkroom.api.schemas import WAVESPEED_PREFIX
+from darkroom.api.http import HttpRequest, success
 from darkroom.api.wavespeed_models import model_list
-from darkroom.domain.errors import Code, FieldProblem, InvalidRequestError, NotFoundError, failure
-from darkroom.domain.job import Job, Status
+from darkroom.domain.errors import FieldProblem, InvalidRequestError, NotFoundError
+from darkroom.domain.file_names import URL_SECONDS, output_urls
+from darkroom.domain.job import Job
 from darkroom.domain.parsing import parse_request, validate
-from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL, Operation
-from darkroom.domain.wavespeed_input import USE_EVENTS
+from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL, JobRequest, Operation
+from darkroom.domain.wavespeed_prediction import (
+    WAVESPEED_PREFIX,
+    prediction,
+    prediction_status,
+)
 from darkroom.observability import correlate
 from darkroom.ports import Cursor
 
@@ -29,24 +33,6 @@ if TYPE_CHECKING:
 
 # In USD: the balance of a key without a daily budget. JSON has no infinity.
 UNLIMITED_BALANCE = 1_000_000
-_STATUSES = {
-    Status.QUEUED: "created",
-    Status.SUBMITTING: "created",
-    Status.SUBMITTED: "processing",
-    Status.COMPLETED: "completed",
-    Status.FAILED: "failed",
-}
-_CODES = {
-    Code.MODERATED: 1200,
-    Code.INVALID_REQUEST: 1401,
-    Code.REJECTED: 1401,
-    Code.INSUFFICIENT_CREDITS: 1407,
-    Code.BUDGET_EXCEEDED: 1407,
-    Code.PROVIDER_FAILED: 1405,
-    Code.PROVIDER_UNAVAILABLE: 5003,
-    Code.DEADLINE_EXCEEDED: 5004,
-}
-_INTERNAL = 5000
 _USED_MODELS = 100  # jobs whose models the model list has
 _MAX_INPUT_BYTES = 2_000_000  # of the inputs in a list; a response has at most 6 MB
 _MAX_READS = 50  # pages of records that a list reads
@@ -88,13 +74,14 @@ class WaveSpeedRoutes:
         """Create a job and return it as a prediction."""
         request = self._request()
         request.must_submit()
-        if request.query("webhook") is not None:
-            message = f"`webhook` is not supported. {USE_EVENTS}"
-            raise InvalidRequestError.of("webhook", message, "leave it out")
         model = request.event.path.removeprefix(WAVESPEED_PREFIX)
-        job_request = _parse(model, request.json())
-        job = self._create_job.run(job_request, request.source())
-        return _success(_prediction(job, request, self._references))
+        job_request = _parse(model, request.json(), webhook=request.query("webhook"))
+        source = replace(request.source(), api_url=request.base_url)
+        try:
+            job = self._create_job.run(job_request, source)
+        except InvalidRequestError as error:
+            raise _as_wavespeed(error) from None
+        return success(_prediction(job, request, self._references))
 
     def result(self, job_id: str) -> Response[str]:
         """Return a job as a prediction."""
@@ -102,7 +89,7 @@ class WaveSpeedRoutes:
         job = self._find_jobs.one(request.caller, job_id)
         if job.hidden_at is not None or job.erasing_at is not None:
             raise NotFoundError("This prediction was deleted.")
-        return _success(_prediction(job, request, self._references))
+        return success(_prediction(job, request, self._references))
 
     def list_predictions(self) -> Response[str]:
         """Return a page of predictions, newest first."""
@@ -129,14 +116,14 @@ class WaveSpeedRoutes:
             size += len(job.model_dump_json())
             if query.include_inputs and size <= _MAX_INPUT_BYTES:
                 items[-1]["inputs"] = _inputs(job)
-        return _success({"page": query.page, "page_size": query.page_size, "items": items})
+        return success({"page": query.page, "page_size": query.page_size, "items": items})
 
     def delete(self, job_id: str) -> Response[str]:
         """Hide a job, and cancel it if it is open."""
         request = self._request()
         request.must_submit()
         self._hide_job.run(request.caller, job_id)
-        return _success({"id": job_id, "status": "deleted"})
+        return success({"id": job_id, "status": "deleted"})
 
     def delete_many(self) -> Response[str]:
         """Hide several jobs. Unknown ids are ignored."""
@@ -150,7 +137,7 @@ class WaveSpeedRoutes:
             with suppress(NotFoundError):
                 self._hide_job.run(request.caller, job_id)
                 deleted += 1
-        return _success({"deleted_count": deleted})
+        return success({"deleted_count": deleted})
 
     def models(self) -> Response[str]:
         """Return GPT Image 2's models with schema and price, and other models of the caller."""
@@ -160,7 +147,7 @@ class WaveSpeedRoutes:
             owner, status=None, operation=Operation.MODEL, limit=_USED_MODELS, after=None
         )
         server = request.base_url.rstrip("/")
-        return reply(200, _envelope(model_list(request.price(self._prices), used, server)))
+        return success(model_list(request.price(self._prices), used, server))
 
     def price(self) -> Response[str]:
         """Return the price of a model with an input. Starts nothing."""
@@ -176,7 +163,7 @@ class WaveSpeedRoutes:
         usd = quote.micro_usd / 1_000_000
         # `price` and `discounted_price` of /model/price, `unit_price` of the older /model/pricing.
         prices = dict.fromkeys(("price", "unit_price", "discounted_price"), usd)
-        return _success({"model_id": query.model_id, **prices, "currency": "USD"})
+        return success({"model_id": query.model_id, **prices, "currency": "USD"})
 
     def make_upload(self) -> Response[str]:
         """Return a presigned upload for a file."""
@@ -191,10 +178,10 @@ class WaveSpeedRoutes:
         presigned = self._make_upload.run(
             request.caller, body.get("content_type"), body.get("size"), filename[:_MAX_FILENAME]
         )
-        return _success(
+        return success(
             {
                 "type": presigned.headers["Content-Type"].partition("/")[0],
-                "download_url": self._references.presign(presigned.location, views.URL_SECONDS),
+                "download_url": self._references.presign(presigned.location, URL_SECONDS),
                 "filename": filename,
                 "size": body["size"],
                 "upload": {
@@ -212,10 +199,10 @@ class WaveSpeedRoutes:
         request.must_submit()
         filename, data = request.form_file()
         location, content_type = self._store_upload.run(request.caller, data)
-        return _success(
+        return success(
             {
                 "type": content_type.partition("/")[0],
-                "download_url": self._references.presign(location, views.URL_SECONDS),
+                "download_url": self._references.presign(location, URL_SECONDS),
                 "filename": filename[:_MAX_FILENAME],
                 "size": len(data),
             }
@@ -226,8 +213,8 @@ class WaveSpeedRoutes:
         caller = self._request().caller.name
         for budget in self._budget.left(caller):
             if budget.scope == caller:
-                return _success({"balance": budget.micro_usd / 1_000_000})
-        return _success({"balance": UNLIMITED_BALANCE})
+                return success({"balance": budget.micro_usd / 1_000_000})
+        return success({"balance": UNLIMITED_BALANCE})
 
     def _matching(self, request: HttpRequest, query: contract.PredictionQuery) -> Iterator[Job]:
         """Yield the caller's jobs that match, newest first."""
@@ -254,43 +241,39 @@ class WaveSpeedRoutes:
         return HttpRequest.of(self._resolver.current_event)
 
 
-def _parse(model: str, body: object) -> Any:
+def _parse(model: str, body: object, webhook: str | None = None) -> JobRequest:
     if not isinstance(body, dict):
         raise InvalidRequestError.of(
             "", "The body must be a JSON object: the model's input.", "the model's input"
         )
     try:
-        return parse_request({"model": model, "input": body})
+        return parse_request({"model": model, "input": body, "callback_url": webhook})
     except InvalidRequestError as error:
         if any(problem.field == "model" for problem in error.problems):
             raise NotFoundError(
                 f"This model does not exist. Use a model id such as {EDIT_MODEL}."
             ) from None
-        raise InvalidRequestError([_as_input(problem) for problem in error.problems]) from None
+        raise _as_wavespeed(error) from None
 
 
-def _as_input(problem: FieldProblem) -> FieldProblem:
-    """Return the problem with its field named relative to the body, which is the model's input."""
-    field = problem.field.removeprefix("input.")
+def _as_wavespeed(error: InvalidRequestError) -> InvalidRequestError:
+    return InvalidRequestError([_rename(problem) for problem in error.problems])
+
+
+def _rename(problem: FieldProblem) -> FieldProblem:
+    """Return the problem with its field named as in the provider's format.
+
+    The body is the model's input, and the callback URL is the query parameter `webhook`.
+    """
+    is_callback = problem.field == "callback_url"
+    field = "webhook" if is_callback else problem.field.removeprefix("input.")
     message = problem.message.replace(f"`{problem.field}`", f"`{field}`")
     return problem.model_copy(update={"field": field, "message": message})
 
 
-def _success(data: dict[str, object]) -> Response[str]:
-    return reply(200, _envelope(data))
-
-
-def _envelope(data: object) -> dict[str, object]:
-    return {"code": 200, "message": "success", "data": data}
-
-
-def _status(job: Job) -> str:
-    return "cancelled" if job.code is Code.CANCELED else _STATUSES[job.status]
-
-
 def _names(job: Job) -> tuple[str, ...]:
     """Return the statuses by which a client finds the job."""
-    status = _status(job)
+    status = prediction_status(job)
     return (status, "pending") if status == "created" else (status,)
 
 
@@ -300,25 +283,6 @@ def _inputs(job: Job) -> dict[str, object]:
 
 
 def _prediction(job: Job, request: HttpRequest, references: "References") -> dict[str, object]:
-    """Return a job in the form of a prediction. The prediction id is the job id."""
+    """Return a job in the form of a prediction."""
     correlate(job.job_id)
-    ended = job.provider_completed_at or job.ended_at
-    seconds = (ended - (job.submitted_at or job.accepted_at)).total_seconds() if ended else 0
-    is_done = job.status is Status.COMPLETED
-    urls = [views.asset_url(job, asset, references.presign) for asset in job.assets]
-    prediction: dict[str, object] = {
-        "id": job.job_id,
-        "model": job.model,
-        "status": _status(job),
-        "outputs": urls if is_done else [],
-        "urls": {"get": f"{request.base_url}{WAVESPEED_PREFIX}predictions/{job.job_id}/result"},
-        "has_nsfw_contents": [False] * len(urls) if is_done else [],
-        "created_at": job.accepted_at.isoformat().replace("+00:00", "Z"),
-        "error": "",
-        "timings": {"inference": round(seconds * 1000)},
-        "executionTime": round(seconds * 1000),
-    }
-    if job.code is not None:
-        prediction["error"] = job.detail or failure(job.code, sent=job.was_sent).message
-        prediction["code"] = _CODES.get(job.code, _INTERNAL)
-    return prediction
+    return prediction(job, output_urls(job, references.presign), request.base_url)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from darkroom.api.http import Price
-from darkroom.api.schemas import WAVESPEED_PREFIX
 from darkroom.domain.job import Job
 from darkroom.domain.requests import (
     EDIT_MODEL,
@@ -14,6 +13,7 @@ from darkroom.domain.requests import (
     ImageSettings,
 )
 from darkroom.domain.wavespeed_input import NEVER_SENT
+from darkroom.domain.wavespeed_prediction import WAVESPEED_PREFIX
 
 _MICRO = 1_000_000
 _DESCRIPTIONS = {

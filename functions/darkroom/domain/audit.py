@@ -14,6 +14,7 @@ class Act(StrEnum):
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
     KEY_REFUSED = "key.refused"
+    CALLBACK_SECRET_ROTATED = "callback-secret.rotated"  # noqa: S105 - a name
     JOB_CREATED = "job.created"
     JOB_CANCELED = "job.canceled"
     CHAIN_RESUMED = "chain.resumed"

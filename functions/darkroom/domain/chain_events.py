@@ -43,6 +43,7 @@ def _common_fields(state: ChainState, event: str) -> dict[str, Any]:
         "estimated_cost_micro_usd": state.estimated_cost_micro_usd,
         "spent_micro_usd": state.cost(Charged.YES),
         "uncertain_micro_usd": state.cost(Charged.MAYBE),
+        "has_callback": root.has_callback,
         "accepted_at": root.accepted_at,
         "ended_at": root.chain_ended_at,
     }

@@ -57,6 +57,9 @@ class JobEvent(_Event):
     estimated_cost_micro_usd: int | None = Field(
         description="Estimated cost in micro-USD. null: the price is not known."
     )
+    has_callback: bool = Field(
+        default=False, description="Whether Darkroom posts the job's terminal events to a URL."
+    )
 
 
 class Timings(BaseModel):
@@ -158,6 +161,9 @@ class _ChainEvent(_Event):
     spent_micro_usd: int = Field(description="Cost of the charged jobs in micro-USD.")
     uncertain_micro_usd: int = Field(
         description="Cost in micro-USD of jobs that may have been charged (`charged` is `maybe`)."
+    )
+    has_callback: bool = Field(
+        default=False, description="Whether Darkroom posts the chain's terminal events to a URL."
     )
     accepted_at: datetime
     ended_at: datetime

@@ -2,10 +2,15 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from urllib.parse import quote
 
 from darkroom.domain.batch import Batch
 from darkroom.domain.job import Asset, Job
+from darkroom.domain.references import S3Object
+
+URL_SECONDS = 3600  # validity of presigned URLs
+type Presign = Callable[[S3Object, int, str | None], str]
 
 _MAX_WORDS = 40  # characters of the prompt's words
 _SHORT_ID = 8  # characters of the job's id
@@ -20,6 +25,17 @@ def file_name(job: Job, asset: Asset) -> str:
     number = f"-{index + 1}" if index else ""
     words = slug(str(job.input.get("prompt", ""))) or str(job.operation)
     return f"{words}-{job.job_id[:_SHORT_ID]}{number}.{extension}"
+
+
+def asset_url(job: Job, asset: Asset, presign: Presign) -> str:
+    """Return a presigned URL of a stored output. Browsers save it under its file name."""
+    name = disposition(file_name(job, asset), asset.content_type)
+    return presign(S3Object(bucket=asset.bucket, key=asset.key), URL_SECONDS, name)
+
+
+def output_urls(job: Job, presign: Presign) -> list[str]:
+    """Return a presigned URL of each stored output of a job."""
+    return [asset_url(job, asset, presign) for asset in job.assets]
 
 
 def results_name(batch: Batch, name: str) -> str:

@@ -45,9 +45,12 @@ def fingerprint(
 
     `references` has the location of each image, or the digest of its bytes. `steps` has the further
     steps of a chain with theirs. A setting with its default does not count, so that a setting of a
-    later version changes no fingerprint.
+    later version changes no fingerprint. A callback URL counts if the request has one: a job calls
+    back one URL, so another is a conflict.
     """
     content = _content(request, references)
+    if request.callback_url is not None:
+        content["callback_url"] = request.callback_url
     if then := [_content(*step) for step in steps]:
         content["then"] = then
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

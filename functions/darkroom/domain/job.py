@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from darkroom.domain.callbacks import Callback
 from darkroom.domain.chain import Chain
 from darkroom.domain.durations import ExpectedDuration, published
 from darkroom.domain.errors import Charged, Code, failure
@@ -125,6 +126,7 @@ class Job(BaseModel):
     )
     prefix: str = Field(description="Key prefix in the assets bucket, without a final slash.")
     deadline_seconds: int
+    callback: Internal[Callback | None] = None
     estimated_cost_micro_usd: int | None = None  # None if no price is known
     priced_as_of: Internal[str | None] = Field(default=None, description="Date of the price.")
     reservations: Internal[tuple[Reservation, ...]] = ()
@@ -229,6 +231,11 @@ class Job(BaseModel):
         is_finished = self.provider_completed_at is not None
         remaining = math.inf if is_finished else self.deadline_seconds - elapsed
         return elapsed, self.expectation(scale), remaining
+
+    @property
+    def has_callback(self) -> bool:
+        """Whether the terminal events of the job are posted to a URL."""
+        return self.callback is not None and self.callback.stopped_at is None
 
     @property
     def is_in_queue(self) -> bool:

@@ -1,5 +1,6 @@
 """Build events from job records."""
 
+from datetime import datetime
 from typing import Any
 
 from darkroom.domain.errors import Code, RejectedError, failure
@@ -101,11 +102,34 @@ def last_event(job: Job, bucket: str) -> JobEvent | None:
     return submitted(job, job.prediction_id) if job.prediction_id else None
 
 
+def terminal_event(job: Job, detail_type: str, bucket: str) -> JobEvent | None:
+    """Return a published terminal event, rebuilt from the job's record; None without such one."""
+    match detail_type, job.status:
+        case "JobCompleted", Status.COMPLETED:
+            return completed(job, bucket)
+        case "JobFailed", Status.FAILED if job.is_recovered:
+            # As the event was before the late outputs.
+            return failed(job.model_copy(update={"assets": (), "stored_at": None}))
+        case "JobFailed", Status.FAILED:
+            return failed(job)
+        case "JobRecovered", Status.FAILED if job.is_recovered:
+            return recovered(job, bucket)
+        case _:
+            return None
+
+
+def event_time(job: Job, event: JobEvent) -> datetime:
+    """Return when a terminal event of a job occurred."""
+    moment = job.stored_at if isinstance(event, JobRecovered) else job.ended_at
+    return moment or job.accepted_at
+
+
 def _common_fields(job: Job, event: str) -> dict[str, Any]:
     """Return the fields that every event of a job has."""
     shared = JobEvent.model_fields.keys() & Job.model_fields.keys() - {"source"}
     return {name: getattr(job, name) for name in shared} | {
         "id": f"{job.job_id}.{event}",
+        "has_callback": job.has_callback,
         "source": job.source and s3_location(job.source),
     }
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from darkroom.domain.callers import Role
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.keys import NAME_PATTERN, Creator, Key
-from darkroom.domain.requests import invalid
+from darkroom.domain.requests import CallbackUrl, invalid
 from darkroom.domain.values import WHOLE, Body
 
 MAX_DAYS = 3650
@@ -104,6 +104,12 @@ class KeyRequest(Body):
         description="The IPv4 and IPv6 networks from which the key may be used. Default: all.",
     )
 
+    callback_url: CallbackUrl | None = Field(
+        default=None,
+        description="An https:// URL that receives the terminal events of the key's jobs, unless a "
+        "request has its own. It is not shown again.",
+    )
+
     def require_limits(self) -> None:
         """Raise InvalidRequestError if a limit is missing and `unlimited` is not set."""
         if self.unlimited:
@@ -172,6 +178,9 @@ class KeyView(BaseModel):
     )
     models: tuple[str, ...] = Field(description="The allowed models; empty for all.")
     source_cidrs: tuple[str, ...] = Field(description="The allowed networks; empty for all.")
+    callback_host: str | None = Field(
+        description="The host of the key's callback URL; null without one."
+    )
     last_used: date | None = Field(description="Day of the last use, in UTC.")
 
     @classmethod
@@ -187,7 +196,16 @@ class KeyView(BaseModel):
         )
 
 
-_SHOWN = ("name", "role", "created_at", "created_by", "models", "source_cidrs", "last_used")
+_SHOWN = (
+    "name",
+    "role",
+    "created_at",
+    "created_by",
+    "models",
+    "source_cidrs",
+    "callback_host",
+    "last_used",
+)
 
 
 class CreatedKey(KeyView):

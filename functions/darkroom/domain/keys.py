@@ -6,6 +6,7 @@ import secrets
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -52,6 +53,10 @@ class Key(BaseModel):
         default=(), description="The networks that may use the key; empty for all."
     )
 
+    callback_url: str | None = Field(
+        default=None, description="The callback URL of requests that have none."
+    )
+
     @property
     def key_id(self) -> str:
         """A short id for display: the first 12 characters of the digest."""
@@ -61,6 +66,11 @@ class Key(BaseModel):
     def expires(self) -> datetime | None:
         """The time of the expiry, in UTC."""
         return None if self.expires_at is None else datetime.fromtimestamp(self.expires_at, UTC)
+
+    @property
+    def callback_host(self) -> str | None:
+        """The host of the callback URL, the rest of which may be secret."""
+        return None if self.callback_url is None else urlsplit(self.callback_url).hostname
 
     def is_valid(self, now: datetime) -> bool:
         """Return whether the key is not expired at `now`. DynamoDB deletes expired records late."""
@@ -119,6 +129,7 @@ def mint(
     days: int | None = None,
     models: tuple[str, ...] = (),
     source_cidrs: tuple[str, ...] = (),
+    callback_url: str | None = None,
 ) -> tuple[str, Key]:
     """Return a new API key and its record. Raises ValidationError if `name` is not valid."""
     characters = base64.b32encode(secrets.token_bytes(_RANDOM_BYTES)).decode().lower()
@@ -132,5 +143,6 @@ def mint(
         expires_at=int((now + timedelta(days=days)).timestamp()) if days else None,
         models=models,
         source_cidrs=source_cidrs,
+        callback_url=callback_url,
     )
     return token, key

@@ -205,7 +205,7 @@ def parse_reference(text: str) -> Url | S3Object | bytes:
     """
     scheme = text[:16].lower()
     if scheme.startswith("https://"):
-        return _url(text)
+        return public_url(text)
     if scheme.startswith("s3://"):
         named = s3_object(text)
         if named is None:
@@ -233,7 +233,8 @@ def _decode(text: str) -> bytes:
     return data
 
 
-def _url(text: str) -> Url:
+def public_url(text: str) -> Url:
+    """Return a URL with the scheme https and a public host. Raises BadReferenceError."""
     # The provider fetches the URL, so host names are not resolved here. Only the text is checked:
     # a URL of a private network is rejected.
     # Some parsers read a backslash as a slash, which changes the host.

@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from darkroom.domain.callbacks import ALLOWED_URL, MAX_URL, url_problem
 from darkroom.domain.references import S3Object, map_texts
 from darkroom.domain.submit_queue import Priority
 from darkroom.domain.values import WHOLE, Body, Choice, is_blank
@@ -153,6 +154,12 @@ def _check_deadline(seconds: int) -> int:
     return seconds
 
 
+def _check_callback(url: str) -> str:
+    if problem := url_problem(url):
+        raise invalid(problem, ALLOWED_URL)
+    return url
+
+
 def _check_reuse(seconds: int) -> int:
     if not 0 <= seconds <= MAX_REUSE_SECONDS:
         allowed = f"0 to {MAX_REUSE_SECONDS}"
@@ -212,6 +219,10 @@ Deadline = Annotated[
     WithJsonSchema(
         {"type": "integer", "minimum": MIN_DEADLINE_SECONDS, "maximum": MAX_DEADLINE_SECONDS}
     ),
+]
+
+CallbackUrl = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_URL), AfterValidator(_check_callback)
 ]
 
 
@@ -451,6 +462,10 @@ class BaseRequest(Body):
         default=None,
         description="A `low` job waits until no `normal` job waits. Default: `normal`, or `low` "
         "for inbox uploads and the rows of a batch.",
+    )
+    callback_url: CallbackUrl | None = Field(
+        default=None,
+        description="An https:// URL that Darkroom posts the job's terminal events to.",
     )
     reuse_seconds: ReuseSeconds | None = Field(
         default=None,

@@ -20,9 +20,9 @@ NEVER_SENT = {
     "enable_base64_output": "outputs are files. Download them from the URLs in `outputs` instead",
 }
 _CALLBACKS = ("webhook", "webhook_url", "callback_url")
-USE_EVENTS = (
-    "Poll `GET /api/v3/predictions/{id}/result`, or subscribe to the events `JobCompleted` and"
-    " `JobFailed` on the deployment's event bus (docs/events.md)."
+_USE_PARAMETER = (
+    "is not part of the model's input. Use the query parameter `webhook` of `POST /api/v3/…`, or"
+    " the field `callback_url` of `POST /v1/jobs`."
 )
 # Options that GPT Image 2 does not have, and the values that change nothing, as lower-case text.
 _IGNORED_VALUES = {
@@ -47,7 +47,7 @@ _SIZE_VALUES = ", ".join(_SIZES)
 def read_input(model: str, model_input: Mapping[str, Any]) -> dict[str, Any]:
     """Return the input without fields that equal a default. Raises InvalidRequestError."""
     problems = [
-        _problem(name, f"`{name}` is not supported. {USE_EVENTS}", "leave it out")
+        _problem(name, f"`{name}` {_USE_PARAMETER}", "leave it out")
         for name in _CALLBACKS
         if model_input.get(name)
     ]

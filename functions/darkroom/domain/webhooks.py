@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 # Maximum difference between a timestamp and our clock, in seconds, as the provider documents it.
 TOLERANCE = 300
+PREFIX = "whsec_"
 _VERSION = "v3,"
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
@@ -26,17 +27,22 @@ def is_genuine(headers: Mapping[str, str], body: bytes, secrets: Iterable[str], 
     timestamp = headers.get("webhook-timestamp", "")
     if not _SECONDS.fullmatch(timestamp) or abs(now - int(timestamp)) > TOLERANCE:
         return False
-    signed = f"{webhook_id}.{timestamp}.".encode(errors="replace") + body
     signatures = [
         token.encode(errors="replace") for token in headers.get("webhook-signature", "").split()
     ]
     matches = False
     for secret in secrets:
-        key = secret.removeprefix("whsec_").encode()
-        expected = (_VERSION + hmac.new(key, signed, hashlib.sha256).hexdigest()).encode()
+        expected = sign(secret, webhook_id, timestamp, body).encode()
         for signature in signatures:
             matches |= hmac.compare_digest(expected, signature)
     return matches
+
+
+def sign(secret: str, webhook_id: str, timestamp: str, body: bytes) -> str:
+    """Return the signature of a body in the provider's format."""
+    signed = f"{webhook_id}.{timestamp}.".encode(errors="replace") + body
+    key = secret.removeprefix(PREFIX).encode()
+    return _VERSION + hmac.new(key, signed, hashlib.sha256).hexdigest()
 
 
 def prediction_id(body: bytes) -> str | None:

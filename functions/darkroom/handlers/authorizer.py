@@ -31,5 +31,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             "name": key.name if key else "",
             "role": str(key.role) if key else "",
             "models": " ".join(key.models) if key else "",
+            "callback_url": (key.callback_url or "") if key else "",
         },
     }

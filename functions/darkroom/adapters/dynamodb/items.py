@@ -18,6 +18,7 @@ KEYS = "KEYS"
 REVOKED = "REVOKED#"
 KEY_USE = "KEY_USE"
 CAPS = "CAPS"
+CALLBACKS = "CALLBACKS"
 STATS, DURATIONS = "STATS", "DURATIONS"
 _SERIALIZE = TypeSerializer().serialize
 _DESERIALIZE = TypeDeserializer().deserialize
@@ -53,6 +54,11 @@ def queue_key(index: int = 0) -> dict[str, Any]:
 def provider_key() -> dict[str, Any]:
     """Return the key of the provider's state, which is read together with the queue shards."""
     return _key("QUEUE", "PROVIDER")
+
+
+def callback_secret_key(caller: str) -> dict[str, Any]:
+    """Return the key of the generation of a caller's callback secret."""
+    return _key(CALLBACKS, caller)
 
 
 def revocation_key(key_id: str) -> dict[str, Any]:

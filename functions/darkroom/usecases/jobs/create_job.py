@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from darkroom.domain import audit, media
 from darkroom.domain.audit import Act
+from darkroom.domain.callbacks import Callback, require_public
 from darkroom.domain.callers import Caller
 from darkroom.domain.chain import (
     MAX_CHAIN_BYTES,
@@ -119,6 +120,9 @@ class RequestSource:
     budget_scope: str | None = None  # owner of the budget; by default the caller
     priority: Priority = Priority.NORMAL  # default, if the request has none
     batch_id: str | None = None
+    callback_url: str | None = None  # default, if the request has none
+    # Root URL of the API, if the request came in the provider's format: so do its callbacks.
+    api_url: str | None = None
     reuse_seconds: int = 0  # default, if the request has none
 
 
@@ -137,6 +141,7 @@ class CreateJob:
     now: Clock
     retention: timedelta
     unknown_prices: UnknownPrices
+    local_callbacks: bool  # whether callback URLs may name the local machine
 
     def run(self, request: JobRequest, request_source: RequestSource) -> Job:
         """Return the job, the first of a chain if the request has further steps.
@@ -241,6 +246,7 @@ class CreateJob:
             preset=request_source.preset,
             prefix=f"{request_source.folder or 'jobs'}/{identity}",
             deadline_seconds=request.deadline_seconds or DEFAULT_DEADLINE_SECONDS,
+            callback=_callback(request, request_source),
             estimated_cost_micro_usd=quote and quote.micro_usd,
             priced_as_of=quote and quote.as_of,
             priority=request.priority or request_source.priority,
@@ -310,6 +316,8 @@ class CreateJob:
         parsed: _Parsed[JobRequest] | None = None
         steps: list[_Parsed[EditStep | ModelStep]] = []
         try:
+            if request.callback_url is not None and not self.local_callbacks:
+                require_public(request.callback_url)
             parsed = self._parse(request)
         except InvalidRequestError as error:
             problems += error.problems
@@ -448,6 +456,13 @@ class CreateJob:
                 header = tail = self.references.read_end(stored.reference, stored.size)
         require_complete(known, header, tail, stored.size)
         return known
+
+
+def _callback(request: JobRequest, request_source: RequestSource) -> Callback | None:
+    if request.callback_url is not None:
+        return Callback(url=request.callback_url, api_url=request_source.api_url)
+    default = request_source.callback_url
+    return None if default is None else Callback(url=default)
 
 
 def _conflict(job: Job, request: JobRequest, references: list[_Reference]) -> ConflictError:

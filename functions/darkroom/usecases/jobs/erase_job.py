@@ -150,6 +150,7 @@ class EraseJob:
             sent_images=None,
             detail=None,
             assets=None,
+            callback=None,
             **changes,
         )
         return erased or job  # the record has expired

@@ -6,6 +6,7 @@ from typing import Any
 
 from darkroom.domain import audit, keys
 from darkroom.domain.audit import Act
+from darkroom.domain.callbacks import require_public
 from darkroom.domain.callers import Caller
 from darkroom.domain.key_requests import CreatedKey, KeyRequest, describe_cap, micro_usd
 from darkroom.domain.keys import Creator
@@ -21,11 +22,14 @@ class CreateKey:
     budgets: Budgets
     audit: Audit
     now: Clock
+    local_callbacks: bool = False  # whether a callback URL may name the local machine
 
     def run(self, body: Mapping[str, Any], by: Caller) -> CreatedKey:
         """Return the new key, which `by` creates. Raises InvalidRequestError."""
         request = validate(KeyRequest, body)
         request.require_limits()
+        if request.callback_url is not None and not self.local_callbacks:
+            require_public(request.callback_url)
         now = self.now()
         token, key = keys.mint(
             request.name,
@@ -35,6 +39,7 @@ class CreateKey:
             days=request.expires_in_days,
             models=request.models,
             source_cidrs=request.source_cidrs,
+            callback_url=request.callback_url,
         )
         caller = key.caller.name
         cap = micro_usd(request.daily_budget_usd)
