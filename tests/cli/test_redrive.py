@@ -65,13 +65,12 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 class FakeStack:
     """A fake of the stack: its queue, its function, and clients of moto except for Lambda."""
 
-    def __init__(self, queue: str, functions: Functions) -> None:
-        self.queue = queue
+    def __init__(self, queue: str, callbacks: str, functions: Functions) -> None:
+        self.outputs = {"DeadLettersUrl": queue, "CallbacksUrl": callbacks}
         self.lambda_client = functions
 
     def output(self, name: str) -> str:
-        assert name == "DeadLettersUrl"
-        return self.queue
+        return self.outputs[name]
 
     def functions(self) -> set[str]:
         return {FUNCTION}
@@ -83,6 +82,18 @@ class FakeStack:
 @pytest.fixture
 def queue() -> str:
     url: str = boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
+    return url
+
+
+@pytest.fixture
+def callbacks(queue: str) -> str:
+    """Create the queue of callbacks, which moves a message after one attempt."""
+    sqs = boto3.client("sqs")
+    dead_letters = queue_arn(queue)
+    policy = json.dumps({"deadLetterTargetArn": dead_letters, "maxReceiveCount": "1"})
+    url: str = sqs.create_queue(QueueName="callbacks", Attributes={"RedrivePolicy": policy})[
+        "QueueUrl"
+    ]
     return url
 
 
@@ -111,13 +122,14 @@ def functions() -> Functions:
 @pytest.fixture
 def redrive(
     queue: str,
+    callbacks: str,
     rules: None,
     functions: Functions,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Redrive:
     """Return a function that runs the command and returns its exit code, output and errors."""
-    monkeypatch.setattr(stack, "find", lambda *_: FakeStack(queue, functions))
+    monkeypatch.setattr(stack, "find", lambda *_: FakeStack(queue, callbacks, functions))
     monkeypatch.setattr(dead_letters, "WAIT_SECONDS", 0)
 
     def call(*options: str) -> tuple[int, str, str]:
@@ -126,6 +138,11 @@ def redrive(
         return code, captured.out, captured.err
 
     return call
+
+
+def queue_arn(url: str) -> str:
+    response = boto3.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return str(response["Attributes"]["QueueArn"])
 
 
 def arn(function: str) -> str:
@@ -232,6 +249,52 @@ def test_message_that_fails_again_stays_visible_and_is_tried_once(
     assert out.endswith("0 delivered, 1 kept\n")
 
 
+CALLBACK = {
+    "id": "event-1",
+    "detail-type": "JobCompleted",
+    "detail": {"id": "job.completed", "job_id": "job", "has_callback": True},
+}
+
+
+def exhaust(callbacks: str) -> None:
+    """Let SQS move a callback to the dead letters, as after its last attempt."""
+    sqs = boto3.client("sqs")
+    send(callbacks, json.dumps(CALLBACK))
+    for _ in range(2):
+        sqs.receive_message(QueueUrl=callbacks, VisibilityTimeout=0)
+
+
+def test_callback_returns_to_its_queue(
+    redrive: Redrive, functions: Functions, queue: str, callbacks: str
+) -> None:
+    exhaust(callbacks)
+
+    listed, _, _ = redrive("--dry-run")
+    assert [json.loads(body) for body in visible_messages(queue)] == [CALLBACK]
+    code, out, _ = redrive()
+
+    assert (listed, code) == (0, 0), out
+    assert out.startswith("delivered  callback  event job.completed  no attempt was accepted\n")
+    assert visible_messages(queue) == []
+    assert [json.loads(body) for body in visible_messages(callbacks)] == [CALLBACK]
+    assert functions.invocations == []
+
+
+def test_callback_that_its_rule_could_not_queue_is_queued(
+    redrive: Redrive, queue: str, callbacks: str
+) -> None:
+    rule = "arn:aws:events:us-east-1:123456789012:rule/bus/callbacks"
+    send(
+        queue, json.dumps(CALLBACK), RULE_ARN=rule, TARGET_ARN=queue_arn(callbacks),
+        ERROR_CODE="NO_PERMISSIONS",
+    )  # fmt: skip
+
+    code, _, _ = redrive()
+
+    assert code == 0
+    assert [json.loads(body) for body in visible_messages(callbacks)] == [CALLBACK]
+
+
 @pytest.mark.parametrize(
     ("body", "attributes"),
     [
@@ -241,6 +304,8 @@ def test_message_that_fails_again_stays_visible_and_is_tried_once(
         (failed_run("x", PAYLOAD, requestContext={"functionArn": 5, "condition": "y"}), {}),
         (failed_run("x", PAYLOAD, requestContext={"functionArn": "x", "condition": "y"}), {}),
         (json.dumps(EVENT), {}),  # no rule
+        (json.dumps({"detail": {"has_callback": False}}), {}),
+        (json.dumps({"detail": ["has_callback"]}), {}),
         (json.dumps(EVENT), {"RULE_ARN": "arn:aws:events:us-east-1:123456789012:rule/a"}),
         (json.dumps(EVENT), {"RULE_ARN": "a", "TARGET_ARN": "b", "ERROR_CODE": "c"}),
     ],

@@ -26,16 +26,19 @@ class UndeliverableError(Exception):
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """An undelivered payload: the function it is for and the reason of the failure."""
+    """An undelivered payload: the function or queue it is for and the reason of the failure."""
 
-    function: str
+    target: str
     payload: Any
     reason: str
+    is_callback: bool = False
 
     def __str__(self) -> str:
         """Return one line without the request's content, only its event id."""
-        event = self.payload.get("id") if isinstance(self.payload, dict) else None
-        return f"{self.function}  event {event or 'without id'}  {self.reason}"
+        event = self.payload
+        for name in ("detail", "id") if self.is_callback else ("id",):
+            event = event.get(name) if isinstance(event, dict) else None
+        return f"{self.target}  event {event or 'without id'}  {self.reason}"
 
 
 class DeadLetters:
@@ -43,13 +46,15 @@ class DeadLetters:
 
     def __init__(self, stack: Stack) -> None:
         self._queue = stack.output("DeadLettersUrl")
+        self._callbacks = stack.output("CallbacksUrl")
         self._functions = stack.functions()
         self._sqs, self._lambda = stack.client("sqs"), stack.client("lambda")
         self._rules = stack.client("events")
 
     def redrive(self, *, dry_run: bool, say: Callable[[str], None]) -> tuple[int, int]:
-        """Invoke the function of each message; return the counts of delivered and kept messages.
+        """Deliver each message again; return the counts of delivered and kept messages.
 
+        An event goes to its function. A callback returns to its queue, which tries for another day.
         `say` gets one line for each message. A dry run only lists the messages.
         """
         delivered, kept = 0, []
@@ -99,13 +104,17 @@ class DeadLetters:
         return list(response.get("Messages", []))
 
     def _open(self, message: Message) -> DeadLetter:
-        """Parse an event that a rule could not deliver, or the record of a failed invocation."""
+        """Parse a message: of a rule without delivery, a failed invocation, or a callback."""
         attributes = {
             name: attribute.get("StringValue", "")
             for name, attribute in message.get("MessageAttributes", {}).items()
         }
         try:
             body = json.loads(message["Body"])
+            if _is_callback(attributes, body):
+                # Unlike EventBridge, SQS moves a message without a reason.
+                reason = attributes.get("ERROR_CODE", "no attempt was accepted")
+                return DeadLetter("callback", body, reason, is_callback=True)
             if "RULE_ARN" in attributes:
                 arn, reason = attributes["TARGET_ARN"], attributes["ERROR_CODE"]
                 payload = target_payload(self._target(attributes["RULE_ARN"], arn), body)
@@ -137,11 +146,21 @@ class DeadLetters:
 
     def _deliver(self, dead_letter: DeadLetter) -> None:
         payload = json.dumps(dead_letter.payload)
-        response = self._lambda.invoke(FunctionName=dead_letter.function, Payload=payload)
+        if dead_letter.is_callback:
+            self._sqs.send_message(QueueUrl=self._callbacks, MessageBody=payload)
+            return
+        response = self._lambda.invoke(FunctionName=dead_letter.target, Payload=payload)
         if "FunctionError" in response:
             error = json.loads(response["Payload"].read())
             message = f"{error.get('errorType')}: {error.get('errorMessage')}"
             raise UndeliverableError(f"{dead_letter}, failed again: {message}")
+
+
+def _is_callback(attributes: Mapping[str, str], body: Any) -> bool:
+    """Return whether a message is for the queue of callbacks: from a rule, or from that queue."""
+    if ":lambda:" in attributes.get("TARGET_ARN", "") or "requestContext" in body:
+        return False
+    return body["detail"].get("has_callback") is True
 
 
 def target_payload(target: Mapping[str, Any], event: Any) -> Any:
