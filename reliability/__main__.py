@@ -19,6 +19,7 @@ from local.stack import running
 from reliability import aws_phases, provider_phases
 from reliability.audit import AuditRow
 from reliability.batch import batch
+from reliability.callbacks import callbacks
 from reliability.chain_phases import chains
 from reliability.harness import ChaosHarness
 from reliability.page import record_phase
@@ -39,6 +40,7 @@ FULL_PHASES: dict[str, Phase] = {
     "aws": lambda harness: aws_phases.services(harness, 4),
     "kills": aws_phases.kills,
     "again": lambda harness: aws_phases.repeated_deliveries(harness, 6),
+    "callbacks": lambda harness: callbacks(harness, 3),
     "clock": lambda harness: aws_phases.clock_skew(harness, 4),
     "chains": lambda harness: chains(harness, 12),
     "batch": lambda harness: batch(harness, 1000),
@@ -47,6 +49,7 @@ SHORT_PHASES: dict[str, Phase] = {
     "mix": lambda harness: provider_phases.mix(harness, 40),
     "kills": lambda harness: aws_phases.kills(harness, 2),
     "again": lambda harness: aws_phases.repeated_deliveries(harness, 3),
+    "callbacks": lambda harness: callbacks(harness, 1),
     "chains": lambda harness: chains(harness, 4, max_rounds=4),
 }
 
