@@ -81,6 +81,7 @@ class Client:
     key_id: str = "0123456789ab"
     models: str = ""  # separated by spaces
     callback_url: str = ""  # of the key; empty for none
+    reuse_seconds: int = 0  # of the key
 
     def __post_init__(self) -> None:
         if self.daily_budget is not None:
@@ -172,6 +173,7 @@ class Client:
                     "role": self.role,
                     "models": self.models,
                     "callback_url": self.callback_url,
+                    "reuse_seconds": str(self.reuse_seconds),
                 },
             },
             "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,

@@ -240,6 +240,7 @@ def test_policy_covers_the_whole_stage_because_api_gateway_caches_it(
     assert policy["context"] == {
         "name": "ada", "role": "submit", "models": "openai/gpt-image-2/edit maker/*",
         "callback_url": "",
+        "reuse_seconds": "0",
     }  # fmt: skip
 
 

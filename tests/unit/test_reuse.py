@@ -250,3 +250,16 @@ def test_a_chain_whose_first_job_is_reused_reserves_its_further_steps() -> None:
     chain = KITE | {"then": [{"prompt": "Winter"}]}
 
     assert client.post("/v1/jobs", chain).status == 402
+
+
+def test_a_key_has_a_default_for_its_requests_and_batches() -> None:
+    admin = Client(name="root", role="admin")
+    body = {"name": "ada", "unlimited": True, "reuse_seconds": HOUR}
+    token = admin.post("/v1/keys", body).json["key"]
+    key = admin.world.app.authorize.run(f"Bearer {token}", "203.0.113.7")
+    assert key is not None
+    client = Client(admin.world, reuse_seconds=key.reuse_seconds or 0)
+    first = complete(client, client.accept_job(TEXT_TO_IMAGE))
+
+    assert client.accept_job(TEXT_TO_IMAGE).reused_from == first.job_id
+    assert client.accept_job(TEXT_TO_IMAGE | {"reuse_seconds": 0}).reused_from is None

@@ -52,6 +52,7 @@ def api_request_event(method: str, path: str, role: str, body: object = None) ->
                 "role": role,
                 "models": "",
                 "callback_url": "",
+                "reuse_seconds": "0",
             },
         },
     }

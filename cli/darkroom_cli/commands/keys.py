@@ -114,6 +114,10 @@ def create(
         str | None,
         typer.Option(help="URL that receives the terminal events of the key's jobs."),
     ] = None,
+    reuse: Annotated[
+        int | None,
+        typer.Option(min=0, help="Seconds in which an identical request gets the same images."),
+    ] = None,
     stack: _STACK = None,
     url: URL = None,
     key: KEY = None,
@@ -123,7 +127,12 @@ def create(
     screen = Screen(as_json=as_json)
     body: Json = {"name": name, "role": role, "unlimited": unlimited}
     body |= {"expires_in_days": days, "daily_budget_usd": budget}
-    body |= {"models": model, "source_cidrs": source_cidr, "callback_url": callback_url}
+    body |= {
+        "models": model,
+        "source_cidrs": source_cidr,
+        "callback_url": callback_url,
+        "reuse_seconds": reuse,
+    }
     with _open(stack, url, key) as found:
         created = found.create({n: value for n, value in body.items() if value is not None})
     if as_json:

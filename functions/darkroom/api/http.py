@@ -61,6 +61,7 @@ class HttpRequest:
     caller: Caller
     role: Role
     callback_url: str | None = None  # of the key
+    reuse_seconds: int = 0  # of the key
 
     @classmethod
     def of(cls, event: APIGatewayProxyEvent) -> "HttpRequest":
@@ -75,7 +76,8 @@ class HttpRequest:
             source_ip=identity.get("sourceIp"),
             models=tuple(context["models"].split()),
         )
-        return cls(event, caller, role, context["callback_url"] or None)
+        callback_url, reuse_seconds = context["callback_url"], context["reuse_seconds"]
+        return cls(event, caller, role, callback_url or None, int(reuse_seconds))
 
     def must_submit(self) -> None:
         """Raise ForbiddenError if the key has the role read."""
@@ -176,6 +178,7 @@ class HttpRequest:
             self.idempotency_key(),
             self.event.request_context.request_id,
             callback_url=self.callback_url,
+            reuse_seconds=self.reuse_seconds,
         )
 
     def json_object(self, fields: Iterable[str]) -> dict[str, Any]:

@@ -179,7 +179,11 @@ class Routes:
         request.must_submit()
         body = request.json_object(contract.BatchRequest.model_fields)
         batch_request = validate(contract.BatchRequest, body)
-        defaults = given({"callback_url": request.callback_url}) | (batch_request.defaults or {})
+        of_key = {
+            "callback_url": request.callback_url,
+            "reuse_seconds": request.reuse_seconds or None,
+        }
+        defaults = given(of_key) | (batch_request.defaults or {})
         batch_file = BatchFile(
             source=batch_request.source,
             format=batch_request.format,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from darkroom.domain.callers import Role
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.keys import NAME_PATTERN, Creator, Key
-from darkroom.domain.requests import CallbackUrl, invalid
+from darkroom.domain.requests import CallbackUrl, ReuseSeconds, invalid
 from darkroom.domain.values import WHOLE, Body
 
 MAX_DAYS = 3650
@@ -108,6 +108,9 @@ class KeyRequest(Body):
         default=None,
         description="An https:// URL that receives the terminal events of the key's jobs, unless a "
         "request has its own. It is not shown again.",
+    )
+    reuse_seconds: ReuseSeconds = Field(
+        default=0, description="`reuse_seconds` of the key's requests that have none."
     )
 
     def require_limits(self) -> None:

@@ -56,6 +56,9 @@ class Key(BaseModel):
     callback_url: str | None = Field(
         default=None, description="The callback URL of requests that have none."
     )
+    reuse_seconds: int | None = Field(
+        default=None, description="`reuse_seconds` of requests that have none."
+    )
 
     @property
     def key_id(self) -> str:
@@ -130,6 +133,7 @@ def mint(
     models: tuple[str, ...] = (),
     source_cidrs: tuple[str, ...] = (),
     callback_url: str | None = None,
+    reuse_seconds: int | None = None,
 ) -> tuple[str, Key]:
     """Return a new API key and its record. Raises ValidationError if `name` is not valid."""
     characters = base64.b32encode(secrets.token_bytes(_RANDOM_BYTES)).decode().lower()
@@ -144,5 +148,6 @@ def mint(
         models=models,
         source_cidrs=source_cidrs,
         callback_url=callback_url,
+        reuse_seconds=reuse_seconds,
     )
     return token, key

@@ -32,5 +32,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             "role": str(key.role) if key else "",
             "models": " ".join(key.models) if key else "",
             "callback_url": (key.callback_url or "") if key else "",
+            "reuse_seconds": str(key.reuse_seconds or 0) if key else "0",
         },
     }

@@ -40,6 +40,7 @@ class CreateKey:
             models=request.models,
             source_cidrs=request.source_cidrs,
             callback_url=request.callback_url,
+            reuse_seconds=request.reuse_seconds or None,
         )
         caller = key.caller.name
         cap = micro_usd(request.daily_budget_usd)
