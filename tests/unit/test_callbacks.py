@@ -29,7 +29,13 @@ from tests.fakes.machine import StateMachine, deployment
 from tests.fakes.provider import OUTPUT
 from tests.fakes.world import TEST_CALLER, TEXT_TO_IMAGE, World
 from tests.infra.template import ROOT, properties
-from tests.unit.batches import create_all_jobs, upload_rows
+from tests.unit.batches import (
+    SMALL_IMAGE,
+    create_all_jobs,
+    result_rows,
+    running_batch,
+    upload_rows,
+)
 from tests.unit.http import CONTEXT, Client, capture_logs, complete_job, error_message, submit_job
 from tests.unit.test_recover_job import sweep_until_done, timed_out_job
 from tests.unit.test_ssrf import AMBIGUOUS, OTHER_SCHEMES, PRIVATE, short
@@ -580,6 +586,20 @@ def test_rows_of_a_batch_have_the_callback_url_of_the_key(world: World) -> None:
 
     urls = {job.callback.url for job in world.jobs.records.values() if job.callback}
     assert urls == {"https://hooks.default.test/x", URL}
+
+
+def test_results_of_a_batch_omit_callback_urls(world: World) -> None:
+    batch = running_batch(world, [{"prompt": "x", "callback_url": URL}])
+    create_all_jobs(world, batch)
+    for job_id in list(world.jobs.records):
+        complete_job(world, job_id)
+
+    world.app.collect_batch.run(batch.batch_id)
+
+    [row] = result_rows(world, batch)
+    assert row["status"] == "completed"
+    assert row["request"] == SMALL_IMAGE | {"prompt": "x"}
+    assert "sesame" not in str(world.batch_files.written)
 
 
 def test_same_key_with_another_callback_url_is_a_conflict(world: World) -> None:

@@ -185,7 +185,9 @@ class Result(BaseModel):
     spent_micro_usd: int = Field(default=0, exclude=True)
     uncertain_micro_usd: int = Field(default=0, exclude=True)
     assets: tuple[str, ...] = Field(default=(), description="s3:// URIs.")
-    request: dict[str, Any] | None = None
+    request: dict[str, Any] | None = Field(
+        default=None, description="The row's request, without `callback_url`."
+    )
 
 
 def result_of(
@@ -196,7 +198,9 @@ def result_of(
     chain: ChainState | None = None,
 ) -> Result:
     """Return the result of a row: of its chain, or of its job, before that of a refusal."""
-    fields: dict[str, Any] = {"row": row.number, "id": row.id, "request": row.request}
+    # The URL may contain a secret, of the row or of the API key that started the batch.
+    request = row.request and {n: v for n, v in row.request.items() if n != "callback_url"}
+    fields: dict[str, Any] = {"row": row.number, "id": row.id, "request": request}
     if row.request is None:
         message, code = at_row(row.number, sentence(row.errors)), Code.INVALID_REQUEST
         return Result(**fields, status=RowStatus.BAD, code=code, message=message)
