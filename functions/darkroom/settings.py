@@ -53,8 +53,11 @@ class Settings(BaseModel):
 
     @property
     def local_callbacks(self) -> bool:
-        """Whether callback URLs may name the local machine."""
-        return self.emulator != "none"
+        """Whether callback URLs may name the local machine.
+
+        Never on Lambda, where the local machine has the runtime API of the function.
+        """
+        return self.emulator != "none" and "AWS_LAMBDA_RUNTIME_API" not in os.environ
 
     @classmethod
     def read(cls) -> Self:

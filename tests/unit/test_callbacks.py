@@ -38,6 +38,7 @@ from tests.unit.batches import (
 )
 from tests.unit.http import CONTEXT, Client, capture_logs, complete_job, error_message, submit_job
 from tests.unit.test_recover_job import sweep_until_done, timed_out_job
+from tests.unit.test_reuse import complete
 from tests.unit.test_ssrf import AMBIGUOUS, OTHER_SCHEMES, PRIVATE, short
 
 URL = "https://hooks.shop.test/darkroom?token=sesame-4711"
@@ -236,6 +237,19 @@ def test_job_without_a_callback_url_queues_nothing(world: World) -> None:
 
     assert world.callback_receivers.received == []
     assert send(world, next(iter(world.jobs.records)), "JobCompleted").is_done
+
+
+def test_job_that_gets_earlier_outputs_is_posted(world: World) -> None:
+    ada = Client(world)
+    body = BODY | {"reuse_seconds": 3600}
+    first = complete(ada, ada.accept_job(body))
+    again = ada.accept_job(body)
+
+    Queue(world).run()
+
+    ids = [each.json["data"]["job_id"] for each in world.callback_receivers.received]
+    assert again.reused_from == first.job_id
+    assert ids == [first.job_id, again.job_id]
 
 
 def test_message_of_an_unknown_job_or_another_event_is_dropped(world: World) -> None:

@@ -37,6 +37,26 @@ def test_settings_have_the_values_of_the_variables() -> None:
     assert values.allowed_origin == VARIABLES["ALLOWED_ORIGIN"] == ""
 
 
+@pytest.mark.parametrize(
+    ("emulator", "runtime_api", "is_allowed"),
+    [
+        ("none", None, False),
+        ("none", "127.0.0.1:9001", False),
+        ("x86_64", "127.0.0.1:9001", False),  # deployed to AWS by mistake
+        ("x86_64", None, True),
+    ],
+)
+def test_callbacks_to_the_local_machine_are_allowed_on_an_emulator_only(
+    emulator: str, runtime_api: str | None, is_allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMULATOR", emulator)
+    monkeypatch.delenv("AWS_LAMBDA_RUNTIME_API", raising=False)
+    if runtime_api is not None:
+        monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", runtime_api)
+
+    assert Settings.read().local_callbacks == is_allowed
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_missing_variable_is_named_in_the_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(name)
