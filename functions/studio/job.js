@@ -117,7 +117,8 @@ function actions(job) {
     }
   };
   return element("div", { className: "actions" },
-    asset ? element("a", { className: "button primary", href: asset.url, download: asset.filename, target: "_blank", rel: "noopener" }, "Download") : null,
+    asset ? element("a", { className: "button primary", href: asset.download_url, download: asset.filename }, "Download") : null,
+    asset ? element("a", { className: "button", href: asset.url, target: "_blank", rel: "noopener" }, "Open") : null,
     asset ? button("Use as reference", () => form.fill({ prompt: "", texts: {}, operation: "edit", images: assetsAsReferences(job) })) : null,
     isRepeatable ? button(job.operation === "edit" ? "Edit again" : "Generate again",
       () => form.fill({ prompt: job.prompt, texts: job.settings, operation: job.operation, images: ownReferences(job) })) : null,

@@ -15,7 +15,7 @@ const assetOf = (value) => {
   const asset = record(value);
   return {
     bucket: text(asset.bucket), key: text(asset.key), filename: text(asset.filename), content_type: text(asset.content_type),
-    url: url(asset.url) ?? "", thumbnail_url: url(asset.thumbnail_url),
+    url: url(asset.url) ?? "", download_url: url(asset.download_url) ?? "", thumbnail_url: url(asset.thumbnail_url),
     width: size(asset.width), height: size(asset.height), size: number(asset.size) ?? 0,
   };
 };

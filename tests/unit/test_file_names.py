@@ -36,6 +36,8 @@ def test_asset_has_a_name_from_its_prompt_and_job() -> None:
     assert asset["filename"] == f"a-lighthouse-in-fog-{job.job_id[:8]}.png"
     query = parse_qs(urlsplit(asset["url"]).query)
     assert query["response-content-disposition"] == [f'inline; filename="{asset["filename"]}"']
+    query = parse_qs(urlsplit(asset["download_url"]).query)
+    assert query["response-content-disposition"] == [f'attachment; filename="{asset["filename"]}"']
 
 
 def test_outputs_of_one_job_have_different_names() -> None:

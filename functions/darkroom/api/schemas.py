@@ -43,6 +43,9 @@ class AssetView(Asset):
     url: str = Field(
         description="Presigned URL, valid for at most one hour. Store `key` instead of the URL."
     )
+    download_url: str = Field(
+        description="As `url`, but browsers save the file as `filename` instead of showing it."
+    )
     filename: str = Field(
         description="Name for the saved file: the prompt's words and the job's id."
     )

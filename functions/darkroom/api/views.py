@@ -19,7 +19,7 @@ from darkroom.domain import job_events, polling
 from darkroom.domain.batch import Batch, BatchStatus, Counts
 from darkroom.domain.chain_state import ChainState
 from darkroom.domain.errors import Charged, Code, failure
-from darkroom.domain.file_names import URL_SECONDS, Presign, asset_url, file_name
+from darkroom.domain.file_names import URL_SECONDS, Presign, asset_url, download_url, file_name
 from darkroom.domain.job import Job
 from darkroom.domain.media import REFERENCE_FORMATS
 from darkroom.domain.references import S3Object
@@ -88,6 +88,7 @@ def job_view(
                 AssetView(
                     **dict(asset),
                     url=asset_url(job, asset, presign),
+                    download_url=download_url(job, asset, presign),
                     filename=file_name(job, asset),
                     thumbnail_url=_thumbnail_url(job, index, presign),
                 )

@@ -28,9 +28,15 @@ def file_name(job: Job, asset: Asset) -> str:
 
 
 def asset_url(job: Job, asset: Asset, presign: Presign) -> str:
-    """Return a presigned URL of a stored output. Browsers save it under its file name."""
+    """Return a presigned URL of a stored output. Browsers show it, or save it under its name."""
     name = disposition(file_name(job, asset), asset.content_type)
     return presign(S3Object(bucket=asset.bucket, key=asset.key), URL_SECONDS, name)
+
+
+def download_url(job: Job, asset: Asset, presign: Presign) -> str:
+    """Return a presigned URL of a stored output that browsers save under its file name."""
+    location = S3Object(bucket=asset.bucket, key=asset.key)
+    return presign(location, URL_SECONDS, attachment(file_name(job, asset)))
 
 
 def output_urls(job: Job, presign: Presign) -> list[str]:
@@ -62,7 +68,16 @@ def disposition_kind(content_type: str) -> str:
 
 def disposition(name: str, content_type: str) -> str:
     """Return the Content-Disposition of an output, so that browsers save it under its name."""
-    kind = disposition_kind(content_type)
+    return f"{disposition_kind(content_type)}; {_names(name)}"
+
+
+def attachment(name: str) -> str:
+    """Return the Content-Disposition of a file that browsers save instead of showing it."""
+    return f"attachment; {_names(name)}"
+
+
+def _names(name: str) -> str:
+    """Return the parameters of a Content-Disposition: the name in ASCII, and as it is."""
     plain = name.encode("ascii", "ignore").decode()
     encoded = "" if name.isascii() else f"; filename*=UTF-8''{quote(name)}"
-    return f'{kind}; filename="{plain}"{encoded}'
+    return f'filename="{plain}"{encoded}'
