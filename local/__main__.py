@@ -58,7 +58,7 @@ def up() -> None:
             try:
                 stack.stack.write(paths.STACK_FILE)
                 print(stack.stack.model_dump_json(indent=2))
-                print(f"Studio: {stack.stack.api_url}/ (sign in with api_key)")
+                print(f"Studio: {stack.stack.api_url}/#key={stack.stack.api_key}")
                 print(f"Stack is up: {paths.STACK_FILE}, logs in {stack.logs}. Ctrl-C stops it.")
                 while True:
                     stack.require_alive()

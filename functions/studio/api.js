@@ -14,9 +14,21 @@ export class Problem extends Error {
 }
 
 export const root = () => ROOT.href.replace(/\/$/, "");
-export const apiKey = () => sessionStorage.getItem(STORAGE_KEY);
-export const saveKey = (value) => sessionStorage.setItem(STORAGE_KEY, value);
-export const removeKey = () => sessionStorage.removeItem(STORAGE_KEY);
+export const apiKey = () => sessionStorage.getItem(STORAGE_KEY) ?? localStorage.getItem(STORAGE_KEY);
+/** Whether the key is kept on this device, and not only in this tab. */
+export const isRemembered = () => localStorage.getItem(STORAGE_KEY) !== null;
+
+/** Where the key and the draft are kept. */
+export const storage = () => (isRemembered() ? localStorage : sessionStorage);
+
+export function removeKey() {
+  for (const storage of [sessionStorage, localStorage]) storage.removeItem(STORAGE_KEY);
+}
+
+export function saveKey(value, isKept) {
+  removeKey();
+  (isKept ? localStorage : sessionStorage).setItem(STORAGE_KEY, value);
+}
 export const on = (name, listener) => { listeners[name] = listener; };
 
 /** Send a request. A long poll (`?wait`) is slow by design and is not reported as slow. */

@@ -1,4 +1,4 @@
-// The page: sign-in, routing between views, and the connection banner.
+// The page: sign-in, routing between pages, and the connection banner.
 import * as api from "./api.js";
 import { byId, showText, usd } from "./dom.js";
 import * as form from "./form.js";
@@ -11,30 +11,35 @@ const CONNECTION = {
   offline: "You are offline, or the deployment cannot be reached. Running jobs continue; this page reconnects automatically.",
   slow: "The deployment is slow to answer. Your request is not lost; please wait.",
 };
-const TITLES = { make: "Darkroom studio", job: "Job · Darkroom", stats: "Stats · Darkroom" };
-const leave = { make: gallery.leave, job: job.leave, stats: stats.leave };
-let openView = null;
+const OTHER_KEY = "This link signs in with another API key than the one in use. Select Open to change the key.";
+const REJECTED = "This API key is unknown, expired or revoked. Check the key, or create a new one.";
+// The pages: each has a section with its name as id, and a module with `enter(...groups of the hash)` and `leave()`.
+// The first page whose pattern matches the hash is shown.
+const PAGES = [
+  { name: "job", hash: /^#\/jobs\/([a-z0-9]+)$/, title: "Job · Darkroom", module: job },
+  { name: "stats", hash: /^#\/stats$/, title: "Stats · Darkroom", module: stats },
+  { name: "make", hash: /^/, title: "Darkroom studio", module: gallery },
+];
+let openPage = null;
+
+const pageOf = (hash) => PAGES.find((page) => page.hash.test(hash));
 
 function route() {
   if (!api.apiKey()) return;
-  if (openView) leave[openView]();
-  const jobMatch = /^#\/jobs\/([a-z0-9]+)$/.exec(location.hash);
-  const view = jobMatch ? "job" : location.hash === "#/stats" ? "stats" : "make";
-  for (const name of Object.keys(leave)) byId(name).hidden = name !== view;
-  document.title = TITLES[view];
+  openPage?.module.leave();
+  const page = pageOf(location.hash);
+  for (const { name } of PAGES) byId(name).hidden = name !== page.name;
+  document.title = page.title;
   for (const link of byId("views").children) {
-    const isCurrent = link.hash === (view === "stats" ? "#/stats" : "#/");
-    if (isCurrent) link.setAttribute("aria-current", "page");
+    if (pageOf(link.hash) === page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (openView && openView !== view) {
+  if (openPage && openPage !== page) {
     scrollTo(0, 0);
     byId("main").focus({ preventScroll: true });
   }
-  openView = view;
-  if (view === "job") job.enter(jobMatch[1]);
-  else if (view === "stats") stats.enter();
-  else gallery.enter();
+  openPage = page;
+  page.module.enter(...page.hash.exec(location.hash).slice(1));
 }
 
 function showAccount(account) {
@@ -50,25 +55,27 @@ async function refreshAccount() {
   if (api.apiKey()) showAccount(await api.get("v1/me"));
 }
 
-function askForKey(error) {
+function askForKey(error, key = "") {
   showText(byId("key-error"), error);
+  if (key) byId("key").value = key;
   if (!byId("key-dialog").open) byId("key-dialog").showModal();
 }
 
 function signOut(error = "") {
   api.removeKey();
-  if (openView) leave[openView]();
-  openView = null;
-  for (const name of [...Object.keys(leave), "left", "caller", "sign-out", "views"]) byId(name).hidden = true;
+  openPage?.module.leave();
+  openPage = null;
+  for (const id of [...PAGES.map(({ name }) => name), "left", "caller", "sign-out", "views"]) byId(id).hidden = true;
   gallery.clear();
+  if (!error) form.clear(); // a request survives the end of its key
   byId("job").replaceChildren();
   askForKey(error);
 }
 
-async function signIn(key) {
+async function signIn(key, isRemembered) {
   try {
     const account = await api.get("v1/me", { key });
-    api.saveKey(key);
+    api.saveKey(key, isRemembered);
     byId("key").value = "";
     byId("key-dialog").close();
     await form.start();
@@ -76,26 +83,45 @@ async function signIn(key) {
     route();
   } catch (error) {
     const isRejected = error.status === 401 || error.status === 403;
-    askForKey(isRejected ? "This API key is unknown, expired or revoked. Check the key, or create a new one." : error.message);
+    askForKey(isRejected ? REJECTED : error.message);
     byId("key").focus();
   }
+}
+
+/** The key of a sign-in link, `…/#key=dk_…`. It leaves the address and the history at once. */
+function takeKeyFromLink() {
+  const key = /^#key=([\x21-\x7e]+)$/.exec(location.hash)?.[1];
+  if (key) history.replaceState(null, "", "#/");
+  return key;
+}
+
+function start() {
+  const [linked, current] = [takeKeyFromLink(), api.apiKey()];
+  if (linked && current && linked !== current) askForKey(OTHER_KEY, linked);
+  else if (linked ?? current) signIn(linked ?? current, api.isRemembered());
+  else askForKey("");
 }
 
 byId("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const key = byId("key").value.trim();
   if (!/^[\x21-\x7e]+$/.test(key)) askForKey("Enter an API key. It begins with dk_.");
-  else signIn(key);
+  else signIn(key, byId("remember").checked);
 });
 byId("key-dialog").addEventListener("cancel", (event) => event.preventDefault());
 byId("sign-out").addEventListener("click", () => signOut());
-addEventListener("hashchange", () => location.hash === "#main" || route());
+addEventListener("hashchange", () => {
+  if (location.hash.startsWith("#key=")) start();
+  else if (location.hash !== "#main") route();
+});
 addEventListener("offline", () => showText(byId("connection"), CONNECTION.offline));
-addEventListener("online", () => { showText(byId("connection"), ""); if (openView === "make") gallery.refreshSoon(); });
+addEventListener("online", () => { showText(byId("connection"), ""); if (openPage?.name === "make") gallery.refreshSoon(); });
 document.addEventListener("budget-changed", () => refreshAccount().catch(() => {}));
 api.on("connection", (state) => showText(byId("connection"), CONNECTION[state]));
 api.on("unauthorized", () => signOut("Your API key has expired or was revoked. Enter another key."));
 
+// The form is as high as the window below the header and its banners.
+new ResizeObserver(() => document.documentElement.style.setProperty("--top", `${byId("top").offsetHeight}px`)).observe(byId("top"));
+
 theme.start();
-if (api.apiKey()) signIn(api.apiKey());
-else askForKey("");
+start();

@@ -15,6 +15,19 @@ export function element(tag, properties = {}, ...children) {
   return node;
 }
 
+/** Ask a question in a dialog. Resolves to whether the person selected `action`; the other button has the focus. */
+export function confirmed(question, action, detail = "") {
+  return new Promise((resolve) => {
+    const button = (name, value, className) => element("button", { value, className }, name);
+    const dialog = element("dialog", { className: "confirm", "aria-labelledby": "confirm-title" },
+      element("form", { method: "dialog" }, element("h2", { id: "confirm-title" }, question), detail ? element("p", {}, detail) : null,
+        element("div", { className: "actions" }, button("Cancel", "", ""), button(action, "yes", "primary"))));
+    dialog.addEventListener("close", () => { dialog.remove(); resolve(dialog.returnValue === "yes"); });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
 /** Set the text of an element, and hide the element if the text is empty. */
 export function showText(node, text) {
   node.hidden = !text;

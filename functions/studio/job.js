@@ -1,29 +1,37 @@
-// The job page: the image at full size, the request, the price and the timings.
+// The page of a job: its images, request, money, times and chain.
+import * as chains from "./chains.js";
 import { byId, duration, element, isOpen, secondsBetween, showText, statusLabel, usd } from "./dom.js";
 import * as form from "./form.js";
+import * as gallery from "./gallery.js";
+import { again, assetsAsReferences, finishAtHigh, isDraft } from "./job_actions.js";
 import * as jobs from "./jobs.js";
+import { progress, progressText } from "./progress.js";
 import { SETTINGS } from "./settings.js";
-import { compare } from "./slider.js";
 import * as snippets from "./snippets.js";
+import * as viewer from "./viewer.js";
 
 const LONG_POLL_SECONDS = 20;
+const QUEUED_POLL_SECONDS = 3; // the position in the queue is not a change that a long poll waits for
 const RETRY_MS = 3000;
 let generation = 0; // entering or leaving starts a new one; responses of earlier ones are dropped
 let request = null; // the AbortController of the current request
-let timingsTimer = 0;
+let timer = 0;
+let shown = null; // the job on the page
+let around = {}; // the jobs before and after it in the gallery
 
 const row = (name, value) => [element("dt", {}, name), element("dd", {}, value)];
+const mono = (text) => element("span", { className: "mono" }, text);
 const localTime = (time) => (time ? new Date(time).toLocaleString() : "–");
+const isRunning = (job) => isOpen(job) || chains.isRunning(job);
 
 function missingImage(job) {
-  if (job.erasing_at) return "The content of this job was erased.";
-  if (!isOpen(job)) return job.failure?.message ?? "No image.";
-  return job.status === "queued" ? "Waiting in the queue." : "Generating the image.";
+  if (job.erasing_at) return element("p", {}, "The content of this job was erased.");
+  return isOpen(job) ? progress(job) : element("p", {}, job.failure?.message ?? "No image.");
 }
 
 function images(job) {
   if (!job.assets.length) {
-    return [element("div", { className: "stage empty" }, element("p", {}, missingImage(job)),
+    return [element("div", { className: "stage empty" }, missingImage(job),
       job.failure?.detail ? element("p", { className: "hint" }, job.failure.detail) : null)];
   }
   const reference = job.reference_urls[0];
@@ -32,18 +40,35 @@ function images(job) {
     if (!asset.content_type.startsWith("image/")) {
       return element("div", { className: "stage empty" }, element("p", {}, `A file of the type ${asset.content_type}. Select Download.`));
     }
-    const content = reference && index === 0 ? compare(reference, asset.url, alt) : element("img", {
-      src: asset.url, alt, width: asset.width ?? undefined, height: asset.height ?? undefined,
-      onerror: (event) => event.target.replaceWith(element("p", {}, "The image could not be loaded. Reload the page to get a new link.")),
-    });
-    return element("div", { className: "stage" }, content);
+    return reference && index === 0 ? viewer.comparison(reference, asset, alt) : viewer.stage(asset, alt);
   });
+}
+
+/** The buttons below the first image. */
+function imageTools(job) {
+  const asset = job.assets[0];
+  if (!asset?.content_type.startsWith("image/")) return null;
+  const first = () => byId("job").querySelector(".stage");
+  const zoom = () => {
+    if (first().querySelector(".compare")) first().replaceWith(viewer.stage(asset, job.prompt));
+    viewer.zoom(first());
+  };
+  const compare = async () => {
+    const own = job.reference_urls.flatMap((url, index) => (url ? { url, show: url, name: `Reference ${index + 1}` } : []));
+    const others = gallery.withImages().filter((other) => other.job_id !== job.job_id).map((other) => (
+      { url: other.assets[0].url, show: other.assets[0].thumbnail_url ?? other.assets[0].url, name: other.prompt.slice(0, 80) }));
+    const other = await viewer.choose([...own, ...others]);
+    if (other) first().replaceWith(viewer.comparison(other.url, asset, job.prompt, [own.includes(other) ? "Before" : "Other", own.includes(other) ? "After" : "This"]));
+  };
+  return element("div", { className: "image-tools" },
+    element("button", { type: "button", className: "quiet", id: "zoom", onclick: zoom }, "Zoom"),
+    element("button", { type: "button", className: "quiet", onclick: compare }, "Compare…"));
 }
 
 /** A bar with the parts of the job's duration, and a legend. */
 function timings(job) {
   const { accepted_at: accepted, submitted_at: submitted, provider_completed_at: generated, ended_at: ended } = job.timings;
-  const parts = [["Queued", accepted, submitted ?? ended, "wait"], ["Generating", submitted, generated ?? (submitted ? ended : null), "work"],
+  const parts = [["Waiting", accepted, submitted ?? ended, "wait"], ["Generating", submitted, generated ?? (submitted ? ended : null), "work"],
     ["Storing", generated, ended, "copy"]].flatMap(([name, from, to, kind]) => {
     const seconds = from ? secondsBetween(from, to ?? new Date()) : null;
     return seconds === null ? [] : [{ name, seconds, kind }];
@@ -68,19 +93,39 @@ function charge(job) {
   return job.estimated_cost_micro_usd === null ? "unknown, charge not confirmed" : `up to ${price}, not confirmed`;
 }
 
-function details(job) {
-  const asset = job.assets[0];
+function referenceThumbnails(job) {
+  return job.references.length ? row("References", element("ul", { className: "thumbs" }, job.references.map((reference, index) => {
+    const url = job.reference_urls[index];
+    return element("li", { title: reference }, url
+      ? element("a", { href: url, target: "_blank", rel: "noopener" }, element("img", { src: url, alt: `Reference ${index + 1}` }))
+      : element("span", { className: "thumb-name" }, reference));
+  }))) : [];
+}
+
+function facts(job) {
   return element("dl", { className: "facts" },
     SETTINGS.flatMap(({ name, label }) => (job.settings[name] ? row(label, job.settings[name]) : [])),
-    job.references.length ? row("References", element("ul", { className: "plain" },
-      job.references.map((reference) => element("li", { className: "mono" }, reference)))) : [],
+    referenceThumbnails(job),
     job.preset ? row("Preset", job.preset) : [],
+    row("Model", job.model),
+    job.batch_id ? row("Batch", element("a", { href: `#/batches/${job.batch_id}` }, job.batch_id)) : [],
     row("Price", charge(job)),
-    row("Created", localTime(job.timings.accepted_at)), row("Caller", job.caller.replace(/^key:/, "")),
-    row("Checks", String(job.checks)),
-    asset ? row("File", `${asset.width ?? "?"} × ${asset.height ?? "?"}, ${(asset.size / 1e6).toFixed(1)} MB, ${asset.content_type}`) : [],
-    asset ? row("Stored at", element("span", { className: "mono" }, `s3://${asset.bucket}/${asset.key}`)) : [],
-    row("Job", element("span", { className: "mono" }, job.job_id)));
+    row("Created", localTime(job.timings.accepted_at)), row("Caller", job.caller.replace(/^key:/, "")));
+}
+
+/** What programs and operators need, folded. */
+function technical(job) {
+  const event = snippets.lastEvent(job);
+  const asset = job.assets[0];
+  return element("details", { className: "technical" }, element("summary", {}, "Technical details"),
+    element("dl", { className: "facts" }, row("Job", mono(job.job_id)), row("Checks", String(job.checks)),
+      asset ? row("File", `${asset.width ?? "?"} × ${asset.height ?? "?"}, ${(asset.size / 1e6).toFixed(1)} MB, ${asset.content_type}`) : [],
+      asset ? row("Stored at", mono(`s3://${asset.bucket}/${asset.key}`)) : [],
+      job.references.length ? row("References", element("ul", { className: "plain" }, job.references.map((reference) => element("li", { className: "mono" }, reference)))) : []),
+    element("div", { className: "actions" },
+      copyButton("Copy as curl", snippets.curl(job)), copyButton("Copy as Python", snippets.python(job)), copyButton("Copy as event", snippets.requestEvent(job))),
+    event ? element("details", {}, element("summary", {}, `${event["detail-type"]} event`),
+      element("pre", { tabindex: "0" }, JSON.stringify(event.detail, null, 2))) : null);
 }
 
 function copyButton(name, text) {
@@ -97,89 +142,136 @@ function copyButton(name, text) {
   return button;
 }
 
-const assetsAsReferences = (job) => job.assets.map((asset, index) => (
-  { show: asset.url, name: `${job.prompt.slice(0, 40)}, ${index + 1}`, reference: `s3://${asset.bucket}/${asset.key}` }));
-const ownReferences = (job) => job.references.map((reference, index) => (
-  { show: job.reference_urls[index] ?? "", name: `Reference ${index + 1}`, reference }));
+/** Run an action of a button; the button is disabled meanwhile, and an error is shown. */
+async function act(event, action) {
+  event.target.disabled = true;
+  showText(byId("job-error"), "");
+  try {
+    await action();
+  } catch (error) {
+    showText(byId("job-error"), error.message);
+  } finally {
+    event.target.disabled = false;
+  }
+}
 
 function actions(job) {
   const button = (name, onclick, className = "") => element("button", { type: "button", className, onclick }, name);
   const asset = job.assets[0];
-  const isRepeatable = job.operation !== "model";
-  const cancel = async (event) => {
-    event.target.disabled = true;
-    try {
-      show(await jobs.cancel(job.job_id));
-      document.dispatchEvent(new Event("budget-changed"));
-    } catch (error) {
-      showText(byId("job-error"), error.message);
-      event.target.disabled = false;
-    }
-  };
+  const mayWrite = form.canSubmit();
+  const cancel = (event) => act(event, async () => {
+    show(await jobs.cancel(job.job_id));
+    document.dispatchEvent(new Event("budget-changed"));
+  });
+  const finish = (event) => act(event, async () => {
+    const created = await finishAtHigh(job);
+    if (created) location.hash = `#/jobs/${created.job_id}`;
+  });
   return element("div", { className: "actions" },
     asset ? element("a", { className: "button primary", href: asset.download_url, download: asset.filename }, "Download") : null,
     asset ? element("a", { className: "button", href: asset.url, target: "_blank", rel: "noopener" }, "Open") : null,
-    asset ? button("Use as reference", () => form.fill({ prompt: "", texts: {}, operation: "edit", images: assetsAsReferences(job) })) : null,
-    isRepeatable ? button(job.operation === "edit" ? "Edit again" : "Generate again",
-      () => form.fill({ prompt: job.prompt, texts: job.settings, operation: job.operation, images: ownReferences(job) })) : null,
-    isOpen(job) && !job.canceled_at ? button("Cancel", cancel, "danger") : null,
-    copyButton("Copy as curl", snippets.curl(job)), copyButton("Copy as Python", snippets.python(job)),
-    copyButton("Copy as event", snippets.requestEvent(job)));
+    mayWrite && assetsAsReferences(job).length ? button("Use as reference", () => form.addReferences(assetsAsReferences(job))) : null,
+    mayWrite && job.operation !== "model" ? button(job.operation === "edit" ? "Edit again" : "Generate again", () => again(job)) : null,
+    mayWrite && isDraft(job) ? button("Finish at high", finish) : null,
+    mayWrite && isRunning(job) && !job.canceled_at ? button("Cancel", cancel, "danger") : null);
 }
 
+function chainSection(job) {
+  const resume = (event) => act(event, async () => {
+    await jobs.resume(job.job_id);
+    document.dispatchEvent(new Event("budget-changed"));
+    enter(job.job_id);
+  });
+  return job.chain ? chains.section(job, { canResume: form.canSubmit(), onresume: resume }) : null;
+}
+
+function turnLinks() {
+  const link = (job, name, text) => (job ? element("a", { className: "button quiet", href: `#/jobs/${job.job_id}`, "aria-label": name, title: name,
+    onclick: (event) => { event.preventDefault(); goTo(job); } }, text) : null);
+  return element("span", { className: "turn" }, link(around.previous, "Previous image", "←"), link(around.next, "Next image", "→"));
+}
+
+/** Show the job before or after. It replaces this one in the history, so that back leads to the gallery. */
+const goTo = (job) => location.replace(`#/jobs/${job.job_id}`);
+
+const stateText = (job) => (isOpen(job) ? ` ${progressText(job)}` : "");
+
 function show(job) {
-  const event = snippets.lastEvent(job);
-  const shownRevision = byId("job").querySelector(".stage") && byId("job").dataset.revision;
-  const revision = `${job.job_id} ${job.status} ${job.canceled_at}`;
-  if (shownRevision === revision) return;
+  shown = job;
+  const revision = `${job.job_id} ${job.status} ${job.canceled_at} ${job.erasing_at} ${JSON.stringify(job.chain)}`;
+  if (byId("job").querySelector(".job") && byId("job").dataset.revision === revision) return;
   byId("job").dataset.revision = revision;
   byId("job").replaceChildren(
-    element("p", { className: "back" }, element("a", { href: "#/" }, "← All images")),
+    element("div", { className: "job-head" }, gallery.backLink(), turnLinks()),
     element("div", { className: "job" },
-      element("div", { className: "stages" }, images(job)),
+      element("div", { className: "stages" }, images(job), imageTools(job), chainSection(job)),
       element("article", { className: "about" },
         element("h1", { className: "job-prompt" }, job.prompt),
         element("p", { className: "job-status", role: "status" }, element("span", { className: `status ${job.status}` }, statusLabel(job)),
-          isOpen(job) ? ` about ${duration(job.expected_seconds)} in total` : ""),
+          element("span", { className: "job-progress", "aria-live": "off" }, stateText(job))),
         element("p", { id: "job-error", className: "error", role: "alert", hidden: true }),
-        timings(job), actions(job), details(job),
-        event ? element("details", {}, element("summary", {}, `${event["detail-type"]} event`),
-          element("pre", { tabindex: "0" }, JSON.stringify(event.detail, null, 2))) : null)));
+        actions(job), facts(job), timings(job), technical(job))));
 }
 
-/** Show a job, and long-poll until the job has ended or the page is left. */
+function tick() {
+  if (!shown || !isOpen(shown)) return;
+  byId("job").querySelector(".timings")?.replaceWith(timings(shown));
+  byId("job").querySelector(".stage .progress")?.replaceWith(progress(shown));
+  const text = byId("job").querySelector(".job-progress");
+  if (text) text.textContent = stateText(shown);
+}
+
+/** Show a job, and long-poll until the job and its chain have ended, or the page is left. */
 async function follow(id, current) {
   request = new AbortController();
   let job = null;
   while (current === generation) {
+    const wait = job && (job.status === "queued" ? QUEUED_POLL_SECONDS : LONG_POLL_SECONDS);
     try {
-      job = await jobs.get(id, { wait: job && LONG_POLL_SECONDS, signal: request.signal, isLongPoll: job !== null });
+      job = await jobs.get(id, { wait, signal: request.signal, isLongPoll: job !== null });
       if (current !== generation) return;
       show(job);
-      clearInterval(timingsTimer);
-      if (!isOpen(job)) return document.dispatchEvent(new Event("budget-changed"));
-      const latest = job;
-      timingsTimer = setInterval(() => byId("job").querySelector(".timings")?.replaceWith(timings(latest)), 1000);
+      if (!isRunning(job)) return document.dispatchEvent(new Event("budget-changed"));
     } catch (error) {
       if (error.name === "AbortError" || current !== generation) return;
       if (error.status === 404) {
         return byId("job").replaceChildren(
-          element("p", { className: "hint" }, `${error.message} `), element("a", { href: "#/" }, "All images"));
+          element("p", { className: "hint" }, `${error.message} `), gallery.backLink());
       }
       await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
     }
   }
 }
 
+async function findNeighbours(id, current) {
+  const found = await gallery.neighbours(id).catch(() => ({}));
+  if (current !== generation) return;
+  around = found;
+  byId("job").querySelector(".turn")?.replaceWith(turnLinks());
+}
+
 export function enter(id) {
   generation += 1;
+  request?.abort();
+  clearInterval(timer);
+  [shown, around] = [null, {}];
   delete byId("job").dataset.revision;
   byId("job").replaceChildren(element("p", { className: "hint" }, "Loading…"));
+  timer = setInterval(tick, 1000);
+  findNeighbours(id, generation);
   follow(id, generation);
 }
 
 export function leave() {
   generation += 1;
   request?.abort();
-  clearInterval(timingsTimer);
+  clearInterval(timer);
 }
+
+addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest("input, textarea, select, dialog, .zoomed");
+  if (byId("job").hidden || isTyping || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  const job = { ArrowLeft: around.previous, ArrowRight: around.next }[event.key];
+  if (job) { event.preventDefault(); goTo(job); }
+  if (event.key === "z") byId("job").querySelector("#zoom")?.click();
+});

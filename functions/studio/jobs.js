@@ -20,13 +20,33 @@ const assetOf = (value) => {
   };
 };
 
+const queueOf = (value) => {
+  const queue = record(value);
+  return { position: number(queue.position), wait_seconds: number(queue.wait_seconds), message: text(queue.message) };
+};
+
+const chainOf = (value) => {
+  const chain = record(value);
+  return {
+    chain_id: text(chain.chain_id), status: text(chain.status), message: text(chain.message),
+    estimated_cost_micro_usd: number(chain.estimated_cost_micro_usd), reserved_micro_usd: number(chain.reserved_micro_usd) ?? 0,
+    spent_micro_usd: number(chain.spent_micro_usd) ?? 0, uncertain_micro_usd: number(chain.uncertain_micro_usd) ?? 0,
+    steps: list(chain.steps).map(record).map((step) => ({
+      step: number(step.step) ?? 0, job_id: text(step.job_id), status: text(step.status), code: text(step.code), model: text(step.model),
+      estimated_cost_micro_usd: number(step.estimated_cost_micro_usd), charged: text(step.charged),
+    })),
+  };
+};
+
 /** A job with fields of known types. `input` is the caller's, unchanged; `prompt` and `settings` are its texts. */
 function jobOf(value) {
   const job = record(value);
   const input = record(job.input);
   const [failure, timings, event] = [record(job.failure), record(job.timings), record(job.event)];
   return {
-    job_id: text(job.job_id), status: text(job.status), operation: text(job.operation), model: text(job.model),
+    job_id: text(job.job_id), idempotency_key: text(job.idempotency_key), batch_id: text(job.batch_id),
+    chain_id: text(job.chain_id), step: number(job.step), chain: job.chain ? chainOf(job.chain) : null,
+    queue: job.queue ? queueOf(job.queue) : null, status: text(job.status), operation: text(job.operation), model: text(job.model),
     caller: text(job.caller), preset: text(job.preset), charged: text(job.charged),
     input, prompt: text(input.prompt) || text(job.model), settings: textsOf(input),
     references: list(job.references).map(text), reference_urls: list(job.reference_urls).map(url), assets: list(job.assets).map(assetOf),
@@ -45,4 +65,5 @@ export async function page(search) {
 
 export const get = async (id, { wait, ...options } = {}) => jobOf(await api.get(`v1/jobs/${id}${wait ? `?wait=${wait}` : ""}`, options));
 export const create = async (request, options) => jobOf(await api.post("v1/jobs", request, options));
+export const resume = async (id) => jobOf(await api.post(`v1/jobs/${id}/resume`));
 export const cancel = async (id) => jobOf(await api.remove(`v1/jobs/${id}`));

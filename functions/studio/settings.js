@@ -9,11 +9,13 @@ export const SETTINGS = [
     values: [["1k", "1k"], ["2k", "2k"], ["4k", "4k"]] },
   { name: "aspect_ratio", label: "Aspect ratio", draw: ratios, initial: "",
     values: [["", "Auto"],
-      ...["1:1", "4:5", "3:4", "2:3", "9:16", "1:2", "9:21", "1:3", "5:4", "4:3", "3:2", "16:9", "2:1", "21:9", "3:1"]
+      ...["1:1", "3:2", "2:3", "16:9", "9:16", "4:3", "3:4", "5:4", "4:5", "2:1", "1:2", "21:9", "9:21", "3:1", "1:3"]
         .map((ratio) => [ratio, ratio])] },
   { name: "output_format", label: "Format", draw: segments, initial: "png",
     values: [["png", "PNG"], ["jpeg", "JPEG"], ["webp", "WebP"]] },
 ];
+
+const COMMON_RATIOS = 6; // the first ones of the table; the rest is under "More"
 
 /** Draw the inputs of every setting. */
 export function start() {
@@ -29,7 +31,9 @@ export function selected(form) {
 /** Select the option of a radio group. */
 export function select(form, name, value) {
   const input = form.querySelector(`input[name="${name}"][value="${CSS.escape(value)}"]`);
-  if (input) input.checked = true;
+  if (!input) return;
+  input.checked = true;
+  input.closest("details")?.setAttribute("open", "");
 }
 
 /** The settings of an input or preset as texts. The values of an input can have any type. */
@@ -55,7 +59,9 @@ function ratios(setting) {
   const option = ([value, label]) => element("label", { title: label }, radio(setting, value),
     element("span", {}, element("span", { className: "shape-box" }, shape(value)), label));
   return element("fieldset", { className: "ratios" }, legend(setting),
-    element("div", { className: "ratio-grid" }, setting.values.map(option)));
+    element("div", { className: "ratio-grid" }, setting.values.slice(0, COMMON_RATIOS).map(option)),
+    element("details", { className: "more-ratios" }, element("summary", {}, "More"),
+      element("div", { className: "ratio-grid" }, setting.values.slice(COMMON_RATIOS).map(option))));
 }
 
 /** An icon with the shape of a ratio. */
@@ -69,3 +75,6 @@ function shape(ratio) {
   }
   return icon;
 }
+
+/** The label of a value, or "". */
+export const label = (name, value) => SETTINGS.find((setting) => setting.name === name).values.find(([each]) => each === value)?.[1] ?? "";

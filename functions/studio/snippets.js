@@ -1,7 +1,8 @@
 // A job's request as a curl command, a Python program and an event.
 import { root } from "./api.js";
 
-function requestOf(job) {
+/** The request that creates the same job again. */
+export function requestOf(job) {
   const request = job.operation === "model"
     ? { model: job.model, input: job.input } : { operation: job.operation, ...job.input };
   return job.references.length ? { ...request, images: job.references } : request;

@@ -42,8 +42,12 @@ class Studio:
     def card(self, prompt: str) -> Any:
         return self.page.locator(".card", has_text=prompt)
 
+    def open_job(self, prompt: str) -> None:
+        """Open the page of a job in the gallery."""
+        self.card(prompt).locator(".shot > a").first.click()
+
     def wait_for_image(self, prompt: str) -> None:
-        frame = self.card(prompt).locator(".frame.completed.loaded")
+        frame = self.card(prompt).locator(".frame.completed.loaded").first
         expect(frame).to_be_visible(timeout=SECONDS)
 
     def accessibility_violations(self) -> list[str]:

@@ -74,7 +74,7 @@ def test_gallery_is_full_and_shows_no_image_twice(studio: Studio, deployment: De
     page.wait_for_function("document.getAnimations().length === 0")
     shot(studio, "gallery")
 
-    studio.card("Make it a golden evening").get_by_role("link").click()
+    studio.open_job("Make it a golden evening")
     expect(page.get_by_role("img", name="Before")).to_be_visible()
     shot(studio, "job")
 

@@ -28,7 +28,7 @@ def test_image_is_generated_edited_and_used_as_reference(
     studio.wait_for_image("Make the light warmer")
     expect(page.locator("#left")).to_have_text("$0.96 left today")
 
-    studio.card("Make the light warmer").get_by_role("link").click()
+    studio.open_job("Make the light warmer")
     expect(page.get_by_role("img", name="Before")).to_be_visible()
     expect(page.locator(".timing-bar")).to_have_attribute("aria-label", re.compile("Generating"))
     page.get_by_role("button", name="Edit again").click()
@@ -37,8 +37,10 @@ def test_image_is_generated_edited_and_used_as_reference(
     studio.submit("Make the light warmer, once more")
     studio.wait_for_image("once more")
 
-    studio.card("A lighthouse in fog").get_by_role("link").click()
-    page.get_by_role("button", name="Use as reference").click()
+    studio.open_job("A lighthouse in fog")
+    page.locator("#job").get_by_role("button", name="Use as reference").click()
+    expect(page.locator("#prompt")).to_have_value("Make the light warmer, once more")
+    expect(page.locator("#thumbs li")).to_have_count(2)
     studio.submit("The same tower by night")
     studio.wait_for_image("The same tower by night")
 
@@ -68,9 +70,9 @@ def test_filters_hide_other_jobs(studio: Studio, deployment: Deployment) -> None
 def test_job_is_canceled_on_its_page(studio: Studio, deployment: Deployment) -> None:
     studio.open(deployment.create_key("fickle"))
     studio.submit("Not wanted [[fault run.duration seconds=4]]")
-    studio.card("Not wanted").get_by_role("link").click()
+    studio.open_job("Not wanted")
 
-    studio.page.get_by_role("button", name="Cancel").click()
+    studio.page.locator("#job").get_by_role("button", name="Cancel").click()
 
     status = studio.page.locator(".job-status .status")
     expect(status).to_have_text(re.compile("Cancel"))
@@ -142,7 +144,7 @@ def test_pages_are_accessible_and_fit_a_phone(
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     shot(studio, f"phone-{theme}")
-    studio.card("A bridge").get_by_role("link").click()
+    studio.open_job("A bridge")
     expect(page.locator(".job")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     violations += studio.accessibility_violations()
