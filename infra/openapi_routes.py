@@ -5,6 +5,7 @@ from typing import Any
 
 from darkroom.api.schemas import MAX_DAYS, MAX_PAGE, MAX_TEXT, MAX_WAIT_SECONDS
 from darkroom.api.studio import MEDIA_TYPES
+from darkroom.domain.errors import Code
 from darkroom.domain.job import Status
 from darkroom.domain.requests import Operation
 from darkroom.domain.wavespeed_prediction import WAVESPEED_PREFIX
@@ -98,6 +99,12 @@ _JOB_FILTERS = (
         {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
     ),
     Parameter("cursor", "query", "`cursor` of the previous page.", _STRING),
+    Parameter(
+        "code",
+        "query",
+        "Only jobs that failed with this code.",
+        {"type": "string", "enum": list(map(str, Code))},
+    ),
     Parameter(
         "operation",
         "query",

@@ -4,6 +4,7 @@ import { byId, showText, usd } from "./dom.js";
 import * as form from "./form.js";
 import * as gallery from "./gallery.js";
 import * as job from "./job.js";
+import * as queue from "./queue.js";
 import * as stats from "./stats.js";
 import * as theme from "./theme.js";
 
@@ -49,6 +50,7 @@ function showAccount(account) {
   showText(byId("caller"), account.caller.replace(/^key:/, ""));
   byId("sign-out").hidden = byId("views").hidden = false;
   form.setAccount(account, remaining);
+  queue.start();
 }
 
 async function refreshAccount() {
@@ -67,6 +69,7 @@ function signOut(error = "") {
   openPage = null;
   for (const id of [...PAGES.map(({ name }) => name), "left", "caller", "sign-out", "views"]) byId(id).hidden = true;
   gallery.clear();
+  queue.stop();
   if (!error) form.clear(); // a request survives the end of its key
   byId("job").replaceChildren();
   askForKey(error);

@@ -1,6 +1,7 @@
 // The gallery: newest jobs first, polled while a job is open, older pages on scroll. The variants of one
 // request and the steps of one chain are one entry. Filters and the scroll position are kept in the history.
 import { byId, element, isOpen, statusLabel, usd } from "./dom.js";
+import { failureName } from "./failures.js";
 import * as form from "./form.js";
 import { again, assetsAsReferences } from "./job_actions.js";
 import * as jobs from "./jobs.js";
@@ -15,7 +16,7 @@ const OPEN_POLL_MS = 1500;
 const HIDDEN_POLL_MS = 20000;
 const IDLE_POLL_MS = 15000;
 const THUMBNAIL_MS = 60_000; // a thumbnail exists this long after the job's end
-const FILTERS = ["text", "status", "operation"];
+const FILTERS = ["text", "status", "operation", "code"];
 const ROW_HEIGHT = { wide: 232, narrow: 168 };
 const NARROW = 560; // pixels
 const MIN_RATIO = 0.5; // a longer image is cropped in the gallery
@@ -46,6 +47,14 @@ function query(parameters = {}) {
 function readFilters() {
   const search = new URLSearchParams(location.hash.split("?")[1] ?? "");
   for (const name of FILTERS) byId(`filter-${name}`).value = search.get(name) ?? "";
+  showCode();
+}
+
+/** The filter by failure code, which links of the stats page set. */
+function showCode() {
+  const code = filterOf("code");
+  byId("filter-code-name").textContent = failureName(code);
+  byId("filter-code-clear").hidden = !code;
 }
 
 const writeState = () => history.replaceState({ ...history.state, y: scrollY, count: loaded.size }, "", address());
@@ -217,6 +226,7 @@ function update(job) {
 
 const matchesFilters = (job) => (!filterOf("status") || filterOf("status") === job.status)
   && (!filterOf("operation") || filterOf("operation") === job.operation)
+  && (!filterOf("code") || filterOf("code") === job.failure?.code)
   && (!filterOf("text") || job.prompt.toLowerCase().includes(filterOf("text").toLowerCase()));
 
 function showEnd(error = "") {
@@ -300,6 +310,7 @@ export function add(job) {
   for (const name of FILTERS) {
     if (!matchesFilters(job)) byId(`filter-${name}`).value = "";
   }
+  showCode();
   update(job);
   latest.show(job);
   draw();
@@ -346,6 +357,12 @@ export function clear() {
 }
 
 let filterTimer = 0;
+byId("filter-code-clear").addEventListener("click", () => {
+  byId("filter-code").value = "";
+  showCode();
+  byId("filters").dispatchEvent(new Event("input"));
+  byId("filter-text").focus();
+});
 byId("filters").addEventListener("submit", (event) => event.preventDefault());
 byId("filters").addEventListener("input", () => {
   clearTimeout(filterTimer);

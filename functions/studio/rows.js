@@ -7,9 +7,9 @@ const columns = ({ ratios }, width, height) => {
 };
 
 /** The shape of an entry with one or more images: its columns, lines and ratio. */
-export function shape(entry, width, height) {
-  const perLine = columns(entry, width, height);
-  const lines = Math.ceil(entry.ratios.length / perLine);
+function shape(entry, width, height) {
+  const lines = Math.ceil(entry.ratios.length / columns(entry, width, height));
+  const perLine = Math.ceil(entry.ratios.length / lines);
   const sums = Array.from({ length: lines }, (_, line) => entry.ratios.slice(line * perLine, (line + 1) * perLine).reduce((sum, ratio) => sum + ratio, 0));
   return { columns: perLine, lines, ratio: Math.max(...sums) / lines };
 }
@@ -30,6 +30,11 @@ export function justified(entries, { width, height, gap }) {
     row = [];
   };
   for (const each of shapes) {
+    if (each.lines > 1) { // a row of its own
+      if (row.length) close(true);
+      boxes.push({ ...each, width, height: width / each.ratio });
+      continue;
+    }
     const sum = row.reduce((total, { ratio }) => total + ratio, 0);
     const before = row.length ? (width - gap * (row.length - 1)) / sum : Infinity;
     const after = (width - gap * row.length) / (sum + each.ratio);

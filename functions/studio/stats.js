@@ -1,11 +1,14 @@
 // The stats page: spending, durations, failures and the submit queue.
 import * as api from "./api.js";
 import { byId, duration, element, usd } from "./dom.js";
+import { failureName } from "./failures.js";
 import { bars } from "./plots.js";
+import * as queue from "./queue.js";
 
 const DEFAULT_DAYS = 14;
 const DAY_OPTIONS = [7, DEFAULT_DAYS, 30, 90];
 const QUALITIES = ["low", "medium", "high", "other"];
+const CANCELED = "canceled"; // a failure code
 const MAX_KEYS = 6; // keys with their own color; the rest are summed up
 let days = DEFAULT_DAYS;
 let plots = [];
@@ -57,26 +60,62 @@ function durations(report) {
   return bars("Duration by quality and resolution", kinds.map((kind) => kind.label), kinds.length ? series : [], { format: duration, note });
 }
 
-function failures(report) {
+/** Failed jobs by code. A canceled job has not failed. */
+function failureCounts(reported) {
   const counts = new Map();
-  for (const day of report.days) {
+  for (const day of reported) {
     for (const [code, count] of Object.entries(day.failures)) counts.set(code, (counts.get(code) ?? 0) + count);
   }
-  const sorted = [...counts].sort((one, other) => other[1] - one[1]);
-  const series = sorted.length ? [{ name: "jobs", values: sorted.map(([, count]) => count) }] : [];
-  return bars("Failures by code", sorted.map(([code]) => code), series, { format: String, whole: true });
+  counts.delete(CANCELED);
+  return [...counts].sort((one, other) => other[1] - one[1]);
 }
 
-function tiles({ days: reported, queue }, account) {
-  const [completed, failed] = [sum(reported, (day) => day.completed), sum(reported, (day) => day.failed)];
+const canceled = (reported) => sum(reported, (day) => day.failures[CANCELED] ?? 0);
+const failed = (reported) => sum(reported, (day) => day.failed) - canceled(reported);
+
+function failures(report) {
+  const sorted = failureCounts(report.days);
+  const series = sorted.length ? [{ name: "jobs", values: sorted.map(([, count]) => count) }] : [];
+  const chart = bars("Failures", sorted.map(([code]) => failureName(code)), series, { format: String, whole: true });
+  if (sorted.length) {
+    chart.figure.append(element("ul", { className: "failure-links", "aria-label": "Failed jobs" }, sorted.map(([code, count]) => element("li", {},
+      element("a", { href: `#/?status=failed&code=${code}` }, `${failureName(code)}: ${count}`)))));
+  }
+  return chart;
+}
+
+/** Totals by key, as a table; nothing for the days of a single key. */
+function totals({ days: reported }) {
+  const callers = new Map();
+  for (const day of reported) {
+    const list = callers.get(day.caller) ?? [];
+    callers.set(day.caller, [...list, day]);
+  }
+  if (callers.size < 2) return null;
+  const rows = [...callers].map(([caller, list]) => ({ caller, list, spent: sum(list, (day) => day.spent_micro_usd) }))
+    .sort((one, other) => other.spent - one.spent);
+  const cells = ({ list, spent }) => [usd(spent), sum(list, (day) => day.completed), failed(list), canceled(list)];
+  return element("figure", { className: "totals" }, element("figcaption", {}, element("h2", {}, "Totals by key")),
+    element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Totals by key" }, element("table", {},
+      element("thead", {}, element("tr", {}, ["Key", "Spent", "Completed", "Failed", "Canceled"].map((name) => element("th", { scope: "col" }, name)))),
+      element("tbody", {}, rows.map((row) => element("tr", {}, element("th", { scope: "row" }, row.caller.replace(/^key:/, "")),
+        cells(row).map((value) => element("td", {}, String(value)))))))));
+}
+
+const endings = (reported) => [`${failed(reported)} failed`, canceled(reported) ? `${canceled(reported)} canceled` : ""].filter(Boolean).join(", ");
+
+function tiles({ days: reported, queue: state, until }, account) {
+  const today = reported.filter(({ day }) => day === until);
   const limits = [account.left_micro_usd, account.stack_left_micro_usd].filter((limit) => limit != null);
-  const waiting = queue.waiting_normal + queue.waiting_low;
-  const note = queue.message ?? (queue.paused_seconds > 1 ? `Next submission in ${duration(queue.paused_seconds)}.` : "");
+  const waiting = state.waiting_normal + state.waiting_low;
+  const saved = sum(reported, (day) => day.saved_micro_usd ?? 0);
+  const note = state.message ?? (state.paused_seconds > 1 ? `Next submission in ${duration(state.paused_seconds)}.` : "");
   return element("dl", { className: "tiles" },
-    tile("Completed", String(completed), `${failed} failed`),
-    tile("Spent", usd(sum(reported, (day) => day.spent_micro_usd)), `in ${days} days`),
+    tile("Today", usd(sum(today, (day) => day.spent_micro_usd)), `${sum(today, (day) => day.completed)} completed, ${endings(today)}`),
+    tile("Spent", usd(sum(reported, (day) => day.spent_micro_usd)), `in ${days} days${saved ? `, ${usd(saved)} saved by reuse` : ""}`),
+    tile("Completed", String(sum(reported, (day) => day.completed)), endings(reported)),
     tile("Budget left today", limits.length ? usd(Math.min(...limits)) : "No limit"),
-    tile("Queue", element("span", { className: "long-value" }, `${waiting} waiting · ${queue.in_flight} generating`), note));
+    tile("Queue", element("span", { className: "long-value" }, `${waiting} waiting · ${state.in_flight} generating`), note));
 }
 
 function dayPicker() {
@@ -91,13 +130,14 @@ function draw(report, account) {
   plots = [...spending(report, dates), durations(report), failures(report)];
   byId("stats").replaceChildren(
     element("div", { className: "stats-head" }, element("h1", { tabIndex: -1 }, "Stats"), dayPicker()),
-    tiles(report, account), element("div", { className: "plots" }, plots.map((plot) => plot.figure)));
+    tiles(report, account), element("div", { className: "plots" }, totals(report) ?? [], plots.map((plot) => plot.figure)));
   plots.forEach((plot) => plot.start());
 }
 
 async function load() {
   try {
     const [report, account] = await Promise.all([api.get(`v1/stats?days=${days}`), api.get("v1/me")]);
+    queue.show(report.queue);
     if (!byId("stats").hidden) draw(report, account);
   } catch (error) {
     byId("stats").replaceChildren(element("p", { className: "error", role: "alert" }, error.message));

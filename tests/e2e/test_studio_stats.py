@@ -43,7 +43,7 @@ def test_stats_page_shows_spend_durations_and_failures(
     expect(page.get_by_role("heading", name="Stats")).to_be_visible()
     spent = page.locator(".tile", has_text="Spent")
     expect(spent).to_contain_text("$0.23")
-    expect(page.locator(".tile", has_text="Completed")).to_contain_text("1 failed")
+    expect(page.locator(".tile", has=page.get_by_text("Completed", exact=True))).to_contain_text("1 failed")
     queue = page.locator(".tile", has_text="Queue")
     expect(queue).to_contain_text(re.compile(r"\d+ waiting · \d+ generating"))
     expect(page.locator("figure canvas")).to_have_count(4)
@@ -51,7 +51,8 @@ def test_stats_page_shows_spend_durations_and_failures(
     expect(page.get_by_role("row", name=re.compile(r"\$0\.23"))).to_be_visible()
     failures = page.locator("figure", has_text="Failures")
     failures.get_by_text("As a table").click()
-    expect(failures.get_by_role("rowheader", name="invalid_request")).to_be_visible()
+    expect(failures.get_by_role("rowheader", name="Invalid request")).to_be_visible()
+    expect(page.locator(".tile", has_text="Today")).to_contain_text("1 completed, 1 failed")
     page.get_by_text("As a table").first.click()
     assert studio.accessibility_violations() == []
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from darkroom.domain.errors import Code
 from darkroom.domain.job import Status
 from tests.fakes.world import TEXT_TO_IMAGE
 from tests.unit.http import V1_JOBS, Client, complete_job
@@ -67,6 +68,17 @@ def test_list_is_filtered_by_operation_and_prompt_text() -> None:
     assert list_job_ids(ada, operation="edit", text="NEBEL") == [edit]
     assert list_job_ids(ada, operation="model") == [model]
     assert list_job_ids(ada, text="Sonne") == []
+
+
+def test_list_is_filtered_by_failure_code() -> None:
+    ada = Client()
+    moderated, invalid, _ = (ada.accept_job().job_id for _ in range(3))
+    ada.world.app.end_job.fail(moderated, Code.MODERATED)
+    ada.world.app.end_job.fail(invalid, Code.INVALID_REQUEST)
+
+    assert list_job_ids(ada, code="moderated") == [moderated]
+    assert list_job_ids(ada, code="deadline_exceeded") == []
+    assert ada.get(V1_JOBS, code="ugly").fields == ["code"]
 
 
 @pytest.mark.parametrize("query", [{"operation": "paint"}, {"text": ""}, {"text": "x" * 201}])

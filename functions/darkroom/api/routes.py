@@ -10,7 +10,7 @@ from darkroom.api.http import HttpRequest, encode_cursor, reply
 from darkroom.domain.batch import Batch
 from darkroom.domain.callers import Role
 from darkroom.domain.chain import priced_input
-from darkroom.domain.errors import STACK, InvalidRequestError
+from darkroom.domain.errors import STACK, Code, InvalidRequestError
 from darkroom.domain.file_names import URL_SECONDS, disposition, results_name
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
@@ -99,7 +99,7 @@ class Routes:
 
     def list_jobs(self) -> Response[str]:
         """Return a page of jobs, newest first."""
-        request = self._request("status", "limit", "cursor", "caller", "operation", "text", "batch")
+        request = self._request("status", "limit", "cursor", "caller", "operation", "text", "batch", "code")
         owner = request.owner_filter()
         text = request.query("text")
         if text is not None and not 1 <= len(text) <= contract.MAX_TEXT:
@@ -114,6 +114,7 @@ class Routes:
             status=request.choice("status", Status),
             operation=request.choice("operation", Operation),
             text=text,
+            code=request.choice("code", Code),
             batch_id=batch,
             limit=request.number("limit", 1, contract.MAX_PAGE) or 20,
             after=request.cursor(),

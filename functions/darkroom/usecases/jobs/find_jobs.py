@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from darkroom.domain.callers import Caller
 from darkroom.domain.chain_state import ChainState
-from darkroom.domain.errors import NotFoundError
+from darkroom.domain.errors import Code, NotFoundError
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.requests import Operation
@@ -95,6 +95,7 @@ class FindJobs:
         after: Cursor | None,
         operation: Operation | None = None,
         text: str | None = None,
+        code: Code | None = None,
         batch_id: str | None = None,
     ) -> tuple[list[Job], Cursor | None]:
         """Return up to `limit` jobs, newest first, and the next cursor, which is None at the end.
@@ -104,7 +105,7 @@ class FindJobs:
         """
         matches: list[Job] = []
         words = None if text is None else text.casefold()
-        is_filtered = (status, operation, words, batch_id) != (None,) * 4
+        is_filtered = (status, operation, words, batch_id, code) != (None,) * 5
         size_so_far = 0
         for _ in range(_MAX_PAGES):
             size = _PAGE if is_filtered else limit
@@ -114,7 +115,7 @@ class FindJobs:
                     continue
                 if status not in (None, job.status) or operation not in (None, job.operation):
                     continue
-                if batch_id not in (None, job.batch_id):
+                if batch_id not in (None, job.batch_id) or code not in (None, job.code):
                     continue
                 if words is not None and words not in str(job.input.get("prompt", "")).casefold():
                     continue
