@@ -245,3 +245,20 @@ def test_rows_of_unknown_price_do_not_fit_into_a_budget() -> None:
     )
     assert response.status == 402
     assert "The price of this request is not known" in response.json["detail"]
+
+
+def test_columns_of_a_request_are_fields_and_are_part_of_the_batch() -> None:
+    ada = Client()
+    source = upload_rows(ada.world, [{"SKU": "a", "Text": "x"}], f"key:{ada.name}")
+    body = {"source": source, "prompt": "{Text}", "columns": {"id": "SKU"}}
+
+    plan = ada.post(PATH, body | {"dry_run": True}).json
+
+    assert [(column["name"], column["field"]) for column in plan["columns"]] == [
+        ("SKU", "id"), ("Text", None),
+    ]  # fmt: skip
+    assert plan["preview"][0]["id"] == "a"
+    assert ada.post(PATH, body, Idempotency_Key="k").status == 202
+    assert ada.post(PATH, body | {"columns": {}}, Idempotency_Key="k").status == 409
+    refused = ada.post(PATH, body | {"columns": {"qualty": "SKU"}})
+    assert refused.json["errors"][0]["field"] == "columns.qualty"

@@ -741,3 +741,59 @@ def test_results_open_with_umlauts_in_a_spreadsheet() -> None:
     assert [row.split(",")[1] for row in text.decode("utf-8-sig").splitlines()[1:]] == [
         "café-Größe_日本", "a=b",
     ]  # fmt: skip
+
+
+# ------------------------------------------------------------------------------ mapped columns
+
+
+def mapped(text: str, prompt: str | None = None, **fields: str) -> Rows:
+    data = text.encode()
+    template = None if prompt is None else Template(prompt)
+    return rows_of(data, guess("", data), template=template, defaults={}, fields=fields)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"SKU,Photo,id,images,quality\nfox,{FOX},7,none,fine\n",
+        json.dumps({"SKU": "fox", "Photo": FOX, "id": 7, "images": "none", "quality": "fine"}),
+    ],
+)
+def test_request_names_the_columns_of_fields(text: str) -> None:
+    read = mapped(text, "{SKU}, {quality}", id="SKU", images="Photo")
+
+    ((row, request),) = read
+
+    assert request is not None, row.errors
+    assert (row.id, request.input["prompt"], request.references) == ("fox", "fox, fine", (FOX,))
+    assert request.input.get("quality") == "medium"
+    columns = {column.name: column for column in read.columns}
+    assert {name: column.field for name, column in columns.items()} == {
+        "SKU": "id", "Photo": "images", "id": None, "images": None, "quality": None,
+    }  # fmt: skip
+    assert {name for name, column in columns.items() if column.in_prompt} == {"SKU", "quality"}
+    assert columns["Photo"].samples == (FOX,)
+
+
+def test_plan_shows_the_columns_of_a_file_that_has_no_prompt_yet() -> None:
+    read = mapped("SKU,Title\na,Teapot\n\nb,Kettle\nc,Jug\nd,Pan\n")
+
+    assert [request for _, request in read] == [None] * 4
+    assert [(column.name, column.samples) for column in read.columns] == [
+        ("SKU", ("a", "b", "c")), ("Title", ("Teapot", "Kettle", "Jug")),
+    ]  # fmt: skip
+
+
+def test_mapped_column_has_the_problems_of_its_field_under_its_own_name() -> None:
+    read = mapped("Text,Size\nx,huge\n", "{Text}", resolution="Size")
+
+    ((row, _),) = read
+    assert [problem.message[:14] for problem in row.errors] == ['Column "Size" ']
+
+
+def test_column_that_the_file_does_not_have_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match=r"`columns` names \"Foto\" for `images`"):
+        list(mapped("Text,Photo\nx,y\n", "{Text}", images="Foto"))
+    read = mapped('{"Text": "x"}', "{Text}", images="Foto")
+    list(read)
+    assert 'No row has the column "Foto" for `images`.' in read.warnings

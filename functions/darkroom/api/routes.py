@@ -190,6 +190,9 @@ class Routes:
             format=batch_request.format,
             prompt=batch_request.prompt,
             defaults=tuple(sorted(defaults.items())),
+            columns=None
+            if batch_request.columns is None
+            else tuple(sorted(batch_request.columns.items())),
         )
         if batch_request.dry_run:
             plan = self._start_batch.preview(batch_file, request.source())

@@ -5,7 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from darkroom.domain.batch import CONFIRM_ABOVE, BatchStatus, Counts, RequestPreview, RowProblem
+from darkroom.domain.batch import (
+    CONFIRM_ABOVE,
+    BatchColumn,
+    BatchStatus,
+    Counts,
+    RequestPreview,
+    RowProblem,
+)
 from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, BatchFileFormat
 from darkroom.domain.callers import Role
 from darkroom.domain.chain_state import ChainStatus
@@ -315,6 +322,17 @@ class BatchRequest(Body):
     defaults: dict[str, Any] | None = Field(
         default=None, description="Default values of job request fields, for rows without them."
     )
+    columns: (
+        dict[
+            Annotated[str, StringConstraints(max_length=_MAX_NAME)],
+            Annotated[str, StringConstraints(min_length=1, max_length=_MAX_SOURCE)],
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description='The columns of request fields, such as `{"images": "Photo", "id": "SKU"}`. '
+        "Columns without the exact name of a field are then data.",
+    )
     dry_run: Annotated[
         bool,
         Field(strict=True, description="Validate and price the rows without starting a batch."),
@@ -358,6 +376,10 @@ class BatchView(_Model):
         default=(),
         description="A dry run: the first three requests, exactly as WaveSpeed will receive them. "
         "Empty for a batch.",
+    )
+    columns: tuple[BatchColumn, ...] = Field(
+        default=(),
+        description="A dry run: the first 200 columns of the file. Empty for a batch.",
     )
     progress: Counts = Field(
         description="Rows by status, up to 10 minutes old while the batch is running."

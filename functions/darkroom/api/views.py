@@ -203,6 +203,7 @@ def plan_view(name: str | None, plan: Plan) -> BatchView:
         errors=plan.problems(_MAX_ROW_PROBLEMS),
         warnings=plan.warnings,
         preview=plan.previews,
+        columns=plan.columns,
         progress=Counts(waiting=plan.valid_rows, bad=bad),
         spent_micro_usd=0,
         uncertain_micro_usd=0,

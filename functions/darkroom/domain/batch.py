@@ -93,6 +93,19 @@ class RequestPreview(BaseModel):
     )
 
 
+class BatchColumn(BaseModel):
+    """A column of a batch file."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    name: str
+    field: str | None = Field(
+        description="The request field that the column sets, or `id`. null: the column is data."
+    )
+    in_prompt: bool = Field(description="Whether the prompt template names the column.")
+    samples: tuple[str, ...] = Field(description="Values of the first three rows, cut.")
+
+
 class Batch(BaseModel):
     """A batch's record. Every later change is a conditional write (see ports.Batches)."""
 

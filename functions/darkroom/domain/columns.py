@@ -1,7 +1,7 @@
 """Columns of batch files: which request field a column sets, by its name."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from unicodedata import normalize
@@ -26,23 +26,36 @@ _MAX_NAME = 100_000  # characters; a longer name is cut
 _MISSPELLED = 0.8
 
 
-def field_of(column: str, template_columns: Iterable[str] | None) -> str | None:
+def field_of(column: str, data: Iterable[str] | None) -> str | None:
     """Return the request field that a column sets; None if the column is data or not used.
 
-    `template_columns` are the columns that the prompt template names: they are data. With a
-    template, only a column with the exact name of a field sets the field. Without a template, every
+    `data` are the columns that are data, such as those of the prompt template (see `data_columns`).
+    With them, only a column with the exact name of a field sets the field. Without them, every
     column sets a field, and names are read without regard to case and spaces.
     """
     if column[: len(SETTING)].lower() == SETTING:
         return plain_name(column[len(SETTING) :])
-    if column == ID or (template_columns is not None and column in template_columns):
+    if column == ID or (data is not None and column in data):
         return None
     if column in FIELDS or column in RETIRED_FIELDS:
         return column
-    if template_columns is not None:
+    if data is not None:
         return None
     plain = plain_name(column)
     return plain if plain in ANNOTATIONS else None if plain == ID else column
+
+
+def data_columns(
+    template_columns: Iterable[str] | None, fields: Mapping[str, str] | None
+) -> set[str] | None:
+    """Return the names that set no field; None if every column sets a field.
+
+    `fields` has the column of each field that the batch request maps. No other column sets a
+    mapped field.
+    """
+    if template_columns is None and fields is None:
+        return None
+    return {*(template_columns or ()), *(fields or ())}
 
 
 def is_id(column: str) -> bool:

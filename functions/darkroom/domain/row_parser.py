@@ -1,13 +1,25 @@
 """Row parser: the records of a batch file as requests, or as problems."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from darkroom.domain.batch import BatchColumn
 from darkroom.domain.batch_file import BatchFileFormat, Record, objects
 from darkroom.domain.cells import split_references
-from darkroom.domain.columns import ID, MAX_COLUMNS, SETTING, field_of, is_id, resembles, set_twice
+from darkroom.domain.columns import (
+    FIELDS,
+    ID,
+    MAX_COLUMNS,
+    SETTING,
+    data_columns,
+    field_of,
+    is_id,
+    resembles,
+    set_twice,
+)
 from darkroom.domain.decoding import decode
 from darkroom.domain.errors import FieldProblem, InvalidRequestError
 from darkroom.domain.parsing import MAX_FIELD_NAME, REQUIRED, at_step, parse_request
@@ -28,6 +40,7 @@ MAX_ROWS = 10_000
 # Characters of all filled prompts of a batch, which are in memory at once.
 MAX_PROMPTS = 64_000_000
 _MAX_ID = 256
+_SAMPLES, _MAX_SAMPLE, _MAX_COLUMNS = 3, 100, 200  # rows, characters, and columns of a plan
 _MAX_LISTED = _MAX_WARNINGS = 20  # columns in a warning, and warnings of a file
 # A brace that a template or a prompt has as text, around the name of a column.
 _LITERAL = re.compile(r"\{([^{}]{1,100})\}")
@@ -49,13 +62,17 @@ class Rows:
         file_format: BatchFileFormat,
         template: Template | None,
         defaults: Mapping[str, Any],
+        fields: Mapping[str, str] | None,
     ) -> None:
         self._data = data
         self._format = file_format
         self._template = template
-        self._names = None if template is None else template.names
+        self._mapped = fields
+        self._fields = fields or {}
+        self._names = data_columns(None if template is None else template.names, fields)
         self._defaults = given(defaults)
         self._columns: dict[str, None] = {}
+        self._samples: list[Mapping[str, Any]] = []  # the first rows
         self._ids: dict[str, int] = {}
         self._prompts = 0  # characters
         self._literal: dict[str, int] = {}  # the first row of each column name in a prompt
@@ -85,8 +102,10 @@ class Rows:
     def _records(self) -> Iterable[Record]:
         text = decode(self._data, self._format)
         if self._format is BatchFileFormat.CSV:
-            sheet = Sheet(text, self._names)
+            template = self._template
+            sheet = Sheet(text, None if template is None else template.names, self._mapped)
             self._columns |= dict.fromkeys(sheet.columns)
+            self._samples = list(sheet.samples(_SAMPLES))
             return sheet
         return objects(text)
 
@@ -96,9 +115,9 @@ class Rows:
         try:
             if record.error is not None:
                 raise record.error
-            if self._format is BatchFileFormat.JSONL and len(self._columns) < MAX_COLUMNS:
-                self._columns |= dict.fromkeys(values)
-            row_id = whole(_row_id(values))
+            if self._format is BatchFileFormat.JSONL:
+                values = self._object(values)
+            row_id = whole(self._row_id(values))
             _check_id(row_id, number, self._ids)
             body = self._request(values)
             request = parse_request(body)
@@ -109,9 +128,29 @@ class Rows:
             problems = error.problems
             if self._format is BatchFileFormat.CSV:
                 setters = {field_of(name, self._names) or name: name for name in values}
+                setters |= self._fields
                 problems = [_name_column(problem, setters) for problem in problems]
             return Row(number=number, line=line, id=_id(row_id), errors=tuple(problems)), None
         return row, request
+
+    def _object(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of a JSON object, with those of the fields that the request maps."""
+        if len(self._columns) < MAX_COLUMNS:
+            self._columns |= dict.fromkeys(values)
+        if len(self._samples) < _SAMPLES:
+            self._samples.append(values)
+        mapped = {
+            SETTING + field: values[column]
+            for field, column in self._fields.items()
+            if column in values
+        }
+        return values | mapped
+
+    def _row_id(self, values: Mapping[str, Any]) -> object:
+        row_id = values.get(SETTING + ID if ID in self._fields else ID)
+        if row_id is None and ID not in self._fields:
+            row_id = next((value for column, value in values.items() if is_id(column)), None)
+        return None if row_id == "" else row_id
 
     def _request(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request of a row. Values of the row override the defaults."""
@@ -120,6 +159,8 @@ class Rows:
         for column, value in values.items():
             field = field_of(column, self._names)
             if field is None or (value == "" and field != "prompt"):
+                continue
+            if field == ID and ID in self._fields:
                 continue
             if field in settings:
                 raise set_twice(field, setters[field], column)
@@ -153,12 +194,36 @@ class Rows:
             self._garbled = number, *found
 
     @property
+    def columns(self) -> tuple[BatchColumn, ...]:
+        """The first columns, with values of the first rows. Complete after iterating."""
+        return tuple(
+            BatchColumn(
+                name=name[:MAX_FIELD_NAME],
+                field=self._field(name),
+                in_prompt=self._template is not None and name in self._template.names,
+                samples=tuple(
+                    _sample(values[name]) for values in self._samples if values.get(name, "") != ""
+                ),
+            )
+            for name in islice(self._columns, _MAX_COLUMNS)
+        )
+
+    def _field(self, column: str) -> str | None:
+        mapped = next((name for name, of in self._fields.items() if of == column), None)
+        if mapped is not None:
+            return mapped
+        if is_id(column):
+            return None if ID in self._fields else ID
+        field = field_of(column, self._names)
+        return field if field in FIELDS else None
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What is valid, but probably not intended."""
         return tuple(islice(self._warn(), _MAX_WARNINGS))
 
     def _warn(self) -> Iterator[str]:
-        if self._filled > 1 and not self._names:
+        if self._filled > 1 and self._template and not self._template.names:
             yield (
                 f"The prompt names no column, so {self._filled:,} rows have the same prompt. Write"
                 " {product} to insert the column product."
@@ -183,9 +248,16 @@ class Rows:
                 f"The prompt of row {number} has the text {{{name}}}, and {name} is a column."
                 f" {hint} to insert the column."
             )
+        yield from self._warn_of_columns()
+
+    def _warn_of_columns(self) -> Iterator[str]:
+        for field, column in self._fields.items():
+            if column not in self._columns:
+                yield f'No row has the column "{column[:MAX_FIELD_NAME]}" for `{field}`.'
+        used = {*(self._names or ()), *self._fields.values()}
         unused: list[str] = []
         for column in self._columns:
-            if field_of(column, self._names) or column in (self._names or ()) or is_id(column):
+            if field_of(column, self._names) or column in used or is_id(column):
                 continue
             setting = resembles(column)
             if setting is None:
@@ -208,9 +280,19 @@ def rows_of(
     *,
     template: Template | None,
     defaults: Mapping[str, Any],
+    fields: Mapping[str, str] | None = None,
 ) -> Rows:
-    """Return the rows of a batch file. `defaults` are the fields that a row does not set."""
-    return Rows(data, form, template, defaults)
+    """Return the rows of a batch file.
+
+    `defaults` are the fields that a row does not set. `fields` has the columns of fields; with it,
+    every column without the name of a field is data.
+    """
+    return Rows(data, form, template, defaults, fields)
+
+
+def _sample(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MAX_SAMPLE else f"{text[:_MAX_SAMPLE]}…"
 
 
 def _garbled(text: str) -> tuple[str, str] | None:
@@ -221,13 +303,6 @@ def _garbled(text: str) -> tuple[str, str] | None:
         except UnicodeError:
             continue
     return None
-
-
-def _row_id(values: Mapping[str, Any]) -> object:
-    row_id = values.get(ID)
-    if row_id is None:
-        row_id = next((value for column, value in values.items() if is_id(column)), None)
-    return None if row_id == "" else row_id
 
 
 def _name_column(problem: FieldProblem, setters: Mapping[str, str]) -> FieldProblem:

@@ -2,7 +2,8 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, Record, lines_of_text, refuse
@@ -14,6 +15,7 @@ from darkroom.domain.columns import (
     MAX_COLUMNS,
     SETTING,
     column_name,
+    data_columns,
     field_of,
     is_id,
     plain_name,
@@ -38,15 +40,23 @@ class Sheet:
     """A CSV file. Iterating yields one record for each row that is not empty.
 
     `template_columns` are the columns that the prompt template names; None without a template.
-    Raises InvalidRequestError if the header is not valid; a malformed row is a bad row.
+    `fields` has the column of each field that the batch request maps: a record has its value as
+    `setting:<field>`. Raises InvalidRequestError if the header is not valid; a malformed row is a
+    bad row.
     """
 
-    def __init__(self, text: str, template_columns: set[str] | None) -> None:
+    def __init__(
+        self,
+        text: str,
+        template_columns: set[str] | None,
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
+        self._fields = fields or {}
         self._template_columns = template_columns
+        self._data_columns = data_columns(template_columns, fields)
         self._lines = lines_of_text(text)
         start, delimiter = self._start()
-        known = template_columns or set()
-        self._delimiter = delimiter or delimiter_of(self._lines[start:], known)[0]
+        self._delimiter = delimiter or delimiter_of(self._lines[start:], self._wanted)[0]
         _check_width(self._lines, self._delimiter)
         self._names: list[str] = []
         self.header_line, self._first, header = self._header(start)
@@ -62,6 +72,20 @@ class Sheet:
     def columns(self) -> list[str]:
         """The names of the columns."""
         return [name for name in self._names if name]
+
+    def samples(self, count: int) -> Iterator[dict[str, str]]:
+        """Yield the cells of the first `count` rows by column, used or not."""
+        rows = (cells for _, cells in self._rows(self._first) if isinstance(cells, list))
+        filled = (cells for cells in rows if any(map(str.strip, cells)))
+        for cells in islice(filled, count):
+            yield {
+                name: cell.strip() for name, cell in zip(self._names, cells, strict=False) if name
+            }
+
+    @property
+    def _wanted(self) -> set[str]:
+        """The columns that the file must have."""
+        return {*(self._template_columns or ()), *self._fields.values()}
 
     def __iter__(self) -> Iterator[Record]:
         for line, cells in self._rows(self._first):
@@ -79,7 +103,7 @@ class Sheet:
         first, second = next(filled, len(self._lines)), next(filled, len(self._lines))
         if match := _SEP.fullmatch("".join(self._lines[first : first + 1])):
             return first + 1, match[1]
-        wanted = self._template_columns or set()
+        wanted = self._wanted
         _, known, named = delimiter_of(self._lines[first:], wanted)
         if (known, named) == (0, 1):
             _, known, named = delimiter_of(self._lines[second:], wanted)
@@ -161,20 +185,16 @@ class Sheet:
             message = f"{place} has {len(self.columns):,} columns. Use {allowed}."
             raise refuse(message, allowed)
         used: list[tuple[int, str, Reader | None]] = []
-        setters: dict[str, str] = {}
+        setters = dict(self._fields)
         id_column = ID if ID in names else next(filter(is_id, names), None)
+        if ID in self._fields:
+            id_column = None
         for index, name in enumerate(names):
-            setting = field_of(name, template_columns) if name else None
+            setting = field_of(name, self._data_columns) if name else None
             is_data = template_columns is not None and name in template_columns
             if not (setting or is_data or (name and name == id_column)):
                 continue
-            if names.count(name) > 1:
-                second = names.index(name, names.index(name) + 1) + 1
-                message = (
-                    f"The file has two columns {quoted(name)}: {place}, columns"
-                    f" {names.index(name) + 1} and {second}. Give every column its own name."
-                )
-                raise refuse(message, "a first line of distinct names")
+            self._require_one(name)
             if setting is not None:
                 if setting not in ANNOTATIONS:
                     raise _not_a_field(name, setting, f"{place}, column {index + 1}")
@@ -185,7 +205,28 @@ class Sheet:
                 used.append((index, ID, None))
         if missing := sorted((template_columns or set()) - set(names)):
             raise _missing(missing[0], self.columns, self.header_line)
-        return used
+        return used + self._mapped_cells()
+
+    def _mapped_cells(self) -> list[tuple[int, str, "Reader | None"]]:
+        """Return the same of the columns that the batch request maps to fields."""
+        cells: list[tuple[int, str, Reader | None]] = []
+        for field, column in self._fields.items():
+            if column not in self._names:
+                raise _not_mapped(field, column, self.columns, self.header_line)
+            self._require_one(column)
+            cells.append((self._names.index(column), SETTING + field, CELL_READERS.get(field)))
+        return cells
+
+    def _require_one(self, name: str) -> None:
+        """Raise InvalidRequestError if two columns have the name."""
+        if self._names.count(name) > 1:
+            first = self._names.index(name)
+            second = self._names.index(name, first + 1)
+            message = (
+                f"The file has two columns {quoted(name)}: Line {self.header_line}, columns"
+                f" {first + 1} and {second + 1}. Give every column its own name."
+            )
+            raise refuse(message, "a first line of distinct names")
 
     def _record(self, line: int, cells: list[str]) -> Record:
         width = len(self._names)
@@ -201,7 +242,8 @@ class Sheet:
             text = cells[index].strip() if index < len(cells) else ""
             if is_empty(text):
                 continue
-            if problem := cell_problem(text, is_text=reader is None and name != ID):
+            is_text = reader is None and name not in (ID, SETTING + ID)
+            if problem := cell_problem(text, is_text=is_text):
                 return _bad(line, name, f"Column {quoted(name)} {problem[0]}", problem[1])
             if reader is None:
                 values[name] = text
@@ -211,7 +253,7 @@ class Sheet:
                 values[name] = read(text)
             except ValueError:
                 message = f"Column {quoted(name)} must be {allowed}."
-                setting = field_of(name, self._template_columns) or name
+                setting = field_of(name, self._data_columns) or name
                 return _bad(line, setting, message, allowed)
         return Record(line, values)
 
@@ -277,6 +319,15 @@ def _not_a_field(name: str, setting: str, place: str) -> InvalidRequestError:
         f" it. {hint}"
     )
     return refuse(message, fields)
+
+
+def _not_mapped(field: str, name: str, columns: list[str], line: int) -> InvalidRequestError:
+    listed = ", ".join(column[:MAX_FIELD_NAME] for column in columns[:_MAX_LISTED])
+    message = (
+        f"`columns` names {quoted(name)} for `{field}`, but the file has no such column."
+        f" The columns in line {line} are {listed}."
+    )
+    return InvalidRequestError.of(f"columns.{field}", message, listed)
 
 
 def _missing(name: str, columns: list[str], line: int) -> InvalidRequestError:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from darkroom.domain.batch import RequestPreview, RowProblem
+from darkroom.domain.batch import BatchColumn, RequestPreview, RowProblem
 from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, BatchFileFormat, guess
 from darkroom.domain.callers import Caller
 from darkroom.domain.chain import priced_input
-from darkroom.domain.columns import FIELDS
+from darkroom.domain.columns import FIELDS, column_name
 from darkroom.domain.errors import ForbiddenError, InvalidRequestError, megabytes
 from darkroom.domain.parsing import RETIRED_FIELDS, unknown_field
 from darkroom.domain.pricing import UnknownPrices
@@ -35,6 +35,7 @@ class BatchFile:
     format: BatchFileFormat | None = None
     prompt: str | None = None
     defaults: tuple[tuple[str, object], ...] = ()
+    columns: tuple[tuple[str, str], ...] | None = None  # fields and their columns
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Plan:
     unpriced_rows: int
     warnings: tuple[str, ...]
     previews: tuple[RequestPreview, ...]  # the first requests
+    columns: tuple[BatchColumn, ...] = ()
 
     @property
     def valid_rows(self) -> int:
@@ -88,10 +90,11 @@ class PlanBatch:
         template = None if batch_file.prompt is None else Template(batch_file.prompt)
         defaults = dict(batch_file.defaults)
         _reject_retired(defaults)
+        fields = None if batch_file.columns is None else _fields(batch_file.columns)
         source = self._find(batch_file.source, caller)
         data = self.files.read(source)
         file_format = batch_file.format or guess(source.key, data)
-        parsed = rows_of(data, file_format, template=template, defaults=defaults)
+        parsed = rows_of(data, file_format, template=template, defaults=defaults, fields=fields)
         rows: list[Row] = []
         prices: list[int | None] = []
         previews: list[RequestPreview] = []
@@ -120,6 +123,7 @@ class PlanBatch:
             len(prices) - len(known),
             warnings=parsed.warnings,
             previews=tuple(previews),
+            columns=parsed.columns,
         )
 
     def _find(self, text: str, caller: Caller) -> S3Object:
@@ -178,6 +182,15 @@ def _shown(reference: str | S3Object) -> str:
 
 def _bad_source(message: str) -> InvalidRequestError:
     return InvalidRequestError.of("source", message, ALLOWED_SOURCES)
+
+
+def _fields(columns: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Return the column of each field. Raises InvalidRequestError for a name that is no field."""
+    for name, _ in columns:
+        if name not in FIELDS:
+            problem = unknown_field(name, sorted(FIELDS))
+            raise InvalidRequestError([problem.model_copy(update={"field": f"columns.{name}"})])
+    return {name: column_name(column) for name, column in columns}
 
 
 def _reject_retired(defaults: dict[str, object]) -> None:

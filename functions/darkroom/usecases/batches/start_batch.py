@@ -191,5 +191,8 @@ def _require_confirmation(plan: Plan, confirmed: int | None) -> None:
 
 
 def _fingerprint(batch_file: BatchFile) -> str:
-    text = json.dumps(asdict(batch_file), sort_keys=True, default=str)
+    fields = asdict(batch_file)
+    if batch_file.columns is None:
+        del fields["columns"]  # the batches of earlier versions have none
+    text = json.dumps(fields, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
