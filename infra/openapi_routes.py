@@ -191,6 +191,10 @@ ROUTES = (
     Route("delete", "/v1/batches/{batch_id}", "cancelBatch",
           "Cancel a batch and its open jobs. 202: the batch has not ended yet.",
           {200: "BatchView", 202: "BatchView"}, parameters=(_BATCH_ID,), errors=_BAD | _CONFLICT),
+    Route("post", "/v1/batches/{batch_id}/zips", "zipBatch",
+          "Make zip files of the outputs of an ended batch. 202: they are being written; get the "
+          "batch until each has a URL. A file is deleted after a day.",
+          {200: "BatchView", 202: "BatchView"}, parameters=(_BATCH_ID,), errors=_BAD | _CONFLICT),
     Route("get", "/v1/presets", "listPresets", "List the presets, one per inbox folder.",
           {200: "PresetsView"}, errors=_BAD),
     Route("get", "/v1/me", "getMe", "Get the caller, role and budgets of the key.",

@@ -13,6 +13,7 @@ EVENT = {
     "job_id": "warm-up",
     "batch_id": "warm-up",
     "chunk": {},
+    "number": 1,
     "Records": [],
     "caller": "warm-up",
     "model": "warm-up",

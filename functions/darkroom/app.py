@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from darkroom.usecases.batches.create_rows import CreateRows
     from darkroom.usecases.batches.end_batch import EndBatch
     from darkroom.usecases.batches.find_batches import FindBatches
+    from darkroom.usecases.batches.request_zips import RequestZips
     from darkroom.usecases.batches.start_batch import StartBatch
+    from darkroom.usecases.batches.zip_batch import ZipBatch
     from darkroom.usecases.callbacks.read_callback_secrets import ReadCallbackSecrets
     from darkroom.usecases.callbacks.rotate_callback_secret import RotateCallbackSecret
     from darkroom.usecases.callbacks.send_callback import SendCallback
@@ -629,6 +631,28 @@ class App:
             events=self.ports.events,
             metrics=self.ports.metrics,
             now=self.ports.now,
+        )
+
+    @cached_property
+    def request_zips(self) -> RequestZips:
+        """Starts the zip files of ended batches."""
+        from darkroom.usecases.batches.request_zips import RequestZips
+
+        return RequestZips(
+            find=self.find_batches,
+            batches=self.ports.batches,
+            zips=self.ports.zips,
+            function=self.ports.zip_function,
+            now=self.ports.now,
+        )
+
+    @cached_property
+    def zip_batch(self) -> ZipBatch:
+        """Writes zip files of the outputs of batches."""
+        from darkroom.usecases.batches.zip_batch import ZipBatch
+
+        return ZipBatch(
+            batches=self.ports.batches, files=self.ports.batch_files, zips=self.ports.zips
         )
 
     # Maintenance

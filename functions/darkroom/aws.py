@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
@@ -233,6 +234,22 @@ class AwsPorts:
         from darkroom.adapters.s3.batch_files import BatchBucket
 
         return BatchBucket(self._s3, self._assets_bucket)
+
+    @cached_property
+    def zips(self) -> ports.Zips:
+        """The zip files of batches in the assets bucket."""
+        from darkroom.adapters.s3.zips import ZipBucket
+
+        return ZipBucket(self._s3, self._assets_bucket)
+
+    @cached_property
+    def zip_function(self) -> ports.ZipFunction:
+        """The function that writes zip files."""
+        from darkroom.adapters.zip_function import AsyncZipFunction
+
+        # Few requests start one: the client is created with the first.
+        client = cast("LambdaClient", _LazyClient(lambda: boto3.client("lambda", config=_AWS)))
+        return AsyncZipFunction(client, self._settings.zip_function)
 
     @cached_property
     def audit_archive(self) -> AuditArchive:

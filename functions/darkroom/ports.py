@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from darkroom.domain.audit import AuditEntry
-    from darkroom.domain.batch import Batch, BatchStatus, Refusal
+    from darkroom.domain.batch import Batch, BatchStatus, Refusal, Result
     from darkroom.domain.bills import LedgerEntry
     from darkroom.domain.breaker import ProviderState
     from darkroom.domain.callbacks import SecretGeneration
@@ -510,6 +510,9 @@ class BatchFiles(Protocol):
     def results(self, batch_id: str, name: str) -> S3Object:
         """Return the location of a result file."""
 
+    def read_results(self, batch_id: str, name: str) -> Iterator[Result]:
+        """Yield the results in a file of JSON lines, in the order of the rows."""
+
     def rewrite_results(self, batch_id: str, name: str, change: Callable[[bytes], bytes]) -> None:
         """Replace each line of a result file by `change(line)`; do nothing without the file.
 
@@ -518,6 +521,34 @@ class BatchFiles(Protocol):
 
     def erase_rows(self, batch_id: str) -> None:
         """Delete every version of the parsed rows. Idempotent."""
+
+
+@dataclass(frozen=True)
+class ZipEntry:
+    """A file in a zip file."""
+
+    location: S3Object
+    name: str
+
+
+class Zips(Protocol):
+    """The zip files of batches. A part has a number from 1."""
+
+    def find(self, batch: Batch) -> frozenset[int]:
+        """Return the numbers of the parts that exist."""
+
+    def location(self, batch: Batch, number: int) -> S3Object:
+        """Return the location of a part, whether it exists or not."""
+
+    def write(self, batch: Batch, number: int, entries: Iterable[ZipEntry]) -> None:
+        """Write a part with the entries whose objects exist; replaces an existing one."""
+
+
+class ZipFunction(Protocol):
+    """The function that writes zip files."""
+
+    def start(self, batch_id: str, number: int) -> None:
+        """Start to write a part, and return at once."""
 
 
 # -------------------------------------------------------------------------------------------- Files

@@ -35,6 +35,7 @@ class Settings(BaseModel):
     runtime_flags: str  # prefix of the names of the SSM parameters
 
     quote_function: str
+    zip_function: str
     provider_url: str
     provider_secret_id: str
     asset_hosts: str  # patterns of host names, separated by commas

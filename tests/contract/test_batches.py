@@ -5,19 +5,25 @@ import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from zipfile import ZIP_STORED, ZipFile
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_s3 import S3Client
 
 from darkroom.adapters.dynamodb.batches import BatchTable
 from darkroom.adapters.dynamodb.jobs import JobTable
 from darkroom.adapters.s3.batch_files import CHUNKS, BatchBucket, key_of
+from darkroom.adapters.s3.versions import ObjectVersions
+from darkroom.adapters.s3.zips import ZipBucket
+from darkroom.adapters.zip_function import AsyncZipFunction
 from darkroom.domain.batch import Batch, BatchStatus, Counts, Refusal, RowProblem
 from darkroom.domain.errors import Code
 from darkroom.domain.references import S3Object
 from darkroom.domain.rows import Row, chunks, line_of
-from darkroom.ports import Batches, Cursor
+from darkroom.ports import Batches, Cursor, ZipEntry
 from tests.contract.conftest import TABLE
 from tests.contract.stores import job
 from tests.fakes.batches import InMemoryBatches
@@ -204,3 +210,46 @@ def test_rows_are_erased_with_every_version(s3: S3Client) -> None:
 
     listed = s3.list_object_versions(Bucket="assets", Prefix="batches/b/")["Versions"]
     assert {version["Key"] for version in listed} == {key_of("b", CHUNKS)}
+
+
+def test_zip_has_the_objects_that_exist_and_is_found_by_its_number(s3: S3Client) -> None:
+    big = bytes(9_000_000)  # uploaded in parts
+    for key, data in (("jobs/a/0.png", b"one"), ("jobs/b/0.png", big)):
+        s3.put_object(Bucket="assets", Key=key, Body=data)
+    zips = ZipBucket(s3, "assets")
+    entries = [
+        ZipEntry(S3Object(bucket="assets", key=f"jobs/{job}/0.png"), f"{name}.png")
+        for job, name in (("a", "猫"), ("gone", "gone"), ("b", "big"))
+    ]
+    assert zips.find(batch()) == frozenset()
+
+    zips.write(batch(), 3, iter(entries))
+
+    assert zips.find(batch()) == {3}
+    assert zips.find(batch(zip_generation=1)) == frozenset()
+    location = zips.location(batch(), 3)
+    stored = s3.get_object(Bucket=location.bucket, Key=location.key)
+    assert stored["ContentType"] == "application/zip"
+    with ZipFile(io.BytesIO(stored["Body"].read())) as archive:
+        assert archive.testzip() is None
+        assert {info.filename: info.file_size for info in archive.infolist()} == {
+            "猫.png": 3, "big.png": len(big),
+        }  # fmt: skip
+        # No sizes after the data, and no compression: every program reads such a file.
+        assert {info.flag_bits & 8 for info in archive.infolist()} == {0}
+        assert {info.compress_type for info in archive.infolist()} == {ZIP_STORED}
+    ObjectVersions(s3, "assets").erase_folder("zips/b/")
+    assert zips.find(batch()) == frozenset()
+
+
+def test_zip_function_is_invoked_without_waiting() -> None:
+    client = boto3.client("lambda", region_name="eu-central-1")
+    expected = {
+        "FunctionName": "zip-batch",
+        "InvocationType": "Event",
+        "Payload": '{"batch_id": "b", "number": 2}',
+    }
+    with Stubber(client) as stubber:
+        stubber.add_response("invoke", {"StatusCode": 202}, expected)
+        AsyncZipFunction(client, "zip-batch").start("b", 2)
+        stubber.assert_no_pending_responses()

@@ -60,7 +60,9 @@ def test_variants_are_one_entry_and_a_draft_is_finished_at_high(
     studio.open_job("A teapot with legs")
     page.get_by_role("button", name="Finish at high").click()
     dialog = page.locator("dialog[open]")
-    expect(dialog.get_by_role("heading")).to_have_text(re.compile(r"Finish at high for \$0\.2\d*\?"))
+    expect(dialog.get_by_role("heading")).to_have_text(
+        re.compile(r"Finish at high for \$0\.2\d*\?")
+    )
     dialog.get_by_role("button", name="Finish at high").click()
     facts = page.locator("#job .facts").first
     expect(facts).to_contain_text("high")

@@ -43,7 +43,9 @@ def test_stats_page_shows_spend_durations_and_failures(
     expect(page.get_by_role("heading", name="Stats")).to_be_visible()
     spent = page.locator(".tile", has_text="Spent")
     expect(spent).to_contain_text("$0.23")
-    expect(page.locator(".tile", has=page.get_by_text("Completed", exact=True))).to_contain_text("1 failed")
+    expect(page.locator(".tile", has=page.get_by_text("Completed", exact=True))).to_contain_text(
+        "1 failed"
+    )
     queue = page.locator(".tile", has_text="Queue")
     expect(queue).to_contain_text(re.compile(r"\d+ waiting · \d+ generating"))
     expect(page.locator("figure canvas")).to_have_count(4)

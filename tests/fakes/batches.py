@@ -1,15 +1,17 @@
 """The ports of batches: records and files in memory."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO
+from zipfile import ZipFile
 
-from darkroom.domain.batch import Batch, BatchStatus, Refusal
+from darkroom.domain.batch import Batch, BatchStatus, Refusal, Result
 from darkroom.domain.references import S3Object
 from darkroom.domain.rows import Row
-from darkroom.ports import Cursor
-from tests.fakes.storage import InMemoryReferences
+from darkroom.ports import Cursor, ZipEntry
+from tests.fakes.storage import InMemoryAssets, InMemoryReferences
 
 
 @dataclass
@@ -101,8 +103,45 @@ class InMemoryBatchFiles:
             lines = map(change, data.splitlines(keepends=True))
             self.written[batch_id, name] = b"".join(lines)
 
+    def read_results(self, batch_id: str, name: str) -> Iterator[Result]:
+        for line in self.written[batch_id, name].splitlines():
+            yield Result.model_validate_json(line)
+
     def erase_rows(self, batch_id: str) -> None:
         self.lines.pop(batch_id, None)
 
     def results(self, batch_id: str, name: str) -> S3Object:
         return S3Object(bucket=self.references.bucket, key=f"batches/{batch_id}/{name}")
+
+
+@dataclass
+class InMemoryZips:
+    """The port Zips, on the same objects as the port Assets."""
+
+    assets: InMemoryAssets
+
+    def find(self, batch: Batch) -> frozenset[int]:
+        folder = batch.zip_folder
+        keys = (key for key in self.assets.files if key.startswith(folder))
+        return frozenset(int(key.removeprefix(folder).removesuffix(".zip")) for key in keys)
+
+    def location(self, batch: Batch, number: int) -> S3Object:
+        return S3Object(bucket=self.assets.bucket, key=f"{batch.zip_folder}{number}.zip")
+
+    def write(self, batch: Batch, number: int, entries: Iterable[ZipEntry]) -> None:
+        file = io.BytesIO()
+        with ZipFile(file, "w") as archive:
+            for entry in entries:
+                if (data := self.assets.files.get(entry.location.key)) is not None:
+                    archive.writestr(entry.name, data)
+        self.assets.files[self.location(batch, number).key] = file.getvalue()
+
+
+@dataclass
+class InMemoryZipFunction:
+    """The port ZipFunction. It records what was started; the tests run it."""
+
+    started: list[tuple[str, int]] = field(default_factory=list)
+
+    def start(self, batch_id: str, number: int) -> None:
+        self.started.append((batch_id, number))

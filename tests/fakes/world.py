@@ -11,7 +11,12 @@ from darkroom.domain.requests import DEFAULT_DEADLINE_SECONDS
 from darkroom.domain.submit_queue import RateLimit
 from darkroom.settings import Settings
 from darkroom.usecases.jobs.create_job import RequestSource
-from tests.fakes.batches import InMemoryBatches, InMemoryBatchFiles
+from tests.fakes.batches import (
+    InMemoryBatches,
+    InMemoryBatchFiles,
+    InMemoryZipFunction,
+    InMemoryZips,
+)
 from tests.fakes.callbacks import (
     InMemoryCallbackQueue,
     InMemoryCallbackSecrets,
@@ -82,6 +87,8 @@ class World:
     batches: InMemoryBatches = field(default_factory=InMemoryBatches)
     batch_workflow: InMemoryWorkflow = field(default_factory=InMemoryWorkflow)
     batch_files: InMemoryBatchFiles = field(init=False)
+    zips: InMemoryZips = field(init=False)
+    zip_function: InMemoryZipFunction = field(default_factory=InMemoryZipFunction)
     versions: InMemoryVersions = field(init=False)
     flag_store: InMemoryFlags = field(default_factory=InMemoryFlags)
     rate_limit: RateLimit = field(
@@ -103,6 +110,7 @@ class World:
         self.jobs.queue.revocations = self.keys.revoked
         self.stats = InMemoryStats(self.jobs)
         self.batch_files = InMemoryBatchFiles(self.references)
+        self.zips = InMemoryZips(self.assets)
         self.versions = InMemoryVersions(self.references, self.assets)
 
     @property
@@ -127,6 +135,7 @@ class World:
             audit_bucket="",
             runtime_flags="/darkroom/switches",
             quote_function="quote",
+            zip_function="zip-batch",
             provider_url="https://api.wavespeed.ai",
             provider_secret_id="key",
             asset_hosts="*.wavespeed.ai",

@@ -87,7 +87,7 @@ def test_references_are_readable_at_a_version(function: str, objects: str) -> No
 
 def test_only_erase_and_sweep_delete_versions_and_only_of_the_objects_of_jobs() -> None:
     """Sweep repeats erasures. The function of the other routes cannot delete anything."""
-    erased = ("jobs", "edits", "thumbnails", "references", "uploads", "batches", "errors")
+    erased = ("jobs", "edits", "thumbnails", "references", "uploads", "batches", "zips", "errors")
     folders = {f"${{AssetsBucket.Arn}}/{folder}/*" for folder in erased}
 
     granted = {f: granted_actions(f).get("s3:DeleteObjectVersion", set()) for f in functions()}
@@ -173,7 +173,9 @@ def test_only_functions_that_call_the_provider_read_its_key() -> None:
     }  # fmt: skip
     assert invokers == {*CREATE_JOBS, "SweepFunction"}
     for function in invokers:
-        assert granted_actions(function)["lambda:InvokeFunction"] == {"QuoteFunction.Arn"}
+        zips = {"ZipBatchFunction.Arn"} if function == "ApiFunction" else set()
+        invoked = granted_actions(function)["lambda:InvokeFunction"]
+        assert invoked == {"QuoteFunction.Arn", *zips}
 
 
 def test_sender_of_callbacks_reads_jobs_and_its_secret_and_nothing_else() -> None:

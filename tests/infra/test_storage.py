@@ -66,6 +66,7 @@ def test_each_folder_expires_after_its_parameter() -> None:
         ("references/", {"Ref": "InputRetentionDays"}),
         ("uploads/", {"Ref": "InputRetentionDays"}),
         ("batches/", {"Ref": "RecordRetentionDays"}),
+        ("zips/", 1),
         ("waiting/", 1),
         ("errors/", {"Ref": "InputRetentionDays"}),
         ("jobs/", ASSETS),

@@ -32,6 +32,7 @@ VARIABLES = {
     "STATE_MACHINE_ARN": MACHINE_ARN,
     "BATCH_STATE_MACHINE_ARN": f"{STATES}:stateMachine:{STACK}-batch",
     "QUOTE_FUNCTION": f"{STACK}-quote",
+    "ZIP_FUNCTION": f"{STACK}-zip",
     "PROVIDER_URL": f"https://{API}",
     "PROVIDER_SECRET_ID": SECRET,
     "ASSET_HOSTS": CDN,

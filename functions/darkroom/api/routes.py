@@ -1,5 +1,7 @@
 """The routes of Darkroom's own API, under /v1: jobs, estimates, uploads, batches, the caller."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -11,7 +13,7 @@ from darkroom.domain.batch import Batch
 from darkroom.domain.callers import Role
 from darkroom.domain.chain import priced_input
 from darkroom.domain.errors import STACK, Code, InvalidRequestError
-from darkroom.domain.file_names import URL_SECONDS, disposition, results_name
+from darkroom.domain.file_names import URL_SECONDS, disposition, results_name, zip_name
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.parsing import parse_request, unknown_field, validate
@@ -41,6 +43,8 @@ class Routes:
         self._budget = app.budget
         self._start_batch = app.start_batch
         self._find_batches = app.find_batches
+        self._request_zips = app.request_zips
+        self._zips = app.ports.zips
         self._references = app.ports.references
         self._prices = app.ports.prices
         self._presets = app.ports.presets
@@ -57,6 +61,7 @@ class Routes:
         resolver.get("/v1/batches")(self.list_batches)
         resolver.get("/v1/batches/<batch_id>")(self.get_batch)
         resolver.delete("/v1/batches/<batch_id>")(self.cancel_batch)
+        resolver.post("/v1/batches/<batch_id>/zips")(self.zip_batch)
         resolver.get("/v1/presets")(self.presets)
         resolver.get("/v1/me")(self.me)
         resolver.get("/v1/stats")(self.stats)
@@ -99,7 +104,9 @@ class Routes:
 
     def list_jobs(self) -> Response[str]:
         """Return a page of jobs, newest first."""
-        request = self._request("status", "limit", "cursor", "caller", "operation", "text", "batch", "code")
+        request = self._request(
+            "status", "limit", "cursor", "caller", "operation", "text", "batch", "code"
+        )
         owner = request.owner_filter()
         text = request.query("text")
         if text is not None and not 1 <= len(text) <= contract.MAX_TEXT:
@@ -212,8 +219,8 @@ class Routes:
         wait = request.number("wait", 1, contract.MAX_WAIT_SECONDS)
         find = self._find_batches
         if wait is None:
-            return reply(200, self._batch_view(find.one(request.caller, batch_id)))
-        return reply(200, self._batch_view(find.changed(request.caller, batch_id, wait)))
+            return reply(200, self._zipped_view(find.one(request.caller, batch_id)))
+        return reply(200, self._zipped_view(find.changed(request.caller, batch_id, wait)))
 
     def list_batches(self) -> Response[str]:
         """Return a page of batches, newest first."""
@@ -233,6 +240,13 @@ class Routes:
         request.must_submit()
         batch = self._find_batches.cancel(request.caller, batch_id)
         return reply(202 if batch.is_open else 200, self._batch_view(batch))
+
+    def zip_batch(self, batch_id: str) -> Response[str]:
+        """Start the zip files of a batch, unless they exist or are being written."""
+        request = self._request()
+        request.must_submit()
+        view = self._zipped_view(self._request_zips.run(request.caller, batch_id))
+        return reply(200 if all(each.url for each in view.zips) else 202, view)
 
     def presets(self) -> Response[str]:
         """Return the presets in use."""
@@ -285,13 +299,28 @@ class Routes:
         )
         return reply(status, view, ETag=views.etag(found), **headers)
 
-    def _batch_view(self, batch: Batch) -> contract.BatchView:
+    def _zipped_view(self, batch: Batch) -> contract.BatchView:
+        """Return a batch with the URLs of its zip files. Without zip files, S3 is not read."""
+        found = self._zips.find(batch) if batch.zips_requested_at else ()
+        urls = {
+            number: self._references.presign(
+                self._zips.location(batch, number),
+                URL_SECONDS,
+                disposition(zip_name(batch, number), "application/zip"),
+            )
+            for number in found
+        }
+        return self._batch_view(batch, urls)
+
+    def _batch_view(
+        self, batch: Batch, zip_urls: Mapping[int, str] = MappingProxyType({})
+    ) -> contract.BatchView:
         def url(name: str) -> str:
             location = self._batch_files.results(batch.batch_id, name)
             saved_as = disposition(results_name(batch, name), "text/plain")
             return self._references.presign(location, URL_SECONDS, saved_as)
 
-        return views.batch_view(batch, url)
+        return views.batch_view(batch, url, zip_urls)
 
     def _request(self, *query: str) -> HttpRequest:
         """Return the request. Raises InvalidRequestError for a parameter not in `query`."""

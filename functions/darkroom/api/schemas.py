@@ -351,6 +351,18 @@ class Results(_Model):
     jsonl_url: str = Field(description="The results as JSON Lines.")
 
 
+class ZipView(_Model):
+    """A zip file of outputs of a batch."""
+
+    filename: str
+    files: int = Field(description="Number of outputs in the file.")
+    bytes: int = Field(description="Total size of these outputs.")
+    url: str | None = Field(
+        description="Presigned URL, valid for at most one hour. null: the file does not exist; "
+        "`POST /v1/batches/{id}/zips` makes it. Always null in a list of batches."
+    )
+
+
 class BatchView(_Model):
     """A batch."""
 
@@ -392,6 +404,12 @@ class BatchView(_Model):
         description="Estimated seconds until every row has ended. null: not known."
     )
     results: Results | None = Field(description="null until the batch has ended with results.")
+    zips: tuple[ZipView, ...] = Field(
+        default=(), description="The zip files of an ended batch, at most 2 GB each."
+    )
+    zips_requested_at: datetime | None = Field(
+        default=None, description="When zip files were last requested."
+    )
     created_at: datetime | None
     canceled_at: datetime | None
     ended_at: datetime | None

@@ -1,6 +1,6 @@
 """Build API responses from records."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from darkroom.api.schemas import (
@@ -14,12 +14,20 @@ from darkroom.api.schemas import (
     QueueView,
     Results,
     StatsView,
+    ZipView,
 )
 from darkroom.domain import job_events, polling
 from darkroom.domain.batch import Batch, BatchStatus, Counts
 from darkroom.domain.chain_state import ChainState
 from darkroom.domain.errors import Charged, Code, failure
-from darkroom.domain.file_names import URL_SECONDS, Presign, asset_url, download_url, file_name
+from darkroom.domain.file_names import (
+    URL_SECONDS,
+    Presign,
+    asset_url,
+    download_url,
+    file_name,
+    zip_name,
+)
 from darkroom.domain.job import Job
 from darkroom.domain.media import REFERENCE_FORMATS
 from darkroom.domain.references import S3Object
@@ -215,8 +223,11 @@ def plan_view(name: str | None, plan: Plan) -> BatchView:
     )
 
 
-def batch_view(batch: Batch, url: Callable[[str], str]) -> BatchView:
-    """Return the batch for its caller. `url` presigns the URL of a result file."""
+def batch_view(batch: Batch, url: Callable[[str], str], zip_urls: Mapping[int, str]) -> BatchView:
+    """Return the batch for its caller.
+
+    `url` presigns the URL of a result file. `zip_urls` has those of the zip files that exist.
+    """
     is_canceling = batch.is_open and batch.canceled_at is not None
     has_results = batch.status in (BatchStatus.COMPLETED, BatchStatus.CANCELED)
     shared = BatchView.model_fields.keys() & Batch.model_fields.keys()
@@ -228,6 +239,15 @@ def batch_view(batch: Batch, url: Callable[[str], str]) -> BatchView:
             "errors": batch.problems,
             "progress": batch.counts,
             "results": Results(csv_url=url(CSV), jsonl_url=url(JSONL)) if has_results else None,
+            "zips": [
+                ZipView(
+                    filename=zip_name(batch, number),
+                    files=part.files,
+                    bytes=part.bytes,
+                    url=zip_urls.get(number),
+                )
+                for number, part in enumerate(batch.zip_parts, 1)
+            ],
             "created_at": batch.accepted_at,
         }
     )

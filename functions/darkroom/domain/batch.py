@@ -12,6 +12,7 @@ from darkroom.domain.identity import job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.references import S3Object
 from darkroom.domain.rows import Row, at_row
+from darkroom.domain.zips import ZipPart, zip_folder
 
 # A batch with a higher estimated cost, in micro-USD, needs a confirmation.
 CONFIRM_ABOVE = 5_000_000
@@ -145,6 +146,15 @@ class Batch(BaseModel):
     )
     canceled_at: datetime | None = None
     accepted_at: datetime
+    zip_parts: tuple[ZipPart, ...] = Field(
+        default=(), description="The zip files of the outputs, whether they exist or not."
+    )
+    zips_requested_at: datetime | None = None
+    zip_generation: int = Field(
+        default=0,
+        description="Number of erasures. A run of ZipBatch that began before an erasure writes to a"
+        " folder that is no longer read.",
+    )
     ended_at: datetime | None = None
     published_at: datetime | None = None
     sweep_after: datetime | None = Field(
@@ -156,6 +166,11 @@ class Batch(BaseModel):
     def is_open(self) -> bool:
         """Whether the batch has not ended."""
         return self.status is BatchStatus.RUNNING
+
+    @property
+    def zip_folder(self) -> str:
+        """The prefix of the keys of the zip files in the assets bucket."""
+        return f"{zip_folder(self.batch_id)}{self.zip_generation}/"
 
     def key_of(self, row: int) -> str:
         """Return the idempotency key of a row, so that a second run finds the same job."""
@@ -198,6 +213,7 @@ class Result(BaseModel):
     spent_micro_usd: int = Field(default=0, exclude=True)
     uncertain_micro_usd: int = Field(default=0, exclude=True)
     assets: tuple[str, ...] = Field(default=(), description="s3:// URIs.")
+    sizes: tuple[int, ...] = Field(default=(), exclude=True)  # of the assets, in bytes
     request: dict[str, Any] | None = Field(
         default=None, description="The row's request, without `callback_url`."
     )
@@ -262,6 +278,7 @@ def _job_fields(job: Job) -> dict[str, Any]:
         "spent_micro_usd": cost if job.charge is Charged.YES else 0,
         "uncertain_micro_usd": cost if job.charge is Charged.MAYBE else 0,
         "assets": tuple(f"s3://{asset.bucket}/{asset.key}" for asset in job.assets),
+        "sizes": tuple(asset.size for asset in job.assets),
     }
 
 
@@ -285,6 +302,7 @@ def _chain_fields(chain: ChainState) -> dict[str, Any]:
         "spent_micro_usd": spent,
         "uncertain_micro_usd": uncertain,
         "assets": tuple(f"s3://{asset.bucket}/{asset.key}" for asset in last.assets),
+        "sizes": tuple(asset.size for asset in last.assets),
     }
 
 

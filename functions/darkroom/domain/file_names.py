@@ -14,6 +14,16 @@ type Presign = Callable[[S3Object, int, str | None], str]
 
 _MAX_WORDS = 40  # characters of the prompt's words
 _SHORT_ID = 8  # characters of the job's id
+_MAX_NAME_BYTES = 200  # of a file name without its extension; file systems permit 255
+# What a file system refuses or a terminal obeys, and characters that show nothing. The joiners
+# U+200C and U+200D and the variation selectors are part of words and emoji.
+_NOT_IN_NAMES = re.compile(
+    r'(?:[/\\:*?"<>|]|'
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e"
+    "\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
+    "\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff"
+    "\U000e01f0-\U000e0fff])+"
+)
 # Types that a browser shows without running code. It saves all others: an SVG can run scripts.
 _SHOWN = re.compile(r"image/(avif|gif|jpeg|png|webp)|audio/.*|video/.*")
 
@@ -42,6 +52,21 @@ def download_url(job: Job, asset: Asset, presign: Presign) -> str:
 def output_urls(job: Job, presign: Presign) -> list[str]:
     """Return a presigned URL of each stored output of a job."""
     return [asset_url(job, asset, presign) for asset in job.assets]
+
+
+def row_name(row_id: str | None, number: int) -> str:
+    """Return the file name of a row of a batch, without an extension: its id or its number.
+
+    The name is visible, not hidden, and not like an option.
+    """
+    text = _NOT_IN_NAMES.sub("-", row_id or "").strip(" .-")
+    return text.encode()[:_MAX_NAME_BYTES].decode(errors="ignore") or f"row-{number}"
+
+
+def zip_name(batch: Batch, number: int) -> str:
+    """Return the file name of a zip file, such as `autumn-cmjb2hb7-images-2-of-3.zip`."""
+    parts = len(batch.zip_parts)
+    return results_name(batch, f"images-{number}-of-{parts}.zip" if parts > 1 else "images.zip")
 
 
 def results_name(batch: Batch, name: str) -> str:

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from darkroom.adapters.s3.versions import ObjectVersions
+from darkroom.domain.batch import Result
 from darkroom.domain.references import S3Object
 from darkroom.domain.rows import Row
 
@@ -66,6 +67,14 @@ class BatchBucket:
     def results(self, batch_id: str, name: str) -> S3Object:
         """Return the location of a result file."""
         return S3Object(bucket=self._bucket, key=key_of(batch_id, name))
+
+    def read_results(self, batch_id: str, name: str) -> Iterator[Result]:
+        """Yield the results in a file of JSON lines, in the order of the rows."""
+        location = self.results(batch_id, name)
+        body = self._client.get_object(Bucket=location.bucket, Key=location.key)["Body"]
+        with closing(body):
+            for line in body.iter_lines(chunk_size=1 << 20):
+                yield Result.model_validate_json(line)
 
     def rewrite_results(self, batch_id: str, name: str, change: Callable[[bytes], bytes]) -> None:
         """Replace each line by `change(line)`, unless the file has changed since; then try again.

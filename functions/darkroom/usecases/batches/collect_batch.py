@@ -18,6 +18,7 @@ from darkroom.domain.batch import Batch, BatchStatus, Counts, Result, RowStatus
 from darkroom.domain.callers import Caller
 from darkroom.domain.errors import EndedError
 from darkroom.domain.job import Job
+from darkroom.domain.zips import ZipPlan
 from darkroom.ports import Batches, BatchFiles, Clock, Jobs
 from darkroom.usecases.batches.end_batch import CSV, JSONL, EndBatch
 from darkroom.usecases.jobs.cancel_job import CancelJob
@@ -45,6 +46,7 @@ class _Snapshot:
     statuses: Counter[RowStatus] = field(default_factory=Counter)
     spent: int = 0
     uncertain: int = 0
+    zips: ZipPlan = field(default_factory=ZipPlan)
 
     @property
     def counts(self) -> Counts:
@@ -54,6 +56,7 @@ class _Snapshot:
         self.statuses[result.status] += 1
         self.spent += result.spent_micro_usd
         self.uncertain += result.uncertain_micro_usd
+        self.zips.add(result.row, result.sizes)
         self.jsonl.write(result.model_dump_json().encode() + b"\n")
         self.csv.write(_csv_line(_cells(result)))
 
@@ -98,7 +101,7 @@ class CollectBatch:
                 self._write(batch, jsonl, JSONL, "application/x-ndjson")
                 self._write(batch, csv_file, CSV, "text/csv; charset=utf-8")
                 status = BatchStatus.CANCELED if batch.canceled_at else BatchStatus.COMPLETED
-                self.end.run(batch, status, **changes)
+                self.end.run(batch, status, zip_parts=snapshot.zips.parts or None, **changes)
                 return 0
         elapsed = (self.now() - batch.accepted_at).total_seconds()
         eta_seconds = domain.eta(snapshot.counts, elapsed)

@@ -19,6 +19,7 @@ from darkroom.domain.job import ENDED, Job
 from darkroom.domain.references import Reference, S3Object
 from darkroom.domain.sweeping import INTERVAL, PROVIDER_RETENTION
 from darkroom.domain.uploads import UPLOADS_FOLDER, Upload
+from darkroom.domain.zips import zip_folder
 from darkroom.ports import (
     Assets,
     Audit,
@@ -30,6 +31,7 @@ from darkroom.ports import (
     References,
     Versions,
 )
+from darkroom.usecases.batches.end_batch import ENDED as BATCH_ENDED
 from darkroom.usecases.batches.end_batch import JSONL
 from darkroom.usecases.jobs.end_chain import EndChain
 from darkroom.usecases.jobs.end_job import EndJob
@@ -189,6 +191,15 @@ class EraseJob:
         self.files.rewrite_results(
             job.batch_id, JSONL, lambda line: without_content(line, job.job_id)
         )
+        # A run of ZipBatch that has read the earlier results writes to the earlier folder.
+        if batch is not None:
+            self.batches.update(
+                job.batch_id,
+                when=BATCH_ENDED,
+                zips_requested_at=None,
+                zip_generation=batch.zip_generation + 1,
+            )
+        self.versions.erase_folder(zip_folder(job.batch_id))
 
     def _erase_source(self, job: Job) -> None:
         """Erase the inbox upload: its versions with the same bytes, except those of other jobs."""
