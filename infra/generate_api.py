@@ -35,7 +35,8 @@ _ERRORS = {
     403: "The role of the API key, or its list of models, does not allow this request.",
     404: "The object does not exist, or belongs to another caller.",
     409: "The idempotency key was used for a different request, the job or batch has ended, the job"
-    " to erase has not ended, or the cost of the batch needs a confirmation.",
+    " to erase has not ended, the presets have another version, or the cost of the batch needs a"
+    " confirmation.",
     413: "The body is too large.",
     415: "The Content-Type is not the one of this route.",
     429: "Too many requests per second, or per minute of this API key. Retry after the seconds in"

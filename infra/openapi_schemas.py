@@ -19,6 +19,8 @@ _REQUESTS = (
     contract.PredictionQuery,
     contract.PredictionIds,
     contract.PriceQuery,
+    contract.SubmitsRequest,
+    contract.PresetsRequest,
     keys.KeyRequest,
     keys.BudgetRequest,
 )
@@ -28,6 +30,9 @@ _RESPONSES = (
     contract.Estimate,
     contract.Me,
     contract.StatsView,
+    contract.SubmitsView,
+    contract.PresetsVersions,
+    contract.InboxView,
     contract.PresignedUploadView,
     contract.PresetsView,
     contract.BatchView,

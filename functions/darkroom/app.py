@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from darkroom.usecases.maintenance.sweep_jobs import SweepJobs
     from darkroom.usecases.maintenance.sweep_keys import SweepKeys
     from darkroom.usecases.maintenance.sweep_uploads import SweepUploads
+    from darkroom.usecases.settings.change_presets import ChangePresets
+    from darkroom.usecases.settings.switch_submits import SwitchSubmits
 
 # Seconds that the circuit breaker first stays open.
 BREAKER_SECONDS = 30
@@ -261,6 +263,30 @@ class App:
         )
 
     @cached_property
+    def change_presets(self) -> ChangePresets:
+        """Stores and lists versions of the presets."""
+        from darkroom.usecases.settings.change_presets import ChangePresets
+
+        return ChangePresets(
+            presets=self.ports.presets,
+            settings=self.ports.audited_settings,
+            audit=self.ports.audit,
+            now=self.ports.now,
+        )
+
+    @cached_property
+    def switch_submits(self) -> SwitchSubmits:
+        """Pauses and resumes submission."""
+        from darkroom.usecases.settings.switch_submits import SwitchSubmits
+
+        return SwitchSubmits(
+            flag_store=self.ports.flag_store,
+            settings=self.ports.audited_settings,
+            audit=self.ports.audit,
+            now=self.ports.now,
+        )
+
+    @cached_property
     def find_jobs(self) -> FindJobs:
         """Reads the jobs of a caller."""
         from darkroom.usecases.jobs.find_jobs import FindJobs
@@ -365,7 +391,12 @@ class App:
         """Reads the statistics."""
         from darkroom.usecases.maintenance.read_stats import ReadStats
 
-        return ReadStats(stats=self.ports.stats, queue=self.ports.queue, now=self.ports.now)
+        return ReadStats(
+            stats=self.ports.stats,
+            queue=self.ports.queue,
+            flag_store=self.ports.flag_store,
+            now=self.ports.now,
+        )
 
     # Steps of a job
 

@@ -222,6 +222,13 @@ class AwsPorts:
         return WaitingFolder(self._s3, self._assets_bucket)
 
     @cached_property
+    def inbox_notes(self) -> ports.InboxNotes:
+        """The notes about uploads of the inbox."""
+        from darkroom.adapters.s3.inbox_notes import NotesFolder
+
+        return NotesFolder(self._s3, self._assets_bucket)
+
+    @cached_property
     def presets(self) -> ports.PresetStore:
         """The presets in the assets bucket."""
         from darkroom.adapters.s3.presets import PresetDocument

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from darkroom.domain.events import Event
     from darkroom.domain.executions import Execution
     from darkroom.domain.job import Asset, Job, Reservation, Status
-    from darkroom.domain.keys import Key, Revocation
+    from darkroom.domain.keys import Creator, Key, Revocation
     from darkroom.domain.media import Format
     from darkroom.domain.presets import Presets
     from darkroom.domain.references import S3Object
@@ -668,11 +668,45 @@ class WaitingUploads(Protocol):
         """Remove an upload, if it waits."""
 
 
+@dataclass(frozen=True)
+class StoredPresets:
+    """A stored version of the document of presets."""
+
+    version_id: str
+    stored_at: datetime
+    stored_by: Creator
+    presets: Presets | None  # None: the document is not valid
+    problem: str | None = None  # the error of a document that is not valid
+
+
+class InboxNotes(Protocol):
+    """The notes in errors/ about uploads that were rejected or whose jobs have failed."""
+
+    def newest(self, folder: str | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
+        """Return the newest notes, newest first, and whether all notes were compared.
+
+        `folder` is one of the inbox; None for all folders.
+        """
+
+
 class PresetStore(Protocol):
     """The owner's document of presets."""
 
     def read(self) -> tuple[Presets, str | None]:
         """Return the presets in use, and the error in a newer document that is not valid."""
+
+    def replace(self, version: int, document: Presets, by: Caller) -> bool:
+        """Store a document if the presets in use have this version; return whether it was stored.
+
+        Of two calls at once, only one stores its document. Raises InvalidRequestError if the
+        document is too large.
+        """
+
+    def versions(self, limit: int) -> list[StoredPresets]:
+        """Return the newest stored documents, the newest first."""
+
+    def version(self, version_id: str) -> StoredPresets | None:
+        """Return a stored document; None if it does not exist."""
 
 
 class Assets(Protocol):
@@ -829,6 +863,8 @@ class RuntimeFlags:
 
     submits: bool = True  # whether jobs may be submitted
     webhook_url: str | None = None  # root URL of the API; None disables webhooks
+    paused_at: datetime | None = None  # when `submits` was turned off
+    paused_by: Creator | None = None  # who turned it off
 
     def webhook(self, job_id: str, token: str | None) -> str | None:
         """Return the webhook URL of a POST; None if webhooks are disabled.
@@ -845,6 +881,9 @@ class FlagStore(Protocol):
 
     def read(self) -> RuntimeFlags:
         """Return the flags, at most a few seconds old."""
+
+    def set_submits(self, by: Caller, *, submits: bool) -> None:
+        """Turn submission on or off for `by`. Idempotent."""
 
 
 class Metrics(Protocol):
@@ -869,6 +908,9 @@ class AuditedSettings(Protocol):
 
     def write(self, values: Mapping[str, str]) -> None:
         """Replace all values."""
+
+    def note(self, name: str, value: str) -> None:
+        """Replace the value of a setting. Does nothing before the first write."""
 
 
 type Clock = Callable[[], datetime]

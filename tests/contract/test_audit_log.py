@@ -90,3 +90,14 @@ def test_the_audited_settings_are_replaced(dynamodb: DynamoDBClient) -> None:
     table.write({"submits": "off"})
 
     assert table.read() == {"submits": "off"}
+
+
+def test_one_audited_setting_is_replaced_if_there_are_values(dynamodb: DynamoDBClient) -> None:
+    table = AuditedSettingsTable(dynamodb, TABLE)
+    table.note("submits", "off")
+    assert table.read() == {}
+    table.write({"submits": "on", "presets": "version 1"})
+
+    table.note("submits", "off")
+
+    assert table.read() == {"submits": "off", "presets": "version 1"}

@@ -1,12 +1,16 @@
 """Runtime flags in Systems Manager (moto), cached for a few seconds."""
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from darkroom.adapters.runtime_flags import MAX_AGE, ParameterFlags
+from darkroom.domain.callers import Role, of_key
+from darkroom.domain.keys import Creator
 from darkroom.ports import RuntimeFlags
 from tests.fakes.signals import StoppedClock
 from tests.infra.template import properties
@@ -22,7 +26,7 @@ URL = "https://abc123.execute-api.eu-central-1.amazonaws.com/prod"
 def client(aws: None) -> "SSMClient":
     """Return a Systems Manager client with the initial parameters of the template."""
     client = boto3.client("ssm")
-    for name in ("SubmitsFlag", "WebhooksFlag"):
+    for name in ("SubmitsFlag", "SubmitsChanged", "WebhooksFlag"):
         parameter = properties(name)
         path = parameter["Name"]["Fn::Sub"].replace("${AWS::StackName}", "darkroom")
         value = parameter["Value"] if isinstance(parameter["Value"], str) else "off"
@@ -73,7 +77,8 @@ def test_off_ignores_case_and_white_space(client: "SSMClient", value_text: str) 
     set_flag(client, "submits", value_text)
     set_flag(client, "webhooks", value_text)
 
-    assert read(client) == RuntimeFlags(submits=False, webhook_url=None)
+    flags = read(client)
+    assert (flags.submits, flags.webhook_url) == (False, None)
 
 
 @pytest.mark.parametrize("value_text", ["on", "ON", "yes", "offline"])
@@ -99,6 +104,24 @@ def test_one_call_reads_both_flags(client: "SSMClient") -> None:
     assert called == ["GetParameters"]
 
 
+def test_pause_through_the_api_names_its_key_until_the_flag_is_set_otherwise(
+    client: "SSMClient",
+) -> None:
+    boss = of_key("boss", Role.ADMIN, key_id="0123456789ab")
+    flags = ParameterFlags(client, PREFIX, StoppedClock(), Mock())
+
+    flags.set_submits(boss, submits=False)
+
+    paused = read(client)
+    assert (paused.submits, paused.paused_by) == (False, Creator.of(boss))
+    assert paused.paused_at is not None
+    assert paused.paused_at.tzinfo is UTC
+    flags.set_submits(boss, submits=True)
+    assert read(client) == RuntimeFlags()
+    set_flag(client, "submits", "off")
+    assert read(client).paused_by == Creator(name="aws")
+
+
 def test_flags_are_cached_for_ten_seconds(client: "SSMClient") -> None:
     flags = Flags(client)
     flag_history = [flags.read()]
@@ -107,8 +130,8 @@ def test_flags_are_cached_for_ten_seconds(client: "SSMClient") -> None:
 
     flag_history += [flags.read(after=seconds) for seconds in (0, 9, 1)]
 
-    old, new = RuntimeFlags(), RuntimeFlags(submits=False, webhook_url=URL)
-    assert flag_history == [old, old, old, new]
+    old, new = (True, None), (False, URL)
+    assert [(f.submits, f.webhook_url) for f in flag_history] == [old, old, old, new]
 
 
 def test_400_busy_functions_stay_below_the_default_throughput_of_parameter_store() -> None:
@@ -124,9 +147,7 @@ def test_flags_stay_in_use_while_reads_are_throttled(
     with monkeypatch.context() as patch:
         refused = throttle(client, patch)
 
-        assert [flags.read(after=seconds) for seconds in (10, 4, 1)] == [
-            RuntimeFlags(submits=False)
-        ] * 3
+        assert [flags.read(after=seconds).submits for seconds in (10, 4, 1)] == [False] * 3
         assert len(refused) == len(flags.reported) == 2  # at once, and 5 seconds later
     set_flag(client, "submits", "on")
 

@@ -4,15 +4,18 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from darkroom.domain import presets
-from darkroom.domain.keys import Key, Revocation
+from darkroom.domain.callers import Caller
+from darkroom.domain.keys import Creator, Key, Revocation
 from darkroom.domain.presets import Presets
 from darkroom.domain.references import S3Object
 from darkroom.domain.uploads import Upload
-from darkroom.ports import InboxFile, WaitingUpload
+from darkroom.ports import InboxFile, StoredPresets, WaitingUpload
 from tests.fakes.queue import InMemoryBudgets
-from tests.fakes.storage import InMemoryReferences
+from tests.fakes.signals import START
+from tests.fakes.storage import InMemoryAssets, InMemoryReferences
 
 
 @dataclass
@@ -96,8 +99,37 @@ class InMemoryPresets:
     current: Presets = field(default_factory=presets.shipped)
     problem: str | None = None
 
+    stored: list[StoredPresets] = field(default_factory=list)
+
     def read(self) -> tuple[Presets, str | None]:
         return self.current, self.problem
+
+    def replace(self, version: int, document: Presets, by: Caller) -> bool:
+        presets.write_document(document)
+        if self.current.version != version:
+            return False
+        self.current, self.problem = document, None
+        version_id = f"version-{len(self.stored)}"
+        self.stored.insert(0, StoredPresets(version_id, START, Creator.of(by), document))
+        return True
+
+    def versions(self, limit: int) -> list[StoredPresets]:
+        return self.stored[:limit]
+
+    def version(self, version_id: str) -> StoredPresets | None:
+        return next((each for each in self.stored if each.version_id == version_id), None)
+
+
+@dataclass
+class InMemoryNotes:
+    """The port InboxNotes, over the documents of the assets bucket."""
+
+    assets: InMemoryAssets
+
+    def newest(self, folder: str | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
+        prefix = f"errors/{folder}/" if folder else "errors/"
+        notes = [note for key, note in self.assets.documents.items() if key.startswith(prefix)]
+        return sorted(notes, key=lambda note: note["at"], reverse=True)[:limit], True
 
 
 @dataclass

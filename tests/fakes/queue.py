@@ -1,13 +1,15 @@
 """The submit queue, claims, budgets and runtime flags in memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from darkroom.domain.breaker import ProviderState
+from darkroom.domain.callers import Caller
 from darkroom.domain.job import Reservation
-from darkroom.domain.keys import Revocation
+from darkroom.domain.keys import Creator, Revocation
 from darkroom.domain.submit_queue import QueueShard, QueueSnapshot
 from darkroom.ports import ProviderChange, QueueChange, Reserved, RuntimeFlags
+from tests.fakes.signals import StoppedClock
 
 
 @dataclass
@@ -110,9 +112,18 @@ class InMemoryFlags:
     """The port FlagStore."""
 
     flags: RuntimeFlags = field(default_factory=RuntimeFlags)
+    clock: StoppedClock = field(default_factory=StoppedClock)
 
     def read(self) -> RuntimeFlags:
         return self.flags
+
+    def set_submits(self, by: Caller, *, submits: bool) -> None:
+        self.flags = replace(
+            self.flags,
+            submits=submits,
+            paused_at=None if submits else self.clock(),
+            paused_by=None if submits else Creator.of(by),
+        )
 
     def set(self, *, submits: bool = True, webhook_url: str | None = None) -> None:
         self.flags = RuntimeFlags(submits=submits, webhook_url=webhook_url)

@@ -65,6 +65,10 @@ class InMemoryAuditedSettings:
     def write(self, values: Mapping[str, str]) -> None:
         self.values = dict(values)
 
+    def note(self, name: str, value: str) -> None:
+        if self.values:
+            self.values[name] = value
+
 
 def execution_name(record_id: str, attempt: int) -> str:
     """Return the name of an execution; jobs have no attempts."""

@@ -26,6 +26,7 @@ from tests.fakes.crashes import CrashAt, CrashWrapper
 from tests.fakes.entry_points import (
     InMemoryInbox,
     InMemoryKeys,
+    InMemoryNotes,
     InMemoryPresets,
     InMemoryRequestCounter,
     InMemoryWaitingUploads,
@@ -181,6 +182,7 @@ class _Ports:
         port = {
             "queue": world.jobs.queue,
             "claims": world.jobs.claims,
+            "inbox_notes": InMemoryNotes(world.assets),
             "budgets": world.jobs.budgets,
             "webhook_secrets": world.provider,
             "now": world.clock,

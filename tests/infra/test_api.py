@@ -25,6 +25,11 @@ OTHER_FUNCTIONS = {
     ("get", "/v1/callback-secret"): "CallbackSecretsFunction",
     ("post", "/v1/callback-secret/rotate"): "CallbackSecretsFunction",
     ("get", "/api/v3/webhook/secret"): "CallbackSecretsFunction",
+    ("put", "/v1/submits"): "SettingsFunction",
+    ("put", "/v1/presets"): "SettingsFunction",
+    ("get", "/v1/presets/versions"): "SettingsFunction",
+    ("get", "/v1/presets/versions/{version_id}"): "SettingsFunction",
+    ("get", "/v1/inbox"): "SettingsFunction",
 }
 OPERATIONS = [
     (path, method, operation)

@@ -101,6 +101,24 @@ def test_erase_can_write_only_results_of_batches() -> None:
     assert granted_actions("EraseFunction")["s3:PutObject"] == {"${AssetsBucket.Arn}/batches/*"}
 
 
+def test_only_the_settings_function_changes_settings() -> None:
+    """It can write the presets and the flag of submission, and no other object or flag."""
+    flags = {
+        "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${AWS::StackName}"
+        f"/switches/{name}"
+        for name in ("submits", "submits-changed")
+    }
+    writers = {f for f in functions() if "ssm:PutParameter" in granted_actions(f)}
+
+    assert writers == {"SettingsFunction"}
+    assert granted_actions("SettingsFunction")["ssm:PutParameter"] == flags
+    presets = "${AssetsBucket.Arn}/config/presets.json"
+    assert granted_actions("SettingsFunction")["s3:PutObject"] == {presets}
+    for function in functions():
+        if function != "SettingsFunction":
+            assert presets not in granted_actions(function).get("s3:PutObject", set())
+
+
 def test_only_notes_and_waiting_uploads_are_deleted() -> None:
     for function in functions():
         deletable = granted_actions(function).get("s3:DeleteObject", set())
@@ -215,6 +233,7 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
         "StateMachineLogsPolicy": "AWS::IAM::ManagedPolicy",
         "ApiPermission": "AWS::Lambda::Permission",
         "KeysPermission": "AWS::Lambda::Permission",
+        "SettingsPermission": "AWS::Lambda::Permission",
         "AuthorizerPermission": "AWS::Lambda::Permission",
         "ErasePermission": "AWS::Lambda::Permission",
         "CallbacksMapping": "AWS::Lambda::EventSourceMapping",
@@ -234,6 +253,7 @@ def test_template_has_no_other_roles_policies_or_permissions() -> None:
         ("ApiPermission", "ApiFunction", "${RestApi}/live/*"),
         ("ErasePermission", "EraseFunction", "${RestApi}/live/DELETE/v1/jobs/*/data"),
         ("KeysPermission", "KeysFunction", "${RestApi}/live/*/v1/keys*"),
+        ("SettingsPermission", "SettingsFunction", "${RestApi}/live/*/v1/*"),
         ("AuthorizerPermission", "AuthorizerFunction", "${RestApi}/authorizers/*"),
         (
             "CallbackSecretsPermission",

@@ -120,7 +120,7 @@ def test_only_rules_and_the_api_can_invoke_functions() -> None:
     assert len(permissions) == len(rules) + len(others)
     assert {function for function, _ in others} == {
         "ApiFunction", "AuthorizerFunction", "CallbackSecretsFunction", "EraseFunction",
-        "KeysFunction", "OnWebhookFunction",
+        "KeysFunction", "OnWebhookFunction", "SettingsFunction",
     }  # fmt: skip
     for _, permission in others:
         assert permission["Principal"] == "apigateway.amazonaws.com"

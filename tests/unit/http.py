@@ -21,6 +21,7 @@ from darkroom.api.erase_routes import EraseRoutes
 from darkroom.api.key_routes import KeyRoutes
 from darkroom.api.resolver import Api, RouteGroup
 from darkroom.api.routes import Routes
+from darkroom.api.settings_routes import SettingsRoutes
 from darkroom.api.studio import Studio
 from darkroom.api.wavespeed_compat import WaveSpeedRoutes
 from darkroom.domain.job import Job
@@ -43,6 +44,7 @@ FUNCTIONS: dict[str, tuple[RouteGroup, ...]] = {
     "EraseFunction": (EraseRoutes,),
     "KeysFunction": (KeyRoutes,),
     "CallbackSecretsFunction": (CallbackRoutes,),
+    "SettingsFunction": (SettingsRoutes,),
 }
 NO_ROUTE = (
     {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},

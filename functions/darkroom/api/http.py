@@ -86,12 +86,11 @@ class HttpRequest:
                 "This API key has the role read. Use a key with the role submit or admin."
             )
 
-    def must_manage_keys(self) -> None:
-        """Raise ForbiddenError unless the key has the role admin."""
+    def must_be_admin(self, act: str) -> None:
+        """Raise ForbiddenError unless the key has the role admin, which may do the act."""
         if self.role is not Role.ADMIN:
             raise ForbiddenError(
-                f"This API key has the role {self.role}. Only a key with the role admin can manage"
-                " API keys."
+                f"This API key has the role {self.role}. Only a key with the role admin can {act}."
             )
 
     def price(self, prices: Prices) -> Price:

@@ -57,5 +57,5 @@ class KeyRoutes:
         """Return the request of an admin. Raises ForbiddenError or InvalidRequestError."""
         request = HttpRequest.of(self._resolver.current_event)
         request.only()
-        request.must_manage_keys()
+        request.must_be_admin("manage API keys")
         return request

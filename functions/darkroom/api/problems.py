@@ -13,6 +13,7 @@ from darkroom.domain.errors import (
     NotEndedError,
     NotFoundError,
     NotResumableError,
+    OutdatedError,
 )
 
 CONTENT_TYPE = "application/problem+json"
@@ -48,6 +49,7 @@ KINDS: dict[type[Exception], tuple[str, HTTPStatus]] = {
     ConfirmationRequiredError: ("confirmation-required", HTTPStatus.CONFLICT),
     EndedError: ("already-ended", HTTPStatus.CONFLICT),
     NotEndedError: ("not-ended", HTTPStatus.CONFLICT),
+    OutdatedError: ("outdated", HTTPStatus.CONFLICT),
     NotResumableError: ("not-resumable", HTTPStatus.CONFLICT),
     TooLargeError: ("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     TooManyRequestsError: ("too-many-requests", HTTPStatus.TOO_MANY_REQUESTS),

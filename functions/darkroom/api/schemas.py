@@ -19,6 +19,7 @@ from darkroom.domain.chain_state import ChainStatus
 from darkroom.domain.errors import Charged, Code, FieldProblem
 from darkroom.domain.events import S3Location, Timings
 from darkroom.domain.job import Asset, Status
+from darkroom.domain.keys import Creator
 from darkroom.domain.presets import Presets
 from darkroom.domain.references import MAX_REFERENCE_BYTES
 from darkroom.domain.requests import MAX_PROMPT_CHARACTERS, Operation
@@ -236,7 +237,28 @@ class Me(_Model):
     )
 
 
-class QueueView(_Model):
+class SubmitsRequest(Body):
+    """Whether submission is paused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    paused: Annotated[bool, Field(strict=True)] = Field(
+        description="true: no job is submitted until submission resumes; submitted jobs continue."
+    )
+
+
+class SubmitsView(_Model):
+    """Whether submission is paused by an admin."""
+
+    paused: bool = Field(description="Whether an admin or the operator has paused submission.")
+    paused_at: datetime | None = Field(description="Since when; null while it is not paused.")
+    paused_by: Creator | None = Field(
+        description="Who paused submission: a key, or `aws` for AWS credentials. null while it is "
+        "not paused."
+    )
+
+
+class QueueView(SubmitsView):
     """The state of the submit queue."""
 
     waiting_normal: int = Field(description="Waiting jobs of priority `normal`.")
@@ -485,6 +507,60 @@ class PresetsView(Presets):
     problem: str | None = Field(
         description="The error in a newer presets document that is not valid; null without one."
     )
+
+
+class PresetsRequest(Presets):
+    """The presets document of a change."""
+
+    version: Annotated[int, Field(ge=1, le=1_000_000_000, strict=True), WHOLE] = Field(
+        description="The version in use, which the request replaces. The new version is one more."
+    )
+
+
+class PresetsVersionView(_Model):
+    """A stored version of the presets."""
+
+    version_id: str = Field(description="The id of the version in S3.")
+    version: int | None = Field(description="null if the document is not valid.")
+    stored_at: datetime
+    stored_by: Creator
+    changed: tuple[str, ...] = Field(
+        description="Names of the presets that were added, changed or removed by this version."
+    )
+    problem: str | None = Field(description="The error of a document that is not valid.")
+
+
+class PresetsVersions(_Model):
+    """The newest versions of the presets, newest first."""
+
+    versions: tuple[PresetsVersionView, ...]
+
+
+class InboxNoteView(_Model):
+    """An upload that was rejected, or whose job has failed."""
+
+    key: str = Field(description="The key of the upload in the inbox bucket.")
+    at: datetime
+    code: Code
+    message: str
+    job_id: str | None = Field(description="The failed job; null if no job was started.")
+
+
+class WaitingUploadView(_Model):
+    """An upload that waits for its references."""
+
+    key: str = Field(description="The key of the upload in the inbox bucket.")
+    since: datetime
+
+
+class InboxView(_Model):
+    """The uploads of the inbox that have no image. `GET /v1/jobs` lists the jobs of the others."""
+
+    notes: tuple[InboxNoteView, ...] = Field(description="The newest notes in errors/ first.")
+    is_complete: bool = Field(
+        description="false: there are more than 1,000 notes, and newer ones may be missing."
+    )
+    waiting: tuple[WaitingUploadView, ...]
 
 
 class Problem(_Model):

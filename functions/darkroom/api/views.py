@@ -1,7 +1,8 @@
 """Build API responses from records."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from darkroom.api.schemas import (
     AssetView,
@@ -10,10 +11,15 @@ from darkroom.api.schemas import (
     ChainView,
     EventView,
     FailureView,
+    InboxNoteView,
+    InboxView,
     JobView,
+    PresetsVersionView,
     QueueView,
     Results,
     StatsView,
+    SubmitsView,
+    WaitingUploadView,
     ZipView,
 )
 from darkroom.domain import job_events, polling
@@ -31,10 +37,12 @@ from darkroom.domain.file_names import (
 from darkroom.domain.job import Job
 from darkroom.domain.media import REFERENCE_FORMATS
 from darkroom.domain.references import S3Object
+from darkroom.ports import RuntimeFlags, WaitingUpload
 from darkroom.usecases.batches.end_batch import CSV, JSONL
 from darkroom.usecases.batches.plan_batch import Plan
 from darkroom.usecases.jobs.find_jobs import FoundJob
 from darkroom.usecases.maintenance.read_stats import StatsReport
+from darkroom.usecases.settings.change_presets import ChangedPresets
 
 _MAX_ROW_PROBLEMS = 1000  # in the response to a dry run
 # Why the circuit breaker is open, by the failure code of the last submit.
@@ -176,6 +184,46 @@ def retry_after(job: Job, now: datetime, scale: float) -> int:
     return max(first_wait, polling.next_wait(elapsed, deadline))
 
 
+def presets_version_view(version: ChangedPresets) -> PresetsVersionView:
+    """Return the API representation of a stored version of the presets."""
+    stored = version.stored
+    return PresetsVersionView(
+        version_id=stored.version_id,
+        version=stored.presets and stored.presets.version,
+        stored_at=stored.stored_at,
+        stored_by=stored.stored_by,
+        changed=version.changed,
+        problem=stored.problem,
+    )
+
+
+def inbox_view(
+    notes: Iterable[Mapping[str, Any]], *, is_complete: bool, waiting: Iterable[WaitingUpload]
+) -> InboxView:
+    """Return the API representation of notes and of waiting uploads."""
+    return InboxView(
+        notes=tuple(
+            InboxNoteView(
+                key=note["source"]["key"],
+                at=note["at"],
+                code=note["code"],
+                message=note["message"],
+                job_id=note.get("job_id"),
+            )
+            for note in notes
+        ),
+        is_complete=is_complete,
+        waiting=tuple(WaitingUploadView(key=w.upload.key, since=w.since) for w in waiting),
+    )
+
+
+def submits_view(flags: RuntimeFlags) -> SubmitsView:
+    """Return the API representation of the switch of submission."""
+    return SubmitsView(
+        paused=not flags.submits, paused_at=flags.paused_at, paused_by=flags.paused_by
+    )
+
+
 def stats_view(report: StatsReport) -> StatsView:
     """Return the API representation of the statistics."""
     shards, reason = report.queue.shards.values(), report.queue.provider.reason
@@ -191,6 +239,7 @@ def stats_view(report: StatsReport) -> StatsView:
             paused_seconds=round(report.paused_seconds, 1),
             breaker="open" if reason else "closed",
             message=_BREAKER_MESSAGES.get(reason, _UNREACHABLE) if reason else None,
+            **dict(submits_view(report.flags)),
         ),
     )
 

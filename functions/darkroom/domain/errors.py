@@ -221,6 +221,10 @@ class NotEndedError(DarkroomError):
     """The job or its batch has not ended, so its content is still needed."""
 
 
+class OutdatedError(DarkroomError):
+    """The document has changed since the version that the request replaces."""
+
+
 class NotResumableError(DarkroomError):
     """The job has no chain, or its chain has not failed."""
 

@@ -21,7 +21,7 @@ KeyName = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN}$")]
 
 
 class Creator(BaseModel):
-    """Who created a key: another key, or AWS credentials."""
+    """Who created a key or changed a setting: another key, or AWS credentials."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 

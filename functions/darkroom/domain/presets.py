@@ -1,9 +1,11 @@
 """Presets: named edits in one document. Each preset is the name of a folder of the inbox."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     BeforeValidator,
@@ -15,7 +17,7 @@ from pydantic import (
 )
 
 from darkroom.domain.errors import InvalidRequestError
-from darkroom.domain.parsing import explain, read_steps
+from darkroom.domain.parsing import explain, field_problems, read_steps, unknown_field
 from darkroom.domain.requests import ImageInput, ReuseSeconds, Then, invalid
 from darkroom.domain.values import WHOLE, Body
 
@@ -23,6 +25,7 @@ from darkroom.domain.values import WHOLE, Body
 REFERENCES_FOLDER = "references"
 MAX_DOCUMENT_BYTES = 1024 * 1024
 _MAX_PATH = 100  # characters of a field path in a message
+_DIGITS = 12  # of the digest of a document
 
 PresetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
@@ -90,6 +93,40 @@ class Presets(Body):
             message = f"has {REFERENCES_FOLDER}, a reserved folder name. Rename the preset."
             raise invalid(message, "another name")
         return presets
+
+
+def read_document(body: Mapping[str, Any]) -> Presets:
+    """Return the document of a request. Raises InvalidRequestError, which names the fields."""
+    unknown = [name for name in body if name not in Presets.model_fields]
+    if unknown:
+        names = Presets.model_fields
+        raise InvalidRequestError([unknown_field(name, names) for name in unknown])
+    try:
+        return Presets.model_validate(body)
+    except ValidationError as error:
+        raise InvalidRequestError(field_problems(error, Preset.model_fields)) from None
+
+
+def write_document(presets: Presets) -> bytes:
+    """Return the document as JSON for a person. Raises InvalidRequestError if it is too large."""
+    text = presets.model_dump_json(exclude_none=True, indent=2).encode()
+    if len(text) > MAX_DOCUMENT_BYTES:
+        allowed = f"at most {MAX_DOCUMENT_BYTES:,} bytes"
+        message = f"`presets` has {len(text):,} bytes of JSON. Use {allowed}."
+        raise InvalidRequestError.of("presets", message, allowed)
+    return text
+
+
+def describe(presets: Presets) -> str:
+    """Return the version and a digest of the document, for the audit log."""
+    digest = hashlib.sha256(presets.model_dump_json().encode()).hexdigest()[:_DIGITS]
+    return f"version {presets.version}, digest {digest}"
+
+
+def changes(presets: Presets, earlier: Presets) -> tuple[str, ...]:
+    """Return the names of the presets that were added, changed or removed since `earlier`."""
+    names = sorted(presets.presets.keys() | earlier.presets.keys())
+    return tuple(n for n in names if presets.presets.get(n) != earlier.presets.get(n))
 
 
 class BrokenPresetsError(ValueError):

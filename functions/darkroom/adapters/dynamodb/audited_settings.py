@@ -24,3 +24,15 @@ class AuditedSettingsTable:
     def write(self, values: Mapping[str, str]) -> None:
         """Replace all values."""
         self._table.put(audit_key() | to_attributes([("settings", dict(values))]))
+
+    def note(self, name: str, value: str) -> None:
+        """Replace the value of one setting, if there are values."""
+        self._table.update(
+            {
+                "Key": audit_key(),
+                "UpdateExpression": "SET settings.#name = :value",
+                "ConditionExpression": "attribute_exists(settings)",
+                "ExpressionAttributeNames": {"#name": name},
+                "ExpressionAttributeValues": {":value": {"S": value}},
+            }
+        )

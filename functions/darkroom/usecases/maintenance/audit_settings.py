@@ -1,19 +1,20 @@
 """Audit settings: record changes of the presets, the runtime flags and the stack's budget."""
 
-import hashlib
 from dataclasses import dataclass
 
 from darkroom.domain import audit, callers
 from darkroom.domain.audit import Act
 from darkroom.domain.errors import STACK
+from darkroom.domain.presets import describe
 from darkroom.ports import Audit, AuditedSettings, Clock, FlagStore, PresetStore
-
-_DIGITS = 12  # of the digest of the presets
 
 
 @dataclass(frozen=True)
 class AuditSettings:
-    """Compare the settings with those of the last run. They change outside of Darkroom."""
+    """Compare the settings with those of the last run. AWS credentials can change them.
+
+    A change through the HTTP API has an entry of its own, which replaces the value of the last run.
+    """
 
     presets: PresetStore
     flag_store: FlagStore
@@ -33,7 +34,8 @@ class AuditSettings:
             "webhooks": Act.SWITCH_CHANGED,
             STACK: Act.BUDGET_CHANGED,
         }
-        values, before = self._read(), self.settings.read()
+        # In this order: a change through the API in between is noted before the values are read.
+        before, values = self.settings.read(), self._read()
         if values == before:
             return []
         changed = [name for name in acts if before and values[name] != before.get(name)]
@@ -45,9 +47,8 @@ class AuditSettings:
     def _read(self) -> dict[str, str]:
         presets, _ = self.presets.read()
         flags = self.flag_store.read()
-        digest = hashlib.sha256(presets.model_dump_json().encode()).hexdigest()[:_DIGITS]
         return {
-            "presets": f"version {presets.version}, digest {digest}",
+            "presets": describe(presets),
             "submits": "on" if flags.submits else "off",
             "webhooks": flags.webhook_url or "off",
             STACK: f"{self.stack_budget_usd:g} USD a day" if self.stack_budget_usd else "none",

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from darkroom.domain.stats import Day, Durations, ImageKind, durations_of
 from darkroom.domain.submit_queue import QueueSnapshot
-from darkroom.ports import Clock, Stats, SubmitQueue
+from darkroom.ports import Clock, FlagStore, RuntimeFlags, Stats, SubmitQueue
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class StatsReport:
     durations: list[Durations]
     queue: QueueSnapshot
     paused_seconds: float  # until the first shard may submit, 0 if none is paused
+    flags: RuntimeFlags
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class ReadStats:
 
     stats: Stats
     queue: SubmitQueue
+    flag_store: FlagStore
     now: Clock
 
     def run(self, days: int, caller: str | None) -> StatsReport:
@@ -45,4 +47,5 @@ class ReadStats:
             durations=[durations_of(kind, counts) for kind, counts in sorted(kinds.items())],
             queue=queue,
             paused_seconds=max(0.0, queue.next_at - now.timestamp()),
+            flags=self.flag_store.read(),
         )
