@@ -80,6 +80,11 @@ class Client:
         _check_unicode(body)
         return self._call("POST", path, attempts=1, json=body)
 
+    def put(self, path: str, body: Json) -> Json:
+        """Return the response of a PUT, without retries; raises CliError."""
+        _check_unicode(body)
+        return self._call("PUT", path, attempts=1, json=body)
+
     def patch(self, path: str, body: Json) -> Json:
         """Return the response of a PATCH; raises CliError."""
         _check_unicode(body)

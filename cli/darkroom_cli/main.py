@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from darkroom_cli.commands import batch, jobs, keys, mcp, money, operator, stats, watch
+from darkroom_cli.commands import batch, jobs, keys, mcp, money, operator, settings, stats, watch
 from darkroom_cli.errors import CliError, Exit
 from darkroom_cli.show import Screen
 
@@ -23,11 +23,12 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for top_level in (jobs.top, watch.top, money.top, stats.top, mcp.top, operator.top):
+for top_level in (jobs.top, watch.top, money.top, settings.top, stats.top, mcp.top, operator.top):
     app.add_typer(top_level)
 app.add_typer(jobs.jobs, name="jobs")
 app.add_typer(batch.batch, name="batch")
 app.add_typer(keys.keys, name="keys")
+app.add_typer(settings.presets, name="presets")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Commands for prices and presets."""
+"""The command for prices."""
 
 from typing import Annotated
 
@@ -32,20 +32,3 @@ def price(
     session.screen.line(usd(estimate["estimated_cost_micro_usd"]))
     if estimate["priced_as_of"]:
         session.screen.note(f"Price as of {estimate['priced_as_of']}")
-
-
-@command(top, "presets")
-def presets(session: Session) -> None:
-    """List the presets (one per inbox folder)."""
-    document = session.client.get("/v1/presets")
-    if session.screen.as_json:
-        session.screen.document(document)
-        return
-    rows = [
-        [name, str(preset.get("quality") or ""), str(preset.get("resolution") or ""),
-         preset["prompt"]]
-        for name, preset in sorted(document["presets"].items())
-    ]  # fmt: skip
-    session.screen.table(["preset", "quality", "resolution", "prompt"], rows)
-    if document["problem"]:
-        session.screen.note(f"config/presets.json is not used: {document['problem']}")
