@@ -145,7 +145,8 @@ def test_response_has_the_queue_state() -> None:
 
     assert ada.get(PATH).json["queue"] == {
         "waiting_normal": 0, "waiting_low": 0, "in_flight": 0, "paused_seconds": 0.0,
-        "breaker": "closed", "message": None,
+        "breaker": "closed", "message": None, "paused": False, "paused_at": None,
+        "paused_by": None,
     }  # fmt: skip
 
 
