@@ -214,7 +214,7 @@ def _http_event(path: str, body: str) -> dict[str, Any]:
     """Return the event of API Gateway for a POST of an admin."""
     authorizer = {
         "principalId": "0123456789ab", "name": "bench", "role": "admin", "models": "",
-        "callback_url": "",
+        "callback_url": "", "reuse_seconds": "0",
     }  # fmt: skip
     return {
         "httpMethod": "POST", "path": path, "resource": "/{proxy+}", "body": body, "isBase64Encoded": False,
