@@ -152,16 +152,21 @@ def test_images_of_a_batch_are_named_by_the_ids_of_their_rows(
 ) -> None:
     row_ids = ["sku-1", None, "../up", "sku-1", "v1.2", "a/b\\c:d", "é", "..."]
     rows = [
-        {"row": number, "id": row_id, "job_id": f"job{number}"}
+        {"row": number, "id": row_id, "assets": [f"s3://assets/jobs/{number}/0.png"]}
         for number, row_id in enumerate(row_ids, 1)
     ]
     deployment.files = httpx.Response(200, text="".join(f"{json.dumps(row)}\n" for row in rows))
     deployment.on(f"GET /v1/batches/{BATCH_ID}", batch())
-    jobs = [job(job_id=row["job_id"]) for row in rows]
+    (asset,) = job()["assets"]
+    jobs = [
+        job(job_id=f"job{number}", assets=[asset | {"key": f"jobs/{number}/0.png"}])
+        for number in range(1, len(rows) + 1)
+    ]
+    jobs.insert(1, job(job_id="first", assets=[asset]))  # the first step of a chain
     pages: list[Reply] = [{"jobs": jobs[:3], "cursor": "more"}, {"jobs": jobs[3:], "cursor": None}]
     deployment.on("GET /v1/jobs", *pages)
 
-    assert darkroom("batch", "show", BATCH_ID, "--images", "shots") == Exit.DONE
+    assert darkroom("batch", "show", BATCH_ID, "--save", "shots") == Exit.DONE
 
     names = "-up a-b-c-d row-2 row-8 sku-1 sku-1-2 v1.2 é"
     assert files() == sorted(f"shots/{name.strip('-')}.png" for name in names.split())

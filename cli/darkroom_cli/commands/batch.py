@@ -11,7 +11,8 @@ import typer
 from darkroom_cli import files as local_files
 from darkroom_cli.client import Json
 from darkroom_cli.errors import CliError, Exit, ProblemError
-from darkroom_cli.outputs import Destination, download, make_folder, row_name, save
+from darkroom_cli.outputs import Destination, download, make_folder, row_name
+from darkroom_cli.outputs import save as save_outputs
 from darkroom_cli.requests import Once, Settings, Timeout, check_id
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
@@ -23,8 +24,9 @@ BatchId = Annotated[str, typer.Argument(callback=check_id, help="The id of the b
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="File for the results, .csv or .jsonl.")
 ]
-Images = Annotated[
-    Path | None, typer.Option(help="Folder for the images, each named by the id of its row.")
+Save = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder for the images, each named by the id of its row."),
 ]
 _COLUMNS = ["batch", "name", "status", "rows", "completed", "failed", "bad", "spent"]
 _MAX_SHOWN_ERRORS = 20
@@ -58,11 +60,11 @@ def run(
     ] = True,
     timeout: Timeout = None,
     out: Out = None,
-    images: Images = None,
+    save: Save = None,
     once: Once = None,
 ) -> None:
     """Plan a batch, confirm its price, and run it. Invalid rows are skipped."""
-    _check_destinations(out, images)
+    _check_destinations(out, save)
     request = _request(session, source, prompt, name)
     request["defaults"] = settings
     plan = session.client.post("/v1/batches", {**request, "dry_run": True})
@@ -72,7 +74,7 @@ def run(
             session.screen.document(plan)
         return
     record = _start(session, request, plan, yes, once)
-    _finish(session, record, wait, timeout, out, images)
+    _finish(session, record, wait, timeout, out, save)
 
 
 @command(batch, "list")
@@ -97,12 +99,12 @@ def show(
     ] = False,
     timeout: Timeout = None,
     out: Out = None,
-    images: Images = None,
+    save: Save = None,
 ) -> None:
     """Show the progress of a batch, and download its results and images."""
-    _check_destinations(out, images)
+    _check_destinations(out, save)
     record = session.client.get(f"/v1/batches/{batch_id}")
-    _finish(session, record, wait, timeout, out, images)
+    _finish(session, record, wait, timeout, out, save)
 
 
 @command(batch, "cancel")
@@ -182,14 +184,14 @@ def _confirm(cost: int) -> None:
         raise CliError(Exit.MONEY, "The price is not confirmed. Nothing was started.")
 
 
-def _check_destinations(out: Path | None, images: Path | None) -> None:
+def _check_destinations(out: Path | None, save: Path | None) -> None:
     """Create the folders of the results and the images; raises CliError."""
     if out is not None:
         if os.path.isdir(out):  # noqa: PTH112 - never raises
             raise CliError(Exit.USAGE, f"{out} is a folder. Name a file, such as results.csv.")
         make_folder(out.parent)
-    if images is not None:
-        make_folder(images)
+    if save is not None:
+        make_folder(save)
 
 
 def _finish(
@@ -198,7 +200,7 @@ def _finish(
     wait: bool,
     timeout: int | None,
     out: Path | None,
-    images: Path | None,
+    save: Path | None,
 ) -> None:
     batch_id, screen = record["batch_id"], session.screen
     files: list[Path] = []
@@ -210,10 +212,10 @@ def _finish(
         retry = f"darkroom batch show {batch_id} --out {out}"
         files.append(download(session.client, record["results"][url], out, retry))
         notes.append(f"Saved {files[-1]}")
-    if images is not None and record["results"] is not None:
-        saved = _save_images(session, record, images)
+    if save is not None and record["results"] is not None:
+        saved = _save_images(session, record, save)
         files += saved
-        notes.append(f"Saved {len(saved)} images in {images}")
+        notes.append(f"Saved {len(saved)} images in {save}")
     if screen.as_json:
         screen.document({**record, "files": [str(path) for path in files]})
     else:
@@ -238,7 +240,12 @@ def _save_images(session: Session, record: Json, folder: Path) -> list[Path]:
     """Save the images of a batch, each named by the id or the number of its row."""
     results = io.BytesIO()
     session.client.download(record["results"]["jsonl_url"], results)
-    rows = {row["job_id"]: row for row in map(json.loads, results.getvalue().splitlines())}
+    # By asset: only the last job of a chain has the images of its row.
+    rows = {
+        asset: row
+        for row in map(json.loads, results.getvalue().splitlines())
+        for asset in row["assets"]
+    }
     paths: list[Path] = []
     cursor: str | None = None
     completed = record["progress"]["completed"]
@@ -248,8 +255,11 @@ def _save_images(session: Session, record: Json, folder: Path) -> list[Path]:
                 "/v1/jobs", batch=record["batch_id"], status="completed", limit=100, cursor=cursor
             )
             for job in page["jobs"]:
-                name = row_name(rows[job["job_id"]])
-                paths += save(session.client, job, Destination(folder), name)
+                assets = (f"s3://{asset['bucket']}/{asset['key']}" for asset in job["assets"])
+                row = next((rows[asset] for asset in assets if asset in rows), None)
+                if row is not None:
+                    name = row_name(row)
+                    paths += save_outputs(session.client, job, Destination(folder), name)
                 bar.update("Saving images", len(paths))
             cursor = page["cursor"]
             if cursor is None:
