@@ -1,5 +1,6 @@
 // The page: sign-in, routing between pages, and the connection banner.
 import * as api from "./api.js";
+import * as batches from "./batches.js";
 import { byId, showText, usd } from "./dom.js";
 import * as form from "./form.js";
 import * as gallery from "./gallery.js";
@@ -18,6 +19,7 @@ const REJECTED = "This API key is unknown, expired or revoked. Check the key, or
 // The first page whose pattern matches the hash is shown.
 const PAGES = [
   { name: "job", hash: /^#\/jobs\/([a-z0-9]+)$/, title: "Job · Darkroom", module: job },
+  { name: "batches", hash: /^#\/batches(?:\/([a-z0-9]+))?$/, title: "Batches · Darkroom", module: batches },
   { name: "stats", hash: /^#\/stats$/, title: "Stats · Darkroom", module: stats },
   { name: "make", hash: /^/, title: "Darkroom studio", module: gallery },
 ];
@@ -71,6 +73,7 @@ function signOut(error = "") {
   gallery.clear();
   queue.stop();
   if (!error) form.clear(); // a request survives the end of its key
+  batches.clear();
   byId("job").replaceChildren();
   askForKey(error);
 }

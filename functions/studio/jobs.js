@@ -3,13 +3,13 @@
 import * as api from "./api.js";
 import { textsOf } from "./settings.js";
 
-const text = (value) => (typeof value === "string" ? value : "");
-const number = (value) => (Number.isFinite(value) ? value : null);
+export const text = (value) => (typeof value === "string" ? value : "");
+export const number = (value) => (Number.isFinite(value) ? value : null);
 const size = (value) => (Number.isFinite(value) && value > 0 ? value : null);
-const time = (value) => (Number.isNaN(Date.parse(text(value))) ? null : value);
-const url = (value) => (/^https?:\/\//.test(text(value)) ? value : null);
-const list = (value) => (Array.isArray(value) ? value : []);
-const record = (value) => (typeof value === "object" && value !== null && !Array.isArray(value) ? value : {});
+export const time = (value) => (Number.isNaN(Date.parse(text(value))) ? null : value);
+export const url = (value) => (/^https?:\/\//.test(text(value)) ? value : null);
+export const list = (value) => (Array.isArray(value) ? value : []);
+export const record = (value) => (typeof value === "object" && value !== null && !Array.isArray(value) ? value : {});
 
 const assetOf = (value) => {
   const asset = record(value);
