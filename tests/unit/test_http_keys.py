@@ -310,3 +310,14 @@ def test_crash_after_the_creation_names_the_list_of_keys(
     assert response.status == 500
     assert "Check GET /v1/keys" in response.json["detail"]
     assert len(admin.world.keys.all()) == 1
+
+
+def test_authorization_that_was_cached_before_an_update_is_accepted() -> None:
+    ada = Client()
+    event = ada.event("POST", V1_JOBS, body=json.dumps(TEXT_TO_IMAGE))
+    context = event["requestContext"]["authorizer"]
+    event["requestContext"]["authorizer"] = {
+        name: context[name] for name in ("principalId", "name", "role")
+    }
+
+    assert ada.resolve(event).status == 202

@@ -52,6 +52,9 @@ _MAX_TOKEN = 40  # characters of a header's value in a message
 # The price of a model with an input and a number of images.
 type Price = Callable[[str, dict[str, Any], int], Quote | None]
 
+# API Gateway caches contexts for 30 seconds, so after an update some come from the version before.
+_ABSENT = {"models": "", "callback_url": "", "reuse_seconds": "0"}
+
 
 @dataclass(frozen=True)
 class HttpRequest:
@@ -66,7 +69,7 @@ class HttpRequest:
     @classmethod
     def of(cls, event: APIGatewayProxyEvent) -> "HttpRequest":
         """Return the request with the caller from the authorizer's context."""
-        context = event.raw_event["requestContext"]["authorizer"]
+        context = _ABSENT | event.raw_event["requestContext"]["authorizer"]
         role = Role(context["role"])
         identity = event.raw_event["requestContext"].get("identity") or {}
         caller = callers.of_key(
