@@ -57,7 +57,7 @@ function showCode() {
   byId("filter-code-clear").hidden = !code;
 }
 
-const writeState = () => history.replaceState({ ...history.state, y: scrollY, count: loaded.size }, "", address());
+const writeState = (hash = location.hash) => history.replaceState({ ...history.state, y: scrollY, count: loaded.size }, "", hash || "#/");
 
 export const lastHash = () => last.hash;
 
@@ -366,7 +366,7 @@ byId("filter-code-clear").addEventListener("click", () => {
 byId("filters").addEventListener("submit", (event) => event.preventDefault());
 byId("filters").addEventListener("input", () => {
   clearTimeout(filterTimer);
-  filterTimer = setTimeout(() => { writeState(); reload(); }, 250);
+  filterTimer = setTimeout(() => { writeState(address()); reload(); }, 250);
 });
 byId("more").addEventListener("click", () => load(true));
 new IntersectionObserver((all) => {
