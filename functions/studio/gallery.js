@@ -73,6 +73,16 @@ function entryKey(job) {
   return variants ? `variants ${job.caller} ${variants[1]}` : job.job_id;
 }
 
+/** The jobs of a chain without those in whose place a resumption has started others. */
+function latestOfSteps(list) {
+  const byStep = new Map();
+  for (const job of list) {
+    const other = byStep.get(job.step);
+    if (!other || other.timings.accepted_at < job.timings.accepted_at) byStep.set(job.step, job);
+  }
+  return [...byStep.values()];
+}
+
 function grouped() {
   const groups = new Map();
   for (const job of loaded.values()) {
@@ -82,8 +92,9 @@ function grouped() {
   }
   const position = (job) => [job.step ?? 0, Number(/-variant-(\d+)-of/.exec(job.idempotency_key)?.[1] ?? 0)];
   const newest = (list) => list.reduce((time, job) => (job.timings.accepted_at > time ? job.timings.accepted_at : time), "");
-  for (const list of groups.values()) {
-    list.sort((one, other) => position(one)[0] - position(other)[0] || position(one)[1] - position(other)[1]);
+  for (const [key, list] of groups) {
+    if (list[0].chain_id) groups.set(key, latestOfSteps(list));
+    groups.get(key).sort((one, other) => position(one)[0] - position(other)[0] || position(one)[1] - position(other)[1]);
   }
   return [...groups].sort(([, one], [, other]) => newest(other).localeCompare(newest(one)) || 0);
 }

@@ -104,6 +104,8 @@ def test_chain_is_built_shown_and_resumed(studio: Studio, deployment: Deployment
     expect(chain.locator(".chain-status")).to_contain_text("Completed", timeout=SECONDS)
     expect(chain.locator(".chain-steps img")).to_have_count(2)
     shot(studio, "chain")
+    page.get_by_role("link", name="← All images").click()
+    expect(card.locator(".frame.completed")).to_have_count(2)
     assert studio.accessibility_violations() == []
     assert studio.errors == []
 
