@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.note_outcome import NoteOutcome
     from darkroom.usecases.jobs.poll_prediction import PollPrediction
     from darkroom.usecases.jobs.read_chain import ReadChain
+    from darkroom.usecases.jobs.read_queue import ReadQueue
     from darkroom.usecases.jobs.receive_webhook import ReceiveWebhook
     from darkroom.usecases.jobs.recover_job import RecoverJob
     from darkroom.usecases.jobs.request_job import RequestJob
@@ -387,16 +388,25 @@ class App:
         return StoreUpload(references=self.ports.references)
 
     @cached_property
+    def read_queue(self) -> ReadQueue:
+        """Reads the places of queued jobs, and why jobs wait."""
+        from darkroom.domain.submit_queue import RateLimit
+        from darkroom.usecases.jobs.read_queue import ReadQueue
+
+        return ReadQueue(
+            queue=self.ports.queue,
+            flag_store=self.ports.flag_store,
+            now=self.ports.now,
+            rate_limit=RateLimit(self.settings.images_per_minute, self.settings.jobs_in_flight),
+            scale=self.settings.duration_scale,
+        )
+
+    @cached_property
     def read_stats(self) -> ReadStats:
         """Reads the statistics."""
         from darkroom.usecases.maintenance.read_stats import ReadStats
 
-        return ReadStats(
-            stats=self.ports.stats,
-            queue=self.ports.queue,
-            flag_store=self.ports.flag_store,
-            now=self.ports.now,
-        )
+        return ReadStats(stats=self.ports.stats, read_queue=self.read_queue, now=self.ports.now)
 
     # Steps of a job
 

@@ -145,26 +145,30 @@ def test_response_has_the_queue_state() -> None:
 
     assert ada.get(PATH).json["queue"] == {
         "waiting_normal": 0, "waiting_low": 0, "in_flight": 0, "paused_seconds": 0.0,
-        "breaker": "closed", "message": None, "paused": False, "paused_at": None,
-        "paused_by": None,
+        "breaker": "closed", "reason": None, "message": None,
+        "paused": False, "paused_at": None, "paused_by": None,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("code", "message"),
+    ("code", "reason", "message"),
     [
-        (Code.INSUFFICIENT_CREDITS, "(out of credit). Jobs resume after a top-up."),
-        (Code.UNAUTHORIZED, "(invalid API key)"),
-        (Code.PROVIDER_UNAVAILABLE, "does not answer"),
+        (
+            Code.INSUFFICIENT_CREDITS,
+            "insufficient_credits",
+            "(out of credit). Jobs resume after a top-up.",
+        ),
+        (Code.UNAUTHORIZED, "unauthorized", "(invalid API key)"),
+        (Code.PROVIDER_UNAVAILABLE, "unreachable", "does not answer"),
     ],
 )
-def test_open_breaker_is_explained(code: Code, message: str) -> None:
+def test_open_breaker_is_explained(code: Code, reason: str, message: str) -> None:
     ada = Client()
     ada.world.jobs.queue.provider = ProviderState(trips=1, open_until=2e9, reason=code)
 
     queue = ada.get(PATH).json["queue"]
 
-    assert queue["breaker"] == "open"
+    assert (queue["breaker"], queue["reason"]) == ("open", reason)
     assert message in queue["message"]
 
 

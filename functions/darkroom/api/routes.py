@@ -17,6 +17,7 @@ from darkroom.domain.file_names import URL_SECONDS, disposition, results_name, z
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
 from darkroom.domain.parsing import parse_request, unknown_field, validate
+from darkroom.domain.queue_places import QueuePlace
 from darkroom.domain.requests import Operation
 from darkroom.domain.values import given
 from darkroom.observability import correlate
@@ -40,6 +41,7 @@ class Routes:
         self._read_chain = app.read_chain
         self._make_upload = app.make_upload
         self._read_stats = app.read_stats
+        self._read_queue = app.read_queue
         self._budget = app.budget
         self._start_batch = app.start_batch
         self._find_batches = app.find_batches
@@ -87,7 +89,7 @@ class Routes:
             found = self._find_jobs.changed(request.caller, job_id, seconds=wait, known=known)
         if known & {found.revision, "*"}:
             return Response(status_code=304, body="", headers={"ETag": views.etag(found)})
-        return self._show_job(200, found)
+        return self._show_job(200, found, self._read_queue.places(found.job).get(job_id))
 
     def cancel_job(self, job_id: str) -> Response[str]:
         """Cancel a job."""
@@ -127,7 +129,10 @@ class Routes:
             after=request.cursor(),
         )
         presign, scale = self._references.presign, self._settings.duration_scale
-        job_views = tuple(views.job_view(job, presign, scale) for job in jobs)
+        places = self._read_queue.places(*jobs)
+        job_views = tuple(
+            views.job_view(job, presign, scale, place=places.get(job.job_id)) for job in jobs
+        )
         return reply(200, contract.JobPage(jobs=job_views, cursor=encode_cursor(next_cursor)))
 
     def estimate(self) -> Response[str]:
@@ -283,7 +288,9 @@ class Routes:
     def _found(self, job: Job) -> FoundJob:
         return FoundJob(job, self._read_chain.run(job))
 
-    def _show_job(self, status: int, found: FoundJob, **headers: str) -> Response[str]:
+    def _show_job(
+        self, status: int, found: FoundJob, place: QueuePlace | None = None, **headers: str
+    ) -> Response[str]:
         job = found.job
         correlate(job.job_id)
         if found.is_open:
@@ -296,6 +303,7 @@ class Routes:
             self._settings.duration_scale,
             self._settings.assets_bucket,
             found.chain,
+            place,
         )
         return reply(status, view, ETag=views.etag(found), **headers)
 

@@ -21,6 +21,7 @@ from darkroom.domain.events import S3Location, Timings
 from darkroom.domain.job import Asset, Status
 from darkroom.domain.keys import Creator
 from darkroom.domain.presets import Presets
+from darkroom.domain.queue_places import QueueReason
 from darkroom.domain.references import MAX_REFERENCE_BYTES
 from darkroom.domain.requests import MAX_PROMPT_CHARACTERS, Operation
 from darkroom.domain.stats import Day, Durations
@@ -120,6 +121,21 @@ class ChainView(_Model):
     ended_at: datetime | None = Field(description="null while the chain runs.")
 
 
+class QueuePlaceView(_Model):
+    """The place of a queued job in the submit queue."""
+
+    position: int | None = Field(
+        description="1 is the next job of its queue shard. null: the job has just been accepted."
+    )
+    wait_seconds: float | None = Field(
+        description="Estimated seconds until the job is submitted. null: not known."
+    )
+    reason: QueueReason | None = Field(
+        description="Why no job is submitted; null while jobs are submitted."
+    )
+    message: str | None = Field(description="`reason` in words; null while jobs are submitted.")
+
+
 class JobView(_Model):
     """A job."""
 
@@ -178,6 +194,10 @@ class JobView(_Model):
     timings: Timings
     event: EventView | None = Field(
         description="The last event published for the job. null before the first, and in lists."
+    )
+    queue: QueuePlaceView | None = Field(
+        description="The place of a queued job; null for all others, and in responses to other "
+        "methods than GET. A change of it is no change for `?wait` and the ETag."
     )
     chain: ChainView | None = Field(
         description="The chain of the job. null for a job without further steps, and in lists."
@@ -265,11 +285,14 @@ class QueueView(SubmitsView):
     waiting_low: int = Field(description="Waiting jobs of priority `low`.")
     in_flight: int = Field(description="Submitted jobs that WaveSpeed has not finished.")
     paused_seconds: float = Field(description="Seconds until the next job may be submitted.")
+    reason: QueueReason | None = Field(
+        description="Why no job is submitted; null while jobs are submitted."
+    )
     breaker: Literal["closed", "open"] = Field(
         description="The circuit breaker. `open`: submission is paused, because WaveSpeed is "
         "unreachable or refuses every job."
     )
-    message: str | None = Field(description="Why submission is paused; null while it is not.")
+    message: str | None = Field(description="`reason` in words; null while jobs are submitted.")
 
 
 class StatsView(_Model):

@@ -25,7 +25,7 @@ from darkroom.api.schemas import (
 from darkroom.domain import job_events, polling
 from darkroom.domain.batch import Batch, BatchStatus, Counts
 from darkroom.domain.chain_state import ChainState
-from darkroom.domain.errors import Charged, Code, failure
+from darkroom.domain.errors import Charged, failure
 from darkroom.domain.file_names import (
     URL_SECONDS,
     Presign,
@@ -36,6 +36,7 @@ from darkroom.domain.file_names import (
 )
 from darkroom.domain.job import Job
 from darkroom.domain.media import REFERENCE_FORMATS
+from darkroom.domain.queue_places import QueuePlace, QueueReason
 from darkroom.domain.references import S3Object
 from darkroom.ports import RuntimeFlags, WaitingUpload
 from darkroom.usecases.batches.end_batch import CSV, JSONL
@@ -45,19 +46,20 @@ from darkroom.usecases.maintenance.read_stats import StatsReport
 from darkroom.usecases.settings.change_presets import ChangedPresets
 
 _MAX_ROW_PROBLEMS = 1000  # in the response to a dry run
-# Why the circuit breaker is open, by the failure code of the last submit.
-_BREAKER_MESSAGES = {
-    Code.INSUFFICIENT_CREDITS: (
+_QUEUE_MESSAGES = {
+    QueueReason.PAUSED: "Submission is paused. Jobs wait until an admin resumes it.",
+    QueueReason.INSUFFICIENT_CREDITS: (
         "WaveSpeed is refusing requests (out of credit). Jobs resume after a top-up."
     ),
-    Code.UNAUTHORIZED: (
+    QueueReason.UNAUTHORIZED: (
         "WaveSpeed is refusing requests (invalid API key). Jobs resume after the operator replaces"
         " the key in Secrets Manager."
     ),
+    QueueReason.UNREACHABLE: "WaveSpeed does not answer. Jobs wait and resume automatically.",
+    QueueReason.RATE_LIMITED: "WaveSpeed's rate limit is reached. Jobs resume within seconds.",
 }
 # thumbnails/thumbnail.py reads these formats.
 _THUMBNAIL_TYPES = frozenset(known.content_type for known in REFERENCE_FORMATS)
-_UNREACHABLE = "WaveSpeed does not answer. Jobs wait and resume automatically."
 
 
 def job_view(
@@ -66,11 +68,12 @@ def job_view(
     scale: float,
     own_bucket: str | None = None,
     chain: ChainState | None = None,
+    place: QueuePlace | None = None,
 ) -> JobView:
     """Return the API representation of a job, with presigned URLs.
 
-    `scale` multiplies the published durations. `own_bucket` is the assets bucket. Without it, as in
-    lists, the result has neither `reference_urls` nor `event`.
+    `scale` multiplies the published durations. `place` is that of a queued job. `own_bucket` is the
+    assets bucket. Without it, as in lists, the result has neither `reference_urls` nor `event`.
     """
     is_erased = job.erasing_at is not None
     failure_view: FailureView | None = None
@@ -112,6 +115,7 @@ def job_view(
             ],
             "timings": job_events.timings(job),
             "event": _event(job, own_bucket) if own_bucket and not is_erased else None,
+            "queue": place and {**place._asdict(), "message": _queue_message(place.reason)},
             "chain": chain and _chain_view(chain),
         }
     )
@@ -224,9 +228,14 @@ def submits_view(flags: RuntimeFlags) -> SubmitsView:
     )
 
 
+def _queue_message(reason: QueueReason | None) -> str | None:
+    return _QUEUE_MESSAGES[reason] if reason else None
+
+
 def stats_view(report: StatsReport) -> StatsView:
     """Return the API representation of the statistics."""
-    shards, reason = report.queue.shards.values(), report.queue.provider.reason
+    queue = report.queue
+    shards = queue.snapshot.shards.values()
     return StatsView(
         since=report.since,
         until=report.until,
@@ -236,10 +245,11 @@ def stats_view(report: StatsReport) -> StatsView:
             waiting_normal=sum(len(shard.normal) for shard in shards),
             waiting_low=sum(len(shard.low) for shard in shards),
             in_flight=sum(shard.in_flight for shard in shards),
-            paused_seconds=round(report.paused_seconds, 1),
-            breaker="open" if reason else "closed",
-            message=_BREAKER_MESSAGES.get(reason, _UNREACHABLE) if reason else None,
-            **dict(submits_view(report.flags)),
+            paused_seconds=round(queue.paused_seconds, 1),
+            reason=queue.reason,
+            breaker="open" if queue.snapshot.provider.reason else "closed",
+            message=_queue_message(queue.reason),
+            **dict(submits_view(queue.flags)),
         ),
     )
 

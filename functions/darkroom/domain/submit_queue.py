@@ -192,6 +192,11 @@ class QueueShard(BaseModel):
         """Return the shard with `queue` as the waiting jobs of a priority."""
         return self.model_copy(update={str(priority): queue})
 
+    def jobs_ahead(self, priority: Priority, caller: str, number: int) -> int:
+        """Return the number of jobs before this one, of both priorities."""
+        normal = len(self.normal) if priority is Priority.LOW else 0
+        return normal + self.waiting(priority).before(caller, number)
+
     def seconds_ahead(self, priority: Priority, caller: str, number: int) -> float:
         """Return the seconds of the slots before this job, of both priorities."""
         normal = self.normal.seconds if priority is Priority.LOW else 0.0

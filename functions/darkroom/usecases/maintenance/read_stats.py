@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from darkroom.domain.stats import Day, Durations, ImageKind, durations_of
-from darkroom.domain.submit_queue import QueueSnapshot
-from darkroom.ports import Clock, FlagStore, RuntimeFlags, Stats, SubmitQueue
+from darkroom.ports import Clock, Stats
+from darkroom.usecases.jobs.read_queue import QueueState, ReadQueue
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,7 @@ class StatsReport:
     until: date
     days: list[Day]
     durations: list[Durations]
-    queue: QueueSnapshot
-    paused_seconds: float  # until the first shard may submit, 0 if none is paused
-    flags: RuntimeFlags
+    queue: QueueState
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,12 @@ class ReadStats:
     """Statistics of the last days."""
 
     stats: Stats
-    queue: SubmitQueue
-    flag_store: FlagStore
+    read_queue: ReadQueue
     now: Clock
 
     def run(self, days: int, caller: str | None) -> StatsReport:
         """Return the last `days` days, today included, of one caller, or of all callers if None."""
-        now, queue = self.now(), self.queue.read_all()
-        until = now.date()
+        until = self.now().date()
         since = until - timedelta(days=days - 1)
         kinds: dict[ImageKind, Counter[int]] = {}
         for histograms in self.stats.histograms(since, until).values():
@@ -45,7 +41,5 @@ class ReadStats:
             until=until,
             days=self.stats.days(since, until, caller),
             durations=[durations_of(kind, counts) for kind, counts in sorted(kinds.items())],
-            queue=queue,
-            paused_seconds=max(0.0, queue.next_at - now.timestamp()),
-            flags=self.flag_store.read(),
+            queue=self.read_queue.run(),
         )
