@@ -87,7 +87,7 @@ def test_replaced_and_deleted_objects_of_each_written_folder_are_deleted() -> No
 
     bucket = "${AssetsBucket.Arn}/"
     written = {t.removeprefix(bucket).removesuffix("*") for t in targets if t.startswith(bucket)}
-    assert deleted == written
+    assert deleted == written - {"config/presets.json"}  # every version of the presets is kept
     for rule in rules:  # a rule with days also removes expired delete markers; S3 refuses both
         if rule.get("ExpirationInDays") == ASSETS:
             (condition, without, marker) = rule["ExpiredObjectDeleteMarker"]["Fn::If"]
