@@ -64,6 +64,8 @@ async function send(method, path, { body, headers = {}, key = apiKey(), signal, 
 
 export const get = async (path, options) => (await send("GET", path, options)).data;
 export const post = async (path, body, options) => (await send("POST", path, { body, ...options })).data;
+export const put = async (path, body) => (await send("PUT", path, { body })).data;
+export const patch = async (path, body) => (await send("PATCH", path, { body })).data;
 export const remove = async (path) => (await send("DELETE", path)).data;
 
 /** Upload a file to the deployment's bucket. Returns the reference for a job's `images`. */

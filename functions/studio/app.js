@@ -5,6 +5,9 @@ import { byId, showText, usd } from "./dom.js";
 import * as form from "./form.js";
 import * as gallery from "./gallery.js";
 import * as job from "./job.js";
+import * as keys from "./keys.js";
+import * as pause from "./pause.js";
+import * as presets from "./presets.js";
 import * as queue from "./queue.js";
 import * as stats from "./stats.js";
 import * as theme from "./theme.js";
@@ -21,6 +24,8 @@ const PAGES = [
   { name: "job", hash: /^#\/jobs\/([a-z0-9]+)$/, title: "Job · Darkroom", module: job },
   { name: "batches", hash: /^#\/batches(?:\/([a-z0-9]+))?$/, title: "Batches · Darkroom", module: batches },
   { name: "stats", hash: /^#\/stats$/, title: "Stats · Darkroom", module: stats },
+  { name: "presets", hash: /^#\/presets(?:\/([\w.~-]+))?$/, title: "Presets · Darkroom", module: presets },
+  { name: "keys", hash: /^#\/keys$/, title: "Keys · Darkroom", module: keys },
   { name: "make", hash: /^/, title: "Darkroom studio", module: gallery },
 ];
 let openPage = null;
@@ -52,6 +57,9 @@ function showAccount(account) {
   showText(byId("caller"), account.caller.replace(/^key:/, ""));
   byId("sign-out").hidden = byId("views").hidden = false;
   form.setAccount(account, remaining);
+  byId("keys-link").hidden = account.role !== "admin";
+  presets.setAccount(account);
+  pause.setAccount(account);
   queue.start();
 }
 
@@ -71,6 +79,7 @@ function signOut(error = "") {
   openPage = null;
   for (const id of [...PAGES.map(({ name }) => name), "left", "caller", "sign-out", "views"]) byId(id).hidden = true;
   gallery.clear();
+  presets.clear();
   queue.stop();
   if (!error) form.clear(); // a request survives the end of its key
   batches.clear();
@@ -130,4 +139,6 @@ api.on("unauthorized", () => signOut("Your API key has expired or was revoked. E
 new ResizeObserver(() => document.documentElement.style.setProperty("--top", `${byId("top").offsetHeight}px`)).observe(byId("top"));
 
 theme.start();
+presets.start();
+pause.start();
 start();

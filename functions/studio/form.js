@@ -257,6 +257,7 @@ export async function start() {
     byId("count").addEventListener("change", showPrice);
     byId("undo-button").addEventListener("click", () => { restore(replaced); byId("undo").hidden = true; byId("prompt").focus(); });
     addEventListener("pagehide", saveDraft);
+    document.addEventListener("presets-changed", () => loadPresets().catch(() => {}));
     isStarted = true;
   }
   restore(drafts.load());

@@ -47,7 +47,7 @@ function jobOf(value) {
     job_id: text(job.job_id), idempotency_key: text(job.idempotency_key), batch_id: text(job.batch_id),
     chain_id: text(job.chain_id), step: number(job.step), chain: job.chain ? chainOf(job.chain) : null,
     queue: job.queue ? queueOf(job.queue) : null, status: text(job.status), operation: text(job.operation), model: text(job.model),
-    caller: text(job.caller), preset: text(job.preset), charged: text(job.charged),
+    caller: text(job.caller), preset: text(job.preset), source_key: text(record(job.source).key), charged: text(job.charged),
     input, prompt: text(input.prompt) || text(job.model), settings: textsOf(input),
     references: list(job.references).map(text), reference_urls: list(job.reference_urls).map(url), assets: list(job.assets).map(assetOf),
     failure: job.failure ? { code: text(failure.code), message: text(failure.message), detail: text(failure.detail) } : null,

@@ -1,13 +1,17 @@
 // The submit queue: why no job is submitted, as a banner on every page. A pause by an admin has its own banner.
+import { submitsOf } from "./admin.js";
 import * as api from "./api.js";
 import { byId, showText } from "./dom.js";
+import * as pause from "./pause.js";
 
 const POLL_MS = 60_000;
 const BRIEF = new Set(["paused", "rate_limited"]); // shown elsewhere, or over within seconds
 let timer = 0;
 
 /** Show why no job is submitted. */
-export function show({ reason, message }) {
+export function show(queue) {
+  const { reason, message } = queue;
+  pause.show(submitsOf(queue));
   showText(byId("queue-banner"), reason && !BRIEF.has(reason) ? message : "");
 }
 
@@ -24,5 +28,6 @@ export function start() {
 export function stop() {
   clearTimeout(timer);
   timer = 0;
+  pause.clear();
   showText(byId("queue-banner"), "");
 }

@@ -2,6 +2,7 @@
 import * as api from "./api.js";
 import { byId, duration, element, usd } from "./dom.js";
 import { failureName } from "./failures.js";
+import * as pause from "./pause.js";
 import { bars } from "./plots.js";
 import * as queue from "./queue.js";
 
@@ -129,7 +130,7 @@ function draw(report, account) {
   plots.forEach((plot) => plot.stop());
   plots = [...spending(report, dates), durations(report), failures(report)];
   byId("stats").replaceChildren(
-    element("div", { className: "stats-head" }, element("h1", { tabIndex: -1 }, "Stats"), dayPicker()),
+    element("div", { className: "stats-head" }, element("h1", { tabIndex: -1 }, "Stats"), pause.pauseButton(), dayPicker()),
     tiles(report, account), element("div", { className: "plots" }, totals(report) ?? [], plots.map((plot) => plot.figure)));
   plots.forEach((plot) => plot.start());
 }
