@@ -101,7 +101,7 @@ function showOnce(created) {
   }, "primary");
   const dialog = element("dialog", { className: "wide", "aria-labelledby": "new-key-title" },
     element("h2", { id: "new-key-title" }, `Key for ${created.name}`),
-    element("p", {}, "Copy the key now. It is shown only once: Darkroom stores its digest, and nobody can read it again."),
+    element("p", {}, "Copy the key now. It is shown only once: Darkroom stores its digest."),
     element("label", { htmlFor: "new-key" }, "API key"), key,
     element("div", { className: "actions" }, copy, button("Done", () => dialog.close())));
   dialog.addEventListener("close", () => { key.value = ""; dialog.remove(); });
