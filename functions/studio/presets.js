@@ -137,6 +137,8 @@ async function load() {
 const field = (name, label, input) => element("div", { className: "field" },
   element("label", { htmlFor: `preset-${name}` }, label), Object.assign(input, { id: `preset-${name}`, name }));
 
+const withoutNulls = (_, value) => (value === null ? undefined : value);
+
 function drawForm(name, preset) {
   const text = (properties) => element("input", { type: "text", autocomplete: "off", ...properties });
   const node = element("form", { className: "preset-form", novalidate: "", "aria-label": name ? `Preset ${name}` : "New preset" },
@@ -148,7 +150,7 @@ function drawForm(name, preset) {
       element("details", { open: preset.then.length > 0 }, element("summary", {}, "Inbox and further steps"),
         NUMBERS.map(([key, label, limits]) => field(key, label, element("input", { type: "number", ...limits, value: preset[key] ?? "" }))),
         field("then", "Further steps of the chain, as JSON", element("textarea", { rows: 6, spellcheck: false, className: "mono",
-          placeholder: '[{"prompt": "Place it on a beach"}]', value: preset.then.length ? JSON.stringify(preset.then, null, 2) : "" })))));
+          placeholder: '[{"prompt": "Place it on a beach"}]', value: preset.then.length ? JSON.stringify(preset.then, withoutNulls, 2) : "" })))));
   selectAll(node, textsOf(preset));
   return node;
 }

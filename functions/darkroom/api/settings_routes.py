@@ -62,7 +62,7 @@ class SettingsRoutes:
         """Return the notes about uploads, and the uploads that wait for their references."""
         request = self._request("folder", "limit")
         limit = request.number("limit", 1, contract.MAX_PAGE) or 20
-        folder = request.query("folder")
+        folder = request.query("folder") or None
         notes, is_complete = self._notes.newest(folder, limit)
         waiting = [w for w in self._waiting.all() if folder in (None, w.upload.preset)]
         return reply(200, views.inbox_view(notes, is_complete=is_complete, waiting=waiting))
