@@ -73,7 +73,7 @@ function keyOf(value) {
     id: text(key.id), name: text(key.name), role: text(key.role), key: text(key.key), created_at: time(key.created_at),
     created_by: creatorOf(key.created_by), expires_at: time(key.expires_at), daily_budget_usd: number(key.daily_budget_usd),
     used_today_usd: number(key.used_today_usd), models: list(key.models).map(text), source_cidrs: list(key.source_cidrs).map(text),
-    last_used: time(key.last_used),
+    last_used: time(key.last_used), callback_host: text(key.callback_host),
   };
 }
 

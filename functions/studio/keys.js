@@ -70,15 +70,16 @@ function create() {
     roles,
     limit("key-days", "Expires after days", number(90, 1, 3650), "Does not expire"),
     limit("key-budget", "Daily budget in USD", number(5, 0, 1_000_000), "Keep the budget as it is", "It holds for all keys of the name."),
-    element("details", {}, element("summary", {}, "Limit to models or networks"),
+    element("details", {}, element("summary", {}, "Models, networks and callbacks"),
       field("key-models", "Models", text({ placeholder: "all, or openai/*" }), "Ids or maker/*, separated by spaces."),
-      field("key-networks", "Networks", text({ placeholder: "all, or 203.0.113.0/24" }))),
+      field("key-networks", "Networks", text({ placeholder: "all, or 203.0.113.0/24" })),
+      field("key-callback", "Callback URL", text({ placeholder: "https://", maxLength: 2000 }), "Its server receives the ends of the jobs.")),
   ], async (form) => {
     const [days, budget] = [amount(form, "key-days"), amount(form, "key-budget")];
     const request = {
       name: value(form, "key-name"), role: new FormData(form).get("key-role"), expires_in_days: days, daily_budget_usd: budget,
       unlimited: lifted(form, "key-days") || lifted(form, "key-budget"),
-      models: words(value(form, "key-models")), source_cidrs: words(value(form, "key-networks")),
+      callback_url: value(form, "key-callback") || undefined, models: words(value(form, "key-models")), source_cidrs: words(value(form, "key-networks")),
     };
     if (days === undefined && !lifted(form, "key-days")) throw new Error("Enter after how many days the key expires, or select that it does not.");
     if (budget === undefined && !lifted(form, "key-budget")) throw new Error("Enter the daily budget, or select to leave it as it is.");
@@ -158,7 +159,7 @@ function lastUse(key) {
 }
 
 function row(key, status) {
-  const limits = [...key.models, ...key.source_cidrs].join(", ");
+  const limits = [...key.models, ...key.source_cidrs, key.callback_host].filter(Boolean).join(", ");
   const cell = (label, ...children) => element("td", { "data-label": label }, ...children);
   return element("tr", {},
     element("th", { scope: "row" }, key.name, element("small", { className: "mono" }, key.id), key.id === ownId ? element("small", {}, "this key") : null),
