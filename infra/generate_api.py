@@ -42,6 +42,7 @@ _ERRORS = {
     429: "Too many requests per second, or per minute of this API key. Retry after the seconds in"
     " `Retry-After`.",
     500: "Internal error.",
+    503: "WaveSpeed does not answer, and the deployment has no copy of the answer.",
 }
 _KEYED = (403, 404)  # on every route that needs a key
 _NO_ROUTE = "This route does not exist. Check the method and the path."

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from darkroom.api.schemas import MAX_DAYS, MAX_PAGE, MAX_TEXT, MAX_WAIT_SECONDS
+from darkroom.api.schemas import MAX_DAYS, MAX_PAGE, MAX_PAGES, MAX_TEXT, MAX_WAIT_SECONDS
 from darkroom.api.studio import MEDIA_TYPES
 from darkroom.domain.errors import Code
 from darkroom.domain.job import Status
@@ -135,9 +135,31 @@ _OWNER = (
     ),
 )
 _LIST_PARAMETERS = tuple(p for p in _JOB_FILTERS if p.name in ("limit", "cursor", "caller"))
+_MODEL_FILTERS = (
+    Parameter(
+        "text",
+        "query",
+        "Only models with all of these words in their texts (case-insensitive).",
+        {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
+    ),
+    Parameter("type", "query", "Only models of this type, such as `image-to-video`.", _STRING),
+    Parameter(
+        "limit",
+        "query",
+        "Maximum number of models. Default: 50.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+    ),
+    Parameter(
+        "page",
+        "query",
+        "Number of the page. Default: 1.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_PAGES},
+    ),
+)
 _JOB_HEADERS = ("ETag", "Retry-After")
 _BODY = frozenset({400, 413, 415})
 _BAD, _CONFLICT, _PAYMENT = frozenset({400}), frozenset({409}), frozenset({402})
+_UNAVAILABLE = frozenset({503})
 
 ROUTES = (
     Route(
@@ -197,6 +219,14 @@ ROUTES = (
           {200: "BatchView", 202: "BatchView"}, parameters=(_BATCH_ID,), errors=_BAD | _CONFLICT),
     Route("get", "/v1/presets", "listPresets", "List the presets, one per inbox folder.",
           {200: "PresetsView"}, errors=_BAD),
+    Route("get", "/v1/models", "findModels",
+          "Find models of WaveSpeed that the key may use, popular ones first.",
+          {200: "ModelList"}, parameters=_MODEL_FILTERS, errors=_BAD | _UNAVAILABLE),
+    Route("get", "/v1/models/{model+}", "getModel",
+          "Get a model of WaveSpeed: its base price, and the fields of its input.",
+          {200: "ModelView"},
+          parameters=(Parameter("model", "path", "The model's id, with its slashes.", _STRING),),
+          errors=_BAD | _UNAVAILABLE),
     Route("get", "/v1/me", "getMe", "Get the caller, role and budgets of the key.",
           {200: "Me"}, errors=_BAD),
     Route("get", "/v1/stats", "getStats",

@@ -28,6 +28,8 @@ _RESPONSES = (
     contract.JobView,
     contract.JobPage,
     contract.Estimate,
+    contract.ModelList,
+    contract.ModelView,
     contract.Me,
     contract.StatsView,
     contract.SubmitsView,

@@ -14,6 +14,18 @@ FORMATS = ("png", "jpeg", "webp")
 _PROMPT: Schema = {"type": "string", "minLength": 1, "maxLength": 32_000, "pattern": r"\S"}
 _SEED: Schema = {"type": "integer", "minimum": -1, "default": -1}
 _URL: Schema = {"type": "string", "minLength": 1, "format": "media-url"}
+_IMAGE: Schema = _URL | {
+    "title": "Image", "description": "The image to start from.",
+    "x-ui-component": "uploader", "x-accept": "image/*",
+}  # fmt: skip
+_LORAS: Schema = {
+    "type": "array", "maxItems": 3, "default": [], "x-ui-component": "loras",
+    "description": "LoRAs to apply, as a path and a scale.",
+    "items": {
+        "type": "object", "required": ["path", "scale"],
+        "properties": {"path": {"type": "string"}, "scale": {"type": "number"}},
+    },
+}  # fmt: skip
 _FLAG: Schema = {"type": "boolean", "default": False}
 _FLAGS = {"enable_sync_mode": _FLAG, "enable_base64_output": _FLAG}
 
@@ -88,7 +100,7 @@ _MODELS = (
         "image",
         10_000,
         {
-            "image": _URL,
+            "image": _IMAGE,
             "target_resolution": _one_of(("2k", "4k"), "4k"),
             "output_format": _one_of(FORMATS, "jpeg"),
         }
@@ -115,8 +127,14 @@ _MODELS = (
         30_000,
         {
             "text": _PROMPT,
-            "voice_id": {"type": "string", "default": "Friendly_Person"},
-            "speed": {"type": "number", "minimum": 0.5, "maximum": 2, "default": 1},
+            "voice_id": {
+                "type": "string",
+                "default": "Friendly_Person",
+                "title": "Voice",
+                "description": "The voice that speaks the text.",
+            },
+            "speed": {"type": "number", "minimum": 0.5, "maximum": 2, "default": 1, "step": 0.1},
+            "english_normalization": _FLAG,
         },
         ("text",),
     ),
@@ -125,8 +143,67 @@ _MODELS = (
         "image-to-3d",
         "shape",
         20_000,
-        {"image": _URL, "seed": _SEED},
+        {"image": _IMAGE, "seed": _SEED},
         ("image",),
+    ),
+    Model(
+        "wavespeed-ai/flux-kontext-pro/multi",
+        "image-to-image",
+        "image",
+        40_000,
+        {
+            "prompt": _PROMPT,
+            "images": {
+                "type": "array",
+                "items": _URL,
+                "minItems": 1,
+                "maxItems": 5,
+                "title": "Images",
+                "x-ui-component": "uploaders",
+                "x-accept": "image/*",
+            },
+            "aspect_ratio": _one_of(RATIOS),
+            "guidance_scale": {
+                "type": "number",
+                "minimum": 1,
+                "maximum": 20,
+                "default": 3.5,
+                "step": 0.1,
+                "description": "How closely the image follows the prompt.",
+                "x-ui-component": "slider",
+            },
+            "seed": _SEED,
+        },
+        ("prompt", "images"),
+    ),
+    Model(
+        "wavespeed-ai/wan-2.2/i2v-480p-lora",
+        "image-to-video",
+        "video",
+        200_000,
+        {
+            "image": _IMAGE,
+            "prompt": _PROMPT,
+            "last_image": _URL | {"x-ui-component": "uploader", "x-accept": "image/*"},
+            "negative_prompt": {"type": "string"},
+            "duration": {"type": "integer", "enum": [5, 8], "default": 5},
+            "loras": _LORAS,
+            "seed": _SEED,
+        },
+        ("image", "prompt"),
+    ),
+    Model(
+        "wavespeed-ai/infinitetalk/video-to-video",
+        "video-to-video",
+        "video",
+        150_000,
+        {
+            "video": _URL | {"x-ui-component": "uploader", "x-accept": "video/*"},
+            "audio": _URL | {"x-ui-component": "uploader", "x-accept": "audio/*"},
+            "prompt": {"type": "string"},
+            "seed": _SEED,
+        },
+        ("video", "audio"),
     ),
 )
 

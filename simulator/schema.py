@@ -39,7 +39,7 @@ def describe(model: Model, table: prices.Table, order: int, origin: str) -> dict
         "type": model.type,
         "base_price": prices.price(table, model.id, model.base_price, {}) / MICRO,
         "formula": prices.formula(table, model.id, model.base_price),
-        "sort_order": order,
+        "sort_order": len(CATALOG) - order,  # a popular model has a higher one
         "api_schema": {"api_schemas": [schema]},
     }
 

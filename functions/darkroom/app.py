@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.erase_job import EraseJob
     from darkroom.usecases.jobs.finalize_job import FinalizeJob
     from darkroom.usecases.jobs.find_jobs import FindJobs
+    from darkroom.usecases.jobs.find_models import FindModels
     from darkroom.usecases.jobs.find_prediction import FindPrediction
     from darkroom.usecases.jobs.hide_job import HideJob
     from darkroom.usecases.jobs.make_upload import MakeUpload
@@ -110,6 +111,13 @@ class App:
             unknown_prices=self._unknown_prices,
             local_callbacks=self.settings.local_callbacks,
         )
+
+    @cached_property
+    def find_models(self) -> FindModels:
+        """Finds the models that a caller may use."""
+        from darkroom.usecases.jobs.find_models import FindModels
+
+        return FindModels(models=self.ports.models, unknown_prices=self._unknown_prices)
 
     @cached_property
     def _unknown_prices(self) -> UnknownPrices:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from darkroom import ports
     from darkroom.adapters.provider_key import ProviderKey
+    from darkroom.adapters.quote_function import QuoteFunction
     from darkroom.adapters.s3.audit_archive import AuditArchive
     from darkroom.adapters.wavespeed.client import WaveSpeed
     from darkroom.settings import Settings
@@ -41,6 +42,8 @@ _AWS = Config(
 )
 # A cold start, and at most five seconds of the provider. The published prices replace a late quote.
 _QUOTES = Config(connect_timeout=1, read_timeout=6, retries={"total_max_attempts": 1})
+# The provider's list has 2 MB. API Gateway waits for 29 seconds.
+_MODELS = Config(connect_timeout=1, read_timeout=24, retries={"total_max_attempts": 1})
 
 
 def utc_now() -> datetime:
@@ -304,11 +307,30 @@ class AwsPorts:
     def prices(self) -> ports.Prices:
         """The prices of jobs. Their quotes come from QuoteFunction."""
         from darkroom.adapters.prices import QuotedPrices
+
+        return QuotedPrices(self._quote_function(_QUOTES), self.now)
+
+    @cached_property
+    def models(self) -> ports.Models:
+        """The provider's models, from QuoteFunction."""
+        from darkroom.adapters.quote_function import FunctionModels
+
+        return FunctionModels(self._quote_function(_MODELS), self.now)
+
+    def _quote_function(self, config: Config) -> QuoteFunction:
         from darkroom.adapters.quote_function import QuoteFunction
 
-        client = boto3.client("lambda", config=_AWS.merge(_QUOTES))
-        name = self._settings.quote_function
-        return QuotedPrices(QuoteFunction(client, name, log_failed_quote), self.now)
+        client = boto3.client("lambda", config=_AWS.merge(config))
+        return QuoteFunction(client, self._settings.quote_function, log_failed_quote)
+
+    @cached_property
+    def stored_models(self) -> ports.Models:
+        """The provider's models. Only QuoteFunction reads them directly."""
+        from darkroom.adapters.s3.stored_models import StoredModels
+        from darkroom.adapters.wavespeed.models import WaveSpeedModels
+
+        source = WaveSpeedModels(self._settings.provider_url, self._provider_key, self.now)
+        return StoredModels(source, self._s3, self._assets_bucket, self.now, log_stale_value)
 
     @cached_property
     def billing(self) -> ports.Billing:

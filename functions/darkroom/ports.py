@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from darkroom.domain.breaker import ProviderState
     from darkroom.domain.callbacks import SecretGeneration
     from darkroom.domain.callers import Caller
+    from darkroom.domain.catalogue import Catalogue
     from darkroom.domain.errors import Charged, Code
     from darkroom.domain.events import Event
     from darkroom.domain.executions import Execution
@@ -187,6 +188,13 @@ class Prices(Protocol):
 
     def published(self, model: str, model_input: dict[str, Any], images: int) -> Quote | None:
         """Return the price from the published tables, or None if they have none."""
+
+
+class Models(Protocol):
+    """The provider's models."""
+
+    def read(self) -> Catalogue | None:
+        """Return the models, possibly hours old; None if the provider does not answer."""
 
 
 class Billing(Protocol):

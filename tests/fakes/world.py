@@ -31,6 +31,7 @@ from tests.fakes.entry_points import (
     InMemoryRequestCounter,
     InMemoryWaitingUploads,
 )
+from tests.fakes.models import InMemoryModels
 from tests.fakes.prices import InMemoryPrices
 from tests.fakes.provider import InMemoryDownloads, ScriptedProvider
 from tests.fakes.queue import InMemoryFlags
@@ -55,8 +56,8 @@ TEXT_TO_IMAGE: dict[str, Any] = {"operation": "text-to-image", "prompt": "a ligh
 TEST_CALLER = Caller(name="tests", can_read_all=True)
 # These ports never crash: their calls have no effect that a repetition could double.
 _SAFE_PORTS = frozenset({
-    "budgets", "claims", "flag_store", "metrics", "monotonic", "now", "presets", "prices", "sleep",
-    "webhook_secrets",
+    "budgets", "claims", "flag_store", "metrics", "models", "monotonic", "now", "presets", "prices",
+    "sleep", "webhook_secrets",
 })  # fmt: skip
 
 
@@ -83,6 +84,7 @@ class World:
     callback_secrets: InMemoryCallbackSecrets = field(default_factory=InMemoryCallbackSecrets)
     callback_receivers: ScriptedReceivers = field(default_factory=ScriptedReceivers)
     callback_queue: InMemoryCallbackQueue = field(default_factory=InMemoryCallbackQueue)
+    models: InMemoryModels = field(default_factory=InMemoryModels)
     prices: InMemoryPrices = field(default_factory=InMemoryPrices)
     stats: InMemoryStats = field(init=False)
     batches: InMemoryBatches = field(default_factory=InMemoryBatches)

@@ -68,6 +68,7 @@ def test_each_folder_expires_after_its_parameter() -> None:
         ("batches/", {"Ref": "RecordRetentionDays"}),
         ("zips/", 1),
         ("waiting/", 1),
+        ("models/", 1),
         ("errors/", {"Ref": "InputRetentionDays"}),
         ("jobs/", ASSETS),
         ("edits/", ASSETS),

@@ -14,6 +14,7 @@ from darkroom.domain.errors import (
     NotFoundError,
     NotResumableError,
     OutdatedError,
+    UnavailableError,
 )
 
 CONTENT_TYPE = "application/problem+json"
@@ -53,6 +54,7 @@ KINDS: dict[type[Exception], tuple[str, HTTPStatus]] = {
     NotResumableError: ("not-resumable", HTTPStatus.CONFLICT),
     TooLargeError: ("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     TooManyRequestsError: ("too-many-requests", HTTPStatus.TOO_MANY_REQUESTS),
+    UnavailableError: ("unavailable", HTTPStatus.SERVICE_UNAVAILABLE),
     MediaTypeError: ("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
@@ -11,6 +12,7 @@ from darkroom.api import views
 from darkroom.api.http import HttpRequest, encode_cursor, reply
 from darkroom.domain.batch import Batch
 from darkroom.domain.callers import Role
+from darkroom.domain.catalogue import ModelSummary
 from darkroom.domain.chain import priced_input
 from darkroom.domain.errors import STACK, Code, InvalidRequestError
 from darkroom.domain.file_names import URL_SECONDS, disposition, results_name, zip_name
@@ -38,6 +40,7 @@ class Routes:
         self._find_jobs = app.find_jobs
         self._cancel_job = app.cancel_job
         self._resume_chain = app.resume_chain
+        self._find_models = app.find_models
         self._read_chain = app.read_chain
         self._make_upload = app.make_upload
         self._read_stats = app.read_stats
@@ -65,6 +68,8 @@ class Routes:
         resolver.delete("/v1/batches/<batch_id>")(self.cancel_batch)
         resolver.post("/v1/batches/<batch_id>/zips")(self.zip_batch)
         resolver.get("/v1/presets")(self.presets)
+        resolver.get("/v1/models")(self.list_models)
+        resolver.get("/v1/models/.+")(self.get_model)  # a model id has slashes
         resolver.get("/v1/me")(self.me)
         resolver.get("/v1/stats")(self.stats)
 
@@ -110,10 +115,7 @@ class Routes:
             "status", "limit", "cursor", "caller", "operation", "text", "batch", "code"
         )
         owner = request.owner_filter()
-        text = request.query("text")
-        if text is not None and not 1 <= len(text) <= contract.MAX_TEXT:
-            allowed = f"1 to {contract.MAX_TEXT} characters"
-            raise InvalidRequestError.of("text", f"`text` must be {allowed}.", allowed)
+        text = _search_text(request)
         batch = request.query("batch")
         if batch is not None and not is_job_id(batch):
             allowed = "the id of a batch"
@@ -259,6 +261,40 @@ class Routes:
         presets, problem = self._presets.read()
         return reply(200, contract.PresetsView(**dict(presets), problem=problem))
 
+    def list_models(self) -> Response[str]:
+        """Return a page of the provider's models."""
+        request = self._request("text", "type", "limit", "page")
+        caller = request.caller
+        page = self._find_models.page(
+            caller,
+            text=_search_text(request),
+            kind=request.query("type"),
+            limit=request.number("limit", 1, contract.MAX_PAGE) or 50,
+            page=request.number("page", 1, contract.MAX_PAGES) or 1,
+        )
+        return reply(
+            200,
+            contract.ModelList(
+                models=tuple(
+                    contract.ModelSummaryView(
+                        **{name: getattr(model, name) for name in ModelSummary.model_fields},
+                        problem=self._find_models.problem(caller, model),
+                    )
+                    for model in page.models
+                ),
+                total=page.total,
+                types=page.types,
+            ),
+        )
+
+    def get_model(self) -> Response[str]:
+        """Return a model with the fields of its input."""
+        request = self._request()
+        model_id = unquote(self._resolver.current_event.path.removeprefix("/v1/models/"))
+        model = self._find_models.one(request.caller, model_id)
+        problem = self._find_models.problem(request.caller, model)
+        return reply(200, contract.ModelView(**dict(model), problem=problem))
+
     def me(self) -> Response[str]:
         """Return the caller of the key and the remaining budgets of today."""
         request = self._request()
@@ -335,3 +371,11 @@ class Routes:
         request = HttpRequest.of(self._resolver.current_event)
         request.only(*query)
         return request
+
+
+def _search_text(request: HttpRequest) -> str | None:
+    text = request.query("text")
+    if text is not None and not 1 <= len(text) <= contract.MAX_TEXT:
+        allowed = f"1 to {contract.MAX_TEXT} characters"
+        raise InvalidRequestError.of("text", f"`text` must be {allowed}.", allowed)
+    return text

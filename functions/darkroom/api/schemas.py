@@ -15,6 +15,7 @@ from darkroom.domain.batch import (
 )
 from darkroom.domain.batch_file import MAX_BATCH_FILE_BYTES, BatchFileFormat
 from darkroom.domain.callers import Role
+from darkroom.domain.catalogue import Model, ModelSummary
 from darkroom.domain.chain_state import ChainStatus
 from darkroom.domain.errors import Charged, Code, FieldProblem
 from darkroom.domain.events import S3Location, Timings
@@ -36,6 +37,7 @@ MAX_DELETED = 100  # predictions per request
 MAX_LISTED = 1000  # predictions that a list can reach
 MAX_WAIT_SECONDS = 25  # API Gateway times out after 29
 MAX_PAGE = 100
+MAX_PAGES = 1000  # of models
 MAX_DAYS = 90
 MAX_TEXT = 200  # characters of a search text
 _MAX_NAME, _MAX_SOURCE = 200, 2000  # characters of a batch's name and source
@@ -233,6 +235,30 @@ class Estimate(_Model):
     )
     then: tuple[StepEstimate, ...] = Field(description="The prices of the further steps.")
     priced_as_of: str | None = Field(description="Date of WaveSpeed's quote or of the price table.")
+
+
+class ModelSummaryView(ModelSummary):
+    """A model in a list."""
+
+    problem: str | None = Field(
+        description="Why the key cannot run the model: its price is not known. null: it can."
+    )
+
+
+class ModelList(_Model):
+    """A page of models, popular ones first. Models that the key may not use are left out."""
+
+    models: tuple[ModelSummaryView, ...]
+    total: int = Field(description="Number of models on all pages.")
+    types: tuple[str, ...] = Field(description="The values of `type` of all models.")
+
+
+class ModelView(Model):
+    """A model, and the fields of its input."""
+
+    problem: str | None = Field(
+        description="Why the key cannot run the model: its price is not known. null: it can."
+    )
 
 
 class Me(_Model):

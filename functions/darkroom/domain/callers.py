@@ -39,15 +39,19 @@ class Caller(BaseModel):
         """Return whether this caller may read the objects of `owner`."""
         return self.can_read_all or self.name == owner
 
-    def require_model(self, model: str) -> None:
-        """Raise ForbiddenError if the API key may not use a model.
+    def may_use(self, model: str) -> bool:
+        """Return whether the API key may use a model.
 
         `maker/*` in the key's list stands for every model whose id begins with `maker/`.
         """
-        if self.models and not any(
+        return not self.models or any(
             model.startswith(name[:-1]) if name.endswith("/*") else model == name
             for name in self.models
-        ):
+        )
+
+    def require_model(self, model: str) -> None:
+        """Raise ForbiddenError if the API key may not use a model."""
+        if not self.may_use(model):
             raise ForbiddenError(
                 f"This API key cannot use the model {model}. Its models are:"
                 f" {', '.join(self.models)}."

@@ -213,6 +213,10 @@ class ForbiddenError(DarkroomError):
     """The caller's role does not permit the operation."""
 
 
+class UnavailableError(DarkroomError):
+    """The provider does not answer, and the deployment has no copy of the answer."""
+
+
 class EndedError(DarkroomError):
     """The job or batch has ended, and was not canceled."""
 

@@ -167,6 +167,12 @@ def _check_reuse(seconds: int) -> int:
     return seconds
 
 
+def is_model_id(text: str) -> bool:
+    """Return whether `text` can be the id of a model."""
+    is_other = text.partition("/")[0].lower() in NOT_MODELS
+    return _MODEL_ID.fullmatch(text) is not None and not is_other
+
+
 def _check_model(model: str) -> str:
     if not _MODEL_ID.fullmatch(model):
         raise invalid(f"is not a model id. Use an id such as {EDIT_MODEL}.", "maker/model")

@@ -4,7 +4,7 @@ import json
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -43,16 +43,26 @@ def authorized(
 
 def read_data(response: httpx.Response) -> Mapping[str, Any] | None:
     """Return the data of a successful reply, with exact numbers; None for any other reply."""
+    data = _read(response, Decimal)
+    return data if isinstance(data, Mapping) else None
+
+
+def read_list(response: httpx.Response) -> list[Any] | None:
+    """Return the list of a successful reply; None for any other reply."""
+    data = _read(response, float)
+    return data if isinstance(data, list) else None
+
+
+def _read(response: httpx.Response, parse_float: Callable[[str], Any]) -> object:
     if not response.is_success:
         return None
     try:
-        body = json.loads(response.content, parse_float=Decimal, parse_constant=_refuse)
+        body = json.loads(response.content, parse_float=parse_float, parse_constant=_refuse)
     except (ValueError, ArithmeticError, RecursionError):
         return None
     if not isinstance(body, Mapping) or body.get("code", 200) != httpx.codes.OK:
         return None
-    data = body.get("data")
-    return data if isinstance(data, Mapping) else None
+    return body.get("data")
 
 
 def micro_usd(dollars: object) -> Decimal | None:
