@@ -6,6 +6,7 @@ import * as form from "./form.js";
 import * as gallery from "./gallery.js";
 import * as job from "./job.js";
 import * as keys from "./keys.js";
+import * as models from "./models.js";
 import * as pause from "./pause.js";
 import * as presets from "./presets.js";
 import * as queue from "./queue.js";
@@ -23,6 +24,7 @@ const REJECTED = "This API key is unknown, expired or revoked. Check the key, or
 const PAGES = [
   { name: "job", hash: /^#\/jobs\/([a-z0-9]+)$/, title: "Job · Darkroom", module: job },
   { name: "batches", hash: /^#\/batches(?:\/([a-z0-9]+))?$/, title: "Batches · Darkroom", module: batches },
+  { name: "models", hash: /^#\/models(?:\/([^?]+))?(?:\?(.*))?$/, title: "Models · Darkroom", module: models },
   { name: "stats", hash: /^#\/stats$/, title: "Stats · Darkroom", module: stats },
   { name: "presets", hash: /^#\/presets(?:\/([\w.~-]+))?$/, title: "Presets · Darkroom", module: presets },
   { name: "keys", hash: /^#\/keys$/, title: "Keys · Darkroom", module: keys },
@@ -83,6 +85,7 @@ function signOut(error = "") {
   queue.stop();
   if (!error) form.clear(); // a request survives the end of its key
   batches.clear();
+  models.clear();
   byId("job").replaceChildren();
   askForKey(error);
 }

@@ -5,6 +5,8 @@ import * as form from "./form.js";
 import * as gallery from "./gallery.js";
 import { again, assetsAsReferences, finishAtHigh, isDraft } from "./job_actions.js";
 import * as jobs from "./jobs.js";
+import * as modelForm from "./model_form.js";
+import { output } from "./outputs.js";
 import { progress, progressText } from "./progress.js";
 import { SETTINGS } from "./settings.js";
 import * as snippets from "./snippets.js";
@@ -38,7 +40,7 @@ function images(job) {
   return job.assets.map((asset, index) => {
     const alt = `${job.prompt}${job.assets.length > 1 ? `, ${index + 1}` : ""}`;
     if (!asset.content_type.startsWith("image/")) {
-      return element("div", { className: "stage empty" }, element("p", {}, `A file of the type ${asset.content_type}. Select Download.`));
+      return element("div", { className: "stage empty" }, output(asset, alt));
     }
     return reference && index === 0 ? viewer.comparison(reference, asset, alt) : viewer.stage(asset, alt);
   });
@@ -172,6 +174,7 @@ function actions(job) {
     asset ? element("a", { className: "button", href: asset.url, target: "_blank", rel: "noopener" }, "Open") : null,
     mayWrite && assetsAsReferences(job).length ? button("Use as reference", () => form.addReferences(assetsAsReferences(job))) : null,
     mayWrite && job.operation !== "model" ? button(job.operation === "edit" ? "Edit again" : "Generate again", () => again(job)) : null,
+    mayWrite && job.operation === "model" ? button("Run again", () => { modelForm.prepare(job.model, job.input); location.hash = `#/models/${job.model}`; }) : null,
     mayWrite && isDraft(job) ? button("Finish at high", finish) : null,
     mayWrite && isRunning(job) && !job.canceled_at ? button("Cancel", cancel, "danger") : null);
 }

@@ -82,6 +82,7 @@ class Studio:
                 "script-src 'self'",
                 "style-src 'self'",
                 f"img-src 'self' blob: data: {bucket}",
+                f"media-src {bucket}",
                 f"connect-src 'self' {bucket}",
                 "frame-ancestors 'none'",
                 "base-uri 'none'",
