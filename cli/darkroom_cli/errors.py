@@ -48,6 +48,7 @@ class ProblemError(CliError):
     """An error response of the API, with the detail of its problem document."""
 
     def __init__(self, status: int, document: dict[str, object]) -> None:
+        self.status = status
         self.type = str(document.get("type", ""))
         detail = document.get("detail") or document.get("message")
         code = _EXIT_BY_STATUS.get(status, Exit.BAD_REQUEST if status < 500 else Exit.INTERNAL)

@@ -59,6 +59,15 @@ class LocalFile:
             raise _unreadable(self.path, error) from None
 
 
+def any_file(path: Path) -> LocalFile:
+    """Return a file for the input of a model; raises CliError if the API would reject its size.
+
+    The API judges its type by its bytes.
+    """
+    _check_size(path, _size(path), MAX_BATCH_FILE_BYTES)
+    return LocalFile(path, "application/octet-stream")
+
+
 def image(path: Path) -> LocalFile:
     """Return a reference image; raises CliError if the API would reject its format or size."""
     size = _size(path)

@@ -6,11 +6,24 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from darkroom_cli.commands import batch, jobs, keys, mcp, money, operator, settings, stats, watch
+from darkroom_cli.commands import (
+    batch,
+    jobs,
+    keys,
+    mcp,
+    models,
+    money,
+    operator,
+    settings,
+    stats,
+    watch,
+)
 from darkroom_cli.errors import CliError, Exit
 from darkroom_cli.show import Screen
 
@@ -19,16 +32,34 @@ _TRACEBACK = "DARKROOM_TRACEBACK"
 
 app = typer.Typer(
     name="darkroom",
-    help="Generate and edit images with GPT Image 2, as durable jobs on your own deployment.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for top_level in (jobs.top, watch.top, money.top, settings.top, stats.top, mcp.top, operator.top):
-    app.add_typer(top_level)
+for module in (jobs, models, watch, money, settings, stats, mcp, operator):
+    app.add_typer(module.top)
 app.add_typer(jobs.jobs, name="jobs")
 app.add_typer(batch.batch, name="batch")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(settings.presets, name="presets")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"darkroom {version('darkroom')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Generate and edit images, and run other models, as durable jobs on your own deployment."""
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -47,6 +47,13 @@ Timeout = Annotated[
 Out = Annotated[
     str | None, typer.Option("--out", "-o", help="Folder, or file name with an image's extension.")
 ]
+MAX_COUNT = 8
+Count = Annotated[
+    int,
+    typer.Option(
+        "--count", "-n", min=1, max=MAX_COUNT, help="Number of jobs, each charged separately."
+    ),
+]
 Once = Annotated[
     str | None,
     typer.Option(

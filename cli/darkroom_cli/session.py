@@ -14,6 +14,7 @@ from darkroom_cli.requests import SETTINGS, Settings
 from darkroom_cli.show import Screen
 
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 URL = Annotated[
     str | None, typer.Option("--url", help="URL of the deployment: the stack output ApiUrl.")
 ]
@@ -38,7 +39,7 @@ def connect(url: str | None, key: str | None) -> Client:
 def command[**P](
     app: typer.Typer, name: str
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[Concatenate[Session, P], None]]:
-    """Register a function as a command with the additional options --url, --key and --json.
+    """Register a function as a command with the options of all calls, such as --json.
 
     A parameter `settings` of the type Settings becomes the options of all image settings.
     """
@@ -46,9 +47,16 @@ def command[**P](
     def register(
         function: Callable[Concatenate[Session, P], None],
     ) -> Callable[Concatenate[Session, P], None]:
-        def run(*, url: URL = None, key: KEY = None, as_json: JSON = False, **options: Any) -> None:
+        def run(
+            *,
+            url: URL = None,
+            key: KEY = None,
+            as_json: JSON = False,
+            quiet: QUIET = False,
+            **options: Any,
+        ) -> None:
             with connect(url, key) as client:
-                session = Session(client, Screen(as_json=as_json))
+                session = Session(client, Screen(as_json=as_json, is_quiet=quiet))
                 if "settings" in own:
                     options["settings"] = Settings.taken_from(options)
                 function(session, **options)  # type: ignore[call-arg]

@@ -20,6 +20,7 @@ from rich.text import Text
 from darkroom_cli.errors import CliError
 from darkroom_cli.text import cell, escape
 
+_IDS = frozenset({"job", "batch", "id", "model"})  # columns whose cells are selected and copied
 _COLORS = {"completed": "green", "failed": "red", "canceled": "yellow", "bad": "red"}
 
 
@@ -40,8 +41,9 @@ class SafeConsole(Console):
 class Screen:
     """Prints results to stdout and everything else to stderr, so that a pipe gets only results."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, is_quiet: bool = False) -> None:
         self.as_json = as_json
+        self.is_quiet = is_quiet
         self.out = SafeConsole(soft_wrap=True)
         self.err = SafeConsole(stderr=True, soft_wrap=True)
 
@@ -54,8 +56,8 @@ class Screen:
         self._write(_json(value))
 
     def note(self, text: str) -> None:
-        """Print a message to stderr, unless the output is JSON."""
-        if not self.as_json:
+        """Print a message to stderr, unless the output is JSON or quiet."""
+        if not (self.as_json or self.is_quiet):
             self.err.print(text)
 
     def line(self, text: str) -> None:
@@ -91,16 +93,16 @@ class Screen:
         columns = [TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()]
         if total is not None:
             columns.insert(2, MofNCompleteColumn())
-        with Progress(
-            *columns, console=self.err, transient=True, disable=not self.err.is_terminal
-        ) as progress:
+        is_hidden = self.is_quiet or not self.err.is_terminal
+        with Progress(*columns, console=self.err, transient=True, disable=is_hidden) as progress:
             yield Bar(progress, progress.add_task(cell(text), total=total))
 
     def image(self, path: Path) -> None:
         """Show an image if the terminal supports it, and print its path."""
         # Optional: some terminals do not answer the library's capability queries.
         with suppress(Exception):
-            if self.out.is_terminal and not self.as_json and supports_images():
+            is_shown = self.out.is_terminal and not (self.as_json or self.is_quiet)
+            if is_shown and supports_images():
                 from textual_image.renderable import Image
 
                 self.out.print(Image(str(path), width=48, height="auto"))
@@ -132,10 +134,12 @@ def usd(micro: int | None) -> str:
 
 
 def table(columns: list[str], rows: list[list[str]]) -> Table:
-    """Return an aligned table. The cells are text, never markup."""
+    """Return an aligned table. The cells are text, never markup. An id is never broken."""
     aligned = Table(box=None, pad_edge=False)
-    for name in columns:
-        aligned.add_column(name, overflow="fold")
+    for index, name in enumerate(columns):
+        is_id = name in _IDS
+        width = max((len(row[index]) for row in rows), default=0) if is_id else None
+        aligned.add_column(name, overflow="fold", no_wrap=is_id, min_width=width)
     for row in rows:
         aligned.add_row(*(Text(cell(text), _COLORS.get(text, "")) for text in row))
     return aligned

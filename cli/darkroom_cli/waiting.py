@@ -27,15 +27,40 @@ def finish(
             screen.line(job["job_id"])
             screen.note(f"{job['status']}. Wait for it with: darkroom watch {job['job_id']}")
         return
-    job = until_ended(session.client, screen, job, timeout)
-    paths = save(session.client, job, destination) if job["status"] == "completed" else []
+    job = _finished(session, job, timeout, destination)
     if screen.as_json:
-        screen.document({**job, "files": [str(path) for path in paths]})
-    else:
-        for path in paths:
-            screen.image(path)
-        screen.note(summary(job))
+        screen.document(job)
     raise_if_failed(job)
+
+
+def finish_all(
+    session: Session, jobs: list[Json], *, timeout: int | None, destination: Destination | None
+) -> None:
+    """Do as `finish` for several jobs. Raise the error of the first failed one at the end."""
+    screen = session.screen
+    if destination is None:
+        for job in jobs if not screen.as_json else []:
+            screen.line(job["job_id"])
+    else:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        for index, job in enumerate(jobs):
+            left = None if deadline is None else max(0, int(deadline - time.monotonic()))
+            jobs[index] = _finished(session, job, left, destination)
+    if screen.as_json:
+        screen.document({"jobs": jobs})
+    for job in jobs:
+        raise_if_failed(job)
+
+
+def _finished(session: Session, job: Json, timeout: int | None, destination: Destination) -> Json:
+    """Return the ended job with the paths of its saved outputs, after showing them."""
+    job = until_ended(session.client, session.screen, job, timeout)
+    paths = save(session.client, job, destination) if job["status"] == "completed" else []
+    if not session.screen.as_json:
+        for path in paths:
+            session.screen.image(path)
+        session.screen.note(summary(job))
+    return {**job, "files": [str(path) for path in paths]}
 
 
 def until_ended(client: Client, screen: Screen, job: Json, timeout: int | None) -> Json:

@@ -1,4 +1,4 @@
-"""Commands for jobs: generate, edit, list, show, cancel, erase, retry, open."""
+"""Commands for jobs: generate, edit, list, show, cancel, erase, resume, retry, open."""
 
 from typing import Annotated, Any
 
@@ -8,14 +8,18 @@ from darkroom_cli import requests, waiting
 from darkroom_cli.client import Json
 from darkroom_cli.errors import CliError, Exit
 from darkroom_cli.outputs import Destination, save
-from darkroom_cli.requests import Deadline, JobId, Once, Out, Prompt, Settings, Timeout, Wait
+from darkroom_cli.requests import Count, Deadline, JobId, Once, Out, Prompt, Settings, Timeout, Wait
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
+from darkroom_cli.submitting import submit
 
 top = typer.Typer()
-jobs = typer.Typer(help="Jobs: list, show, cancel, erase, retry, open.", no_args_is_help=True)
+jobs = typer.Typer(
+    help="Jobs: list, show, cancel, erase, resume, retry, open.", no_args_is_help=True
+)
 
 COLUMNS = ["job", "status", "request", "price", "charged", "created", "prompt"]
+_STEP_COLUMNS = ["step", "status", "model", "price", "charged", "job"]
 _MAX_PROMPT_LENGTH = 60  # characters in a table
 _CHARGED = {"yes": "yes", "no": "no", "maybe": "not confirmed"}
 
@@ -25,6 +29,7 @@ def generate(
     session: Session,
     prompt: Prompt,
     settings: Settings,
+    count: Count = 1,
     deadline: Deadline = None,
     wait: Wait = True,
     timeout: Timeout = None,
@@ -34,8 +39,7 @@ def generate(
     """Generate an image from a prompt."""
     destination = Destination.of(out) if wait else None
     request = requests.body(prompt, requests.with_format(settings, destination), deadline)
-    job = session.client.post("/v1/jobs", request, once)
-    waiting.finish(session, job, timeout=timeout, destination=destination)
+    submit(session, request, count=count, once=once, timeout=timeout, destination=destination)
 
 
 @command(top, "edit")
@@ -49,6 +53,7 @@ def edit(
         str, typer.Option("--prompt", "-p", help="What to change; - reads it from stdin.")
     ],
     settings: Settings,
+    count: Count = 1,
     deadline: Deadline = None,
     wait: Wait = True,
     timeout: Timeout = None,
@@ -60,8 +65,7 @@ def edit(
     request = requests.body(prompt, requests.with_format(settings, destination), deadline)
     references = requests.references(session.client, images)
     request |= {"operation": "edit", "images": references}
-    job = session.client.post("/v1/jobs", request, once)
-    waiting.finish(session, job, timeout=timeout, destination=destination)
+    submit(session, request, count=count, once=once, timeout=timeout, destination=destination)
 
 
 @command(jobs, "list")
@@ -141,6 +145,44 @@ def erase(
     session.screen.line(f"{job_id}  {state}")
 
 
+@command(jobs, "resume")
+def resume(
+    session: Session,
+    job_id: JobId,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until the chain ends, or exit at once.")
+    ] = True,
+    timeout: Timeout = None,
+    out: Out = None,
+) -> None:
+    """Resume the failed chain of a job. Finished steps are not paid again."""
+    destination = Destination.of(out) if wait else None
+    path = f"/v1/jobs/{job_id}"
+    job = session.client.post(f"{path}/resume", {})
+    if destination is not None:
+        with session.screen.progress(_chain_text(job)) as bar:
+            job = waiting.poll_until_ended(
+                job,
+                timeout,
+                is_open=lambda current: current["chain"]["status"] == "running",
+                poll=lambda seconds: session.client.get(path, wait=seconds),
+                show=lambda current: bar.update(_chain_text(current)),
+                stopped=lambda reason: waiting.still_running(job, reason),
+            )
+    chain = job["chain"]
+    if session.screen.as_json:
+        session.screen.document(job)
+    else:
+        session.screen.table(_STEP_COLUMNS, _steps(chain))
+    if destination is not None and chain["status"] == "completed":
+        last = session.client.get(f"/v1/jobs/{chain['steps'][-1]['job_id']}")
+        for saved in save(session.client, last, destination):
+            session.screen.note(str(saved))
+    if chain["status"] in ("failed", "canceled"):
+        code = Exit.CANCELED if chain["status"] == "canceled" else Exit.FAILED
+        raise CliError(code, f"The chain {chain['status']}: {chain['message'] or chain['code']}")
+
+
 @command(jobs, "retry")
 def retry(
     session: Session,
@@ -172,6 +214,19 @@ def open_job(session: Session, job_id: JobId, out: Out = None) -> None:
         session.screen.image(path)
 
 
+def _chain_text(job: Json) -> str:
+    done = sum(step["status"] == "completed" for step in job["chain"]["steps"])
+    return f"step {done + 1} of {len(job['chain']['steps'])}"
+
+
+def _steps(chain: Json) -> list[list[str]]:
+    return [
+        [str(step["step"]), step["status"], step["model"], usd(step["estimated_cost_micro_usd"]),
+         _CHARGED[step["charged"]], step["job_id"] or ""]
+        for step in chain["steps"]
+    ]  # fmt: skip
+
+
 def row(job: Json) -> list[str]:
     """Return a job as a row of the table with COLUMNS."""
     prompt = " ".join(str(job["input"].get("prompt", "")).split())
@@ -189,7 +244,7 @@ def row(job: Json) -> list[str]:
 
 
 def _fields(job: Json) -> list[tuple[str, str]]:
-    failure = job["failure"] or {}
+    failure, chain = job["failure"] or {}, job.get("chain")
     fields: list[tuple[str, Any]] = [
         ("job", job["job_id"]),
         ("status", job["status"]),
@@ -203,6 +258,11 @@ def _fields(job: Json) -> list[tuple[str, str]]:
         ("charged", _CHARGED[job["charged"]]),
         ("caller", job["caller"]),
         ("batch", job.get("batch_id")),
+        ("chain", chain and f"{chain['status']}: {chain['message']}".removesuffix(": None")),
+        *(
+            (f"step {step['step']}", f"{step['status']} {step['job_id'] or ''}".strip())
+            for step in (chain or {}).get("steps", ())
+        ),
         ("prediction", job["prediction_id"]),
         ("checks", job["checks"]),
         *((name.removesuffix("_at"), time) for name, time in job["timings"].items()),
