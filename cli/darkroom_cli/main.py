@@ -45,7 +45,7 @@ app.add_typer(settings.presets, name="presets")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"darkroom {version('darkroom')}")
+        Screen(as_json=False).line(f"darkroom {version('darkroom')}")
         raise typer.Exit
 
 

@@ -4,7 +4,7 @@ import * as catalogue from "./catalogue.js";
 import { byId, duration, element, isOpen, secondsBetween, showText, statusLabel, usd } from "./dom.js";
 import * as jobs from "./jobs.js";
 import { clear, modelForm } from "./model_form.js";
-import { isImage, output } from "./outputs.js";
+import { output } from "./outputs.js";
 
 const SEARCH_MS = 250;
 const LONG_POLL_SECONDS = 20;
@@ -93,8 +93,8 @@ function contentOf(job) {
   if (!job.assets.length) return element("p", { className: "hint" }, job.erasing_at ? "The content of this job was erased." : job.failure?.detail || job.failure?.message || "No output.");
   return job.assets.map((asset, index) => element("div", { className: "output" },
     output(asset, `${job.prompt}${job.assets.length > 1 ? `, ${index + 1}` : ""}`),
-    element("a", { className: "button", href: asset.download_url || asset.url, download: asset.filename, target: "_blank", rel: "noopener",
-      "aria-label": `Download ${asset.filename}` }, isImage(asset) ? "Download" : `Download ${asset.filename.split(".").at(-1)}`)));
+    element("a", { className: "button", href: asset.download_url || asset.url, download: asset.filename, target: "_blank", rel: "noopener" },
+      `Download ${asset.filename.split(".").at(-1)}`)));
 }
 
 function run(job) {

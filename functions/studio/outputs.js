@@ -36,5 +36,3 @@ export function output(asset, alt) {
   if (TEXT.test(type) && asset.size <= MAX_TEXT) return text(asset);
   return note(`A file of the type ${type}, ${megabytes(asset.size)}. Select Download.`);
 }
-
-export const isImage = (asset) => asset.content_type.startsWith("image/");

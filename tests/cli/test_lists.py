@@ -1,9 +1,13 @@
 """Job lists and single jobs, watch, price, presets and stats: tables, tabs and JSON."""
 
+import io
 import json
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
+from darkroom_cli import show
 from darkroom_cli.errors import Exit
 from tests.cli.deployment import IMAGE_NAME, JOB_ID, Deployment, Run, failed, job
 
@@ -197,3 +201,63 @@ def test_stats_are_printed_by_day_and_caller(
     assert "queue: 5 waiting · 2 generating" in err
     assert "No credit." in err
     assert deployment.requests[0].url.params["days"] == "7"
+
+
+@pytest.mark.parametrize("columns", ["job", "id", "model", "batch"])
+def test_ids_of_a_table_stay_whole_on_a_narrow_terminal(columns: str) -> None:
+    console = show.SafeConsole(soft_wrap=True, width=40, file=io.StringIO())
+
+    console.print(show.table([columns, "prompt"], [[JOB_ID, "a long prompt " * 10]]))
+
+    assert isinstance(console.file, io.StringIO)
+    assert JOB_ID in console.file.getvalue()
+
+
+def test_version_is_printed(darkroom: Run, capsys: Capture) -> None:
+    assert darkroom("--version") == Exit.DONE
+    assert capsys.readouterr().out == f"darkroom {version('darkroom')}\n"
+
+
+def test_quiet_prints_results_and_errors_only(
+    darkroom: Run, deployment: Deployment, capsys: Capture
+) -> None:
+    deployment.on("POST /v1/jobs", job(), failed())
+
+    assert darkroom("generate", "x", "--quiet") == Exit.DONE
+    assert capsys.readouterr() == (f"{IMAGE_NAME}\n", "")
+    assert darkroom("generate", "x", "-q") == Exit.FAILED
+    assert "It was refused." in capsys.readouterr().err
+
+
+def chain(status: str, *steps: str) -> dict[str, object]:
+    """A job whose chain has steps with these statuses."""
+    listed = [
+        {"step": number, "status": each, "model": "maker/model", "charged": "yes", "code": None,
+         "estimated_cost_micro_usd": 10_000, "job_id": JOB_ID if each == "completed" else None}
+        for number, each in enumerate(steps)
+    ]  # fmt: skip
+    code = "moderated" if status == "failed" else None
+    return job(chain={"status": status, "steps": listed, "code": code, "message": None})
+
+
+def test_resume_waits_for_the_chain_and_saves_the_last_image(
+    darkroom: Run, deployment: Deployment, capsys: Capture
+) -> None:
+    deployment.on(f"POST /v1/jobs/{JOB_ID}/resume", chain("running", "completed", "queued"))
+    done = chain("completed", "completed", "completed")
+    deployment.on(f"GET /v1/jobs/{JOB_ID}", done, done)
+
+    assert darkroom("jobs", "resume", JOB_ID) == Exit.DONE
+
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [row[:2] for row in rows] == [["0", "completed"], ["1", "completed"]]
+    assert Path(IMAGE_NAME).exists()
+
+
+def test_resumed_chain_that_fails_again_has_an_exit_code(
+    darkroom: Run, deployment: Deployment, capsys: Capture
+) -> None:
+    deployment.on(f"POST /v1/jobs/{JOB_ID}/resume", chain("failed", "completed", "failed"))
+
+    assert darkroom("jobs", "resume", JOB_ID) == Exit.FAILED
+    assert "moderated" in capsys.readouterr().err

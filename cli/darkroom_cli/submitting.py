@@ -1,0 +1,50 @@
+"""Submit a request once or several times, and show what becomes of the jobs."""
+
+import uuid
+
+from darkroom_cli import waiting
+from darkroom_cli.client import Json
+from darkroom_cli.errors import CliError
+from darkroom_cli.outputs import Destination
+from darkroom_cli.session import Session
+from darkroom_cli.show import usd
+
+
+def submit(
+    session: Session,
+    request: Json,
+    *,
+    count: int,
+    once: str | None,
+    timeout: int | None,
+    destination: Destination | None,
+) -> None:
+    """Create `count` jobs of the request, wait for them, and print the results.
+
+    Each job of several has the idempotency key with its number. If one is refused, the accepted
+    ones are finished first.
+    """
+    if count == 1:
+        job = session.client.post("/v1/jobs", request, once)
+        waiting.finish(session, job, timeout=timeout, destination=destination)
+        return
+    session.screen.note(f"{count} jobs: {price_of(session, request, count)}")
+    key = f"cli-{uuid.uuid4()}" if once is None else once
+    jobs: list[Json] = []
+    refused: CliError | None = None
+    for number in range(1, count + 1):
+        try:
+            jobs.append(session.client.post("/v1/jobs", request, f"{key}-{number}"))
+        except CliError as error:
+            refused = error
+            break
+    if jobs:
+        waiting.finish_all(session, jobs, timeout=timeout, destination=destination)
+    if refused is not None:
+        raise refused
+
+
+def price_of(session: Session, request: Json, count: int = 1) -> str:
+    """Return the price of `count` jobs in words."""
+    price = session.client.post("/v1/estimates", request)["estimated_cost_micro_usd"]
+    return "price not known" if price is None else usd(price * count)
