@@ -21,8 +21,8 @@ def submit(
 ) -> None:
     """Create `count` jobs of the request, wait for them, and print the results.
 
-    Each job of several has the idempotency key with its number. If one is refused, the accepted
-    ones are finished first.
+    Each job of several has the idempotency key with its number; the studio shows them as one row.
+    If one is refused, the accepted ones are finished first.
     """
     if count == 1:
         job = session.client.post("/v1/jobs", request, once)
@@ -34,7 +34,9 @@ def submit(
     refused: CliError | None = None
     for number in range(1, count + 1):
         try:
-            jobs.append(session.client.post("/v1/jobs", request, f"{key}-{number}"))
+            jobs.append(
+                session.client.post("/v1/jobs", request, f"{key}-variant-{number}-of-{count}")
+            )
         except CliError as error:
             refused = error
             break

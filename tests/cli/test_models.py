@@ -192,7 +192,7 @@ def test_several_jobs_have_a_total_price_and_a_key_each(
     assert [each["job_id"] for each in printed] == [each["job_id"] for each in jobs]
     files = [each["files"] for each in printed]
     assert all(Path(file).read_bytes() == IMAGE for (file,) in files)
-    assert model.keys("/v1/jobs") == ["order-1-1", "order-1-2", "order-1-3"]
+    assert model.keys("/v1/jobs") == [f"order-1-variant-{number}-of-3" for number in (1, 2, 3)]
     assert err == ""
     darkroom("generate", "x", "-n", "3")
     assert "3 jobs: $0.6000" in capsys.readouterr().err

@@ -53,6 +53,7 @@ def test_content_security_policy_allows_only_the_origin_and_the_bucket() -> None
     assert rules["script-src"] == rules["style-src"] == "'self'"
     assert "unsafe" not in policy
     assert re.fullmatch(r"'self' https://\S+", rules["connect-src"])
+    assert re.fullmatch(r"https://\S+", rules["media-src"])
 
 
 @pytest.mark.parametrize("source", SOURCES)
