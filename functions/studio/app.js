@@ -85,7 +85,7 @@ function signOut(error = "") {
   queue.stop();
   if (!error) form.clear(); // a request survives the end of its key
   batches.clear();
-  models.clear();
+  if (!error) models.clear(); // a form survives the end of its key
   byId("job").replaceChildren();
   askForKey(error);
 }

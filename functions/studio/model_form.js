@@ -6,13 +6,34 @@ import { inputOf } from "./model_fields.js";
 
 const REPEAT_MS = 10_000; // an identical run within this time is confirmed first
 const PRICE_MS = 300;
-const drafts = new Map(); // model id to {input, isJson, text}: nothing that was typed is lost on the way to another page
+const STORAGE_KEY = "darkroom-models";
+const MAX_DRAFTS = 20;
+
+/** What was typed, by model id: {input, isJson, text}. It is kept in the tab, also over a reload. */
+function readDrafts() {
+  try {
+    return new Map(JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "[]"));
+  } catch {
+    return new Map();
+  }
+}
+
+function keepDraft(id, draft) {
+  const drafts = readDrafts();
+  drafts.delete(id);
+  const newest = [...drafts, [id, draft]].slice(-MAX_DRAFTS);
+  try {
+    sessionStorage.setItem(STORAGE_KEY, JSON.stringify(newest));
+  } catch {
+    sessionStorage.removeItem(STORAGE_KEY); // the storage is full
+  }
+}
 
 /** Fill the form of a model at its next opening. */
-export const prepare = (id, input) => drafts.set(id, { input, isJson: false, text: "" });
+export const prepare = (id, input) => keepDraft(id, { input, isJson: false, text: "" });
 
 /** Forget what was typed, as another person may use the tab. */
-export const clear = () => drafts.clear();
+export const clear = () => sessionStorage.removeItem(STORAGE_KEY);
 
 /** The form of a model. `started` is called with each new job. */
 export function modelForm(model, started) {
@@ -50,7 +71,7 @@ export function modelForm(model, started) {
 
   function keep() {
     const input = currentInput();
-    if (input) drafts.set(model.id, { input, isJson, text: source.value });
+    if (input || isJson) keepDraft(model.id, { input: input ?? {}, isJson, text: source.value });
   }
 
   function showPrice(micro, note) {
@@ -156,7 +177,7 @@ export function modelForm(model, started) {
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(); }
   });
-  const draft = drafts.get(model.id);
+  const draft = readDrafts().get(model.id);
   if (draft) isJson = isJson || draft.isJson;
   draw(draft?.input ?? {}, draft?.isJson ? draft.text : undefined);
   return form;

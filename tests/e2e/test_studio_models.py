@@ -22,7 +22,7 @@ def test_speech_is_found_run_and_played(studio: Studio, deployment: Deployment) 
     page = studio.page
     studio.open(deployment.create_key("speaker", daily_budget_usd=1.0))
     page.get_by_role("link", name="Models", exact=True).click()
-    expect(page.get_by_text(re.compile(r"^\d+ models$"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^\d+ models$"))).to_be_visible(timeout=SECONDS)
     assert studio.accessibility_violations() == []
     shot(studio, "models")
     open_model(studio, "audio", "minimax/speech-02-turbo")
@@ -76,10 +76,9 @@ def test_files_are_uploaded_and_the_json_of_the_form_can_be_edited(
     image = page.locator(".run .output img")
     expect(image).to_be_visible(timeout=SECONDS)
     expect(image).to_have_js_property("naturalWidth", 2512)
-    open_page = page.url
-    page.get_by_role("link", name="Images", exact=True).click()
-    page.goto(open_page)
+    page.reload()
     expect(page.locator(".run .output img")).to_be_visible()
+    expect(page.get_by_label("target resolution")).to_have_value("0")
     assert studio.errors == []
 
 
