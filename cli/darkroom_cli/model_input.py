@@ -95,6 +95,16 @@ def read_start(source: str | None) -> Json:
     return value
 
 
+def read_steps(source: str | None) -> Json:
+    """Return the further steps in a JSON file, as a field of a request; {} without a source."""
+    if source is None:
+        return {}
+    steps = _parsed("--then", read_stdin() if source == "-" else _text_of(Path(source)))
+    if not isinstance(steps, list):
+        raise _bad("--then must be a JSON list of steps.")
+    return {"then": steps}
+
+
 def _converted(field: Json, text: str) -> Any:
     value: Any = text
     match field["type"]:

@@ -37,6 +37,9 @@ SETTINGS: dict[str, OptionInfo] = {
     "output_format": typer.Option("--format", help="png, jpeg or webp."),
 }
 Deadline = Annotated[int | None, typer.Option(help="Seconds until an unfinished job fails.")]
+Then = Annotated[
+    str | None, typer.Option(help="JSON file with a list of further steps: a chain (docs/http.md).")
+]
 Wait = Annotated[
     bool,
     typer.Option("--wait/--no-wait", help="Wait until the job ends, or print its id and exit."),

@@ -53,8 +53,14 @@ def finish_all(
 
 
 def _finished(session: Session, job: Json, timeout: int | None, destination: Destination) -> Json:
-    """Return the ended job with the paths of its saved outputs, after showing them."""
+    """Return the ended job with the paths of its saved outputs, after showing them.
+
+    Of a chain, the job is that of the last step that has started.
+    """
     job = until_ended(session.client, session.screen, job, timeout)
+    if chain := job.get("chain"):
+        last = [step["job_id"] for step in chain["steps"] if step["job_id"]][-1]
+        job = {**session.client.get(f"/v1/jobs/{last}"), "chain": chain}
     paths = save(session.client, job, destination) if job["status"] == "completed" else []
     if not session.screen.as_json:
         for path in paths:
@@ -65,18 +71,29 @@ def _finished(session: Session, job: Json, timeout: int | None, destination: Des
 
 def until_ended(client: Client, screen: Screen, job: Json, timeout: int | None) -> Json:
     """Return the job once it has ended; raises CliError after the timeout or on Ctrl-C."""
-    expected = job.get("expected_seconds")
-    usual = f", usually {expected:.0f} s" if expected else ""
     path = f"/v1/jobs/{job['job_id']}"
-    with screen.progress(f"{job['status']}{usual}") as bar:
+    with screen.progress(_progress(job)) as bar:
         return poll_until_ended(
             job,
             timeout,
-            is_open=lambda current: current["status"] not in ENDED,
+            is_open=_is_open,
             poll=lambda wait: client.get(path, wait=wait),
-            show=lambda current: bar.update(f"{current['status']}{usual}"),
+            show=lambda current: bar.update(_progress(current)),
             stopped=lambda reason: still_running(job, reason),
         )
+
+
+def _is_open(job: Json) -> bool:
+    """Return whether the job, or the chain that it belongs to, has not ended."""
+    return job["status"] not in ENDED or (job.get("chain") or {}).get("status") == "running"
+
+
+def _progress(job: Json) -> str:
+    chain, expected = job.get("chain"), job.get("expected_seconds")
+    if chain:
+        done = sum(step["status"] == "completed" for step in chain["steps"])
+        return f"step {min(done + 1, len(chain['steps']))} of {len(chain['steps'])}"
+    return f"{job['status']}, usually {expected:.0f} s" if expected else str(job["status"])
 
 
 def poll_until_ended(
@@ -116,17 +133,23 @@ def still_running(job: Json, reason: str) -> CliError:
 
 
 def raise_if_failed(job: Json) -> None:
-    """Raise CliError if the job failed or was canceled."""
-    failure = job.get("failure")
+    """Raise CliError if the job or its chain failed or was canceled."""
+    failure, chain, job_id = job.get("failure"), job.get("chain") or {}, job["job_id"]
     if job["status"] != "failed" or failure is None:
+        if chain.get("status") in ("failed", "canceled"):
+            ended = Exit.CANCELED if chain["status"] == "canceled" else Exit.FAILED
+            message = f"The chain {chain['chain_id']} {chain['status']}: {chain['message']}"
+            raise CliError(ended, message, f"Go on with: darkroom jobs resume {job_id}")
         return
-    job_id, code = job["job_id"], failure["code"]
+    code = failure["code"]
     is_canceled = code == "canceled"
     ending = "was canceled" if is_canceled else f"failed ({code})"
     message = f"Job {job_id} {ending}: {failure['detail'] or failure['message']}"
     hint = ""
     if code == "insufficient_credits":
         hint = f"Top up your WaveSpeed account, then run: darkroom jobs retry {job_id}"
+    elif chain:
+        hint = f"Go on with: darkroom jobs resume {job_id}"
     elif failure["retryable"]:
         hint = f"Run it again with: darkroom jobs retry {job_id}"
     raise CliError(Exit.CANCELED if is_canceled else Exit.FAILED, message, hint)

@@ -4,6 +4,7 @@ import io
 import json
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -229,35 +230,60 @@ def test_quiet_prints_results_and_errors_only(
     assert "It was refused." in capsys.readouterr().err
 
 
-def chain(status: str, *steps: str) -> dict[str, object]:
+def chain(status: str, *steps: str, **changes: Any) -> dict[str, Any]:
     """A job whose chain has steps with these statuses."""
     listed = [
         {"step": number, "status": each, "model": "maker/model", "charged": "yes", "code": None,
          "estimated_cost_micro_usd": 10_000, "job_id": JOB_ID if each == "completed" else None}
         for number, each in enumerate(steps)
     ]  # fmt: skip
-    code = "moderated" if status == "failed" else None
-    return job(chain={"status": status, "steps": listed, "code": code, "message": None})
+    state = {"chain_id": JOB_ID, "status": status, "steps": listed, "message": None} | changes
+    return job(chain=state)
 
 
 def test_resume_waits_for_the_chain_and_saves_the_last_image(
     darkroom: Run, deployment: Deployment, capsys: Capture
 ) -> None:
     deployment.on(f"POST /v1/jobs/{JOB_ID}/resume", chain("running", "completed", "queued"))
-    done = chain("completed", "completed", "completed")
-    deployment.on(f"GET /v1/jobs/{JOB_ID}", done, done)
+    deployment.on(f"GET /v1/jobs/{JOB_ID}", chain("completed", "completed", "completed"), job())
 
     assert darkroom("jobs", "resume", JOB_ID) == Exit.DONE
 
-    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
-    assert [row[:2] for row in rows] == [["0", "completed"], ["1", "completed"]]
+    assert capsys.readouterr().out == f"{IMAGE_NAME}\n"
     assert Path(IMAGE_NAME).exists()
 
 
-def test_resumed_chain_that_fails_again_has_an_exit_code(
+def test_chain_that_ends_without_its_last_step_has_an_exit_code(
     darkroom: Run, deployment: Deployment, capsys: Capture
 ) -> None:
-    deployment.on(f"POST /v1/jobs/{JOB_ID}/resume", chain("failed", "completed", "failed"))
+    ended = chain("failed", "completed", "skipped", message="The budget is used up.")
+    deployment.on("POST /v1/jobs", ended)
+    deployment.on(f"GET /v1/jobs/{JOB_ID}", job())
+    Path("steps.json").write_text('[{"operation": "edit", "prompt": "At night"}]')
 
-    assert darkroom("jobs", "resume", JOB_ID) == Exit.FAILED
-    assert "moderated" in capsys.readouterr().err
+    assert darkroom("generate", "x", "--then", "steps.json") == Exit.FAILED
+
+    assert "The budget is used up." in capsys.readouterr().err
+    assert deployment.bodies("/v1/jobs")[0]["then"] == [{"operation": "edit", "prompt": "At night"}]
+
+
+def test_show_lists_the_steps_of_a_chain(
+    darkroom: Run, deployment: Deployment, capsys: Capture
+) -> None:
+    deployment.on(f"GET /v1/jobs/{JOB_ID}", chain("running", "completed", "queued"))
+
+    assert darkroom("jobs", "show", JOB_ID) == Exit.DONE
+
+    fields = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert (fields["chain"], fields["step 0"]) == ("running", f"completed {JOB_ID}")
+
+
+def test_retry_with_a_setting_finishes_a_draft(darkroom: Run, deployment: Deployment) -> None:
+    deployment.on(f"GET /v1/jobs/{JOB_ID}", job())
+    deployment.on("POST /v1/jobs", job())
+
+    assert darkroom("jobs", "retry", JOB_ID, "--quality", "high") == Exit.DONE
+    assert deployment.bodies("/v1/jobs")[0]["quality"] == "high"
+    other = job(operation="model", model="maker/model", input={"text": "x"})
+    deployment.on(f"GET /v1/jobs/{JOB_ID}", other)
+    assert darkroom("jobs", "retry", JOB_ID, "--quality", "high") == Exit.BAD_REQUEST

@@ -56,6 +56,20 @@ def document(result: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(result.stdout)
 
 
+def test_other_model_is_found_and_run(cli: Cli, tmp_path: Path) -> None:
+    assert "minimax/speech-02-turbo" in cli("models", "text-to-audio").stdout
+    (tmp_path / "text.txt").write_text("Three short words")
+
+    done = document(
+        cli("run", "minimax/speech-02-turbo", "-i", "text=@text.txt", "-i", "speed=1.5", "--json")
+    )
+
+    assert done["input"] == {"text": "Three short words", "speed": 1.5}
+    assert (tmp_path / done["files"][0]).read_bytes().startswith(b"RIFF")
+    refused = cli("run", "minimax/speech-02-turbo", "-i", "text=x", "-i", "speed=9")
+    assert (refused.returncode, "at most 2" in refused.stderr) == (5, True)
+
+
 def test_image_is_saved_edited_shown_listed_and_retried(cli: Cli, tmp_path: Path) -> None:
     generated = cli("generate", "A kite, by command", *SMALL)
     assert generated.returncode == 0, generated.stderr

@@ -7,8 +7,20 @@ import typer
 from darkroom_cli import requests, waiting
 from darkroom_cli.client import Json
 from darkroom_cli.errors import CliError, Exit
+from darkroom_cli.model_input import read_steps
 from darkroom_cli.outputs import Destination, save
-from darkroom_cli.requests import Count, Deadline, JobId, Once, Out, Prompt, Settings, Timeout, Wait
+from darkroom_cli.requests import (
+    Count,
+    Deadline,
+    JobId,
+    Once,
+    Out,
+    Prompt,
+    Settings,
+    Then,
+    Timeout,
+    Wait,
+)
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
 from darkroom_cli.submitting import submit
@@ -19,7 +31,6 @@ jobs = typer.Typer(
 )
 
 COLUMNS = ["job", "status", "request", "price", "charged", "created", "prompt"]
-_STEP_COLUMNS = ["step", "status", "model", "price", "charged", "job"]
 _MAX_PROMPT_LENGTH = 60  # characters in a table
 _CHARGED = {"yes": "yes", "no": "no", "maybe": "not confirmed"}
 
@@ -31,6 +42,7 @@ def generate(
     settings: Settings,
     count: Count = 1,
     deadline: Deadline = None,
+    then: Then = None,
     wait: Wait = True,
     timeout: Timeout = None,
     out: Out = None,
@@ -39,6 +51,7 @@ def generate(
     """Generate an image from a prompt."""
     destination = Destination.of(out) if wait else None
     request = requests.body(prompt, requests.with_format(settings, destination), deadline)
+    request |= read_steps(then)
     submit(session, request, count=count, once=once, timeout=timeout, destination=destination)
 
 
@@ -55,6 +68,7 @@ def edit(
     settings: Settings,
     count: Count = 1,
     deadline: Deadline = None,
+    then: Then = None,
     wait: Wait = True,
     timeout: Timeout = None,
     out: Out = None,
@@ -63,6 +77,7 @@ def edit(
     """Edit images with a prompt. Local files are uploaded: PNG, JPEG or WebP, up to 20 MB each."""
     destination = Destination.of(out) if wait else None
     request = requests.body(prompt, requests.with_format(settings, destination), deadline)
+    request |= read_steps(then)
     references = requests.references(session.client, images)
     request |= {"operation": "edit", "images": references}
     submit(session, request, count=count, once=once, timeout=timeout, destination=destination)
@@ -147,56 +162,36 @@ def erase(
 
 @command(jobs, "resume")
 def resume(
-    session: Session,
-    job_id: JobId,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until the chain ends, or exit at once.")
-    ] = True,
-    timeout: Timeout = None,
-    out: Out = None,
+    session: Session, job_id: JobId, wait: Wait = True, timeout: Timeout = None, out: Out = None
 ) -> None:
     """Resume the failed chain of a job. Finished steps are not paid again."""
     destination = Destination.of(out) if wait else None
-    path = f"/v1/jobs/{job_id}"
-    job = session.client.post(f"{path}/resume", {})
-    if destination is not None:
-        with session.screen.progress(_chain_text(job)) as bar:
-            job = waiting.poll_until_ended(
-                job,
-                timeout,
-                is_open=lambda current: current["chain"]["status"] == "running",
-                poll=lambda seconds: session.client.get(path, wait=seconds),
-                show=lambda current: bar.update(_chain_text(current)),
-                stopped=lambda reason: waiting.still_running(job, reason),
-            )
-    chain = job["chain"]
-    if session.screen.as_json:
-        session.screen.document(job)
-    else:
-        session.screen.table(_STEP_COLUMNS, _steps(chain))
-    if destination is not None and chain["status"] == "completed":
-        last = session.client.get(f"/v1/jobs/{chain['steps'][-1]['job_id']}")
-        for saved in save(session.client, last, destination):
-            session.screen.note(str(saved))
-    if chain["status"] in ("failed", "canceled"):
-        code = Exit.CANCELED if chain["status"] == "canceled" else Exit.FAILED
-        raise CliError(code, f"The chain {chain['status']}: {chain['message'] or chain['code']}")
+    job = session.client.post(f"/v1/jobs/{job_id}/resume", {})
+    waiting.finish(session, job, timeout=timeout, destination=destination)
 
 
 @command(jobs, "retry")
 def retry(
     session: Session,
     job_id: JobId,
+    settings: Settings,
+    count: Count = 1,
     wait: Wait = True,
     timeout: Timeout = None,
     out: Out = None,
     once: Once = None,
 ) -> None:
-    """Submit the request of a job again as a new job, which is charged separately."""
+    """Submit the request of a job again as a new job, which is charged separately.
+
+    Settings replace those of the job: --quality high finishes a draft.
+    """
     destination = Destination.of(out) if wait else None
-    previous = session.client.get(f"/v1/jobs/{job_id}")
-    job = session.client.post("/v1/jobs", _request(previous), once)
-    waiting.finish(session, job, timeout=timeout, destination=destination)
+    request = _request(session.client.get(f"/v1/jobs/{job_id}"))
+    if "model" in request and settings:
+        message = "The settings of an image do not apply to another model."
+        raise CliError(Exit.BAD_REQUEST, message, "Run it with: darkroom run MODEL -i name=value")
+    request |= requests.with_format(settings, None if "model" in request else destination)
+    submit(session, request, count=count, once=once, timeout=timeout, destination=destination)
 
 
 @command(jobs, "open")
@@ -212,19 +207,6 @@ def open_job(session: Session, job_id: JobId, out: Out = None) -> None:
         return
     for path in paths:
         session.screen.image(path)
-
-
-def _chain_text(job: Json) -> str:
-    done = sum(step["status"] == "completed" for step in job["chain"]["steps"])
-    return f"step {done + 1} of {len(job['chain']['steps'])}"
-
-
-def _steps(chain: Json) -> list[list[str]]:
-    return [
-        [str(step["step"]), step["status"], step["model"], usd(step["estimated_cost_micro_usd"]),
-         _CHARGED[step["charged"]], step["job_id"] or ""]
-        for step in chain["steps"]
-    ]  # fmt: skip
 
 
 def row(job: Json) -> list[str]:

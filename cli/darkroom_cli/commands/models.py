@@ -7,9 +7,9 @@ import typer
 
 from darkroom_cli.client import Client, Json
 from darkroom_cli.errors import CliError, Exit, ProblemError
-from darkroom_cli.model_input import Inputs, read_start
+from darkroom_cli.model_input import Inputs, read_start, read_steps
 from darkroom_cli.outputs import Destination
-from darkroom_cli.requests import Count, Deadline, Once, Out, Timeout, Wait
+from darkroom_cli.requests import Count, Deadline, Once, Out, Then, Timeout, Wait
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
 from darkroom_cli.submitting import price_of, submit
@@ -36,6 +36,7 @@ def run(
     ] = None,
     count: Count = 1,
     deadline: Deadline = None,
+    then: Then = None,
     wait: Wait = True,
     timeout: Timeout = None,
     out: Out = None,
@@ -46,7 +47,8 @@ def run(
     inputs = Inputs(session.client, _fields(session, model), read_start(start))
     for value in values or []:
         inputs.add(value)
-    request: Json = {"model": model, "input": inputs.request()}
+    further = read_steps(then)
+    request: Json = {"model": model, "input": inputs.request(), **further}
     if deadline is not None:
         request["deadline_seconds"] = deadline
     if count == 1:
