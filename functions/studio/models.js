@@ -63,6 +63,7 @@ function showList(query) {
   }
 
   function changed() {
+    if (current !== generation) return; // the page was left before the timer
     const values = Object.entries({ text: search.value.trim(), type: wanted }).filter(([, value]) => value);
     history.replaceState(null, "", `#/models${values.length ? `?${new URLSearchParams(values)}` : ""}`);
     load(false);
