@@ -98,9 +98,11 @@ function contentOf(job) {
       `Download ${asset.filename.split(".").at(-1)}`)));
 }
 
+const titleOf = ({ input }) => [input.prompt, input.text].find((value) => value && typeof value === "string") ?? "Details";
+
 function run(job) {
   return element("li", { className: "run", "data-job": job.job_id, "data-status": job.status }, contentOf(job), state(job),
-    element("p", { className: "run-prompt" }, element("a", { href: `#/jobs/${job.job_id}` }, job.prompt === job.model ? "Details" : job.prompt)));
+    element("p", { className: "run-prompt" }, element("a", { href: `#/jobs/${job.job_id}` }, titleOf(job))));
 }
 
 async function follow(job, node, current) {
@@ -152,7 +154,7 @@ async function showModel(id) {
   };
   page().replaceChildren(backLink(), element("div", { className: "model-page" },
     element("section", { className: "model-side" }, element("h1", {}, model.name),
-      element("p", { className: "mono" }, model.id),
+      model.name === model.id ? null : element("p", { className: "mono" }, model.id),
       element("p", { className: "model-facts" }, model.type ? element("span", { className: "kind" }, model.type) : null, element("span", {}, priceOf(model))),
       model.description ? element("p", { className: "hint" }, model.description) : null,
       isKnown ? null : element("p", { className: "error", role: "alert" }, found.message),
