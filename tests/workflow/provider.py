@@ -26,7 +26,7 @@ OUTPUT = f"https://{CDN}/output/1.png?sig={SIGNATURE}"
 type Response = httpx.Response | Callable[[httpx.Request], httpx.Response]
 
 
-def data(value: dict[str, Any]) -> httpx.Response:
+def data(value: dict[str, Any] | list[Any]) -> httpx.Response:
     return httpx.Response(200, json={"code": 200, "message": "success", "data": value})
 
 
@@ -130,6 +130,8 @@ class Provider:
                 return self._list(body(request))
             case "POST", "model/price":
                 return data({"price": 0.06, "discounted_price": 0.06, "currency": "USD"})
+            case "GET", "models":
+                return data([{"model_id": "maker/model", "base_price": 0.01}])
             case "GET", "webhook/secret":
                 return data({"secret": WEBHOOK_SECRET})
             case "POST", model:

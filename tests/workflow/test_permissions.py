@@ -117,6 +117,7 @@ def test_calls_of_the_api_are_checked(cloud: Cloud, batch_file: str) -> None:
         ("POST", "/v1/batches", {"source": batch_file, "dry_run": True}),
         ("GET", "/v1/batches", None), ("GET", "/v1/presets", None), ("GET", "/v1/me", None),
         ("GET", "/v1/stats", None), ("GET", "/api/v3/models", None), ("GET", "/", None),
+        ("GET", "/v1/models", None),
     ]  # fmt: skip
 
     for method, path, body in calls:
@@ -128,6 +129,7 @@ def test_calls_of_the_api_are_checked(cloud: Cloud, batch_file: str) -> None:
     assert services == {
         "dynamodb", "s3", "eventbridge", "sfn", "lambda", "cloudwatch-logs",
     }  # fmt: skip
+    assert ("QuoteFunction", "s3") in cloud.lambdas.checked
 
 
 def test_calls_of_a_batch_are_checked(cloud: Cloud, batch_file: str) -> None:
