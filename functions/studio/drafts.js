@@ -1,26 +1,26 @@
-// The request in the form, kept for a reload: in the tab, or on the device if the sign-in is kept there.
+// What a form contains, kept for a reload: in the tab, or on the device if the sign-in is kept there.
 import * as api from "./api.js";
 
-const STORAGE_KEY = "darkroom-draft";
+const FORM = "darkroom-draft"; // of the request in the form for images
 
-/** The kept request, or null. */
-export function load() {
+/** The kept draft with this name, or null. */
+export function load(name = FORM) {
   try {
-    return JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? localStorage.getItem(STORAGE_KEY));
+    return JSON.parse(sessionStorage.getItem(name) ?? localStorage.getItem(name));
   } catch {
     return null;
   }
 }
 
-export function save(draft) {
-  remove(); // from the other storage as well
+export function save(draft, name = FORM) {
+  remove(name); // from the other storage as well
   try {
-    api.storage().setItem(STORAGE_KEY, JSON.stringify(draft));
+    api.storage().setItem(name, JSON.stringify(draft));
   } catch {
     // The storage is full or disabled: the form works without a draft.
   }
 }
 
-export function remove() {
-  for (const storage of [sessionStorage, localStorage]) storage.removeItem(STORAGE_KEY);
+export function remove(name = FORM) {
+  for (const storage of [sessionStorage, localStorage]) storage.removeItem(name);
 }

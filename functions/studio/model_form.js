@@ -1,39 +1,32 @@
 // The form of one model: its fields or JSON, the price, and the run with one idempotency key per attempt.
 import * as api from "./api.js";
-import { element, showText, usd } from "./dom.js";
+import { confirmed, element, showText, usd } from "./dom.js";
+import * as drafts from "./drafts.js";
 import * as jobs from "./jobs.js";
 import { inputOf } from "./model_fields.js";
 
-const REPEAT_MS = 10_000; // an identical run within this time is confirmed first
+const SAME_AGAIN_MS = 10_000; // an identical run within this time is confirmed first
 const PRICE_MS = 300;
-const STORAGE_KEY = "darkroom-models";
+const DRAFTS = "darkroom-models";
 const MAX_DRAFTS = 20;
 
-/** What was typed, by model id: {input, isJson, text}. It is kept in the tab, also over a reload. */
+/** What was typed, by model id: {input, isJson, text}. */
 function readDrafts() {
-  try {
-    return new Map(JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "[]"));
-  } catch {
-    return new Map();
-  }
+  const kept = drafts.load(DRAFTS);
+  return new Map(Array.isArray(kept) ? kept.filter(Array.isArray) : []);
 }
 
 function keepDraft(id, draft) {
-  const drafts = readDrafts();
-  drafts.delete(id);
-  const newest = [...drafts, [id, draft]].slice(-MAX_DRAFTS);
-  try {
-    sessionStorage.setItem(STORAGE_KEY, JSON.stringify(newest));
-  } catch {
-    sessionStorage.removeItem(STORAGE_KEY); // the storage is full
-  }
+  const kept = readDrafts();
+  kept.delete(id);
+  drafts.save([...kept, [id, draft]].slice(-MAX_DRAFTS), DRAFTS);
 }
 
 /** Fill the form of a model at its next opening. */
 export const prepare = (id, input) => keepDraft(id, { input, isJson: false, text: "" });
 
 /** Forget what was typed, as another person may use the tab. */
-export const clear = () => sessionStorage.removeItem(STORAGE_KEY);
+export const clear = () => drafts.remove(DRAFTS);
 
 /** The form of a model. `started` is called with each new job. */
 export function modelForm(model, started) {
@@ -42,7 +35,6 @@ export function modelForm(model, started) {
   let isJson = !model.fields.length;
   let attempt = null; // {request, key}
   let last = { request: "", at: 0 };
-  let confirming = "";
   let [priceTimer, priceRequests, price] = [0, 0, null];
 
   const error = element("p", { className: "error", role: "alert", hidden: true });
@@ -95,8 +87,6 @@ export function modelForm(model, started) {
   }
 
   function changed() {
-    confirming = "";
-    submit.textContent = "Run";
     keep();
     clearTimeout(priceTimer);
     priceTimer = setTimeout(refreshPrice, PRICE_MS);
@@ -136,6 +126,13 @@ export function modelForm(model, started) {
     return attempt.key;
   }
 
+  /** Whether an identical run, sent seconds ago, is really wanted again. */
+  async function isWanted(request) {
+    if (last.request !== request || Date.now() - last.at > SAME_AGAIN_MS) return true;
+    const cost = price === null ? "" : ` for ${usd(price)}`;
+    return confirmed(`Same again${cost}?`, "Run again", "An identical request was accepted a moment ago.");
+  }
+
   async function run(event) {
     event.preventDefault();
     if (submit.getAttribute("aria-disabled") === "true") return;
@@ -151,11 +148,7 @@ export function modelForm(model, started) {
       return;
     }
     const request = JSON.stringify({ model: model.id, input });
-    if (last.request === request && Date.now() - last.at < REPEAT_MS && confirming !== request) {
-      confirming = request;
-      submit.textContent = price === null ? "Run the same again?" : `Run the same again for ${usd(price)}?`;
-      return;
-    }
+    if (!await isWanted(request)) return;
     submit.setAttribute("aria-disabled", "true");
     submit.textContent = "Submitting…";
     try {
@@ -167,7 +160,6 @@ export function modelForm(model, started) {
     } catch (failure) {
       showText(error, failure.message); // the attempt keeps its key: a retry is charged once
     }
-    confirming = "";
     submit.removeAttribute("aria-disabled");
     submit.textContent = "Run";
   }
