@@ -49,5 +49,7 @@ def studio(browser: Browser, deployment: Deployment) -> Iterator[Studio]:
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, bypass_csp=False, color_scheme="light"
     )
-    yield Studio(context.new_page(), deployment)
+    page = context.new_page()
+    yield Studio(page, deployment)
+    page.unroute_all(behavior="ignoreErrors")  # of requests in flight
     context.close()

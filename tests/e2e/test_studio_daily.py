@@ -1,9 +1,11 @@
 """What a person does every day in the studio: many images, drafts, the way back, comparisons."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from darkroom.domain.callers import Role
 from local.waiting import until
@@ -219,4 +221,50 @@ def test_link_signs_in_and_a_view_only_key_sees_no_form(
     other = page.context.new_page()
     other.goto(studio.url)
     expect(other.locator("#form")).to_be_visible()
+    assert studio.errors == []
+
+
+def test_waiting_and_generating_are_two_things(studio: Studio, deployment: Deployment) -> None:
+    page = studio.page
+    studio.open(deployment.create_key("waiting"))
+    studio.submit("A patient heron [[fault submit.http status=429 retry_after=8 times=1]]")
+    card = studio.card("A patient heron")
+    expect(card).to_contain_text("WaveSpeed's rate limit is reached.", timeout=SECONDS)
+    studio.open_job("A patient heron")
+    expect(page.locator(".job-status")).to_contain_text("rate limit is reached")
+    expect(page.locator(".job-status .status")).to_have_text("Completed", timeout=SECONDS)
+
+    def queue(place: dict[str, Any], **changes: Any) -> None:
+        def answer(route: Route) -> None:
+            body = route.fetch().json()
+            body["jobs"][0] |= {"status": "queued", "assets": [], "queue": place} | changes
+            route.fulfill(json=body)
+
+        page.unroute_all()
+        page.route(re.compile(r"/v1/jobs\?"), answer)
+        page.reload()
+
+    page.get_by_role("link", name="← All images").click()
+    queue({"position": 3, "wait_seconds": 19.2, "reason": None, "message": None})
+    expect(card).to_contain_text("3rd in the queue, about 20 s")
+    began = datetime.now(UTC) - timedelta(seconds=60)
+    times = {"accepted_at": began.isoformat(), "submitted_at": began.isoformat()}
+    queue({}, status="submitted", queue=None, expected_seconds=20.0, timings=times)
+    expect(card).to_contain_text(re.compile(r"Generating, 6\d s: longer than usual"))
+    assert studio.errors == []
+
+
+def test_banner_says_on_every_page_why_jobs_wait(studio: Studio, deployment: Deployment) -> None:
+    page = studio.page
+
+    def answer(route: Route) -> None:
+        body = route.fetch().json()
+        body["queue"] |= {"reason": "insufficient_credits", "message": "WaveSpeed: out of credit."}
+        route.fulfill(json=body)
+
+    page.route(re.compile(r"/v1/stats"), answer)
+    studio.open(deployment.create_key("reader"))
+    for name in ("Images", "Stats", "Batches"):
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page.locator("#queue-banner")).to_have_text("WaveSpeed: out of credit.")
     assert studio.errors == []

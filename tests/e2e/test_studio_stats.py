@@ -54,7 +54,10 @@ def test_stats_page_shows_spend_durations_and_failures(
     failures = page.locator("figure", has_text="Failures")
     failures.get_by_text("As a table").click()
     expect(failures.get_by_role("rowheader", name="Invalid request")).to_be_visible()
-    expect(page.locator(".tile", has_text="Today")).to_contain_text("1 completed, 1 failed")
+    today = page.locator(".tile", has=page.get_by_text("Today", exact=True))
+    expect(today).to_contain_text("2 completed, 1 failed")
+    failure = failures.get_by_role("link", name="Invalid request: 1")
+    expect(failure).to_have_attribute("href", "#/?status=failed&code=invalid_request")
     page.get_by_text("As a table").first.click()
     assert studio.accessibility_violations() == []
 
@@ -66,6 +69,11 @@ def test_stats_page_shows_spend_durations_and_failures(
     shot(studio, "stats-phone")
     page.locator("#stats-days").select_option("7")
     expect(spent).to_contain_text("in 7 days")
+    failure.click()
+    expect(page.locator(".card")).to_have_count(1)
+    expect(studio.card("Counted, rejected")).to_be_visible()
+    page.get_by_role("button", name="Invalid request").click()
+    expect(page).to_have_url(re.compile("status=failed$"))
     assert studio.errors == []
 
 
