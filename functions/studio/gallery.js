@@ -155,7 +155,7 @@ function note(list) {
   const sum = prices.includes(null) ? null : prices.reduce((total, price) => total + price, 0);
   const facts = [sum === null ? "Price unknown" : usd(sum), label("quality", list[0].settings.quality)].filter(Boolean).join(" · ");
   const status = open[0] ?? failed[0];
-  return element("span", { className: "note" }, element("span", {}, facts),
+  return element("span", { className: "glance" }, element("span", {}, facts),
     status ? element("span", { className: `status ${status.status}` }, statusLabel(status)) : null);
 }
 

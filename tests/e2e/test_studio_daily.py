@@ -57,7 +57,7 @@ def test_variants_are_one_entry_and_a_draft_is_finished_at_high(
     card = studio.card("4 variants: A teapot with legs")
     expect(card.locator(".frame.completed.loaded")).to_have_count(4, timeout=SECONDS)
     expect(page.locator(".card")).to_have_count(1)
-    expect(card.locator(".note")).to_have_text("$0.04 · Low")
+    expect(card.locator(".glance")).to_have_text("$0.04 · Low")
     shot(studio, "variants")
     studio.open_job("A teapot with legs")
     page.get_by_role("button", name="Finish at high").click()
