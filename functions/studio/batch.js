@@ -121,7 +121,7 @@ function failures(rows) {
       element("thead", {}, element("tr", {}, ["Row", "Id", "Reason", "Job"].map((head) => element("th", { scope: "col" }, head)))),
       element("tbody", {}, shown.map(({ row, id, message, job_id: job }) => element("tr", {},
         element("td", { className: "number" }, String(row ?? "")), element("td", {}, id), element("td", {}, message),
-        element("td", {}, job ? element("a", { href: `#/jobs/${job}`, "aria-label": row ? `Job of row ${row}` : "Job of the row" }, "Open") : "")))))),
+        element("td", {}, job ? element("a", { href: `#/jobs/${job}` }, "Open", element("span", { className: "visually-hidden" }, row ? ` the job of row ${row}` : " the job")) : "")))))),
     rows.length > shown.length ? element("p", { className: "hint" }, `And ${rows.length - shown.length} more: see the results.`) : "",
   ] : []));
 }

@@ -65,7 +65,7 @@ def test_sheet_becomes_images_and_a_zip_file(studio: Studio, deployment: Deploym
 
     # The batch.
     start.click()
-    expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=SECONDS)
+    expect(page.locator(".job-status")).to_have_text("Completed", timeout=SECONDS)
     expect(page.locator(".tile", has_text="Completed")).to_contain_text("2 of 4", timeout=SECONDS)
     expect(page.locator("#batch-images li")).to_have_count(2)
     failed = page.get_by_role("region", name="Rows without an image")
