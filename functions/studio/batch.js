@@ -8,14 +8,16 @@ import * as jobs from "./jobs.js";
 const LONG_POLL_SECONDS = 20;
 const RETRY_MS = 2000;
 const ZIP_POLL_MS = 3000;
+const LINKS_MS = 45 * 60_000; // the links are valid for an hour
 const ZIP_MS = 50 * 60_000; // after this time, a missing zip file can be requested again
 const IMAGES_MS = 10_000; // between two reads of the images of a running batch
+const THUMBNAIL_MS = 60_000; // a thumbnail exists this long after the job's end
 const PAGE_SIZE = 24;
 const MAX_FAILED = 100;
 const COUNTS = [["completed", "Completed"], ["failed", "Failed"], ["bad", "Invalid"], ["canceled", "Canceled"], ["running", "Generating"], ["queued", "Queued"], ["waiting", "Waiting"]];
 let generation = 0;
 let request = null; // aborts the running long poll
-let zipTimer = 0;
+let readTimer = 0; // of an ended batch
 let account = null;
 let failed = []; // the results of the failed rows of an ended batch
 let images = new Map(); // job id to node
@@ -105,10 +107,8 @@ function showBatch(batch) {
     batch.warnings.length ? element("details", {}, element("summary", {}, `${batch.warnings.length} ${batch.warnings.length === 1 ? "warning" : "warnings"} of the file`),
       element("ul", { className: "warnings" }, batch.warnings.map((warning) => element("li", {}, warning)))) : "");
   if (hadFocus) [...head.querySelectorAll("a, button")].find((node) => node.textContent === hadFocus)?.focus();
-  clearTimeout(zipTimer);
-  if (isMaking(batch)) {
-    zipTimer = setTimeout(() => act(() => batches.get(batch.batch_id)), ZIP_POLL_MS);
-  }
+  clearTimeout(readTimer);
+  if (isDone) readTimer = setTimeout(() => act(() => batches.get(batch.batch_id)), isMaking(batch) ? ZIP_POLL_MS : LINKS_MS);
 }
 
 // Failed rows
@@ -154,7 +154,8 @@ async function showFailures(batch, current) {
 function card(job) {
   const [asset] = job.assets;
   const isImage = asset.content_type.startsWith("image/");
-  const content = isImage ? element("img", { alt: "", loading: "lazy", decoding: "async", src: asset.thumbnail_url ?? asset.url,
+  const isNew = Date.now() - Date.parse(job.timings.ended_at) < THUMBNAIL_MS;
+  const content = isImage ? element("img", { alt: "", loading: "lazy", decoding: "async", src: isNew ? asset.url : asset.thumbnail_url ?? asset.url,
     onerror: (event) => { if (event.target.src !== asset.url) event.target.src = asset.url; } })
     : element("span", { className: "no-image" }, asset.content_type);
   return element("li", {}, element("a", { href: `#/jobs/${job.job_id}`, title: job.prompt, "aria-label": job.prompt.slice(0, 200) }, content));
@@ -203,13 +204,18 @@ async function follow(id, current) {
   }
 }
 
+function started({ caller, created_at: time }) {
+  return [`Started ${time ? new Date(time).toLocaleString() : ""}`, account.can_read_all ? `by ${caller.replace(/^key:/, "")}` : ""].join(" ");
+}
+
 function drawPage(batch) {
   const current = generation;
   const more = element("button", { type: "button", id: "batch-more", className: "more", hidden: true,
     onclick: () => loadImages(batch.batch_id, current, cursor).catch((error) => showText(byId("batch-error"), error.message)) }, "Show more images");
   byId("batches").replaceChildren(
     element("p", { className: "back" }, element("a", { href: "#/batches" }, "← All batches")),
-    element("h1", { className: "batch-name" }, batch.name),
+    element("h1", {}, batch.name),
+    element("p", { className: "hint" }, started(batch)),
     element("p", { id: "batch-error", className: "error", role: "alert", hidden: true }),
     element("section", { id: "batch-head", className: "batch-head", "aria-label": "Progress" }),
     element("section", { id: "batch-failed", className: "batch-failed", "aria-label": "Failed rows" }),
@@ -228,7 +234,7 @@ export function enter(id) {
 export function leave() {
   generation += 1;
   request?.abort();
-  clearTimeout(zipTimer);
+  clearTimeout(readTimer);
 }
 
 export function clear() {

@@ -181,6 +181,7 @@ async function submit(event) {
   const body = { ...request(), confirm_micro_usd: plan.estimated_cost_micro_usd };
   const text = JSON.stringify(body);
   if (attempt?.request !== text) attempt = { request: text, key: `studio-${crypto.getRandomValues(new Uint32Array(4)).join("-")}` };
+  const current = generation;
   byId("batch-start").setAttribute("aria-disabled", "true");
   byId("batch-start").textContent = "Starting…";
   try {
@@ -189,8 +190,9 @@ async function submit(event) {
     document.dispatchEvent(new Event("budget-changed"));
     location.hash = `#/batches/${started.batch_id}`;
   } catch (error) {
-    if (byId("batch-error")) showText(byId("batch-error"), error.message); // the attempt keeps its key: a retry is charged once
-    setPlan(plan);
+    if (current !== generation) return;
+    await refreshPlan(); // the price or the budget may have changed
+    if (current === generation) showText(byId("batch-error"), error.message); // the attempt keeps its key: a retry is charged once
   }
 }
 
