@@ -180,3 +180,18 @@ def test_unusable_batch_file_is_rejected_before_the_upload(
     assert darkroom("batch", "run", name) == Exit.BAD_REQUEST
     assert message in capsys.readouterr().err
     assert deployment.requests == []
+
+
+def test_columns_of_fields_are_part_of_the_request(
+    darkroom: Run, deployment: Deployment, batch_file: str, capsys: Capture
+) -> None:
+    deployment.on("POST /v1/batches", batch("planned"))
+    columns = ["--column", "id=SKU", "--column", "images=Photo = front"]
+
+    assert darkroom("batch", "run", batch_file, "--dry-run", *columns) == Exit.DONE
+    (plan,) = deployment.bodies("/v1/batches")
+    assert plan["columns"] == {"id": "SKU", "images": "Photo = front"}
+
+    assert darkroom("batch", "run", batch_file, "--column", "Photo") == Exit.USAGE
+    assert "--column Photo must be FIELD=COLUMN" in capsys.readouterr().err
+    assert len(deployment.bodies("/v1/uploads")) == 1

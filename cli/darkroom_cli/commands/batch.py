@@ -43,6 +43,14 @@ def run(
             "--prompt", "-p", help="Prompt template, columns in braces: '{product} on white'."
         ),
     ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="FIELD=COLUMN",
+            help="The column of a field: images=Photo, id=SKU. Repeat it for each field.",
+        ),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the batch; default: the file name.")
     ] = None,
@@ -65,7 +73,10 @@ def run(
 ) -> None:
     """Plan a batch, confirm its price, and run it. Invalid rows are skipped."""
     _check_destinations(out, save)
+    mapped = dict(map(_column, columns or ()))
     request = _request(session, source, prompt, name)
+    if mapped:
+        request["columns"] = mapped
     request["defaults"] = settings
     plan = session.client.post("/v1/batches", {**request, "dry_run": True})
     _show_plan(session, plan)
@@ -115,6 +126,15 @@ def cancel(session: Session, batch_id: BatchId) -> None:
         session.screen.document(record)
         return
     session.screen.line(f"{record['batch_id']}  {record['status']}")
+
+
+def _column(text: str) -> tuple[str, str]:
+    """Return the field and the column of a `--column`. Raises CliError."""
+    field, separator, column = text.partition("=")
+    if not (field and separator and column):
+        message = f"--column {text} must be FIELD=COLUMN, such as images=Photo."
+        raise CliError(Exit.USAGE, message)
+    return field.strip(), column.strip()
 
 
 def _request(session: Session, source: str, prompt: str | None, name: str | None) -> Json:
