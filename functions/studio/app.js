@@ -84,7 +84,7 @@ function signOut(error = "") {
   presets.clear();
   queue.stop();
   if (!error) form.clear(); // a request survives the end of its key
-  batches.clear();
+  batches.clear({ hasDraft: Boolean(error) });
   if (!error) models.clear(); // a form survives the end of its key
   byId("job").replaceChildren();
   askForKey(error);

@@ -2,6 +2,7 @@
 import * as api from "./api.js";
 import * as batches from "./batch_api.js";
 import { byId, element, showText, usd } from "./dom.js";
+import * as drafts from "./drafts.js";
 import { SETTINGS, selected, selectAll } from "./settings.js";
 
 const STORAGE_KEY = "darkroom-batch";
@@ -9,24 +10,16 @@ const PLAN_MS = 400; // after the last change
 const MAX_PROBLEMS = 50;
 // The fields that a person selects a column for. Other columns set the fields that have their names.
 const FIELDS = [["id", "Row id", "Names the files of the images"], ["images", "Reference images", "URLs; makes each row an edit"]];
-let draft = null; // {name, reference, prompt, columns, settings}; kept in the tab, so that a reload loses nothing
+let draft = null; // {name, reference, prompt, columns, settings}; a reload loses nothing
 let plan = null; // of the draft; null while it changes
 let attempt = null; // {request, key}: one attempt has one idempotency key
 let dropped = null; // a file for the form that is about to open
 let planTimer = 0;
 let generation = 0;
 
-const save = () => (draft ? sessionStorage.setItem(STORAGE_KEY, JSON.stringify(draft)) : sessionStorage.removeItem(STORAGE_KEY));
+const save = () => (draft ? drafts.save(draft, STORAGE_KEY) : drafts.remove(STORAGE_KEY));
 const form = () => byId("batch-form");
 const labelOf = (field) => SETTINGS.find(({ name }) => name === field)?.label ?? FIELDS.find(([name]) => name === field)?.[1] ?? field;
-
-function restore() {
-  try {
-    draft ??= JSON.parse(sessionStorage.getItem(STORAGE_KEY));
-  } catch {
-    draft = null;
-  }
-}
 
 const request = () => ({
   source: draft.reference, name: draft.name.slice(0, 200), columns: draft.columns, defaults: draft.settings,
@@ -234,7 +227,7 @@ function draw() {
 
 export async function enter() {
   const current = (generation += 1);
-  restore();
+  draft ??= drafts.load(STORAGE_KEY);
   try {
     const account = await api.get("v1/me");
     if (current !== generation) return;

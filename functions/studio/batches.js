@@ -76,10 +76,11 @@ export function leave() {
   byId("batches").replaceChildren();
 }
 
-export function clear() {
+/** Forget the account and, unless `hasDraft`, the draft of a new batch. */
+export function clear({ hasDraft }) {
   account = null;
-  newBatch.clear();
   batch.clear();
+  if (!hasDraft) newBatch.clear();
 }
 
 // A file that is dropped on the list or on the form begins a new batch.
