@@ -181,7 +181,7 @@ async function load() {
     const head = ["Name", "Role", "Used today (UTC)", "Last use", "Expires", "Created", "Change"].map((name) => element("th", { scope: "col" }, name));
     byId("keys").replaceChildren(
       element("div", { className: "stats-head" }, element("h1", {}, "API keys"), button("New key", create, "primary")), status,
-      element("div", { className: "table" }, element("table", { className: "key-table" }, element("thead", {}, element("tr", {}, head)),
+      element("div", { className: "table" }, element("table", { className: "stacked" }, element("thead", {}, element("tr", {}, head)),
         element("tbody", {}, keys.map((key) => row(key, status))))));
   } catch (error) {
     if (current === generation) byId("keys").replaceChildren(element("p", { className: "error", role: "alert" }, error.message));

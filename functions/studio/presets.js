@@ -83,8 +83,8 @@ async function restore(version, status) {
 function versionRow(version, index, status) {
   const changed = version.problem || (version.changed.length ? version.changed.join(", ") : "no preset");
   return element("tr", {},
-    element("th", { scope: "row" }, version.version === null ? "not valid" : String(version.version)),
-    element("td", {}, author(version)), element("td", {}, changed),
+    element("th", { scope: "row" }, version.version === null ? "not valid" : `Version ${version.version}`),
+    element("td", { "data-label": "By" }, author(version)), element("td", { "data-label": "Presets" }, changed),
     element("td", {}, index === 0 ? "in use" : version.version === null ? "" : button("Restore", () => restore(version, status))));
 }
 
@@ -93,20 +93,20 @@ function versionList(versions) {
   const head = ["Version", "Changed by", "Presets", "Restore"].map((name) => element("th", { scope: "col" }, name));
   return element("section", { className: "block", "aria-labelledby": "versions-title" },
     element("h2", { id: "versions-title" }, "Versions"), status,
-    versions.length ? element("div", { className: "table" }, element("table", {}, element("thead", {}, element("tr", {}, head)),
+    versions.length ? element("div", { className: "table" }, element("table", { className: "stacked" }, element("thead", {}, element("tr", {}, head)),
       element("tbody", {}, versions.map((version, index) => versionRow(version, index, status)))))
       : element("p", { className: "hint" }, "The presets that ship with Darkroom are in use."));
 }
 
 function note(each) {
-  return element("li", { className: "note" }, element("strong", { className: "mono" }, each.key), element("span", {}, each.message),
+  return element("li", { className: each.waits ? "upload waits" : "upload" }, element("strong", { className: "mono" }, each.key), element("span", {}, each.message),
     element("small", {}, admin.ago(each.at), each.job_id ? element("a", { href: `#/jobs/${each.job_id}` }, " Open the job") : ""));
 }
 
 function noteList(inbox, empty) {
-  const waiting = inbox.waiting.map((each) => note({ ...each, at: each.since, message: "Waits for its references.", job_id: "" }));
+  const waiting = inbox.waiting.map((each) => note({ ...each, at: each.since, message: "Waits for its references.", job_id: "", waits: true }));
   const list = [...waiting, ...inbox.notes.map(note)];
-  return [list.length ? element("ul", { className: "notes" }, list) : element("p", { className: "hint" }, empty),
+  return [list.length ? element("ul", { className: "uploads" }, list) : element("p", { className: "hint" }, empty),
     inbox.is_complete ? null : element("p", { className: "hint" }, "There are more than 1,000 notes; newer ones may be missing here.")];
 }
 
@@ -124,8 +124,8 @@ async function load() {
       problem ? element("p", { className: "error", role: "alert" }, problem) : "",
       element("ul", { className: "cards" }, names.map((name) => card(name, presets[name], versions))),
       inbox ? element("section", { className: "block", "aria-labelledby": "refused-title" },
-        element("h2", { id: "refused-title" }, "Refused and failed uploads"),
-        noteList(inbox, "No upload was refused, and none has failed.")) : "",
+        element("h2", { id: "refused-title" }, "Uploads without an image"),
+        noteList(inbox, "No upload was refused, has failed or waits.")) : "",
       isAdmin() ? versionList(versions) : "");
   } catch (failure) {
     if (current === generation) page().replaceChildren(element("p", { className: "error", role: "alert" }, failure.message));
@@ -286,7 +286,7 @@ async function drawFolder(name, node) {
       element("h2", { id: "folder-title" }, `Inbox folder ${name}/`),
       latest.jobs.length ? element("ul", { className: "folder" }, latest.jobs.map(folderJob))
         : element("p", { className: "hint" }, "No upload yet."),
-      element("h3", {}, "Refused and failed"), ...noteList(inbox, "No upload to this folder was refused, and none has failed.").filter(Boolean));
+      element("h3", {}, "Uploads without an image"), ...noteList(inbox, "No upload to this folder was refused, has failed or waits.").filter(Boolean));
   } catch (failure) {
     if (current === generation) node.replaceChildren(element("p", { className: "error", role: "alert" }, failure.message));
   }

@@ -62,7 +62,7 @@ def test_preset_is_made_from_the_form_changed_and_restored(
     expect(card).to_contain_text(re.compile(r"\$0\.\d\d"), timeout=SECONDS)
     expect(card).to_contain_text("boss")
     card.get_by_role("link").click()
-    page.get_by_label("Prompt", exact=True).last.fill("Turn the sky green")
+    page.locator("#presets").get_by_label("Prompt", exact=True).fill("Turn the sky green")
     page.get_by_role("button", name="Save preset").click()
     expect(card).to_contain_text("Turn the sky green")
 
@@ -119,13 +119,13 @@ def test_preset_is_tried_on_an_image_and_its_folder_shows_uploads(
     for key in ("warmer-light/notes.txt", "nowhere/beach.jpg"):
         deployment.wait_for_upload(key, deployment.put_to_inbox(key, b"text"))
     page.get_by_role("link", name="Presets").click()
-    refused = page.locator(".note", has_text="nowhere/beach.jpg")
+    refused = page.locator(".upload", has_text="nowhere/beach.jpg")
     expect(refused).to_contain_text('The folder "nowhere" is not a preset.')
 
     page.get_by_role("link", name="warmer-light").click()
     folder = page.locator("section", has_text="Inbox folder warmer-light/")
     expect(folder.locator(".folder")).to_contain_text("warmer-light/beach.jpg")
-    expect(folder.locator(".note")).to_contain_text("warmer-light/notes.txt")
+    expect(folder.locator(".upload")).to_contain_text("warmer-light/notes.txt")
     page.get_by_label("Image", exact=True).set_input_files(PHOTOGRAPH)
     page.get_by_role("button", name=re.compile(r"Try for \$0\.\d\d")).click()
     result = page.get_by_role("img", name="Result of the trial")
