@@ -62,7 +62,7 @@ const lifted = (form, id) => form.elements[`${id}-none`].checked;
 const amount = (form, id) => (lifted(form, id) || value(form, id) === "" ? undefined : Number(value(form, id)));
 
 function create() {
-  const roles = element("fieldset", { className: "choices" }, element("legend", {}, "Role"), ROLES.map(([role, text]) =>
+  const roles = element("fieldset", { className: "roles" }, element("legend", {}, "Role"), ROLES.map(([role, text]) =>
     element("label", { className: "check" }, element("input", { type: "radio", name: "key-role", value: role, checked: role === "submit" }), ` ${role}: ${text}`)));
   const text = (properties = {}) => element("input", { type: "text", autocomplete: "off", spellcheck: false, ...properties });
   ask("New API key", "Create key", [
