@@ -59,6 +59,8 @@ class Route:
 
 
 _STRING: dict[str, Any] = {"type": "string"}
+_TEXT: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
+_DAY: dict[str, Any] = {"type": "string", "format": "date"}
 _JOB_ID = Parameter("job_id", "path", "The job's id.", _STRING)
 _IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
@@ -115,9 +117,23 @@ _JOB_FILTERS = (
         "text",
         "query",
         "Only jobs with this text in the prompt (case-insensitive).",
-        {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
+        _TEXT,
     ),
     Parameter("batch", "query", "Only jobs of this batch.", _STRING),
+    Parameter("tag", "query", "Only jobs with this tag (case-insensitive).", _TEXT),
+    Parameter(
+        "favorite",
+        "query",
+        "`true`: only favorites. `false`: only other jobs.",
+        {"type": "string", "enum": ["true", "false"]},
+    ),
+    Parameter("since", "query", "Only jobs accepted on this day in UTC or later.", _DAY),
+    Parameter("until", "query", "Only jobs accepted on this day in UTC or before.", _DAY),
+    Parameter(
+        "preset", "query", "Only jobs of this preset: `scan`, or one version: `scan@3`.", _TEXT
+    ),
+    Parameter("key", "query", "Only jobs that the API key with this id requested.", _TEXT),
+    Parameter("model", "query", "Only jobs of this model.", _TEXT),
     Parameter(
         "caller",
         "query",
@@ -181,6 +197,20 @@ ROUTES = (
         {200: "JobView", 202: "JobView"}, parameters=(_JOB_ID,), headers=_JOB_HEADERS,
         errors=_BAD | _CONFLICT,
     ),
+    Route("patch", "/v1/jobs/{job_id}", "labelJob",
+          "Mark a job as a favorite, or replace its tags.", {200: "JobView"}, ("LabelsRequest",),
+          (_JOB_ID,), _JOB_HEADERS, _BODY),
+    Route("post", "/v1/jobs/{job_id}/share", "shareJob",
+          "Create a link that shows the outputs of a job without a key. It replaces an earlier "
+          "link.",
+          {201: "ShareView"}, ("ShareRequest",), (_JOB_ID,), errors=_BODY | _CONFLICT),
+    Route("delete", "/v1/jobs/{job_id}/share", "unshareJob", "Withdraw the link to a job.",
+          {200: "JobView"}, parameters=(_JOB_ID,), headers=("ETag",), errors=_BAD),
+    Route("get", "/share/{job_id}", "getSharedJob",
+          "Get the page of a shared job. 404: the link has expired, or it was withdrawn.",
+          {200: None, 404: None},
+          parameters=(_JOB_ID, Parameter("token", "query", "The token of the link.", _STRING)),
+          is_open=True, media=(MEDIA_TYPES[".html"],)),
     Route(
         "delete", "/v1/jobs/{job_id}/data", "eraseJob",
         "Erase the content of an ended job: prompt, input, references and outputs. 202: WaveSpeed "

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.find_models import FindModels
     from darkroom.usecases.jobs.find_prediction import FindPrediction
     from darkroom.usecases.jobs.hide_job import HideJob
+    from darkroom.usecases.jobs.label_job import LabelJob
     from darkroom.usecases.jobs.make_upload import MakeUpload
     from darkroom.usecases.jobs.note_outcome import NoteOutcome
     from darkroom.usecases.jobs.poll_prediction import PollPrediction
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from darkroom.usecases.jobs.request_job import RequestJob
     from darkroom.usecases.jobs.resume_chain import ResumeChain
     from darkroom.usecases.jobs.reuse_job import ReuseJob
+    from darkroom.usecases.jobs.share_job import ShareJob
     from darkroom.usecases.jobs.store_outputs import StoreOutputs
     from darkroom.usecases.jobs.store_upload import StoreUpload
     from darkroom.usecases.jobs.submit_job import SubmitJob
@@ -379,6 +381,22 @@ class App:
 
         return HideJob(
             find=self.find_jobs, cancel=self.cancel_job, jobs=self.ports.jobs, now=self.ports.now
+        )
+
+    @cached_property
+    def label_job(self) -> LabelJob:
+        """Marks jobs as favorites, and changes their tags."""
+        from darkroom.usecases.jobs.label_job import LabelJob
+
+        return LabelJob(find=self.find_jobs, jobs=self.ports.jobs)
+
+    @cached_property
+    def share_job(self) -> ShareJob:
+        """Creates, withdraws and opens links to jobs."""
+        from darkroom.usecases.jobs.share_job import ShareJob
+
+        return ShareJob(
+            find=self.find_jobs, jobs=self.ports.jobs, audit=self.ports.audit, now=self.ports.now
         )
 
     @cached_property

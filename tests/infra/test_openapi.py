@@ -17,8 +17,8 @@ OPERATIONS = [
 # Called by the provider, which has no API key; a separate function handles it.
 WEBHOOK = ("/webhooks/wavespeed/{job_id}", "post")
 # The studio page; its API requests carry the key.
-STUDIO = [("/", "get"), ("/studio/{file}", "get")]
-ROUTES_WITHOUT_KEY = [WEBHOOK, *STUDIO]
+PAGES = [("/", "get"), ("/studio/{file}", "get"), ("/share/{job_id}", "get")]
+ROUTES_WITHOUT_KEY = [WEBHOOK, *PAGES]
 KEY_ROUTES = [operation for operation in OPERATIONS if operation[:2] not in ROUTES_WITHOUT_KEY]
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 for_each_key_route = pytest.mark.parametrize(("path", "method", "operation"), KEY_ROUTES)
@@ -45,7 +45,7 @@ def test_routes_of_each_function_match_the_document() -> None:
         for route in [*api._resolver._static_routes, *api._resolver._dynamic_routes]
     }
 
-    routes = {(path, method) for path, method, _ in KEY_ROUTES} | set(STUDIO)
+    routes = {(path, method) for path, method, _ in KEY_ROUTES} | set(PAGES)
     assert served == {
         (path, method): function_of(method, path.replace("{", "").replace("}", ""))
         for path, method in routes

@@ -22,6 +22,7 @@ from darkroom.api.key_routes import KeyRoutes
 from darkroom.api.resolver import Api, RouteGroup
 from darkroom.api.routes import Routes
 from darkroom.api.settings_routes import SettingsRoutes
+from darkroom.api.share_routes import ShareRoutes
 from darkroom.api.studio import Studio
 from darkroom.api.wavespeed_compat import WaveSpeedRoutes
 from darkroom.domain.job import Job
@@ -40,7 +41,7 @@ CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
 V1_JOBS = "/v1/jobs"
 # The routes of each function. All other functions of the document serve no caller.
 FUNCTIONS: dict[str, tuple[RouteGroup, ...]] = {
-    "ApiFunction": (Routes, WaveSpeedRoutes, Studio),
+    "ApiFunction": (Routes, ShareRoutes, WaveSpeedRoutes, Studio),
     "EraseFunction": (EraseRoutes,),
     "KeysFunction": (KeyRoutes,),
     "CallbackSecretsFunction": (CallbackRoutes,),
@@ -104,6 +105,9 @@ class Client:
         """Send JSON. Header names are keyword arguments with underscores for dashes."""
         header_values = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.send("POST", path, body=json.dumps(body), headers=header_values)
+
+    def patch(self, path: str, body: object) -> Response:
+        return self.send("PATCH", path, body=json.dumps(body))
 
     def delete(self, path: str) -> Response:
         return self.send("DELETE", path)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from darkroom.domain.errors import NotFoundError
 from darkroom.domain.job import OPEN, Job, Status
+from darkroom.domain.job_filter import JobFilter
 from darkroom.ports import Cursor
 from tests.fakes.signals import START
 from tests.fakes.storage import InMemoryJobs
@@ -63,7 +64,9 @@ def test_each_job_is_listed_once_while_new_jobs_arrive(
     after: Cursor | None = None
 
     while True:
-        jobs, after = world.app.find_jobs.page(None, status=status, limit=limit, after=after)
+        jobs, after = world.app.find_jobs.page(
+            None, JobFilter(status=status), limit=limit, after=after
+        )
         assert len(jobs) <= limit
         listed += [job.job_id for job in jobs]
         if after is None:
@@ -94,9 +97,9 @@ def test_page_with_expired_records_is_not_the_last_page() -> None:
     for job_id in job_ids[3:5]:
         world.jobs.update(job_id, when=OPEN, status=Status.FAILED)
 
-    first, after = world.app.find_jobs.page("tests", status=None, limit=3, after=None)
+    first, after = world.app.find_jobs.page("tests", limit=3, after=None)
     assert after is not None
-    second, last = world.app.find_jobs.page("tests", status=None, limit=3, after=after)
+    second, last = world.app.find_jobs.page("tests", limit=3, after=after)
 
     assert [job.job_id for job in first + second] == [job_ids[5], *job_ids[2::-1]]
     assert last is None
@@ -114,8 +117,8 @@ def test_page_ends_early_when_inputs_are_long() -> None:
         world.clock.advance(1)
         world.accept_job({"model": "a/b", "input": {"x": '"' * 120_000}}, key=f"long-{number}")
 
-    jobs, after = world.app.find_jobs.page("tests", status=None, limit=100, after=None)
-    remaining, last = world.app.find_jobs.page("tests", status=None, limit=100, after=after)
+    jobs, after = world.app.find_jobs.page("tests", limit=100, after=None)
+    remaining, last = world.app.find_jobs.page("tests", limit=100, after=after)
 
     assert 5 <= len(jobs) < 12
     assert (len(jobs) + len(remaining), last) == (12, None)

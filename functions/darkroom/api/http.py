@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote
@@ -47,6 +47,7 @@ _UTF_8 = frozenset({"", "utf-8", "utf8", "ascii", "us-ascii"})
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # API Gateway replaces bytes that are not UTF-8 with this character.
 _REPLACEMENT = "\ufffd"
+_LAST_DAY = date(9999, 12, 30)  # a day has an end
 _MAX_TOKEN = 40  # characters of a header's value in a message
 
 # The price of a model with an input and a number of images.
@@ -153,6 +154,35 @@ class HttpRequest:
             allowed = ", ".join(values)
             message = f"`{name}` must be one of {allowed}."
             raise InvalidRequestError.of(name, message, allowed) from None
+
+    def flag(self, name: str) -> bool | None:
+        """Return a query parameter as a boolean; None if missing. Raises InvalidRequestError."""
+        text = self.query(name)
+        if text not in (None, "true", "false"):
+            raise _invalid(name, "true or false")
+        return None if text is None else text == "true"
+
+    def day(self, name: str) -> date | None:
+        """Return a query parameter as a day; None if missing. Raises InvalidRequestError."""
+        text = self.query(name)
+        if text is None:
+            return None
+        try:
+            if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+                return min(date.fromisoformat(text), _LAST_DAY)
+        except ValueError:
+            pass
+        raise _invalid(name, "a day in UTC, such as 2026-07-31")
+
+    def text(self, name: str, limit: int) -> str | None:
+        """Return a query parameter of limited length; None if missing.
+
+        Raises InvalidRequestError.
+        """
+        text = self.query(name)
+        if text is not None and not 1 <= len(text) <= limit:
+            raise _invalid(name, f"1 to {limit} characters")
+        return text
 
     def idempotency_key(self) -> str:
         """Return the Idempotency-Key header, or a random key. Raises InvalidRequestError.
@@ -279,8 +309,12 @@ class HttpRequest:
     @property
     def base_url(self) -> str:
         """The URL up to the API's own path: scheme, host and a path prefix."""
-        scheme = self.header("x-forwarded-proto") or "http"
-        return f"{scheme}://{self.header('host')}{self.full_path.partition(WAVESPEED_PREFIX)[0]}"
+        return f"{self.origin}{self.full_path.partition(WAVESPEED_PREFIX)[0]}"
+
+    @property
+    def origin(self) -> str:
+        """The scheme and the host of the request."""
+        return f"{self.header('x-forwarded-proto') or 'http'}://{self.header('host')}"
 
 
 def _disposition(head: str) -> dict[str, str]:

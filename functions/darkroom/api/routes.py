@@ -18,6 +18,8 @@ from darkroom.domain.errors import STACK, Code, InvalidRequestError
 from darkroom.domain.file_names import URL_SECONDS, disposition, results_name, zip_name
 from darkroom.domain.identity import is_job_id
 from darkroom.domain.job import Job, Status
+from darkroom.domain.job_filter import JobFilter
+from darkroom.domain.labels import normal_tag
 from darkroom.domain.parsing import parse_request, unknown_field, validate
 from darkroom.domain.queue_places import QueuePlace
 from darkroom.domain.requests import Operation
@@ -39,6 +41,7 @@ class Routes:
         self._create_job = app.create_job
         self._find_jobs = app.find_jobs
         self._cancel_job = app.cancel_job
+        self._label_job = app.label_job
         self._resume_chain = app.resume_chain
         self._find_models = app.find_models
         self._read_chain = app.read_chain
@@ -59,6 +62,7 @@ class Routes:
         resolver.get("/v1/jobs")(self.list_jobs)
         resolver.get("/v1/jobs/<job_id>")(self.get_job)
         resolver.delete("/v1/jobs/<job_id>")(self.cancel_job)
+        resolver.patch("/v1/jobs/<job_id>")(self.label_job)
         resolver.post("/v1/jobs/<job_id>/resume")(self.resume_job)
         resolver.post("/v1/estimates")(self.estimate)
         resolver.post("/v1/uploads")(self.make_upload)
@@ -103,6 +107,20 @@ class Routes:
         found = self._found(self._cancel_job.run(request.caller, job_id))
         return self._show_job(202 if found.is_open else 200, found)
 
+    def label_job(self, job_id: str) -> Response[str]:
+        """Change the labels of a job."""
+        request = self._request()
+        request.must_submit()
+        body = request.json_object(contract.LabelsRequest.model_fields)
+        labels = validate(contract.LabelsRequest, body)
+        if labels.favorite is None and labels.tags is None:
+            allowed = "`favorite`, `tags` or both"
+            raise InvalidRequestError.of("", f"The body has no label. Use {allowed}.", allowed)
+        job = self._label_job.run(
+            request.caller, job_id, favorite=labels.favorite, tags=labels.tags
+        )
+        return self._show_job(200, self._found(job))
+
     def resume_job(self, job_id: str) -> Response[str]:
         """Resume the chain of a job."""
         request = self._request()
@@ -112,21 +130,30 @@ class Routes:
     def list_jobs(self) -> Response[str]:
         """Return a page of jobs, newest first."""
         request = self._request(
-            "status", "limit", "cursor", "caller", "operation", "text", "batch", "code"
-        )
+            "status", "limit", "cursor", "caller", "operation", "text", "batch", "code",
+            "tag", "favorite", "since", "until", "preset", "key", "model",
+        )  # fmt: skip
         owner = request.owner_filter()
-        text = _search_text(request)
         batch = request.query("batch")
         if batch is not None and not is_job_id(batch):
             allowed = "the id of a batch"
             raise InvalidRequestError.of("batch", f"`batch` must be {allowed}.", allowed)
         jobs, next_cursor = self._find_jobs.page(
             owner,
-            status=request.choice("status", Status),
-            operation=request.choice("operation", Operation),
-            text=text,
-            code=request.choice("code", Code),
-            batch_id=batch,
+            JobFilter(
+                status=request.choice("status", Status),
+                operation=request.choice("operation", Operation),
+                code=request.choice("code", Code),
+                batch_id=batch,
+                key_id=request.text("key", contract.MAX_TEXT),
+                model=request.text("model", contract.MAX_TEXT),
+                preset=request.text("preset", contract.MAX_TEXT),
+                tag=normal_tag(request.text("tag", contract.MAX_TEXT) or "") or None,
+                favorite=request.flag("favorite"),
+                text=request.text("text", contract.MAX_TEXT),
+                since=request.day("since"),
+                until=request.day("until"),
+            ),
             limit=request.number("limit", 1, contract.MAX_PAGE) or 20,
             after=request.cursor(),
         )
@@ -267,7 +294,7 @@ class Routes:
         caller = request.caller
         page = self._find_models.page(
             caller,
-            text=_search_text(request),
+            text=request.text("text", contract.MAX_TEXT),
             kind=request.query("type"),
             limit=request.number("limit", 1, contract.MAX_PAGE) or 50,
             page=request.number("page", 1, contract.MAX_PAGES) or 1,
@@ -371,11 +398,3 @@ class Routes:
         request = HttpRequest.of(self._resolver.current_event)
         request.only(*query)
         return request
-
-
-def _search_text(request: HttpRequest) -> str | None:
-    text = request.query("text")
-    if text is not None and not 1 <= len(text) <= contract.MAX_TEXT:
-        allowed = f"1 to {contract.MAX_TEXT} characters"
-        raise InvalidRequestError.of("text", f"`text` must be {allowed}.", allowed)
-    return text

@@ -21,6 +21,7 @@ from darkroom.domain.errors import Charged, Code, FieldProblem
 from darkroom.domain.events import S3Location, Timings
 from darkroom.domain.job import Asset, Status
 from darkroom.domain.keys import Creator
+from darkroom.domain.labels import MAX_TAG, MAX_TAGS, Tags
 from darkroom.domain.presets import Presets
 from darkroom.domain.queue_places import QueueReason
 from darkroom.domain.references import MAX_REFERENCE_BYTES
@@ -40,6 +41,7 @@ MAX_PAGE = 100
 MAX_PAGES = 1000  # of models
 MAX_DAYS = 90
 MAX_TEXT = 200  # characters of a search text
+MAX_SHARE_HOURS = 168
 _MAX_NAME, _MAX_SOURCE = 200, 2000  # characters of a batch's name and source
 
 
@@ -187,6 +189,11 @@ class JobView(_Model):
         description="When the content had been erased. null, with `erasing_at`: the erasure is not "
         "complete, and Darkroom repeats it."
     )
+    favorite: bool = Field(description="Whether the job is marked as a favorite.")
+    tags: tuple[str, ...] = Field(description="The tags, in alphabetical order.")
+    shared_until: datetime | None = Field(
+        description="When the link to the outputs expires; it may have. null: there is no link."
+    )
     failure: FailureView | None = Field(description="null unless the job has failed.")
     assets: tuple[AssetView, ...] = Field(description="The stored outputs.")
     prediction_id: str | None = Field(
@@ -204,6 +211,40 @@ class JobView(_Model):
     chain: ChainView | None = Field(
         description="The chain of the job. null for a job without further steps, and in lists."
     )
+
+
+class LabelsRequest(Body):
+    """Labels of a job. A label that is not given stays as it is."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
+
+    favorite: Annotated[bool, Field(strict=True)] | None = Field(
+        default=None, description="Whether the job is a favorite."
+    )
+    tags: Tags | None = Field(
+        default=None,
+        description=f"The new tags, which replace the present ones: at most {MAX_TAGS}, each of at "
+        f"most {MAX_TAG} characters without commas. They are stored in lower case.",
+    )
+
+
+class ShareRequest(Body):
+    """A link to the outputs of a job."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    expires_in_hours: Annotated[int, WHOLE, Field(strict=True, ge=1, le=MAX_SHARE_HOURS)] = Field(
+        description="Hours until the link expires."
+    )
+
+
+class ShareView(_Model):
+    """A link to the outputs of a job, which works without a key."""
+
+    url: str = Field(description="The link. Darkroom does not store it, and shows it only here.")
+    expires_at: datetime
 
 
 class JobPage(_Model):

@@ -17,6 +17,7 @@ from darkroom.api.wavespeed_models import model_list
 from darkroom.domain.errors import FieldProblem, InvalidRequestError, NotFoundError
 from darkroom.domain.file_names import URL_SECONDS, output_urls
 from darkroom.domain.job import Job
+from darkroom.domain.job_filter import JobFilter
 from darkroom.domain.parsing import parse_request, validate
 from darkroom.domain.requests import EDIT_MODEL, TEXT_TO_IMAGE_MODEL, JobRequest, Operation
 from darkroom.domain.wavespeed_prediction import (
@@ -144,7 +145,7 @@ class WaveSpeedRoutes:
         request = self._request()
         owner = None if request.caller.can_read_all else request.caller.name
         used, _ = self._find_jobs.page(
-            owner, status=None, operation=Operation.MODEL, limit=_USED_MODELS, after=None
+            owner, JobFilter(operation=Operation.MODEL), limit=_USED_MODELS, after=None
         )
         server = request.base_url.rstrip("/")
         return success(model_list(request.price(self._prices), used, server))
@@ -222,9 +223,7 @@ class WaveSpeedRoutes:
         before, after = query.created_before, query.created_after
         cursor = None if before is None else Cursor(before, "")
         for _ in range(_MAX_READS):
-            jobs, cursor = self._find_jobs.page(
-                owner, status=None, limit=contract.MAX_PAGE, after=cursor
-            )
+            jobs, cursor = self._find_jobs.page(owner, limit=contract.MAX_PAGE, after=cursor)
             for job in jobs:
                 if after is not None and job.accepted_at < after:
                     return

@@ -19,6 +19,8 @@ class Act(StrEnum):
     JOB_CANCELED = "job.canceled"
     CHAIN_RESUMED = "chain.resumed"
     JOB_ERASED = "job.erased"
+    JOB_SHARED = "job.shared"
+    JOB_UNSHARED = "job.unshared"
     BATCH_CREATED = "batch.created"
     BATCH_CANCELED = "batch.canceled"
     PRESETS_CHANGED = "presets.changed"

@@ -209,6 +209,14 @@ class Job(BaseModel):
     reused_from: str | None = Field(
         default=None, description="The job whose prediction and outputs this job shares."
     )
+    favorite: bool = False
+    tags: tuple[str, ...] = ()
+    shared_until: datetime | None = Field(
+        default=None, description="When the link to the outputs expires."
+    )
+    share_digest: Internal[str | None] = Field(
+        default=None, description="SHA-256 of the link's token, in hex."
+    )
     expires_at: Internal[int] = Field(
         description="Unix seconds; DynamoDB deletes the record after that."
     )

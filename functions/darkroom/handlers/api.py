@@ -17,10 +17,11 @@ def api() -> "Api":
     """Return the HTTP API."""
     from darkroom.api.resolver import Api
     from darkroom.api.routes import Routes
+    from darkroom.api.share_routes import ShareRoutes
     from darkroom.api.studio import Studio
     from darkroom.api.wavespeed_compat import WaveSpeedRoutes
 
-    return Api(app(), Routes, WaveSpeedRoutes, Studio)
+    return Api(app(), Routes, ShareRoutes, WaveSpeedRoutes, Studio)
 
 
 @observed(api)

@@ -153,6 +153,9 @@ class EraseJob:
             detail=None,
             assets=None,
             callback=None,
+            tags=None,
+            shared_until=None,
+            share_digest=None,
             **changes,
         )
         return erased or job  # the record has expired

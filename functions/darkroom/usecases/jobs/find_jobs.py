@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from darkroom.domain.callers import Caller
 from darkroom.domain.chain_state import ChainState
-from darkroom.domain.errors import Code, NotFoundError
+from darkroom.domain.errors import NotFoundError
 from darkroom.domain.identity import is_job_id
-from darkroom.domain.job import Job, Status
-from darkroom.domain.requests import Operation
+from darkroom.domain.job import Job
+from darkroom.domain.job_filter import JobFilter
 from darkroom.ports import Cursor, Jobs, Sleep
 from darkroom.usecases.jobs.read_chain import ReadChain
 
@@ -18,6 +18,7 @@ _POLL_INTERVAL = 1.0  # seconds
 _PAGE, _MAX_PAGES = 100, 10
 # Bytes of records after which a page ends. A Lambda response has at most 6 MB, and inputs are long.
 _MAX_BYTES = 2_000_000
+_ALL = JobFilter()
 
 
 @dataclass(frozen=True)
@@ -89,35 +90,28 @@ class FindJobs:
     def page(
         self,
         caller: str | None,
+        condition: JobFilter = _ALL,
         *,
-        status: Status | None,
         limit: int,
         after: Cursor | None,
-        operation: Operation | None = None,
-        text: str | None = None,
-        code: Code | None = None,
-        batch_id: str | None = None,
     ) -> tuple[list[Job], Cursor | None]:
         """Return up to `limit` jobs, newest first, and the next cursor, which is None at the end.
 
-        `caller` None returns jobs of all callers. `text` is searched in prompts, ignoring case.
-        Hidden jobs are left out. A page may have fewer jobs, or none, before the end.
+        `caller` None returns jobs of all callers. Hidden jobs are left out. A page may have fewer
+        jobs, or none, before the end.
         """
         matches: list[Job] = []
-        words = None if text is None else text.casefold()
-        is_filtered = (status, operation, words, batch_id, code) != (None,) * 5
+        end = condition.before
+        if end is not None and (after is None or after.accepted_at > end):
+            after = Cursor(end, "")
         size_so_far = 0
         for _ in range(_MAX_PAGES):
-            size = _PAGE if is_filtered else limit
+            size = limit if condition == _ALL else _PAGE
             jobs, next_cursor = self.jobs.page(caller, limit=size, after=after)
             for job in jobs:
-                if job.hidden_at is not None:
-                    continue
-                if status not in (None, job.status) or operation not in (None, job.operation):
-                    continue
-                if batch_id not in (None, job.batch_id) or code not in (None, job.code):
-                    continue
-                if words is not None and words not in str(job.input.get("prompt", "")).casefold():
+                if condition.is_older(job):  # and so are all further jobs
+                    return matches, None
+                if job.hidden_at is not None or not condition.matches(job):
                     continue
                 matches.append(job)
                 size_so_far += len(job.model_dump_json().encode())
