@@ -54,6 +54,43 @@ def test_show_prints_every_field_of_a_job(
     assert fields["prompt"] == "a red bicycle"
 
 
+def test_job_list_is_filtered_by_labels_and_days(darkroom: Run, deployment: Deployment) -> None:
+    deployment.on("GET /v1/jobs", {"jobs": [], "cursor": None})
+
+    options = ("--tag", "sky", "--favorite", "--since", "2026-07-01", "--preset", "scan")
+    assert darkroom("jobs", "list", *options) == Exit.DONE
+
+    assert dict(deployment.requests[0].url.params) == {
+        "tag": "sky", "favorite": "true", "since": "2026-07-01", "preset": "scan", "limit": "20",
+    }  # fmt: skip
+
+
+def test_tag_adds_and_removes_tags(darkroom: Run, deployment: Deployment, capsys: Capture) -> None:
+    path = f"/v1/jobs/{JOB_ID}"
+    deployment.on(f"GET {path}", job(tags=["a", "b"], favorite=False))
+    deployment.on(f"PATCH {path}", job(tags=["b", "c"], favorite=True))
+
+    arguments = ("--add", "c", "--remove", "A", "--favorite")
+    assert darkroom("jobs", "tag", JOB_ID, *arguments) == Exit.DONE
+
+    assert json.loads(deployment.requests[-1].content) == {"favorite": True, "tags": ["b", "c"]}
+    assert capsys.readouterr().out == f"{JOB_ID}  favorite, #b, #c\n"
+
+
+def test_share_prints_the_link_and_closes_it(
+    darkroom: Run, deployment: Deployment, capsys: Capture
+) -> None:
+    path = f"/v1/jobs/{JOB_ID}/share"
+    deployment.on(f"POST {path}", {"url": "https://a.test/share/x?token=y", "expires_at": ""})
+    deployment.on(f"DELETE {path}", job())
+
+    assert darkroom("jobs", "share", JOB_ID, "--hours", "5") == Exit.DONE
+    assert darkroom("jobs", "share", JOB_ID, "--stop") == Exit.DONE
+
+    assert json.loads(deployment.requests[0].content) == {"expires_in_hours": 5}
+    assert capsys.readouterr().out.splitlines()[0] == "https://a.test/share/x?token=y"
+
+
 def test_cancel_prints_the_charge(darkroom: Run, deployment: Deployment, capsys: Capture) -> None:
     deployment.on(f"DELETE /v1/jobs/{JOB_ID}", failed("canceled"))
 

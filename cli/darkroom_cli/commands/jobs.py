@@ -1,4 +1,4 @@
-"""Commands for jobs: generate, edit, list, show, cancel, erase, resume, retry, open."""
+"""Commands for jobs: generate, edit, list, show, tag, share, cancel, erase, resume, retry, open."""
 
 from typing import Annotated, Any
 
@@ -27,7 +27,7 @@ from darkroom_cli.submitting import submit
 
 top = typer.Typer()
 jobs = typer.Typer(
-    help="Jobs: list, show, cancel, erase, resume, retry, open.", no_args_is_help=True
+    help="Jobs: list, show, tag, share, cancel, erase, resume, retry, open.", no_args_is_help=True
 )
 
 COLUMNS = ["job", "status", "request", "price", "charged", "created", "prompt"]
@@ -95,6 +95,18 @@ def list_jobs(
         str | None, typer.Option(help="Text that the prompt contains; case is ignored.")
     ] = None,
     batch: Annotated[str | None, typer.Option(help="The id of a batch.")] = None,
+    tag: Annotated[str | None, typer.Option(help="A tag.")] = None,
+    favorite: Annotated[
+        bool | None, typer.Option("--favorite/--no-favorite", help="Favorites, or all others.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="The first day in UTC: 2026-07-01.")] = None,
+    until: Annotated[str | None, typer.Option(help="The last day in UTC.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="A preset, or one version: scan or scan@3.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The id of a model.")] = None,
+    key_id: Annotated[str | None, typer.Option(help="The id of an API key.")] = None,
+    caller: Annotated[str | None, typer.Option(help="A caller; only with an admin key.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs.")] = 20,
 ) -> None:
     """List jobs, newest first. The options select jobs."""
@@ -107,6 +119,14 @@ def list_jobs(
             operation=operation,
             text=text,
             batch=batch,
+            tag=tag,
+            favorite=None if favorite is None else str(favorite).lower(),
+            since=since,
+            until=until,
+            preset=preset,
+            model=model,
+            key=key_id,
+            caller=caller,
             limit=min(100, limit - len(records)),
             cursor=cursor,
         )
@@ -128,6 +148,52 @@ def show(session: Session, job_id: JobId) -> None:
         session.screen.document(job)
         return
     session.screen.table(["", ""], [[name, value] for name, value in _fields(job)])
+
+
+@command(jobs, "tag")
+def tag_job(
+    session: Session,
+    job_id: JobId,
+    add: Annotated[list[str] | None, typer.Option("--add", help="A tag to add.")] = None,
+    remove: Annotated[list[str] | None, typer.Option("--remove", help="A tag to remove.")] = None,
+    favorite: Annotated[
+        bool | None, typer.Option("--favorite/--no-favorite", help="Mark as a favorite, or not.")
+    ] = None,
+) -> None:
+    """Add and remove tags of a job, and mark it as a favorite. Prints its labels."""
+    job = session.client.get(f"/v1/jobs/{job_id}")
+    removed = {text.casefold() for text in remove or ()}
+    labels: Json = {} if favorite is None else {"favorite": favorite}
+    if add or remove:
+        labels["tags"] = [tag for tag in job["tags"] if tag not in removed] + (add or [])
+    if labels:
+        job = session.client.patch(f"/v1/jobs/{job_id}", labels)
+    if session.screen.as_json:
+        session.screen.document(job)
+        return
+    words = (["favorite"] if job["favorite"] else []) + [f"#{tag}" for tag in job["tags"]]
+    session.screen.line(f"{job_id}  {', '.join(words) or 'no labels'}")
+
+
+@command(jobs, "share")
+def share(
+    session: Session,
+    job_id: JobId,
+    hours: Annotated[int, typer.Option(min=1, max=168, help="Hours until it expires.")] = 48,
+    stop: Annotated[bool, typer.Option("--stop", help="Close the link of the job.")] = False,
+) -> None:
+    """Print a link that shows the images of a job without a key. It replaces an earlier link."""
+    path = f"/v1/jobs/{job_id}/share"
+    if stop:
+        answer = session.client.delete(path)
+        text = f"{job_id}  has no link"
+    else:
+        answer = session.client.post_once(path, {"expires_in_hours": hours})
+        text = answer["url"]
+    if session.screen.as_json:
+        session.screen.document(answer)
+        return
+    session.screen.line(text)
 
 
 @command(jobs, "cancel")
@@ -239,6 +305,9 @@ def _fields(job: Json) -> list[tuple[str, str]]:
         ("price", usd(job["estimated_cost_micro_usd"])),
         ("charged", _CHARGED[job["charged"]]),
         ("caller", job["caller"]),
+        ("favorite", "yes" if job.get("favorite") else None),
+        ("tags", ", ".join(job.get("tags") or ())),
+        ("shared until", job.get("shared_until")),
         ("batch", job.get("batch_id")),
         ("chain", chain and f"{chain['status']}: {chain['message']}".removesuffix(": None")),
         *(
