@@ -34,11 +34,11 @@ function progressBar({ progress, rows }) {
   const parts = COUNTS.filter(([status]) => progress[status]);
   const bar = element("div", { className: "batch-bar", role: "img", "aria-label": `Rows: ${parts.map(([status, name]) => `${progress[status]} ${name.toLowerCase()}`).join(", ")}` },
     parts.map(([status]) => {
-      const part = element("span", { className: status });
+      const part = element("span", { className: `rows-${status}` });
       part.style.flexGrow = progress[status] / rows;
       return part;
     }));
-  return element("div", {}, bar, element("ul", { className: "legend batch-legend" }, parts.map(([status, name]) => element("li", { className: status }, `${name} ${progress[status]}`))));
+  return element("div", {}, bar, element("ul", { className: "legend batch-legend" }, parts.map(([status, name]) => element("li", { className: `rows-${status}` }, `${name} ${progress[status]}`))));
 }
 
 async function cancel(batch) {
