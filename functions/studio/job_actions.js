@@ -12,10 +12,20 @@ export const assetsAsReferences = (job) => job.assets.filter(({ content_type: ty
 const ownReferences = (job) => job.references.map((reference, index) => (
   { show: job.reference_urls[index] ?? "", name: `Reference ${index + 1}`, reference }));
 
-/** Show a job's request in the form. */
+/** The further steps of the chain that a job has begun, as far as they have started. */
+async function furtherSteps({ chain, step }) {
+  if (!chain || step) return [];
+  const started = chain.steps.slice(1).flatMap(({ job_id: id }) => id || []);
+  const found = await Promise.all(started.map((id) => jobs.get(id)));
+  return found.filter(({ operation }) => operation === "edit").map(({ prompt, settings }) => ({ prompt, ...settings }));
+}
+
+/** Show a job's request in the form, with the steps of its chain. */
 export async function again(job) {
-  const whole = job.references.length && !job.reference_urls.length ? await jobs.get(job.job_id).catch(() => job) : job;
-  form.fill({ prompt: whole.prompt, texts: whole.settings, operation: whole.operation, images: ownReferences(whole) });
+  const isShort = job.chain_id || job.references.length; // in lists
+  const whole = isShort && !job.chain && !job.reference_urls.length ? await jobs.get(job.job_id).catch(() => job) : job;
+  const further = await furtherSteps(whole).catch(() => []);
+  form.fill({ prompt: whole.prompt, texts: whole.settings, operation: whole.operation, images: ownReferences(whole), further });
 }
 
 /** Whether a job is a draft: its request exists in a higher quality. */

@@ -108,6 +108,11 @@ def test_chain_is_built_shown_and_resumed(studio: Studio, deployment: Deployment
     shot(studio, "chain")
     page.get_by_role("link", name="← All images").click()
     expect(card.locator(".frame.completed")).to_have_count(2)
+    page.get_by_label("Prompt", exact=True).fill("Something else")
+    studio.open_job("A boot on a rock")
+    page.locator("#job").get_by_role("button", name="Generate again").click()
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("A boot on a rock")
+    expect(page.get_by_label("Then, step 2")).to_have_value(re.compile("Make it winter"))
     assert studio.accessibility_violations() == []
     assert studio.errors == []
 
