@@ -59,6 +59,7 @@ function showAccount(account) {
   showText(byId("caller"), account.caller.replace(/^key:/, ""));
   byId("sign-out").hidden = byId("views").hidden = false;
   form.setAccount(account, remaining);
+  byId("filter-caller-field").hidden = !account.can_read_all;
   byId("keys-link").hidden = account.role !== "admin";
   presets.setAccount(account);
   pause.setAccount(account);

@@ -5,9 +5,11 @@ import { failureName } from "./failures.js";
 import * as form from "./form.js";
 import { again, assetsAsReferences } from "./job_actions.js";
 import * as jobs from "./jobs.js";
+import * as labels from "./labels.js";
 import * as latest from "./latest.js";
 import { progress } from "./progress.js";
 import { justified } from "./rows.js";
+import * as selection from "./selection.js";
 import { label } from "./settings.js";
 
 const PAGE_SIZE = 24;
@@ -16,7 +18,8 @@ const OPEN_POLL_MS = 1500;
 const HIDDEN_POLL_MS = 20000;
 const IDLE_POLL_MS = 15000;
 const THUMBNAIL_MS = 60_000; // a thumbnail exists this long after the job's end
-const FILTERS = ["text", "status", "operation", "code"];
+const FILTERS = ["text", "status", "operation", "code", "tag", "favorite", "since", "until", "preset", "model", "key", "caller"];
+const FOLDED = FILTERS.slice(4); // under "More filters"
 const ROW_HEIGHT = { wide: 232, narrow: 168 };
 const NARROW = 560; // pixels
 const MIN_RATIO = 0.5; // a longer image is cropped in the gallery
@@ -47,14 +50,19 @@ function query(parameters = {}) {
 function readFilters() {
   const search = new URLSearchParams(location.hash.split("?")[1] ?? "");
   for (const name of FILTERS) byId(`filter-${name}`).value = search.get(name) ?? "";
+  if (countFolded()) byId("more-filters").open = true;
   showCode();
 }
+
+const countFolded = () => FOLDED.filter(filterOf).length;
 
 /** The filter by failure code, which links of the stats page set. */
 function showCode() {
   const code = filterOf("code");
   byId("filter-code-name").textContent = failureName(code);
   byId("filter-code-clear").hidden = !code;
+  byId("filter-count").textContent = countFolded() ? ` (${countFolded()})` : "";
+  byId("filter-clear").hidden = !countFolded();
 }
 
 const writeState = (hash = location.hash) => history.replaceState({ ...history.state, y: scrollY, count: loaded.size }, "", hash || "#/");
@@ -99,7 +107,8 @@ function grouped() {
   return [...groups].sort(([, one], [, other]) => newest(other).localeCompare(newest(one)) || 0);
 }
 
-const inOrder = () => grouped().flatMap(([, list]) => list);
+/** The loaded jobs in the order of the gallery. */
+export const inOrder = () => grouped().flatMap(([, list]) => list);
 
 /** The jobs before and after a job in the gallery, and the place of the job. More jobs are loaded at the end. */
 export async function neighbours(id) {
@@ -155,7 +164,9 @@ function note(list) {
   const sum = prices.includes(null) ? null : prices.reduce((total, price) => total + price, 0);
   const facts = [sum === null ? "Price unknown" : usd(sum), label("quality", list[0].settings.quality)].filter(Boolean).join(" · ");
   const status = open[0] ?? failed[0];
-  return element("span", { className: "glance" }, element("span", {}, facts),
+  const tags = [...new Set(list.flatMap((job) => job.tags))].map((tag) => `#${tag}`);
+  const marks = [...(list.some((job) => job.favorite) ? ["★"] : []), ...tags].join(" ");
+  return element("span", { className: "glance" }, element("span", {}, facts), marks ? element("span", { className: "marks" }, marks) : null,
     status ? element("span", { className: `status ${status.status}` }, statusLabel(status)) : null);
 }
 
@@ -167,21 +178,24 @@ function actions(job) {
   return element("span", { className: "hover-actions" },
     form.canSubmit() ? button("Use as reference", "+", () => form.addReferences(assetsAsReferences(job))) : null,
     form.canSubmit() && job.operation !== "model" ? button("Generate again", "↻", () => again(job)) : null,
+    form.canSubmit() ? button(job.favorite ? "Remove from favorites" : "Favorite", job.favorite ? "★" : "☆", () => favor(job)) : null,
     element("a", { href: asset.download_url, download: asset.filename, title: "Download", "aria-label": "Download" }, "↓"));
 }
+
+const favor = (job) => jobs.label(job.job_id, { favorite: !job.favorite }).then(take, (error) => showEnd(error.message));
 
 function card(list) {
   const first = list[0];
   const kind = list.length === 1 ? "" : first.chain_id ? `Chain, ${list.length} steps: ` : `${list.length} variants: `;
   const links = list.map((job, index) => element("span", { className: "shot" },
     element("a", { href: `#/jobs/${job.job_id}`, "aria-label": list.length > 1 ? `${kind}${job.prompt}, ${index + 1}` : null }, frame(job),
-      list.length === 1 ? element("span", { className: "visually-hidden" }, job.prompt) : null), actions(job)));
+      list.length === 1 ? element("span", { className: "visually-hidden" }, job.prompt) : null), selection.box(job), actions(job)));
   return element("li", { "data-job": first.job_id, className: list.length > 1 ? "card group" : "card" },
     element("span", { className: "shots" }, links),
     element("span", { className: "caption" }, element("span", { className: "prompt", title: first.prompt }, kind + first.prompt), note(list)));
 }
 
-const signatureOf = (list) => list.map((job) => `${job.job_id} ${job.status} ${job.canceled_at} ${job.erasing_at}`).join();
+const signatureOf = (list) => list.map((job) => `${job.job_id} ${job.status} ${job.canceled_at} ${job.erasing_at} ${job.favorite} ${job.tags}`).join();
 
 /** Show the loaded jobs: cards are replaced if their jobs have changed, and moved if their order has. */
 function draw() {
@@ -204,6 +218,7 @@ function draw() {
     if (expected !== node) (previous ? previous.after(node) : byId("gallery").prepend(node));
     previous = node;
   }
+  selection.show();
   arrange();
 }
 
@@ -230,12 +245,29 @@ function update(job) {
   const known = loaded.get(job.job_id);
   loaded.set(job.job_id, job);
   latest.update(job);
+  labels.learn(job);
   if (!known || signatureOf([known]) === signatureOf([job])) return;
   byId("gallery-status").textContent = `${job.prompt.slice(0, 60)}: ${statusLabel(job)}`;
   if (!isOpen(job)) document.dispatchEvent(new Event("budget-changed"));
 }
 
-const matchesFilters = (job) => (!filterOf("status") || filterOf("status") === job.status)
+/** Take a job that an action has changed. */
+export function take(job) {
+  if (!loaded.has(job.job_id)) return;
+  if (matchesFilters(job)) update(job); else loaded.delete(job.job_id);
+  draw();
+  showEnd();
+}
+
+const day = (job) => (job.timings.accepted_at ?? "").slice(0, 10);
+/** Whether a job has the labels and the origin that the folded filters select. The key of a job is not known. */
+const matchesFolded = (job) => (!filterOf("tag") || job.tags.includes(filterOf("tag").toLowerCase()))
+  && (!filterOf("favorite") || String(job.favorite) === filterOf("favorite"))
+  && (!filterOf("since") || day(job) >= filterOf("since")) && (!filterOf("until") || day(job) <= filterOf("until"))
+  && (!filterOf("preset") || [job.preset, job.preset.split("@")[0]].includes(filterOf("preset")))
+  && (!filterOf("model") || job.model === filterOf("model")) && (!filterOf("caller") || job.caller === filterOf("caller"));
+
+const matchesFilters = (job) => matchesFolded(job) && (!filterOf("status") || filterOf("status") === job.status)
   && (!filterOf("operation") || filterOf("operation") === job.operation)
   && (!filterOf("code") || filterOf("code") === job.failure?.code)
   && (!filterOf("text") || job.prompt.toLowerCase().includes(filterOf("text").toLowerCase()));
@@ -364,6 +396,8 @@ export function clear() {
   loadedFilters = null;
   last = { hash: "#/", y: 0 };
   latest.clear();
+  selection.clear();
+  labels.forget();
   draw();
 }
 
@@ -374,8 +408,14 @@ byId("filter-code-clear").addEventListener("click", () => {
   byId("filters").dispatchEvent(new Event("input"));
   byId("filter-text").focus();
 });
+byId("filter-clear").addEventListener("click", () => {
+  for (const name of FOLDED) byId(`filter-${name}`).value = "";
+  byId("filters").dispatchEvent(new Event("input"));
+  byId("more-filters").firstElementChild.focus();
+});
 byId("filters").addEventListener("submit", (event) => event.preventDefault());
 byId("filters").addEventListener("input", () => {
+  showCode();
   clearTimeout(filterTimer);
   filterTimer = setTimeout(() => { writeState(address()); reload(); }, 250);
 });

@@ -6,6 +6,7 @@ import * as gallery from "./gallery.js";
 import { again, assetsAsReferences, finishAtHigh, isDraft } from "./job_actions.js";
 import * as jobs from "./jobs.js";
 import * as modelForm from "./model_form.js";
+import * as labels from "./labels.js";
 import { output } from "./outputs.js";
 import { progress, progressText } from "./progress.js";
 import { SETTINGS } from "./settings.js";
@@ -201,7 +202,7 @@ const stateText = (job) => (isOpen(job) ? ` ${progressText(job)}` : "");
 
 function show(job) {
   shown = job;
-  const revision = `${job.job_id} ${job.status} ${job.canceled_at} ${job.erasing_at} ${JSON.stringify(job.chain)}`;
+  const revision = `${job.job_id} ${job.status} ${job.canceled_at} ${job.erasing_at} ${JSON.stringify(job.chain)} ${job.favorite} ${job.tags} ${job.shared_until}`;
   if (byId("job").querySelector(".job") && byId("job").dataset.revision === revision) return;
   byId("job").dataset.revision = revision;
   byId("job").replaceChildren(
@@ -213,7 +214,13 @@ function show(job) {
         element("p", { className: "job-status", role: "status" }, element("span", { className: `status ${job.status}` }, statusLabel(job)),
           element("span", { className: "job-progress", "aria-live": "off" }, stateText(job))),
         element("p", { id: "job-error", className: "error", role: "alert", hidden: true }),
-        actions(job), facts(job), timings(job), technical(job))));
+        actions(job), labels.section(job, { mayWrite: form.canSubmit(), act, onchange: take }), facts(job), timings(job), technical(job))));
+}
+
+/** Show a job that an action has changed. */
+function take(job) {
+  gallery.take(job);
+  if (shown?.job_id === job.job_id) show(job);
 }
 
 function tick() {

@@ -54,6 +54,7 @@ function jobOf(value) {
     timings: Object.fromEntries(["accepted_at", "submitted_at", "provider_completed_at", "ended_at"].map((name) => [name, time(timings[name])])),
     erasing_at: time(job.erasing_at), checks: number(job.checks), expected_seconds: number(job.expected_seconds), canceled_at: time(job.canceled_at),
     estimated_cost_micro_usd: number(job.estimated_cost_micro_usd),
+    favorite: job.favorite === true, tags: list(job.tags).map(text).filter(Boolean), shared_until: time(job.shared_until),
     event: job.event ? { detail_type: text(event.detail_type), detail: event.detail } : null,
   };
 }
@@ -67,3 +68,12 @@ export const get = async (id, { wait, ...options } = {}) => jobOf(await api.get(
 export const create = async (request, options) => jobOf(await api.post("v1/jobs", request, options));
 export const resume = async (id) => jobOf(await api.post(`v1/jobs/${id}/resume`));
 export const cancel = async (id) => jobOf(await api.remove(`v1/jobs/${id}`));
+export const label = async (id, labels) => jobOf(await api.patch(`v1/jobs/${id}`, labels));
+export const erase = async (id) => jobOf(await api.remove(`v1/jobs/${id}/data`));
+export const unshare = async (id) => jobOf(await api.remove(`v1/jobs/${id}/share`));
+
+/** Create a link to the outputs of a job: its `url`, and when it expires. */
+export async function share(id, hours) {
+  const link = record(await api.post(`v1/jobs/${id}/share`, { expires_in_hours: hours }));
+  return { url: url(link.url) ?? "", expires_at: time(link.expires_at) };
+}
