@@ -135,7 +135,7 @@ def test_request_survives_a_reload_and_a_preset(
     expect(page.get_by_role("radio", name="Edit")).to_be_checked()
     expect(page.get_by_role("radio", name="High")).to_be_checked()
     expect(page.locator("#thumbs li img:not(.broken)")).to_have_count(1)
-    page.get_by_label("Preset").select_option("warmer-light")
+    page.locator("#preset").select_option("warmer-light")
     expect(page.locator("#prompt")).not_to_have_value("Words that took an hour")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#prompt")).to_have_value("Words that took an hour")
