@@ -30,13 +30,13 @@ export function forget() {
 }
 
 /** Show a dialog. Resolves to whether the person selected `action`. `ready` says whether it may be selected. */
-function ask(title, content, action, { className = "primary", ready = () => true } = {}) {
+function ask(title, content, action, { className = "primary", dismiss = "Cancel", ready = () => true } = {}) {
   return new Promise((resolve) => {
     const button = element("button", { value: "yes", className, disabled: !ready() }, action);
     const dialog = element("dialog", { className: "confirm", "aria-labelledby": "ask-title",
       oninput: () => { button.disabled = !ready(); } },
     element("form", { method: "dialog" }, element("h2", { id: "ask-title" }, title), content,
-      element("div", { className: "actions" }, element("button", { type: "button", onclick: () => dialog.close("") }, "Cancel"), button)));
+      element("div", { className: "actions" }, element("button", { type: "button", onclick: () => dialog.close("") }, dismiss), button)));
     dialog.addEventListener("close", () => { dialog.remove(); resolve(dialog.returnValue === "yes"); });
     document.body.append(dialog);
     dialog.showModal();
@@ -84,7 +84,7 @@ async function share(job) {
   const until = new Date(link.expires_at).toLocaleString();
   const shown = element("div", { className: "tag-form" }, element("p", {}, `It works until ${until}. Copy it now: it is shown only here.`),
     element("label", { htmlFor: "share-url" }, "Link"), field);
-  if (await ask("Link created", shown, "Copy link")) await navigator.clipboard.writeText(link.url).catch(() => {});
+  if (await ask("Link created", shown, "Copy link", { dismiss: "Close" })) await navigator.clipboard.writeText(link.url).catch(() => {});
   return jobs.get(job.job_id);
 }
 

@@ -121,7 +121,7 @@ def test_image_is_shared_with_somebody_without_a_key_until_the_link_is_closed(
     url = dialog.get_by_label("Link").input_value()
     shot(studio, "library-share")
     assert studio.accessibility_violations() == []
-    dialog.get_by_role("button", name="Cancel").click()
+    dialog.get_by_role("button", name="Close").click()
     expect(job).to_contain_text("Shared by link until")
 
     context = browser.new_context()
