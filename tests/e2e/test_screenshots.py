@@ -43,7 +43,8 @@ def test_stats_page_plots_two_weeks(studio: Studio, deployment: Deployment) -> N
 
     expect(page.locator("figure canvas")).to_have_count(4)
     page.get_by_text("As a table").first.click()
-    expect(page.locator("figure").first.locator("tbody tr")).to_have_count(DAYS)
+    spend = page.locator("figure", has_text="Daily spend by key")
+    expect(spend.locator("tbody tr")).to_have_count(DAYS)
     page.get_by_text("As a table").first.click()
     shot(studio, "stats")
 
