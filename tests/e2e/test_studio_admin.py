@@ -19,11 +19,14 @@ PHOTOGRAPH = ROOT / "docs" / "images" / "photograph.jpg"
 
 @pytest.fixture
 def admin(studio: Studio, deployment: Deployment) -> Iterator[Studio]:
-    """The studio with an admin key. The shipped presets are in use again at the end."""
-    studio.open(deployment.create_key("boss", Role.ADMIN))
+    """The studio with an admin key. At the end, the shipped presets are used and nothing waits."""
+    key = deployment.create_key("settings-boss", Role.ADMIN)
+    studio.open(key)
     expect(studio.page.get_by_role("link", name="Keys")).to_be_visible()
     yield studio
     deployment.s3.delete_object(Bucket=deployment.stack.assets_bucket, Key=PRESETS_KEY)
+    with deployment.http_client(key) as client:
+        assert client.put("/v1/submits", json={"paused": False}).status_code == 200
 
 
 def check_layout(studio: Studio, name: str) -> None:
@@ -60,7 +63,7 @@ def test_preset_is_made_from_the_form_changed_and_restored(
     card = page.locator(".preset", has_text="violet-sky")
     expect(card).to_contain_text("Turn the sky violet", timeout=SECONDS)
     expect(card).to_contain_text(re.compile(r"\$0\.\d\d"), timeout=SECONDS)
-    expect(card).to_contain_text("boss")
+    expect(card).to_contain_text("settings-boss")
     card.get_by_role("link").click()
     page.locator("#presets").get_by_label("Prompt", exact=True).fill("Turn the sky green")
     page.get_by_role("button", name="Save preset").click()
@@ -84,7 +87,7 @@ def test_changes_of_two_admins_are_not_overwritten(admin: Studio, deployment: De
     page = admin.page
     page.get_by_role("link", name="Presets").click()
     page.locator(".preset", has_text="clean-scan").get_by_role("link").click()
-    description = page.get_by_label("Description")
+    description = page.locator("#presets").get_by_label("Description")
     description.fill("Mine")
     with deployment.http_client(deployment.create_key("other", Role.ADMIN)) as client:
         document = client.get("/v1/presets").json()
@@ -125,7 +128,7 @@ def test_preset_is_tried_on_an_image_and_its_folder_shows_uploads(
     page.get_by_role("link", name="warmer-light").click()
     folder = page.locator("section", has_text="Inbox folder warmer-light/")
     expect(folder.locator(".folder")).to_contain_text("warmer-light/beach.jpg")
-    expect(folder.locator(".upload")).to_contain_text("warmer-light/notes.txt")
+    expect(folder.locator(".upload", has_text="warmer-light/notes.txt")).to_be_visible()
     page.get_by_label("Image", exact=True).set_input_files(PHOTOGRAPH)
     page.get_by_role("button", name=re.compile(r"Try for \$0\.\d\d")).click()
     result = page.get_by_role("img", name="Result of the trial")
@@ -159,7 +162,7 @@ def test_key_is_created_copied_once_changed_and_revoked(
     row = page.locator("tr", has_text="newsletter")
     expect(row).to_contain_text("$0.00 of $2.50")
     expect(row.locator(".soon")).to_contain_text("in 6 days")
-    expect(page.locator("tr", has_text="this key")).to_contain_text("boss")
+    expect(page.locator("tr", has_text="this key")).to_contain_text("settings-boss")
     with deployment.http_client(key) as client:
         assert client.get("/v1/me").json()["daily_budget_micro_usd"] == 2_500_000
 
@@ -183,7 +186,7 @@ def test_submission_is_paused_and_resumed_for_all(admin: Studio, deployment: Dep
     page.get_by_role("button", name="Pause submission").click()
     confirm(admin, "Pause")
     banner = page.locator("#paused")
-    expect(banner).to_contain_text("Submission is paused by boss")
+    expect(banner).to_contain_text("Submission is paused by settings-boss")
     expect(page.get_by_role("button", name="Pause submission")).to_be_hidden()
     assert admin.accessibility_violations() == []
     shot(admin, "paused")

@@ -183,7 +183,7 @@ def test_file_is_saved_under_its_name_and_opened_in_a_tab(
     studio: Studio, deployment: Deployment
 ) -> None:
     page = studio.page
-    studio.open(deployment.create_key("saver"))
+    studio.open(deployment.create_key("file-keeper"))
     studio.submit("A clock without hands")
     studio.wait_for_image("A clock without hands")
     studio.open_job("A clock without hands")
@@ -210,7 +210,7 @@ def test_link_signs_in_and_a_view_only_key_sees_no_form(
     page.get_by_role("button", name="Sign out").click()
     page.goto("about:blank")
 
-    key = deployment.create_key("guest")
+    key = deployment.create_key("link-guest")
     page.goto(f"{studio.url}#key={key}")
     expect(page.locator("#form")).to_be_visible()
     assert key not in page.evaluate("location.href + JSON.stringify(history.state)")
@@ -231,7 +231,7 @@ def test_link_signs_in_and_a_view_only_key_sees_no_form(
 
 def test_waiting_and_generating_are_two_things(studio: Studio, deployment: Deployment) -> None:
     page = studio.page
-    studio.open(deployment.create_key("waiting"))
+    studio.open(deployment.create_key("queuer"))
     studio.submit("A patient heron [[fault submit.http status=429 retry_after=8 times=1]]")
     card = studio.card("A patient heron")
     expect(card).to_contain_text("WaveSpeed's rate limit is reached.", timeout=SECONDS)

@@ -87,7 +87,7 @@ def test_images_are_dropped_and_pasted_and_other_files_are_rejected(
 
 def test_form_stays_usable_while_an_image_loads(studio: Studio, deployment: Deployment) -> None:
     page = studio.page
-    studio.open(deployment.create_key("patient"))
+    studio.open(deployment.create_key("patient-inputs"))
     routes: list[Route] = []
     page.route("**/0.png*", lambda route: routes.append(route))
     studio.submit("A slow boat")

@@ -147,10 +147,10 @@ def test_admin_filters_by_caller_and_a_view_only_key_only_downloads(
     studio: Studio, deployment: Deployment
 ) -> None:
     page = studio.page
-    create_images(deployment, deployment.create_key("painter"), "A painted door")
+    create_images(deployment, deployment.create_key("library-reader"), "A painted door")
     studio.open(deployment.create_key("curator", Role.ADMIN))
     page.get_by_text("More filters").click()
-    page.get_by_label("Caller").fill("key:painter")
+    page.get_by_label("Caller").fill("key:library-reader")
     expect(page.locator(".card")).to_have_count(1)
     expect(studio.card("A painted door")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()

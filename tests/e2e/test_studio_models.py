@@ -87,7 +87,7 @@ def test_text_and_svg_outputs_are_shown_without_running_them(
     studio: Studio, deployment: Deployment
 ) -> None:
     page = studio.page
-    studio.open(deployment.create_key("writer"))
+    studio.open(deployment.create_key("speaker"))
     open_model(studio, "z-image", "z-image/turbo")
     for form in ("json", "svg"):
         prompt = f"Words <b>bold</b> [[fault run.output_file form={form}]]"
