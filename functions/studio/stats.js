@@ -131,7 +131,7 @@ function draw(report, account) {
   plots = [...spending(report, dates), durations(report), failures(report)];
   byId("stats").replaceChildren(
     element("div", { className: "stats-head" }, element("h1", { tabIndex: -1 }, "Stats"), pause.pauseButton(), dayPicker()),
-    tiles(report, account), element("div", { className: "plots" }, totals(report) ?? [], plots.map((plot) => plot.figure)));
+    tiles(report, account), element("div", { className: "plots" }, plots.map((plot) => plot.figure), totals(report)));
   plots.forEach((plot) => plot.start());
 }
 

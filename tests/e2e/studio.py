@@ -31,7 +31,7 @@ class Studio:
 
     def open(self, key: str) -> None:
         self.page.goto(self.url)
-        self.page.get_by_label("API key").fill(key)
+        self.page.get_by_label("API key", exact=True).fill(key)
         self.page.get_by_role("button", name="Open", exact=True).click()
 
     def submit(self, prompt: str) -> None:

@@ -219,7 +219,7 @@ def test_link_signs_in_and_a_view_only_key_sees_no_form(
     assert key not in page.url
 
     page.get_by_role("button", name="Sign out").click()
-    page.get_by_label("API key").fill(key)
+    page.get_by_label("API key", exact=True).fill(key)
     page.get_by_label("Stay signed in on this device").check()
     page.get_by_role("button", name="Open", exact=True).click()
     expect(page.locator("#form")).to_be_visible()
