@@ -91,6 +91,16 @@ def test_cursor_is_stable_while_jobs_are_added(jobs: Lists) -> None:
     assert job_ids(page(jobs, None, 2, cursor_of(first[-1]))) == ["j1", "j0"]
 
 
+@pytest.mark.parametrize("caller", ["tests", None])
+def test_list_can_begin_before_a_time(jobs: Lists, caller: str | None) -> None:
+    for number in range(4):
+        add(jobs, f"j{number}", number)
+
+    after = Cursor(START + timedelta(seconds=1.5), "")
+
+    assert job_ids(page(jobs, caller, 10, after)) == ["j1", "j0"]
+
+
 @pytest.mark.parametrize("limit", [1, 2, 5])
 @pytest.mark.parametrize("caller", ["tests", None])
 def test_jobs_with_the_same_time_are_listed_once(

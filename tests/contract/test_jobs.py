@@ -156,6 +156,9 @@ JOB_CHANGES = st.fixed_dictionaries(
         "canceled_at": TIMES,
         "ended_at": TIMES,
         "assets": st.lists(st.just(ASSET), max_size=2),
+        "favorite": st.booleans(),
+        "tags": TEXTS,
+        "shared_until": TIMES,
     }
 )
 
