@@ -222,6 +222,8 @@ def _response(route: Route, status: int) -> dict[str, Any]:
         response["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
     if route.media and status != 304:
         response["content"] = {kind: {"schema": {"type": "string"}} for kind in route.media}
+        if status == 404:  # the function has no route for an id with other characters
+            response["content"][_PROBLEM] = {"schema": reference("Problem")}
     if model is not None:
         response["content"] = {_JSON: {"schema": reference(model)}}
     return response

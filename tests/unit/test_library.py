@@ -213,6 +213,12 @@ def test_wrong_tokens_open_nothing() -> None:
         assert open_link(ada, wrong).status == 404
 
 
+def test_id_with_other_characters_is_a_problem() -> None:
+    response = Client().get("/share/\x02", token="x")
+
+    assert (response.status, response.headers["Content-Type"]) == (404, "application/problem+json")
+
+
 @pytest.mark.parametrize("hours", [0, 169, "1", None, 1.5])
 def test_invalid_duration_is_refused(hours: object) -> None:
     ada = Client()
