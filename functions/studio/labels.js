@@ -6,7 +6,7 @@ const MAX_TAG = 40; // characters
 const ERASE_WORD = "erase";
 const DURATIONS = [[1, "1 hour"], [24, "1 day"], [72, "3 days"], [168, "7 days"]];
 const ERASED = "Deletes the images, the prompt, the references, the tags and the link, here and at WaveSpeed. Price and times are kept."
-  + " Nobody can restore them.";
+  + " This cannot be undone.";
 const known = { tag: new Set(), preset: new Set(), model: new Set(), caller: new Set() };
 
 /** Offer the values of a job in the inputs for tags and filters. */
