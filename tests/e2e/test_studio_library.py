@@ -147,15 +147,15 @@ def test_admin_filters_by_caller_and_a_view_only_key_only_downloads(
     studio: Studio, deployment: Deployment
 ) -> None:
     page = studio.page
-    create_images(deployment, deployment.create_key("library-reader"), "A painted chair")
+    create_images(deployment, deployment.create_key("library-painter"), "A painted chair")
     studio.open(deployment.create_key("curator", Role.ADMIN))
     page.get_by_text("More filters").click()
-    page.get_by_label("Caller").fill("key:library-reader")
+    page.get_by_label("Caller").fill("key:library-painter")
     expect(page.locator(".card")).to_have_count(1)
     expect(studio.card("A painted chair")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
 
-    studio.open(deployment.create_key("painter", Role.READ))
+    studio.open(deployment.create_key("library-painter", Role.READ))
     page.get_by_label("Select: A painted chair").check()
     bar = page.get_by_role("region", name="Selected images")
     expect(bar.get_by_role("button")).to_have_text(["Select all shown", "Download", "Clear"])

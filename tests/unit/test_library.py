@@ -167,6 +167,7 @@ def test_link_shows_the_outputs_without_a_key_and_not_the_prompt() -> None:
     assert page.headers["Cache-Control"] == "no-store"
     assert f'href="{STAGE}/studio/share.css"' in page.text
     assert str(TEXT_TO_IMAGE["prompt"]) not in page.text
+    assert "lighthouse" not in page.text  # nor in the name of the saved file
     assert ada.get(f"/v1/jobs/{job.job_id}").json["shared_until"] is not None
 
 

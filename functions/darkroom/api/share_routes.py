@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from darkroom.api import schemas as contract
 from darkroom.api import views
 from darkroom.api.http import HttpRequest, reply
-from darkroom.domain.file_names import attachment, disposition, file_name
+from darkroom.domain.file_names import attachment, disposition, shared_name
 from darkroom.domain.job import Asset, Job
 from darkroom.domain.parsing import validate
 from darkroom.domain.references import S3Object
@@ -107,7 +107,7 @@ class ShareRoutes:
     def _urls(self, job: Job, asset: Asset) -> tuple[str, str]:
         """Return the presigned URLs that show and that save an output."""
         location = S3Object(bucket=asset.bucket, key=asset.key)
-        name = file_name(job, asset)
+        name = shared_name(job, asset)
         presign = self._references.presign
         return (
             presign(location, _FILE_SECONDS, disposition(name, asset.content_type)),

@@ -37,6 +37,11 @@ def file_name(job: Job, asset: Asset) -> str:
     return f"{words}-{job.job_id[:_SHORT_ID]}{number}.{extension}"
 
 
+def shared_name(job: Job, asset: Asset) -> str:
+    """Return the file name of a shared output: `image-va25h4nu.png`, without the prompt's words."""
+    return file_name(job.model_copy(update={"input": {"prompt": "image"}}), asset)
+
+
 def asset_url(job: Job, asset: Asset, presign: Presign) -> str:
     """Return a presigned URL of a stored output. Browsers show it, or save it under its name."""
     name = disposition(file_name(job, asset), asset.content_type)
