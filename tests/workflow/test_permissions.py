@@ -127,7 +127,7 @@ def test_calls_of_the_api_are_checked(cloud: Cloud, batch_file: str) -> None:
 
     services = {service for function, service in cloud.lambdas.checked if function == "ApiFunction"}
     assert services == {
-        "dynamodb", "s3", "eventbridge", "sfn", "lambda", "cloudwatch-logs",
+        "dynamodb", "s3", "eventbridge", "sfn", "lambda", "cloudwatch-logs", "ssm",
     }  # fmt: skip
     assert ("QuoteFunction", "s3") in cloud.lambdas.checked
 
