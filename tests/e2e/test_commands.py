@@ -68,7 +68,11 @@ def test_run_reports_an_invalid_variable_before_it_starts_the_stack() -> None:
 
 def test_up_runs_a_stack_until_it_is_interrupted(deployment: Deployment) -> None:
     secrets: Any = deployment.stack.client("secretsmanager")
-    secret = secrets.list_secrets()["SecretList"][0]["ARN"]
+    (secret,) = [
+        secret["ARN"]
+        for secret in secrets.list_secrets()["SecretList"]
+        if "WaveSpeedAI" in secret["Description"]
+    ]
     key = secrets.get_secret_value(SecretId=secret)["SecretString"]
 
     with command("up", PROVIDER_URL=deployment.stack.provider_url, PROVIDER_KEY=key) as process:

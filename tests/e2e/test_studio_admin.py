@@ -75,12 +75,12 @@ def test_preset_is_made_from_the_form_changed_and_restored(
     expect(card).to_contain_text("Turn the sky green")
 
     versions = page.locator("section", has_text="Versions").locator("tbody tr")
-    expect(versions).to_have_count(2)
     expect(versions.first).to_contain_text("in use")
-    versions.last.get_by_role("button", name="Restore").click()
+    count = versions.count()  # other tests of the stack have stored versions as well
+    versions.nth(1).get_by_role("button", name="Restore").click()
     confirm(admin, "Restore")
     expect(card).to_contain_text("Turn the sky violet")
-    expect(versions).to_have_count(3)
+    expect(versions).to_have_count(count + 1)
     check_layout(admin, "presets")
 
     page.get_by_role("link", name="Images", exact=True).click()
