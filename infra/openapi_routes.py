@@ -205,7 +205,7 @@ ROUTES = (
           "link.",
           {201: "ShareView"}, ("ShareRequest",), (_JOB_ID,), errors=_BODY | _CONFLICT),
     Route("delete", "/v1/jobs/{job_id}/share", "unshareJob", "Withdraw the link to a job.",
-          {200: "JobView"}, parameters=(_JOB_ID,), headers=("ETag",), errors=_BAD),
+          {200: "JobView"}, parameters=(_JOB_ID,), headers=_JOB_HEADERS, errors=_BAD),
     Route("get", "/share/{job_id}", "getSharedJob",
           "Get the page of a shared job. 404: the link has expired, or it was withdrawn.",
           {200: None, 404: None},

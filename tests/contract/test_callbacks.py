@@ -1,7 +1,5 @@
 """Callbacks over TLS to a local receiver; secrets in DynamoDB and Secrets Manager (moto)."""
 
-import ipaddress
-import socket
 import ssl
 import time
 from collections.abc import Callable, Generator
@@ -20,6 +18,7 @@ from darkroom.domain.callbacks import SecretGeneration
 from darkroom.ports import Answered, CallbackSecretStore, NoAnswer
 from tests.contract.cdn_server import NAME, ScriptedDns, self_signed_certificate
 from tests.contract.conftest import TABLE
+from tests.contract.connections import Addresses, redirect_public
 from tests.fakes.callbacks import InMemoryCallbackSecrets
 from tests.fakes.signals import StoppedClock
 from tests.unit.test_ssrf import AMBIGUOUS, PRIVATE, short
@@ -27,8 +26,6 @@ from tests.unit.test_ssrf import AMBIGUOUS, PRIVATE, short
 URL = f"https://{NAME}/hook?token=sesame"
 PUBLIC, OTHER_PUBLIC = "8.8.8.8", "2606:4700::1111"
 BODY, HEADERS = b'{"type": "JobCompleted"}', {"webhook-id": "job.completed"}
-
-type Addresses = list[tuple[str, int]]
 
 
 class Receiver:
@@ -101,19 +98,7 @@ def receiver(shared_receiver: Receiver) -> Receiver:
 @pytest.fixture(autouse=True)
 def connected(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> Addresses:
     """Record connection addresses; connections to public addresses go to the receiver."""
-    addresses: Addresses = []
-    connect = socket.create_connection
-
-    def redirect_public(
-        address: tuple[str, int], *args: object, **options: object
-    ) -> socket.socket:
-        addresses.append(address)
-        if ipaddress.ip_address(address[0]).is_global:
-            address = ("127.0.0.1", receiver.port)
-        return connect(address, *args, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(socket, "create_connection", redirect_public)
-    return addresses
+    return redirect_public(monkeypatch, receiver.port)
 
 
 def test_body_and_headers_arrive_unchanged_at_the_checked_address(

@@ -1,7 +1,6 @@
 """The downloader connects to public addresses only, whatever URLs, redirects or DNS contain."""
 
 import io
-import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Generator, Sequence
@@ -13,14 +12,13 @@ from darkroom.adapters.cdn import Cdn
 from darkroom.domain.errors import Code
 from darkroom.ports import Download, NotDownloaded
 from tests.contract.cdn_server import CdnServer, ScriptedDns
+from tests.contract.connections import Addresses, redirect_public
 from tests.unit.test_ssrf import PRIVATE
 
 ANY = ("*",)  # the widest list that can be configured
 NO_TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts no certificate; fast to create
 URL = "https://cdn.test/0.png"
 PUBLIC, OTHER_PUBLIC = "8.8.8.8", "2606:4700::1111"
-
-type Addresses = list[tuple[str, int]]
 
 
 def fetch(
@@ -58,19 +56,7 @@ def server(shared_server: CdnServer) -> CdnServer:
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch, server: CdnServer) -> Addresses:
     """Record connection addresses; connections to public addresses go to the test server."""
-    addresses: Addresses = []
-    connect = socket.create_connection
-
-    def redirect_public(
-        address: tuple[str, int], *args: object, **options: object
-    ) -> socket.socket:
-        addresses.append(address)
-        if ipaddress.ip_address(address[0]).is_global:
-            address = ("127.0.0.1", server.port)
-        return connect(address, *args, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(socket, "create_connection", redirect_public)
-    return addresses
+    return redirect_public(monkeypatch, server.port)
 
 
 def test_connection_uses_the_checked_address_and_the_requested_name(

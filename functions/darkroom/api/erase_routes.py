@@ -4,10 +4,8 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from darkroom.api import views
-from darkroom.api.http import HttpRequest, reply
-from darkroom.observability import correlate
-from darkroom.usecases.jobs.find_jobs import FoundJob
+from darkroom.api.http import HttpRequest
+from darkroom.api.job_reply import JobReply
 
 if TYPE_CHECKING:
     from darkroom.app import App
@@ -19,9 +17,7 @@ class EraseRoutes:
     def __init__(self, resolver: APIGatewayRestResolver, app: "App") -> None:
         self._resolver = resolver
         self._erase_job = app.erase_job
-        self._read_chain = app.read_chain
-        self._references = app.ports.references
-        self._settings = app.settings
+        self._reply = JobReply(app)
         resolver.delete("/v1/jobs/<job_id>/data")(self.erase_job)
 
     def erase_job(self, job_id: str) -> Response[str]:
@@ -30,14 +26,4 @@ class EraseRoutes:
         request.only()
         request.must_submit()
         job = self._erase_job.run(request.caller, job_id)
-        correlate(job.job_id)
-        chain = self._read_chain.run(job)
-        view = views.job_view(
-            job,
-            self._references.presign,
-            self._settings.duration_scale,
-            self._settings.assets_bucket,
-            chain,
-        )
-        etag = views.etag(FoundJob(job, chain))
-        return reply(200 if job.erased_at else 202, view, ETag=etag)
+        return self._reply.run(200 if job.erased_at else 202, self._reply.found(job))

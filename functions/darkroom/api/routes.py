@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from darkroom.api import schemas as contract
 from darkroom.api import views
 from darkroom.api.http import HttpRequest, encode_cursor, reply
+from darkroom.api.job_reply import JobReply
 from darkroom.domain.batch import Batch
 from darkroom.domain.callers import Role
 from darkroom.domain.catalogue import ModelSummary
@@ -17,16 +18,13 @@ from darkroom.domain.chain import priced_input
 from darkroom.domain.errors import STACK, Code, InvalidRequestError
 from darkroom.domain.file_names import URL_SECONDS, disposition, results_name, zip_name
 from darkroom.domain.identity import is_job_id
-from darkroom.domain.job import Job, Status
+from darkroom.domain.job import Status
 from darkroom.domain.job_filter import JobFilter
 from darkroom.domain.labels import normal_tag
 from darkroom.domain.parsing import parse_request, unknown_field, validate
-from darkroom.domain.queue_places import QueuePlace
 from darkroom.domain.requests import Operation
 from darkroom.domain.values import given
-from darkroom.observability import correlate
 from darkroom.usecases.batches.plan_batch import BatchFile
-from darkroom.usecases.jobs.find_jobs import FoundJob
 
 if TYPE_CHECKING:
     from darkroom.app import App
@@ -44,7 +42,7 @@ class Routes:
         self._label_job = app.label_job
         self._resume_chain = app.resume_chain
         self._find_models = app.find_models
-        self._read_chain = app.read_chain
+        self._reply = JobReply(app)
         self._make_upload = app.make_upload
         self._read_stats = app.read_stats
         self._read_queue = app.read_queue
@@ -85,7 +83,7 @@ class Routes:
         job_request = parse_request(request.json())
         job = self._create_job.run(job_request, request_source)
         location = f"{request.full_path.rstrip('/')}/{job.job_id}"
-        return self._show_job(202, self._found(job), Location=location)
+        return self._reply.run(202, self._reply.found(job), Location=location)
 
     def get_job(self, job_id: str) -> Response[str]:
         """Return a job, at once or after its next change."""
@@ -98,14 +96,14 @@ class Routes:
             found = self._find_jobs.changed(request.caller, job_id, seconds=wait, known=known)
         if known & {found.revision, "*"}:
             return Response(status_code=304, body="", headers={"ETag": views.etag(found)})
-        return self._show_job(200, found, self._read_queue.places(found.job).get(job_id))
+        return self._reply.run(200, found, self._read_queue.places(found.job).get(job_id))
 
     def cancel_job(self, job_id: str) -> Response[str]:
         """Cancel a job."""
         request = self._request()
         request.must_submit()
-        found = self._found(self._cancel_job.run(request.caller, job_id))
-        return self._show_job(202 if found.is_open else 200, found)
+        found = self._reply.found(self._cancel_job.run(request.caller, job_id))
+        return self._reply.run(202 if found.is_open else 200, found)
 
     def label_job(self, job_id: str) -> Response[str]:
         """Change the labels of a job."""
@@ -119,13 +117,14 @@ class Routes:
         job = self._label_job.run(
             request.caller, job_id, favorite=labels.favorite, tags=labels.tags
         )
-        return self._show_job(200, self._found(job))
+        return self._reply.run(200, self._reply.found(job))
 
     def resume_job(self, job_id: str) -> Response[str]:
         """Resume the chain of a job."""
         request = self._request()
         request.must_submit()
-        return self._show_job(202, self._found(self._resume_chain.run(request.caller, job_id)))
+        job = self._resume_chain.run(request.caller, job_id)
+        return self._reply.run(202, self._reply.found(job))
 
     def list_jobs(self) -> Response[str]:
         """Return a page of jobs, newest first."""
@@ -347,28 +346,6 @@ class Routes:
         request = self._request("days")
         days = request.number("days", 1, contract.MAX_DAYS) or 30
         return reply(200, views.stats_view(self._read_stats.run(days, request.owner_filter())))
-
-    def _found(self, job: Job) -> FoundJob:
-        return FoundJob(job, self._read_chain.run(job))
-
-    def _show_job(
-        self, status: int, found: FoundJob, place: QueuePlace | None = None, **headers: str
-    ) -> Response[str]:
-        job = found.job
-        correlate(job.job_id)
-        if found.is_open:
-            current = found.current
-            seconds = views.retry_after(current, self._now(), self._settings.duration_scale)
-            headers["Retry_After"] = str(seconds)
-        view = views.job_view(
-            job,
-            self._references.presign,
-            self._settings.duration_scale,
-            self._settings.assets_bucket,
-            found.chain,
-            place,
-        )
-        return reply(status, view, ETag=views.etag(found), **headers)
 
     def _zipped_view(self, batch: Batch) -> contract.BatchView:
         """Return a batch with the URLs of its zip files. Without zip files, S3 is not read."""

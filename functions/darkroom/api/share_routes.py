@@ -9,14 +9,13 @@ from urllib.parse import urlsplit
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from darkroom.api import schemas as contract
-from darkroom.api import views
 from darkroom.api.http import HttpRequest, reply
+from darkroom.api.job_reply import JobReply
 from darkroom.domain.file_names import attachment, disposition, shared_name
 from darkroom.domain.job import Asset, Job
 from darkroom.domain.parsing import validate
 from darkroom.domain.references import S3Object
 from darkroom.observability import correlate
-from darkroom.usecases.jobs.find_jobs import FoundJob
 
 if TYPE_CHECKING:
     from darkroom.app import App
@@ -50,9 +49,8 @@ class ShareRoutes:
     def __init__(self, resolver: APIGatewayRestResolver, app: "App") -> None:
         self._resolver = resolver
         self._share_job = app.share_job
-        self._read_chain = app.read_chain
+        self._reply = JobReply(app)
         self._references = app.ports.references
-        self._settings = app.settings
         resolver.post("/v1/jobs/<job_id>/share")(self.share)
         resolver.delete("/v1/jobs/<job_id>/share")(self.withdraw)
         resolver.get("/share/<job_id>")(self.show)
@@ -77,16 +75,7 @@ class ShareRoutes:
         request.only()
         request.must_submit()
         job = self._share_job.withdraw(request.caller, job_id)
-        correlate(job.job_id)
-        chain = self._read_chain.run(job)
-        view = views.job_view(
-            job,
-            self._references.presign,
-            self._settings.duration_scale,
-            self._settings.assets_bucket,
-            chain,
-        )
-        return reply(200, view, ETag=views.etag(FoundJob(job, chain)))
+        return self._reply.run(200, self._reply.found(job))
 
     def show(self, job_id: str) -> Response[str]:
         """Return the page with the outputs of a job. It needs no key, but the link's token."""
