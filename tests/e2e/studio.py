@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 from local.paths import ROOT
+from local.waiting import until
 from tests.e2e.deployment import Deployment
 
 AXE = ROOT / ".local" / "node" / "node_modules" / "axe-core" / "axe.min.js"
@@ -34,12 +35,17 @@ class Studio:
         self.page.get_by_label("API key", exact=True).fill(key)
         self.page.get_by_role("button", name="Open", exact=True).click()
 
+    @property
+    def prompt(self) -> Locator:
+        """The prompt of the form for new images. The form of a preset has a prompt too."""
+        return self.page.locator("#form").get_by_label("Prompt", exact=True)
+
     def submit(self, prompt: str) -> None:
-        self.page.get_by_label("Prompt", exact=True).fill(prompt)
+        self.prompt.fill(prompt)
         self.page.get_by_role("radio", name="Low").check(force=True)
         self.page.get_by_role("button", name="Generate", exact=True).click()
 
-    def card(self, prompt: str) -> Any:
+    def card(self, prompt: str) -> Locator:
         return self.page.locator(".card", has_text=prompt)
 
     def open_job(self, prompt: str) -> None:
@@ -49,6 +55,10 @@ class Studio:
     def wait_for_image(self, prompt: str) -> None:
         frame = self.card(prompt).locator(".frame.completed.loaded").first
         expect(frame).to_be_visible(timeout=SECONDS)
+
+    def wait_until(self, condition: str) -> None:
+        """Wait for a JavaScript condition. The CSP forbids the eval of `Page.wait_for_function`."""
+        until(lambda: self.page.evaluate(condition) or None, seconds=10, what=condition)
 
     def accessibility_violations(self) -> list[str]:
         """The serious and critical violations that axe-core finds in the current view."""

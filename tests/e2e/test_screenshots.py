@@ -72,7 +72,7 @@ def test_gallery_is_full_and_shows_no_image_twice(studio: Studio, deployment: De
     studio.open(key)
     expect(page.locator(".frame.completed.loaded")).to_have_count(len(digests), timeout=SECONDS)
     page.evaluate("Promise.all([...document.images].map((image) => image.decode()))")
-    page.wait_for_function("document.getAnimations().length === 0")
+    studio.wait_until("document.getAnimations().length === 0")
     shot(studio, "gallery")
 
     studio.open_job("Make it a golden evening")

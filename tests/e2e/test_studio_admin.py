@@ -56,7 +56,7 @@ def test_preset_is_made_from_the_form_changed_and_restored(
     admin: Studio, deployment: Deployment
 ) -> None:
     page = admin.page
-    page.get_by_label("Prompt", exact=True).fill("Turn the sky violet")
+    admin.prompt.fill("Turn the sky violet")
     page.get_by_role("radio", name="Low").check(force=True)
     page.get_by_role("button", name="Save as preset").click()
     page.get_by_label("Name, which is also").fill("violet sky")
@@ -138,7 +138,7 @@ def test_preset_is_tried_on_an_image_and_its_folder_shows_uploads(
     page.get_by_role("button", name=re.compile(r"Try for \$0\.\d\d")).click()
     result = page.get_by_role("img", name="Result of the trial")
     expect(result).to_be_visible(timeout=SECONDS)
-    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    admin.wait_until("[...document.images].every((image) => image.complete)")
     check_layout(admin, "preset")
     assert unexpected_errors(admin) == []
 
@@ -227,6 +227,6 @@ def test_other_keys_see_presets_and_no_settings(studio: Studio, deployment: Depl
     expect(page.get_by_label("Description")).to_be_disabled()
     expect(page.get_by_role("button", name="Save preset")).to_have_count(0)
     page.get_by_role("button", name="Use in the form").click()
-    expect(page.get_by_label("Prompt", exact=True)).to_have_value(re.compile("Relight"))
+    expect(studio.prompt).to_have_value(re.compile("Relight"))
     expect(page.get_by_role("button", name="Save as preset")).to_be_hidden()
     assert studio.errors == []

@@ -5,18 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from darkroom.domain.callers import Role
-from local.waiting import until
 from tests.e2e.api_client import SMALL, ApiClient
 from tests.e2e.deployment import Deployment, png_image
 from tests.e2e.studio import SECONDS, Studio, shot
-
-
-def _until(page: Page, condition: str) -> None:
-    """Wait for a condition. `wait_for_function` evaluates a string in the page: its CSP forbids."""
-    until(lambda: page.evaluate(condition) or None, seconds=10, what=condition)
 
 
 def test_second_tap_on_a_phone_asks_before_it_pays_again(
@@ -25,11 +19,11 @@ def test_second_tap_on_a_phone_asks_before_it_pays_again(
     page = studio.page
     page.set_viewport_size({"width": 390, "height": 780})
     studio.open(deployment.create_key("tapper"))
-    page.get_by_label("Prompt", exact=True).fill("A kite over the beach")
+    studio.prompt.fill("A kite over the beach")
     page.get_by_role("radio", name="Low").check(force=True)
     expect(page.locator("#price")).to_have_text("$0.01")
 
-    page.get_by_label("Prompt", exact=True).press("Control+Enter")
+    studio.prompt.press("Control+Enter")
 
     expect(page.locator("#latest")).to_be_in_viewport()
     expect(page.locator("#latest")).to_contain_text("A kite over the beach")
@@ -108,10 +102,10 @@ def test_chain_is_built_shown_and_resumed(studio: Studio, deployment: Deployment
     shot(studio, "chain")
     page.get_by_role("link", name="← All images").click()
     expect(card.locator(".frame.completed")).to_have_count(2)
-    page.get_by_label("Prompt", exact=True).fill("Something else")
+    studio.prompt.fill("Something else")
     studio.open_job("A boot on a rock")
     page.locator("#job").get_by_role("button", name="Generate again").click()
-    expect(page.get_by_label("Prompt", exact=True)).to_have_value("A boot on a rock")
+    expect(studio.prompt).to_have_value("A boot on a rock")
     expect(page.get_by_label("Then, step 2")).to_have_value(re.compile("Make it winter"))
     assert studio.accessibility_violations() == []
     assert studio.errors == []
@@ -124,25 +118,25 @@ def test_request_survives_a_reload_and_a_preset(
     studio.open(deployment.create_key("writer"))
     reference = tmp_path / "reference.png"
     reference.write_bytes(png_image())
-    page.get_by_label("Prompt", exact=True).fill("Words that took an hour")
+    studio.prompt.fill("Words that took an hour")
     page.locator("#files").set_input_files(reference)
     expect(page.locator("#thumbs li:not(.busy)")).to_have_count(1)
     page.get_by_role("radio", name="High").check(force=True)
 
     page.reload()
 
-    expect(page.locator("#prompt")).to_have_value("Words that took an hour")
+    expect(studio.prompt).to_have_value("Words that took an hour")
     expect(page.get_by_role("radio", name="Edit")).to_be_checked()
     expect(page.get_by_role("radio", name="High")).to_be_checked()
     expect(page.locator("#thumbs li img:not(.broken)")).to_have_count(1)
     page.locator("#preset").select_option("warmer-light")
-    expect(page.locator("#prompt")).not_to_have_value("Words that took an hour")
+    expect(studio.prompt).not_to_have_value("Words that took an hour")
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator("#prompt")).to_have_value("Words that took an hour")
+    expect(studio.prompt).to_have_value("Words that took an hour")
     expect(page.locator("#thumbs li")).to_have_count(1)
     page.get_by_role("button", name="Sign out").click()
     studio.open(deployment.create_key("writer"))
-    expect(page.locator("#prompt")).to_have_value("")
+    expect(studio.prompt).to_have_value("")
     assert studio.errors == []
 
 
@@ -162,7 +156,7 @@ def test_back_returns_to_the_filters_and_the_place_in_the_gallery(
     expect(page).to_have_url(re.compile(r"#/\?text=hill$"))
     expect(page.locator(".card")).to_have_count(14)
     page.locator("[data-job]").last.scroll_into_view_if_needed()
-    _until(page, "history.state?.y === scrollY && scrollY > 300")
+    studio.wait_until("history.state?.y === scrollY && scrollY > 300")
     place = page.evaluate("scrollY")
     studio.open_job("Hill 0")
     expect(page.locator("#job .job")).to_be_visible()
@@ -172,10 +166,10 @@ def test_back_returns_to_the_filters_and_the_place_in_the_gallery(
     page.go_back()
 
     expect(page.get_by_label("Text in the prompt")).to_have_value("hill")
-    _until(page, f"Math.abs(scrollY - {place}) < 3")
+    studio.wait_until(f"Math.abs(scrollY - {place}) < 3")
     page.reload()
     expect(page.locator(".card")).to_have_count(14)
-    _until(page, f"Math.abs(scrollY - {place}) < 3")
+    studio.wait_until(f"Math.abs(scrollY - {place}) < 3")
     assert studio.errors == []
 
 

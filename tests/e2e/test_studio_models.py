@@ -36,7 +36,7 @@ def test_speech_is_found_run_and_played(studio: Studio, deployment: Deployment) 
 
     expect(page.locator(".run audio")).to_be_visible(timeout=SECONDS)
     expect(page.get_by_role("link", name="Download wav")).to_be_visible()
-    assert page.evaluate("document.querySelector('audio').duration") > 0
+    studio.wait_until("document.querySelector('audio').duration > 0")
     assert studio.accessibility_violations() == []
     shot(studio, "model")
     page.get_by_role("button", name="Run", exact=True).click()
