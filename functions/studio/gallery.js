@@ -31,6 +31,7 @@ let pollTimer = 0;
 let progressTimer = 0;
 let scrollTimer = 0;
 let generation = 0; // a change of the filters starts a new one; responses of earlier ones are dropped
+let changes = 0; // of jobs by this page; a poll that began before the last one may return the jobs as they were
 let isLoading = false;
 let isEntered = false;
 let loadedFilters = null; // the filters of the loaded jobs
@@ -253,6 +254,7 @@ function update(job) {
 
 /** Take a job that an action has changed. */
 export function take(job) {
+  changes += 1;
   if (!loaded.has(job.job_id)) return;
   if (matchesFilters(job)) update(job); else loaded.delete(job.job_id);
   draw();
@@ -313,10 +315,11 @@ async function reload(limit) {
 }
 
 async function poll() {
-  const current = generation;
+  const [current, seen] = [generation, changes];
   try {
     const page = await jobs.page(query());
     if (current !== generation) return;
+    if (seen !== changes) return refreshSoon();
     const ids = new Set(page.jobs.map(({ job_id: id }) => id));
     page.jobs.forEach(update);
     const missing = [...loaded.values()].filter((job) => isOpen(job) && !ids.has(job.job_id)).slice(0, 4);
