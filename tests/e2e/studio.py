@@ -11,7 +11,8 @@ from tests.e2e.deployment import Deployment
 
 AXE = ROOT / ".local" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 SHOTS = ROOT / "out"
-SECONDS = 60_000  # timeout for a job, in milliseconds
+
+expect.set_options(timeout=60_000)  # milliseconds; some expectations wait for a job
 
 
 class Studio:
@@ -54,11 +55,11 @@ class Studio:
 
     def wait_for_image(self, prompt: str) -> None:
         frame = self.card(prompt).locator(".frame.completed.loaded").first
-        expect(frame).to_be_visible(timeout=SECONDS)
+        expect(frame).to_be_visible()
 
     def wait_until(self, condition: str) -> None:
         """Wait for a JavaScript condition. The CSP forbids the eval of `Page.wait_for_function`."""
-        until(lambda: self.page.evaluate(condition) or None, seconds=10, what=condition)
+        until(lambda: self.page.evaluate(condition) or None, seconds=60, what=condition)
 
     def accessibility_violations(self) -> list[str]:
         """The serious and critical violations that axe-core finds in the current view."""

@@ -17,7 +17,7 @@ from darkroom.domain.stats import ImageKind, JobStats
 from local.paths import ROOT
 from tests.e2e.api_client import ApiClient
 from tests.e2e.deployment import Deployment
-from tests.e2e.studio import SECONDS, Studio, shot
+from tests.e2e.studio import Studio, shot
 
 PHOTOGRAPH = ROOT / "docs" / "images" / "photograph.jpg"
 SCENES = (
@@ -70,7 +70,7 @@ def test_gallery_is_full_and_shows_no_image_twice(studio: Studio, deployment: De
 
     page.set_viewport_size({"width": 1440, "height": 1000})
     studio.open(key)
-    expect(page.locator(".frame.completed.loaded")).to_have_count(len(digests), timeout=SECONDS)
+    expect(page.locator(".frame.completed.loaded")).to_have_count(len(digests))
     page.evaluate("Promise.all([...document.images].map((image) => image.decode()))")
     studio.wait_until("document.getAnimations().length === 0")
     shot(studio, "gallery")

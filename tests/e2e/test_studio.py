@@ -7,7 +7,7 @@ from playwright.sync_api import Route, expect
 
 from local.paths import ROOT
 from tests.e2e.deployment import Deployment
-from tests.e2e.studio import SECONDS, Studio, shot
+from tests.e2e.studio import Studio, shot
 
 PHOTOGRAPH = ROOT / "docs" / "images" / "photograph.jpg"
 
@@ -76,7 +76,7 @@ def test_job_is_canceled_on_its_page(studio: Studio, deployment: Deployment) -> 
 
     status = studio.page.locator(".job-status .status")
     expect(status).to_have_text(re.compile("Cancel"))
-    expect(status).to_have_text("Canceled", timeout=SECONDS)
+    expect(status).to_have_text("Canceled")
 
 
 def test_exceeded_budget_is_shown_with_the_remaining_amount(
@@ -126,7 +126,7 @@ def test_image_that_fails_to_load_is_replaced_by_a_text(
     studio.page.route("**/0.png*", refuse)
     studio.submit("Lost on its way")
 
-    expect(studio.card("Lost on its way")).to_contain_text("could not be loaded", timeout=SECONDS)
+    expect(studio.card("Lost on its way")).to_contain_text("could not be loaded")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

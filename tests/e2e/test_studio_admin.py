@@ -12,7 +12,7 @@ from local.paths import ROOT
 from local.waiting import until
 from tests.e2e.api_client import SMALL, ApiClient
 from tests.e2e.deployment import Deployment
-from tests.e2e.studio import SECONDS, Studio, shot
+from tests.e2e.studio import Studio, shot
 
 PHOTOGRAPH = ROOT / "docs" / "images" / "photograph.jpg"
 
@@ -66,8 +66,8 @@ def test_preset_is_made_from_the_form_changed_and_restored(
     page.get_by_role("button", name="Save preset").click()
 
     card = page.locator(".preset", has_text="violet-sky")
-    expect(card).to_contain_text("Turn the sky violet", timeout=SECONDS)
-    expect(card).to_contain_text(re.compile(r"\$0\.\d\d"), timeout=SECONDS)
+    expect(card).to_contain_text("Turn the sky violet")
+    expect(card).to_contain_text(re.compile(r"\$0\.\d\d"))
     expect(card).to_contain_text("settings-boss")
     card.get_by_role("link").click()
     page.locator("#presets").get_by_label("Prompt", exact=True).fill("Turn the sky green")
@@ -137,7 +137,7 @@ def test_preset_is_tried_on_an_image_and_its_folder_shows_uploads(
     page.get_by_label("Image", exact=True).set_input_files(PHOTOGRAPH)
     page.get_by_role("button", name=re.compile(r"Try for \$0\.\d\d")).click()
     result = page.get_by_role("img", name="Result of the trial")
-    expect(result).to_be_visible(timeout=SECONDS)
+    expect(result).to_be_visible()
     admin.wait_until("[...document.images].every((image) => image.complete)")
     check_layout(admin, "preset")
     assert unexpected_errors(admin) == []

@@ -11,7 +11,7 @@ from playwright.sync_api import FilePayload, expect
 
 from darkroom.domain.callers import Role
 from tests.e2e.deployment import Deployment
-from tests.e2e.studio import SECONDS, Studio, shot
+from tests.e2e.studio import Studio, shot
 
 SHEET = """SKU,Product
 sku-1,teapot
@@ -74,8 +74,8 @@ def test_sheet_becomes_images_and_a_zip_file(studio: Studio, deployment: Deploym
 
     # The batch.
     start.click()
-    expect(page.locator(".job-status")).to_have_text("Completed", timeout=SECONDS)
-    expect(page.locator(".tile", has_text="Completed")).to_contain_text("2 of 4", timeout=SECONDS)
+    expect(page.locator(".job-status")).to_have_text("Completed")
+    expect(page.locator(".tile", has_text="Completed")).to_contain_text("2 of 4")
     expect(page.locator("#batch-images li")).to_have_count(2)
     failed = page.get_by_role("region", name="Rows without an image")
     expect(failed.get_by_role("row", name=re.compile("sku-4"))).to_contain_text("Open")
@@ -83,7 +83,7 @@ def test_sheet_becomes_images_and_a_zip_file(studio: Studio, deployment: Deploym
 
     page.get_by_role("button", name=re.compile("Pack all images as zip")).click()
     link = page.get_by_role("link", name=re.compile("Download images"))
-    expect(link).to_be_visible(timeout=SECONDS)
+    expect(link).to_be_visible()
     data = httpx.get(str(link.get_attribute("href")), trust_env=False).raise_for_status().content
     assert ZipFile(io.BytesIO(data)).namelist() == ["sku-1.png", "sku-2.png"]
     assert_accessible_on_a_phone_and_in_the_dark(studio, "ended")
@@ -114,8 +114,8 @@ def test_running_batch_is_canceled_and_a_reader_only_looks(
     page.get_by_role("button", name=re.compile("Start 40 rows")).click()
     page.get_by_role("button", name="Cancel", exact=True).click()
     page.get_by_role("button", name="Cancel the batch").click()
-    expect(page.locator(".job-status")).to_have_text(re.compile("Cancel"), timeout=SECONDS)
-    expect(page.locator(".job-status")).to_have_text("Canceled", timeout=SECONDS)
+    expect(page.locator(".job-status")).to_have_text(re.compile("Cancel"))
+    expect(page.locator(".job-status")).to_have_text("Canceled")
     expect(page.get_by_role("heading", name=re.compile("rows without an image"))).to_be_visible()
     assert studio.errors == []
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Route, expect
 from darkroom.domain.callers import Role
 from tests.e2e.api_client import SMALL, ApiClient
 from tests.e2e.deployment import Deployment, png_image
-from tests.e2e.studio import SECONDS, Studio, shot
+from tests.e2e.studio import Studio, shot
 
 
 def test_second_tap_on_a_phone_asks_before_it_pays_again(
@@ -34,7 +34,7 @@ def test_second_tap_on_a_phone_asks_before_it_pays_again(
     shot(studio, "again-phone")
     page.keyboard.press("Enter")  # the focus is on Cancel
     expect(page.locator("dialog[open]")).to_have_count(0)
-    expect(page.locator("#latest")).to_contain_text("Completed", timeout=SECONDS)
+    expect(page.locator("#latest")).to_contain_text("Completed")
     assert len(deployment.submits_with("A kite over the beach")) == 1
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert studio.errors == []
@@ -49,7 +49,7 @@ def test_variants_are_one_entry_and_a_draft_is_finished_at_high(
     studio.submit("A teapot with legs")
 
     card = studio.card("4 variants: A teapot with legs")
-    expect(card.locator(".frame.completed.loaded")).to_have_count(4, timeout=SECONDS)
+    expect(card.locator(".frame.completed.loaded")).to_have_count(4)
     expect(page.locator(".card")).to_have_count(1)
     expect(card.locator(".glance")).to_have_text("$0.04 · Low")
     shot(studio, "variants")
@@ -62,7 +62,7 @@ def test_variants_are_one_entry_and_a_draft_is_finished_at_high(
     dialog.get_by_role("button", name="Finish at high").click()
     facts = page.locator("#job .facts").first
     expect(facts).to_contain_text("high")
-    expect(page.locator("#job .stage img")).to_be_visible(timeout=SECONDS)
+    expect(page.locator("#job .stage img")).to_be_visible()
 
     sources = set()
     for _ in range(4):  # the neighbours are other images
@@ -92,12 +92,12 @@ def test_chain_is_built_shown_and_resumed(studio: Studio, deployment: Deployment
     studio.submit("A boot on a rock")
 
     card = studio.card("Chain, 2 steps: A boot on a rock")
-    expect(card.locator(".frame.failed")).to_be_visible(timeout=SECONDS)
+    expect(card.locator(".frame.failed")).to_be_visible()
     studio.open_job("A boot on a rock")
     chain = page.locator("#job .chain")
     expect(chain).to_contain_text("Failed $0.01 spent, of $0.04")
     page.get_by_role("button", name="Resume the chain").click()
-    expect(chain.locator(".chain-status")).to_contain_text("Completed", timeout=SECONDS)
+    expect(chain.locator(".chain-status")).to_contain_text("Completed")
     expect(chain.locator(".chain-steps img")).to_have_count(2)
     shot(studio, "chain")
     page.get_by_role("link", name="← All images").click()
@@ -228,10 +228,10 @@ def test_waiting_and_generating_are_two_things(studio: Studio, deployment: Deplo
     studio.open(deployment.create_key("queuer"))
     studio.submit("A patient heron [[fault submit.http status=429 retry_after=8 times=1]]")
     card = studio.card("A patient heron")
-    expect(card).to_contain_text("WaveSpeed's rate limit is reached.", timeout=SECONDS)
+    expect(card).to_contain_text("WaveSpeed's rate limit is reached.")
     studio.open_job("A patient heron")
     expect(page.locator(".job-status")).to_contain_text("rate limit is reached")
-    expect(page.locator(".job-status .status")).to_have_text("Completed", timeout=SECONDS)
+    expect(page.locator(".job-status .status")).to_have_text("Completed")
 
     def queue(place: dict[str, Any], **changes: Any) -> None:
         def answer(route: Route) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import APIResponse, Browser, Route, expect
 from darkroom.domain.callers import Role
 from tests.e2e.api_client import SMALL, ApiClient
 from tests.e2e.deployment import Deployment
-from tests.e2e.studio import SECONDS, Studio, shot
+from tests.e2e.studio import Studio, shot
 
 
 def create_images(deployment: Deployment, key: str, *prompts: str) -> list[str]:
@@ -92,7 +92,7 @@ def test_selected_images_are_downloaded_and_erased(studio: Studio, deployment: D
     dialog.get_by_label("Type erase").fill("erase")
     shot(studio, "library-erase")
     confirm.click()
-    expect(page.locator("#selection-status")).to_have_text("Erased: 2 of 2.", timeout=SECONDS)
+    expect(page.locator("#selection-status")).to_have_text("Erased: 2 of 2.")
     expect(page.locator(".card", has_text="A green lamp")).to_have_count(0)
     expect(page.locator(".frame .no-image", has_text="Erased")).to_have_count(2)
 

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from darkroom.domain.callers import Role
 from local.paths import ROOT
 from tests.e2e.deployment import Deployment
-from tests.e2e.studio import SECONDS, Studio, shot
+from tests.e2e.studio import Studio, shot
 
 PHOTOGRAPH = ROOT / "docs" / "images" / "photograph.jpg"
 
@@ -22,7 +22,7 @@ def test_speech_is_found_run_and_played(studio: Studio, deployment: Deployment) 
     page = studio.page
     studio.open(deployment.create_key("speaker", daily_budget_usd=1.0))
     page.get_by_role("link", name="Models", exact=True).click()
-    expect(page.get_by_text(re.compile(r"^\d+ models$"))).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text(re.compile(r"^\d+ models$"))).to_be_visible()
     assert studio.accessibility_violations() == []
     shot(studio, "models")
     open_model(studio, "audio", "minimax/speech-02-turbo")
@@ -34,7 +34,7 @@ def test_speech_is_found_run_and_played(studio: Studio, deployment: Deployment) 
     expect(page.get_by_text("$0.03", exact=True)).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
 
-    expect(page.locator(".run audio")).to_be_visible(timeout=SECONDS)
+    expect(page.locator(".run audio")).to_be_visible()
     expect(page.get_by_role("link", name="Download wav")).to_be_visible()
     studio.wait_until("document.querySelector('audio').duration > 0")
     assert studio.accessibility_violations() == []
@@ -75,7 +75,7 @@ def test_files_are_uploaded_and_the_json_of_the_form_can_be_edited(
     page.get_by_role("button", name="Run", exact=True).click()
 
     image = page.locator(".run .output img")
-    expect(image).to_be_visible(timeout=SECONDS)
+    expect(image).to_be_visible()
     expect(image).to_have_js_property("naturalWidth", 2512)
     page.reload()
     expect(page.locator(".run .output img")).to_be_visible()
@@ -95,7 +95,7 @@ def test_text_and_svg_outputs_are_shown_without_running_them(
         page.get_by_role("button", name="Run", exact=True).click()
 
         newest = page.locator(".run").first
-        expect(newest.locator(".status")).to_have_text("Completed", timeout=SECONDS)
+        expect(newest.locator(".status")).to_have_text("Completed")
         if form == "json":
             expect(newest.locator("pre")).to_contain_text("Words")
         else:
