@@ -251,10 +251,12 @@ def test_other_models_are_refused_in_the_wavespeed_format() -> None:
     assert client.world.jobs.records == {}
 
 
+@pytest.mark.parametrize("row", [OTHER, TEXT_TO_IMAGE | {"then": [OTHER]}])
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_batch_with_a_row_of_another_model_is_refused(dry_run: bool) -> None:
+def test_batch_with_a_row_of_another_model_is_refused(dry_run: bool, row: dict[str, Any]) -> None:
+    """The rows are created without the key's models, so the plan checks every step of a row."""
     client = Client(models="openai/gpt-image-2/*")
-    rows: list[dict[str, Any]] = [TEXT_TO_IMAGE, OTHER]
+    rows: list[dict[str, Any]] = [TEXT_TO_IMAGE, row]
     source = upload_rows(client.world, rows, owner="key:ada")
 
     response = client.post("/v1/batches", {"source": source, "dry_run": dry_run})

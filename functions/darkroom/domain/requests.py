@@ -565,5 +565,11 @@ class AnyModel(BaseRequest):
 
 type JobRequest = TextToImage | Edit | AnyModel
 
+
+def models_of(request: JobRequest) -> tuple[str, ...]:
+    """Return the model of a request and those of its further steps."""
+    return (request.model, *(step.model for step in request.then))
+
+
 # Fields of a request for an image that the provider does not receive.
 DARKROOM_FIELDS = (*BaseRequest.model_fields, "operation")

@@ -16,7 +16,7 @@ from darkroom.domain.references import (
     Url,
     parse_reference,
 )
-from darkroom.domain.requests import JobRequest
+from darkroom.domain.requests import JobRequest, models_of
 from darkroom.domain.row_parser import rows_of
 from darkroom.domain.rows import Row, at_row
 from darkroom.domain.template import Template
@@ -85,7 +85,7 @@ class PlanBatch:
         """Return the plan.
 
         Raises InvalidRequestError if the whole file cannot be used, or ForbiddenError if the caller
-        may not use the model of a row.
+        may not use a model of a row.
         """
         template = None if batch_file.prompt is None else Template(batch_file.prompt)
         defaults = dict(batch_file.defaults)
@@ -150,7 +150,8 @@ class PlanBatch:
 
     def _require_model(self, row: Row, request: JobRequest, caller: Caller) -> None:
         try:
-            caller.require_model(request.model)
+            for model in models_of(request):
+                caller.require_model(model)
         except ForbiddenError as error:
             raise ForbiddenError(at_row(row.number, str(error))) from None
 

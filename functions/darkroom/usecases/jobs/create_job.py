@@ -46,6 +46,7 @@ from darkroom.domain.requests import (
     ModelStep,
     Operation,
     Output,
+    models_of,
 )
 from darkroom.domain.submit_queue import Priority
 from darkroom.domain.sweeping import START_GRACE
@@ -150,8 +151,8 @@ class CreateJob:
 
         Idempotent: after a crash between the record and the start, the next call starts the job.
         """
-        for each in (request, *request.then):
-            request_source.caller.require_model(each.model)
+        for model in models_of(request):
+            request_source.caller.require_model(model)
         if is_step_key(request_source.key):
             allowed = "another key"
             message = f"This idempotency key names a step of a chain. Use {allowed}."
