@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from darkroom.api.schemas import MAX_BODY_BYTES
+from darkroom.domain.errors import MAX_PROBLEMS
 from darkroom.domain.references import S3Object
 from tests.fakes.storage import InMemoryJobs
 from tests.fakes.world import TEXT_TO_IMAGE, World
@@ -43,6 +44,25 @@ def test_problem_has_type_title_status_and_detail() -> None:
         "detail": "`prompt` is missing.",
         "errors": [{"field": "prompt", "message": "`prompt` is missing.", "allowed": "required"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", V1_JOBS, TEXT_TO_IMAGE),
+        ("POST", "/v1/uploads", {"size": 1}),
+        ("POST", "/v1/batches", {"source": "upload:x"}),
+        ("POST", "/v1/keys", {"name": "x"}),
+        ("PUT", "/v1/presets", {"version": 1}),
+    ],
+)
+def test_number_of_errors_is_limited(method: str, path: str, body: dict[str, Any]) -> None:
+    unknown = {f"field{number}": 1 for number in range(1000)}
+
+    response = Client(role="admin").send(method, path, body=json.dumps(body | unknown))
+
+    assert response.status == 400
+    assert len(response.json["errors"]) == MAX_PROBLEMS
 
 
 @pytest.mark.parametrize("path", [V1_JOBS, "/v1/estimates", "/v1/uploads", MODEL])

@@ -197,8 +197,8 @@ class Routes:
         request.must_submit()
         fields = contract.UploadRequest.model_fields
         body = request.json_object(fields)
-        if unknown := [unknown_field(name, fields) for name in body if name not in fields]:
-            raise InvalidRequestError(unknown)
+        if unknown := [name for name in body if name not in fields]:
+            raise InvalidRequestError(unknown_field(name, fields) for name in unknown)
         presigned = self._make_upload.run(
             request.caller, body.get("content_type"), body.get("size")
         )

@@ -15,12 +15,16 @@ DarkroomError
 
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import islice
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 # Budget scope of the whole deployment. No caller name has this form.
 STACK = "STACK"
+# A response has at most 6 MB, and a rejection is published as an event of at most 256 KB. One
+# request can have a hundred thousand unknown fields.
+MAX_PROBLEMS = 32
 
 
 class Charged(StrEnum):
@@ -186,10 +190,10 @@ class RejectedError(DarkroomError):
 
 
 class InvalidRequestError(RejectedError):
-    """The request is not valid."""
+    """The request is not valid. The error has the first MAX_PROBLEMS problems."""
 
-    def __init__(self, problems: list[FieldProblem]) -> None:
-        super().__init__(Code.INVALID_REQUEST, problems)
+    def __init__(self, problems: Iterable[FieldProblem]) -> None:
+        super().__init__(Code.INVALID_REQUEST, list(islice(problems, MAX_PROBLEMS)))
 
     @classmethod
     def of(cls, field: str, message: str, allowed: str = "") -> "InvalidRequestError":

@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from darkroom.domain.errors import FieldProblem, InvalidRequestError, labelled
+from darkroom.domain.errors import MAX_PROBLEMS, FieldProblem, InvalidRequestError, labelled
 from darkroom.domain.requests import (
     DARKROOM_FIELDS,
     EDIT_MODEL,
+    MAX_STEPS,
     TEXT_TO_IMAGE_MODEL,
     AnyModel,
     BaseRequest,
@@ -33,8 +34,7 @@ _OPERATIONS: dict[str, type[TextToImage | Edit]] = {
     Operation.TEXT_TO_IMAGE: TextToImage,
     Operation.EDIT: Edit,
 }
-# A rejection is published as an event, and an event has at most 256 KB.
-_MAX_PROBLEMS, MAX_FIELD_NAME = 32, 100
+MAX_FIELD_NAME = 100
 _IN_STEP = re.compile(r"then\.(\d+)\.(.+)")
 _TYPES = {
     "string_type": "a string",
@@ -66,7 +66,7 @@ def field_problems(
     # Pydantic also reports a list with an invalid item as too short, since it counts valid items.
     lists = {detail["loc"][:1] for detail in details if len(detail["loc"]) > 1}
     kept = [d for d in details if d["type"] != "too_short" or d["loc"] not in lists]
-    return [_problem(detail, names, prefix) for detail in kept[:_MAX_PROBLEMS]]
+    return [_problem(detail, names, prefix) for detail in kept[:MAX_PROBLEMS]]
 
 
 def unknown_field(name: str, names: Iterable[str]) -> FieldProblem:
@@ -115,6 +115,10 @@ def read_steps(steps: object) -> object:
     """
     if not isinstance(steps, list | tuple):
         return steps
+    if len(steps) > MAX_STEPS:  # a body has room for a hundred thousand
+        allowed = f"at most {MAX_STEPS} items"
+        message = f"`then` has {len(steps)} items. Use {allowed}."
+        raise InvalidRequestError.of("then", message, allowed)
     read: list[EditStep | ModelStep] = []
     problems: list[FieldProblem] = []
     for number, step in enumerate(steps, 1):
@@ -123,7 +127,7 @@ def read_steps(steps: object) -> object:
         except InvalidRequestError as error:
             problems += [at_step(number, problem) for problem in error.problems]
     if problems:
-        raise InvalidRequestError(problems[:_MAX_PROBLEMS])
+        raise InvalidRequestError(problems)
     return tuple(read)
 
 

@@ -100,7 +100,7 @@ def read_document(body: Mapping[str, Any]) -> Presets:
     unknown = [name for name in body if name not in Presets.model_fields]
     if unknown:
         names = Presets.model_fields
-        raise InvalidRequestError([unknown_field(name, names) for name in unknown])
+        raise InvalidRequestError(unknown_field(name, names) for name in unknown)
     try:
         return Presets.model_validate(body)
     except ValidationError as error:

@@ -10,6 +10,7 @@ from darkroom.domain import audit
 from darkroom.domain.audit import Act
 from darkroom.domain.batch import CONFIRM_ABOVE, Batch, Counts
 from darkroom.domain.errors import (
+    MAX_PROBLEMS,
     BudgetExceededError,
     ConfirmationRequiredError,
     ConflictError,
@@ -27,7 +28,6 @@ from darkroom.usecases.jobs.create_job import RequestSource
 # Limits of one chunk, so that a step takes seconds and little memory.
 _CHUNK_ROWS, _CHUNK_BYTES = 12, 4_000_000
 _MAX_STORED_PROBLEMS = 20  # on the record; the result files have all
-_MAX_PROBLEMS = 32  # in an error
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _require_rows(plan: Plan) -> None:
                 message=problem.message,
                 allowed=problem.allowed,
             )
-            for problem in plan.problems(_MAX_PROBLEMS)
+            for problem in plan.problems(MAX_PROBLEMS)
         ]
         raise InvalidRequestError(problems)
 
