@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.domain.audit import Act
 from darkroom.domain.errors import Code, failure
 from darkroom.domain.parsing import parse_request
 from tests.infra.template import ROOT
@@ -103,6 +104,14 @@ def test_events_page_has_the_meaning_of_each_code() -> None:
         (str(code), "yes" if meaning.retryable else "no", str(meaning.charged))
         for code, meaning in failures
     )
+
+
+def test_security_page_has_every_act_of_the_audit_log() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    table = page.partition("| act | object | written |")[2].partition("\n\n")[0]
+    acts = {act for row in table.splitlines() for act in re.findall(r"`([a-z.-]+)`", row[:90])}
+
+    assert {str(act) for act in Act} <= acts
 
 
 def test_tests_that_the_security_page_names_exist() -> None:
