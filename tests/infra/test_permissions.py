@@ -68,6 +68,12 @@ def test_only_actions_without_resources_are_allowed_on_all_resources() -> None:
             assert statement["Resource"] != "*" or set(actions) <= WITHOUT_RESOURCE, role_owner
 
 
+def test_no_role_has_a_policy_twice() -> None:
+    for function in functions():
+        policies = [str(policy) for policy in properties(function)["Policies"]]
+        assert len(policies) == len(set(policies)), function
+
+
 def test_entry_points_cannot_write_outputs() -> None:
     """No request can replace an image, a manifest or the presets."""
     for function in CREATE_JOBS:
