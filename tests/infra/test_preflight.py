@@ -10,8 +10,6 @@ from botocore.exceptions import ClientError
 from infra import preflight
 from infra.expand import Resolver
 from infra.preflight import Deployment, Finding
-from local import paths
-from tests.infra.policies import as_list
 from tests.infra.test_sam_translation import expanded
 
 pytestmark = pytest.mark.linters
@@ -206,14 +204,3 @@ def test_question_without_an_answer_is_a_finding() -> None:
 
     assert (finding.level, finding.check) == ("unchecked", "policies")
     assert "AccessDenied" in finding.message
-
-
-def test_deploy_policy_covers_the_services_of_the_stack() -> None:
-    policy = json.loads((paths.ROOT / "docs/examples/deploy-policy.json").read_text())
-    actions = {action.split(":")[0] for s in policy["Statement"] for action in as_list(s["Action"])}
-    services = {
-        resource["Type"].split("::")[1].lower() for resource in expanded()["Resources"].values()
-    }
-
-    names = {"stepfunctions": "states"}
-    assert {names.get(service, service) for service in services} <= actions
