@@ -1,15 +1,18 @@
 """The template after SAM translation: roles and permissions that the emulator does not check."""
 
 import copy
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from infra.expand import expand
-from tests.infra.template import functions, properties
+from tests.infra.template import ROOT, functions, properties, template
 
 pytestmark = pytest.mark.linters
 
@@ -136,6 +139,26 @@ def test_api_has_only_the_stage_live() -> None:
     assert stage["DeploymentId"] == {"Ref": deployment_id}
     assert stage["MethodSettings"] == properties("RestApi")["MethodSettings"]
     assert "StageName" not in deployment
+
+
+def test_documented_private_api_has_a_policy_that_api_gateway_accepts(tmp_path: Path) -> None:
+    """API Gateway deploys no private API without a policy, and no policy above 8,192 characters."""
+    page = (ROOT / "docs/security.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(EndpointConfiguration.*?)^```", page, re.M | re.S)
+    changed = copy.deepcopy(template())
+    changed["Resources"]["RestApi"]["Properties"] |= yaml.safe_load(block)
+    path = tmp_path / "template.yaml"
+    path.write_text(json.dumps(changed, default=str))
+
+    api = expand(path)["Resources"]["RestApi"]["Properties"]
+
+    assert api["EndpointConfiguration"]["Types"] == ["PRIVATE"]
+    policy = api["Body"]["x-amazon-apigateway-policy"]
+    (statement,) = policy["Statement"]
+    assert statement["Effect"] == "Allow"
+    (endpoint,) = api["EndpointConfiguration"]["VpcEndpointIds"]
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceVpce": endpoint}}
+    assert len(json.dumps(policy)) < 8192
 
 
 @pytest.mark.parametrize("function", [f for f in functions() if "Events" in properties(f)])
