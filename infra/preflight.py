@@ -31,6 +31,8 @@ from local.built_template import load_template
 MAX_STACK_NAME = 58
 # Seconds that the functions of a job run: about 3 (docs/benchmarks.md), and up to 3 for a slot.
 RUN_SECONDS = 6
+# Requests that a browser may send at once to load the studio. A throttled one leaves it blank.
+PAGE_LOAD = 50
 # State transitions of a job without a webhook (docs/benchmarks.md).
 TRANSITIONS = 8
 # GetParameters calls per second that an account has without high throughput.
@@ -138,13 +140,15 @@ def concurrency(deployment: Deployment) -> Iterator[Finding]:
     """Compare the functions that run at once with the account's quota."""
     per_minute, in_flight = deployment.limits()
     polls = deployment.parameters.get("Webhooks") == "off"
-    needed = math.ceil(per_minute / 60 * RUN_SECONDS) + (in_flight // 2 if polls else 0)
+    jobs = math.ceil(per_minute / 60 * RUN_SECONDS) + (in_flight // 2 if polls else 0)
+    needed = jobs + PAGE_LOAD
     settings = deployment.clients("lambda").get_account_settings()["AccountLimit"]
     quota = settings["ConcurrentExecutions"]
     if quota < needed:
         message = (
-            f"the account allows {quota} functions at once; this tier uses about {needed}. Request"
-            " a higher quota (Service Quotas, Lambda, Concurrent executions) or use a lower Tier."
+            f"the account allows {quota} functions at once; this tier uses about {jobs}, and the"
+            f" studio up to {PAGE_LOAD} while it loads. Request a higher quota (Service Quotas,"
+            " Lambda, Concurrent executions) or use a lower Tier."
         )
         yield Finding("warning", "Lambda quota", message)
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from darkroom.api.problems import KINDS
+from darkroom.api.studio import FOLDER, MEDIA_TYPES, PAGE
+from infra import preflight
 from tests.infra.template import GATEWAY, ROOT, api, parameters, properties, template
 from tests.unit.http import DOCUMENT, validator
 
@@ -287,8 +289,36 @@ def test_open_routes_have_low_limits_of_their_own() -> None:
 
     assert limits.keys() == open_routes
     for each in studio:
-        assert each["ThrottlingRateLimit"] <= 20
-        assert each["ThrottlingBurstLimit"] <= 100
+        assert each["ThrottlingRateLimit"] <= 50
+        assert each["ThrottlingBurstLimit"] <= 250
+
+
+def files_of_a_page_load() -> set[str]:
+    """Return the files that the studio's page and its modules name, which browsers request."""
+    texts = {
+        path.name: path.read_text() for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES
+    }
+    waiting = re.findall(r"{root}studio/([\w.-]+)", texts[PAGE])
+    found: set[str] = set()
+    while waiting:
+        found.add(name := waiting.pop())
+        waiting += set(re.findall(r'from "\./([\w.-]+)";', texts[name])) - found
+    return found
+
+
+def test_limit_of_the_studio_admits_page_loads() -> None:
+    """Browsers revalidate every file. If a module gets a 429, the page runs no script."""
+    files = len(files_of_a_page_load())
+    (limit,) = (
+        s for s in properties("RestApi")["MethodSettings"] if "~1studio" in s["ResourcePath"]
+    )
+
+    assert limit["ThrottlingBurstLimit"] >= 5 * files
+    assert limit["ThrottlingRateLimit"] >= files
+
+
+def test_preflight_counts_the_files_of_a_page_load() -> None:
+    assert len(files_of_a_page_load()) <= preflight.PAGE_LOAD
 
 
 @pytest.mark.parametrize("tier", parameters()["Tier"]["AllowedValues"])

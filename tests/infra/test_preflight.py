@@ -147,7 +147,8 @@ def test_invalid_definition_and_policy_are_errors_with_their_place() -> None:
 @pytest.mark.parametrize(
     ("parameters", "quota", "warns"),
     [
-        ({"Tier": "bronze"}, 10, False),
+        ({"Tier": "bronze"}, 10, True),  # of a new account: the studio would not load
+        ({"Tier": "bronze"}, 100, False),
         ({"Tier": "gold"}, 1000, False),
         ({"Tier": "gold"}, 10, True),
         ({"Tier": "gold", "Webhooks": "off"}, 1000, True),
