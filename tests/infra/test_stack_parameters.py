@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from darkroom.settings import Settings
+from infra.expand import Resolver
 from local.built_template import load_template
 from tests.infra.template import GATEWAY, ROOT, parameters, template
 
@@ -105,3 +106,12 @@ def test_every_parameter_is_in_a_group_and_only_the_key_has_no_default() -> None
 
     assert sorted(grouped) == sorted(parameters())
     assert [n for n, p in parameters().items() if "Default" not in p] == ["ProviderApiKey"]
+
+
+def test_optional_resources_are_absent_by_default() -> None:
+    """A parameter is text, also one of type Number, so text is compared with text."""
+    default = Resolver(template(), "images", "eu-central-1", "123456789012")
+    resources = template()["Resources"].values()
+
+    conditions = {r["Condition"] for r in resources if "Condition" in r}
+    assert {condition for condition in conditions if default.holds(condition)} == {"OnAws"}
