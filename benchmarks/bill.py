@@ -31,7 +31,7 @@ from darkroom import aws
 from darkroom.app import app
 from darkroom.aws import AwsPorts
 from darkroom.domain.media import PNG
-from darkroom.handlers.api import api
+from darkroom.handlers._http import api
 from darkroom.observability import logger
 from darkroom.ports import Accepted, Download, Quote, RuntimeFlags, Succeeded
 from simulator.webhooks import signed_headers

@@ -98,7 +98,11 @@ def _measure(path: list[str], uncompiled_path: list[str]) -> dict[str, tuple[flo
     """Return seconds to import, seconds until ready, and MB of memory, by handler."""
     bodies = {"baseline": _BASELINE} | {
         name: f"import darkroom.handlers.{name} as handler\nmark()\n"
-        + ("handler.api()" if name == "api" else f"handler.app().{use_case}")
+        + (
+            "from darkroom.handlers._http import api; api(handler.routes)"
+            if name == "api"
+            else f"handler.app().{use_case}"
+        )
         for name, use_case in USE_CASES.items()
     }
     scripts = {name: (path, body) for name, body in bodies.items()}

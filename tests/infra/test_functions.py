@@ -1,7 +1,6 @@
 """Functions: their settings, their handlers and their logs."""
 
 import importlib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,8 +61,8 @@ def test_handler_exists_and_has_the_name_of_its_function(function: str) -> None:
 
 
 def test_every_handler_module_is_deployed() -> None:
-    files = (ROOT / "functions/darkroom/handlers").glob("*.py")
-    modules = {f"darkroom.handlers.{Path(f).stem}.handler" for f in files if f.stem != "__init__"}
+    files = (ROOT / "functions/darkroom/handlers").glob("[a-z]*.py")
+    modules = {f"darkroom.handlers.{file.stem}.handler" for file in files}
 
     assert modules == {properties(function)["Handler"] for function in main_functions()}
 

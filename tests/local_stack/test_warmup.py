@@ -10,12 +10,11 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import thumbnail
-from darkroom.handlers import api, callback_secrets, erase, keys
+from darkroom.handlers import _http
 from local.warmup import EVENT
 from tests.fakes.world import World
 from tests.infra.template import ROOT
 
-API_CACHES = (api.api, callback_secrets.api, erase.api, keys.api)
 # ArchiveAudit is not on the local stack, and Quote asks the simulator for a price.
 MODULES = Path(ROOT, "functions/darkroom/handlers").glob("[a-z]*.py")
 HANDLERS = sorted({path.stem for path in MODULES} - {"archive_audit", "quote"})
@@ -31,14 +30,12 @@ def test_function_accepts_the_event_of_the_warm_up(
 ) -> None:
     world = World()
     handler: Any = importlib.import_module(f"darkroom.handlers.{name}")
-    monkeypatch.setattr(handler, "app", lambda: world.app)
-    for cached in API_CACHES:
-        cached.cache_clear()
+    monkeypatch.setattr(handler if hasattr(handler, "app") else _http, "app", lambda: world.app)
+    _http.api.cache_clear()
 
     handler.handler(EVENT, CONTEXT)
 
-    for cached in API_CACHES:
-        cached.cache_clear()
+    _http.api.cache_clear()
     assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
     assert world.workflow.started == []
 

@@ -16,17 +16,10 @@ import yaml
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from jsonschema import Draft202012Validator
 
-from darkroom.api.callback_routes import CallbackRoutes
-from darkroom.api.erase_routes import EraseRoutes
-from darkroom.api.key_routes import KeyRoutes
 from darkroom.api.resolver import Api, RouteGroup
-from darkroom.api.routes import Routes
-from darkroom.api.settings_routes import SettingsRoutes
-from darkroom.api.share_routes import ShareRoutes
-from darkroom.api.studio import Studio
-from darkroom.api.wavespeed_compat import WaveSpeedRoutes
 from darkroom.domain.job import Job
 from darkroom.domain.steps import Outcome, Step
+from darkroom.handlers import api, callback_secrets, erase, keys, settings
 from darkroom.observability import logger
 from tests.fakes.images import PNG
 from tests.fakes.provider import OUTPUT
@@ -41,11 +34,11 @@ CONTEXT = cast("LambdaContext", SimpleNamespace(aws_request_id="invocation-1"))
 V1_JOBS = "/v1/jobs"
 # The routes of each function. All other functions of the document serve no caller.
 FUNCTIONS: dict[str, tuple[RouteGroup, ...]] = {
-    "ApiFunction": (Routes, ShareRoutes, WaveSpeedRoutes, Studio),
-    "EraseFunction": (EraseRoutes,),
-    "KeysFunction": (KeyRoutes,),
-    "CallbackSecretsFunction": (CallbackRoutes,),
-    "SettingsFunction": (SettingsRoutes,),
+    "ApiFunction": api.routes(),
+    "EraseFunction": erase.routes(),
+    "KeysFunction": keys.routes(),
+    "CallbackSecretsFunction": callback_secrets.routes(),
+    "SettingsFunction": settings.routes(),
 }
 NO_ROUTE = (
     {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},

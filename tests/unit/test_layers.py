@@ -21,7 +21,7 @@ ALLOWED_LAYERS = {
     "aws": {"adapters", "observability", "ports", "settings"},
     "app": {"aws", "domain", "settings", "usecases"},
     "api": {"api", "app", "domain", "observability", "ports", "usecases"},
-    "handlers": {"api", "app", "domain", "observability"},
+    "handlers": {"api", "app", "domain", "handlers", "observability"},
     "__init__": set(),
 }
 ALLOWED_LIBRARIES = {

@@ -18,7 +18,7 @@ from darkroom.app import app
 from darkroom.aws import AwsPorts
 from darkroom.domain.errors import Charged
 from darkroom.domain.job import Job
-from darkroom.handlers.api import api
+from darkroom.handlers._http import api
 from tests.infra.template import properties
 from tests.workflow import deployment
 from tests.workflow.clock import Clock
