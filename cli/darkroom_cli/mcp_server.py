@@ -16,7 +16,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ImageContent, TextContent, ToolAnnotations
 from pydantic import Field
 
-from darkroom_cli import requests, waiting
+from darkroom_cli import options, requests, waiting
 from darkroom_cli.client import LONG_POLL_SECONDS, Client, Json
 from darkroom_cli.commands import jobs
 from darkroom_cli.errors import CliError
@@ -152,7 +152,7 @@ class _Tools:
         self, context: Context, job_id: JobIdText, wait_seconds: WaitSeconds = 0
     ) -> Content:
         """Return the state of a job, and its images once it has completed."""
-        requests.check_id(job_id)
+        options.check_id(job_id)
         job = self._wait(context, self._client.get(f"/v1/jobs/{job_id}"), wait_seconds)
         return self._result(job)
 

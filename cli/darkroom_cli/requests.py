@@ -1,6 +1,8 @@
 """Command-line options that describe an image, and the API request built from them."""
 
-import re
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -10,6 +12,8 @@ from typer.models import OptionInfo
 from darkroom_cli import files
 from darkroom_cli.client import Client
 from darkroom_cli.errors import CliError, Exit
+from darkroom_cli.model_input import read_steps
+from darkroom_cli.options import Options
 from darkroom_cli.outputs import Destination
 from darkroom_cli.text import read_stdin
 
@@ -17,17 +21,6 @@ _REFERENCE_SCHEMES = ("https://", "s3://", "upload:", "data:")
 _MAX_IMAGES = 16
 _PLACEHOLDER_URL = "https://example.com/reference-{}.png"
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
-
-
-def check_id(value: str | None) -> str | None:
-    """Return an id from the command line; raises CliError if nothing can have it."""
-    if value is not None and not _ID.fullmatch(value):
-        raise CliError(Exit.BAD_REQUEST, f'"{value}" is not the id of a job, batch or key.')
-    return value
-
-
-JobId = Annotated[str, typer.Argument(callback=check_id, help="The id of the job.")]
 Prompt = Annotated[str, typer.Argument(help="The prompt; - reads it from stdin.")]
 # The option of each image setting. The API validates the values, and applies its defaults.
 SETTINGS: dict[str, OptionInfo] = {
@@ -36,53 +29,49 @@ SETTINGS: dict[str, OptionInfo] = {
     "aspect_ratio": typer.Option("--aspect-ratio", help="1:1, 16:9, …"),
     "output_format": typer.Option("--format", help="png, jpeg or webp."),
 }
-Deadline = Annotated[int | None, typer.Option(help="Seconds until an unfinished job fails.")]
-Then = Annotated[
-    str | None, typer.Option(help="JSON file with a list of further steps: a chain (docs/http.md).")
-]
-Wait = Annotated[
-    bool,
-    typer.Option("--wait/--no-wait", help="Wait until the job ends, or print its id and exit."),
-]
-Timeout = Annotated[
-    int | None, typer.Option(help="Seconds to wait at most. Jobs continue after the timeout.")
-]
-Out = Annotated[
-    str | None, typer.Option("--out", "-o", help="Folder, or file name with an image's extension.")
-]
-MAX_COUNT = 8
-Count = Annotated[
-    int,
-    typer.Option(
-        "--count", "-n", min=1, max=MAX_COUNT, help="Number of jobs, each charged separately."
-    ),
-]
-Once = Annotated[
-    str | None,
-    typer.Option(
-        "--idempotency-key", help="The same key and request return the same job, charged once."
-    ),
-]
 
 
-class Settings(dict[str, str]):
-    """The image settings of a command line. A command with this parameter has all their options."""
+@dataclass(frozen=True)
+class JobOptions(Options):
+    """The options of a new job of any model."""
+
+    deadline: Annotated[int | None, typer.Option(help="Seconds until an unfinished job fails.")] = (
+        None
+    )
+    then: Annotated[
+        str | None,
+        typer.Option(help="JSON file with a list of further steps: a chain (docs/http.md)."),
+    ] = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the request; raises CliError if the file is not valid."""
+        deadline = {} if self.deadline is None else {"deadline_seconds": self.deadline}
+        return deadline | read_steps(self.then)
+
+
+class Settings(Options, dict[str, str]):
+    """The image settings of a command line that are set."""
 
     @classmethod
-    def taken_from(cls, options: dict[str, Any]) -> Self:
-        """Remove the image settings from `options`, and return those that are set."""
-        values = {name: options.pop(name) for name in SETTINGS}
-        return cls({name: value for name, value in values.items() if value is not None})
+    def parameters(cls) -> Iterator[inspect.Parameter]:
+        """Yield the option of each setting."""
+        for name, option in SETTINGS.items():
+            annotation = Annotated[str | None, option]
+            yield inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+            )
+
+    @classmethod
+    def taken_from(cls, values: dict[str, Any]) -> Self:
+        """Remove the image settings from `values`, and return those that are set."""
+        taken = {name: values.pop(name) for name in SETTINGS}
+        return cls({name: value for name, value in taken.items() if value is not None})
 
 
-def body(prompt: str, settings: Settings, deadline: int | None = None) -> dict[str, Any]:
+def body(prompt: str, settings: Settings) -> dict[str, Any]:
     """Return a text-to-image request."""
-    request: dict[str, Any] = {
-        "operation": "text-to-image",
-        "prompt": read_stdin() if prompt == "-" else prompt,
-        **settings,
-    }
-    return request if deadline is None else {**request, "deadline_seconds": deadline}
+    text = read_stdin() if prompt == "-" else prompt
+    return {"operation": "text-to-image", "prompt": text, **settings}
 
 
 def with_placeholders(request: dict[str, Any], images: int) -> dict[str, Any]:

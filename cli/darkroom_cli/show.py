@@ -51,6 +51,13 @@ class Screen:
         """Print one indented JSON document."""
         self._write(_json(value, indent=2))
 
+    def result(self, value: Any, text: str) -> None:
+        """Print a result: the JSON document with --json, else the text."""
+        if self.as_json:
+            self.document(value)
+        else:
+            self.line(text)
+
     def json_line(self, value: Any) -> None:
         """Print one JSON document on one line, and flush."""
         self._write(_json(value))

@@ -2,9 +2,14 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
 
 from darkroom_cli.client import LONG_POLL_SECONDS, Client, Json
 from darkroom_cli.errors import CliError, Exit
+from darkroom_cli.options import Options, Out, Timeout
 from darkroom_cli.outputs import Destination, save
 from darkroom_cli.session import Session
 from darkroom_cli.show import Screen, usd
@@ -12,8 +17,27 @@ from darkroom_cli.show import Screen, usd
 ENDED = ("completed", "failed")
 
 
+@dataclass
+class Waiting(Options):
+    """The options of a command that can wait for its jobs.
+
+    `destination` is None without waiting. Its folder is created before anything is submitted.
+    """
+
+    wait: Annotated[
+        bool,
+        typer.Option("--wait/--no-wait", help="Wait until the job ends, or print its id and exit."),
+    ] = True
+    timeout: Timeout = None
+    out: Out = None
+    destination: Destination | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.destination = Destination.of(self.out) if self.wait else None
+
+
 def finish(
-    session: Session, job: Json, *, timeout: int | None, destination: Destination | None
+    session: Session, job: Json, timeout: int | None, destination: Destination | None
 ) -> None:
     """Wait for the job, save its images, and print the result.
 
@@ -34,7 +58,7 @@ def finish(
 
 
 def finish_all(
-    session: Session, jobs: list[Json], *, timeout: int | None, destination: Destination | None
+    session: Session, jobs: list[Json], timeout: int | None, destination: Destination | None
 ) -> None:
     """Do as `finish` for several jobs. Raise the error of the first failed one at the end."""
     screen = session.screen

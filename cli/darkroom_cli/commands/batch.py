@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +12,10 @@ import typer
 from darkroom_cli import files as local_files
 from darkroom_cli.client import Json
 from darkroom_cli.errors import CliError, Exit, ProblemError
+from darkroom_cli.options import Once, Options, Timeout, check_id
 from darkroom_cli.outputs import Destination, download, make_folder, row_name
 from darkroom_cli.outputs import save as save_outputs
-from darkroom_cli.requests import Once, Settings, Timeout, check_id
+from darkroom_cli.requests import Settings
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
 from darkroom_cli.waiting import poll_until_ended
@@ -21,15 +23,31 @@ from darkroom_cli.waiting import poll_until_ended
 batch = typer.Typer(help="Batches: one image per row of a CSV or JSONL file.", no_args_is_help=True)
 
 BatchId = Annotated[str, typer.Argument(callback=check_id, help="The id of the batch.")]
-Out = Annotated[
-    Path | None, typer.Option("--out", "-o", help="File for the results, .csv or .jsonl.")
-]
-Save = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Folder for the images, each named by the id of its row."),
-]
 _COLUMNS = ["batch", "name", "status", "rows", "completed", "failed", "bad", "spent"]
 _MAX_SHOWN_ERRORS = 20
+
+
+@dataclass(frozen=True)
+class Files(Options):
+    """The options for the files of a batch. Their folders are created before the batch starts."""
+
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File for the results, .csv or .jsonl.")
+    ] = None
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the images, each named by the id of its row."),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Create the folders; raises CliError."""
+        if self.out is not None:
+            if os.path.isdir(self.out):  # noqa: PTH112 - never raises
+                message = f"{self.out} is a folder. Name a file, such as results.csv."
+                raise CliError(Exit.USAGE, message)
+            make_folder(self.out.parent)
+        if self.save is not None:
+            make_folder(self.save)
 
 
 @command(batch, "run")
@@ -67,12 +85,11 @@ def run(
         ),
     ] = True,
     timeout: Timeout = None,
-    out: Out = None,
-    save: Save = None,
     once: Once = None,
+    *,
+    files: Files,
 ) -> None:
     """Plan a batch, confirm its price, and run it. Invalid rows are skipped."""
-    _check_destinations(out, save)
     mapped = dict(map(_column, columns or ()))
     request = _request(session, source, prompt, name)
     if mapped:
@@ -85,7 +102,9 @@ def run(
             session.screen.document(plan)
         return
     record = _start(session, request, plan, yes, once)
-    _finish(session, record, wait, timeout, out, save)
+    if wait:
+        record = _until_ended(session, record, timeout)
+    _finish(session, record, files)
 
 
 @command(batch, "list")
@@ -109,23 +128,21 @@ def show(
         bool, typer.Option("--wait/--no-wait", help="Wait until the batch ends.")
     ] = False,
     timeout: Timeout = None,
-    out: Out = None,
-    save: Save = None,
+    *,
+    files: Files,
 ) -> None:
     """Show the progress of a batch, and download its results and images."""
-    _check_destinations(out, save)
     record = session.client.get(f"/v1/batches/{batch_id}")
-    _finish(session, record, wait, timeout, out, save)
+    if wait:
+        record = _until_ended(session, record, timeout)
+    _finish(session, record, files)
 
 
 @command(batch, "cancel")
 def cancel(session: Session, batch_id: BatchId) -> None:
     """Cancel a batch. Waiting rows are free; submitted rows are charged and their images stored."""
     record = session.client.delete(f"/v1/batches/{batch_id}")
-    if session.screen.as_json:
-        session.screen.document(record)
-        return
-    session.screen.line(f"{record['batch_id']}  {record['status']}")
+    session.screen.result(record, f"{record['batch_id']}  {record['status']}")
 
 
 def _column(text: str) -> tuple[str, str]:
@@ -204,40 +221,22 @@ def _confirm(cost: int) -> None:
         raise CliError(Exit.MONEY, "The price is not confirmed. Nothing was started.")
 
 
-def _check_destinations(out: Path | None, save: Path | None) -> None:
-    """Create the folders of the results and the images; raises CliError."""
-    if out is not None:
-        if os.path.isdir(out):  # noqa: PTH112 - never raises
-            raise CliError(Exit.USAGE, f"{out} is a folder. Name a file, such as results.csv.")
-        make_folder(out.parent)
-    if save is not None:
-        make_folder(save)
-
-
-def _finish(
-    session: Session,
-    record: Json,
-    wait: bool,
-    timeout: int | None,
-    out: Path | None,
-    save: Path | None,
-) -> None:
-    batch_id, screen = record["batch_id"], session.screen
-    files: list[Path] = []
+def _finish(session: Session, record: Json, files: Files) -> None:
+    """Save the files of a batch, and print its progress; raises CliError without an image."""
+    batch_id, screen, out = record["batch_id"], session.screen, files.out
+    paths: list[Path] = []
     notes: list[str] = []
-    if wait:
-        record = _until_ended(session, record, timeout)
     if out is not None and record["results"] is not None:
         url = "csv_url" if out.suffix.lower() == ".csv" else "jsonl_url"
         retry = f"darkroom batch show {batch_id} --out {out}"
-        files.append(download(session.client, record["results"][url], out, retry))
-        notes.append(f"Saved {files[-1]}")
-    if save is not None and record["results"] is not None:
-        saved = _save_images(session, record, save)
-        files += saved
-        notes.append(f"Saved {len(saved)} images in {save}")
+        paths.append(download(session.client, record["results"][url], out, retry))
+        notes.append(f"Saved {paths[-1]}")
+    if files.save is not None and record["results"] is not None:
+        saved = _save_images(session, record, files.save)
+        paths += saved
+        notes.append(f"Saved {len(saved)} images in {files.save}")
     if screen.as_json:
-        screen.document({**record, "files": [str(path) for path in files]})
+        screen.document({**record, "files": [str(path) for path in paths]})
     else:
         for text in notes:
             screen.note(text)

@@ -7,23 +7,13 @@ import typer
 from darkroom_cli import requests, waiting
 from darkroom_cli.client import Json
 from darkroom_cli.errors import CliError, Exit
-from darkroom_cli.model_input import read_steps
+from darkroom_cli.options import JobId, Out
 from darkroom_cli.outputs import Destination, save
-from darkroom_cli.requests import (
-    Count,
-    Deadline,
-    JobId,
-    Once,
-    Out,
-    Prompt,
-    Settings,
-    Then,
-    Timeout,
-    Wait,
-)
+from darkroom_cli.requests import JobOptions, Prompt, Settings
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
-from darkroom_cli.submitting import submit
+from darkroom_cli.submitting import Submission, submit
+from darkroom_cli.waiting import Waiting
 
 top = typer.Typer()
 jobs = typer.Typer(
@@ -40,19 +30,13 @@ def generate(
     session: Session,
     prompt: Prompt,
     settings: Settings,
-    count: Count = 1,
-    deadline: Deadline = None,
-    then: Then = None,
-    wait: Wait = True,
-    timeout: Timeout = None,
-    out: Out = None,
-    once: Once = None,
+    options: JobOptions,
+    submission: Submission,
 ) -> None:
     """Generate an image from a prompt."""
-    destination = Destination.of(out) if wait else None
-    request = requests.body(prompt, requests.with_format(settings, destination), deadline)
-    request |= read_steps(then)
-    submit(session, request, count=count, once=once, timeout=timeout, destination=destination)
+    request = requests.body(prompt, requests.with_format(settings, submission.destination))
+    request |= options.fields()
+    submit(session, request, submission)
 
 
 @command(top, "edit")
@@ -66,21 +50,15 @@ def edit(
         str, typer.Option("--prompt", "-p", help="What to change; - reads it from stdin.")
     ],
     settings: Settings,
-    count: Count = 1,
-    deadline: Deadline = None,
-    then: Then = None,
-    wait: Wait = True,
-    timeout: Timeout = None,
-    out: Out = None,
-    once: Once = None,
+    options: JobOptions,
+    submission: Submission,
 ) -> None:
     """Edit images with a prompt. Local files are uploaded: PNG, JPEG or WebP, up to 20 MB each."""
-    destination = Destination.of(out) if wait else None
-    request = requests.body(prompt, requests.with_format(settings, destination), deadline)
-    request |= read_steps(then)
+    request = requests.body(prompt, requests.with_format(settings, submission.destination))
+    request |= options.fields()
     references = requests.references(session.client, images)
     request |= {"operation": "edit", "images": references}
-    submit(session, request, count=count, once=once, timeout=timeout, destination=destination)
+    submit(session, request, submission)
 
 
 @command(jobs, "list")
@@ -168,11 +146,8 @@ def tag_job(
         labels["tags"] = [tag for tag in job["tags"] if tag not in removed] + (add or [])
     if labels:
         job = session.client.patch(f"/v1/jobs/{job_id}", labels)
-    if session.screen.as_json:
-        session.screen.document(job)
-        return
     words = (["favorite"] if job["favorite"] else []) + [f"#{tag}" for tag in job["tags"]]
-    session.screen.line(f"{job_id}  {', '.join(words) or 'no labels'}")
+    session.screen.result(job, f"{job_id}  {', '.join(words) or 'no labels'}")
 
 
 @command(jobs, "share")
@@ -190,20 +165,14 @@ def share(
     else:
         answer = session.client.post_once(path, {"expires_in_hours": hours})
         text = answer["url"]
-    if session.screen.as_json:
-        session.screen.document(answer)
-        return
-    session.screen.line(text)
+    session.screen.result(answer, text)
 
 
 @command(jobs, "cancel")
 def cancel(session: Session, job_id: JobId) -> None:
     """Cancel a job. A queued job is free; a submitted job is charged and its image is stored."""
     job = session.client.delete(f"/v1/jobs/{job_id}")
-    if session.screen.as_json:
-        session.screen.document(job)
-        return
-    session.screen.line(waiting.summary(job))
+    session.screen.result(job, waiting.summary(job))
 
 
 @command(jobs, "erase")
@@ -219,45 +188,30 @@ def erase(
         if not (can_ask and typer.confirm(question, err=True)):
             raise CliError(Exit.USAGE, "Nothing was erased.", "Confirm the erasure with: --yes")
     job = session.client.delete(f"/v1/jobs/{job_id}/data")
-    if session.screen.as_json:
-        session.screen.document(job)
-        return
     state = "erased" if job["erased_at"] else "erased here; WaveSpeed has not confirmed it yet"
-    session.screen.line(f"{job_id}  {state}")
+    session.screen.result(job, f"{job_id}  {state}")
 
 
 @command(jobs, "resume")
-def resume(
-    session: Session, job_id: JobId, wait: Wait = True, timeout: Timeout = None, out: Out = None
-) -> None:
+def resume(session: Session, job_id: JobId, options: Waiting) -> None:
     """Resume the failed chain of a job. Finished steps are not paid again."""
-    destination = Destination.of(out) if wait else None
     job = session.client.post(f"/v1/jobs/{job_id}/resume", {})
-    waiting.finish(session, job, timeout=timeout, destination=destination)
+    waiting.finish(session, job, options.timeout, options.destination)
 
 
 @command(jobs, "retry")
-def retry(
-    session: Session,
-    job_id: JobId,
-    settings: Settings,
-    count: Count = 1,
-    wait: Wait = True,
-    timeout: Timeout = None,
-    out: Out = None,
-    once: Once = None,
-) -> None:
+def retry(session: Session, job_id: JobId, settings: Settings, submission: Submission) -> None:
     """Submit the request of a job again as a new job, which is charged separately.
 
     Settings replace those of the job: --quality high finishes a draft.
     """
-    destination = Destination.of(out) if wait else None
     request = _request(session.client.get(f"/v1/jobs/{job_id}"))
     if "model" in request and settings:
         message = "The settings of an image do not apply to another model."
         raise CliError(Exit.BAD_REQUEST, message, "Run it with: darkroom run MODEL -i name=value")
-    request |= requests.with_format(settings, None if "model" in request else destination)
-    submit(session, request, count=count, once=once, timeout=timeout, destination=destination)
+    destination = None if "model" in request else submission.destination
+    request |= requests.with_format(settings, destination)
+    submit(session, request, submission)
 
 
 @command(jobs, "open")

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
 
 import typer
 
 from darkroom_cli.client import Client
 from darkroom_cli.commands.operator import open_stack
-from darkroom_cli.requests import check_id
-from darkroom_cli.session import JSON, KEY, URL, connect
+from darkroom_cli.options import JSON, KEY, URL, Connection, check_id, command
+from darkroom_cli.session import connect
 from darkroom_cli.show import Screen
 
 type Json = dict[str, Any]
@@ -17,14 +18,6 @@ type Json = dict[str, Any]
 keys = typer.Typer(help="API keys: create, list, change, revoke.", no_args_is_help=True)
 
 LOCAL = "local"  # the local stack of the checkout
-_STACK = Annotated[
-    str | None,
-    typer.Option(
-        "--stack",
-        help="Use AWS credentials for this stack, or `local` for the local stack. Default: the API"
-        " of the deployment, with an admin key.",
-    ),
-]
 _KEY_ID = Annotated[
     str, typer.Argument(help="The id of the key, from: darkroom keys list", callback=check_id)
 ]
@@ -69,23 +62,49 @@ class _ApiKeys:
         return self._client.delete(f"/v1/keys/{key_id}")
 
 
-@contextmanager
-def _open(stack: str | None, url: str | None, key: str | None) -> Iterator[Keys]:
-    """Yield the keys of a stack, or of the deployment that other commands would call."""
-    if stack:
-        from darkroom_cli.operator.keys import TableKeys
+@dataclass(frozen=True)
+class _KeySession:
+    """The API keys of the deployment, and the output."""
 
-        with open_stack(None if stack == LOCAL else stack) as found:
-            warn = Screen(as_json=False).note
-            table, audit_log = found.output("TableName"), found.output("AuditLogName")
-            yield TableKeys(found.client, table, audit_log, warn)
-        return
-    with connect(url, key) as client:
-        yield _ApiKeys(client)
+    keys: Keys
+    screen: Screen
 
 
-@keys.command("create")
+@dataclass(frozen=True)
+class _Access(Connection[_KeySession]):
+    """The options that select a stack, or the deployment that other commands would call."""
+
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            "--stack",
+            help="Use AWS credentials for this stack, or `local` for the local stack. Default: the"
+            " API of the deployment, with an admin key.",
+        ),
+    ] = None
+    url: URL = None
+    key: KEY = None
+    as_json: JSON = False
+
+    @contextmanager
+    def open(self) -> Iterator[_KeySession]:
+        """Yield the keys and the output."""
+        screen = Screen(as_json=self.as_json)
+        if self.stack:
+            from darkroom_cli.operator.keys import TableKeys
+
+            with open_stack(None if self.stack == LOCAL else self.stack) as found:
+                warn = Screen(as_json=False).note
+                table, audit_log = found.output("TableName"), found.output("AuditLogName")
+                yield _KeySession(TableKeys(found.client, table, audit_log, warn), screen)
+            return
+        with connect(self.url, self.key) as client:
+            yield _KeySession(_ApiKeys(client), screen)
+
+
+@command(keys, "create", _Access)
 def create(
+    session: _KeySession,
     name: Annotated[
         str, typer.Option(help="Name of the caller. Keys with the same name are one caller.")
     ],
@@ -118,87 +137,57 @@ def create(
         int | None,
         typer.Option(min=0, help="Seconds in which an identical request gets the same images."),
     ] = None,
-    stack: _STACK = None,
-    url: URL = None,
-    key: KEY = None,
-    as_json: JSON = False,
 ) -> None:
     """Create an API key and print it. The key is shown only once."""
-    screen = Screen(as_json=as_json)
-    body: Json = {"name": name, "role": role, "unlimited": unlimited}
-    body |= {"expires_in_days": days, "daily_budget_usd": budget}
-    body |= {
+    body: Json = {
+        "name": name,
+        "role": role,
+        "unlimited": unlimited,
+        "expires_in_days": days,
+        "daily_budget_usd": budget,
         "models": model,
         "source_cidrs": source_cidr,
         "callback_url": callback_url,
         "reuse_seconds": reuse,
     }
-    with _open(stack, url, key) as found:
-        created = found.create({n: value for n, value in body.items() if value is not None})
-    if as_json:
-        screen.document(created)
-        return
-    screen.line(created["key"])
-    screen.note(f"{_describe(created)}. Save the key now: only its digest is stored.")
+    created = session.keys.create({n: value for n, value in body.items() if value is not None})
+    session.screen.result(created, created["key"])
+    session.screen.note(f"{_describe(created)}. Save the key now: only its digest is stored.")
 
 
-@keys.command("list")
-def list_keys(
-    stack: _STACK = None, url: URL = None, key: KEY = None, as_json: JSON = False
-) -> None:
+@command(keys, "list", _Access)
+def list_keys(session: _KeySession) -> None:
     """List the API keys. Only a digest of each key is stored."""
-    screen = Screen(as_json=as_json)
-    with _open(stack, url, key) as found:
-        stored = found.list()
-    if as_json:
-        screen.document(stored)
+    stored = session.keys.list()
+    if session.screen.as_json:
+        session.screen.document(stored)
         return
-    screen.table(list(_COLUMNS), [_row(each) for each in stored["keys"]])
+    session.screen.table(list(_COLUMNS), [_row(each) for each in stored["keys"]])
 
 
-@keys.command("budget")
+@command(keys, "budget", _Access)
 def change_budget(
+    session: _KeySession,
     key_id: _KEY_ID,
     budget: _BUDGET = None,
     unlimited: Annotated[
         bool, typer.Option("--unlimited", help="Lift the budget of the caller.")
     ] = False,
-    stack: _STACK = None,
-    url: URL = None,
-    key: KEY = None,
-    as_json: JSON = False,
 ) -> None:
     """Change the daily budget of a key's caller: --budget or --unlimited."""
-    screen = Screen(as_json=as_json)
     body: Json = {"unlimited": unlimited}
     if budget is not None:
         body["daily_budget_usd"] = budget
-    with _open(stack, url, key) as found:
-        changed = found.change_budget(key_id, body)
-    if as_json:
-        screen.document(changed)
-        return
-    screen.line(_describe(changed))
+    changed = session.keys.change_budget(key_id, body)
+    session.screen.result(changed, _describe(changed))
 
 
-@keys.command("revoke")
-def revoke(
-    key_id: _KEY_ID,
-    stack: _STACK = None,
-    url: URL = None,
-    key: KEY = None,
-    as_json: JSON = False,
-) -> None:
+@command(keys, "revoke", _Access)
+def revoke(session: _KeySession, key_id: _KEY_ID) -> None:
     """Revoke an API key. The key can work for another 30 seconds."""
-    screen = Screen(as_json=as_json)
-    with _open(stack, url, key) as found:
-        revoked = found.revoke(key_id)
-    if as_json:
-        screen.document(revoked)
-        return
-    screen.line(
-        f"revoked {revoked['id']}  {revoked['name']}; it can work for up to 30 more seconds"
-    )
+    revoked = session.keys.revoke(key_id)
+    text = f"revoked {revoked['id']}  {revoked['name']}; it can work for up to 30 more seconds"
+    session.screen.result(revoked, text)
 
 
 _COLUMNS = (

@@ -3,7 +3,8 @@
 import typer
 
 from darkroom_cli.errors import CliError, Exit
-from darkroom_cli.session import KEY, URL, connect
+from darkroom_cli.options import KEY, URL
+from darkroom_cli.session import connect
 
 top = typer.Typer()
 

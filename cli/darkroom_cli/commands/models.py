@@ -7,12 +7,11 @@ import typer
 
 from darkroom_cli.client import Client, Json
 from darkroom_cli.errors import CliError, Exit, ProblemError
-from darkroom_cli.model_input import Inputs, read_start, read_steps
-from darkroom_cli.outputs import Destination
-from darkroom_cli.requests import Count, Deadline, Once, Out, Then, Timeout, Wait
+from darkroom_cli.model_input import Inputs, read_start
+from darkroom_cli.requests import JobOptions
 from darkroom_cli.session import Session, command
 from darkroom_cli.show import usd
-from darkroom_cli.submitting import price_of, submit
+from darkroom_cli.submitting import Submission, price_of, submit
 
 top = typer.Typer()
 
@@ -34,26 +33,19 @@ def run(
     start: Annotated[
         str | None, typer.Option("--input", help="JSON file with the input; - reads it from stdin.")
     ] = None,
-    count: Count = 1,
-    deadline: Deadline = None,
-    then: Then = None,
-    wait: Wait = True,
-    timeout: Timeout = None,
-    out: Out = None,
-    once: Once = None,
+    *,
+    options: JobOptions,
+    submission: Submission,
 ) -> None:
     """Run any model of WaveSpeed. Files of the input are uploaded, up to 32 MB each."""
-    destination = Destination.of(out) if wait else None
     inputs = Inputs(session.client, _fields(session, model), read_start(start))
     for value in values or []:
         inputs.add(value)
-    further = read_steps(then)
-    request: Json = {"model": model, "input": inputs.request(), **further}
-    if deadline is not None:
-        request["deadline_seconds"] = deadline
-    if count == 1:
+    fields = options.fields()
+    request: Json = {"model": model, "input": inputs.request(), **fields}
+    if submission.count == 1:
         session.screen.note(f"Price: {price_of(session, request)}")
-    submit(session, request, count=count, once=once, timeout=timeout, destination=destination)
+    submit(session, request, submission)
 
 
 @command(top, "models")

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from darkroom_cli.errors import CliError, Exit
-from darkroom_cli.session import JSON, KEY, URL, Session, command, connect
+from darkroom_cli.options import JSON, KEY, URL
+from darkroom_cli.session import Session, command, connect
 from darkroom_cli.show import Screen
 
 type Json = dict[str, Any]
@@ -109,15 +110,10 @@ def resume(session: Session) -> None:
 
 def _store(session: Session, document: Json) -> None:
     stored = session.client.put("/v1/presets", document)
-    if session.screen.as_json:
-        session.screen.document(stored)
-    else:
-        session.screen.line(f"Version {stored['version']} is in use.")
+    session.screen.result(stored, f"Version {stored['version']} is in use.")
 
 
 def _switch(session: Session, *, paused: bool) -> None:
     submits = session.client.put("/v1/submits", {"paused": paused})
-    if session.screen.as_json:
-        session.screen.document(submits)
-    else:
-        session.screen.line("Submission is paused." if paused else "Submission has resumed.")
+    text = "Submission is paused." if paused else "Submission has resumed."
+    session.screen.result(submits, text)

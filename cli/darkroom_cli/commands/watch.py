@@ -9,8 +9,8 @@ from rich.live import Live
 from darkroom_cli import show, waiting
 from darkroom_cli.client import Json
 from darkroom_cli.commands.jobs import COLUMNS, row
+from darkroom_cli.options import Out, Timeout, check_id
 from darkroom_cli.outputs import Destination
-from darkroom_cli.requests import Out, Timeout, check_id
 from darkroom_cli.session import Session, command
 
 top = typer.Typer()
@@ -32,7 +32,7 @@ def watch(
     if job_id is not None:
         destination = Destination.of(out)
         job = session.client.get(f"/v1/jobs/{job_id}")
-        waiting.finish(session, job, timeout=timeout, destination=destination)
+        waiting.finish(session, job, timeout, destination)
         return
     deadline = time.monotonic() + (timeout if timeout is not None else float("inf"))
     try:
