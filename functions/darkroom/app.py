@@ -98,10 +98,11 @@ class App:
     def create_job(self) -> CreateJob:
         """Creates and starts jobs, for every entry point."""
         from darkroom.usecases.jobs.create_job import CreateJob
+        from darkroom.usecases.jobs.read_references import ReadReferences
 
         return CreateJob(
             jobs=self.ports.jobs,
-            references=self.ports.references,
+            references=ReadReferences(self.ports.references),
             workflow=self.ports.workflow,
             prices=self.ports.prices,
             budget=self.budget,

@@ -1,14 +1,11 @@
 """Create a job: the use case that every entry point shares."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from pydantic import BaseModel
-
-from darkroom.domain import audit, media
+from darkroom.domain import audit
 from darkroom.domain.audit import Act
 from darkroom.domain.callbacks import Callback, require_public
 from darkroom.domain.callers import Caller
@@ -23,29 +20,18 @@ from darkroom.domain.chain import (
 from darkroom.domain.errors import ConflictError, FieldProblem, InvalidRequestError
 from darkroom.domain.identity import fingerprint, is_step_key, job_id
 from darkroom.domain.job import Job, Status
-from darkroom.domain.media import Format, MediaKind
-from darkroom.domain.parsing import MAX_FIELD_NAME, at_step
+from darkroom.domain.parsing import at_step
 from darkroom.domain.pricing import UnknownPrices
 from darkroom.domain.references import (
-    BadReferenceError,
     S3Object,
     Url,
     map_texts,
-    map_urls,
-    parse_reference,
-    reference_problem,
-    require_complete,
-    require_image,
-    require_size,
-    s3_object,
 )
 from darkroom.domain.requests import (
     DEFAULT_DEADLINE_SECONDS,
     EditStep,
     JobRequest,
     ModelStep,
-    Operation,
-    Output,
     models_of,
 )
 from darkroom.domain.submit_queue import Priority
@@ -57,54 +43,16 @@ from darkroom.ports import (
     Metrics,
     Prices,
     Quote,
-    References,
-    StoredObject,
     Workflow,
 )
 from darkroom.usecases.jobs.budget import Budget
+from darkroom.usecases.jobs.read_references import (
+    Parsed,
+    ParsedReference,
+    ReadReferences,
+    Reference,
+)
 from darkroom.usecases.jobs.reuse_job import ReuseJob
-
-# Their formats are certain. The magic bytes of 3D models also match other files.
-_SERVED_KINDS = (MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.AUDIO)
-
-type ParsedReference = Url | S3Object | bytes | ChainOutput
-
-
-# S3 objects in the input of a model; each is read before the job is created.
-_MAX_OBJECTS = 64
-
-
-class _Reference(NamedTuple):
-    """A reference, and its place: the index of an image, or the field of a model's input."""
-
-    value: ParsedReference
-    place: int | str
-
-    @property
-    def is_image(self) -> bool:
-        """Whether the reference must be an image. A model may take any file."""
-        return isinstance(self.place, int)
-
-    def problem(self, error: BadReferenceError) -> FieldProblem:
-        """Return the problem of the reference."""
-        if isinstance(self.place, int):
-            return reference_problem(self.place, error)
-        field = self.place[:MAX_FIELD_NAME]
-        allowed = "an object that this caller may read"
-        return FieldProblem(field=field, message=f"`{field}` {error}", allowed=allowed)
-
-
-@dataclass(frozen=True)
-class _Parsed[R: JobRequest | EditStep | ModelStep]:
-    """A request or a step of a chain, and its references."""
-
-    request: R
-    references: list[_Reference]
-
-    @property
-    def names(self) -> list[str]:
-        """The location of each reference, or the digest of its bytes."""
-        return [_name(reference.value) for reference in self.references]
 
 
 @dataclass(frozen=True)
@@ -132,7 +80,7 @@ class CreateJob:
     """Create and start one job per caller and idempotency key."""
 
     jobs: Jobs
-    references: References
+    references: ReadReferences
     workflow: Workflow
     prices: Prices
     budget: Budget
@@ -165,7 +113,7 @@ class CreateJob:
             requests = [parsed, *steps]
             quotes = self._quotes([each.request for each in requests], request_source.caller)
             references = [each.references for each in requests]
-            stored = self._store_all(references, identity, request_source.caller)
+            stored = self.references.store(references, identity, request_source.caller)
             job = self._new(
                 parsed.request, request_source, identity, request_fingerprint, stored[0], quotes[0]
             )
@@ -311,152 +259,25 @@ class CreateJob:
 
     def _parse_all(
         self, request: JobRequest
-    ) -> tuple[_Parsed[JobRequest], list[_Parsed[EditStep | ModelStep]]]:
+    ) -> tuple[Parsed[JobRequest], list[Parsed[EditStep | ModelStep]]]:
         """Return the request and the further steps of its chain. Raises all problems at once."""
         problems: list[FieldProblem] = []
-        parsed: _Parsed[JobRequest] | None = None
-        steps: list[_Parsed[EditStep | ModelStep]] = []
+        parsed: Parsed[JobRequest] | None = None
+        steps: list[Parsed[EditStep | ModelStep]] = []
         try:
             if request.callback_url is not None and not self.local_callbacks:
                 require_public(request.callback_url)
-            parsed = self._parse(request)
+            parsed = self.references.parse(request)
         except InvalidRequestError as error:
             problems += error.problems
         for number, step in enumerate(request.then, 1):
             try:
-                steps.append(self._parse(step))
+                steps.append(self.references.parse(step))
             except InvalidRequestError as error:
                 problems += [at_step(number, problem) for problem in error.problems]
         if problems or parsed is None:
             raise InvalidRequestError(problems)
         return parsed, steps
-
-    def _parse[R: JobRequest | EditStep | ModelStep](self, request: R) -> _Parsed[R]:
-        """Return the request and its references."""
-        if request.operation is not Operation.MODEL:
-            return _Parsed(request, self._parse_images(request.references))
-        model_input, named = self._parse_input(request.input)
-        return _Parsed(_with_input(request, model_input), named)
-
-    def _parse_images(self, images: Iterable[str | S3Object]) -> list[_Reference]:
-        parsed: list[_Reference] = []
-        problems: list[FieldProblem] = []
-        for index, image in enumerate(images):
-            try:
-                parsed.append(_Reference(self._parse_image(image), index))
-            except BadReferenceError as error:
-                problems.append(reference_problem(index, error))
-        if problems:
-            raise InvalidRequestError(problems)
-        return parsed
-
-    def _parse_image(self, image: str | S3Object) -> ParsedReference:
-        if isinstance(image, S3Object):
-            return image
-        if isinstance(image, Output):
-            return ChainOutput(output=image)
-        return self.references.resolve(image) or parse_reference(image)
-
-    def _parse_input(self, given: dict[str, Any]) -> tuple[dict[str, Any], list[_Reference]]:
-        """Return the input with the S3 URIs of the objects that it names, and the objects.
-
-        A presigned URL expires, so Submit signs the object anew.
-        """
-        objects: dict[str, _Reference] = {}
-
-        def name_object(named: S3Object | None, path: str, text: str) -> str:
-            if named is None:
-                return text
-            objects.setdefault(str(named), _Reference(named, f"input.{path}"))
-            return str(named)
-
-        def name_objects(text: str, path: str) -> str:
-            bare = text.strip()
-            whole = s3_object(bare) if "://" in bare else self.references.resolve(bare)
-            if whole is not None:
-                return name_object(whole, path, text)
-            named = map_urls(bare, lambda url: name_object(self.references.resolve(url), path, url))
-            return text if named == bare else named
-
-        model_input = map_texts(given, name_objects)
-        if len(objects) > _MAX_OBJECTS:
-            allowed = f"at most {_MAX_OBJECTS} S3 objects"
-            raise InvalidRequestError.of(
-                "input", f"`input` names too many. Use {allowed}.", allowed
-            )
-        references = [objects[name] for name in sorted(objects)]
-        return model_input, references
-
-    def _store_all(
-        self,
-        references: Sequence[list[_Reference]],
-        identity: str,
-        caller: Caller,
-    ) -> list[list[StepReference]]:
-        """Check the references of each request and step, then store the inline ones.
-
-        Nothing is stored if one is bad. A later step is checked here as well, so that it is not
-        refused after the earlier ones were paid for.
-        """
-        problems: list[FieldProblem] = []
-        inspected: list[list[ParsedReference]] = [[] for _ in references]
-        for number, each in enumerate(references):
-            for reference in each:
-                try:
-                    inspected[number].append(self._inspect(reference, caller))
-                except BadReferenceError as error:
-                    problem = reference.problem(error)
-                    problems.append(at_step(number, problem) if number else problem)
-        if problems:
-            raise InvalidRequestError(problems)
-        return [
-            [
-                self.references.store(identity, caller.name, reference, require_image(reference))
-                if isinstance(reference, bytes)
-                else reference
-                for reference in each
-            ]
-            for each in inspected
-        ]
-
-    def _inspect(self, reference: _Reference, caller: Caller) -> ParsedReference:
-        match reference.value:
-            case Url() | ChainOutput() as known_later:
-                return known_later
-            case bytes() as data:
-                require_size(len(data))
-                require_complete(require_image(data), data, data, len(data))
-                return data
-            case S3Object() as location:
-                if location.has_dots:
-                    raise BadReferenceError(
-                        "has a . or .. in its path, which a URL cannot contain. Rename the object."
-                    )
-                stored = self.references.inspect(location)
-                if stored is None or not stored.is_readable_by(caller):
-                    raise BadReferenceError("does not exist, or this caller may not read it.")
-                is_image = reference.is_image
-                known = self._require_image(stored) if is_image else media.sniff(stored.head)
-                if known is None or known.kind not in _SERVED_KINDS:
-                    return stored.reference
-                changes = {"content_type": known.content_type}
-                is_right = known.content_type == stored.content_type
-                return stored.reference if is_right else stored.reference.model_copy(update=changes)
-
-    def _require_image(self, stored: StoredObject) -> Format:
-        """Return the format of a complete image. Raises BadReferenceError."""
-        require_size(stored.size)
-        known = require_image(stored.head)
-        header = tail = stored.head
-        if stored.size > len(header):
-            tail = self.references.read_end(stored.reference, media.TAIL_BYTES)
-            if media.dimensions(known, header) is None or not media.is_whole(
-                known, header, tail, stored.size
-            ):
-                # Metadata can be longer than the header, and bytes can follow the image's end.
-                header = tail = self.references.read_end(stored.reference, stored.size)
-        require_complete(known, header, tail, stored.size)
-        return known
 
 
 def _callback(request: JobRequest, request_source: RequestSource) -> Callback | None:
@@ -466,7 +287,7 @@ def _callback(request: JobRequest, request_source: RequestSource) -> Callback | 
     return None if default is None else Callback(url=default)
 
 
-def _conflict(job: Job, request: JobRequest, references: list[_Reference]) -> ConflictError:
+def _conflict(job: Job, request: JobRequest, references: list[Reference]) -> ConflictError:
     """Return the error for a key that `job` has used, with a hint if a signature has changed."""
     before = _urls(job.input, job.references)
     now = _urls(request.input, [parsed.value for parsed in references])
@@ -499,23 +320,5 @@ def _urls(
     return by_place
 
 
-def _with_input[R: BaseModel](request: R, model_input: dict[str, Any]) -> R:
-    return request.model_copy(update={"input": model_input})
-
-
-def _fingerprint(
-    parsed: _Parsed[JobRequest], steps: Iterable[_Parsed[EditStep | ModelStep]]
-) -> str:
+def _fingerprint(parsed: Parsed[JobRequest], steps: Iterable[Parsed[EditStep | ModelStep]]) -> str:
     return fingerprint(parsed.request, parsed.names, ((step.request, step.names) for step in steps))
-
-
-def _name(reference: ParsedReference) -> str:
-    match reference:
-        case ChainOutput():
-            return reference.output
-        case Url():
-            return reference.url
-        case S3Object():
-            return str(reference)
-        case bytes():
-            return f"sha256:{hashlib.sha256(reference).hexdigest()}"
