@@ -75,15 +75,7 @@ class AssetBucket:
 
     def read_json(self, key: str) -> dict[str, Any] | None:
         """Return a JSON document, or None if it does not exist."""
-        try:
-            response = self._client.get_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-                return None
-            raise
-        with response["Body"] as body:
-            document: dict[str, Any] = json.loads(body.read())
-        return document
+        return read_json(self._client, self._bucket, key)
 
     def remove(self, key: str) -> None:
         """Delete a document if it exists."""
@@ -95,3 +87,16 @@ class AssetBucket:
                 return
             raise
         self._client.delete_object(Bucket=self._bucket, Key=key)
+
+
+def read_json(client: "S3Client", bucket: str, key: str) -> dict[str, Any] | None:
+    """Return a JSON document, or None if it does not exist."""
+    try:
+        response = client.get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+            return None
+        raise
+    with response["Body"] as body:
+        document: dict[str, Any] = json.loads(body.read())
+    return document

@@ -1,9 +1,8 @@
 """The notes about uploads of the inbox: JSON documents in errors/ of the assets bucket."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from darkroom.adapters.s3.assets import read_json
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,16 +24,6 @@ class NotesFolder:
         entries = sorted(
             listed.get("Contents", []), key=lambda entry: entry["LastModified"], reverse=True
         )
-        read = (self._read(entry["Key"]) for entry in entries[:limit])
+        read = (read_json(self._client, self._bucket, entry["Key"]) for entry in entries[:limit])
+        # A note may have been removed since the listing.
         return [note for note in read if note is not None], not listed["IsTruncated"]
-
-    def _read(self, key: str) -> dict[str, Any] | None:
-        try:
-            response = self._client.get_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchKey":
-                raise
-            return None  # removed since the listing
-        with response["Body"] as body:
-            note: dict[str, Any] = json.loads(body.read())
-        return note

@@ -5,8 +5,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
+from darkroom.adapters.s3.assets import read_json
 from darkroom.domain.uploads import Upload
 from darkroom.ports import WaitingUpload
 
@@ -48,14 +47,9 @@ class WaitingFolder:
         self._client.delete_object(Bucket=self._bucket, Key=_key(upload))
 
     def _read(self, key: str) -> WaitingUpload | None:
-        try:
-            response = self._client.get_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchKey":
-                raise
+        document = read_json(self._client, self._bucket, key)
+        if document is None:
             return None  # removed since the listing
-        with response["Body"] as body:
-            document = json.loads(body.read())
         return WaitingUpload(
             Upload.model_validate(document["upload"]),
             document["event_id"],
