@@ -4,7 +4,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-import pytest
 
 from darkroom.domain.identity import job_id
 from tests.e2e.api_client import ApiClient
@@ -30,16 +29,6 @@ def test_posted_job_completes_with_a_presigned_url(
     assert api_client.client.get(location, headers=etag).status_code == 304
 
 
-def test_get_with_wait_returns_when_the_job_changes(api_client: ApiClient) -> None:
-    job = api_client.create_job(prompt="A slow boat [[fault submit.http status=429 retry_after=4]]")
-    start = time.monotonic()
-
-    response = api_client.client.get(f"/v1/jobs/{job['job_id']}", params={"wait": 25})
-
-    assert response.json() != job
-    assert time.monotonic() - start < 25
-
-
 def test_ten_concurrent_posts_with_one_key_are_one_job_and_one_charge(
     deployment: Deployment, api_client: ApiClient
 ) -> None:
@@ -59,32 +48,6 @@ def test_ten_concurrent_posts_with_one_key_are_one_job_and_one_charge(
     assert ended["status"] == "completed"
     assert len(deployment.submits_with("Ten times one")) == 1
     assert deployment.charges_of(ended["prediction_id"]) == 1
-
-
-def test_same_key_with_another_request_returns_409(
-    deployment: Deployment, api_client: ApiClient
-) -> None:
-    headers_with_key = {"Idempotency-Key": "conflict"}
-    api_client.create_job(prompt="First at the API", headers=headers_with_key)
-
-    response = api_client.post_job(prompt="Second at the API", headers=headers_with_key)
-
-    assert response.status_code == 409
-    assert response.json()["type"] == "urn:darkroom:problem:conflict"
-    assert deployment.submits_with("Second at the API") == []
-
-
-def test_pages_are_newest_first_and_stable_while_jobs_are_added(api_client: ApiClient) -> None:
-    job_ids = [api_client.create_job(prompt=f"Page {n}")["job_id"] for n in range(5)]
-    first = api_client.client.get("/v1/jobs", params={"limit": 2}).json()
-    api_client.create_job(prompt="Inserted meanwhile")
-
-    second_page = api_client.client.get(
-        "/v1/jobs", params={"limit": 3, "cursor": first["cursor"]}
-    ).json()
-
-    listed = [job["job_id"] for job in first["jobs"] + second_page["jobs"]]
-    assert listed == job_ids[::-1]
 
 
 def test_queued_job_is_canceled_without_a_charge(
@@ -163,25 +126,6 @@ def test_presigned_upload_accepts_only_the_signed_file_once(api_client: ApiClien
     assert put(data, x_amz_meta_darkroom_caller="key:else") == 403
     assert put(data) == 200
     assert put(data) == 412
-
-
-@pytest.mark.parametrize(
-    ("content", "content_type", "status"),
-    [
-        (b"{" + b" " * 5_000_001 + b"}", "application/json", 413),
-        (b'{"prompt": "\xff"}', "application/json", 400),
-    ],
-)
-def test_unusable_body_returns_a_problem(
-    api_client: ApiClient, content: bytes, content_type: str, status: int
-) -> None:
-    response = api_client.client.post(
-        "/v1/jobs", content=content, headers={"Content-Type": content_type}
-    )
-
-    assert response.status_code == status
-    assert response.json()["status"] == status
-    assert response.json()["detail"]
 
 
 def test_throttled_request_returns_429_with_retry_after(

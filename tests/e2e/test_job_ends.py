@@ -29,34 +29,6 @@ def test_stopped_execution_ends_the_job_as_canceled(deployment: Deployment) -> N
     assert deployment.job(job).status is Status.FAILED
 
 
-def test_concurrent_requests_with_the_same_key_are_one_job(deployment: Deployment) -> None:
-    request = {"operation": "text-to-image", "quality": "low", "prompt": "Requested ten times"}
-    request_with_key = request | {"idempotency_key": "repeated"}
-
-    event_ids = [deployment.request_job(request_with_key) for _ in range(10)]
-
-    ended = deployment.bus.wait_for(
-        lambda e: e["detail"]["job_id"] == job_id(EVENTS, "repeated") and "assets" in e["detail"],
-        seconds=60,
-        what="the job",
-    )
-    assert ended["detail"]["request_id"] in event_ids
-    assert ended["detail"]["idempotency_key"] == "repeated"
-    assert len(deployment.submits_with("Requested ten times")) == 1
-    assert deployment.charges_of(ended["detail"]["prediction_id"]) == 1
-
-
-def test_same_key_with_another_request_is_rejected(deployment: Deployment) -> None:
-    first = {"operation": "text-to-image", "quality": "low", "prompt": "First come"}
-    deployment.run_job(first | {"idempotency_key": "conflict"})
-
-    event = deployment.run_job(first | {"prompt": "Second come", "idempotency_key": "conflict"})
-
-    assert event["detail-type"] == "JobRejected"
-    assert event["detail"]["errors"][0]["field"] == "idempotency_key"
-    assert deployment.submits_with("Second come") == []
-
-
 def test_sweep_starts_a_job_without_an_execution(deployment: Deployment) -> None:
     """As after a crash of the API function, when the caller has no idempotency key to repeat."""
     ended = deployment.job(deployment.run_job(prompt="Model of a lost one")["detail"]["job_id"])
