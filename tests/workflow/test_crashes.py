@@ -7,7 +7,7 @@ import pytest
 
 from tests.infra.template import definition
 from tests.workflow.cloud import CHECK, FAIL, PROMPT, SUBMIT, SUCCESS_PATH, Cloud
-from tests.workflow.lambdas import Fault, KilledError
+from tests.workflow.lambdas import Fault
 from tests.workflow.provider import failed
 
 STEPS = ["SubmitFunction", "CheckFunction", "FinalizeFunction"]
@@ -95,48 +95,3 @@ def test_crash_records_its_error_type_but_not_its_message(cloud: Cloud) -> None:
 
     assert run.outcome == ("FAILED", "internal_error")
     assert "RuntimeError" in run.history
-
-
-WRITES = 14  # of a job with a webhook
-
-
-def run_with_webhook(cloud: Cloud, crash_after: int) -> list[str]:
-    """Run a job and crash after its n-th write; return the writes up to the crash.
-
-    The webhook is delivered again if it fails.
-    """
-    writes: list[str] = []
-
-    def on_effect(effect: str) -> None:
-        if " after " not in effect or effect.endswith("GET"):
-            return
-        writes.append(effect)
-        if len(writes) == crash_after:
-            cloud.lambdas.on_effect = lambda _: None
-            raise KilledError
-
-    def deliver_webhook() -> None:
-        if cloud.provider.predictions and cloud.deliver_webhook() == 502:
-            cloud.deliver_webhook()
-
-    cloud.lambdas.on_effect = on_effect
-    cloud.provider.set_duration(30)
-    cloud.clock.schedule(30, deliver_webhook)
-    cloud.finish(cloud.request())
-    return writes
-
-
-@pytest.mark.parametrize("number", range(1, WRITES + 1))
-def test_job_ends_once_after_a_crash_after_any_write(webhook_cloud: Cloud, number: int) -> None:
-    writes = run_with_webhook(webhook_cloud, crash_after=number)
-
-    assert len(writes) == number, "the job has fewer writes"
-    (job,) = webhook_cloud.jobs()
-    if webhook_cloud.provider.predictions:
-        assert job.status == "completed"
-    else:  # a POST that was not sent looks like one without a response
-        assert (job.code, writes[-1]) == ("submission_unknown", "Submit: after TransactWriteItems")
-
-
-def test_job_has_no_other_writes(webhook_cloud: Cloud) -> None:
-    assert len(run_with_webhook(webhook_cloud, crash_after=0)) == WRITES

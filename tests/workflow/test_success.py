@@ -28,20 +28,6 @@ def test_job_is_stored_published_and_logged(cloud: Cloud, caplog: pytest.LogCapt
     assert logger.get_correlation_id() == run.job.job_id
 
 
-def test_submit_contains_only_the_request(cloud: Cloud) -> None:
-    cloud.run({"operation": "text-to-image", "prompt": PROMPT, "quality": "low"})
-
-    request = cloud.provider.posts[0].request
-    assert request.url.path == "/api/v3/openai/gpt-image-2/text-to-image"
-    assert request.url.query == b""
-    assert body(request) == {
-        "prompt": PROMPT,
-        "quality": "low",
-        "resolution": "1k",
-        "output_format": "png",
-    }
-
-
 def test_references_are_sent_as_urls_and_are_not_in_the_execution(cloud: Cloud) -> None:
     link = f"https://images.example.com/a.png?signature={SIGNATURE}"
     data = "data:image/png;base64," + base64.b64encode(PNG).decode()
