@@ -167,12 +167,6 @@ def test_row_values_override_the_defaults() -> None:
     assert [row.request and row.request["quality"] for row in rows] == ["high", "low"]
 
 
-@pytest.mark.parametrize("template", ["{", "{}", "{0[1]}", "{a.b}", "{a!r}", "{a:>9}", "a}"])
-def test_invalid_template_is_refused(template: str) -> None:
-    with pytest.raises(InvalidRequestError, match="prompt"):
-        Template(template)
-
-
 def test_bad_rows_do_not_affect_other_rows() -> None:
     lines = [
         '{"prompt": "a teapot"}', "no json", "[]", '{"prompt": "x", "quality": "best"}',

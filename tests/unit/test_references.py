@@ -28,7 +28,12 @@ PUBLIC = [
     "https://0xdeadbeef.com/a.png",
     "https://localhost.example.com/a.png",
     "https://example.com/http://127.0.0.1/",
-]
+    "https://cdn.ok/a@b", "https://cdn.ok/?a=b@c", "https://my_bucket.cdn.ok/", "https://xn--p1ai.ok/",
+    "https://пример.рф/ü.png", "https://उदाहरण.भारत/", "https://例え.テスト/a", "https://a-b.co.uk:8443/",
+    "https://cdn.ok/👩\u200d👧.png", "https://cdn.ok/%00%0d%0a", "https://cdn.ok?size=1",
+    # Names that resolve to a private address: the downloader and the provider check the address.
+    "https://127.0.0.1.nip.io/", "https://localtest.me/", "https://0x7f.example.com/",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", PUBLIC)

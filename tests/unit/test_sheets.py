@@ -307,16 +307,6 @@ def test_refused_column_is_named_with_line_and_column() -> None:
     assert "The columns in line 2 are Handle, Title" in refusal("\nHandle,Title\nx,y\n", "{name}")
 
 
-def test_ratio_that_a_spreadsheet_has_changed_is_a_bad_row() -> None:
-    text = (
-        "id,prompt,quality,aspect_ratio\n1,A teapot,low,16:09\n2,A cup,low,16:09:00\n"
-        "3,A jug,low,0.672916667\n4,A pot,low,01:01:00\n5,A mug,low,16:9\n"
-    )
-
-    assert prompts(text) == [None, None, None, None, "A mug"]
-    assert all("spreadsheet turns a ratio" in message for _, message in problems(text))
-
-
 # -------------------------------------------------------------------------- columns of a template
 
 
@@ -391,15 +381,6 @@ def test_braces_without_a_column_are_refused_with_their_position(
         Template(template)
 
     assert f"`prompt` has {text} at character {position}, which names no column" in str(error.value)
-
-
-def test_positional_template_over_http_is_refused() -> None:
-    ada = Client()
-    source = upload_rows(ada.world, b"0,1,quality\nteapot,red,low\n", "key:ada")
-
-    response = ada.post("/v1/batches", {"source": source, "prompt": "A {0} in {1}"})
-
-    assert (response.status, response.fields) == (400, ["prompt"])
 
 
 def test_names_in_braces_may_have_spaces() -> None:

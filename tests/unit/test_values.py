@@ -1,6 +1,7 @@
 """One rule for null, numbers, closed sets and blank texts at every entry point."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -31,7 +32,6 @@ WRITTEN = [
     ("aspect_ratio", " 16:9", "16:9"), ("aspect_ratio", "16 : 9", "16:9"),
     ("aspect_ratio", "Auto", None),
 ]  # fmt: skip
-written = pytest.mark.parametrize(("name", "value", "sent"), WRITTEN)
 
 
 def sent_by(world: World) -> Any:
@@ -40,64 +40,61 @@ def sent_by(world: World) -> Any:
     return job.input
 
 
-@written
-def test_setting_over_http_is_read_in_any_case(name: str, value: str, sent: str | None) -> None:
-    ada = Client()
-
-    assert ada.accept_job(TEXT | {name: value}).input.get(name) == sent
+def sent_in_metadata(fields: dict[str, Any]) -> Any:
+    headers = {name.replace("_", "-"): value for name, value in fields.items()}
+    return parse_request(uploads.edit_of(Preset(prompt="x"), headers, ["https://a.b/c"])).input
 
 
-@written
-def test_setting_in_the_wire_format_is_read_in_any_case(
-    name: str, value: str, sent: str | None
-) -> None:
-    ada = Client()
-
-    assert ada.post(WAVESPEED_SUBMIT, {"prompt": "x", name: value}).status == 200
-    assert sent_by(ada.world).get(name) == sent
+def sent_by_a_preset(fields: dict[str, Any]) -> Any:
+    document = {"version": 1, "presets": {"scan": {"prompt": "x", **fields}}}
+    return presets.parse(json.dumps(document).encode()).presets["scan"].input
 
 
-@written
-def test_setting_in_an_event_is_read_in_any_case(name: str, value: str, sent: str | None) -> None:
+def sent_by_a_cell(fields: dict[str, Any]) -> Any:
+    ((name, value),) = fields.items()
+    return sent_by_a_row(f'prompt,{name}\nx,"{value}"\n', BatchFileFormat.CSV)
+
+
+def sent_by_a_row(text: str, file_format: BatchFileFormat, **defaults: Any) -> Any:
+    ((row, request),) = rows_of(text.encode(), file_format, template=None, defaults=defaults)
+    assert request is not None, row.errors
+    return request.input
+
+
+def sent_by_an_event(fields: dict[str, Any]) -> Any:
     world = World()
     caller = callers.of_rule("events", can_read_all=False)
-
-    job = world.app.request_job.run(TEXT | {name: value}, caller=caller, event_id="e")
-
-    assert job is not None
-    assert job.input.get(name) == sent
+    world.app.request_job.run(TEXT | fields, caller=caller, event_id="e")
+    return sent_by(world)
 
 
-@written
-def test_setting_in_metadata_is_read_in_any_case(name: str, value: str, sent: str | None) -> None:
-    body = uploads.edit_of(Preset(prompt="x"), {name.replace("_", "-"): value}, ["https://a.b/c"])
-
-    assert parse_request(body).input.get(name) == sent
-
-
-@written
-def test_setting_of_a_preset_is_read_in_any_case(name: str, value: str, sent: str | None) -> None:
-    document = {"version": 1, "presets": {"scan": {"prompt": "x", name: value}}}
-
-    assert presets.parse(json.dumps(document).encode()).presets["scan"].input.get(name) == sent
+def sent_in_the_wire_format(fields: dict[str, Any]) -> Any:
+    ada = Client()
+    assert ada.post(WAVESPEED_SUBMIT, {"prompt": "A teapot", **fields}).status == 200
+    return sent_by(ada.world)
 
 
-@written
-@pytest.mark.parametrize("file_format", BatchFileFormat)
-def test_setting_of_a_batch_is_read_in_any_case(
-    file_format: BatchFileFormat, name: str, value: str, sent: str | None
+# The input that a job gets from fields of a request, by entry point.
+ENTRY_POINTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "http": lambda fields: Client().accept_job(TEXT | fields).input,
+    "wire format": sent_in_the_wire_format,
+    "event": sent_by_an_event,
+    "metadata": sent_in_metadata,
+    "preset": sent_by_a_preset,
+    "csv": sent_by_a_cell,
+    "jsonl": lambda fields: sent_by_a_row(
+        json.dumps({"prompt": "x", **fields}), BatchFileFormat.JSONL
+    ),
+    "defaults": lambda fields: sent_by_a_row("prompt\nx\n", BatchFileFormat.CSV, **fields),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "sent"), WRITTEN)
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_setting_is_read_in_any_case(
+    entry_point: str, name: str, value: str, sent: str | None
 ) -> None:
-    text = f'prompt,{name}\nx,"{value}"\n'
-    if file_format is BatchFileFormat.JSONL:
-        text = json.dumps({"prompt": "x", name: value})
-    ((_, request),) = rows_of(text.encode(), file_format, template=None, defaults={})
-    ((_, by_default),) = rows_of(
-        b"prompt\nx\n", BatchFileFormat.CSV, template=None, defaults={name: value}
-    )
-
-    assert request is not None
-    assert by_default is not None
-    assert (request.input.get(name), by_default.input.get(name)) == (sent, sent)
+    assert ENTRY_POINTS[entry_point]({name: value}).get(name) == sent
 
 
 @pytest.mark.parametrize(("operation", "model"), [
@@ -127,24 +124,13 @@ def test_null_is_not_given_in_a_request() -> None:
 
 
 def test_null_is_not_given_in_the_wire_format() -> None:
-    ada = Client()
     nulls = dict.fromkeys(ImageInput.model_fields.keys() - {"prompt"})
-    body = {"prompt": "A teapot", "enable_sync_mode": None, **nulls}
 
-    assert ada.post(WAVESPEED_SUBMIT, body).status == 200
-    assert sent_by(ada.world) == DEFAULTS.input
+    assert sent_in_the_wire_format(nulls | {"enable_sync_mode": None}) == DEFAULTS.input
 
 
 def test_null_is_not_given_in_an_event() -> None:
-    world = World()
-    caller = callers.of_rule("events", can_read_all=False)
-
-    job = world.app.request_job.run(
-        TEXT | NULLS | {"idempotency_key": None}, caller=caller, event_id="e"
-    )
-
-    assert job is not None
-    assert job.input == DEFAULTS.input
+    assert sent_by_an_event(NULLS | {"idempotency_key": None}) == DEFAULTS.input
 
 
 def test_null_is_not_given_in_a_job_description() -> None:
