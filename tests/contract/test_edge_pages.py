@@ -6,44 +6,35 @@ maintenance pages answer with anything else.
 
 import base64
 import gzip
-import hashlib
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from darkroom.adapters.cdn import Cdn
 from darkroom.adapters.wavespeed.billing import WaveSpeedBilling
-from darkroom.adapters.wavespeed.client import WaveSpeed
 from darkroom.domain.errors import Code
 from darkroom.ports import (
-    Accepted,
     Download,
     Intercepted,
     NotDownloaded,
-    Refused,
     Succeeded,
-    Throttled,
-    Unknown,
     Unreadable,
 )
-from simulator import testing
 from tests.contract.scripted_http import (
     BASE,
     ID,
     Keys,
     ScriptedHttp,
     envelope,
-    error,
     file,
     html,
     provider,
 )
-from tests.contract.simulator_calls import INPUT, MODEL
+from tests.contract.simulator_calls import MODEL
 from tests.fakes.images import PNG
 
 NOON, HOUR = datetime(2026, 11, 22, 12, tzinfo=UTC), timedelta(hours=1)
@@ -102,30 +93,6 @@ def test_redirected_submit_was_not_accepted_and_is_not_followed(status: int, loc
     assert len(http.requests) == 1
 
 
-def test_429_page_pauses_submission() -> None:
-    page = httpx.Response(429, headers={"retry-after": "30"}, html="<html>Slow down</html>")
-
-    assert submit(page) == Throttled(30, by_edge=True)
-    assert submit(html(429)) == Throttled(None, by_edge=True)
-
-
-@pytest.mark.parametrize("status", [200, 202, 204, 303, 408, 499, 500, 502, 503, 504, 520, 524])
-def test_page_that_may_hide_an_accepted_submit_is_an_unknown_outcome(status: int) -> None:
-    assert submit(html(status)) == Unknown()
-
-
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [(401, Code.UNAUTHORIZED), (403, Code.UNAUTHORIZED), (404, Code.INVALID_REQUEST),
-     (410, Code.REJECTED)],
-)  # fmt: skip
-def test_refusal_of_the_api_stays_final(status: int, code: Code) -> None:
-    submission = submit(error(status, "no"))
-
-    assert isinstance(submission, Refused)
-    assert submission.code is code
-
-
 @pytest.mark.parametrize("status", [200, 401, 403, 404, 410, 429, 500, 502, 503, *REDIRECTS])
 def test_page_is_an_unreadable_answer_to_every_read(status: int) -> None:
     page = httpx.Response(
@@ -154,17 +121,6 @@ def test_page_in_the_bills_is_retried(status: int) -> None:
     billing = WaveSpeedBilling(BASE, Keys(), http.transport, lambda _: None)
 
     assert billing.charges(NOON, NOON + HOUR) == []
-
-
-def test_refusal_of_the_bills_by_the_api_is_not_retried() -> None:
-    http = ScriptedHttp(error(403))
-
-    assert (
-        WaveSpeedBilling(BASE, Keys(), http.transport, lambda _: None).charges(NOON, NOON + HOUR)
-        is None
-    )
-
-    assert len(http.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -364,116 +320,3 @@ def test_compressed_text_is_stored_plain() -> None:
 
     assert isinstance(result, Download)
     assert written == content
-
-
-# ------------------------------------------------------------------------------------ the simulator
-
-
-OTHER_MODEL = "wavespeed-ai/z-image/turbo"
-
-
-def outputs_of(simulator: testing.Provider, provider: WaveSpeed) -> tuple[str, ...]:
-    """Return the outputs of a finished prediction of another model."""
-    submission = provider.submit(OTHER_MODEL, {"prompt": "a lighthouse"})
-    assert isinstance(submission, Accepted)
-    simulator.advance(3600)
-    result = provider.check(submission.prediction_id)
-    assert isinstance(result, Succeeded)
-    return result.outputs
-
-
-def stored(simulator: testing.Provider, output: str) -> tuple[Download | NotDownloaded, bytes]:
-    buffer = io.BytesIO()
-    adapter = Cdn([urlsplit(simulator.cdn_url).hostname or ""])
-    with adapter._client:
-        return adapter.fetch(output, buffer, only_images=False), buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("fault", "params"),
-    [(f"submit.{kind}", params) for kind, params in (
-        ("http", {"status": 401, "body": "html"}), ("http", {"status": 403, "body": "html"}),
-        ("http", {"status": 404, "body": "html"}), ("http", {"status": 410, "body": "html"}),
-        ("redirect", {}),
-    )],
-)  # fmt: skip
-def test_simulated_page_on_submit_creates_nothing_until_it_ends(
-    simulator: testing.Provider, provider: WaveSpeed, fault: str, params: dict[str, Any]
-) -> None:
-    simulator.fault(fault, lasts=20, **params)
-
-    assert provider.submit(MODEL, INPUT) == Intercepted()
-    simulator.advance(10)
-    assert provider.submit(MODEL, INPUT) == Intercepted()
-    assert simulator.predictions() == []
-
-    simulator.advance(10)
-    assert isinstance(provider.submit(MODEL, INPUT), Accepted)
-    assert len(simulator.ledger()) == 1
-
-
-@pytest.mark.parametrize("how", ["empty", "null", "absent", "blank"])
-def test_simulated_outputs_come_later_than_the_status(
-    simulator: testing.Provider, provider: WaveSpeed, how: str
-) -> None:
-    simulator.fault("run.late_outputs", seconds=7200, how=how)
-
-    late = outputs_of(simulator, provider)
-    [prediction] = simulator.predictions()
-    simulator.advance(7200)
-    result = provider.check(prediction["id"])
-
-    assert not any(late)
-    assert isinstance(result, Succeeded)
-    assert isinstance(stored(simulator, result.outputs[0])[0], Download)
-
-
-@pytest.mark.parametrize(
-    ("form", "content_type"),
-    [("svg", "image/svg+xml"), ("json", JSON), ("txt", TEXT), ("html", TEXT),
-     ("bin", "application/octet-stream")],
-)  # fmt: skip
-def test_simulated_file_of_another_model_is_stored_with_its_type(
-    simulator: testing.Provider, provider: WaveSpeed, form: str, content_type: str
-) -> None:
-    simulator.fault("run.output_file", form=form)
-    [url] = outputs_of(simulator, provider)
-
-    download, content = stored(simulator, url)
-
-    assert isinstance(download, Download)
-    assert (download.format.extension, download.format.content_type) == (form, content_type)
-    [served] = simulator.served()[urlsplit(url).path]
-    assert served["sha256"] == hashlib.sha256(content).hexdigest()
-
-
-def test_simulated_words_are_stored(simulator: testing.Provider, provider: WaveSpeed) -> None:
-    simulator.fault("run.words", text="A lighthouse in fog.")
-    [words] = outputs_of(simulator, provider)
-
-    assert stored(simulator, words)[1] == b"A lighthouse in fog."
-
-
-@pytest.mark.parametrize("prefix", ["", "data:image/jpeg;base64,"])
-def test_simulated_base64_is_stored_as_the_image(
-    simulator: testing.Provider, provider: WaveSpeed, prefix: str
-) -> None:
-    simulator.fault("run.inline_outputs", prefix=prefix)
-    [output] = outputs_of(simulator, provider)
-
-    download, _ = stored(simulator, output)
-
-    assert isinstance(download, Download)
-    assert download.format.extension == "jpg"
-    assert download.dimensions is not None
-
-
-def test_simulated_page_of_the_cdn_ends(simulator: testing.Provider, provider: WaveSpeed) -> None:
-    simulator.fault("cdn.html", lasts=90)
-    [url] = outputs_of(simulator, provider)
-
-    assert isinstance(stored(simulator, url)[0], NotDownloaded)
-    simulator.advance(60)
-    assert isinstance(stored(simulator, url)[0], NotDownloaded)
-    simulator.advance(30)
-    assert isinstance(stored(simulator, url)[0], Download)
