@@ -1,36 +1,18 @@
-"""Money on the deployed stack: budgets at each entry point, the submits flag and Reconcile."""
+"""Money on the deployed stack: a budget, the submits flag and Reconcile."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from darkroom.adapters.s3.presets import KEY
-from darkroom.domain import presets
 from reliability.functions import Functions
 from tests.e2e.api_client import ApiClient
-from tests.e2e.deployment import Deployment, png_image
+from tests.e2e.deployment import Deployment
 
 
 @pytest.fixture(scope="module")
 def functions(deployment: Deployment) -> Functions:
     return Functions(deployment.stack)
-
-
-@pytest.fixture
-def capped_folder(deployment: Deployment) -> Iterator[str]:
-    """Yield an inbox folder whose daily budget is the price of one low-quality edit."""
-    document = presets.shipped().model_dump(mode="json")
-    document["presets"]["capped"] = {
-        "prompt": "Make it blue",
-        "quality": "low",
-        "daily_budget_usd": 0.03,
-    }
-    body = json.dumps(document).encode()
-    deployment.s3.put_object(Bucket=deployment.stack.assets_bucket, Key=KEY, Body=body)
-    yield "capped"
-    deployment.s3.delete_object(Bucket=deployment.stack.assets_bucket, Key=KEY)
 
 
 def test_key_cannot_exceed_its_budget(deployment: Deployment) -> None:
@@ -44,18 +26,6 @@ def test_key_cannot_exceed_its_budget(deployment: Deployment) -> None:
     assert response.json()["type"] == "urn:darkroom:problem:budget-exceeded"
     assert "$0.00 is left" in response.json()["detail"]
     assert deployment.submits_with("Beyond the budget") == []
-
-
-def test_inbox_folder_cannot_exceed_its_budget(deployment: Deployment, capped_folder: str) -> None:
-    keys = [f"{capped_folder}/{n}.png" for n in range(3)]
-
-    events = [
-        deployment.wait_for_upload(key, deployment.put_to_inbox(key, png_image(64 + n)))
-        for n, key in enumerate(keys)
-    ]
-
-    assert [event["detail-type"] for event in events] == ["JobCompleted"] + ["JobRejected"] * 2
-    assert events[1]["detail"]["errors"][0]["field"] == "budget"
 
 
 def test_submits_flag_stops_submits_but_not_submitted_jobs(

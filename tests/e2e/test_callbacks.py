@@ -16,7 +16,7 @@ from darkroom.domain.callers import Role
 from local import paths
 from local.waiting import until
 from tests.e2e.api_client import ApiClient
-from tests.e2e.deployment import Deployment, png_image
+from tests.e2e.deployment import Deployment
 from tests.simulator.receiver import ReceivedWebhook, Receiver, receiving
 
 SECONDS = 120
@@ -67,36 +67,12 @@ def test_job_of_an_http_request_is_called_back(
     assert receiver.hooks.empty()
 
 
-def test_failed_job_is_called_back(
-    deployment: Deployment, api_client: ApiClient, receiver: Receiver
-) -> None:
-    api_client.create_job(prompt="Fail [[fault run.moderated]]", callback_url=receiver.url)
-
-    content = verified(deployment, next_callback(receiver), "key:shop")
-
-    assert (content["type"], content["data"]["code"]) == ("JobFailed", "moderated")
-
-
 def test_job_of_an_event_is_called_back(deployment: Deployment, receiver: Receiver) -> None:
     event_id = deployment.request_job(prompt="By event", callback_url=receiver.url)
 
     content = verified(deployment, next_callback(receiver), "events")
 
     assert content["data"]["request_id"] == event_id
-
-
-def test_job_of_a_description_is_called_back(deployment: Deployment, receiver: Receiver) -> None:
-    deployment.put_to_inbox("callbacks/pot.png", png_image())
-    description = {
-        "operation": "edit", "prompt": "By file", "quality": "low", "images": ["pot.png"],
-        "callback_url": receiver.url,
-    }  # fmt: skip
-    body = json.dumps(description).encode()
-    deployment.put_to_inbox("callbacks/pot.job.json", body)
-
-    content = verified(deployment, next_callback(receiver), "inbox")
-
-    assert content["data"]["source"]["key"] == "callbacks/pot.job.json"
 
 
 def test_rows_of_a_batch_are_called_back(
@@ -186,31 +162,6 @@ def test_webhook_parameter_works_as_at_wavespeed(api_client: ApiClient, receiver
     assert result | {"outputs": []} == callback.prediction | {"outputs": []}
     [output] = callback.prediction["outputs"]
     assert api_client.client.get(output, headers={"Authorization": ""}).content[:4] == b"\x89PNG"
-
-
-def test_rotated_secret_signs_besides_the_previous_one(
-    deployment: Deployment, receiver: Receiver
-) -> None:
-    with deployment.http_client(deployment.create_key("rotator")) as client:
-        api = ApiClient(client)
-        old = client.get("/v1/callback-secret").json()["secret"]
-        rotated = client.post("/v1/callback-secret/rotate").json()
-        api.create_job(prompt="After a rotation", callback_url=receiver.url)
-        callback = next_callback(receiver)
-
-    assert rotated["previous"] == old
-    for secret in (old, rotated["secret"]):
-        Webhook(secret).verify(callback.body, callback.headers)
-
-
-@pytest.mark.parametrize(
-    "url", ["https://169.254.169.254/x", "https://10.0.0.1/", "http://x.test/"]
-)
-def test_private_url_is_refused(api_client: ApiClient, url: str) -> None:
-    response = api_client.post_job(prompt="x", callback_url=url)
-
-    assert response.status_code == 400
-    assert response.json()["errors"][0]["field"] == "callback_url"
 
 
 def test_callback_of_a_dead_receiver_is_redriven(

@@ -1,4 +1,4 @@
-"""A chain of three steps from each entry point, on the deployed stack: each step is paid once."""
+"""Chains of three steps on the deployed stack: each step is paid once."""
 
 import json
 from collections.abc import Iterator
@@ -9,9 +9,8 @@ import pytest
 from darkroom.domain import presets
 from darkroom.domain.identity import job_id, step_key
 from local.events import Event
-from tests.e2e.api_client import SMALL, ApiClient
-from tests.e2e.deployment import EVENTS, Deployment, png_image
-from tests.e2e.test_batches import batch_request, until_ended
+from tests.e2e.api_client import ApiClient
+from tests.e2e.deployment import Deployment, png_image
 
 SECONDS = 240
 EDIT: dict[str, Any] = {"prompt": "Put it on white", "quality": "low"}
@@ -79,23 +78,6 @@ def test_http_request_with_three_steps(deployment: Deployment, api_client: ApiCl
     assert [step["status"] for step in shown["steps"]] == ["completed"] * 3
 
 
-def test_event_with_three_steps(deployment: Deployment) -> None:
-    event_id = deployment.request_job(prompt="Chain by event", then=STEPS)
-
-    completed_chain(deployment, job_id(EVENTS, event_id))
-
-
-def test_job_description_with_three_steps(deployment: Deployment) -> None:
-    key = "chains/teapot.job.json"
-    body = {**SMALL, "prompt": "Chain by description", "then": STEPS}
-    version = deployment.put_to_inbox(key, json.dumps(body).encode())
-
-    first = deployment.wait_for_upload(key, version)["detail"]
-    detail = completed_chain(deployment, first["job_id"])
-
-    assert detail["source"]["key"] == key
-
-
 def test_upload_to_a_preset_with_three_steps(deployment: Deployment, chain_preset: str) -> None:
     key = f"{chain_preset}/autumn/shoe.png"
     version = deployment.put_to_inbox(key, png_image(321, 123))
@@ -106,26 +88,6 @@ def test_upload_to_a_preset_with_three_steps(deployment: Deployment, chain_prese
     for step in detail["finished"]:
         (asset,) = step["assets"]
         assert asset["key"].startswith(f"edits/{key}/{step['job_id']}/0.")
-
-
-def test_rows_of_a_batch_with_three_steps(deployment: Deployment, api_client: ApiClient) -> None:
-    rows = (
-        f'id,product,then\na,teapot,"{json.dumps(STEPS).replace(chr(34), chr(34) * 2)}"\nb,cup,\n'
-    )
-    source = api_client.upload(rows.encode(), "text/csv")["reference"]
-    plan = api_client.client.post("/v1/batches", json=batch_request(source, dry_run=True)).json()
-    request = batch_request(source, confirm_micro_usd=plan["estimated_cost_micro_usd"])
-    response = api_client.client.post("/v1/batches", json=request)
-    assert response.status_code == 202, response.text
-
-    batch = until_ended(api_client, response.json()["batch_id"])
-
-    assert batch["progress"]["completed"] == 2, batch
-    assert batch["spent_micro_usd"] == plan["estimated_cost_micro_usd"]
-    jobs = api_client.client.get("/v1/jobs", params={"batch": batch["batch_id"]}).json()["jobs"]
-    chain_id = next(job["chain_id"] for job in jobs if job["chain_id"])
-    assert len(jobs) == 4
-    completed_chain(deployment, chain_id)
 
 
 def test_failed_step_ends_the_chain_and_a_resume_completes_it(

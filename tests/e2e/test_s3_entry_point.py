@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 
 from darkroom.adapters.s3.presets import KEY
 from darkroom.domain import presets, uploads
-from darkroom.domain.references import S3Object
 from local.events import Event
 from local.waiting import until
 from tests.e2e.deployment import Deployment, png_image
@@ -121,17 +120,6 @@ def test_invalid_upload_is_refused_with_an_error_note(
     assert note["errors"] == event["detail"]["errors"]
 
 
-def test_metadata_overrides_the_preset(deployment: Deployment, versions: dict[str, str]) -> None:
-    detail = terminal_event(deployment, versions, "overridden")["detail"]
-
-    (post,) = deployment.submits_with("Ein Stuhl, gr")
-    assert post["body"]["prompt"] == "Ein Stuhl, größer"
-    assert post["body"]["aspect_ratio"] == "1:1"
-    assert len(post["body"]["images"]) == 3
-    assert detail["assets"][0]["content_type"] == "image/webp"
-    assert detail["estimated_cost_micro_usd"] == 30_000 + 2 * 12_000
-
-
 def test_job_description_file_starts_its_job(deployment: Deployment) -> None:
     deployment.put_to_inbox("orders/2/front.png", png_image())
     body = {"operation": "edit", **LOW, "prompt": "Front and logo",
@@ -202,66 +190,6 @@ def test_repeated_upload_is_not_paid_again(deployment: Deployment) -> None:
 
     until(lambda: source_version() == second or None, seconds=30, what="the repeated upload")
     assert len(deployment.submits_with(prompt)) == 1
-
-
-def test_new_version_of_a_key_is_a_new_job(deployment: Deployment) -> None:
-    key = "warmer-light/again.png"
-    first, second = (
-        deployment.put_to_inbox(key, png_image(width, 200), **LOW) for width in (300, 600)
-    )
-
-    events = [deployment.wait_for_upload(key, version) for version in (first, second)]
-
-    assert [event["detail-type"] for event in events] == ["JobCompleted"] * 2
-    jobs = [deployment.job(event["detail"]["job_id"]) for event in events]
-    references = [reference for job in jobs for reference in job.references]
-    assert [isinstance(r, S3Object) and r.version_id for r in references] == [first, second]
-    assert [job.source and job.source.version_id for job in jobs] == [first, second]
-
-
-@pytest.fixture
-def notifications(deployment: Deployment) -> Iterator[str]:
-    """Yield the URL of a queue that receives all S3 notifications."""
-    bus, sqs = deployment.stack.client("events"), deployment.stack.client("sqs")
-    url: str = sqs.create_queue(QueueName="s3-notifications")["QueueUrl"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-    bus.put_rule(Name="s3-notifications", EventPattern='{"source": ["aws.s3"]}')
-    bus.put_targets(Rule="s3-notifications", Targets=[{"Id": "q", "Arn": attributes["QueueArn"]}])
-    yield url
-    bus.remove_targets(Rule="s3-notifications", Ids=["q"])
-    bus.delete_rule(Name="s3-notifications")
-    sqs.delete_queue(QueueUrl=url)
-
-
-def test_repeated_notifications_start_no_second_job(
-    deployment: Deployment, notifications: str
-) -> None:
-    sqs, functions = deployment.stack.client("sqs"), deployment.stack.client("lambda")
-    key = "warmer-light/repeated.png"
-    version = deployment.put_to_inbox(key, png_image(), **LOW, prompt="Notified three times")
-    job_detail = deployment.wait_for_upload(key, version)["detail"]
-    deployment.put_to_inbox(key, b"replaced meanwhile")
-    notified = [
-        json.loads(message["Body"])
-        for message in sqs.receive_message(
-            QueueUrl=notifications, MaxNumberOfMessages=10, WaitTimeSeconds=5
-        )["Messages"]
-    ]
-    (first,) = [
-        event for event in notified if event["detail"]["object"].get("version-id") == version
-    ]
-    (name,) = [
-        function["FunctionName"]
-        for function in functions.list_functions()["Functions"]
-        if "OnUpload" in function["FunctionName"]
-    ]
-
-    for event_id in ("again-1", "again-2"):
-        event = json.dumps({**first, "id": event_id})
-        response = functions.invoke(FunctionName=name, Payload=event)
-        assert json.loads(response["Payload"].read())["job_id"] == job_detail["job_id"]
-
-    assert len(deployment.submits_with("Notified three times")) == 1
 
 
 @pytest.fixture
