@@ -47,7 +47,7 @@ class ChangePresets:
             )
         value = presets.describe(document)
         self.audit.record(audit.entry(self.now(), Act.PRESETS_CHANGED, "presets", by, value))
-        # The sweep finds no change, so that it records none.
+        # So that the sweep does not record the change a second time.
         self.settings.note("presets", value)
         return document
 

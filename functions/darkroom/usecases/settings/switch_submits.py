@@ -23,7 +23,7 @@ class SwitchSubmits:
         self.flag_store.set_submits(by, submits=not paused)
         now, value = self.now(), "off" if paused else "on"
         self.audit.record(audit.entry(now, Act.SWITCH_CHANGED, "submits", by, value))
-        # The sweep finds no change, so that it records none.
+        # So that the sweep does not record the change a second time.
         self.settings.note("submits", value)
         if not paused:
             return RuntimeFlags()
