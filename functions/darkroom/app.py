@@ -107,6 +107,7 @@ class App:
             prices=self.ports.prices,
             budget=self.budget,
             reuse=self.reuse_job,
+            end=self.end_job,
             metrics=self.ports.metrics,
             audit=self.ports.audit,
             now=self.ports.now,

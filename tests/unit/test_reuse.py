@@ -1,5 +1,6 @@
 """Reuse: an identical request gets the outputs of an earlier one, and is not charged."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -161,6 +162,28 @@ def test_a_reused_job_fits_into_an_exhausted_budget() -> None:
     assert client.post("/v1/jobs", TEXT_TO_IMAGE).status == 402
 
     assert client.post("/v1/jobs", KITE).status == 202
+
+
+def test_a_job_without_a_reservation_is_not_submitted_if_its_origin_is_erased(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = Client(daily_budget=70_000)
+    world = client.world
+    first = complete(client, client.accept_job(KITE))
+    posts, create = len(world.provider.posts), world.jobs.create
+
+    def create_while_the_origin_is_erased(job: Job, caps: Sequence[int] = ()) -> bool:
+        created = create(job, caps)
+        assert client.delete(f"/v1/jobs/{first.job_id}/data").status == 200
+        return created
+
+    monkeypatch.setattr(world.jobs, "create", create_while_the_origin_is_erased)
+    second = client.accept_job(KITE)
+
+    world.app.submit_job.run(Step(job_id=second.job_id))
+    assert (second.status, second.charge) == (Status.COMPLETED, Charged.NO)
+    assert second.job_id not in world.workflow.started
+    assert len(world.provider.posts) == posts
 
 
 def test_reservations_of_a_job_that_shared_a_prediction_are_released() -> None:

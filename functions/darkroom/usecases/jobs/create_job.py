@@ -46,6 +46,7 @@ from darkroom.ports import (
     Workflow,
 )
 from darkroom.usecases.jobs.budget import Budget
+from darkroom.usecases.jobs.end_job import EndJob
 from darkroom.usecases.jobs.read_references import (
     Parsed,
     ParsedReference,
@@ -85,6 +86,7 @@ class CreateJob:
     prices: Prices
     budget: Budget
     reuse: ReuseJob
+    end: EndJob
     metrics: Metrics
     audit: Audit
     now: Clock
@@ -121,7 +123,9 @@ class CreateJob:
                 further = zip((each.request for each in steps), stored[1:], quotes[1:], strict=True)
                 job = self._with_chain(job, further, request_source)
             job = self._share(job, request, request_source)
-            if self._reserve_and_create(job, request_source):
+            created = self._reserve_and_create(job, request_source)
+            if created is not None:
+                job = created
                 self.metrics.count("JobsAccepted")
                 self.audit.record(
                     audit.entry(job.accepted_at, Act.JOB_CREATED, identity, request_source.caller)
@@ -142,11 +146,14 @@ class CreateJob:
         original = self.reuse.find(job, seconds, ignores_query=request.reuse_ignores_query)
         return job.model_copy(update={"reused_from": original})
 
-    def _reserve_and_create(self, job: Job, request_source: RequestSource) -> bool:
-        if job.reused_from and not job.chain_request and self.reuse.is_ready(job.reused_from):
-            return self.jobs.create(job)  # it costs nothing
+    def _reserve_and_create(self, job: Job, request_source: RequestSource) -> Job | None:
+        """Return the stored job, or None if it exists already. A job that is free has ended."""
+        original = self.reuse.ready(job)
+        if original is not None:
+            return self.end.create_reused(job, original)
         scope = request_source.budget_scope or job.caller
-        return self.budget.create(job, scope, request_source.daily_budget_micro_usd)
+        created = self.budget.create(job, scope, request_source.daily_budget_micro_usd)
+        return job if created else None
 
     def _start(self, job: Job) -> Job:
         """Start the execution of a queued job, unless the job can be completed at once."""

@@ -56,6 +56,27 @@ class EndJob:
             stored_at=self.now(),
         )
 
+    def create_reused(self, job: Job, original: Job) -> Job | None:
+        """Store a new job as completed with the outputs of another job; nothing is charged.
+
+        Returns the job, or None if a record with its id exists. No record is open without a
+        reservation: if the other job lost its outputs, this one would be submitted beyond a budget.
+        """
+        now = self.now()
+        changes: dict[str, Any] = {
+            "status": Status.COMPLETED,
+            "assets": original.assets,
+            "prefix": original.prefix,
+            "stored_at": now,
+            "ended_at": now,
+        }
+        changes["sweep_after"] = sweep_after(job, now, **changes)
+        ended = job.model_copy(update=changes)
+        if not self.jobs.create(ended):
+            return None
+        self._count_metrics(ended)
+        return self.publish_end(ended)
+
     def fail(self, job_id: str, code: Code) -> Job | None:
         """End the job as failed with `code`; return the job, or None if no record exists.
 

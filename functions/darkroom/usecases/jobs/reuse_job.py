@@ -35,10 +35,12 @@ class ReuseJob:
             claim = winner
         return None if claim.job_id == job.job_id else claim.job_id
 
-    def is_ready(self, job_id: str) -> bool:
-        """Return whether the outputs of a shared job are stored."""
-        original = self.jobs.get(job_id)
-        return original is not None and has_outputs(original)
+    def ready(self, job: Job) -> Job | None:
+        """Return the job whose stored outputs a new job gets; None if it must be reserved."""
+        if job.reused_from is None or job.chain_request is not None:
+            return None
+        original = self.jobs.get(job.reused_from)
+        return original if original is not None and has_outputs(original) else None
 
     def run(self, job: Job) -> Job | None:
         """Return the job, or None while the job that it shares is open. Idempotent.
