@@ -175,3 +175,24 @@ def test_request_contains_no_prompt_and_no_url_of_the_caller(
         "text": "xxxx", "negative_prompt": "xxxx", "size": "1024*1024", "duration": 5,
         "strict": True, "image": image_url, "notes": {"to": ["xxxxxxxx", image_url]},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("start", ["https://a.b/", "https://a.b/ ", "data:", "s3: ", "HTTP://"])
+def test_text_that_begins_like_a_link_is_priced_by_its_length(
+    simulator: testing.Provider, prices: QuotedPrices, start: str
+) -> None:
+    text = start + "a" * 5000
+    prices.quote("minimax/speech-02-turbo", {"text": text}, 0)
+
+    (_, body) = price_requests(simulator)[-1]
+    assert len(body["inputs"]["text"]) == len(text)
+    assert "aaaa" not in body["inputs"]["text"]
+
+
+def test_words_after_a_link_are_priced_by_their_length_in_every_field(
+    simulator: testing.Provider, prices: QuotedPrices
+) -> None:
+    prices.quote("minimax/speech-02-turbo", {"lyrics": "https://a.b/ " + "a" * 5000}, 0)
+
+    (_, body) = price_requests(simulator)[-1]
+    assert body["inputs"] == {"lyrics": "x" * 5013}

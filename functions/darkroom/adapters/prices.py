@@ -19,7 +19,8 @@ _MAX_CACHED = 1_000
 _PRICED_PER_IMAGE = (TEXT_TO_IMAGE_MODEL, EDIT_MODEL)
 # A setting, such as 1024*1024 or Friendly_Person. Any other text is treated as the caller's own.
 _SETTING = re.compile(r"[A-Za-z0-9_.:*+-]{0,40}")
-_LINK = re.compile(r"(https?://|data:|s3:)", re.I)
+# A text that only begins with a link is a text, whose length can count.
+_LINK = re.compile(r"(https?://|data:|s3:)\S*", re.I)
 _PLACEHOLDER_IMAGE = "https://example.com/picture.png"
 
 
@@ -88,14 +89,16 @@ def _masked_inputs(model: str, model_input: Mapping[str, Any], images: int) -> d
 
 
 def _masked(name: str, value: Any, length: int | None) -> Any:
+    is_text = "prompt" in name or "text" in name
     match value:
         case dict():
             return {str(key): _masked(str(key), item, length) for key, item in value.items()}
         case list():
             return [_masked(name, item, length) for item in value]
-        case str() if _LINK.match(value):
-            return _PLACEHOLDER_IMAGE
-        case str() if "prompt" in name or "text" in name or not _SETTING.fullmatch(value):
+        case str() if _LINK.fullmatch(value):
+            # A link in a field of text can be a text: the placeholder is as long.
+            return _PLACEHOLDER_IMAGE.ljust((length or len(value)) if is_text else 0, "x")
+        case str() if is_text or not _SETTING.fullmatch(value):
             return "x" * (length or len(value))
         case _:
             return value
