@@ -45,7 +45,9 @@ def test_an_identical_request_completes_at_once_with_the_earlier_assets() -> Non
 
     response = client.post("/v1/jobs", KITE)
 
-    assert response.json["assets"][0]["key"] == first.assets[0].key
+    (asset,) = response.json["assets"]
+    assert asset["key"] == first.assets[0].key
+    assert f"/thumbnails/{first.job_id}/0.webp" in asset["thumbnail_url"]
     second = client.world.job(response.json["job_id"])
     assert second.job_id != first.job_id
     assert (second.status, second.assets) == (Status.COMPLETED, first.assets)

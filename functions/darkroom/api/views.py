@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from darkroom.api.schemas import (
@@ -34,7 +35,7 @@ from darkroom.domain.file_names import (
     file_name,
     zip_name,
 )
-from darkroom.domain.job import Job
+from darkroom.domain.job import Asset, Job
 from darkroom.domain.media import REFERENCE_FORMATS
 from darkroom.domain.queue_places import QueuePlace, QueueReason
 from darkroom.domain.references import S3Object
@@ -109,9 +110,9 @@ def job_view(
                     url=asset_url(job, asset, presign),
                     download_url=download_url(job, asset, presign),
                     filename=file_name(job, asset),
-                    thumbnail_url=_thumbnail_url(job, index, presign),
+                    thumbnail_url=_thumbnail_url(asset, presign),
                 )
-                for index, asset in enumerate(job.assets)
+                for asset in job.assets
             ],
             "timings": job_events.timings(job),
             "event": _event(job, own_bucket) if own_bucket and not is_erased else None,
@@ -160,12 +161,15 @@ def _event(job: Job, bucket: str) -> EventView | None:
     return EventView(detail_type=type(event).__name__, detail=event.model_dump(mode="json"))
 
 
-def _thumbnail_url(job: Job, index: int, presign: Presign) -> str | None:
-    """Return a presigned URL of an output's thumbnail; None if the output has none."""
-    asset = job.assets[index]
+def _thumbnail_url(asset: Asset, presign: Presign) -> str | None:
+    """Return a presigned URL of an output's thumbnail; None if the output has none.
+
+    It is named after the job that has made the output, which a job can share with later ones.
+    """
     if asset.content_type not in _THUMBNAIL_TYPES:
         return None
-    key = f"thumbnails/{job.job_id}/{index}.webp"
+    path = PurePosixPath(asset.key)
+    key = f"thumbnails/{path.parent.name}/{path.stem}.webp"
     return presign(S3Object(bucket=asset.bucket, key=key), URL_SECONDS, None)
 
 
