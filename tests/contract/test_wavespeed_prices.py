@@ -177,6 +177,16 @@ def test_request_contains_no_prompt_and_no_url_of_the_caller(
     }  # fmt: skip
 
 
+def test_object_in_a_text_is_priced_by_the_length_of_its_presigned_url(
+    simulator: testing.Provider, prices: QuotedPrices
+) -> None:
+    text = "see s3://assets/uploads/a.png and s3://assets/uploads/b.png"
+    prices.quote("minimax/speech-02-turbo", {"text": text}, 0)
+
+    (_, body) = price_requests(simulator)[-1]
+    assert len(body["inputs"]["text"]) == len(text) + 2 * 2000
+
+
 @pytest.mark.parametrize("start", ["https://a.b/", "https://a.b/ ", "data:", "s3: ", "HTTP://"])
 def test_text_that_begins_like_a_link_is_priced_by_its_length(
     simulator: testing.Provider, prices: QuotedPrices, start: str

@@ -12,7 +12,7 @@ from darkroom.domain.steps import Step
 from darkroom.ports import Accepted, ListedPrediction, Unknown
 from darkroom.usecases.jobs.find_prediction import digest
 from tests.fakes.images import PNG
-from tests.fakes.world import DEADLINE, World
+from tests.fakes.world import DEADLINE, TEXT_TO_IMAGE, World
 
 ROOT = "https://assets.s3.test"
 SIGNED = f"{ROOT}/uploads/a.png?X-Amz-Expires=3600&X-Amz-Signature=one"
@@ -113,6 +113,27 @@ def test_number_of_objects_is_limited() -> None:
 
     with pytest.raises(InvalidRequestError, match="at most 64 S3 objects"):
         accept(world, {"images": [f"s3://assets/uploads/{n}.png" for n in range(65)]})
+
+
+@pytest.mark.parametrize(
+    "model_input",
+    [
+        {"text": f"{SIGNED} " * 65},
+        {"image": NAME, "text": f"{NAME} " * 65},  # a text that Submit signs, too
+        {"images": [SIGNED] * 65},
+    ],
+)
+def test_repeated_names_count_as_objects(model_input: dict[str, Any]) -> None:
+    """Each becomes a presigned URL: 250 KB of names would be 8 MB at the provider."""
+    with pytest.raises(InvalidRequestError, match="at most 64 S3 objects"):
+        accept(world_with_upload(), model_input)
+
+
+def test_outputs_of_a_chain_count_as_objects() -> None:
+    step = {"model": "a/b", "input": {"images": ["$previous"] * 65}}
+
+    with pytest.raises(InvalidRequestError, match="at most 64 S3 objects"):
+        world_with_upload().accept_job(TEXT_TO_IMAGE | {"then": [step]}, caller=OWNER)
 
 
 def test_new_signature_of_an_own_url_is_the_same_request() -> None:

@@ -22,6 +22,8 @@ _SETTING = re.compile(r"[A-Za-z0-9_.:*+-]{0,40}")
 # A text that only begins with a link is a text, whose length can count.
 _LINK = re.compile(r"(https?://|data:|s3:)\S*", re.I)
 _PLACEHOLDER_IMAGE = "https://example.com/picture.png"
+# Submit replaces the name of an object in a text by a presigned URL of at most this length.
+_OBJECT, _PRESIGNED = "s3://", 2_000
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,13 @@ def _masked(name: str, value: Any, length: int | None) -> Any:
             return [_masked(name, item, length) for item in value]
         case str() if _LINK.fullmatch(value):
             # A link in a field of text can be a text: the placeholder is as long.
-            return _PLACEHOLDER_IMAGE.ljust((length or len(value)) if is_text else 0, "x")
+            return _PLACEHOLDER_IMAGE.ljust((length or _sent(value)) if is_text else 0, "x")
         case str() if is_text or not _SETTING.fullmatch(value):
-            return "x" * (length or len(value))
+            return "x" * (length or _sent(value))
         case _:
             return value
+
+
+def _sent(text: str) -> int:
+    """Return the length of a text as the provider receives it."""
+    return len(text) + _PRESIGNED * text.count(_OBJECT)

@@ -1,7 +1,7 @@
 """Read references: the images of a request, and the S3 objects in the input of a model."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -35,7 +35,8 @@ _SERVED_KINDS = (MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.AUDIO)
 type ParsedReference = Url | S3Object | bytes | ChainOutput
 
 
-# S3 objects in the input of a model; each is read before the job is created.
+# S3 objects in the input of a model. Each is read before the job is created, and each place of its
+# name becomes a presigned URL of up to 2,000 characters.
 _MAX_OBJECTS = 64
 
 
@@ -126,7 +127,7 @@ class ReadReferences:
             return text if named == bare else named
 
         model_input = map_texts(given, name_objects)
-        if len(objects) > _MAX_OBJECTS:
+        if _uses(model_input, objects) > _MAX_OBJECTS:
             allowed = f"at most {_MAX_OBJECTS} S3 objects"
             raise InvalidRequestError.of(
                 "input", f"`input` names too many. Use {allowed}.", allowed
@@ -208,6 +209,19 @@ class ReadReferences:
 
 def _with_input[R: BaseModel](request: R, model_input: dict[str, Any]) -> R:
     return request.model_copy(update={"input": model_input})
+
+
+def _uses(model_input: dict[str, Any], names: Collection[str]) -> int:
+    """Return how often an input has one of the names, or the name of an output of its chain."""
+    uses = 0
+
+    def count(text: str, _: str) -> str:
+        nonlocal uses
+        uses += 1 if text in list(Output) else sum(text.count(name) for name in names)
+        return text
+
+    map_texts(model_input, count)
+    return uses
 
 
 def _name(reference: ParsedReference) -> str:
