@@ -91,6 +91,17 @@ def test_references_are_readable_at_a_version(function: str, objects: str) -> No
     assert objects in granted["s3:GetObjectVersion"]
 
 
+@pytest.mark.parametrize(
+    "function",
+    # Presets, notes, results and outputs can be missing: never stored, erased, or expired.
+    ["ApiFunction", "EraseFunction", "OnUploadFunction", "SettingsFunction", "SweepFunction",
+     "ThumbnailFunction", "ZipBatchFunction"],
+)  # fmt: skip
+def test_missing_object_is_not_reported_as_denied(function: str) -> None:
+    """S3 answers 404 only to a role that may list the bucket, and 403 otherwise."""
+    assert "AssetsBucket.Arn" in granted_actions(function)["s3:ListBucket"]
+
+
 def test_only_erase_and_sweep_delete_versions_and_only_of_the_objects_of_jobs() -> None:
     """Sweep repeats erasures. The function of the other routes cannot delete anything."""
     erased = ("jobs", "edits", "thumbnails", "references", "uploads", "batches", "zips", "errors")

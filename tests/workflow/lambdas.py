@@ -11,7 +11,8 @@ from typing import Any
 
 import boto3
 
-from tests.infra.iam import reference
+from tests.infra import iam
+from tests.infra.iam import Request, reference
 from tests.infra.template import functions, properties
 from tests.workflow.machine import FunctionError
 from tests.workflow.permissions import denied_calls
@@ -50,6 +51,7 @@ class Lambdas:
         self.checked: set[tuple[str, str]] = set()  # functions, and the services that they called
         self._faults: dict[str, Iterator[Fault | None]] = {}
         self._running: list[tuple[str, str]] = []  # function and job id; a handler can be nested
+        self._bucket = ""  # of the last call to S3
         _CURRENT[:] = [self]
         _register_hooks(session)
 
@@ -105,6 +107,15 @@ class Lambdas:
             function = self._running[-1][0]
             self.checked.add((function, service))
             self.denied += denied_calls(function, service, operation, params)
+            self._bucket = params.get("Bucket", self._bucket)
+
+    def hides_missing_objects(self) -> bool:
+        """Return whether S3 denies the running handler access to a missing object.
+
+        S3 answers 404 only to a role that may list the bucket.
+        """
+        request = Request("s3:ListBucket", f"arn:aws:s3:::{self._bucket}")
+        return bool(self._running) and not iam.is_allowed(request, iam.role(self._running[-1][0]))
 
     def _run(self, name: str, payload: Any) -> Any:
         self._running.append((name, str(payload.get("job_id"))))
@@ -128,6 +139,8 @@ def _register_hooks(session: boto3.Session) -> None:
         for phase in ("before-call", "after-call"):
             session.events.register(f"{phase}.{write}", _on_call)
     session.events.register("before-parameter-build", _on_params)
+    for read in ("GetObject", "HeadObject"):
+        session.events.register(f"after-call.s3.{read}", _on_read)
     session.events.register("before-call.lambda.Invoke", _on_invoke)
 
 
@@ -139,6 +152,13 @@ def _on_call(event_name: str, **_: Any) -> None:
 def _on_params(event_name: str, params: Any, **_: object) -> None:
     service, operation = event_name.split(".")[1:]
     _CURRENT[0].check(service, operation, params)
+
+
+def _on_read(parsed: Any, **_: Any) -> None:
+    error = parsed.get("Error", {})
+    if error.get("Code") in ("NoSuchKey", "404") and _CURRENT[0].hides_missing_objects():
+        error["Code"] = "403" if error["Code"] == "404" else "AccessDenied"
+        parsed["ResponseMetadata"]["HTTPStatusCode"] = 403
 
 
 def _on_invoke(params: Any, **_: Any) -> Any:
