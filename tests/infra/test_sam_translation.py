@@ -141,6 +141,14 @@ def test_api_has_only_the_stage_live() -> None:
     assert "StageName" not in deployment
 
 
+def test_api_refuses_old_versions_of_tls() -> None:
+    """API Gateway accepts TLS 1.0 by default, also at a custom domain with a stricter policy."""
+    ((_, api),) = resources_of("AWS::ApiGateway::RestApi").items()
+
+    assert api["SecurityPolicy"] == "SecurityPolicy_TLS13_1_2_2021_06"
+    assert api["EndpointAccessMode"] == "BASIC"  # API Gateway refuses the policy without a mode
+
+
 def test_documented_private_api_has_a_policy_that_api_gateway_accepts(tmp_path: Path) -> None:
     """API Gateway deploys no private API without a policy, and no policy above 8,192 characters."""
     page = (ROOT / "docs/security.md").read_text()
