@@ -228,6 +228,9 @@ def policy_documents(resolver: Resolver) -> Iterator[tuple[str, str, Any]]:
                     yield name, "IDENTITY_POLICY", policy["PolicyDocument"]
             case "AWS::IAM::ManagedPolicy":
                 yield name, "IDENTITY_POLICY", resolver.resolve(properties["PolicyDocument"])
+            case "AWS::Events::EventBusPolicy":
+                statement = resolver.resolve(properties["Statement"])
+                yield name, "RESOURCE_POLICY", {"Version": "2012-10-17", "Statement": [statement]}
             case "AWS::S3::BucketPolicy" | "AWS::SQS::QueuePolicy":
                 yield name, "RESOURCE_POLICY", resolver.resolve(properties["PolicyDocument"])
 

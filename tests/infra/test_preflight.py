@@ -108,6 +108,19 @@ def test_everything_that_aws_gets_is_resolved() -> None:
     )
 
 
+def test_every_policy_of_the_stack_is_validated() -> None:
+    resolver = deployment(Aws()).resolver
+    named = {
+        name
+        for name, resource in resolver.template["Resources"].items()
+        if resource["Type"].endswith("Policy")
+        and resolver.holds(resource.get("Condition", "OnAws"))
+    }
+
+    assert "EventBusPolicy" in named
+    assert named <= {name for name, _, _ in preflight.policy_documents(resolver)}
+
+
 def test_refused_api_document_is_an_error_with_the_reason() -> None:
     aws = Aws(import_rest_api=RefusedError())
 
