@@ -163,6 +163,23 @@ def test_same_upload_resumes_a_chain_whose_step_was_not_charged(
         assert chain(world, root).jobs[1].source == again.source
 
 
+def test_same_upload_is_not_paid_again_after_a_resume_of_its_first_step() -> None:
+    world, account = deployment()
+    account.results = [FAILED]
+    _, root = put(world)
+    machine = ChainMachine(world)
+    machine.run()
+    world.app.resume_chain.run(Caller(name="key:root", can_read_all=True), root.job_id)
+    machine.run()
+    assert chain(world, root).status is ChainStatus.COMPLETED
+
+    _, again = put(world)
+    machine.run()
+
+    assert again.job_id == root.job_id
+    assert len(account.created) == 3
+
+
 # ------------------------------------------------------------------------------------------ Events
 
 

@@ -202,6 +202,8 @@ class UploadJob:
         caller, fingerprint = draft.request_source.caller, self.create_job.fingerprint(request)
         for job in self.jobs.many([job_id(caller.name, c.idempotency_key) for c in copies]):
             is_free = job.status is Status.FAILED and job.charge is Charged.NO
+            # A resume has started the first step of the chain again, in another job.
+            is_free = is_free and job.job_id not in job.chain_replaced
             if job.fingerprint != fingerprint or job.accepted_at < since or is_free:
                 continue
             if job.erasing_at is not None:
