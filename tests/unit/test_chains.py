@@ -1,5 +1,6 @@
 """Chains: each step is paid once, starts once and not after a cancellation; the chain ends once."""
 
+import base64
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -521,6 +522,22 @@ def test_erasure_of_any_job_erases_the_requests_of_all_steps(step: int) -> None:
     assert chain(world, root).prices == (60_000, 190_000, 82_000)
     with pytest.raises(NotResumableError, match="erased"):
         world.app.resume_chain.run(TEST_CALLER, root.job_id)
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_erasure_deletes_the_bytes_that_a_step_had(step: int) -> None:
+    """They are stored under the first job; step 2 has none that started."""
+    inline = {"prompt": "x", "images": ["$previous", base64.b64encode(PNG).decode()]}
+    then = [EDIT, EDIT]
+    then[step - 1] = inline
+    world, _, root = start({**THREE_STEPS, "then": then}, Succeeded((OUTPUT,)), FAILED)
+    ChainMachine(world).run()
+    stored = [key for (_, key), data in world.references.objects.items() if data]
+    assert [key.startswith(f"references/{root.job_id}/") for key in stored] == [True]
+
+    world.app.erase_job.run(TEST_CALLER, chain(world, root).jobs[1].job_id)
+
+    assert not any(world.references.objects.values())
 
 
 def test_event_of_a_chain_is_published_before_the_erasure() -> None:

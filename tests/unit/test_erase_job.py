@@ -12,9 +12,10 @@ from darkroom.domain.errors import Charged, Code
 from darkroom.domain.job import Job, Status
 from darkroom.domain.sweeping import PROVIDER_RETENTION
 from darkroom.ports import Accepted, Failed, NotDownloaded
+from tests.fakes.chains import ChainMachine, chain
 from tests.fakes.crashes import CrashAt, Interruption, SimulatedCrashError
 from tests.fakes.images import JPEG, PNG
-from tests.fakes.machine import StateMachine
+from tests.fakes.machine import StateMachine, deployment
 from tests.fakes.provider import OUTPUT, PREDICTION
 from tests.fakes.world import TEST_CALLER, World
 from tests.unit.batches import SHOP, create_all_jobs, result_rows, running_batch
@@ -428,6 +429,25 @@ def test_row_of_a_batch_is_erased_from_rows_results_and_file() -> None:
     assert kept["request"]["prompt"] == "a red bicycle"
     assert world.job(other.job_id).assets
     assert batch.batch_id not in world.batch_files.lines  # nothing reads them after the end
+
+
+def test_step_of_a_row_is_erased_from_the_results_and_other_rows_stay() -> None:
+    world, _ = deployment()
+    bad_row = {"prompt": "a hat", "operation": "edit", "images": ["s3://assets/none.png"]}
+    rows: list[dict[str, Any]] = [bad_row, {"prompt": "a shoe", "then": [{"prompt": PROMPT}]}]
+    batch = running_batch(world, rows)
+    create_all_jobs(world, batch)
+    ChainMachine(world).run()
+    world.app.collect_batch.run(batch.batch_id)
+    step = chain(world, world.job(batch.job_of(2))).jobs[1]
+
+    assert erase(Client(world, "shop"), step).status == 200
+
+    refused, erased = result_rows(world, batch)
+    assert (erased["request"], erased["assets"]) == (None, [])
+    assert PROMPT not in content(world)
+    assert refused["request"]["prompt"] == "a hat"
+    assert world.batches.refusals(batch.batch_id)[1].message == refused["message"]
 
 
 def test_job_of_a_running_batch_is_refused() -> None:

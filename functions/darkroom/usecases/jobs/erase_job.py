@@ -14,6 +14,7 @@ from darkroom.domain.batch import Batch, without_content
 from darkroom.domain.callers import Caller
 from darkroom.domain.chain_state import ChainState
 from darkroom.domain.errors import NotEndedError, NotFoundError
+from darkroom.domain.identity import is_step_key
 from darkroom.domain.identity import job_id as identity_of
 from darkroom.domain.job import ENDED, Job
 from darkroom.domain.references import Reference, S3Object
@@ -101,7 +102,7 @@ class EraseJob:
             raise NotFoundError("This job does not exist, or it belongs to another caller.")
         # The record names the files, so it loses these names last.
         for reference in marked.references:
-            self._erase_upload(reference, marked.caller)
+            self._erase_reference(reference, marked)
         self._erase_batch_files(marked)
         self._erase_source(marked)
         folders = [f"references/{job.job_id}", f"thumbnails/{job.job_id}"]
@@ -125,7 +126,7 @@ class EraseJob:
         for step in root.chain_request.steps:
             for reference in step.references:
                 if isinstance(reference, S3Object):
-                    self._erase_upload(reference, root.caller)
+                    self._erase_reference(reference, root)
         return self.jobs.change_chain(
             root,
             chain_request=root.chain_request.without_content(),
@@ -167,6 +168,14 @@ class EraseJob:
         sent_at = job.submitted_at or job.submitting_at or job.accepted_at
         return self.now() > sent_at + PROVIDER_RETENTION
 
+    def _erase_reference(self, reference: Reference, job: Job) -> None:
+        """Erase an upload, or the bytes that the request of the job's chain had."""
+        folder = f"references/{job.chain_id}/"
+        if isinstance(reference, S3Object) and reference.key.startswith(folder):
+            self.versions.erase(reference)
+        else:
+            self._erase_upload(reference, job.caller)
+
     def _erase_upload(self, reference: Reference, owner: str) -> None:
         """Erase an upload of the job's caller, even if other jobs refer to it."""
         if not isinstance(reference, S3Object) or reference.bucket != self.assets_bucket:
@@ -187,13 +196,14 @@ class EraseJob:
         batch = self._batch(job)
         if batch is not None:
             self._erase_upload(batch.source, batch.caller)
-            refusal = self.batches.refusals(job.batch_id).get(batch.row_of(job.idempotency_key))
-            if refusal is not None and refusal.message:
+            is_row = not is_step_key(job.idempotency_key)
+            row = batch.row_of(job.idempotency_key) if is_row else None
+            refusal = row and self.batches.refusals(job.batch_id).get(row)
+            if refusal and refusal.message:
                 self.batches.refuse(batch, refusal.model_copy(update={"message": ""}))
         self.files.erase_rows(job.batch_id)
-        self.files.rewrite_results(
-            job.batch_id, JSONL, lambda line: without_content(line, job.job_id)
-        )
+        of_row = job.chain_id or job.job_id  # the result of a chain has the id of its first job
+        self.files.rewrite_results(job.batch_id, JSONL, lambda line: without_content(line, of_row))
         # A run of ZipBatch that has read the earlier results writes to the earlier folder.
         if batch is not None:
             self.batches.update(
