@@ -64,7 +64,7 @@ def test_every_kind_of_request_can_have_steps() -> None:
         ({"prompt": "x", "quality": "best"}, "quality", "`quality` must be 'low', 'medium' or"),
         ({"prompt": " "}, "prompt", "`prompt` is empty. Use at least 1 character."),
         ({}, "prompt", "`prompt` is missing."),
-        ({"operation": "text-to-image", "prompt": "x"}, "operation", "`operation` must be"),
+        ({"operation": "text-to-image", "prompt": "x"}, "operation", "`operation` must be 'edit'."),
         ({"prompt": "x", "images": []}, "images", "`images` has 0 items. Use at least 1 item."),
         ({"prompt": "x", "images": ["$last"]}, "images.0", "reference image 1 is no output of a"),
         ({"model": "a/b", "input": {"image": "$prev"}}, "input", "`input` is no output of a"),

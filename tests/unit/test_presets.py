@@ -76,6 +76,13 @@ def test_step_of_a_preset_is_reported_with_its_number() -> None:
         assert problem in str(caught.value)
 
 
+def test_step_that_edits_a_video_is_reported_with_its_index() -> None:
+    steps = [{"model": "a/image-to-video", "input": {}}, {"prompt": "x"}]
+
+    with pytest.raises(BrokenPresetsError, match=r"`presets\.scan\.then\.1\.images` cannot be"):
+        presets.parse(document(then=steps))
+
+
 def test_preset_fields_override_the_defaults() -> None:
     parsed = presets.parse(document(version=7, quality="low", aspect_ratio="3:2"))
 

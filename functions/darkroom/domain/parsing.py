@@ -36,6 +36,8 @@ _OPERATIONS: dict[str, type[TextToImage | Edit]] = {
 }
 MAX_FIELD_NAME = 100
 _IN_STEP = re.compile(r"then\.(\d+)\.(.+)")
+# How Pydantic shows a value of a Choice, such as <Operation.EDIT: 'edit'>.
+_CHOICE = re.compile(r"<\w+\.\w+: ('[^']*')>")
 _TYPES = {
     "string_type": "a string",
     "int_type": "a whole number",
@@ -181,8 +183,7 @@ def validate[R: BaseModel](request_type: type[R], body: Mapping[str, Any], prefi
 
 
 def _problem(error: ErrorDetails, names: Iterable[str], prefix: str) -> FieldProblem:
-    part = error.get("ctx", {}).get("part")
-    path = prefix + ".".join(map(str, (*error["loc"], part) if part else error["loc"]))
+    path = prefix + path_of(error)
     if error["type"] == "extra_forbidden":
         return unknown_field(path, names)
     field = path[:MAX_FIELD_NAME]
@@ -194,6 +195,12 @@ def _problem(error: ErrorDetails, names: Iterable[str], prefix: str) -> FieldPro
     if step := _IN_STEP.fullmatch(field):  # a rule across steps
         subject = f"Step {int(step[1]) + 1}: `{step[2]}`"
     return FieldProblem(field=field, message=f"{subject} {message}", allowed=allowed)
+
+
+def path_of(error: ErrorDetails) -> str:
+    """Return the path of the invalid value, such as `then.1.images`."""
+    part = error.get("ctx", {}).get("part")
+    return ".".join(map(str, (*error["loc"], part) if part else error["loc"]))
 
 
 def explain(error: ErrorDetails) -> tuple[str, str]:
@@ -208,7 +215,7 @@ def explain(error: ErrorDetails) -> tuple[str, str]:
         case "missing":
             return "is missing.", REQUIRED
         case "enum" | "literal_error":
-            allowed = str(context["expected"])
+            allowed = _CHOICE.sub(r"\1", str(context["expected"]))
             return f"must be {allowed}.", allowed
         case "string_too_short":
             allowed = "at least 1 character"

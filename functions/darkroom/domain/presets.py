@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from darkroom.domain.errors import InvalidRequestError
-from darkroom.domain.parsing import explain, field_problems, read_steps, unknown_field
+from darkroom.domain.parsing import explain, field_problems, path_of, read_steps, unknown_field
 from darkroom.domain.requests import ImageInput, ReuseSeconds, Then, invalid
 from darkroom.domain.values import WHOLE, Body
 
@@ -145,7 +145,7 @@ def parse(text: bytes) -> Presets:
         return Presets.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
-        path = ".".join(str(part) for part in first["loc"])[:_MAX_PATH]
+        path = path_of(first)[:_MAX_PATH]
         subject = f"`{path}`" if path else "The document"
         raise BrokenPresetsError(f"{subject} {explain(first)[0]}") from None
 
