@@ -13,6 +13,7 @@ from anyio import from_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp_types import ImageContent, TextContent, ToolAnnotations
 from pydantic import Field
 
@@ -56,13 +57,6 @@ def create(client: Client) -> MCPServer[Any]:
     tools = _Tools(client)
     me = client.get("/v1/me")
     budget = _budget(me)
-    server: MCPServer[Any] = MCPServer(
-        "darkroom",
-        version=version("darkroom"),
-        instructions=f"Images as durable jobs. Every image costs money. {budget}",
-        # At INFO, the HTTP client logs presigned URLs.
-        log_level="WARNING",
-    )
     read = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     paid = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True)
     registered: list[tuple[Callable[..., Any], str, ToolAnnotations]] = [
@@ -78,15 +72,14 @@ def create(client: Client) -> MCPServer[Any]:
             (tools.edit, f"Paid, with one image: {edited}. {budget}", paid),
             (tools.run_model, f"Paid: call estimate for the price. {budget}", paid),
         ]
-    for function, cost, annotations in registered:
-        description = f"{inspect.getdoc(function)} {cost}"
-        server.add_tool(
-            _tool(function),
-            description=description,
-            annotations=annotations,
-            structured_output=False,
-        )
-    return server
+    return MCPServer(
+        "darkroom",
+        version=version("darkroom"),
+        instructions=f"Images as durable jobs. Every image costs money. {budget}",
+        tools=[_tool(*each) for each in registered],
+        # At INFO, the HTTP client logs presigned URLs.
+        log_level="WARNING",
+    )
 
 
 class _Tools:
@@ -232,7 +225,22 @@ class _Tools:
         return None
 
 
-def _tool(function: Callable[..., Any]) -> Callable[..., Any]:
+def _tool(function: Callable[..., Any], cost: str, annotations: ToolAnnotations) -> Tool:
+    """Return a tool that refuses unknown arguments: a misspelled setting would cost money."""
+    tool = Tool.from_function(
+        _flattened(function),
+        description=f"{inspect.getdoc(function)} {cost}",
+        annotations=annotations,
+        structured_output=False,
+    )
+    arguments = tool.fn_metadata.arg_model
+    arguments.model_config["extra"] = "forbid"
+    arguments.model_rebuild(force=True)
+    tool.parameters = arguments.model_json_schema(by_alias=True)
+    return tool
+
+
+def _flattened(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function with one parameter for each image setting, and with ToolErrors."""
     declared = inspect.signature(function, eval_str=True).parameters.values()
 
@@ -281,4 +289,5 @@ def _budget(me: Json) -> str:
 
 def _fields(preset: Json) -> str:
     fields = {name: preset.get(name) for name in ("prompt", *SETTINGS)}
+    fields["further steps"] = len(preset.get("then", ()))
     return ", ".join(f"{name} {value}" for name, value in fields.items() if value)

@@ -261,10 +261,11 @@ def test_canceled_call_stops_waiting(api: Deployment) -> None:
 
 def test_lists_are_text(api: Deployment) -> None:
     api.on("GET /v1/jobs", {"jobs": [job()], "cursor": None})
-    api.on("GET /v1/presets", {"presets": {"warm": {"prompt": "warmer", "quality": "low"}}})
+    warm = {"prompt": "warmer", "quality": "low", "then": [{"prompt": "sharper"}]}
+    api.on("GET /v1/presets", {"presets": {"warm": warm}})
 
     assert f"{JOB_ID}\tcompleted\ttext-to-image low 1k\t$0.0100" in text(call(api, "list_jobs"))
-    assert text(call(api, "list_presets")) == "warm: prompt warmer, quality low"
+    assert text(call(api, "list_presets")) == "warm: prompt warmer, quality low, further steps 1"
     assert text(call(api, "estimate", images=2)) == "$0.0100\nBudget left today: $4.9800."
     assert len(api.bodies("/v1/estimates")[-1]["images"]) == 2
 
@@ -296,6 +297,23 @@ def test_tools_have_all_image_settings(api: Deployment) -> None:
         assert {n: properties[n]["description"] for n in requests.SETTINGS} == {
             n: option.help for n, option in requests.SETTINGS.items()
         }
+
+
+@pytest.mark.parametrize("tool", ["generate", "edit", "run_model", "estimate", "list_jobs"])
+def test_unknown_argument_is_refused_before_anything_is_sent(api: Deployment, tool: str) -> None:
+    """A misspelled setting would have its default, which can cost more."""
+    required: dict[str, dict[str, Any]] = {
+        "generate": {"prompt": "x"},
+        "edit": {"prompt": "x", "images": ["s3://a/b"]},
+        "run_model": {"model": "a/b", "model_input": {}},
+    }
+
+    result = call(api, tool, **required.get(tool, {}), qualty="low")
+
+    assert result.is_error
+    assert "qualty" in text(result)
+    assert {request.url.path for request in api.requests} <= {"/live/v1/me", "/live/v1/estimates"}
+    assert tools(api)[tool].input_schema["additionalProperties"] is False
 
 
 def test_key_that_cannot_create_jobs_has_no_paid_tool(api: Deployment) -> None:
