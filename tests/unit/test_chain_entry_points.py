@@ -130,6 +130,18 @@ def test_failed_step_is_noted_and_a_resume_removes_the_note() -> None:
     assert NOTE not in world.assets.documents
 
 
+def test_note_does_not_say_that_a_chain_with_a_paid_step_was_free() -> None:
+    world, account = deployment()
+    account.results = [Succeeded((OUTPUT,)), FAILED]
+    put(world)
+    ChainMachine(world).run()
+    deliver_ends(world)
+
+    note = world.assets.documents[NOTE]
+    assert note["charged"] == "no"
+    assert note["message"].endswith(" The step was not charged.")
+
+
 def test_repeated_notification_keeps_the_note_of_a_failed_chain() -> None:
     world, account = deployment()
     account.results = [Succeeded((OUTPUT,)), MODERATED]

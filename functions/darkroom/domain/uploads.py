@@ -319,9 +319,11 @@ def failed_note(
     detail = f' WaveSpeed\'s message: "{job.detail}".' if job.detail else ""
     repeat = "" if job.charge is Charged.NO else _REPEAT_HINT
     subject = "The chain" if chain else "The job"
+    # The finished steps of a chain were charged.
+    is_free_step = chain is not None and job.charge is Charged.NO
+    charge = "The step was not charged." if is_free_step else _CHARGES[job.charge]
     return {
-        "message": f"{subject} of {source.key} failed. {message}{detail} {_CHARGES[job.charge]}"
-        + repeat,
+        "message": f"{subject} of {source.key} failed. {message}{detail} {charge}{repeat}",
         "code": code,
         "errors": [],
         "job_id": job.job_id,
