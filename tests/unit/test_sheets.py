@@ -444,6 +444,17 @@ def test_template_without_a_column_is_a_warning() -> None:
     )
 
 
+def test_step_with_the_name_of_a_column_in_braces_is_a_warning() -> None:
+    """The step would be paid with the braces in its prompt."""
+    steps = json.dumps([{"prompt": "a {product}"}, {"prompt": "{blue}"}]).replace('"', '""')
+    sheet = f'product,then\nteapot,"{steps}"\n'
+
+    assert warnings(sheet, "A {product}") == [
+        "A step of row 1 has the text {product}, and product is a column. A template fills only the"
+        " first prompt. Write the steps into each row."
+    ]
+
+
 def test_template_that_names_its_columns_has_no_warning() -> None:
     assert warnings(PRODUCTS, "A {product} on {{white}}") == []
 

@@ -75,7 +75,9 @@ class Rows:
         self._samples: list[Mapping[str, Any]] = []  # the first rows
         self._ids: dict[str, int] = {}
         self._prompts = 0  # characters
-        self._literal: dict[str, int] = {}  # the first row of each column name in a prompt
+        # The first row of each column name in a prompt, or in the prompt of a step.
+        self._literal: dict[str, int] = {}
+        self._in_steps: dict[str, int] = {}
         # The first row with a text in a wrong encoding, the text, and the right text.
         self._garbled: tuple[int, str, str] | None = None
         self._requests: dict[int, int] = {}  # the first row of each request, by hash
@@ -183,13 +185,17 @@ class Rows:
         first = self._requests.setdefault(key, number)
         if first != number:
             self._repeated.append((number, first))
-        prompt = request.input.get("prompt")
+        self._note_prompt(request.input.get("prompt"), number, self._literal)
+        for step in request.then:
+            self._note_prompt(step.input.get("prompt"), number, self._in_steps)
+
+    def _note_prompt(self, prompt: object, number: int, literal: dict[str, int]) -> None:
         if not isinstance(prompt, str):
             return
         if "{" in prompt:
             for name in _LITERAL.findall(prompt):
                 if name in self._columns:
-                    self._literal.setdefault(name, number)
+                    literal.setdefault(name, number)
         if self._garbled is None and not prompt.isascii() and (found := _garbled(prompt)):
             self._garbled = number, *found
 
@@ -247,6 +253,11 @@ class Rows:
             yield (
                 f"The prompt of row {number} has the text {{{name}}}, and {name} is a column."
                 f" {hint} to insert the column."
+            )
+        for name, number in self._in_steps.items():
+            yield (
+                f"A step of row {number} has the text {{{name}}}, and {name} is a column. A"
+                " template fills only the first prompt. Write the steps into each row."
             )
         yield from self._warn_of_columns()
 
