@@ -104,6 +104,18 @@ def test_plan_and_batch_name_the_rows_of_unknown_price_as_invalid() -> None:
     assert (plan["bad_rows"], plan["unpriced_rows"]) == (0, 1)
 
 
+def test_plan_names_the_step_of_unknown_price() -> None:
+    ada = Client(World(unknown_prices="admin"))
+    row = SMALL_IMAGE | {"prompt": "x", "then": [{"prompt": "y"}, UNPRICED]}
+    source = upload_rows(ada.world, [row], "key:ada")
+
+    plan = ada.post("/v1/batches", {"source": source, "dry_run": True}).json
+
+    (error,) = plan["errors"]
+    assert error["field"] == "then.1.model"
+    assert error["message"] == f"Row 1: step 2: t{MESSAGE[1:]}"
+
+
 def test_batch_of_rows_of_unknown_price_only_is_refused() -> None:
     ada = Client(World(unknown_prices="admin"))
     source = upload_rows(ada.world, [UNPRICED], "key:ada")

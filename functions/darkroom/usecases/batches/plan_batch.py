@@ -8,7 +8,7 @@ from darkroom.domain.callers import Caller
 from darkroom.domain.chain import priced_input
 from darkroom.domain.columns import FIELDS, column_name
 from darkroom.domain.errors import ForbiddenError, InvalidRequestError, megabytes
-from darkroom.domain.parsing import RETIRED_FIELDS, unknown_field
+from darkroom.domain.parsing import RETIRED_FIELDS, at_step, unknown_field
 from darkroom.domain.pricing import UnknownPrices
 from darkroom.domain.references import (
     BadReferenceError,
@@ -98,17 +98,20 @@ class PlanBatch:
         rows: list[Row] = []
         prices: list[int | None] = []
         previews: list[RequestPreview] = []
-        unpriced = self.unknown_prices.problem(caller)
+        unknown = self.unknown_prices.problem(caller)
         for row, request in parsed:
             if request is not None:
                 self._require_model(row, request, caller)
-            price = None if request is None else self._price(request)
-            if request is not None and price is None and unpriced is not None:
-                rows.append(row.model_copy(update={"request": None, "errors": (unpriced,)}))
+            costs = [] if request is None else self._costs(request)
+            if None in costs and unknown is not None:
+                step = costs.index(None)
+                problem = at_step(step, unknown) if step else unknown
+                rows.append(row.model_copy(update={"request": None, "errors": (problem,)}))
                 continue
             rows.append(row)
             if request is not None:
-                prices.append(price)
+                priced = [cost for cost in costs if cost is not None]
+                prices.append(sum(priced) if len(priced) == len(costs) else None)
                 if len(previews) < _PREVIEWS:
                     previews.append(_preview(row, request))
         if not rows:
@@ -155,14 +158,13 @@ class PlanBatch:
         except ForbiddenError as error:
             raise ForbiddenError(at_row(row.number, str(error))) from None
 
-    def _price(self, request: JobRequest) -> int | None:
-        """Return the price of a request with its further steps; None if one is unknown."""
+    def _costs(self, request: JobRequest) -> list[int | None]:
+        """Return the price of a request and of each further step; None if a price is unknown."""
         quotes = [
             self.prices.quote(step.model, priced_input(step.input), len(step.references))
             for step in (request, *request.then)
         ]
-        known = [quote.micro_usd for quote in quotes if quote is not None]
-        return sum(known) if len(known) == len(quotes) else None
+        return [None if quote is None else quote.micro_usd for quote in quotes]
 
 
 def _preview(row: Row, request: JobRequest) -> RequestPreview:
