@@ -602,6 +602,19 @@ def test_rows_of_a_batch_have_the_callback_url_of_the_key(world: World) -> None:
     assert urls == {"https://hooks.default.test/x", URL}
 
 
+def test_changed_defaults_of_a_key_are_no_conflict_of_a_batch(world: World) -> None:
+    source = upload_rows(world, [TEXT_TO_IMAGE], "key:ada")
+    first = Client(world, callback_url="https://a.test/")
+
+    batches = [
+        client.post("/v1/batches", {"source": source}, Idempotency_Key="k")
+        for client in (first, Client(world, callback_url="https://b.test/"), Client(world))
+    ]
+
+    assert [response.status for response in batches] == [202] * 3
+    assert len({response.json["batch_id"] for response in batches}) == 1
+
+
 def test_results_of_a_batch_omit_callback_urls(world: World) -> None:
     batch = running_batch(world, [{"prompt": "x", "callback_url": URL}])
     create_all_jobs(world, batch)

@@ -224,12 +224,12 @@ class Routes:
             "callback_url": request.callback_url,
             "reuse_seconds": request.reuse_seconds or None,
         }
-        defaults = given(of_key) | (batch_request.defaults or {})
         batch_file = BatchFile(
             source=batch_request.source,
             format=batch_request.format,
             prompt=batch_request.prompt,
-            defaults=tuple(sorted(defaults.items())),
+            defaults=tuple(sorted((batch_request.defaults or {}).items())),
+            key_defaults=tuple(given(of_key).items()),
             columns=None
             if batch_request.columns is None
             else tuple(sorted(batch_request.columns.items())),

@@ -35,6 +35,8 @@ class BatchFile:
     format: BatchFileFormat | None = None
     prompt: str | None = None
     defaults: tuple[tuple[str, object], ...] = ()
+    # Those of the API key. Another key of the caller can repeat the request of a batch.
+    key_defaults: tuple[tuple[str, object], ...] = ()
     columns: tuple[tuple[str, str], ...] | None = None  # fields and their columns
 
 
@@ -94,6 +96,7 @@ class PlanBatch:
         source = self._find(batch_file.source, caller)
         data = self.files.read(source)
         file_format = batch_file.format or guess(source.key, data)
+        defaults = dict(batch_file.key_defaults) | defaults
         parsed = rows_of(data, file_format, template=template, defaults=defaults, fields=fields)
         rows: list[Row] = []
         prices: list[int | None] = []

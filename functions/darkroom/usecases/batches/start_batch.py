@@ -192,6 +192,7 @@ def _require_confirmation(plan: Plan, confirmed: int | None) -> None:
 
 def _fingerprint(batch_file: BatchFile) -> str:
     fields = asdict(batch_file)
+    del fields["key_defaults"]
     if batch_file.columns is None:
         del fields["columns"]  # the batches of earlier versions have none
     text = json.dumps(fields, sort_keys=True, default=str)
