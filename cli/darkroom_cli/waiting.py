@@ -85,7 +85,9 @@ def _finished(session: Session, job: Json, timeout: int | None, destination: Des
     if chain := job.get("chain"):
         last = [step["job_id"] for step in chain["steps"] if step["job_id"]][-1]
         job = {**session.client.get(f"/v1/jobs/{last}"), "chain": chain}
-    paths = save(session.client, job, destination) if job["status"] == "completed" else []
+    # The last step of a completed chain can be a failed job whose outputs were recovered.
+    is_completed = "completed" in (job["status"], (chain or {}).get("status"))
+    paths = save(session.client, job, destination) if is_completed else []
     if not session.screen.as_json:
         for path in paths:
             session.screen.image(path)
@@ -159,6 +161,8 @@ def still_running(job: Json, reason: str) -> CliError:
 def raise_if_failed(job: Json) -> None:
     """Raise CliError if the job or its chain failed or was canceled."""
     failure, chain, job_id = job.get("failure"), job.get("chain") or {}, job["job_id"]
+    if chain.get("status") == "completed" and job["assets"]:
+        return
     if job["status"] != "failed" or failure is None:
         if chain.get("status") in ("failed", "canceled"):
             ended = Exit.CANCELED if chain["status"] == "canceled" else Exit.FAILED

@@ -290,6 +290,19 @@ def test_resume_waits_for_the_chain_and_saves_the_last_image(
     assert Path(IMAGE_NAME).exists()
 
 
+def test_resume_after_a_recovery_of_the_last_step_saves_its_image(
+    darkroom: Run, deployment: Deployment, capsys: Capture
+) -> None:
+    """The job of the step stays failed."""
+    recovered = failed("deadline_exceeded") | {"assets": job()["assets"]}
+    deployment.on(f"POST /v1/jobs/{JOB_ID}/resume", chain("completed", "completed", "failed"))
+    deployment.on(f"GET /v1/jobs/{JOB_ID}", recovered)
+
+    assert darkroom("jobs", "resume", JOB_ID) == Exit.DONE
+
+    assert capsys.readouterr().out == f"{IMAGE_NAME}\n"
+
+
 def test_chain_that_ends_without_its_last_step_has_an_exit_code(
     darkroom: Run, deployment: Deployment, capsys: Capture
 ) -> None:
