@@ -11,7 +11,7 @@ from darkroom_cli.errors import CliError, Exit
 from darkroom_cli.text import read_stdin
 
 _FORMS = "name=value, name=@file or name:=JSON"
-_MAX_TEXT_FILE = 1_000_000  # bytes
+_MAX_TEXT_FILE = 1 << 20  # bytes; the limit of the presets, too
 _MISSING = object()
 
 
@@ -89,7 +89,7 @@ def read_start(source: str | None) -> Json:
     """Return the input in a JSON file, or in stdin for `-`; an empty one without a source."""
     if source is None:
         return {}
-    value = _parsed("--input", read_stdin() if source == "-" else _text_of(Path(source)))
+    value = read_json(source)
     if not isinstance(value, dict):
         raise _bad("--input must be a JSON object.")
     return value
@@ -99,10 +99,17 @@ def read_steps(source: str | None) -> Json:
     """Return the further steps in a JSON file, as a field of a request; {} without a source."""
     if source is None:
         return {}
-    steps = _parsed("--then", read_stdin() if source == "-" else _text_of(Path(source)))
+    steps = read_json(source)
     if not isinstance(steps, list):
         raise _bad("--then must be a JSON list of steps.")
     return {"then": steps}
+
+
+def read_json(source: str) -> Any:
+    """Return the value in a JSON file, or in stdin for `-`. Raises CliError."""
+    if source == "-":
+        return _parsed("stdin", read_stdin())
+    return _parsed(source, _text_of(Path(source)))
 
 
 def _converted(field: Json, text: str) -> Any:
@@ -144,8 +151,8 @@ def _number(field: Json, text: str) -> int | float:
 def _parsed(name: str, text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
-        raise _bad(f"{name} is not valid JSON.") from None
+    except ValueError as error:
+        raise _bad(f"{name} is not valid JSON: {error}.") from None
 
 
 def _text_of(path: Path) -> str:

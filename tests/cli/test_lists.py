@@ -317,6 +317,18 @@ def test_chain_that_ends_without_its_last_step_has_an_exit_code(
     assert deployment.bodies("/v1/jobs")[0]["then"] == [{"operation": "edit", "prompt": "At night"}]
 
 
+def test_steps_that_are_not_json_are_refused_with_file_and_line(
+    darkroom: Run, deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("steps.json").write_text('[{"prompt": "At night"\n}, {]')
+
+    assert darkroom("generate", "x", "--then", "steps.json") == Exit.BAD_REQUEST
+    err = capsys.readouterr().err
+    assert err.startswith("darkroom: steps.json is not valid JSON: ")
+    assert "line 2 column 5" in err
+    assert not deployment.requests
+
+
 def test_show_lists_the_steps_of_a_chain(
     darkroom: Run, deployment: Deployment, capsys: Capture
 ) -> None:

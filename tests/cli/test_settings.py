@@ -51,8 +51,25 @@ def test_printed_presets_can_be_put_back(
 
     assert capsys.readouterr().out == "Version 5 is in use.\n"
     assert sent(deployment) == {"version": 4, "presets": PRESETS}
-    file.write_text("[]")
-    assert darkroom("presets", "put", str(file)) == Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "Cannot read presets.json: No such file or directory."),
+        ("[]", "presets.json is not a JSON object."),
+        ('{"version": 1,\n}', "presets.json is not valid JSON: "),
+    ],
+)
+def test_file_that_has_no_presets_is_refused_by_name(
+    darkroom: Run, deployment: Deployment, capsys: Capture, content: str | None, message: str
+) -> None:
+    if content is not None:
+        Path("presets.json").write_text(content)
+
+    assert darkroom("presets", "put", "presets.json") == Exit.BAD_REQUEST
+    assert message in capsys.readouterr().err
+    assert not deployment.requests
 
 
 def test_put_of_an_outdated_file_is_sent_once_and_fails(
@@ -78,7 +95,7 @@ def test_version_is_restored_by_its_number(
 
     assert darkroom("presets", "restore", "3") == Exit.DONE
     assert sent(deployment) == {"version": 4, "presets": earlier}
-    assert darkroom("presets", "restore", "2") == Exit.USAGE
+    assert darkroom("presets", "restore", "2") == Exit.BAD_REQUEST
     capsys.readouterr()
     assert darkroom("presets", "versions") == Exit.DONE
     assert capsys.readouterr().out.splitlines()[0].split("\t") == [

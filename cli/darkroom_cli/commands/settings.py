@@ -1,12 +1,11 @@
 """Commands for the settings of the deployment: presets, and the switch of submission."""
 
-import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from darkroom_cli.errors import CliError, Exit
+from darkroom_cli.model_input import read_json
 from darkroom_cli.options import JSON, KEY, URL
 from darkroom_cli.session import Session, command, connect
 from darkroom_cli.show import Screen
@@ -51,16 +50,13 @@ def list_presets(session: Session) -> None:
 @command(presets, "put")
 def put(
     session: Session,
-    file: Annotated[Path, typer.Argument(help="JSON, as `darkroom presets --json` prints it.")],
+    file: Annotated[str, typer.Argument(help="JSON, as `darkroom presets --json` prints it.")],
 ) -> None:
     """Replace all presets by those of a file. Its version must be the one in use."""
-    try:
-        document = json.loads(file.read_bytes())
-    except ValueError:
-        document = None
+    document = read_json(file)
     if not isinstance(document, dict):
-        message = f"{file} is not a JSON object."
-        raise CliError(Exit.USAGE, message, "Begin with: darkroom presets --json > presets.json")
+        hint = "Begin with: darkroom presets --json > presets.json"
+        raise CliError(Exit.BAD_REQUEST, f"{file} is not a JSON object.", hint)
     document.pop("problem", None)
     _store(session, document)
 
@@ -90,7 +86,7 @@ def restore(
     found = next((each for each in listed if each["version"] == version), None)
     if found is None:
         message = f"There is no version {version} among the newest versions."
-        raise CliError(Exit.USAGE, message, "darkroom presets versions lists them.")
+        raise CliError(Exit.BAD_REQUEST, message, "darkroom presets versions lists them.")
     earlier = session.client.get(f"/v1/presets/versions/{found['version_id']}")
     current = session.client.get("/v1/presets")
     _store(session, {"version": current["version"], "presets": earlier["presets"]})
