@@ -6,7 +6,8 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import NoCredentialsError, NoRegionError
+from moto import mock_aws
 
 from darkroom_cli import main
 from darkroom_cli.errors import CliError, Exit
@@ -103,13 +104,28 @@ def test_invoke_timeout_covers_the_functions_and_has_no_retry() -> None:
     assert config.retries["total_max_attempts"] == 1
 
 
-def test_missing_credentials_are_reported_in_one_line(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("error", [NoCredentialsError(), NoRegionError()])
+def test_missing_credentials_are_reported_with_the_remedy(
+    checkout: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
 ) -> None:
     def fail(*_: object) -> Any:
-        raise NoCredentialsError
+        raise error
 
     monkeypatch.setattr(stack, "find", fail)
 
-    assert main.run(["keys", "list", "--stack", "production"]) == Exit.INTERNAL
-    assert capsys.readouterr().err.count("\n") == 1
+    assert main.run(["keys", "list", "--stack", "production"]) == Exit.NO_TARGET
+    message, hint = capsys.readouterr().err.splitlines()
+    assert message == f"darkroom: {error}"
+    assert "AWS_DEFAULT_REGION" in hint
+
+
+def test_missing_stack_is_reported_with_its_name_and_region() -> None:
+    session = boto3.Session("test", "test", region_name="eu-central-1")
+    with mock_aws(), pytest.raises(CliError) as raised:
+        Stack(session, "production").output("TableName")
+
+    assert raised.value.message == "There is no stack production in eu-central-1."
+    assert raised.value.code is Exit.NO_TARGET

@@ -24,6 +24,9 @@ _STACK = Annotated[
 ]
 
 
+_SET_AWS = "Set AWS_PROFILE or AWS credentials, and AWS_DEFAULT_REGION."
+
+
 @top.command("redrive")
 def redrive(
     dry_run: Annotated[
@@ -69,11 +72,19 @@ def destroy(
 @contextmanager
 def open_stack(name: str | None) -> Iterator["Stack"]:
     """Yield the stack; an error of AWS ends the command with its message."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        NoCredentialsError,
+        NoRegionError,
+        ProfileNotFound,
+    )
 
     from darkroom_cli.operator import stack
 
     try:
         yield stack.find(name, current_folder())
+    except (NoCredentialsError, NoRegionError, ProfileNotFound) as error:
+        raise CliError(Exit.NO_TARGET, str(error), _SET_AWS) from None
     except (BotoCoreError, ClientError) as error:
         raise CliError(Exit.INTERNAL, str(error)) from None

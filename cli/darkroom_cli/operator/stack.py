@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from darkroom_cli.errors import CliError, Exit
 from darkroom_cli.target import local_stack
@@ -58,7 +59,14 @@ class Stack:
 
     def _describe(self) -> Any:
         formation = self.client("cloudformation")
-        return formation.describe_stacks(StackName=self.name)["Stacks"]
+        try:
+            return formation.describe_stacks(StackName=self.name)["Stacks"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":
+                raise
+            message = f"There is no stack {self.name} in {self._session.region_name}."
+            hint = "Check the name, the region and the account."
+            raise CliError(Exit.NO_TARGET, message, hint) from None
 
 
 def find(name: str | None, folder: Path) -> Stack:
