@@ -82,6 +82,31 @@ def test_dry_run_starts_no_batch(
     assert len(deployment.bodies("/v1/batches")) == 1
 
 
+def test_plan_of_a_dry_run_is_on_stdout_even_if_quiet(
+    darkroom: Run, deployment: Deployment, batch_file: str, capsys: Capture
+) -> None:
+    deployment.on("POST /v1/batches", batch("planned"))
+
+    assert darkroom("batch", "run", batch_file, "--dry-run", "--quiet") == Exit.DONE
+
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        "Row 1: A teapot (quality low, image https://a.test/fox.png)",
+        "Warning: The prompt names no column.",
+        "Line 3: Row 2: `prompt` is missing.",
+        "2 of 3 rows are valid. Price: $0.0200",
+    ]
+    assert err == ""
+
+
+def test_results_are_csv_or_jsonl(
+    darkroom: Run, deployment: Deployment, batch_file: str, capsys: Capture
+) -> None:
+    assert darkroom("batch", "run", batch_file, "--out", "results.xlsx") == Exit.USAGE
+    assert "--out results.xlsx must end in .csv or .jsonl." in capsys.readouterr().err
+    assert not deployment.requests
+
+
 def test_unconfirmed_price_starts_no_batch(
     darkroom: Run, deployment: Deployment, batch_file: str, capsys: Capture
 ) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,6 +46,8 @@ class Files(Options):
             if os.path.isdir(self.out):  # noqa: PTH112 - never raises
                 message = f"{self.out} is a folder. Name a file, such as results.csv."
                 raise CliError(Exit.USAGE, message)
+            if self.out.suffix.lower() not in (".csv", ".jsonl"):
+                raise CliError(Exit.USAGE, f"--out {self.out} must end in .csv or .jsonl.")
             make_folder(self.out.parent)
         if self.save is not None:
             make_folder(self.save)
@@ -96,10 +99,12 @@ def run(
         request["columns"] = mapped
     request["defaults"] = settings
     plan = session.client.post("/v1/batches", {**request, "dry_run": True})
-    _show_plan(session, plan)
+    if dry_run and session.screen.as_json:
+        session.screen.document(plan)
+        return
+    # The plan is the result of a dry run, and otherwise a message.
+    _show_plan(plan, session.screen.line if dry_run else session.screen.note)
     if dry_run:
-        if session.screen.as_json:
-            session.screen.document(plan)
         return
     record = _start(session, request, plan, yes, once)
     if wait:
@@ -167,20 +172,19 @@ def _request(session: Session, source: str, prompt: str | None, name: str | None
     return request
 
 
-def _show_plan(session: Session, plan: Json) -> None:
-    note = session.screen.note
+def _show_plan(plan: Json, say: Callable[[str], None]) -> None:
     for request in plan["preview"]:
-        note(f"Row {request['row']}: {_request_text(request)}")
+        say(f"Row {request['row']}: {_request_text(request)}")
     for warning in plan["warnings"]:
-        note(f"Warning: {warning}")
+        say(f"Warning: {warning}")
     for error in plan["errors"][:_MAX_SHOWN_ERRORS]:
-        note(f"Line {error['line']}: {error['message']}" if error["line"] else error["message"])
+        say(f"Line {error['line']}: {error['message']}" if error["line"] else error["message"])
     if (more := len(plan["errors"]) - _MAX_SHOWN_ERRORS) > 0:
-        note(f"… and {more} more problems")
+        say(f"… and {more} more problems")
     valid = plan["rows"] - plan["bad_rows"]
     unpriced = f", plus {plan['unpriced_rows']} of unknown price" if plan["unpriced_rows"] else ""
     cost = usd(plan["estimated_cost_micro_usd"])
-    note(f"{valid} of {plan['rows']} rows are valid. Price: {cost}{unpriced}")
+    say(f"{valid} of {plan['rows']} rows are valid. Price: {cost}{unpriced}")
 
 
 def _request_text(request: Json) -> str:
