@@ -50,6 +50,14 @@ class Destination:
         """The output format that the file name asks for; None without a name."""
         return None if self.file is None else FORMATS.get(self.file.suffix.lower())
 
+    def check_image_name(self) -> None:
+        """Raise CliError if the file name has an extension that GPT Image 2 does not write."""
+        if self.file is not None and self.format is None:
+            message = (
+                f"--out {self.file} must end in .png, .jpg or .webp: GPT Image 2 writes these."
+            )
+            raise CliError(Exit.USAGE, message)
+
 
 def make_folder(folder: Path) -> None:
     """Create a folder and its parents; raises CliError if files cannot be created in it."""

@@ -34,10 +34,12 @@ def submit(session: Session, request: Json, options: Submission) -> None:
     Each job of several has the idempotency key with its number; the studio shows them as one row.
     If one is refused, the accepted ones are finished first.
     """
-    count, once = options.count, options.once
+    count, once, destination = options.count, options.once, options.destination
+    if destination is not None and not {"model", "then"} & request.keys():
+        destination.check_image_name()
     if count == 1:
         job = session.client.post("/v1/jobs", request, once)
-        waiting.finish(session, job, options.timeout, options.destination)
+        waiting.finish(session, job, options.timeout, destination)
         return
     session.screen.note(f"{count} jobs: {price_of(session, request, count)}")
     key = f"cli-{uuid.uuid4()}" if once is None else once
@@ -52,7 +54,7 @@ def submit(session: Session, request: Json, options: Submission) -> None:
             refused = error
             break
     if jobs:
-        waiting.finish_all(session, jobs, options.timeout, options.destination)
+        waiting.finish_all(session, jobs, options.timeout, destination)
     if refused is not None:
         raise refused
 

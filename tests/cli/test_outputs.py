@@ -139,6 +139,14 @@ def test_impossible_destination_is_reported_before_the_job_is_paid(
     assert deployment.requests == []
 
 
+def test_name_of_another_format_is_refused_before_the_job_is_paid(
+    darkroom: Run, deployment: Deployment, capsys: Capture
+) -> None:
+    assert darkroom("generate", "x", "--out", "photo.gif") == Exit.USAGE
+    assert "--out photo.gif must end in .png, .jpg or .webp" in capsys.readouterr().err
+    assert not deployment.requests
+
+
 def test_failed_download_leaves_no_file(darkroom: Run, deployment: Deployment) -> None:
     deployment.on(f"GET /v1/jobs/{JOB_ID}", job())
     deployment.files = httpx.Response(503)
