@@ -12,6 +12,8 @@ from darkroom.domain.parsing import parse_request
 from tests.infra.template import ROOT
 
 PAGES = [*ROOT.glob("README.md"), *sorted((ROOT / "docs").glob("*.md"))]
+# Their tables have several measurements of one subject.
+MEASURED = ("benchmarks.md", "reliability.md")
 MAKEFILE = ROOT / "Makefile"
 # Generated folders.
 GENERATED = ("out", ".local", ".venv", ".aws-sam")
@@ -53,6 +55,15 @@ def test_links_in_a_page_exist(page: Path) -> None:
     local = [link.partition("#")[0] for link in links if "://" not in link and link[0] != "#"]
 
     assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_table_of_a_page_has_one_row_for_each_subject(page: Path) -> None:
+    if page.name in MEASURED:
+        return
+    for rows in re.findall(r"(?:^\|.*\n)+", page.read_text(), re.M):
+        subjects = [row.split(" | ")[0] for row in rows.splitlines()]
+        assert sorted(subjects) == sorted(set(subjects))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
