@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.api.problems import KINDS
 from darkroom.domain.audit import Act
 from darkroom.domain.errors import Code, failure
 from darkroom.domain.parsing import parse_request
@@ -123,6 +124,14 @@ def test_security_page_has_every_act_of_the_audit_log() -> None:
     acts = {act for row in table.splitlines() for act in re.findall(r"`([a-z.-]+)`", row[:90])}
 
     assert {str(act) for act in Act} <= acts
+
+
+def test_http_page_has_the_status_of_each_problem() -> None:
+    _, _, errors = (ROOT / "docs" / "http.md").read_text().partition("\n## Errors\n")
+    listed = re.findall(r"^\| `([a-z-]+)`.* \| (\d{3}) \|$", errors, re.M)
+
+    documented = {(name, int(status)) for name, status in listed}
+    assert {(name, status.value) for name, status in KINDS.values()} <= documented
 
 
 def test_tests_that_the_security_page_names_exist() -> None:
