@@ -17,6 +17,8 @@ type Json = dict[str, Any]
 _TIMEOUT = 40  # seconds; a long poll of the API takes at most 25
 _ATTEMPTS = 4
 _RETRYABLE = frozenset({429, 500, 502, 503, 504})
+# A deployment answers these with a type. Without its stage, an API Gateway answers 403 "Forbidden".
+_TYPED = frozenset({401, 403, 404})
 LONG_POLL_SECONDS = 20
 
 
@@ -128,7 +130,9 @@ class Client:
         if response.is_success and isinstance(body, dict):
             return body
         if response.is_error and isinstance(body, dict) and {"detail", "message"} & body.keys():
-            raise ProblemError(response.status_code, body)
+            problem = ProblemError(response.status_code, body)
+            if problem.is_typed or response.status_code not in _TYPED:
+                raise problem
         message = f"{self._target.url} is not a Darkroom API (HTTP {response.status_code})."
         hint = "Use the stack output ApiUrl as the URL, including its stage."
         raise CliError(Exit.NO_TARGET, message, hint)

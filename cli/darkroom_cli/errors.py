@@ -41,7 +41,7 @@ _HINTS = {
     " ROLE=submit|admin DAYS=90 BUDGET=5",
     429: "Wait a few seconds, then run the command again.",
 }
-_CONFIRMATION_REQUIRED = "urn:darkroom:problem:confirmation-required"
+_TYPE = "urn:darkroom:problem:"
 
 
 class ProblemError(CliError):
@@ -60,4 +60,9 @@ class ProblemError(CliError):
     @property
     def needs_confirmation(self) -> bool:
         """Whether the API accepts the same request with its price confirmed."""
-        return self.type == _CONFIRMATION_REQUIRED
+        return self.type == f"{_TYPE}confirmation-required"
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the document is one of Darkroom's problems."""
+        return self.type.startswith(_TYPE)

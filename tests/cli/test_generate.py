@@ -151,6 +151,8 @@ def test_retries_reuse_the_idempotency_key_of_their_call(
         (problem(500, "internal-error"), Exit.INTERNAL, "`prompt` is missing."),
         (httpx.Response(404, text="<html>"), Exit.NO_TARGET, "ApiUrl"),
         (httpx.Response(404, json={"oops": 1}), Exit.NO_TARGET, "ApiUrl"),
+        (httpx.Response(404, json={"message": "Not Found"}), Exit.NO_TARGET, "ApiUrl"),
+        (httpx.Response(403, json={"message": "Forbidden"}), Exit.NO_TARGET, "including its stage"),
         (httpx.Response(200, text="<html>"), Exit.NO_TARGET, "ApiUrl"),
         (httpx.Response(307), Exit.NO_TARGET, "ApiUrl"),
         (httpx.ConnectError("x"), Exit.NO_TARGET, "make up"),
