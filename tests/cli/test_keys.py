@@ -90,6 +90,14 @@ def test_create_prints_only_the_token_to_standard_output(run_command: RunCommand
     assert out.strip() not in err
 
 
+def test_quiet_creation_prints_the_token_and_nothing_else(run_command: RunCommand) -> None:
+    code, out, err = run_command("create", *SHOP, "--quiet")
+
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"dk_[a-z2-7]{40}\n", out)
+    assert run_command("list", "-q")[0] == 0
+
+
 def test_token_is_not_stored_or_listed(run_command: RunCommand, dynamodb: Any) -> None:
     _, out, _ = run_command("create", *SHOP)
 
@@ -124,9 +132,9 @@ def test_new_key_authorizes_with_role_expiry_and_budget(
 def test_key_without_limits_needs_unlimited(run_command: RunCommand, dynamodb: Any) -> None:
     code, out, err = run_command("create", "--name", "shop")
 
-    assert (code, out) == (Exit.BAD_REQUEST, "")
-    assert "`expires_in_days` is missing" in err
-    assert "`daily_budget_usd` is missing" in err
+    assert (code, out) == (Exit.USAGE, "")
+    assert "A key needs --days and --budget, or --unlimited." in err
+    assert "DAYS=90 BUDGET=5" in err
     assert stored_items(dynamodb) == "[]"
     _, _, note = run_command("create", "--name", "shop", "--unlimited")
     assert "expires never, no daily budget" in note
@@ -153,7 +161,7 @@ def test_budget_of_a_caller_is_changed_and_lifted(run_command: RunCommand, dynam
     assert code == 0
     assert "$2.50 a day" in out
     assert budgets.caps() == {"key:shop": 2_500_000}
-    assert run_command("budget", key.key_id)[0] == Exit.BAD_REQUEST
+    assert run_command("budget", key.key_id)[0] == Exit.USAGE
     assert run_command("budget", "0" * 12, "--unlimited")[0] == Exit.BAD_REQUEST
     assert budgets.caps() == {"key:shop": 2_500_000}
     assert run_command("budget", key.key_id, "--unlimited")[0] == 0
@@ -213,7 +221,10 @@ def test_revoke_deletes_only_its_key(run_command: RunCommand, dynamodb: Any) -> 
         (("create", "--name", "a", "--budget", "nan"), Exit.USAGE),
         (("create", *SHOP, "--model", "*"), Exit.BAD_REQUEST),
         (("create", *SHOP, "--source-cidr", "here"), Exit.BAD_REQUEST),
+        (("create", "--name", "a", "--days", "9"), Exit.USAGE),
         (("budget",), Exit.USAGE),
+        (("budget", "0123456789ab"), Exit.USAGE),
+        (("budget", "0123456789ab", "--budget", "1", "--unlimited"), Exit.USAGE),
         (("revoke",), Exit.USAGE),
         (("revoke", "0123456789ab"), Exit.BAD_REQUEST),
     ],

@@ -9,7 +9,8 @@ import typer
 
 from darkroom_cli.client import Client
 from darkroom_cli.commands.operator import open_stack
-from darkroom_cli.options import JSON, KEY, URL, Connection, check_id, command
+from darkroom_cli.errors import CliError, Exit
+from darkroom_cli.options import JSON, KEY, QUIET, URL, Connection, check_id, command
 from darkroom_cli.session import connect
 from darkroom_cli.show import Screen
 
@@ -85,11 +86,12 @@ class _Access(Connection[_KeySession]):
     url: URL = None
     key: KEY = None
     as_json: JSON = False
+    quiet: QUIET = False
 
     @contextmanager
     def open(self) -> Iterator[_KeySession]:
         """Yield the keys and the output."""
-        screen = Screen(as_json=self.as_json)
+        screen = Screen(as_json=self.as_json, is_quiet=self.quiet)
         if self.stack:
             from darkroom_cli.operator.keys import TableKeys
 
@@ -139,6 +141,9 @@ def create(
     ] = None,
 ) -> None:
     """Create an API key and print it. The key is shown only once."""
+    if not unlimited and None in (days, budget):
+        message = "A key needs --days and --budget, or --unlimited."
+        raise CliError(Exit.USAGE, message, "With make key: DAYS=90 BUDGET=5, or UNLIMITED=1.")
     body: Json = {
         "name": name,
         "role": role,
@@ -175,6 +180,8 @@ def change_budget(
     ] = False,
 ) -> None:
     """Change the daily budget of a key's caller: --budget or --unlimited."""
+    if unlimited == (budget is not None):
+        raise CliError(Exit.USAGE, "Set either --budget or --unlimited.")
     body: Json = {"unlimited": unlimited}
     if budget is not None:
         body["daily_budget_usd"] = budget

@@ -6,7 +6,7 @@ import typer
 
 from darkroom_cli.errors import CliError, Exit
 from darkroom_cli.model_input import read_json
-from darkroom_cli.options import JSON, KEY, URL
+from darkroom_cli.options import JSON, KEY, QUIET, URL
 from darkroom_cli.session import Session, command, connect
 from darkroom_cli.show import Screen
 
@@ -18,13 +18,18 @@ presets = typer.Typer(help="Presets (one per inbox folder): list, put, versions,
 
 @presets.callback(invoke_without_command=True)
 def default(
-    context: typer.Context, url: URL = None, key: KEY = None, *, as_json: JSON = False
+    context: typer.Context,
+    url: URL = None,
+    key: KEY = None,
+    *,
+    as_json: JSON = False,
+    quiet: QUIET = False,
 ) -> None:
     """List the presets if no command follows."""
     if context.invoked_subcommand is None:
         with connect(url, key) as client:
-            list_presets(Session(client, Screen(as_json=as_json)))
-    elif url or key or as_json:
+            list_presets(Session(client, Screen(as_json=as_json, is_quiet=quiet)))
+    elif url or key or as_json or quiet:
         message = "Options of `darkroom presets` must follow its command."
         hint = f"darkroom presets {context.invoked_subcommand} --json"
         raise CliError(Exit.USAGE, message, hint)
