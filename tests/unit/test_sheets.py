@@ -369,9 +369,27 @@ def test_id_of_pandas_is_a_whole_number(row_id: object) -> None:
 @pytest.mark.parametrize(
     ("template", "text", "position"),
     [
-        ("A {0} in {1}", "{0}", 3), ("{}", "{}", 1), ("A {a.b}", "{a.b}", 3), ("{a!r}", "{a!r}", 1),
-        ("{a:>10}", "{a:>10}", 1), ("{a[0]}", "{a[0]}", 1), ("a {", "{", 3), ("a }", "}", 3),
-        ("{{a}", "}", 4), ("{a{b}}", "{", 1), ("{ }", "{ }", 1), ("x {a\u200b", "{", 3),
+        ("A {0} in {1}", "{0}", 3), ("A {a.b}", "{a.b}", 3), ("{a!r}", "{a!r}", 1),
+        ("{a:>10}", "{a:>10}", 1), ("{a[0]}", "{a[0]}", 1),
+    ],
+)  # fmt: skip
+def test_name_that_braces_do_not_permit_is_refused_with_the_rule(
+    template: str, text: str, position: int
+) -> None:
+    with pytest.raises(InvalidRequestError) as error:
+        Template(template)
+
+    assert (
+        f"`prompt` has {text} at character {position}, which cannot name a column: a name in braces"
+        " has no . [ ] ! : and is not only a number."
+    ) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("template", "text", "position"),
+    [
+        ("{}", "{}", 1), ("a {", "{", 3), ("a }", "}", 3), ("{{a}", "}", 4), ("{a{b}}", "{", 1),
+        ("{ }", "{ }", 1), ("x {a\u200b", "{", 3),
     ],
 )  # fmt: skip
 def test_braces_without_a_column_are_refused_with_their_position(

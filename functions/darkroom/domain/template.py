@@ -16,6 +16,7 @@ from darkroom.domain.values import whole
 _BRACES = "columns in braces, as in {product} on white; {{ for a brace"
 _BRACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _NOT_IN_A_NAME = frozenset(".[]!:")
+_NAME = "no . [ ] ! : and is not only a number"
 
 
 class Template:
@@ -31,8 +32,10 @@ class Template:
                 literal += brace[0][0]
                 continue
             name = column_name(brace[1] or "")
-            if not name or name.isdigit() or set(name) & _NOT_IN_A_NAME:
-                raise _bad_braces(brace[0], brace.start() + 1)
+            if not name:
+                raise _bad_braces(brace, "names no column")
+            if name.isdigit() or set(name) & _NOT_IN_A_NAME:
+                raise _bad_braces(brace, f"cannot name a column: a name in braces has {_NAME}")
             self._parts.append((literal, name))
             literal = ""
         self._end = literal + text[start:]
@@ -71,11 +74,9 @@ class Template:
         return "".join(text + values[name] for text, name in self._parts) + self._end
 
 
-def _bad_braces(text: str, position: int) -> InvalidRequestError:
-    message = (
-        f"`prompt` has {text[:MAX_FIELD_NAME]} at character {position}, which names no column. Use"
-        f" {_BRACES}."
-    )
+def _bad_braces(brace: re.Match[str], reason: str) -> InvalidRequestError:
+    text, position = brace[0][:MAX_FIELD_NAME], brace.start() + 1
+    message = f"`prompt` has {text} at character {position}, which {reason}. Use {_BRACES}."
     return InvalidRequestError.of("prompt", message, _BRACES)
 
 
