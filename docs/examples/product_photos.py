@@ -52,7 +52,7 @@ def main(folder: Path, preset: str) -> None:
                 open_photos.discard(name)
         time.sleep(1)
     for name in sorted(open_photos):
-        print(f"{name}: no result after {TIMEOUT} s")
+        print(f"{name}: no result after {TIMEOUT} s. An unchanged photo is not edited again.")
 
 
 def free_path(path: Path) -> Path:
@@ -65,4 +65,6 @@ def free_path(path: Path) -> Path:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     main(Path(sys.argv[1]), sys.argv[2])
