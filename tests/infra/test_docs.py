@@ -10,6 +10,7 @@ from darkroom.api.problems import KINDS
 from darkroom.domain.audit import Act
 from darkroom.domain.errors import Code, failure
 from darkroom.domain.parsing import parse_request
+from darkroom.domain.requests import AnyModel, Edit, TextToImage
 from tests.infra.template import ROOT
 
 PAGES = [*ROOT.glob("README.md"), *sorted((ROOT / "docs").glob("*.md"))]
@@ -124,6 +125,15 @@ def test_security_page_has_every_act_of_the_audit_log() -> None:
     acts = {act for row in table.splitlines() for act in re.findall(r"`([a-z.-]+)`", row[:90])}
 
     assert {str(act) for act in Act} <= acts
+
+
+def test_events_page_has_each_field_of_a_request() -> None:
+    page = (ROOT / "docs" / "events.md").read_text()
+    section = page.partition("\n## JobRequested\n")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| `[^|]*", section, re.M))))
+
+    for request in (TextToImage, Edit, AnyModel):
+        assert request.model_fields.keys() <= documented
 
 
 def test_http_page_has_the_status_of_each_problem() -> None:
