@@ -157,7 +157,7 @@ class Client:
                     time.sleep(pause)
                     continue
                 message = f"No response from {self._target.url} ({type(error).__name__})."
-                hint = "Check the URL. A local stack is started by: make up"
+                hint = "Check the URL and the network. A local stack is started by: make up"
                 raise CliError(Exit.NO_TARGET, message, hint) from None
             if response.status_code not in _RETRYABLE or not remaining:
                 return response

@@ -155,7 +155,7 @@ def test_retries_reuse_the_idempotency_key_of_their_call(
         (httpx.Response(403, json={"message": "Forbidden"}), Exit.NO_TARGET, "including its stage"),
         (httpx.Response(200, text="<html>"), Exit.NO_TARGET, "ApiUrl"),
         (httpx.Response(307), Exit.NO_TARGET, "ApiUrl"),
-        (httpx.ConnectError("x"), Exit.NO_TARGET, "make up"),
+        (httpx.ConnectError("x"), Exit.NO_TARGET, "Check the URL and the network."),
     ],
 )  # fmt: skip
 def test_error_has_a_hint_and_an_exit_code(
