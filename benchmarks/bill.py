@@ -257,6 +257,7 @@ def run() -> Section:
         "AWS cost of a job without waiting",
         "One text-to-image job in moto, requested over HTTP, from the request to the statistics, without a daily "
         "budget. State machine and handlers are the shipped code. The run time of functions and the length of a "
-        "task token are assumed. List prices of us-east-1, 2026-11, without the free tier.",
+        "task token are assumed. List prices of us-east-1, 2026-11, without the free tier. No run of Quote: each "
+        "process keeps a price for an hour.",
         table(("item", "without webhooks", "with a webhook"), rows),
     )

@@ -24,13 +24,19 @@ from local.processes import Supervisor
 
 LOGS = STATE / "logs"
 RUNS, MAX_RATIO = 9, 2.5
-# What each handler builds before its first event: an attribute of the app.
+# What each handler builds before its first event.
 USE_CASES = {
-    "api": "api", "authorizer": "authorize", "on_upload": "upload_job", "on_request": "request_job",
-    "on_webhook": "receive_webhook", "submit": "submit_job", "check": "check_job", "finalize": "finalize_job",
-    "fail": "end_job", "on_execution_ended": "end_job", "record_stats": "record_stats", "sweep": "sweep_jobs",
-    "reconcile": "reconcile_billing", "quote": "ports.quotes", "create_rows": "create_rows", "collect_batch": "collect_batch",
+    "api": "routes", "erase": "routes", "keys": "routes", "settings": "routes", "callback_secrets": "routes",
+    "authorizer": "app().authorize", "on_upload": "app().upload_job", "on_request": "app().request_job",
+    "on_webhook": "app().receive_webhook", "quote": "app().ports.quotes", "submit": "app().submit_job",
+    "check": "app().check_job", "finalize": "app().finalize_job", "fail": "app().end_job",
+    "on_execution_ended": "app().end_job", "continue_chain": "app().continue_chain",
+    "record_stats": "app().record_stats", "send_callback": "app().send_callback", "sweep": "app().sweep_jobs",
+    "reconcile": "app().reconcile_billing", "create_rows": "app().create_rows",
+    "collect_batch": "app().collect_batch", "zip_batch": "app().zip_batch",
+    "archive_audit": "app().ports.audit_archive",
 }  # fmt: skip
+_HTTP = "from darkroom.handlers._http import api; api(handler.routes)"
 _BASELINE = "import boto3\nmark()\nboto3.client('dynamodb')"
 # Packages of the Lambda runtime. Everything else comes from the artifact.
 _RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "dateutil", "six.py", "jmespath", "urllib3")
@@ -98,11 +104,7 @@ def _measure(path: list[str], uncompiled_path: list[str]) -> dict[str, tuple[flo
     """Return seconds to import, seconds until ready, and MB of memory, by handler."""
     bodies = {"baseline": _BASELINE} | {
         name: f"import darkroom.handlers.{name} as handler\nmark()\n"
-        + (
-            "from darkroom.handlers._http import api; api(handler.routes)"
-            if name == "api"
-            else f"handler.app().{use_case}"
-        )
+        + (_HTTP if use_case == "routes" else f"handler.{use_case}")
         for name, use_case in USE_CASES.items()
     }
     scripts = {name: (path, body) for name, body in bodies.items()}

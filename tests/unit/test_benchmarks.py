@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from benchmarks import bill
+from benchmarks import bill, imports
 from benchmarks.__main__ import NAMES
 from benchmarks.contention import attempts_per_write
 from benchmarks.policies import POLLING_MB, WEBHOOK_MB, darkroom, measure_policy
@@ -13,6 +13,7 @@ from benchmarks.report import PAGE
 from benchmarks.traffic import Traffic, earliest_end
 from darkroom.domain.durations import published
 from darkroom.domain.submit_queue import RateLimit
+from tests.infra.template import functions, properties
 
 KINDS = [(q, r) for q in ("medium", "high") for r in ("1k", "2k", "4k")]
 
@@ -52,6 +53,12 @@ def test_batch_reaches_90_percent_of_rate_limit_without_refused_submits(
     assert result.refused == 0
     earliest = earliest_end(rate_limit, [flight_seconds[sample] for sample in result.samples])
     assert earliest / result.ended_at > 0.9
+
+
+def test_every_handler_of_the_template_is_measured() -> None:
+    paths = [properties(name)["Handler"].split(".") for name in functions()]
+
+    assert imports.USE_CASES.keys() == {path[2] for path in paths if path[0] == "darkroom"}
 
 
 def test_more_shards_need_fewer_attempts_per_write() -> None:
