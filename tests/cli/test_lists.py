@@ -99,6 +99,25 @@ def test_cancel_prints_the_charge(darkroom: Run, deployment: Deployment, capsys:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "route"),
+    [
+        (("jobs", "cancel", JOB_ID), f"DELETE /v1/jobs/{JOB_ID}"),
+        (("batch", "cancel", JOB_ID), f"DELETE /v1/batches/{JOB_ID}"),
+        (("keys", "revoke", JOB_ID), f"DELETE /v1/keys/{JOB_ID}"),
+        (("resume",), "PUT /v1/submits"),
+    ],
+)
+def test_result_is_one_document_with_json(
+    darkroom: Run, deployment: Deployment, capsys: Capture, arguments: tuple[str, ...], route: str
+) -> None:
+    answer = job(batch_id=JOB_ID, id=JOB_ID, name="shop")
+    deployment.on(route, answer)
+
+    assert darkroom(*arguments, "--json") == Exit.DONE
+    assert json.loads(capsys.readouterr().out) == answer
+
+
+@pytest.mark.parametrize(
     ("erased_at", "state"),
     [("2026-11-30T12:00:00Z", "erased"), (None, "erased here; WaveSpeed has not confirmed it yet")],
 )
@@ -212,7 +231,8 @@ def test_completion_script_is_printed(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["paint"], ["generate"], ["generate", "x", "--qualty", "low"]]
+    "arguments",
+    [["paint"], ["generate"], ["generate", "x", "--qualty", "low"], ["generate", "x", "-n", "9"]],
 )
 def test_invalid_command_line_returns_2(darkroom: Run, arguments: list[str]) -> None:
     assert darkroom(*arguments) == Exit.USAGE

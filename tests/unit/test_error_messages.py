@@ -17,7 +17,6 @@ from darkroom.domain.errors import (
     failure,
     sentence,
 )
-from darkroom.domain.events import JobRejected
 from darkroom.domain.parsing import parse_request
 from darkroom.domain.row_parser import rows_of
 from darkroom.domain.rows import at_row
@@ -28,15 +27,7 @@ from tests.unit.batches import SHOP, upload_rows
 from tests.unit.http import V1_JOBS, Client
 
 LANE = "`lane` is not a field of this request. Use `priority`: normal or low."
-HEIC = b"\x00\x00\x00\x18ftypheic" + bytes(99)
 BATCH = {"source": "upload:rows.jsonl"}
-
-
-def rejection(world: World) -> JobRejected:
-    """Return the only published event, a JobRejected."""
-    [event] = world.events.published
-    assert isinstance(event, JobRejected)
-    return event
 
 
 def row_problems(
@@ -133,24 +124,6 @@ def test_submission_unknown_message_warns_of_a_second_charge() -> None:
     assert failure(Code.SUBMISSION_UNKNOWN, sent=True).message == (
         "WaveSpeed never confirmed this request. Retrying may charge you twice."
     )
-
-
-@pytest.mark.parametrize(
-    ("key", "data", "message"),
-    [
-        ("clean-scan/photo.HEIC", HEIC, "photo.HEIC is a HEIC image. Export it as JPEG."),
-        ("clean-scan/photo.jpg", HEIC, "photo.jpg is a HEIC image. Export it as JPEG."),
-        ("clean-scan/a", b"GIF89a", "a is a GIF. Use PNG, JPEG or WebP."),
-        ("clean-scan/a.tif", b"II*\x00", "a.tif is a TIFF. Use PNG, JPEG or WebP."),
-        ("clean-scan/a.jpg", b"words", "a.jpg has an unsupported format. Use PNG, JPEG or WebP."),
-    ],
-)  # fmt: skip
-def test_inbox_message_names_the_file_and_its_format(key: str, data: bytes, message: str) -> None:
-    world = World()
-
-    assert world.app.upload_job.run(world.inbox.put(key, data), event_id="e") is None
-
-    assert rejection(world).message == message
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from darkroom.domain import callers, keys
+from darkroom.domain import keys
 from darkroom.domain.audit import Act
 from darkroom.domain.callers import Role
 from darkroom.domain.keys import Key
@@ -137,24 +137,6 @@ def test_accepted_key_is_not_counted() -> None:
 
     assert world.metrics.recorded == []
     assert world.audit.entries == []
-
-
-def test_revoked_key_is_refused() -> None:
-    world = World()
-    token = add_key(world)
-    [revoked] = world.app.revoke_key.run(keys.digest(token)[:12], callers.AWS)
-
-    assert revoked.digest == keys.digest(token)
-    assert world.app.authorize.run(f"Bearer {token}", SOURCE_IP) is None
-
-
-def test_revoke_of_an_unknown_id_changes_nothing() -> None:
-    world = World()
-    add_key(world)
-
-    assert world.app.revoke_key.run("0" * 12, callers.AWS) == []
-    assert len(world.keys.all()) == 1
-    assert world.app.ports.queue.read_all().revoked == set()
 
 
 @pytest.mark.parametrize(
