@@ -58,6 +58,13 @@ class Screen:
         else:
             self.line(text)
 
+    def listing(self, value: Any, columns: list[str], rows: Iterable[list[str]]) -> None:
+        """Print a list: the JSON document with --json, else a table."""
+        if self.as_json:
+            self.document(value)
+        else:
+            self.table(columns, list(rows))
+
     def json_line(self, value: Any) -> None:
         """Print one JSON document on one line, and flush."""
         self._write(_json(value))

@@ -119,10 +119,7 @@ def list_batches(
 ) -> None:
     """List batches, newest first."""
     page = session.client.get("/v1/batches", limit=limit)
-    if session.screen.as_json:
-        session.screen.document(page)
-        return
-    session.screen.table(_COLUMNS, [_row(record) for record in page["batches"]])
+    session.screen.listing(page, _COLUMNS, map(_row, page["batches"]))
 
 
 @command(batch, "show")

@@ -1,5 +1,6 @@
 """Commands for jobs: generate, edit, list, show, tag, share, cancel, erase, resume, retry, open."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -112,20 +113,14 @@ def list_jobs(
         cursor = page["cursor"]
         if cursor is None:
             break
-    if session.screen.as_json:
-        session.screen.document({"jobs": records})
-        return
-    session.screen.table(COLUMNS, [row(job) for job in records])
+    session.screen.listing({"jobs": records}, COLUMNS, (row(job) for job in records))
 
 
 @command(jobs, "show")
 def show(session: Session, job_id: JobId) -> None:
     """Show every field of a job."""
     job = session.client.get(f"/v1/jobs/{job_id}")
-    if session.screen.as_json:
-        session.screen.document(job)
-        return
-    session.screen.table(["", ""], [[name, value] for name, value in _fields(job)])
+    session.screen.listing(job, ["", ""], _fields(job))
 
 
 @command(jobs, "tag")
@@ -245,7 +240,8 @@ def row(job: Json) -> list[str]:
     return [job["job_id"], status, request, price, _CHARGED[job["charged"]], created, short]
 
 
-def _fields(job: Json) -> list[tuple[str, str]]:
+def _fields(job: Json) -> Iterator[list[str]]:
+    """Yield the name and the value of each field that a job has."""
     failure, chain = job["failure"] or {}, job.get("chain")
     fields: list[tuple[str, Any]] = [
         ("job", job["job_id"]),
@@ -273,7 +269,7 @@ def _fields(job: Json) -> list[tuple[str, str]]:
         *((name.removesuffix("_at"), time) for name, time in job["timings"].items()),
         *(("asset", f"s3://{asset['bucket']}/{asset['key']}") for asset in job["assets"]),
     ]
-    return [(name, str(value)) for name, value in fields if value not in (None, "", {})]
+    yield from ([name, str(value)] for name, value in fields if value not in (None, "", {}))
 
 
 def _request(job: Json) -> Json:

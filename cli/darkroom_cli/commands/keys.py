@@ -164,10 +164,7 @@ def create(
 def list_keys(session: _KeySession) -> None:
     """List the API keys. Only a digest of each key is stored."""
     stored = session.keys.list()
-    if session.screen.as_json:
-        session.screen.document(stored)
-        return
-    session.screen.table(list(_COLUMNS), [_row(each) for each in stored["keys"]])
+    session.screen.listing(stored, list(_COLUMNS), map(_row, stored["keys"]))
 
 
 @command(keys, "budget", _Access)

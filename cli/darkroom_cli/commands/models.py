@@ -67,11 +67,9 @@ def models(
         if not answer["models"]:
             break
     shown = found[:limit]
-    if session.screen.as_json:
-        session.screen.document({"models": shown, "total": total})
-        return
-    rows = [[each["id"], each["type"], usd(each["base_price_micro_usd"])] for each in shown]
-    session.screen.table(["model", "type", "price from"], rows)
+    rows = ([each["id"], each["type"], usd(each["base_price_micro_usd"])] for each in shown)
+    document = {"models": shown, "total": total}
+    session.screen.listing(document, ["model", "type", "price from"], rows)
     if not shown:
         session.screen.note("No model matches.")
     elif total > len(shown):

@@ -39,15 +39,12 @@ def default(
 def list_presets(session: Session) -> None:
     """List the presets."""
     document = session.client.get("/v1/presets")
-    if session.screen.as_json:
-        session.screen.document(document)
-        return
-    rows = [
+    rows = (
         [name, str(preset.get("quality") or ""), str(preset.get("resolution") or ""),
          preset["prompt"]]
         for name, preset in sorted(document["presets"].items())
-    ]  # fmt: skip
-    session.screen.table(["preset", "quality", "resolution", "prompt"], rows)
+    )  # fmt: skip
+    session.screen.listing(document, ["preset", "quality", "resolution", "prompt"], rows)
     if document["problem"]:
         session.screen.note(f"config/presets.json is not used: {document['problem']}")
 
@@ -70,15 +67,12 @@ def put(
 def versions(session: Session) -> None:
     """List the newest versions of the presets, with their authors and changes."""
     document = session.client.get("/v1/presets/versions")
-    if session.screen.as_json:
-        session.screen.document(document)
-        return
-    rows = [
+    rows = (
         ["" if each["version"] is None else str(each["version"]), each["stored_at"],
          each["stored_by"]["name"], each["problem"] or ", ".join(each["changed"])]
         for each in document["versions"]
-    ]  # fmt: skip
-    session.screen.table(["version", "stored at", "by", "changed"], rows)
+    )  # fmt: skip
+    session.screen.listing(document, ["version", "stored at", "by", "changed"], rows)
 
 
 @command(presets, "restore")
