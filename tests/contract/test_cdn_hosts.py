@@ -2,7 +2,6 @@
 
 import functools
 import io
-from collections.abc import Callable
 
 import httpx
 import pytest
@@ -13,19 +12,10 @@ from darkroom.adapters.cdn import Cdn
 from darkroom.domain.errors import Code
 from darkroom.ports import Download, NotDownloaded
 from tests.contract.scripted_http import ScriptedHttp, file
+from tests.contract.test_downloads import URL, fetch
 from tests.fakes.images import PNG
 from tests.profiles import examples
 from tests.unit.test_ssrf import AMBIGUOUS, OTHER_SCHEMES, short
-
-HOSTS = ("cdn.test", "*.cloudfront.net")
-URL = "https://cdn.test/output/0.png"
-
-
-def fetch(
-    response: httpx.Response | Callable[[httpx.Request], httpx.Response], url: str = URL
-) -> tuple[Download | NotDownloaded, bytes, ScriptedHttp]:
-    http, buffer = ScriptedHttp(response), io.BytesIO()
-    return Cdn(HOSTS, http.transport).fetch(url, buffer), buffer.getvalue(), http
 
 
 @pytest.mark.parametrize(
