@@ -74,10 +74,12 @@ def test_rejected_upload_has_an_error_document() -> None:
         (b"", "is empty."),
         (b"GIF89a" + bytes(99), "is a GIF. Use PNG, JPEG or WebP."),
         (b"\x00\x00\x00\x18ftypheic", "is a HEIC image. Export it as JPEG."),
+        (b"II*\x00", "is a TIFF. Use PNG, JPEG or WebP."),
+        (b"%PDF-1.7", "is a PDF. Use PNG, JPEG or WebP."),
         (PNG.ljust(MAX_REFERENCE_BYTES + 1, b"\x00"), "is 20.1 MB; the limit is 20 MB."),
         (PNG.ljust(25_000_000, b"\x00"), "is 25 MB; the limit is 20 MB."),
     ],
-    ids=["empty", "gif", "heic", "one byte too many", "25 MB"],
+    ids=["empty", "gif", "heic", "tiff", "pdf", "one byte too many", "25 MB"],
 )
 def test_file_that_is_not_an_image_or_too_large_is_rejected(data: bytes, message: str) -> None:
     allowed = "a PNG, JPEG or WebP image up to 20 MB"
