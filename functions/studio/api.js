@@ -1,6 +1,6 @@
 // HTTP client of the page: API key, error messages and connection state.
 
-const ROOT = new URL("../", import.meta.url); // this file is <root>studio/api.js
+const ROOT = new URL("../../", import.meta.url); // this file is <root>studio/<revision>/api.js
 const STORAGE_KEY = "darkroom-key";
 const SLOW_MS = 4000;
 const OFFLINE = "The deployment cannot be reached. Check your connection and try again.";

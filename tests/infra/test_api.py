@@ -275,7 +275,7 @@ def files_of_a_page_load() -> set[str]:
     texts = {
         path.name: path.read_text() for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES
     }
-    waiting = re.findall(r"{root}studio/([\w.-]+)", texts[PAGE])
+    waiting = re.findall(r"{folder}([\w.-]+)", texts[PAGE])
     found: set[str] = set()
     while waiting:
         found.add(name := waiting.pop())
@@ -284,7 +284,7 @@ def files_of_a_page_load() -> set[str]:
 
 
 def test_limit_of_the_studio_admits_page_loads() -> None:
-    """Browsers revalidate every file. If a module gets a 429, the page runs no script."""
+    """A new revision makes every browser load every file. A 429 leaves the page without script."""
     files = len(files_of_a_page_load())
     (limit,) = (
         s for s in properties("RestApi")["MethodSettings"] if "~1studio" in s["ResourcePath"]

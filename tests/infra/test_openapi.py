@@ -17,7 +17,7 @@ OPERATIONS = [
 # Called by the provider, which has no API key; a separate function handles it.
 WEBHOOK = ("/webhooks/wavespeed/{job_id}", "post")
 # The studio page; its API requests carry the key.
-PAGES = [("/", "get"), ("/studio/{file}", "get"), ("/share/{job_id}", "get")]
+PAGES = [("/", "get"), ("/studio/{revision}/{file}", "get"), ("/share/{job_id}", "get")]
 ROUTES_WITHOUT_KEY = [WEBHOOK, *PAGES]
 KEY_ROUTES = [operation for operation in OPERATIONS if operation[:2] not in ROUTES_WITHOUT_KEY]
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from darkroom.api import studio
 from darkroom.domain.audit import Act
 from darkroom.domain.job import Job, Status
 from tests.fakes.world import TEXT_TO_IMAGE
@@ -165,7 +166,7 @@ def test_link_shows_the_outputs_without_a_key_and_not_the_prompt() -> None:
     assert (policy["default-src"], policy["style-src"]) == ("'none'", "'self'")
     assert "noindex" in page.headers["X-Robots-Tag"]
     assert page.headers["Cache-Control"] == "no-store"
-    assert f'href="{STAGE}/studio/share.css"' in page.text
+    assert f'href="{STAGE}/studio/{studio.files_revision()}/share.css"' in page.text
     assert str(TEXT_TO_IMAGE["prompt"]) not in page.text
     assert "lighthouse" not in page.text  # nor in the name of the saved file
     assert ada.get(f"/v1/jobs/{job.job_id}").json["shared_until"] is not None

@@ -14,35 +14,61 @@ NAMES = sorted(path.name for path in studio.FOLDER.rglob("*") if path.suffix in 
 SOURCES = [path.read_text() for path in SOURCE_FILES]
 
 
+FILES = f"/studio/{studio.files_revision()}"
+
+
 def test_page_links_its_files_below_the_stage() -> None:
     response = Client().get("/")
 
     assert (response.status, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     linked = re.findall(r'(?:src|href)="([^#"]+)"', response.text)
     assert linked
-    assert {path.rpartition("/")[0] for path in linked} == {f"{STAGE}/studio"}
+    assert {path.rpartition("/")[0] for path in linked} == {STAGE + FILES}
     assert {path.rpartition("/")[2] for path in linked} <= set(NAMES)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != studio.PAGE])
-def test_file_has_a_media_type_and_an_etag(name: str) -> None:
+def test_unchanged_page_is_not_sent_again() -> None:
     client = Client()
-    first = client.get(f"/studio/{name}")
+    first = client.get("/")
 
-    second = client.get(f"/studio/{name}", {"If-None-Match": first.headers["ETag"]})
+    second = client.get("/", {"If-None-Match": first.headers["ETag"]})
 
-    assert (first.status, second.status, second.text) == (200, 304, "")
-    assert first.headers["Content-Type"].split(";")[0] in {
+    assert (second.status, second.text) == (304, "")
+    assert first.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != studio.PAGE])
+def test_file_has_a_media_type_and_is_kept_by_browsers(name: str) -> None:
+    response = Client().get(f"{FILES}/{name}")
+
+    assert response.status == 200
+    assert response.headers["Content-Type"].split(";")[0] in {
         "text/css", "text/javascript", "image/svg+xml",
     }  # fmt: skip
-    assert first.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Cache-Control"].endswith("immutable")
+
+
+@pytest.mark.parametrize("name", ["base.css", "app.js"])
+def test_changed_file_has_another_path(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A browser that keeps the files never mixes those of two deployments."""
+    before = studio.files_revision()
+    changed = studio.files() | {name: "changed"}
+    monkeypatch.setattr(studio, "files", lambda: changed)
+
+    assert studio.files_revision.__wrapped__() != before
 
 
 @pytest.mark.parametrize(
-    "name", ["none.js", "index.html", "..%2Fstudio.py", "%2e%2e", ".", "app.js.", "APP.JS"]
+    "path",
+    [
+        f"{FILES}/{name}"
+        for name in ("none.js", "index.html", "..%2Fstudio.py", "%2e%2e", ".", "app.js.", "APP.JS")
+    ]
+    + ["/studio/app.js", "/studio/0123456789abcdef/app.js"],
 )
-def test_other_paths_return_404(name: str) -> None:
-    assert Client().get(f"/studio/{name}").status == 404
+def test_other_paths_return_404(path: str) -> None:
+    assert Client().get(path).status == 404
 
 
 def test_content_security_policy_allows_only_the_origin_and_the_bucket() -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from darkroom.api import schemas as contract
+from darkroom.api import studio
 from darkroom.api.http import HttpRequest, reply
 from darkroom.api.job_reply import JobReply
 from darkroom.domain.file_names import attachment, disposition, shared_name
@@ -30,8 +31,8 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex, nofollow">
 <title>{title}</title>
-<link rel="icon" href="{root}studio/icon.svg">
-<link rel="stylesheet" href="{root}studio/share.css">
+<link rel="icon" href="{folder}icon.svg">
+<link rel="stylesheet" href="{folder}share.css">
 </head>
 <body>
 <main>
@@ -82,7 +83,7 @@ class ShareRoutes:
         event = self._resolver.current_event.raw_event
         token = (event.get("queryStringParameters") or {}).get("token") or ""
         path: str = event["requestContext"]["path"]
-        root = html.escape(path.rpartition("/share/")[0] + "/")
+        root = path.rpartition("/share/")[0] + "/"
         job = self._share_job.open(job_id, token)
         if job is None or job.shared_until is None:
             return _page(404, root, "Link closed", _CLOSED, ())
@@ -134,7 +135,7 @@ def _page(status: int, root: str, title: str, content: str, urls: Iterable[str])
     return Response(
         status_code=status,
         content_type=_HTML,
-        body=_PAGE.format(title=title, root=root, content=content),
+        body=_PAGE.format(title=title, folder=html.escape(studio.folder(root)), content=content),
         headers={
             "Cache-Control": "no-store",
             "Content-Security-Policy": "; ".join(policy),

@@ -2,7 +2,7 @@
 
 import hashlib
 import html
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -24,7 +24,28 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_ROOT = "{root}"  # placeholder in the page for the API's root path, with a final slash
+_FOLDER = "{folder}"  # placeholder in the page for the path of its files, with a final slash
+
+
+@cache
+def files() -> dict[str, str]:
+    """Return the text of each file by name."""
+    paths = sorted(path for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES)
+    return {path.name: path.read_text("utf-8") for path in paths}
+
+
+@cache
+def files_revision() -> str:
+    """Return a digest of all files.
+
+    It is part of their paths. So browsers keep them, and files of two deployments never mix.
+    """
+    return hashlib.sha256("\0".join(files().values()).encode()).hexdigest()[:16]
+
+
+def folder(root: str) -> str:
+    """Return the path of the files, with a final slash. `root` is that of the API, with one."""
+    return f"{root}studio/{files_revision()}/"
 
 
 class Studio:
@@ -35,40 +56,32 @@ class Studio:
         self._settings = app.settings
         self._references = app.ports.references
         resolver.get("/")(self.page)
-        resolver.get("/studio/<file>")(self.file)
+        resolver.get("/studio/<revision>/<file>")(self.file)
 
     def page(self) -> Response[str]:
         """Return the page. Its links start at the API's root path."""
         path: str = self._resolver.current_event.raw_event["requestContext"]["path"]
         root = f"/{path.strip('/')}/".replace("//", "/")
-        return self._show(PAGE, self._files[PAGE].replace(_ROOT, html.escape(root)))
-
-    def file(self, file: str) -> Response[str]:
-        """Return one file. Only files found at startup are served, so no path is ever opened."""
-        if file == PAGE or file not in self._files:
-            raise NotFoundError("The studio has no such file.")
-        return self._show(file, self._files[file])
-
-    def _show(self, name: str, text: str) -> Response[str]:
-        revision = hashlib.sha256(text.encode()).hexdigest()[:32]
+        text = files()[PAGE].replace(_FOLDER, html.escape(folder(root)))
+        etag = hashlib.sha256(text.encode()).hexdigest()[:32]
         headers = {
-            # Browsers revalidate every file, so that files of two deployments never mix.
             "Cache-Control": "no-cache",
-            "ETag": f'"{revision}"',
+            "ETag": f'"{etag}"',
             "Content-Security-Policy": self._policy,
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Opener-Policy": "same-origin",
         }
         cached = views.revisions(self._resolver.current_event.headers.get("if-none-match") or "")
-        if revision in cached:
+        if etag in cached:
             return Response(status_code=304, body="", headers=headers)
-        media_type = MEDIA_TYPES[Path(name).suffix]
-        return Response(status_code=200, content_type=media_type, body=text, headers=headers)
+        return _show(PAGE, text, headers)
 
-    @cached_property
-    def _files(self) -> dict[str, str]:
-        paths = (path for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES)
-        return {path.name: path.read_text("utf-8") for path in paths}
+    def file(self, revision: str, file: str) -> Response[str]:
+        """Return one file. Only files found at startup are served, so no path is ever opened."""
+        if revision != files_revision() or file == PAGE or file not in files():
+            raise NotFoundError("The studio has no such file. Reload the page.")
+        headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return _show(file, files()[file], headers)
 
     @cached_property
     def _policy(self) -> str:
@@ -89,3 +102,8 @@ class Studio:
                 "form-action 'none'",
             )
         )
+
+
+def _show(name: str, text: str, headers: dict[str, str]) -> Response[str]:
+    media_type = MEDIA_TYPES[Path(name).suffix]
+    return Response(status_code=200, content_type=media_type, body=text, headers=headers)
