@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = Logger()
 
-SIDE = 320  # pixels of the longer side
+SIDE = 640  # pixels of the longer side; a wide image of the studio's gallery has about as many
 FOLDER = "thumbnails"
 # Metadata of the assets: the caller that owns the object, and its job.
 CALLER_METADATA, JOB_ID_METADATA = "darkroom-caller", "darkroom-job-id"

@@ -24,7 +24,7 @@ def bucket(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> S3Client:
     return s3
 
 
-def png(size: int = 640) -> bytes:
+def png(size: int = 1280) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (size, size), "blue").save(file, "PNG")
     return file.getvalue()
@@ -58,7 +58,7 @@ def test_image_gets_a_thumbnail_with_its_owner_and_is_unchanged(bucket: S3Client
     assert outcomes(("jobs/j/0.png", "image/png")) == ["made"]
 
     stored = bucket.get_object(Bucket="assets", Key=KEY)
-    assert Image.open(io.BytesIO(stored["Body"].read())).size == (320, 320)
+    assert Image.open(io.BytesIO(stored["Body"].read())).size == (640, 640)
     assert stored["ContentType"] == "image/webp"
     assert stored["Metadata"] == METADATA
     after = bucket.head_object(Bucket="assets", Key="jobs/j/0.png")

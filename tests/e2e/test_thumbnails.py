@@ -23,5 +23,5 @@ def test_completed_image_gets_a_webp_thumbnail_and_is_unchanged(
 
     assert response.headers["Content-Type"] == "image/webp"
     thumbnail_image = Image.open(io.BytesIO(response.content))
-    assert (thumbnail_image.format, thumbnail_image.size) == ("WEBP", (320, 320))
+    assert (thumbnail_image.format, thumbnail_image.size) == ("WEBP", (640, 640))
     assert sha256(deployment.asset_bytes(asset)) == asset["sha256"]

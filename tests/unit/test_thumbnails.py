@@ -36,10 +36,10 @@ def shrink_image(file: io.BytesIO, image_format: str) -> Image.Image:
 @pytest.mark.parametrize(
     ("size", "small"),
     [
-        ((1024, 1024), (320, 320)),
-        ((2048, 1152), (320, 180)),
-        ((400, 1200), (107, 320)),
-        ((3000, 20), (320, 2)),
+        ((1024, 1024), (640, 640)),
+        ((2048, 1152), (640, 360)),
+        ((400, 1200), (213, 640)),
+        ((3000, 20), (640, 4)),
         ((200, 100), (200, 100)),
         ((1, 1), (1, 1)),
     ],
@@ -52,21 +52,21 @@ def test_thumbnail_keeps_the_aspect_ratio_and_never_enlarges(
 
 @pytest.mark.parametrize("image_format", FORMATS)
 @pytest.mark.parametrize(
-    ("orientation", "size"), [(1, (320, 160)), (3, (320, 160)), (6, (160, 320))]
+    ("orientation", "size"), [(1, (640, 320)), (3, (640, 320)), (6, (320, 640))]
 )
 def test_thumbnail_is_upright(image_format: str, orientation: int, size: tuple[int, int]) -> None:
     """Browsers turn the original by its EXIF orientation. A thumbnail has no EXIF."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
 
-    small = shrink_image(image_file(image_format, (640, 320), exif=exif), image_format)
+    small = shrink_image(image_file(image_format, (1280, 640), exif=exif), image_format)
 
     assert (small.size, dict(small.getexif())) == (size, {})
 
 
 def test_grey_of_16_bits_keeps_its_brightness() -> None:
     file = io.BytesIO()
-    Image.new("I;16", (400, 400), 0x8000).save(file, "PNG")
+    Image.new("I;16", (800, 800), 0x8000).save(file, "PNG")
     file.seek(0)
 
     small = shrink_image(file, "PNG").convert("L")
@@ -85,9 +85,9 @@ def test_transparency_is_kept(image_format: str) -> None:
 @pytest.mark.parametrize("mode", ["L", "P", "1", "LA", "I;16"])
 def test_every_png_mode_is_supported(mode: str) -> None:
     file = io.BytesIO()
-    Image.new(mode, (640, 640)).save(file, "PNG")
+    Image.new(mode, (1280, 1280)).save(file, "PNG")
 
-    assert shrink_image(file, "PNG").size == (320, 320)
+    assert shrink_image(file, "PNG").size == (640, 640)
 
 
 @pytest.mark.parametrize("image_format", FORMATS)

@@ -63,7 +63,7 @@ class AssetView(Asset):
         description="Name for the saved file: the prompt's words and the job's id."
     )
     thumbnail_url: str | None = Field(
-        description="Presigned URL of a WebP thumbnail of at most 320 pixels per side, available a "
+        description="Presigned URL of a WebP thumbnail of at most 640 pixels per side, available a "
         "few seconds after the job ends. null if not an image."
     )
 
