@@ -357,7 +357,7 @@ def test_show_lists_the_steps_of_a_chain(
     assert darkroom("jobs", "show", JOB_ID) == Exit.DONE
 
     fields = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
-    assert (fields["chain"], fields["step 0"]) == ("running", f"completed {JOB_ID}")
+    assert (fields["chain"], fields["step 1"]) == ("running", f"completed {JOB_ID}")
 
 
 def test_retry_with_a_setting_finishes_a_draft(darkroom: Run, deployment: Deployment) -> None:

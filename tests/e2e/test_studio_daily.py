@@ -96,6 +96,8 @@ def test_chain_is_built_shown_and_resumed(studio: Studio, deployment: Deployment
     studio.open_job("A boot on a rock")
     chain = page.locator("#job .chain")
     expect(chain).to_contain_text("Failed $0.01 spent, of $0.04")
+    expect(chain).to_contain_text("Step 2: WaveSpeed failed")
+    expect(chain.locator("li", has_text="2. Make it winter")).to_contain_text("Failed")
     page.get_by_role("button", name="Resume the chain").click()
     expect(chain.locator(".chain-status")).to_contain_text("Completed")
     expect(chain.locator(".chain-steps img")).to_have_count(2)

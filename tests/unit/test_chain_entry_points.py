@@ -121,7 +121,7 @@ def test_failed_step_is_noted_and_a_resume_removes_the_note() -> None:
     note = world.assets.documents[NOTE]
     failed = chain(world, root).jobs[1]
     assert (note["code"], note["job_id"]) == ("moderated", failed.job_id)
-    assert note["message"].startswith(f"The chain of {SHOE} failed. Step 1: WaveSpeed's moderation")
+    assert note["message"].startswith(f"The chain of {SHOE} failed. Step 2: WaveSpeed's moderation")
     world.app.resume_chain.run(Caller(name="key:root", can_read_all=True), root.job_id)
     machine.run()
     deliver_ends(world)
@@ -270,7 +270,7 @@ def test_row_whose_chain_fails_has_the_step_in_its_message() -> None:
 
     (row,) = result_rows(world, batch)
     assert (row["status"], row["code"], row["charged"]) == ("failed", "moderated", "maybe")
-    assert row["message"].startswith("Step 1: ")
+    assert row["message"].startswith("Step 2: ")
     assert row["cost_micro_usd"] == PRICES[0] + PRICES[1]
     ended = world.batches.records[batch.batch_id]
     assert (ended.spent_micro_usd, ended.uncertain_micro_usd) == PRICES[:2]
@@ -298,7 +298,7 @@ def test_cell_with_steps_is_json() -> None:
     parsed = list(rows_of(sheet, BatchFileFormat.CSV, template=None, defaults={}))
 
     bad_step, no_json, plain = (row for row, _ in parsed)
-    assert bad_step.errors[0].message == "Step 2: `prompt` is empty. Use at least 1 character."
+    assert bad_step.errors[0].message == "Step 3: `prompt` is empty. Use at least 1 character."
     assert no_json.errors[0].message == 'Column "then" must be a JSON list of steps.'
     assert plain.request is not None
 

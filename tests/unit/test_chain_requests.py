@@ -81,7 +81,7 @@ def test_problem_names_its_step(step: Any, field: str, message: str) -> None:
     (problem,) = problems({"prompt": "x"}, step)
 
     assert problem.field == f"then.1.{field}".rstrip(".")
-    assert problem.message.startswith(f"Step 2: {message}")
+    assert problem.message.startswith(f"Step 3: {message}")
     assert problem.allowed
 
 

@@ -147,7 +147,7 @@ def test_references_of_a_later_step_are_checked_before_the_first_is_charged() ->
 
     (problem,) = caught.value.problems
     assert problem.field == "then.1.images.0"
-    assert problem.message.startswith("Step 2: ")
+    assert problem.message.startswith("Step 3: ")
     assert not world.jobs.records
     assert not account.posts
 
@@ -266,7 +266,7 @@ def test_failed_step_ends_the_chain_with_what_exists() -> None:
     assert [(output.job_id, output.uris) for output in event.finished] == [
         (first.job_id, (first_output(first),))
     ]
-    assert event.message.startswith("Step 1: ")
+    assert event.message.startswith("Step 2: ")
     assert len(account.created) == 2
     assert not events_of(world, ChainCompleted)
 
@@ -281,7 +281,7 @@ def test_edit_of_an_output_that_is_no_image_ends_the_chain_with_a_clear_message(
 
     (event,) = events_of(world, ChainFailed)
     assert (event.step, event.job_id, event.code) == (1, root.job_id, Code.INVALID_REQUEST)
-    assert event.message == "Step 1: $previous is video/mp4, not a PNG, JPEG or WebP image."
+    assert event.message == "Step 2: $previous is video/mp4, not a PNG, JPEG or WebP image."
     assert len(account.created) == 1
 
 

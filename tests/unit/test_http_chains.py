@@ -72,7 +72,7 @@ def test_failed_chain_names_the_step_and_quotes_no_message_of_the_provider() -> 
 
     assert [step["status"] for step in chain["steps"]] == ["completed", "failed", "skipped"]
     assert (chain["status"], chain["code"]) == ("failed", "provider_failed")
-    assert chain["message"].startswith("Step 1: ")
+    assert chain["message"].startswith("Step 2: ")
     assert "lighthouse" not in str(chain)
     assert chain["spent_micro_usd"] == PRICES[0]
 

@@ -68,8 +68,8 @@ def test_shipped_presets_are_valid_edits_with_descriptions() -> None:
 
 def test_step_of_a_preset_is_reported_with_its_number() -> None:
     for step, problem in (
-        ({"prompt": ""}, "`presets.scan.then` is not valid. Step 1: `prompt` is empty."),
-        ({"model": "a/b", "input": {"enable_sync_mode": True}}, "Step 1: `input.enable_sync_mode`"),
+        ({"prompt": ""}, "`presets.scan.then` is not valid. Step 2: `prompt` is empty."),
+        ({"model": "a/b", "input": {"enable_sync_mode": True}}, "Step 2: `input.enable_sync_mode`"),
     ):
         with pytest.raises(BrokenPresetsError) as caught:
             presets.parse(document(then=[step]))

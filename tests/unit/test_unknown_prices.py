@@ -113,7 +113,7 @@ def test_plan_names_the_step_of_unknown_price() -> None:
 
     (error,) = plan["errors"]
     assert error["field"] == "then.1.model"
-    assert error["message"] == f"Row 1: step 2: t{MESSAGE[1:]}"
+    assert error["message"] == f"Row 1: step 3: t{MESSAGE[1:]}"
 
 
 def test_batch_of_rows_of_unknown_price_only_is_refused() -> None:

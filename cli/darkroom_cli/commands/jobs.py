@@ -261,7 +261,7 @@ def _fields(job: Json) -> Iterator[list[str]]:
         ("batch", job.get("batch_id")),
         ("chain", chain and f"{chain['status']}: {chain['message']}".removesuffix(": None")),
         *(
-            (f"step {step['step']}", f"{step['status']} {step['job_id'] or ''}".strip())
+            (f"step {step['step'] + 1}", f"{step['status']} {step['job_id'] or ''}".strip())
             for step in (chain or {}).get("steps", ())
         ),
         ("prediction", job["prediction_id"]),

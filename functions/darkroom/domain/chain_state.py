@@ -108,7 +108,7 @@ class ChainState:
         job = next((job for job in self.jobs[-1:] if job.status is not Status.COMPLETED), None)
         step = len(self.jobs) - (job is not None)
         meaning = failure(code, sent=job is not None and job.was_sent)
-        message = f"Step {step}: {root.chain_detail or meaning.message}"
+        message = f"Step {step + 1}: {root.chain_detail or meaning.message}"
         return ChainFailure((job or root).job_id, step, code, message, meaning.retryable)
 
     def cost(self, charged: Charged) -> int:

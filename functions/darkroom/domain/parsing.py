@@ -134,9 +134,12 @@ def read_steps(steps: object) -> object:
 
 
 def at_step(number: int, problem: FieldProblem) -> FieldProblem:
-    """Return the problem of a step of a chain as one of the request. `number` is from 1."""
+    """Return the problem of a further step as one of the request. `number` is from 1.
+
+    Messages count the request itself as step 1.
+    """
     field = f"then.{number - 1}.{problem.field}".rstrip(".")[:MAX_FIELD_NAME]
-    message = labelled(f"Step {number}", problem.message)
+    message = labelled(f"Step {number + 1}", problem.message)
     return problem.model_copy(update={"field": field, "message": message})
 
 
@@ -193,7 +196,7 @@ def _problem(error: ErrorDetails, names: Iterable[str], prefix: str) -> FieldPro
         case ("images", int(index)):
             subject = f"Reference image {index + 1}"
     if step := _IN_STEP.fullmatch(field):  # a rule across steps
-        subject = f"Step {int(step[1]) + 1}: `{step[2]}`"
+        subject = f"Step {int(step[1]) + 2}: `{step[2]}`"
     return FieldProblem(field=field, message=f"{subject} {message}", allowed=allowed)
 
 
