@@ -681,8 +681,8 @@ class StoredPresets:
     """A stored version of the document of presets."""
 
     version_id: str
-    stored_at: datetime
-    stored_by: Creator
+    stored_at: datetime | None  # None, as `stored_by`: the presets ship with Darkroom
+    stored_by: Creator | None
     presets: Presets | None  # None: the document is not valid
     problem: str | None = None  # the error of a document that is not valid
 

@@ -84,8 +84,9 @@ function versionRow(version, index, status) {
   const changed = version.problem || (version.changed.length ? version.changed.join(", ") : "no preset");
   return element("tr", {},
     element("th", { scope: "row" }, version.version === null ? "not valid" : `Version ${version.version}`),
-    element("td", { "data-label": "By" }, author(version)), element("td", { "data-label": "Presets" }, changed),
-    element("td", {}, index === 0 ? "in use" : version.version === null ? "" : button("Restore", () => restore(version, status))));
+    element("td", { "data-label": "By" }, version.stored_at ? author(version) : "ships with Darkroom"),
+    element("td", { "data-label": "Presets" }, version.stored_at ? changed : "all"),
+    element("td", {}, index === 0 ? "in use" : version.version === null ? "" : element("button", { type: "button", "aria-label": `Restore version ${version.version}`, onclick: () => restore(version, status) }, "Restore")));
 }
 
 function versionList(versions) {
@@ -93,9 +94,8 @@ function versionList(versions) {
   const head = ["Version", "Changed by", "Presets", "Restore"].map((name) => element("th", { scope: "col" }, name));
   return element("section", { className: "block", "aria-labelledby": "versions-title" },
     element("h2", { id: "versions-title" }, "Versions"), status,
-    versions.length ? element("div", { className: "table" }, element("table", { className: "stacked" }, element("thead", {}, element("tr", {}, head)),
-      element("tbody", {}, versions.map((version, index) => versionRow(version, index, status)))))
-      : element("p", { className: "hint" }, "The presets that ship with Darkroom are in use."));
+    element("div", { className: "table" }, element("table", { className: "stacked" }, element("thead", {}, element("tr", {}, head)),
+      element("tbody", {}, versions.map((version, index) => versionRow(version, index, status))))));
 }
 
 function note(each) {

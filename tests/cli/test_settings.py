@@ -18,6 +18,9 @@ VERSIONS = {
          "stored_by": {"name": "key:boss", "key_id": "0123456789ab"}, "changed": ["winter"],
          "problem": None}
         for number in (4, 3)
+    ] + [
+        {"version_id": "shipped", "version": 1, "stored_at": None, "stored_by": None,
+         "changed": [], "problem": None}
     ]
 }  # fmt: skip
 
@@ -98,9 +101,9 @@ def test_version_is_restored_by_its_number(
     assert darkroom("presets", "restore", "2") == Exit.BAD_REQUEST
     capsys.readouterr()
     assert darkroom("presets", "versions") == Exit.DONE
-    assert capsys.readouterr().out.splitlines()[0].split("\t") == [
-        "4", "2026-11-30T12:00:00Z", "key:boss", "winter",
-    ]  # fmt: skip
+    newest, *_, shipped = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert newest == ["4", "2026-11-30T12:00:00Z", "key:boss", "winter"]
+    assert shipped[:3] == ["1", "", "darkroom"]
 
 
 @pytest.mark.parametrize(("verb", "paused"), [("pause", True), ("resume", False)])

@@ -117,6 +117,13 @@ def test_changes_of_two_admins_are_not_overwritten(admin: Studio, deployment: De
     expect(page.get_by_role("heading", name="Presets")).to_be_visible()
     expect(page.get_by_role("link", name="clean-scan")).to_have_count(0)
 
+    # The presets that ship with Darkroom are the first version.
+    first = page.locator("#presets tr", has_text="ships with Darkroom")
+    first.get_by_role("button", name="Restore").click()
+    confirm(admin, "Restore")
+    expect(page.get_by_role("link", name="clean-scan")).to_have_count(1)
+    expect(first.get_by_role("button", name="Restore")).to_be_focused()
+
 
 def test_preset_is_tried_on_an_image_and_its_folder_shows_uploads(
     admin: Studio, deployment: Deployment

@@ -119,7 +119,7 @@ def test_versions_name_author_and_changed_presets_and_can_be_restored(admin: Cli
     put(admin, PRESETS, document(admin, winter={"prompt": "Snow"}))
     put(admin, PRESETS, document(admin, winter={"prompt": "Ice"}, spring={"prompt": "Rain"}))
 
-    newest, first = admin.get(VERSIONS).json["versions"]
+    newest, first, _ = admin.get(VERSIONS).json["versions"]
     assert (newest["changed"], first["changed"]) == (["spring", "winter"], ["winter"])
     assert newest["stored_by"] == first["stored_by"] == BOSS
 
@@ -129,6 +129,22 @@ def test_versions_name_author_and_changed_presets_and_can_be_restored(admin: Cli
     assert admin.get(PRESETS).json["presets"] == earlier
     assert admin.get(PRESETS).json["version"] == newest["version"] + 1
     assert admin.get(f"{VERSIONS}/unknown").status == 404
+
+
+def test_shipped_presets_are_the_first_version_and_can_be_restored(admin: Client) -> None:
+    shipped = admin.get(PRESETS).json
+    put(admin, PRESETS, {"version": shipped["version"], "presets": {"winter": {"prompt": "Snow"}}})
+
+    newest, first = admin.get(VERSIONS).json["versions"]
+    assert (first["version"], first["stored_at"], first["changed"]) == (
+        shipped["version"],
+        None,
+        [],
+    )
+    earlier = admin.get(f"{VERSIONS}/{first['version_id']}").json["presets"]
+    put(admin, PRESETS, {"version": newest["version"], "presets": earlier})
+
+    assert admin.get(PRESETS).json["presets"] == shipped["presets"]
 
 
 def test_change_through_the_api_is_audited_once_with_its_key(admin: Client) -> None:

@@ -68,8 +68,9 @@ def versions(session: Session) -> None:
     """List the newest versions of the presets, with their authors and changes."""
     document = session.client.get("/v1/presets/versions")
     rows = (
-        ["" if each["version"] is None else str(each["version"]), each["stored_at"],
-         each["stored_by"]["name"], each["problem"] or ", ".join(each["changed"])]
+        ["" if each["version"] is None else str(each["version"]), each["stored_at"] or "",
+         (each["stored_by"] or {"name": "darkroom"})["name"],
+         each["problem"] or ", ".join(each["changed"])]
         for each in document["versions"]
     )  # fmt: skip
     session.screen.listing(document, ["version", "stored at", "by", "changed"], rows)

@@ -610,10 +610,12 @@ class PresetsRequest(Presets):
 class PresetsVersionView(_Model):
     """A stored version of the presets."""
 
-    version_id: str = Field(description="The id of the version in S3.")
+    version_id: str = Field(
+        description="The id of the version in S3; `shipped` for the presets of Darkroom."
+    )
     version: int | None = Field(description="null if the document is not valid.")
-    stored_at: datetime
-    stored_by: Creator
+    stored_at: datetime | None = Field(description="null for the presets of Darkroom.")
+    stored_by: Creator | None = Field(description="null for the presets of Darkroom.")
     changed: tuple[str, ...] = Field(
         description="Names of the presets that were added, changed or removed by this version."
     )

@@ -12,6 +12,7 @@ from darkroom.domain.presets import Presets
 from darkroom.ports import Audit, AuditedSettings, Clock, PresetStore, StoredPresets
 
 _LISTED = 20  # versions
+_SHIPPED = "shipped"  # the version id of the presets that ship with Darkroom
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ class ChangePresets:
         return document
 
     def versions(self) -> list[ChangedPresets]:
-        """Return the newest versions, the newest first."""
+        """Return the newest versions, the newest first. The first one ships with Darkroom."""
         # One more, with which the last one is compared.
         versions = self.presets.versions(_LISTED + 1)
         oldest = versions.pop() if len(versions) > _LISTED else None
-        listed: list[ChangedPresets] = []
+        listed = [] if oldest else [ChangedPresets(_shipped(), ())]
         earlier = (oldest and oldest.presets) or presets.shipped()
         for stored in reversed(versions):
             names = presets.changes(stored.presets, earlier) if stored.presets else ()
@@ -66,10 +67,14 @@ class ChangePresets:
 
     def version(self, version_id: str) -> StoredPresets:
         """Return a version. Raises NotFoundError."""
-        stored = self.presets.version(version_id)
+        stored = _shipped() if version_id == _SHIPPED else self.presets.version(version_id)
         if stored is None or stored.presets is None:
             raise NotFoundError(
                 "There is no valid version of the presets with this id. GET /v1/presets/versions"
                 " lists the newest versions."
             )
         return stored
+
+
+def _shipped() -> StoredPresets:
+    return StoredPresets(_SHIPPED, stored_at=None, stored_by=None, presets=presets.shipped())
