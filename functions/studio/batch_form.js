@@ -137,7 +137,7 @@ function preview({ row, id, model, input, references }) {
   const { prompt, ...settings } = input;
   const facts = [...Object.entries(settings).map(([name, value]) => `${labelOf(name)}: ${typeof value === "string" ? value : JSON.stringify(value)}`),
     ...references.map((reference) => `Reference: ${reference}`)];
-  return element("li", {}, element("p", { className: "preview-prompt" }, typeof prompt === "string" ? prompt : model),
+  return element("li", {}, element("p", { className: "preview-prompt", dir: "auto" }, typeof prompt === "string" ? prompt : model),
     element("p", { className: "hint" }, [id ? `Row ${row}, ${id}` : `Row ${row}`, ...facts].join(" · ")));
 }
 
@@ -201,7 +201,7 @@ function column([field, name, note]) {
 function fields() {
   return [
     element("div", { className: "field" }, element("label", { htmlFor: "batch-prompt" }, "Prompt"),
-      element("textarea", { id: "batch-prompt", rows: 4, maxLength: 32_000, value: draft.prompt, placeholder: "A photo of {product} on white", "aria-describedby": "batch-prompt-note" }),
+      element("textarea", { id: "batch-prompt", dir: "auto", rows: 4, maxLength: 32_000, value: draft.prompt, placeholder: "A photo of {product} on white", "aria-describedby": "batch-prompt-note" }),
       element("p", { className: "hint", id: "batch-prompt-note" }, "Columns to insert:"), element("ul", { id: "batch-chips", className: "chips" })),
     element("div", { className: "columns" }, FIELDS.map(column)),
     element("p", { className: "hint" }, "These settings apply to rows whose columns do not set them:"),

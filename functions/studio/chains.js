@@ -19,7 +19,7 @@ function money(chain) {
 function step(each, job, current) {
   const asset = job?.assets[0];
   const image = asset?.content_type.startsWith("image/") ? element("img", { src: asset.url, alt: "" }) : element("span", { className: "no-image" }, label(each.status));
-  const text = element("span", { className: "chain-text" }, element("strong", {}, `${each.step + 1}. ${job?.prompt ?? (each.model || "Step")}`),
+  const text = element("span", { className: "chain-text" }, element("strong", { dir: "auto" }, `${each.step + 1}. ${job?.prompt ?? (each.model || "Step")}`),
     element("span", { className: `status ${each.status}` }, `${label(each.status)} · ${usd(each.estimated_cost_micro_usd)}`));
   const content = [element("span", { className: "chain-image" }, image), text];
   return element("li", {}, each.job_id

@@ -193,7 +193,7 @@ function card(list) {
       list.length === 1 ? element("span", { className: "visually-hidden" }, job.prompt) : null), selection.box(job), actions(job)));
   return element("li", { "data-job": first.job_id, className: list.length > 1 ? "card group" : "card" },
     element("span", { className: "shots" }, links),
-    element("span", { className: "caption" }, element("span", { className: "prompt", title: first.prompt }, kind + first.prompt), note(list)));
+    element("span", { className: "caption" }, element("span", { className: "prompt", dir: "auto", title: first.prompt }, kind + first.prompt), note(list)));
 }
 
 const signatureOf = (list) => list.map((job) => `${job.job_id} ${job.status} ${job.canceled_at} ${job.erasing_at} ${job.favorite} ${job.tags}`).join();

@@ -210,11 +210,13 @@ function show(job) {
     element("div", { className: "job" },
       element("div", { className: "stages" }, images(job), imageTools(job), chainSection(job)),
       element("article", { className: "about" },
-        element("h1", { className: "job-prompt" }, job.prompt),
+        element("h1", { className: "job-prompt", dir: "auto" }, job.prompt),
         element("p", { className: "job-status", role: "status" }, element("span", { className: `status ${job.status}` }, statusLabel(job)),
           element("span", { className: "job-progress", "aria-live": "off" }, stateText(job))),
         element("p", { id: "job-error", className: "error", role: "alert", hidden: true }),
         actions(job), labels.section(job, { mayWrite: form.canSubmit(), act, onchange: take }), facts(job), timings(job), technical(job))));
+  const prompt = byId("job").querySelector(".job-prompt");
+  if (prompt.scrollHeight > prompt.clientHeight) prompt.tabIndex = 0; // a long prompt scrolls
 }
 
 /** Show a job that an action has changed. */

@@ -15,7 +15,7 @@ function draw() {
     : shown.status === "completed" ? `Completed, ${usd(shown.estimated_cost_micro_usd)}. Open` : `${statusLabel(shown)}: ${shown.failure?.message ?? ""}`;
   link.replaceChildren(image?.content_type.startsWith("image/") ? element("img", { src: image.url, alt: "" })
     : element("span", { className: isOpen(shown) ? "latest-busy" : "latest-end", "aria-hidden": "true" }),
-  element("span", { className: "latest-text" }, element("strong", {}, shown.prompt), element("span", { className: "latest-status" }, text)));
+  element("span", { className: "latest-text" }, element("strong", { dir: "auto" }, shown.prompt), element("span", { className: "latest-status" }, text)));
 }
 
 export function show(job) {

@@ -102,7 +102,7 @@ const titleOf = ({ input }) => [input.prompt, input.text].find((value) => value 
 
 function run(job) {
   return element("li", { className: "run", "data-job": job.job_id, "data-status": job.status }, contentOf(job), state(job),
-    element("p", { className: "run-prompt" }, element("a", { href: `#/jobs/${job.job_id}` }, titleOf(job))));
+    element("p", { className: "run-prompt", dir: "auto" }, element("a", { href: `#/jobs/${job.job_id}` }, titleOf(job))));
 }
 
 async function follow(job, node, current) {

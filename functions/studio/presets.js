@@ -62,7 +62,7 @@ function card(name, preset, versions) {
   return element("li", { className: "tile preset" },
     element("h2", {}, link(name)),
     preset.description ? element("p", {}, preset.description) : null,
-    element("p", { className: "hint clamp" }, preset.prompt),
+    element("p", { className: "hint clamp", dir: "auto" }, preset.prompt),
     element("p", { className: "hint" }, summary(preset)),
     element("p", { className: "preset-foot" }, showPrice(element("strong", {}, "…"), preset),
       element("small", {}, change ? author(change) : "")));
@@ -145,7 +145,7 @@ function drawForm(name, preset) {
     element("fieldset", { disabled: !isAdmin() }, element("legend", { className: "visually-hidden" }, "Preset"),
       name ? null : field("name", "Name, which is also the inbox folder", text({ required: true, pattern: NAME, maxLength: 63 })),
       field("description", "Description", text({ value: preset.description })),
-      field("prompt", "Prompt", element("textarea", { rows: 6, maxLength: 32000, required: true, value: preset.prompt })),
+      field("prompt", "Prompt", element("textarea", { rows: 6, dir: "auto", maxLength: 32000, required: true, value: preset.prompt })),
       SETTINGS.map((setting) => setting.draw(setting)),
       element("details", { open: preset.then.length > 0 }, element("summary", {}, "Inbox and further steps"),
         NUMBERS.map(([key, label, limits]) => field(key, label, element("input", { type: "number", ...limits, value: preset[key] ?? "" }))),

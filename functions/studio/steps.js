@@ -24,7 +24,7 @@ function select(step, name) {
 function draw() {
   byId("steps").replaceChildren(...steps.map((step, index) => element("li", { className: "step" },
     element("label", { htmlFor: `step-${index}` }, `Then, step ${index + 2}`),
-    element("textarea", { id: `step-${index}`, rows: 2, maxLength: 32_000, value: step.prompt, placeholder: "Describe the change of the image before",
+    element("textarea", { id: `step-${index}`, dir: "auto", rows: 2, maxLength: 32_000, value: step.prompt, placeholder: "Describe the change of the image before",
       oninput: (event) => { step.prompt = event.target.value; } }),
     element("div", { className: "step-settings" }, STEP_SETTINGS.map((name) => select(step, name)),
       element("button", { type: "button", className: "quiet", "aria-label": `Remove step ${index + 2}`,

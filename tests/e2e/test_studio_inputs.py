@@ -85,6 +85,33 @@ def test_images_are_dropped_and_pasted_and_other_files_are_rejected(
     assert studio.errors == []
 
 
+def test_prompt_is_shown_in_the_direction_of_its_script(
+    studio: Studio, deployment: Deployment
+) -> None:
+    studio.open(deployment.create_key("calligrapher"))
+    studio.submit("مدينة قديمة")
+
+    expect(studio.prompt).to_have_css("direction", "rtl")
+    caption = studio.card("مدينة قديمة").locator(".caption .prompt")
+    expect(caption).to_have_css("direction", "rtl")
+    studio.wait_for_image("مدينة قديمة")
+    studio.open_job("مدينة قديمة")
+    expect(studio.page.locator("#job .job-prompt")).to_have_css("direction", "rtl")
+
+
+def test_long_prompt_scrolls_by_keyboard_on_the_page_of_its_job(
+    studio: Studio, deployment: Deployment
+) -> None:
+    studio.open(deployment.create_key("novelist"))
+    studio.submit("A long story. " * 200)
+    studio.wait_for_image("A long story.")
+    studio.open_job("A long story.")
+
+    prompt = studio.page.locator("#job .job-prompt")
+    expect(prompt).to_have_attribute("tabindex", "0")
+    assert studio.accessibility_violations() == []
+
+
 def test_form_stays_usable_while_an_image_loads(studio: Studio, deployment: Deployment) -> None:
     page = studio.page
     studio.open(deployment.create_key("patient-inputs"))
