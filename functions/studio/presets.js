@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { byId, confirmed, element, isOpen, showText, statusLabel, usd } from "./dom.js";
 import * as form from "./form.js";
 import * as jobs from "./jobs.js";
+import { prepared } from "./references.js";
 import { SETTINGS, selectAll, selected, textsOf } from "./settings.js";
 import * as steps from "./steps.js";
 
@@ -231,7 +232,7 @@ async function erase(name, status) {
 function trial(node, preset) {
   const status = element("p", { className: "hint", role: "status" }, UNTRIED);
   const result = element("div", { className: "trial-result" });
-  const file = element("input", { type: "file", id: "trial-file", accept: "image/png,image/jpeg,image/webp" });
+  const file = element("input", { type: "file", id: "trial-file", accept: "image/*" });
   const cost = element("span", {}, "…");
   const run = button("Try for ", () => start(), "primary");
   run.append(cost);
@@ -247,7 +248,7 @@ function trial(node, preset) {
     try {
       const body = { operation: "edit", ...request(read(node, preset)) };
       status.textContent = "Uploading…";
-      body.images = [await api.upload(file.files[0])];
+      body.images = [await api.upload(await prepared(file.files[0]))];
       const key = `studio-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
       let job = await jobs.create(body, { headers: { "Idempotency-Key": key } });
       document.dispatchEvent(new Event("budget-changed"));

@@ -5,6 +5,7 @@ import { byId, element } from "./dom.js";
 // The first bytes of a PNG, a JPEG and a WebP. Names and types of files are often wrong.
 const IMAGE = /^(?:\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF[^]{4}WEBP)/;
 const UNSUPPORTED = /\.(avif|bmp|gif|heic|heif|pdf|psd|svg|tiff?)$/i;
+const SUPPORTED = /\.(png|jpe?g|webp)$|^image\/(png|jpeg|webp)$/i;
 const HEIC = /\.hei[cf]$|^image\/hei[cf]/i;
 const MAX_BYTES = 20_000_000;
 const MAX_IMAGES = 16;
@@ -59,14 +60,19 @@ const jpeg = async (file) => {
   return new Promise((resolve, reject) => { canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no JPEG"))), "image/jpeg", 0.95); });
 };
 
+const damaged = ({ name }) => new Error(`${name} is damaged, or not an image. Export it again.`);
+
 /** The file as it is uploaded: upright, and a HEIC as JPEG if the browser can read it. Throws an Error with the reason. */
-async function prepared(file) {
+export async function prepared(file) {
   const { name, type } = file;
+  if (!file.size) throw new Error(`${name} is empty.`);
   const head = await file.slice(0, 16).arrayBuffer().catch(() => { throw new Error(`${name} cannot be read.`); });
   let result = file;
   if (!IMAGE.test(String.fromCharCode(...new Uint8Array(head)))) {
     if (HEIC.test(name) || HEIC.test(type)) {
       result = await jpeg(file).catch(() => { throw new Error(`This browser cannot read HEIC. Export ${name} as JPEG, or use Safari.`); });
+    } else if (SUPPORTED.test(name) || SUPPORTED.test(type)) {
+      throw damaged(file);
     } else {
       const format = UNSUPPORTED.exec(name)?.[1] ?? /^image\/(?:x-)?(\w+)/.exec(type)?.[1];
       throw new Error(format ? `${format.toUpperCase()} is not supported. Export ${name} as JPEG.` : `${name} is not an image. Use PNG, JPEG or WebP.`);
@@ -102,8 +108,10 @@ async function store(image) {
   image.error = "";
   draw();
   try {
-    const file = await prepared(image.file).catch((error) => { image.file = null; throw error; }); // no repetition helps
-    image.thumbnail = await drawn(file, THUMBNAIL_PIXELS).then((canvas) => canvas.toDataURL("image/jpeg", 0.7), () => null);
+    const useless = (error) => { image.file = null; throw error; }; // no repetition helps
+    const file = await prepared(image.file).catch(useless);
+    const canvas = await drawn(file, THUMBNAIL_PIXELS).catch(() => useless(damaged(file)));
+    image.thumbnail = canvas.toDataURL("image/jpeg", 0.7);
     image.reference = await api.upload(file);
     image.file = null;
   } catch (error) {

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from darkroom.adapters.s3.presets import KEY as PRESETS_KEY
 from darkroom.domain.callers import Role
@@ -141,7 +141,11 @@ def test_preset_is_tried_on_an_image_and_its_folder_shows_uploads(
     folder = page.locator("section", has_text="Inbox folder warmer-light/")
     expect(folder.locator(".folder")).to_contain_text("warmer-light/beach.jpg")
     expect(folder.locator(".upload", has_text="warmer-light/notes.txt")).to_be_visible()
-    page.get_by_label("Image", exact=True).set_input_files(PHOTOGRAPH)
+    trial = page.get_by_label("Image", exact=True)
+    trial.set_input_files(FilePayload(name="moving.gif", mimeType="image/gif", buffer=b"GIF89a"))
+    page.get_by_role("button", name=re.compile("Try for")).click()
+    expect(page.get_by_text("GIF is not supported. Export moving.gif as JPEG.")).to_be_visible()
+    trial.set_input_files(PHOTOGRAPH)
     page.get_by_role("button", name=re.compile(r"Try for \$0\.\d\d")).click()
     result = page.get_by_role("img", name="Result of the trial")
     expect(result).to_be_visible()

@@ -60,12 +60,18 @@ def test_images_are_dropped_and_pasted_and_other_files_are_rejected(
     transfer(studio, _PASTE, turned_photograph(), "pasted", "")
     expect(page.locator("#thumbs li:not(.busy)")).to_have_count(2)
     transfer(studio, _DROP, b"text", "notes.txt", "text/plain")
-    transfer(studio, _DROP, b"", "photo.heic", "")
+    transfer(studio, _DROP, b"\0\0\0\x18ftypheic", "photo.heic", "")
+    transfer(studio, _DROP, b"text", "text.png", "image/png")
+    transfer(studio, _DROP, png_image()[:60], "half.png", "image/png")
+    transfer(studio, _DROP, b"", "empty.png", "image/png")
     transfer(studio, _DROP, 20_000_001, "big.png", "image/jpg")
     expect(page.locator("#thumbs li.failed")).to_have_text(
         [
             re.compile("notes.txt is not an image. Use PNG, JPEG or WebP."),
             re.compile("This browser cannot read HEIC. Export photo.heic as JPEG, or use Safari."),
+            re.compile("text.png is damaged, or not an image. Export it again."),
+            re.compile("half.png is damaged, or not an image. Export it again."),
+            re.compile("empty.png is empty."),
             re.compile("big.png is 20.1 MB; the limit is 20 MB."),
         ]
     )
