@@ -9,7 +9,7 @@ import * as settings from "./settings.js";
 import * as steps from "./steps.js";
 
 const SAME_AGAIN_MS = 10_000; // an identical request within this time is confirmed first
-const EMPTY = { prompt: "", operation: "text-to-image", settings: {}, images: [], steps: [], count: 1 };
+const EMPTY = { prompt: "", operation: "text-to-image", settings: {}, images: [], steps: [], count: 1, preset: "" };
 const form = byId("form");
 let account = null;
 let remainingMicroUsd = null;
@@ -20,6 +20,7 @@ let draftTimer = 0;
 let priceRequests = 0; // responses of all but the latest price request are dropped
 let price = null; // {micro, note} of one image
 let replaced = null; // the request that Undo brings back
+let presetName = ""; // the preset that the request began with
 let isStarted = false;
 
 const operationOf = () => new FormData(form).get("operation");
@@ -38,16 +39,18 @@ function currentRequest() {
 // What the person has entered, as a value
 
 const snapshot = () => ({ prompt: byId("prompt").value, operation: operationOf(), settings: settings.selected(form),
-  images: references.kept(), steps: steps.all(), count: count() });
+  images: references.kept(), steps: steps.all(), count: count(), preset: presetName });
 
 function restore(draft) {
-  const { prompt, operation, settings: texts, images, steps: further, count: number } = { ...EMPTY, ...draft };
+  const { prompt, operation, settings: texts, images, steps: further, count: number, preset } = { ...EMPTY, ...draft };
   byId("prompt").value = prompt;
   settings.selectAll(form, texts);
   selectOperation(operation);
-  references.replace(images);
+  if (images) references.replace(images);
   steps.replace(further);
   byId("count").value = number;
+  presetName = preset;
+  showPreset();
   changed();
 }
 
@@ -56,7 +59,7 @@ function replace(draft, message) {
   const earlier = snapshot();
   restore(draft);
   const isLost = (earlier.prompt.trim() || earlier.images.length || earlier.steps.length) && JSON.stringify(earlier) !== JSON.stringify(snapshot());
-  replaced = isLost ? earlier : null;
+  replaced = isLost ? { ...earlier, images: draft.images && earlier.images } : null;
   showText(byId("undo-text"), message);
   byId("undo").hidden = !isLost;
 }
@@ -72,6 +75,13 @@ export function fill({ prompt, texts, operation, images, further = [] }) {
   open();
   replace({ prompt, operation, settings: texts, images, steps: further }, "The form has the request of the job.");
   byId("prompt").focus();
+}
+
+/** Show a preset in the form. The reference images stay, also those that are being uploaded. */
+export function usePreset(name, preset) {
+  open();
+  replace({ ...snapshot(), prompt: preset.prompt, operation: "edit", settings: settings.textsOf(preset), images: null, steps: preset.then ?? [], preset: name },
+    `The form has the preset ${name}.`);
 }
 
 /** Add reference images to the form. The prompt and the settings stay. */
@@ -229,6 +239,12 @@ export function clear() {
   byId("undo").hidden = true;
 }
 
+/** Select the preset that the request began with, if it still exists. */
+function showPreset() {
+  byId("preset").value = presetName;
+  if (byId("preset").selectedIndex < 0) byId("preset").value = "";
+}
+
 async function loadPresets() {
   const { presets } = await api.get("v1/presets");
   // The form has edits as steps; a preset with a step of another model is for the inbox.
@@ -238,10 +254,10 @@ async function loadPresets() {
   byId("preset-field").hidden = false;
   byId("preset").onchange = () => {
     const name = byId("preset").value;
-    const preset = presets[name];
-    if (preset) replace({ ...snapshot(), prompt: preset.prompt, operation: "edit", settings: settings.textsOf(preset), steps: preset.then ?? [] },
-      `The form has the preset ${name}.`);
+    if (presets[name]) usePreset(name, presets[name]);
+    else presetName = "";
   };
+  showPreset();
 }
 
 export async function start() {

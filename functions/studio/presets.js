@@ -331,9 +331,8 @@ function draw(name, preset) {
   const [node, status] = [drawForm(name, preset), error()];
   const restored = keepChanges(name, node);
   const submit = element("button", { type: "submit", className: "primary" }, "Save preset");
-  const useIt = () => form.fill({ prompt: preset.prompt, texts: textsOf(preset), operation: "edit", images: [], further: preset.then });
   node.append(status, element("div", { className: "actions" }, isAdmin() ? submit : null,
-    name && canSubmit() && !preset.then.some((step) => step.model) ? button("Use in the form", useIt) : null,
+    name && canSubmit() && !preset.then.some((step) => step.model) ? button("Use in the form", () => form.usePreset(name, preset)) : null,
     name && isAdmin() ? button("Delete", () => erase(name, status), "danger") : null));
   node.addEventListener("submit", (event) => { event.preventDefault(); save(node, name, preset, status, submit); });
   const folder = element("section", { className: "block", "aria-labelledby": "folder-title" });
