@@ -30,21 +30,22 @@ const PAGES = [
   { name: "keys", hash: /^#\/keys$/, title: "Keys · Darkroom", module: keys },
   { name: "make", hash: /^/, title: "Darkroom studio", module: gallery },
 ];
+const KEEPS_PLACE = new Set(["make", "job"]); // the next job and the filters of the gallery replace a part of the page
 let openPage = null;
 
 const pageOf = (hash) => PAGES.find((page) => page.hash.test(hash));
 
 function route() {
   if (!api.apiKey()) return;
-  openPage?.module.leave();
   const page = pageOf(location.hash);
+  openPage?.module.leave(openPage === page);
   for (const { name } of PAGES) byId(name).hidden = name !== page.name;
   document.title = page.title;
   for (const link of byId("views").children) {
     if (pageOf(link.hash) === page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (openPage && openPage !== page) {
+  if (openPage && (openPage !== page || !KEEPS_PLACE.has(page.name))) {
     scrollTo(0, 0);
     byId("main").focus({ preventScroll: true });
   }

@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import * as batch from "./batch.js";
 import * as batches from "./batch_api.js";
-import { byId, element, usd } from "./dom.js";
+import { byId, element, loadError, redraw, usd } from "./dom.js";
 import * as newBatch from "./batch_form.js";
 
 const PAGE_SIZE = 20;
@@ -12,6 +12,7 @@ let generation = 0;
 let pollTimer = 0;
 let account = null;
 let shown = []; // the batches of the list, newest first
+let older = null; // the cursor behind the list
 
 const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 
@@ -21,7 +22,7 @@ function row(record) {
   const progress = batches.isOpen(record)
     ? element("progress", { max: record.rows, value: ended, "aria-label": `Progress of ${record.name}` }) : null;
   return element("tr", {},
-    element("th", { scope: "row" }, element("a", { href: `#/batches/${record.batch_id}` }, record.name)),
+    element("th", { scope: "row" }, element("a", { id: `batch-${record.batch_id}`, href: `#/batches/${record.batch_id}` }, record.name)),
     element("td", {}, element("span", { className: `status ${record.status}` }, batches.statusLabel(record)), progress),
     element("td", { className: "number" }, `${completed} of ${record.rows}`),
     element("td", { className: "number" }, failed + bad ? String(failed + bad) : "–"),
@@ -30,17 +31,17 @@ function row(record) {
     account.can_read_all ? element("td", {}, record.caller.replace(/^key:/, "")) : null);
 }
 
-function draw(cursor) {
+function draw() {
   const heads = ["Batch", "Status", "Completed", "Failed", "Spent", "Started", ...(account.can_read_all ? ["Caller"] : [])];
   const table = element("table", { className: "grid" },
     element("thead", {}, element("tr", {}, heads.map((head) => element("th", { scope: "col" }, head)))),
     element("tbody", {}, shown.map(row)));
-  byId("batches").replaceChildren(
+  redraw(byId("batches"),
     element("div", { className: "page-head" }, element("h1", {}, "Batches"),
       account.can_submit ? element("a", { className: "button primary", href: "#/batches/new" }, "New batch") : null),
     shown.length ? element("div", { className: "table-scroll", tabIndex: 0, role: "region", "aria-label": "Batches" }, table)
       : element("p", { className: "hint" }, "No batches yet. A batch makes one image for each row of a CSV or JSONL file."),
-    ...(cursor ? [element("button", { type: "button", className: "more", onclick: () => load(cursor) }, "Show older batches")] : []));
+    ...(older ? [element("button", { type: "button", className: "more", onclick: () => load(older) }, "Show older batches")] : []));
 }
 
 async function load(after = null) {
@@ -51,9 +52,12 @@ async function load(after = null) {
     const [page, me] = await Promise.all([batches.page(search), account ?? api.get("v1/me")]);
     if (current !== generation) return;
     account = me;
-    shown = after ? [...shown, ...page.batches] : page.batches;
-    draw(page.cursor);
-    if (!after && shown.some(batches.isOpen)) pollTimer = setTimeout(load, document.hidden ? HIDDEN_POLL_MS : POLL_MS);
+    const isFirst = !shown.length;
+    const others = shown.filter(({ batch_id: id }) => !page.batches.some((batch) => batch.batch_id === id));
+    shown = after ? [...others, ...page.batches] : [...page.batches, ...others];
+    if (after || isFirst) older = page.cursor;
+    draw();
+    if (shown.some(batches.isOpen)) pollTimer = setTimeout(load, document.hidden ? HIDDEN_POLL_MS : POLL_MS);
   } catch (error) {
     if (current === generation) byId("batches").replaceChildren(element("p", { className: "error", role: "alert" }, error.message));
   }
@@ -65,7 +69,10 @@ export function enter(id) {
   byId("batches").replaceChildren(element("p", { className: "hint" }, "Loading…"));
   if (id === "new") newBatch.enter();
   else if (id) batch.enter(id);
-  else load();
+  else {
+    [shown, older] = [[], null];
+    load();
+  }
 }
 
 export function leave() {

@@ -15,6 +15,21 @@ export function element(tag, properties = {}, ...children) {
   return node;
 }
 
+const nameOf = (control) => control.id || control.getAttribute("aria-label") || control.textContent;
+
+/** Replace the children of a node. The focus stays on the control with the same id or name; without one, it goes to the page. */
+export function redraw(node, ...children) {
+  const focused = node.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+  node.replaceChildren(...children.filter((child) => child !== null));
+  if (focused === null) return;
+  const same = [...node.querySelectorAll("a[href], button, input, select, textarea, summary")].find((control) => nameOf(control) === focused);
+  (same ?? byId("main")).focus({ preventScroll: true });
+}
+
+/** Why a page could not be loaded, with a button that loads the page again. */
+export const loadError = ({ message }) => element("p", { className: "error load-error", role: "alert" }, `${message} `,
+  element("button", { type: "button", className: "link", onclick: () => dispatchEvent(new Event("hashchange")) }, "Try again"));
+
 /** Ask a question in a dialog. Resolves to whether the person selected `action`; the other button has the focus. */
 export function confirmed(question, action, detail = "") {
   return new Promise((resolve) => {
@@ -26,6 +41,22 @@ export function confirmed(question, action, detail = "") {
     document.body.append(dialog);
     dialog.showModal();
   });
+}
+
+/** A button that copies a text, and says whether the browser has. If it has not, `onfailure` can select the text. */
+export function copyButton(name, text, { className = "quiet", failed = "Blocked by the browser", onfailure = () => {} } = {}) {
+  const button = element("button", { type: "button", className }, name);
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      onfailure();
+      button.textContent = failed;
+    }
+  });
+  for (const left of ["blur", "pointerleave"]) button.addEventListener(left, () => { button.textContent = name; });
+  return button;
 }
 
 /** Set the text of an element, and hide the element if the text is empty. */

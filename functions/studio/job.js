@@ -1,6 +1,6 @@
 // The page of a job: its images, request, money, times and chain.
 import * as chains from "./chains.js";
-import { byId, duration, element, isOpen, secondsBetween, showText, statusLabel, usd } from "./dom.js";
+import { byId, copyButton, duration, element, isOpen, redraw, secondsBetween, showText, statusLabel, usd } from "./dom.js";
 import * as form from "./form.js";
 import * as gallery from "./gallery.js";
 import { again, assetsAsReferences, finishAtHigh, isDraft } from "./job_actions.js";
@@ -131,30 +131,17 @@ function technical(job) {
       element("pre", { tabindex: "0" }, JSON.stringify(event.detail, null, 2))) : null);
 }
 
-function copyButton(name, text) {
-  const button = element("button", { type: "button", className: "quiet" }, name);
-  button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Blocked by the browser";
-    }
-    setTimeout(() => { button.textContent = name; }, 1500);
-  });
-  return button;
-}
-
-/** Run an action of a button; the button is disabled meanwhile, and an error is shown. */
-async function act(event, action) {
-  event.target.disabled = true;
+/** Run an action of a button, which keeps the focus; a second click meanwhile does nothing. An error is shown. */
+async function act({ currentTarget: button }, action) {
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
   showText(byId("job-error"), "");
   try {
     await action();
   } catch (error) {
     showText(byId("job-error"), error.message);
   } finally {
-    event.target.disabled = false;
+    button.removeAttribute("aria-disabled");
   }
 }
 
@@ -163,7 +150,7 @@ function actions(job) {
   const asset = job.assets[0];
   const mayWrite = form.canSubmit();
   const cancel = (event) => act(event, async () => {
-    show(await jobs.cancel(job.job_id));
+    take(await jobs.cancel(job.job_id));
     document.dispatchEvent(new Event("budget-changed"));
   });
   const finish = (event) => act(event, async () => {
@@ -191,7 +178,8 @@ function chainSection(job) {
 
 function turnLinks() {
   const link = (job, name, text) => (job ? element("a", { className: "button quiet", href: `#/jobs/${job.job_id}`, "aria-label": name, title: name,
-    onclick: (event) => { event.preventDefault(); goTo(job); } }, text) : null);
+    onclick: (event) => { event.preventDefault(); goTo(job); } }, text)
+    : element("span", { className: "button quiet no-turn", "aria-hidden": "true" }, text)); // the other link keeps its place
   return element("span", { className: "turn" }, link(around.previous, "Previous image", "←"), link(around.next, "Next image", "→"));
 }
 
@@ -205,7 +193,8 @@ function show(job) {
   const revision = `${job.job_id} ${job.status} ${job.canceled_at} ${job.erasing_at} ${JSON.stringify(job.chain)} ${job.favorite} ${job.tags} ${job.shared_until}`;
   if (byId("job").querySelector(".job") && byId("job").dataset.revision === revision) return;
   byId("job").dataset.revision = revision;
-  byId("job").replaceChildren(
+  byId("job").removeAttribute("aria-busy");
+  redraw(byId("job"),
     element("div", { className: "job-head" }, gallery.backLink(), turnLinks()),
     element("div", { className: "job" },
       element("div", { className: "stages" }, images(job), imageTools(job), chainSection(job)),
@@ -247,6 +236,7 @@ async function follow(id, current) {
     } catch (error) {
       if (error.name === "AbortError" || current !== generation) return;
       if (error.status === 404) {
+        byId("job").removeAttribute("aria-busy");
         return byId("job").replaceChildren(
           element("p", { className: "hint" }, `${error.message} `), gallery.backLink());
       }
@@ -259,7 +249,8 @@ async function findNeighbours(id, current) {
   const found = await gallery.neighbours(id).catch(() => ({}));
   if (current !== generation) return;
   around = found;
-  byId("job").querySelector(".turn")?.replaceWith(turnLinks());
+  const turn = byId("job").querySelector(".turn");
+  if (turn) redraw(turn, ...turnLinks().children);
 }
 
 export function enter(id) {
@@ -268,16 +259,20 @@ export function enter(id) {
   clearInterval(timer);
   [shown, around] = [null, {}];
   delete byId("job").dataset.revision;
-  byId("job").replaceChildren(element("p", { className: "hint" }, "Loading…"));
+  // The job before stays in view until the next one is loaded.
+  if (byId("job").querySelector(".job")) byId("job").setAttribute("aria-busy", "true");
+  else byId("job").replaceChildren(element("p", { className: "hint" }, "Loading…"));
   timer = setInterval(tick, 1000);
   findNeighbours(id, generation);
   follow(id, generation);
 }
 
-export function leave() {
+/** Stop following the job. If another job is shown next, this one stays in view until then. */
+export function leave(isStaying) {
   generation += 1;
   request?.abort();
   clearInterval(timer);
+  if (!isStaying) byId("job").replaceChildren();
 }
 
 addEventListener("keydown", (event) => {

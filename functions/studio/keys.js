@@ -1,7 +1,7 @@
 // The API keys (admins only): create, copy once, change budgets, revoke, and today's use.
 import * as admin from "./admin.js";
 import * as api from "./api.js";
-import { byId, confirmed, element, showText } from "./dom.js";
+import { byId, confirmed, copyButton, element, loadError, redraw, showText } from "./dom.js";
 
 const SOON_DAYS = 14;
 const DAY_MS = 86_400_000;
@@ -105,7 +105,7 @@ function showOnce(created) {
     element("p", {}, "Copy the key now. It is shown only once: Darkroom stores its digest."),
     element("label", { htmlFor: "new-key" }, "API key"), key,
     element("div", { className: "actions" }, copy, button("Done", () => dialog.close())));
-  dialog.addEventListener("close", () => { key.value = ""; dialog.remove(); });
+  dialog.addEventListener("close", () => { key.value = ""; dialog.remove(); byId("new-key-button")?.focus(); });
   document.body.append(dialog);
   dialog.showModal();
 }
@@ -179,8 +179,8 @@ async function load() {
     if (current !== generation) return;
     ownId = id;
     const head = ["Name", "Role", "Used today (UTC)", "Last use", "Expires", "Created", "Change"].map((name) => element("th", { scope: "col" }, name));
-    byId("keys").replaceChildren(
-      element("div", { className: "stats-head" }, element("h1", {}, "API keys"), button("New key", create, "primary")), status,
+    redraw(byId("keys"),
+      element("div", { className: "stats-head" }, element("h1", {}, "API keys"), element("button", { type: "button", id: "new-key-button", className: "primary", onclick: create }, "New key")), status,
       element("div", { className: "table" }, element("table", { className: "stacked" }, element("thead", {}, element("tr", {}, head)),
         element("tbody", {}, keys.map((key) => row(key, status))))));
   } catch (error) {

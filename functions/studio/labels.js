@@ -108,7 +108,7 @@ export function section(job, { mayWrite, act, onchange }) {
       job.tags.map((tag) => element("li", {}, element("a", { href: `#/?${new URLSearchParams({ tag })}` }, `#${tag}`)))) : null,
     isShared ? element("p", { className: "hint" }, `Shared by link until ${new Date(job.shared_until).toLocaleString()}.`) : null,
     mayWrite ? element("div", { className: "actions" },
-      button(job.favorite ? "★ Favorite" : "☆ Favorite", () => jobs.label(job.job_id, { favorite: !job.favorite }), { "aria-pressed": String(job.favorite) }),
+      button(job.favorite ? "★ Favorite" : "☆ Favorite", () => jobs.label(job.job_id, { favorite: !job.favorite }), { id: "job-favorite", "aria-pressed": String(job.favorite) }),
       button("Tags…", editTags),
       job.assets.length ? button("Share…", () => share(job)) : null,
       isShared ? button("Close link", () => jobs.unshare(job.job_id)) : null,

@@ -15,6 +15,7 @@ async function set(paused, button) {
   button.disabled = true;
   try {
     draw(await admin.setPaused(paused));
+    byId(paused ? "resume" : "main").focus({ preventScroll: true }); // the button is hidden now
     changedAt = performance.now();
   } catch (error) {
     showText(byId("pause-error"), error.message);

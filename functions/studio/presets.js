@@ -1,7 +1,7 @@
 // The presets: list, versions and refused uploads; one preset with its form, a trial and its inbox folder.
 import * as admin from "./admin.js";
 import * as api from "./api.js";
-import { byId, confirmed, element, isOpen, showText, statusLabel, usd } from "./dom.js";
+import { byId, confirmed, element, isOpen, loadError, redraw, showText, statusLabel, usd } from "./dom.js";
 import * as form from "./form.js";
 import * as jobs from "./jobs.js";
 import { prepared } from "./references.js";
@@ -118,7 +118,7 @@ async function load() {
       isAdmin() ? admin.presetsVersions() : [], isAdmin() ? admin.inbox() : null]);
     if (current !== generation) return;
     const names = Object.keys(presets).sort();
-    page().replaceChildren(
+    redraw(page(),
       element("div", { className: "stats-head" }, element("h1", {}, "Presets"), element("span", { className: "hint" }, `Version ${version}`),
         isAdmin() ? element("a", { className: "button primary", href: `#/presets/${NEW}` }, "New preset") : null),
       element("p", { className: "hint intro" }, "A preset is a named edit. Each image that is uploaded to the inbox folder of its name is edited with it."),

@@ -38,11 +38,13 @@ const say = (text) => { byId("selection-status").textContent = text; };
 /** Show the bar and the check boxes as selected. */
 export function show() {
   const list = chosen();
-  byId("selection").hidden = !list.length && !isBusy;
+  const isHidden = !list.length && !isBusy;
+  if (isHidden && byId("selection").contains(document.activeElement)) byId("main").focus({ preventScroll: true });
+  byId("selection").hidden = isHidden;
   byId("selection-count").textContent = `${images(list.length)} selected`;
   byId("gallery").classList.toggle("selecting", list.length > 0);
   for (const each of byId("gallery").querySelectorAll(".select-box")) each.checked = selected.has(each.dataset.select);
-  for (const button of byId("selection").querySelectorAll("button")) button.disabled = isBusy;
+  for (const button of byId("selection").querySelectorAll("button")) button.setAttribute("aria-disabled", isBusy); // and keeps the focus
   for (const id of ["selection-favorite", "selection-tag", "selection-erase"]) byId(id).hidden = !form.canSubmit();
 }
 
@@ -102,10 +104,14 @@ async function erase(list) {
 
 const actions = { "selection-download": download, "selection-favorite": favor, "selection-tag": tag, "selection-erase": erase };
 for (const [id, action] of Object.entries(actions)) {
-  byId(id).addEventListener("click", () => { say(""); action(chosen()); });
+  byId(id).addEventListener("click", () => {
+    if (isBusy) return;
+    say("");
+    action(chosen());
+  });
 }
-byId("selection-all").addEventListener("click", () => { for (const job of gallery.inOrder()) selected.add(job.job_id); show(); });
-byId("selection-none").addEventListener("click", () => { say(""); clear(); });
+byId("selection-all").addEventListener("click", () => { if (!isBusy) for (const job of gallery.inOrder()) selected.add(job.job_id); show(); });
+byId("selection-none").addEventListener("click", () => { if (!isBusy) { say(""); clear(); } });
 addEventListener("keydown", (event) => {
   if (byId("make").hidden || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape" && selected.size && !isBusy) clear();

@@ -1,6 +1,6 @@
 // The stats page: spending, durations, failures and the submit queue.
 import * as api from "./api.js";
-import { byId, duration, element, usd } from "./dom.js";
+import { byId, duration, element, loadError, redraw, usd } from "./dom.js";
 import { failureName } from "./failures.js";
 import * as pause from "./pause.js";
 import { bars } from "./plots.js";
@@ -129,7 +129,7 @@ function draw(report, account) {
   const dates = calendar(report);
   plots.forEach((plot) => plot.stop());
   plots = [...spending(report, dates), durations(report), failures(report)];
-  byId("stats").replaceChildren(
+  redraw(byId("stats"),
     element("div", { className: "stats-head" }, element("h1", { tabIndex: -1 }, "Stats"), pause.pauseButton(), dayPicker()),
     tiles(report, account), element("div", { className: "plots" }, plots.map((plot) => plot.figure), totals(report)));
   plots.forEach((plot) => plot.start());

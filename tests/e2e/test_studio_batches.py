@@ -7,7 +7,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import httpx
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import FilePayload, Route, expect
 
 from darkroom.domain.callers import Role
 from tests.e2e.deployment import Deployment
@@ -96,6 +96,39 @@ def test_sheet_becomes_images_and_a_zip_file(studio: Studio, deployment: Deploym
     ).to_be_visible()
     assert_accessible_on_a_phone_and_in_the_dark(studio, "list")
     assert studio.errors == []
+
+
+def test_list_keeps_older_batches_and_the_focus_while_a_batch_runs(
+    studio: Studio, deployment: Deployment
+) -> None:
+    page = studio.page
+    running = {"batch_id": "b1", "name": "new.csv", "status": "running", "rows": 2}
+    ended = {
+        "batch_id": "b2",
+        "name": "old.csv",
+        "status": "completed",
+        "ended_at": "2026-01-01T00:00:00Z",
+    }
+    reads = 0
+
+    def answer(route: Route) -> None:
+        nonlocal reads
+        if "cursor=" in route.request.url:
+            route.fulfill(json={"batches": [ended], "cursor": None})
+            return
+        reads += 1
+        progress = {"completed": min(reads - 1, 2)}
+        route.fulfill(json={"batches": [running | {"progress": progress}], "cursor": "more"})
+
+    page.route(re.compile(r"/v1/batches\?"), answer)
+    studio.open(deployment.create_key("lister"))
+    page.get_by_role("link", name="Batches").click()
+    page.get_by_role("button", name="Show older batches").click()
+    page.get_by_role("link", name="old.csv").focus()
+
+    expect(page.get_by_role("row", name=re.compile("new.csv.*2 of 2"))).to_be_visible()
+
+    expect(page.get_by_role("link", name="old.csv")).to_be_focused()
 
 
 def test_running_batch_is_canceled_and_a_reader_only_looks(

@@ -67,7 +67,7 @@ def test_variants_are_one_entry_and_a_draft_is_finished_at_high(
     sources = set()
     for _ in range(4):  # the neighbours are other images
         page.keyboard.press("ArrowRight")
-        expect(page.locator("#job .stage img")).to_be_visible()
+        expect(page.locator("#job:not([aria-busy]) .stage img")).to_be_visible()
         expect(facts).to_contain_text("low")
         sources.add(page.url)
         expect(page.locator("#job .turn a").first).to_be_visible()

@@ -132,6 +132,51 @@ def test_list_that_was_read_before_a_change_does_not_undo_it(
     assert studio.errors == []
 
 
+def test_focus_stays_on_the_control_that_was_used(studio: Studio, deployment: Deployment) -> None:
+    page = studio.page
+    key = deployment.create_key("keyboarder")
+    create_images(deployment, key, "A blue kite", "A red kite", "A green lamp")
+    studio.open(key)
+    studio.card("A green lamp").locator(".shot > a").focus()
+    page.keyboard.press("Enter")
+    job = page.locator("#job")
+    next_image = job.get_by_role("link", name="Next image")
+    next_image.focus()
+    page.keyboard.press("Enter")
+    expect(job.locator(".job-prompt")).to_have_text("A red kite")
+    expect(next_image).to_be_focused()
+    favorite = job.get_by_role("button", name="Favorite")
+    favorite.focus()
+    page.keyboard.press("Enter")
+    expect(job.get_by_role("button", name="★ Favorite")).to_be_focused()
+    job.get_by_role("button", name="Tags…").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("kites")
+    page.keyboard.press("Enter")
+    expect(job.get_by_role("link", name="#kites")).to_be_visible()
+    expect(job.get_by_role("button", name="Tags…")).to_be_focused()
+    job.get_by_role("button", name="Erase…").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(job.get_by_role("button", name="Erase…")).to_be_focused()
+
+    page.get_by_role("link", name="← All images").click()
+    studio.card("A blue kite").locator(".shot > a").focus()
+    page.keyboard.press("x")
+    bar = page.get_by_role("region", name="Selected images")
+    bar.get_by_role("button", name="Favorite").focus()
+    page.keyboard.press("Enter")
+    expect(bar).to_contain_text("Favorites: 1 of 1.")
+    expect(bar.get_by_role("button", name="Favorite")).to_be_focused()
+    page.get_by_role("link", name="Presets").focus()
+    page.keyboard.press("Enter")
+    page.locator("#presets").get_by_role("link", name="warmer-light").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#presets").get_by_role("heading", name="warmer-light")).to_be_visible()
+    expect(page.locator("#main")).to_be_focused()
+    assert studio.errors == []
+
+
 def test_image_is_shared_with_somebody_without_a_key_until_the_link_is_closed(
     studio: Studio, deployment: Deployment, browser: Browser
 ) -> None:
