@@ -91,15 +91,7 @@ function create() {
 /** Show a new key. It is in this dialog only. */
 function showOnce(created) {
   const key = element("input", { type: "text", readOnly: true, value: created.key, id: "new-key", className: "mono", onfocus: (event) => event.target.select() });
-  const copy = button("Copy", async () => {
-    try {
-      await navigator.clipboard.writeText(created.key);
-      copy.textContent = "Copied";
-    } catch {
-      key.select();
-      copy.textContent = "Press Ctrl+C";
-    }
-  }, "primary");
+  const copy = copyButton("Copy", created.key, { className: "primary", failed: "Press Ctrl+C", onfailure: () => key.focus() });
   const dialog = element("dialog", { className: "wide", "aria-labelledby": "new-key-title" },
     element("h2", { id: "new-key-title" }, `Key for ${created.name}`),
     element("p", {}, "Copy the key now. It is shown only once: Darkroom stores its digest."),

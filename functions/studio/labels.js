@@ -1,5 +1,5 @@
 // Favorites, tags, links and erasure of jobs: the dialogs, and the part of a job's page.
-import { byId, element } from "./dom.js";
+import { byId, copyButton, element } from "./dom.js";
 import * as jobs from "./jobs.js";
 
 const MAX_TAG = 40; // characters
@@ -30,13 +30,13 @@ export function forget() {
 }
 
 /** Show a dialog. Resolves to whether the person selected `action`. `ready` says whether it may be selected. */
-function ask(title, content, action, { className = "primary", dismiss = "Cancel", ready = () => true } = {}) {
+function ask(title, content, action, { className = "primary", dismiss = element("button", { type: "button", onclick: (event) => event.target.closest("dialog").close("") }, "Cancel"), ready = () => true } = {}) {
   return new Promise((resolve) => {
     const button = element("button", { value: "yes", className, disabled: !ready() }, action);
     const dialog = element("dialog", { className: "confirm", "aria-labelledby": "ask-title",
       oninput: () => { button.disabled = !ready(); } },
     element("form", { method: "dialog" }, element("h2", { id: "ask-title" }, title), content,
-      element("div", { className: "actions" }, element("button", { type: "button", onclick: () => dialog.close("") }, dismiss), button)));
+      element("div", { className: "actions" }, dismiss, button)));
     dialog.addEventListener("close", () => { dialog.remove(); resolve(dialog.returnValue === "yes"); });
     document.body.append(dialog);
     dialog.showModal();
@@ -84,7 +84,8 @@ async function share(job) {
   const until = new Date(link.expires_at).toLocaleString();
   const shown = element("div", { className: "tag-form" }, element("p", {}, `It works until ${until}. Copy it now: it is shown only here.`),
     element("label", { htmlFor: "share-url" }, "Link"), field);
-  if (await ask("Link created", shown, "Copy link", { dismiss: "Close" })) await navigator.clipboard.writeText(link.url).catch(() => {});
+  const copy = copyButton("Copy link", link.url, { className: "primary", failed: "Press Ctrl+C", onfailure: () => field.focus() });
+  await ask("Link created", shown, "Close", { className: "", dismiss: copy });
   return jobs.get(job.job_id);
 }
 

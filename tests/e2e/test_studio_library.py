@@ -194,6 +194,10 @@ def test_image_is_shared_with_somebody_without_a_key_until_the_link_is_closed(
     url = dialog.get_by_label("Link").input_value()
     shot(studio, "library-share")
     assert studio.accessibility_violations() == []
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    dialog.get_by_role("button", name="Copy link").click()
+    expect(dialog.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == url
     dialog.get_by_role("button", name="Close").click()
     expect(job).to_contain_text("Shared by link until")
 
