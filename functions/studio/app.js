@@ -135,7 +135,11 @@ addEventListener("hashchange", () => {
   else if (location.hash !== "#main") route();
 });
 addEventListener("offline", () => showText(byId("connection"), CONNECTION.offline));
-addEventListener("online", () => { showText(byId("connection"), ""); if (openPage?.name === "make") gallery.refreshSoon(); });
+addEventListener("online", () => {
+  showText(byId("connection"), "");
+  if (openPage?.name === "make") gallery.refreshSoon();
+  else if (openPage && byId(openPage.name).querySelector(".load-error")) route();
+});
 document.addEventListener("budget-changed", () => refreshAccount().catch(() => {}));
 api.on("connection", (state) => showText(byId("connection"), CONNECTION[state]));
 api.on("unauthorized", () => signOut("Your API key has expired or was revoked. Enter another key."));

@@ -1,7 +1,7 @@
 // A new batch: the file, its columns, the prompt template, the settings, and the plan with its price.
 import * as api from "./api.js";
 import * as batches from "./batch_api.js";
-import { byId, element, showText, usd } from "./dom.js";
+import { byId, element, loadError, showText, usd } from "./dom.js";
 import * as drafts from "./drafts.js";
 import { SETTINGS, selected, selectAll } from "./settings.js";
 
@@ -239,7 +239,7 @@ export async function enter() {
     if (dropped) await take(dropped);
     else if (draft) await refreshPlan();
   } catch (error) {
-    if (current === generation) byId("batches").replaceChildren(element("p", { className: "error", role: "alert" }, error.message));
+    if (current === generation) byId("batches").replaceChildren(loadError(error));
   }
 }
 

@@ -59,7 +59,9 @@ async function load(after = null) {
     draw();
     if (shown.some(batches.isOpen)) pollTimer = setTimeout(load, document.hidden ? HIDDEN_POLL_MS : POLL_MS);
   } catch (error) {
-    if (current === generation) byId("batches").replaceChildren(element("p", { className: "error", role: "alert" }, error.message));
+    if (current !== generation) return;
+    if (shown.length && !error.status) pollTimer = setTimeout(load, POLL_MS); // offline: the list stays
+    else byId("batches").replaceChildren(loadError(error));
   }
 }
 

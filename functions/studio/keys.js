@@ -176,7 +176,7 @@ async function load() {
       element("div", { className: "table" }, element("table", { className: "stacked" }, element("thead", {}, element("tr", {}, head)),
         element("tbody", {}, keys.map((key) => row(key, status))))));
   } catch (error) {
-    if (current === generation) byId("keys").replaceChildren(element("p", { className: "error", role: "alert" }, error.message));
+    if (current === generation) byId("keys").replaceChildren(loadError(error));
   }
 }
 

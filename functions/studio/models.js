@@ -1,7 +1,7 @@
 // Other models: find one of WaveSpeed's, fill in its input, run it, and see what it made.
 import * as api from "./api.js";
 import * as catalogue from "./catalogue.js";
-import { byId, duration, element, isOpen, secondsBetween, showText, statusLabel, usd } from "./dom.js";
+import { byId, duration, element, isOpen, loadError, secondsBetween, showText, statusLabel, usd } from "./dom.js";
 import * as jobs from "./jobs.js";
 import { clear, modelForm } from "./model_form.js";
 import { output } from "./outputs.js";
@@ -57,7 +57,7 @@ function showList(query) {
       next += 1;
     } catch (error) {
       if (number !== searches || current !== generation) return;
-      status.textContent = error.message;
+      status.replaceChildren(loadError(error));
       if (!isNextPage) list.replaceChildren();
     }
   }
@@ -132,7 +132,7 @@ async function showModel(id) {
   if (current !== generation) return;
   const isKnown = !(found instanceof Error);
   if (account instanceof Error || (!isKnown && found.status !== 503)) {
-    page().replaceChildren(backLink(), element("p", { className: "error", role: "alert" }, (isKnown ? account : found).message));
+    page().replaceChildren(backLink(), loadError(isKnown ? account : found));
     return;
   }
   // Without the list, a person who knows the model can still send its input as JSON.

@@ -129,7 +129,7 @@ async function load() {
         noteList(inbox, "No upload was refused, has failed or waits.")) : "",
       isAdmin() ? versionList(versions) : "");
   } catch (failure) {
-    if (current === generation) page().replaceChildren(element("p", { className: "error", role: "alert" }, failure.message));
+    if (current === generation) page().replaceChildren(loadError(failure));
   }
 }
 
@@ -305,7 +305,7 @@ async function open(name) {
     }
     draw(isNew ? "" : name, isNew ? admin.presetOf(copied ?? {}) : replaced);
   } catch (failure) {
-    if (current === generation) page().replaceChildren(element("p", { className: "error", role: "alert" }, failure.message));
+    if (current === generation) page().replaceChildren(loadError(failure));
   }
 }
 

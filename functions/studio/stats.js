@@ -141,7 +141,7 @@ async function load() {
     queue.show(report.queue);
     if (!byId("stats").hidden) draw(report, account);
   } catch (error) {
-    byId("stats").replaceChildren(element("p", { className: "error", role: "alert" }, error.message));
+    byId("stats").replaceChildren(loadError(error));
   }
 }
 

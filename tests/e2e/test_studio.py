@@ -115,6 +115,22 @@ def test_offline_submission_succeeds_once_after_reconnecting(
     assert len(deployment.submits_with("Sent from the train")) == 1
 
 
+def test_page_that_was_opened_offline_loads_after_reconnecting(
+    studio: Studio, deployment: Deployment
+) -> None:
+    page = studio.page
+    studio.open(deployment.create_key("tunnel"))
+    expect(page.locator("#form")).to_be_visible()
+    for name in ("Batches", "Models", "Presets", "Stats"):
+        page.context.set_offline(True)
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page.locator(".load-error")).to_contain_text("cannot be reached")
+        expect(page.get_by_role("button", name="Try again")).to_be_visible()
+        page.context.set_offline(False)
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+        expect(page.locator(".load-error")).to_have_count(0)
+
+
 def test_image_that_fails_to_load_is_replaced_by_a_text(
     studio: Studio, deployment: Deployment
 ) -> None:
