@@ -52,19 +52,31 @@ function imageTools(job) {
   const asset = job.assets[0];
   if (!asset?.content_type.startsWith("image/")) return null;
   const first = () => byId("job").querySelector(".stage");
-  const zoom = () => {
-    if (first().querySelector(".compare")) first().replaceWith(viewer.stage(asset, job.prompt));
-    viewer.zoom(first());
+  let compared = null; // the comparison that the zoomed image replaces
+  const zoom = (event) => {
+    const box = first();
+    if (compared && box.classList.contains("zoomed")) {
+      box.replaceWith(compared);
+      compared = null;
+    } else if (box.querySelector(".compare")) {
+      compared = box;
+      box.replaceWith(viewer.stage(asset, job.prompt, zoom));
+      viewer.zoom(first());
+    } else {
+      viewer.zoom(box, event);
+    }
   };
   const compare = async () => {
     const own = job.reference_urls.flatMap((url, index) => (url ? { url, show: url, name: `Reference ${index + 1}` } : []));
     const others = gallery.withImages().filter((other) => other.job_id !== job.job_id).map((other) => (
       { url: other.assets[0].url, show: other.assets[0].thumbnail_url ?? other.assets[0].url, name: other.prompt.slice(0, 80) }));
     const other = await viewer.choose([...own, ...others]);
-    if (other) first().replaceWith(viewer.comparison(other.url, asset, job.prompt, [own.includes(other) ? "Before" : "Other", own.includes(other) ? "After" : "This"]));
+    if (!other) return;
+    compared = null;
+    first().replaceWith(viewer.comparison(other.url, asset, job.prompt, [own.includes(other) ? "Before" : "Other", own.includes(other) ? "After" : "This"]));
   };
   return element("div", { className: "image-tools" },
-    element("button", { type: "button", className: "quiet", id: "zoom", onclick: zoom }, "Zoom"),
+    element("button", { type: "button", className: "quiet", id: "zoom", onclick: () => zoom() }, "Zoom"),
     element("button", { type: "button", className: "quiet", onclick: compare }, "Compare…"));
 }
 

@@ -2,8 +2,8 @@
 import { element } from "./dom.js";
 import { compare } from "./slider.js";
 
-/** A stage with an image. Its click zooms to the pixels of the image and back; a mouse drags the zoomed image. */
-export function stage(asset, alt) {
+/** A stage with an image. A click calls `toggle`, which zooms to the pixels of the image and back; a mouse drags the zoomed image. */
+export function stage(asset, alt, toggle = (event) => zoom(box, event)) {
   const image = element("img", {
     src: asset.url, alt, width: asset.width ?? undefined, height: asset.height ?? undefined,
     onerror: (event) => event.target.replaceWith(element("p", {}, "The image could not be loaded. Reload the page to get a new link.")),
@@ -20,7 +20,7 @@ export function stage(asset, alt) {
     box.scrollTo(drag.left + drag.x - event.clientX, drag.top + drag.y - event.clientY);
   });
   image.addEventListener("click", (event) => {
-    if (!drag?.isMoved) zoom(box, event);
+    if (!drag?.isMoved) toggle(event);
     drag = null;
   });
   return box;

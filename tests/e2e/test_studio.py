@@ -29,7 +29,12 @@ def test_image_is_generated_edited_and_used_as_reference(
     expect(page.locator("#left")).to_have_text("$0.96 left today")
 
     studio.open_job("Make the light warmer")
-    expect(page.get_by_role("img", name="Before")).to_be_visible()
+    before = page.get_by_role("img", name="Before")
+    expect(before).to_be_visible()
+    page.locator("#zoom").click()
+    expect(before).to_have_count(0)
+    page.locator("#zoom").click()
+    expect(before).to_be_visible()
     expect(page.locator(".timing-bar")).to_have_attribute("aria-label", re.compile("Generating"))
     page.get_by_role("button", name="Edit again").click()
     expect(studio.prompt).to_have_value("Make the light warmer")
