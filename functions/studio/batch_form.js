@@ -74,6 +74,9 @@ function changed() {
   planTimer = setTimeout(refreshPlan, PLAN_MS);
 }
 
+/** Whether each row lacks a prompt because no person has written one: that is no problem of the rows. */
+const needsPrompt = ({ rows, bad_rows: bad, columns }) => rows === bad && !draft.prompt.trim() && !columns.some(({ field }) => field === "prompt");
+
 function setPlan(newPlan) {
   plan = newPlan;
   const button = byId("batch-start");
@@ -81,7 +84,7 @@ function setPlan(newPlan) {
   const count = plan ? plan.rows - plan.bad_rows : 0;
   button.setAttribute("aria-disabled", String(!count));
   const price = plan && plan.unpriced_rows ? `${usd(plan.estimated_cost_micro_usd)} and ${plan.unpriced_rows} of unknown price` : usd(plan?.estimated_cost_micro_usd);
-  button.textContent = !plan ? "Checking…" : count ? `Start ${count} ${count === 1 ? "row" : "rows"} for ${price}` : "No valid rows";
+  button.textContent = !plan ? "Checking…" : count ? `Start ${count} ${count === 1 ? "row" : "rows"} for ${price}` : needsPrompt(plan) ? "Write a prompt first" : "No valid rows";
 }
 
 async function refreshPlan() {
@@ -153,16 +156,15 @@ function problems({ errors }) {
 
 function drawPlan(result) {
   const valid = result.rows - result.bad_rows;
-  // Before a person has written a prompt, each row lacks one: that is no problem of the rows.
-  const needsPrompt = !valid && !draft.prompt.trim() && !result.columns.some(({ field }) => field === "prompt");
+  const isWithoutPrompt = needsPrompt(result);
   byId("batch-plan").replaceChildren(...[
-    element("h2", {}, needsPrompt ? `${result.rows} rows` : `${valid} of ${result.rows} rows are valid`),
-    needsPrompt ? element("p", { className: "hint" }, "Write a prompt. Select a column to insert its value, for example “A photo of {product} on white”.") : null,
-    result.warnings.length && !needsPrompt ? element("ul", { className: "warnings", "aria-label": "Warnings" }, result.warnings.map((warning) => element("li", {}, warning))) : null,
+    element("h2", {}, isWithoutPrompt ? `${result.rows} rows` : `${valid} of ${result.rows} rows are valid`),
+    isWithoutPrompt ? element("p", { className: "hint" }, "Write a prompt. Select a column to insert its value, for example “A photo of {product} on white”.") : null,
+    result.warnings.length && !isWithoutPrompt ? element("ul", { className: "warnings", "aria-label": "Warnings" }, result.warnings.map((warning) => element("li", {}, warning))) : null,
     result.preview.length ? element("h3", {}, "First prompts") : null,
     result.preview.length ? element("ol", { className: "previews" }, result.preview.map(preview)) : null,
-    result.errors.length && !needsPrompt ? element("h3", {}, `${result.bad_rows} invalid ${result.bad_rows === 1 ? "row" : "rows"}, which will be left out`) : null,
-    result.errors.length && !needsPrompt ? problems(result) : null,
+    result.errors.length && !isWithoutPrompt ? element("h3", {}, `${result.bad_rows} invalid ${result.bad_rows === 1 ? "row" : "rows"}, which will be left out`) : null,
+    result.errors.length && !isWithoutPrompt ? problems(result) : null,
   ].filter(Boolean));
 }
 

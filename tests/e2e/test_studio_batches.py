@@ -60,6 +60,7 @@ def test_sheet_becomes_images_and_a_zip_file(studio: Studio, deployment: Deploym
     expect(page.get_by_role("alert")).to_contain_text("Save the sheet as CSV")
     page.locator("#batch-file").set_input_files(file("autumn.csv", SHEET))
     expect(page.get_by_role("heading", name="4 rows")).to_be_visible()
+    expect(page.locator("#batch-start")).to_have_text("Write a prompt first")
     page.get_by_role("textbox", name="Prompt").fill("A photo of ")
     page.get_by_role("button", name="Product", exact=True).click()
     page.get_by_label("Row id").select_option("SKU")
