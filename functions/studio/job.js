@@ -198,7 +198,7 @@ function turnLinks() {
 /** Show the job before or after. It replaces this one in the history, so that back leads to the gallery. */
 const goTo = (job) => location.replace(`#/jobs/${job.job_id}`);
 
-const stateText = (job) => (isOpen(job) ? ` ${progressText(job)}` : "");
+const stateText = (job) => (isOpen(job) ? ` ${progressText(job, { hasStatus: true })}` : "");
 
 function show(job) {
   shown = job;

@@ -8,9 +8,18 @@ const ordinal = (number) => {
   return `${number}${isTeen ? "th" : ["th", "st", "nd", "rd"][number % 10] ?? "th"}`;
 };
 
-/** What the job waits for or does, in words. */
-export function progressText(job) {
+/** How long the job has been generating, in words. */
+function generatingText(job) {
   const { accepted_at: accepted, submitted_at: submitted } = job.timings;
+  const elapsed = secondsBetween(submitted ?? accepted, new Date());
+  const expected = job.expected_seconds;
+  if (!expected) return duration(elapsed);
+  if (elapsed > expected * LATE) return `${duration(elapsed)}: longer than usual`;
+  return `${duration(elapsed)} of about ${duration(expected)}`;
+}
+
+/** What the job waits for or does, in words. Without the status, if the status is shown next to it. */
+export function progressText(job, { hasStatus = false } = {}) {
   if (job.status === "queued") {
     const { position, wait_seconds: seconds, message } = job.queue ?? {};
     if (message) return message;
@@ -18,11 +27,7 @@ export function progressText(job) {
     return "Waiting in the queue";
   }
   if (job.status === "submitting") return "Sending to WaveSpeed";
-  const elapsed = secondsBetween(submitted ?? accepted, new Date());
-  const expected = job.expected_seconds;
-  if (!expected) return `Generating, ${duration(elapsed)}`;
-  if (elapsed > expected * LATE) return `Generating, ${duration(elapsed)}: longer than usual`;
-  return `Generating, ${duration(elapsed)} of about ${duration(expected)}`;
+  return hasStatus ? generatingText(job) : `Generating, ${generatingText(job)}`;
 }
 
 /** A bar with the words. While the job waits, the bar has no value. */

@@ -261,6 +261,16 @@ def test_waiting_and_generating_are_two_things(studio: Studio, deployment: Deplo
     times = {"accepted_at": began.isoformat(), "submitted_at": began.isoformat()}
     queue({}, status="submitted", queue=None, expected_seconds=20.0, timings=times)
     expect(card).to_contain_text(re.compile(r"Generating, 6\d s: longer than usual"))
+
+    def generating(route: Route) -> None:
+        changes = {"status": "submitted", "assets": [], "expected_seconds": 20.0, "timings": times}
+        route.fulfill(json=route.fetch().json() | changes)
+
+    page.route(re.compile(r"/v1/jobs/\w+"), generating)
+    studio.open_job("A patient heron")
+    expect(page.locator(".job-status")).to_have_text(
+        re.compile(r"^Generating 6\d s: longer than usual$")
+    )
     assert studio.errors == []
 
 
