@@ -187,7 +187,7 @@ const favor = (job) => jobs.label(job.job_id, { favorite: !job.favorite }).then(
 
 function card(list) {
   const first = list[0];
-  const kind = list.length === 1 ? "" : first.chain_id ? `Chain, ${list.length} steps: ` : `${list.length} variants: `;
+  const kind = list.length === 1 ? "" : first.step ? "From a chain: " : first.chain_id ? `Chain, ${list.length} steps: ` : `${list.length} variants: `;
   const links = list.map((job, index) => element("span", { className: "shot" },
     element("a", { href: `#/jobs/${job.job_id}`, "aria-label": list.length > 1 ? `${kind}${job.prompt}, ${index + 1}` : null }, frame(job),
       list.length === 1 ? element("span", { className: "visually-hidden" }, job.prompt) : null), selection.box(job), actions(job)));

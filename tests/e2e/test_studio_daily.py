@@ -113,6 +113,22 @@ def test_chain_is_built_shown_and_resumed(studio: Studio, deployment: Deployment
     assert studio.errors == []
 
 
+def test_filter_that_hides_a_step_does_not_change_the_length_of_the_chain(
+    studio: Studio, deployment: Deployment
+) -> None:
+    key = deployment.create_key("step-counter")
+    then = [{"prompt": "Make it winter"}, {"prompt": "Make it night"}]
+    with deployment.http_client(key) as client:
+        ApiClient(client).run_job(prompt="A boot", then=then)
+    studio.open(key)
+    expect(studio.card("Chain, 3 steps: A boot")).to_be_visible()
+
+    studio.page.get_by_label("Operation", exact=True).select_option("edit")
+
+    expect(studio.card("From a chain: Make it winter")).to_be_visible()
+    expect(studio.card("steps:")).to_have_count(0)
+
+
 def test_request_survives_a_reload_and_a_preset(
     studio: Studio, deployment: Deployment, tmp_path: Path
 ) -> None:
