@@ -119,7 +119,7 @@ async function refreshPrice() {
   const requestNumber = (priceRequests += 1);
   const request = currentRequest();
   const images = references.count();
-  if (request.operation === "edit" && !images) return setPrice(null, "Add a reference image to see the price");
+  if (request.operation === "edit" && !images) return setPrice(null, "Add an image first");
   // The price depends on the number of references, not on the prompts or the files.
   request.prompt ||= "x";
   if (request.operation === "edit") request.images = Array(images).fill("https://example.com/x.png");

@@ -55,7 +55,7 @@ function spending(report, dates) {
 function durations(report) {
   const order = (kind) => `${QUALITIES.indexOf(kind.quality)}${kind.resolution}`;
   const sorted = report.durations.toSorted((one, other) => order(one).localeCompare(order(other)));
-  const kinds = sorted.map((kind) => ({ ...kind, label: `${kind.quality} ${kind.resolution}${kind.operation === "edit" ? " edit" : ""}` }));
+  const kinds = sorted.map((kind) => ({ ...kind, label: [...new Set([kind.quality, kind.resolution]), ...(kind.operation === "edit" ? ["edit"] : [])].join(" ") }));
   const series = ["p50", "p95"].map((name) => ({ name, values: kinds.map((kind) => kind[`${name}_seconds`]) }));
   const note = `Time at WaveSpeed · all ${sum(kinds, (kind) => kind.jobs)} images so far · ±5 %`;
   return bars("Duration by quality and resolution", kinds.map((kind) => kind.label), kinds.length ? series : [], { format: duration, note });
@@ -116,7 +116,7 @@ function tiles({ days: reported, queue: state, until }, account) {
     tile("Spent", usd(sum(reported, (day) => day.spent_micro_usd)), `in ${days} days${saved ? `, ${usd(saved)} saved by reuse` : ""}`),
     tile("Completed", String(sum(reported, (day) => day.completed)), endings(reported)),
     tile("Budget left today", limits.length ? usd(Math.min(...limits)) : "No limit"),
-    tile("Queue", element("span", { className: "long-value" }, `${waiting} waiting · ${state.in_flight} generating`), note));
+    tile("Queue", element("span", { className: "long-value" }, `${waiting} waiting, `, element("span", {}, `${state.in_flight} generating`)), note));
 }
 
 function dayPicker() {

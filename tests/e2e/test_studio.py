@@ -162,6 +162,8 @@ def test_pages_are_accessible_and_fit_a_phone(
     studio.submit("A bridge")
     studio.wait_for_image("A bridge")
     violations += studio.accessibility_violations()
+    page.set_viewport_size({"width": 390, "height": 780})
+    assert page.locator("#views").evaluate("views => views.offsetHeight") < 50  # one row
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     shot(studio, f"phone-{theme}")

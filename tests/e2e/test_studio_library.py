@@ -76,6 +76,17 @@ def test_selected_images_are_downloaded_and_erased(studio: Studio, deployment: D
     key = deployment.create_key("cleaner")
     create_images(deployment, key, "A blue kite", "A green lamp", "A yellow lamp")
     studio.open(key)
+
+    # The check box of a narrow image is not below its actions.
+    shot_box = page.locator(".shot").first
+    shot_box.evaluate("shot => { shot.style.width = '120px'; }")
+    shot_box.hover()
+    box = shot_box.locator(".select-box").bounding_box()
+    actions = shot_box.locator(".hover-actions > *").first.bounding_box()
+    assert box
+    assert actions
+    assert actions["y"] > box["y"] + box["height"]
+
     page.get_by_label("Select: A green lamp").check()
     page.get_by_label("Select: A yellow lamp").check()
     bar = page.get_by_role("region", name="Selected images")

@@ -47,7 +47,7 @@ def test_stats_page_shows_spend_durations_and_failures(
         "1 failed"
     )
     queue = page.locator(".tile", has_text="Queue")
-    expect(queue).to_contain_text(re.compile(r"\d+ waiting · \d+ generating"))
+    expect(queue).to_contain_text(re.compile(r"\d+ waiting, \d+ generating"))
     expect(page.locator("figure canvas")).to_have_count(4)
     page.get_by_text("As a table").first.click()
     expect(page.get_by_role("row", name=re.compile(r"\$0\.23"))).to_be_visible()
