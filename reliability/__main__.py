@@ -54,6 +54,14 @@ SHORT_PHASES: dict[str, Phase] = {
 }
 
 
+def _seed() -> int:
+    text = os.environ.get("SEED") or "7"
+    try:
+        return int(text)
+    except ValueError:
+        raise LocalError(f"SEED: {text} is not a whole number") from None
+
+
 def main() -> int:
     """Run the phases. Return 1 if an audit failed, otherwise 0."""
     is_short = bool(os.environ.get("SHORT"))
@@ -63,7 +71,7 @@ def main() -> int:
         raise LocalError(
             f"ONLY: unknown phase {', '.join(sorted(unknown))}; phases: {', '.join(phases)}"
         )
-    seed = int(os.environ.get("SEED") or 7)
+    seed = _seed()
     all_rows: list[AuditRow] = []
     with (
         running(Options(time_scale=TIME_SCALE), say=print) as local,

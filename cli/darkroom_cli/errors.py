@@ -38,7 +38,7 @@ _HINTS = {
     401: "Pass a valid key with --key or DARKROOM_KEY. Create one with: make key NAME=me DAYS=90"
     " BUDGET=5",
     403: "Use a key that may do this. Create one with: make key NAME=me"
-    " ROLE=submit|admin DAYS=90 BUDGET=5",
+    " ROLE=submit DAYS=90 BUDGET=5",
     429: "Wait a few seconds, then run the command again.",
 }
 _TYPE = "urn:darkroom:problem:"

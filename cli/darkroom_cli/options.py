@@ -30,7 +30,8 @@ KEY = Annotated[
     str | None, typer.Option("--key", help="API key. DARKROOM_KEY keeps it out of shell history.")
 ]
 Timeout = Annotated[
-    int | None, typer.Option(help="Seconds to wait at most. Jobs continue after the timeout.")
+    int | None,
+    typer.Option(min=0, help="Seconds to wait at most. Jobs continue after the timeout."),
 ]
 Out = Annotated[
     str | None, typer.Option("--out", "-o", help="Folder, or file name with an image's extension.")

@@ -19,6 +19,8 @@ TIMEOUT = 600  # seconds
 
 def main(folder: Path, preset: str) -> None:
     """Upload each photo under the preset's name, then wait for its edit or its rejection."""
+    if not folder.is_dir():
+        sys.exit(f"{folder} is not a folder.")
     s3 = boto3.client("s3")
     inbox, assets = os.environ["INBOX_BUCKET"], os.environ["ASSETS_BUCKET"]
     photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)

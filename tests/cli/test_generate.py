@@ -195,6 +195,11 @@ def test_failed_job_prints_its_document_and_returns_an_exit_code(
     assert "It was refused." in err
 
 
+def test_invalid_timeout_submits_nothing(darkroom: Run, deployment: Deployment) -> None:
+    assert darkroom("generate", "x", "--timeout", "-1") == Exit.USAGE
+    assert not deployment.requests
+
+
 def test_timeout_prints_how_to_wait(
     darkroom: Run, deployment: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
