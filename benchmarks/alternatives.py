@@ -74,7 +74,7 @@ def darkroom(stack: Stack, prompts: list[str]) -> Result:
 def script(stack: Stack, prompts: list[str]) -> Result:
     """Run the script in a new process."""
     settings = {
-        "provider": stack.provider_url, "key": provider_key(stack), "s3": stack.emulator_url,
+        "provider": stack.provider_url, "key": stack.provider_key(), "s3": stack.emulator_url,
         "bucket": stack.assets_bucket, "prompts": prompts, "input": INPUT,
     }  # fmt: skip
     process = subprocess.run(
@@ -117,13 +117,6 @@ ALTERNATIVES: dict[str, Alternative] = {
 }
 
 
-def provider_key(stack: Stack) -> str:
-    """Return the provider key of a stack."""
-    secrets = stack.client("secretsmanager")
-    (name,) = [secret["Name"] for secret in secrets.list_secrets()["SecretList"]]
-    return str(secrets.get_secret_value(SecretId=name)["SecretString"])
-
-
 def _deploy_loop(stack: Stack) -> str:
     """Deploy the loop unless it exists. Return the ARN of its state machine."""
     states = stack.client("stepfunctions")
@@ -140,7 +133,7 @@ def _deploy_loop(stack: Stack) -> str:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.put_role_policy(RoleName=_LOOP, PolicyName="all", PolicyDocument=policy)
     variables = {
-        "PROVIDER_URL": stack.provider_url, "PROVIDER_KEY": provider_key(stack),
+        "PROVIDER_URL": stack.provider_url, "PROVIDER_KEY": stack.provider_key(),
         "BUCKET": stack.assets_bucket,
     }  # fmt: skip
     function = stack.client("lambda").create_function(

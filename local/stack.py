@@ -47,6 +47,12 @@ class Stack(BaseModel):
         """Return a boto3 client of the emulator."""
         return Emulator(self.emulator_url).client(service)
 
+    def provider_key(self) -> str:
+        """Return the provider's API key from its secret."""
+        arn = deploy.outputs(Emulator(self.emulator_url))["ProviderKeyArn"]
+        secret = self.client("secretsmanager").get_secret_value(SecretId=arn)
+        return str(secret["SecretString"])
+
     def write(self, path: Path) -> None:
         """Write the addresses to a file that only its owner can read."""
         paths.write_private(path, self.model_dump_json(indent=2) + "\n")

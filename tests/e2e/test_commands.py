@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import httpx
 import pytest
@@ -67,13 +66,7 @@ def test_run_reports_an_invalid_variable_before_it_starts_the_stack() -> None:
 
 
 def test_up_runs_a_stack_until_it_is_interrupted(deployment: Deployment) -> None:
-    secrets: Any = deployment.stack.client("secretsmanager")
-    (secret,) = [
-        secret["ARN"]
-        for secret in secrets.list_secrets()["SecretList"]
-        if "WaveSpeedAI" in secret["Description"]
-    ]
-    key = secrets.get_secret_value(SecretId=secret)["SecretString"]
+    key = deployment.stack.provider_key()
 
     with command("up", PROVIDER_URL=deployment.stack.provider_url, PROVIDER_KEY=key) as process:
         text = until(lambda: _stack_file(process), seconds=SECONDS, what=".local/stack.json")

@@ -57,10 +57,7 @@ def traces(deployment: Deployment) -> Traces:
     ) | {"failed": "JobFailed"}
     jobs = {name: event["detail"]["job_id"] for name, event in events.items()}
     tokens = [deployment.job(jobs[name]).submit_token or "" for name in ("done", "lost", "late")]
-    secrets = deployment.stack.client("secretsmanager")
-    provider_key = secrets.get_secret_value(
-        SecretId=secrets.list_secrets()["SecretList"][0]["ARN"]
-    )["SecretString"]
+    provider_key = deployment.stack.provider_key()
     return Traces(
         jobs,
         [PRIVATE_TEXT, "heliotrope", provider_key, token, "dk_", "whsec_", *tokens,
