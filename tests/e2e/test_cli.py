@@ -95,7 +95,7 @@ def test_image_is_saved_edited_shown_listed_and_retried(cli: Cli, tmp_path: Path
 
 
 def test_no_wait_job_is_canceled(cli: Cli) -> None:
-    prompt = "Slow at a terminal [[fault run.duration seconds=5]]"
+    prompt = "Slow at a terminal [[fault run.duration seconds=15]]"
     job_id = cli("generate", prompt, *SMALL, "--no-wait").stdout.strip()
 
     canceled = document(cli("jobs", "cancel", job_id, "--json"))

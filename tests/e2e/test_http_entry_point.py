@@ -75,9 +75,8 @@ def test_queued_job_is_canceled_without_a_charge(
 def test_submitted_job_is_canceled_with_its_image_stored(
     deployment: Deployment, api_client: ApiClient
 ) -> None:
-    job = api_client.wait_for_status(
-        api_client.create_job(prompt="Too late to stop")["job_id"], "submitted"
-    )
+    job = api_client.create_job(prompt="Too late to stop [[fault run.duration seconds=8]]")
+    api_client.wait_for_status(job["job_id"], "submitted")
 
     response = api_client.client.delete(f"/v1/jobs/{job['job_id']}")
 

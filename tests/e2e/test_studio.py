@@ -74,7 +74,7 @@ def test_filters_hide_other_jobs(studio: Studio, deployment: Deployment) -> None
 
 def test_job_is_canceled_on_its_page(studio: Studio, deployment: Deployment) -> None:
     studio.open(deployment.create_key("fickle"))
-    studio.submit("Not wanted [[fault run.duration seconds=4]]")
+    studio.submit("Not wanted [[fault run.duration seconds=15]]")
     studio.open_job("Not wanted")
 
     studio.page.locator("#job").get_by_role("button", name="Cancel").click()
