@@ -66,8 +66,12 @@ def test_variants_are_one_entry_and_a_draft_is_finished_at_high(
 
     sources = set()
     for _ in range(4):  # the neighbours are other images
+        before = page.url
         page.keyboard.press("ArrowRight")
-        expect(page.locator("#job:not([aria-busy]) .stage img")).to_be_visible()
+        expect(page).not_to_have_url(before)
+        shown = page.locator("#job:not([aria-busy])")
+        expect(shown.locator(".technical")).to_contain_text(page.url.rpartition("/")[2])
+        expect(shown.locator(".stage img")).to_be_visible()
         expect(facts).to_contain_text("low")
         sources.add(page.url)
         expect(page.locator("#job .turn a").first).to_be_visible()
