@@ -4,11 +4,13 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Annotated, Any, Concatenate, Self
 
 import typer
 
 from darkroom_cli.errors import CliError, Exit
+from darkroom_cli.show import Screen
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -61,8 +63,19 @@ class Options:
         return cls(**{parameter.name: values.pop(parameter.name) for parameter in cls.parameters()})
 
 
+@dataclass(frozen=True)
 class Connection[S](Options):
-    """A group of options that select a deployment and the output."""
+    """The options of each call: they select a deployment and the output."""
+
+    url: URL = None
+    key: KEY = None
+    as_json: JSON = False
+    quiet: QUIET = False
+
+    @property
+    def screen(self) -> Screen:
+        """The output that the options select."""
+        return Screen(as_json=self.as_json, is_quiet=self.quiet)
 
     def open(self) -> AbstractContextManager[S]:
         """Yield the first argument of a command."""

@@ -10,7 +10,7 @@ import typer
 
 from darkroom_cli import options, target
 from darkroom_cli.client import Client
-from darkroom_cli.options import JSON, KEY, QUIET, URL, Connection
+from darkroom_cli.options import Connection
 from darkroom_cli.show import Screen
 
 
@@ -27,20 +27,14 @@ def connect(url: str | None, key: str | None) -> Client:
     return Client(target.find(url, key, os.environ, target.current_folder()))
 
 
-@dataclass(frozen=True)
 class _Call(Connection[Session]):
-    """The options of each call to a deployment."""
-
-    url: URL = None
-    key: KEY = None
-    as_json: JSON = False
-    quiet: QUIET = False
+    """The options of a command that calls a deployment."""
 
     @contextmanager
     def open(self) -> Iterator[Session]:
         """Yield a session with the deployment."""
         with connect(self.url, self.key) as client:
-            yield Session(client, Screen(as_json=self.as_json, is_quiet=self.quiet))
+            yield Session(client, self.screen)
 
 
 def command[**P](

@@ -10,7 +10,7 @@ import typer
 from darkroom_cli.client import Client
 from darkroom_cli.commands.operator import open_stack
 from darkroom_cli.errors import CliError, Exit
-from darkroom_cli.options import JSON, KEY, QUIET, URL, Connection, check_id, command
+from darkroom_cli.options import Connection, check_id, command
 from darkroom_cli.session import connect
 from darkroom_cli.show import Screen
 
@@ -83,25 +83,20 @@ class _Access(Connection[_KeySession]):
             " API of the deployment, with an admin key.",
         ),
     ] = None
-    url: URL = None
-    key: KEY = None
-    as_json: JSON = False
-    quiet: QUIET = False
 
     @contextmanager
     def open(self) -> Iterator[_KeySession]:
         """Yield the keys and the output."""
-        screen = Screen(as_json=self.as_json, is_quiet=self.quiet)
         if self.stack:
             from darkroom_cli.operator.keys import TableKeys
 
             with open_stack(None if self.stack == LOCAL else self.stack) as found:
                 warn = Screen(as_json=False).note
                 table, audit_log = found.output("TableName"), found.output("AuditLogName")
-                yield _KeySession(TableKeys(found.client, table, audit_log, warn), screen)
+                yield _KeySession(TableKeys(found.client, table, audit_log, warn), self.screen)
             return
         with connect(self.url, self.key) as client:
-            yield _KeySession(_ApiKeys(client), screen)
+            yield _KeySession(_ApiKeys(client), self.screen)
 
 
 @command(keys, "create", _Access)
